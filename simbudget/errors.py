@@ -1,0 +1,43 @@
+"""What went wrong, where, and what to write instead.
+
+A user's mistake is a `UserError`: it carries one or more `Problem`s, each with its place and its remedy, and
+the command line prints them and exits with status 2. Anything else that escapes is a bug in simbudget.
+"""
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in a user's file something stands; line and column count from 1."""
+
+    file: str
+    line: int | None = None
+    column: int | None = None
+
+    def __str__(self) -> str:
+        """Return `file:line:column`, leaving out what is not known."""
+        return ":".join(str(part) for part in (self.file, self.line, self.column) if part is not None)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One mistake: what was found (`message`), where, and what to write instead (`remedy`)."""
+
+    message: str
+    place: Place | None = None
+    remedy: str | None = None
+
+    def __str__(self) -> str:
+        """Return the problem as one line: place, message, remedy."""
+        where = f"{self.place}: " if self.place else ""
+        remedy = f" {self.remedy}" if self.remedy else ""
+        return f"{where}{self.message}{remedy}"
+
+
+class UserError(Exception):
+    """A mistake in what the user wrote: a scenario, an option, a path. Carries every problem found."""
+
+    def __init__(self, *problems: Problem) -> None:
+        super().__init__("\n".join(str(problem) for problem in problems))
+        self.problems = problems
