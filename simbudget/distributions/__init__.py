@@ -1,0 +1,1 @@
+"""The families of distributions: their parameters, their quantiles, and draws from uniforms."""

@@ -1,0 +1,96 @@
+"""What every distribution is: a value with a mean and quantiles, that can be lowered to a flat row of numbers.
+
+The engines do not know families. They hold one array of rows and one shared table of numbers, and
+`sampling.quantile` turns a row and a uniform into a draw; its codes are defined here, so that lowering a
+scenario needs no compiler.
+"""
+
+import dataclasses
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final, NamedTuple
+
+# Codes of the ways in which a draw is made from a uniform. z is the uniform's normal score.
+CONSTANT: Final = 0  # a
+LOGNORMAL: Final = 1  # exp(a + b z)
+NORMAL: Final = 2  # a + b z
+UNIFORM: Final = 3  # between a and b
+TRIANGULAR: Final = 4  # low a, mode b, high c
+LOG_SCORES: Final = 5  # exp(t(z)), t tabulated at equally spaced normal scores
+LOGIT_SCORES: Final = 6  # 1 / (1 + exp(-t(z))), t tabulated at equally spaced normal scores
+STEPS: Final = 7  # `length` values, then as many cumulative probabilities
+
+SCORE_LIMIT: Final = 8.5
+"""Tabulated families cover normal scores from minus this to this: beyond what 53 random bits can ask for."""
+
+SCORE_POINTS: Final = 513
+"""Numbers that a tabulated family adds to the table."""
+
+NORMAL_P90: Final = 1.2815515655446004
+"""The standard normal's 90th percentile: p90 is this many standard deviations above the median."""
+
+
+class Row(NamedTuple):
+    """A distribution lowered to numbers; `start` and `length` point into the shared table."""
+
+    code: int
+    a: float = 0.0
+    b: float = 0.0
+    c: float = 0.0
+    start: int = 0
+    length: int = 0
+
+
+@dataclass(frozen=True)
+class Distribution(ABC):
+    """A distribution of one number, in whatever base unit its quantity has."""
+
+    family: ClassVar[str]
+    """The family's name, as scenarios spell it."""
+
+    @abstractmethod
+    def quantile(self, p: float) -> float:
+        """Return the value that a draw stays at or below with probability `p`, 0 < p < 1, else ValueError."""
+
+    @abstractmethod
+    def mean(self) -> float:
+        """Return the expected value."""
+
+    @abstractmethod
+    def row(self, table: list[float]) -> Row:
+        """Return the row that `sampling.quantile` draws from, after appending to `table` what it looks up."""
+
+    def parameters(self) -> dict[str, Any]:
+        """Return the family's parameters by the names that scenarios give them."""
+        return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+
+
+def require_finite(family: str, **parameters: float) -> None:
+    """Raise ValueError, naming the parameter, unless every one is a finite number."""
+    for name, value in parameters.items():
+        if not math.isfinite(value):
+            raise ValueError(f"{family}: {name} is {value:g}; it has to be a finite number")
+
+
+def require_positive(family: str, **parameters: float) -> None:
+    """Raise ValueError, naming the parameter, unless every one is a finite number above 0."""
+    require_finite(family, **parameters)
+    for name, value in parameters.items():
+        if value <= 0:
+            raise ValueError(f"{family}: {name} is {value:g}; it has to be above 0")
+
+
+def require_ascending(family: str, **parameters: float) -> None:
+    """Raise ValueError, naming two neighbours, unless the finite parameters do not decrease."""
+    require_finite(family, **parameters)
+    items = list(parameters.items())
+    for (lower, low), (upper, high) in zip(items, items[1:], strict=False):
+        if low > high:
+            raise ValueError(f"{family}: {lower} is {low:g}, above {upper}, {high:g}; write the lower first")
+
+
+def require_probability(p: float) -> None:
+    """Raise ValueError unless 0 < p < 1."""
+    if not 0.0 < p < 1.0:
+        raise ValueError(f"quantile at {p:g}; a probability between 0 and 1, both excluded, is allowed")

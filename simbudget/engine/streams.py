@@ -1,0 +1,98 @@
+"""Random streams: uniforms keyed by (seed, world, replication, agent, purpose, index), never by order of use.
+
+A stream is Philox4x64-10, a counter-based generator (Salmon, Moraes, Dror and Shaw, "Parallel random numbers:
+as easy as 1, 2, 3", SC 2011): the key is (seed, world), the counter is (index, purpose, agent, replication), and
+each counter gives four words, the four *lanes* of a draw. So a draw is the same on any number of workers and in
+any engine, adding one draw leaves all others as they were, and two scenarios compared share their luck.
+"""
+
+import hashlib
+from typing import Any, Final
+
+import numba
+from llvmlite import ir
+from numba.extending import intrinsic
+
+from simbudget.compilation import compiled
+
+# Purposes of an agent's draws. Steps of a cycle have their own: `step_purpose`.
+CALL: Final = 1  # lanes: first token, speed, error, giving up; index: the agent's attempts at calls
+TURN: Final = 2  # lanes: output, thinking, tool result, tool time; index: the agent's turns
+CONTEXT: Final = 3  # lane: first prompt; index: the agent's contexts
+COMPACTION: Final = 4  # lane: compacted size; index: the agent's compactions
+POLL: Final = 5  # lanes: every, output, result; index: the agent's polls
+POST: Final = 6  # lane: post tokens; index: the agent's posts
+SUBMISSION: Final = 7  # lane: scoring time; index: the agent's submissions
+CRASH: Final = 8  # lanes: up time, restart time; index: the agent's crashes
+PREEMPTION: Final = 9  # lane: GPU time to the next pre-emption; index: the agent's stretches on GPUs
+STEPS: Final = 1024  # lanes: size, GPUs, failure, where it fails; index: 4 times the agent's cycle plus the attempt
+
+WORLD_ITSELF: Final = (1 << 63) - 1
+"""The `agent` under whose number the facts of a world are drawn."""
+
+_MULTIPLIER_0: Final = 0xD2E7470EE14C6C93
+_MULTIPLIER_1: Final = 0xCA5A826395121157
+_WEYL_0: Final = 0x9E3779B97F4A7C15
+_WEYL_1: Final = 0xBB67AE8584CAA73B
+_ROUNDS: Final = 10
+_UNIT: Final = 2.0**-53
+
+
+@intrinsic
+def _high_word(typing_context: Any, left: Any, right: Any) -> Any:
+    """Return the high 64 bits of the 128-bit product of two unsigned words: one machine instruction."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        wide = ir.IntType(128)
+        product = builder.mul(builder.zext(arguments[0], wide), builder.zext(arguments[1], wide))
+        return builder.trunc(builder.lshr(product, ir.Constant(wide, 64)), ir.IntType(64))
+
+    return numba.uint64(numba.uint64, numba.uint64), generate
+
+
+@compiled
+def philox(
+    seed: int, world: int, replication: int, agent: int, purpose: int, index: int
+) -> tuple[int, int, int, int]:
+    """Return the four words that Philox4x64-10 gives for this key and counter."""
+    key_0, key_1 = numba.uint64(seed), numba.uint64(world)
+    word_0, word_1 = numba.uint64(index), numba.uint64(purpose)
+    word_2, word_3 = numba.uint64(agent), numba.uint64(replication)
+    multiplier_0, multiplier_1 = numba.uint64(_MULTIPLIER_0), numba.uint64(_MULTIPLIER_1)
+    for _ in range(_ROUNDS):
+        high_0, low_0 = _high_word(multiplier_0, word_0), multiplier_0 * word_0
+        high_1, low_1 = _high_word(multiplier_1, word_2), multiplier_1 * word_2
+        word_0, word_1, word_2, word_3 = high_1 ^ word_1 ^ key_0, low_1, high_0 ^ word_3 ^ key_1, low_0
+        key_0 += numba.uint64(_WEYL_0)
+        key_1 += numba.uint64(_WEYL_1)
+    return word_0, word_1, word_2, word_3
+
+
+@compiled
+def unit(word: int) -> float:
+    """Return the uniform in (0, 1), both ends excluded, that a word stands for."""
+    return (numba.float64(word >> numba.uint64(11)) + 0.5) * _UNIT
+
+
+@compiled
+def uniforms(
+    seed: int, world: int, replication: int, agent: int, purpose: int, index: int
+) -> tuple[float, float, float, float]:
+    """Return the four uniforms in (0, 1) of one draw: its lanes."""
+    word_0, word_1, word_2, word_3 = philox(seed, world, replication, agent, purpose, index)
+    return unit(word_0), unit(word_1), unit(word_2), unit(word_3)
+
+
+def step_purpose(kind: int, ordinal: int) -> int:
+    """Return the purpose of the draws of the `ordinal`-th step of a kind, whatever other steps stand around it."""
+    return STEPS * (1 + kind) + ordinal
+
+
+def named_purpose(name: str) -> int:
+    """Return the purpose that a quantity's name stands for: the same on every machine and in every version."""
+    return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") >> 1
+
+
+def agent_key(group: str, member: int) -> int:
+    """Return the number of an agent's streams: other groups may grow and its luck stays the same."""
+    return (named_purpose(f"group {group}") & 0x7FFFFFFF) << 32 | member

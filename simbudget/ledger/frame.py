@@ -1,0 +1,36 @@
+"""A ledger as a pandas frame with fixed column types."""
+
+from collections.abc import Iterable
+from typing import Final
+
+import pandas as pd
+
+from simbudget.ledger.entry import Entry
+
+DTYPES: Final = {
+    "run": "int64",
+    "agent": "int64",
+    "cycle": "int64",
+    "session": "int64",
+    "turn": "int64",
+    "kind": "category",
+    "started_s": "float64",
+    "duration_s": "float64",
+    "queued_s": "float64",
+    "model": "category",
+    "uncached_input_tokens": "int64",
+    "cache_write_tokens": "int64",
+    "cache_read_tokens": "int64",
+    "output_tokens": "int64",
+    "gpus": "int64",
+    "component": "category",
+    "cost_usd": "float64",
+    "score": "float64",
+    "outcome": "category",
+    "source": "category",
+}
+
+
+def ledger_frame(entries: Iterable[Entry]) -> pd.DataFrame:
+    """Return `entries` as a frame, a row each in their order, with the columns and types of `DTYPES`."""
+    return pd.DataFrame(list(entries), columns=list(Entry._fields)).astype(DTYPES)
