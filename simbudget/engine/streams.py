@@ -10,10 +10,14 @@ import hashlib
 from typing import Any, Final
 
 import numba
+import numpy as np
+import numpy.typing as npt
 from llvmlite import ir
 from numba.extending import intrinsic
 
 from simbudget.compilation import compiled
+
+Integers = npt.NDArray[np.int64]
 
 # Purposes of an agent's draws. Steps of a cycle have their own: `step_purpose`.
 CALL: Final = 1  # lanes: first token, speed, error, giving up; index: the agent's attempts at calls
@@ -96,3 +100,9 @@ def named_purpose(name: str) -> int:
 def agent_key(group: str, member: int) -> int:
     """Return the number of an agent's streams: other groups may grow and its luck stays the same."""
     return (named_purpose(f"group {group}") & 0x7FFFFFFF) << 32 | member
+
+
+@compiled
+def lanes(stream: Integers, purpose: int, index: int) -> tuple[float, float, float, float]:
+    """Return the four uniforms of one draw of a stream: the four numbers (seed, world, replication, agent)."""
+    return uniforms(stream[0], stream[1], stream[2], stream[3], purpose, index)

@@ -1,0 +1,83 @@
+"""When the provider lets a call through: token buckets, full at the start and refilled continuously.
+
+A bucket's row is its capacity (one minute's worth; 0 means unlimited), its level and the time of that level in
+nanoseconds. A call larger than a bucket starts when the bucket is full, and leaves it in debt.
+"""
+
+import math
+from typing import Final
+
+import numba
+
+from simbudget.compilation import compiled
+from simbudget.engine.laws.calls import cache_lives
+from simbudget.engine.laws.draws import Floats, Integers
+
+REQUESTS: Final = 0
+INPUT: Final = 1
+OUTPUT: Final = 2
+BUCKETS: Final = 3
+
+_MINUTE_NS: Final = 60e9
+_ROUNDING: Final = 1e-9
+"""Part of a bucket that rounding may take: less than this missing is nothing missing."""
+
+
+@compiled
+def level_at(bucket: Floats, now_ns: int) -> float:
+    """Return how much a bucket holds at `now_ns`."""
+    return min(bucket[0], bucket[1] + bucket[0] * ((now_ns - bucket[2]) / _MINUTE_NS))
+
+
+@compiled
+def pays_from_ns(bucket: Floats, amount: float, now_ns: int) -> int:
+    """Return the first time, from `now_ns` on, at which a bucket can pay for `amount`."""
+    if bucket[0] == 0.0:
+        return now_ns
+    missing = min(amount, bucket[0]) - level_at(bucket, now_ns)
+    if missing <= bucket[0] * _ROUNDING:
+        return now_ns
+    return now_ns + numba.int64(math.ceil(missing / bucket[0] * _MINUTE_NS))
+
+
+@compiled
+def all_pay_from_ns(buckets: Floats, input_tokens: int, output_tokens: int, now_ns: int) -> tuple[int, int]:
+    """Return the first time at which each bucket can pay for a call, and which of them is the last to."""
+    start_ns, last = pays_from_ns(buckets[REQUESTS], 1.0, now_ns), REQUESTS
+    from_ns = pays_from_ns(buckets[INPUT], numba.float64(input_tokens), now_ns)
+    if from_ns > start_ns:
+        start_ns, last = from_ns, INPUT
+    from_ns = pays_from_ns(buckets[OUTPUT], numba.float64(output_tokens), now_ns)
+    if from_ns > start_ns:
+        start_ns, last = from_ns, OUTPUT
+    return start_ns, last
+
+
+@compiled
+def call_starts_ns(buckets: Floats, context: Integers, output_tokens: int, now_ns: int) -> tuple[int, int]:
+    """Return when the call at the head of the queue can start, and the bucket that it waits for.
+
+    `context` is what the call would send: its tokens, those of the last call, when that call began and the
+    life of the cache, in nanoseconds. Only what is not read from the cache counts as input. A call that waits
+    so long that its cache is lost counts as a whole.
+    """
+    tokens, sent, began_ns, life_ns = context[0], context[1], context[2], context[3]
+    if cache_lives(began_ns, now_ns, life_ns):
+        start_ns, last = all_pay_from_ns(buckets, tokens - sent, output_tokens, now_ns)
+        if cache_lives(began_ns, start_ns, life_ns):
+            return start_ns, last
+    return all_pay_from_ns(buckets, tokens, output_tokens, now_ns)
+
+
+@compiled
+def take(buckets: Floats, input_tokens: int, output_tokens: int, now_ns: int) -> None:
+    """Take what a call that starts now uses out of the buckets."""
+    _take(buckets[REQUESTS], 1.0, now_ns)
+    _take(buckets[INPUT], numba.float64(input_tokens), now_ns)
+    _take(buckets[OUTPUT], numba.float64(output_tokens), now_ns)
+
+
+@compiled
+def _take(bucket: Floats, amount: float, now_ns: int) -> None:
+    bucket[1] = level_at(bucket, now_ns) - amount
+    bucket[2] = numba.float64(now_ns)

@@ -1,0 +1,140 @@
+"""What a model call sends, costs and takes: the context, its cache, the price list, the speed of the model.
+
+Token classes exclude each other: uncached input, cache write, cache read, output (thinking included).
+"""
+
+from typing import Final
+
+import numba
+
+from simbudget.compilation import compiled
+from simbudget.engine.laws.draws import (
+    NANOSECOND,
+    Floats,
+    Integers,
+    draw,
+    draw_count,
+    draw_ns,
+    nanoseconds,
+)
+from simbudget.engine.streams import CALL, COMPACTION, CONTEXT, POLL, POST, TURN, lanes
+
+NEVER: Final = -1
+"""The start of a call that has not been made."""
+
+NO_CACHE: Final = -1
+"""The life of a cache that is off, in nanoseconds."""
+
+_GRACE_NS: Final = 1_000
+"""A cache that dies within a microsecond of the call that reads it still lives: durations were rounded."""
+
+_FIRST_WAIT_NS: Final = NANOSECOND // 2
+_LONGEST_WAIT_NS: Final = 8 * NANOSECOND
+
+
+@compiled
+def draw_turn(
+    rows: Floats, table: Floats, quantities: Integers, stream: Integers, turn: int
+) -> tuple[int, int, int, int]:
+    """Return a turn's output, thinking and tool result tokens, and its tool time in nanoseconds.
+
+    `quantities` are the four quantities in this order; `turn` counts the agent's turns.
+    """
+    u_output, u_thinking, u_result, u_time = lanes(stream, TURN, turn)
+    return (
+        draw_count(rows, table, quantities[0], u_output),
+        draw_count(rows, table, quantities[1], u_thinking),
+        draw_count(rows, table, quantities[2], u_result),
+        draw_ns(rows, table, quantities[3], u_time),
+    )
+
+
+@compiled
+def draw_first_prompt(rows: Floats, table: Floats, quantity: int, stream: Integers, context: int) -> int:
+    """Return the tokens with which the agent's `context`-th context begins."""
+    return draw_count(rows, table, quantity, lanes(stream, CONTEXT, context)[0])
+
+
+@compiled
+def draw_compacted(rows: Floats, table: Floats, quantity: int, stream: Integers, compaction: int) -> int:
+    """Return the tokens to which the agent's `compaction`-th compaction sums up its context."""
+    return draw_count(rows, table, quantity, lanes(stream, COMPACTION, compaction)[0])
+
+
+@compiled
+def draw_post(rows: Floats, table: Floats, quantity: int, stream: Integers, post: int) -> int:
+    """Return the tokens of the agent's `post`-th post."""
+    return draw_count(rows, table, quantity, lanes(stream, POST, post)[0])
+
+
+@compiled
+def draw_poll(
+    rows: Floats, table: Floats, quantities: Integers, stream: Integers, poll: int
+) -> tuple[int, int, int]:
+    """Return the agent's `poll`-th poll: time since the one before in nanoseconds, output and result tokens."""
+    u_every, u_output, u_result, _ = lanes(stream, POLL, poll)
+    return (
+        draw_ns(rows, table, quantities[0], u_every),
+        draw_count(rows, table, quantities[1], u_output),
+        draw_count(rows, table, quantities[2], u_result),
+    )
+
+
+@compiled
+def draw_attempt(
+    rows: Floats, table: Floats, quantities: Integers, stream: Integers, attempt: int
+) -> tuple[int, float, bool, int]:
+    """Return an attempt at a call: first token (ns), speed (tokens/s), whether it fails, giving up for (ns).
+
+    `quantities` are first token, speed, error rate and giving up; `attempt` counts the agent's attempts.
+    """
+    u_first, u_speed, u_error, u_giving_up = lanes(stream, CALL, attempt)
+    return (
+        draw_ns(rows, table, quantities[0], u_first),
+        draw(rows, table, quantities[1], u_speed),
+        u_error < rows[quantities[2], 1],
+        draw_ns(rows, table, quantities[3], u_giving_up),
+    )
+
+
+@compiled
+def call_duration_ns(first_token_ns: int, output_tokens: int, speed: float) -> int:
+    """Return how long a call takes that puts out `output_tokens`, thinking included, at `speed` tokens/s."""
+    return first_token_ns + nanoseconds(output_tokens / speed)
+
+
+@compiled
+def back_off_ns(failures: int) -> int:
+    """Return how long is waited after the `failures`-th failure in a row: 0.5 s, 1 s, 2 s ... at most 8 s."""
+    return min(_FIRST_WAIT_NS << min(failures - 1, 4), _LONGEST_WAIT_NS)
+
+
+@compiled
+def cache_lives(began_ns: int, now_ns: int, life_ns: int) -> bool:
+    """Return whether the cache of a context whose last call began at `began_ns` still holds at `now_ns`."""
+    return began_ns != NEVER and life_ns != NO_CACHE and now_ns - began_ns <= life_ns + _GRACE_NS
+
+
+@compiled
+def token_classes(context_tokens: int, sent_tokens: int, lives: bool, life_ns: int) -> tuple[int, int, int]:
+    """Return how a call's context splits into uncached input, cache write and cache read.
+
+    `sent_tokens` is what the context's last call sent, and `lives` whether the cache still holds it.
+    """
+    if life_ns == NO_CACHE:
+        return context_tokens, 0, 0
+    if lives:
+        return 0, context_tokens - sent_tokens, sent_tokens
+    return 0, context_tokens, 0
+
+
+@compiled
+def call_cost_usd(prices: Floats, uncached: int, write: int, read: int, output: int) -> float:
+    """Return what a call costs.
+
+    `prices` are the tokens above which the long-context tier holds for the call as a whole, then four prices
+    in $/Mtok (uncached input, cache write, cache read, output), then the same four of the long-context tier.
+    """
+    tier = 5 if numba.float64(uncached + write + read) > prices[0] else 1
+    cost = uncached * prices[tier] + write * prices[tier + 1] + read * prices[tier + 2]
+    return (cost + output * prices[tier + 3]) / 1e6

@@ -1,0 +1,62 @@
+"""How a draw is made: a quantity's row, and a uniform of its stream.
+
+`rows` has one row a quantity: code, a, b, c, start, length (see `distributions.base`), then the lowest and the
+highest value that a draw may have. `table` holds what the rows look up.
+"""
+
+import math
+from typing import Final
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.compilation import compiled
+from simbudget.distributions.sampling import quantile
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+ROW_LENGTH: Final = 8
+LOW: Final = 6
+HIGH: Final = 7
+
+NANOSECOND: Final = 1_000_000_000
+"""Nanoseconds in a second: the clock counts whole ones, so that sums of durations are exact."""
+
+LONGEST_S: Final = 1e9
+"""No single duration is longer than this (32 years), so that the clock's 64 bits always suffice."""
+
+
+@compiled
+def draw(rows: Floats, table: Floats, quantity: int, u: float) -> float:
+    """Return the draw of a quantity for the uniform `u` in (0, 1), in the quantity's base unit."""
+    row = rows[quantity]
+    value = quantile(
+        numba.int64(row[0]), row[1], row[2], row[3], numba.int64(row[4]), numba.int64(row[5]), table, u
+    )
+    return min(max(value, row[LOW]), row[HIGH])
+
+
+@compiled
+def draw_count(rows: Floats, table: Floats, quantity: int, u: float) -> int:
+    """Return the draw of a quantity rounded to a whole number, halves to even."""
+    return numba.int64(np.rint(draw(rows, table, quantity, u)))
+
+
+@compiled
+def nanoseconds(duration_s: float) -> int:
+    """Return a duration in seconds as the nearest whole number of nanoseconds."""
+    return numba.int64(np.rint(min(duration_s, LONGEST_S) * NANOSECOND))
+
+
+@compiled
+def draw_ns(rows: Floats, table: Floats, quantity: int, u: float) -> int:
+    """Return the draw of a duration, in nanoseconds."""
+    return nanoseconds(draw(rows, table, quantity, u))
+
+
+@compiled
+def exponential_ns(mean_s: float, u: float) -> int:
+    """Return an exponential time of this mean for the uniform `u`, by inversion, in nanoseconds."""
+    return nanoseconds(-mean_s * math.log1p(-u))

@@ -1,0 +1,97 @@
+"""How long work takes: steps, experiments with their failures and pre-emptions, crashes, scoring."""
+
+import math
+from typing import Final
+
+import numba
+
+from simbudget.compilation import compiled
+from simbudget.engine.laws.draws import Floats, Integers, draw_count, draw_ns, exponential_ns
+from simbudget.engine.streams import CRASH, PREEMPTION, SUBMISSION, lanes
+
+MOST_ATTEMPTS: Final = 3
+"""How often an experiment is tried in all."""
+
+MOST_TURNS: Final = 1_000_000
+
+DAY_NS: Final = 86_400_000_000_000
+
+
+@compiled
+def draw_turns(rows: Floats, table: Floats, step: Integers, stream: Integers, cycle: int) -> int:
+    """Return the turns of a think step: a whole number, at least 1. `step` is purpose, size."""
+    turns = draw_count(rows, table, step[1], lanes(stream, step[0], 4 * cycle)[0])
+    return min(max(turns, 1), MOST_TURNS)
+
+
+@compiled
+def draw_work_ns(rows: Floats, table: Floats, step: Integers, stream: Integers, cycle: int) -> int:
+    """Return the time that a person's think step takes, in nanoseconds. `step` is purpose, size."""
+    return draw_ns(rows, table, step[1], lanes(stream, step[0], 4 * cycle)[0])
+
+
+@compiled
+def draw_experiment(
+    rows: Floats, table: Floats, step: Integers, stream: Integers, cycle: int
+) -> tuple[int, int]:
+    """Return an experiment's time in nanoseconds and its GPUs. `step` is purpose, size, GPUs, failures."""
+    u_time, u_gpus, _, _ = lanes(stream, step[0], 4 * cycle)
+    return draw_ns(rows, table, step[1], u_time), max(1, draw_count(rows, table, step[2], u_gpus))
+
+
+@compiled
+def attempt_ends_ns(
+    rows: Floats, failing: int, u_fails: float, u_where: float, duration_ns: int
+) -> tuple[int, bool]:
+    """Return how much of an experiment an attempt does, in nanoseconds, and whether it fails there."""
+    if u_fails < rows[failing, 1]:
+        return numba.int64(math.floor(u_where * duration_ns)), True
+    return duration_ns, False
+
+
+@compiled
+def draw_attempt_at_experiment(
+    rows: Floats, step: Integers, stream: Integers, index: int, duration_ns: int
+) -> tuple[int, bool]:
+    """Return how much of an experiment an attempt does, and whether it fails.
+
+    `index` is 4 times the agent's cycle plus the attempt, from 0; `step` as in `draw_experiment`.
+    """
+    _, _, u_fails, u_where = lanes(stream, step[0], index)
+    return attempt_ends_ns(rows, step[3], u_fails, u_where, duration_ns)
+
+
+@compiled
+def draw_preemption_ns(rows: Floats, every: int, stream: Integers, stretch: int, gpus: int) -> int:
+    """Return after how long the agent's `stretch`-th stay on spot GPUs would be pre-empted, in nanoseconds.
+
+    Pre-emptions are a Poisson process in GPU time, so with `gpus` at once they come that much sooner.
+    """
+    return exponential_ns(rows[every, 1] / gpus, lanes(stream, PREEMPTION, stretch)[0])
+
+
+@compiled
+def saved_ns(done_ns: int, checkpoint_every_ns: int) -> int:
+    """Return how much of the work done the last checkpoint holds; without checkpoints nothing."""
+    if checkpoint_every_ns <= 0:
+        return 0
+    return done_ns // checkpoint_every_ns * checkpoint_every_ns
+
+
+@compiled
+def draw_scoring_ns(rows: Floats, table: Floats, quantity: int, stream: Integers, submission: int) -> int:
+    """Return how long the scorer takes for the agent's `submission`-th submission, in nanoseconds."""
+    return draw_ns(rows, table, quantity, lanes(stream, SUBMISSION, submission)[0])
+
+
+@compiled
+def draw_crash(
+    rows: Floats, table: Floats, quantities: Integers, stream: Integers, crash: int
+) -> tuple[int, int]:
+    """Return after how much up time the agent's `crash`-th crash comes, and how long the restart takes (ns).
+
+    `quantities` are the mean up time and the restart. Up times are exponential.
+    """
+    u_up, u_restart, _, _ = lanes(stream, CRASH, crash)
+    up_ns = exponential_ns(rows[quantities[0], 1], u_up)
+    return up_ns, draw_ns(rows, table, quantities[1], u_restart)

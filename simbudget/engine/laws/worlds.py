@@ -1,0 +1,60 @@
+"""What a world is: one draw of everything unknown, as the rows from which all further draws are made."""
+
+import math
+from typing import Final
+
+from simbudget.compilation import compiled
+from simbudget.distributions.base import CONSTANT, LOGNORMAL, NORMAL_P90
+from simbudget.engine.laws.draws import Floats, Integers, draw
+from simbudget.engine.streams import WORLD_ITSELF, uniforms
+
+DRAWN_EACH_TIME: Final = 0
+ONE_A_WORLD: Final = 1
+TYPICAL_A_WORLD: Final = 2
+ONE_A_REPLICATION: Final = 3
+TYPICAL_A_WORLD_ONE_A_REPLICATION: Final = 4
+
+
+@compiled
+def settle(rows: Floats, quantity: int, value: float) -> None:
+    """Make a quantity the constant `value`."""
+    rows[quantity, 0] = CONSTANT
+    rows[quantity, 1] = min(max(value, rows[quantity, 6]), rows[quantity, 7])
+
+
+@compiled
+def scatter(rows: Floats, quantity: int, typical: float, spread: float) -> None:
+    """Let draws scatter lognormally around `typical`, their median, with p90/median = `spread`."""
+    if typical <= 0.0 or spread <= 1.0:
+        settle(rows, quantity, typical)
+        return
+    rows[quantity, 0] = LOGNORMAL
+    rows[quantity, 1] = math.log(typical)
+    rows[quantity, 2] = math.log(spread) / NORMAL_P90
+
+
+@compiled
+def draw_world(
+    rows: Floats, table: Floats, kinds: Integers, spreads: Floats, purposes: Integers, stream: Integers
+) -> Floats:
+    """Return `rows` with everything unknown settled, and with each fact one number: the world.
+
+    `kinds`, `spreads` and `purposes` have one number a quantity: when it is drawn, its scatter p90/median, and
+    the purpose of its stream. `stream` is seed, world, replication.
+    """
+    world = rows.copy()
+    for quantity in range(len(kinds)):
+        kind = kinds[quantity]
+        if kind == DRAWN_EACH_TIME:
+            continue
+        u_typical = uniforms(stream[0], stream[1], 0, WORLD_ITSELF, purposes[quantity], 0)[0]
+        u_fact = uniforms(stream[0], stream[1], stream[2], WORLD_ITSELF, purposes[quantity], 1)[0]
+        if kind == ONE_A_WORLD:
+            settle(world, quantity, draw(rows, table, quantity, u_typical))
+        elif kind == ONE_A_REPLICATION:
+            settle(world, quantity, draw(rows, table, quantity, u_fact))
+        else:
+            scatter(world, quantity, draw(rows, table, quantity, u_typical), spreads[quantity])
+            if kind == TYPICAL_A_WORLD_ONE_A_REPLICATION:
+                settle(world, quantity, draw(world, table, quantity, u_fact))
+    return world

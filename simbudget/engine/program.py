@@ -1,0 +1,182 @@
+"""The program: a scenario lowered to small flat tables of numbers, which every engine interprets.
+
+Steps, groups and settings are rows of whole numbers; where a row speaks of a quantity it holds the quantity's
+number. Quantities are rows of distributions (`laws.draws`). Times are nanoseconds. `lowering.lower` makes it.
+"""
+
+from dataclasses import dataclass
+from enum import IntEnum
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.worlds import draw_world
+
+NONE: Final = -1
+"""The number of a quantity that a row does not have."""
+
+
+class Step(IntEnum):
+    """The kinds of steps; a person's think step is WORK."""
+
+    THINK = 0
+    WORK = 1
+    EXPERIMENT = 2
+    SCORE = 3
+    SHARE = 4
+
+
+class Lasts(IntEnum):
+    """How long a context lasts."""
+
+    THINK = 0
+    CYCLE = 1
+    LIFE = 2
+
+
+class Billing(IntEnum):
+    """How GPUs are paid for."""
+
+    ON_DEMAND = 0
+    RESERVED = 1
+    PER_AGENT = 2
+    SPOT = 3
+
+
+class StepRow(NamedTuple):
+    """One step of a cycle. `purpose` names its stream; the others are quantities, or `NONE`."""
+
+    kind: int
+    purpose: int
+    size: int = NONE
+    """Turns of a think step, seconds of a person's work or of an experiment."""
+    gpus: int = NONE
+    fails: int = NONE
+    poll_every: int = NONE
+    poll_output: int = NONE
+    poll_result: int = NONE
+
+
+class GroupRow(NamedTuple):
+    """One group of the fleet. From `output` on, the names that are no times are quantities."""
+
+    first_agent: int
+    agents: int
+    first_step: int
+    steps: int
+    is_people: int
+    first_start_ns: int
+    start_every_ns: int
+    lasts: int
+    cache_life_ns: int
+    limit_tokens: int
+    output: int
+    thinking: int
+    tool_result: int
+    tool_time: int
+    first_prompt: int
+    compacted: int
+    first_token: int
+    output_speed: int
+    error_rate: int
+    gives_up_for: int
+    crash_every: int
+    crash_restart: int
+    sandbox_price: int
+    staff_price: int
+
+
+class PriceRow(NamedTuple):
+    """What a group's model costs: quantities in $/Mtok, and the start of the long-context tier in tokens."""
+
+    long_above: int
+    uncached: int
+    write: int
+    read: int
+    output: int
+    long_uncached: int
+    long_write: int
+    long_read: int
+    long_output: int
+
+
+class Settings(NamedTuple):
+    """What holds for the whole fleet; prices and times that are drawn are quantities."""
+
+    horizon_ns: int
+    begins_ns: int
+    """Nanoseconds from a Monday 0:00 to the start of the run."""
+    most_cycles: int
+    reads_at_most: int
+    post_tokens: int
+    fixed: int
+    retries: int
+    gpus: int
+    gpu_users: int
+    """The agents among which a pool that is billed per agent is divided: all but people."""
+    billing: int
+    gpu_price: int
+    preempted_every: int
+    checkpoint_every_ns: int
+    servers: int
+    scoring_time: int
+    cool_down_ns: int
+    quota: int
+    """Submissions an agent may make in a day of the run; 0 for any number."""
+    score_price: int
+
+
+@dataclass(frozen=True)
+class Program:
+    """A scenario as tables. Agents are numbered through all groups, in the order of the fleet."""
+
+    steps: tuple[StepRow, ...]
+    groups: tuple[GroupRow, ...]
+    prices: tuple[PriceRow, ...]
+    """One row a group."""
+    settings: Settings
+    budget_usd: float
+    """Infinite if there is none."""
+    limits_per_min: Floats
+    """[3] requests, input tokens and output tokens per minute; 0 is unlimited."""
+    hours: Integers
+    """[groups, 9] office hours, see `laws.hours`; agents' are always."""
+    agent_groups: Integers
+    """[agents] the group of each."""
+    agent_keys: Integers
+    """[agents] the number of each one's streams."""
+    rows: Floats
+    """[quantities, 8] see `laws.draws`."""
+    table: Floats
+    """What the rows look up."""
+    kinds: Integers
+    """[quantities] when each is drawn, see `laws.worlds`."""
+    spreads: Floats
+    """[quantities] p90/median of the draws around an unknown typical value."""
+    purposes: Integers
+    """[quantities] each one's stream, from its name."""
+    group_names: tuple[str, ...]
+    models: tuple[str, ...]
+    """One name a group; empty for people."""
+
+    @property
+    def agents(self) -> int:
+        """Return how many agents and people the fleet has."""
+        return len(self.agent_groups)
+
+    def world(self, seed: int, world: int, replication: int) -> Floats:
+        """Return the [quantities, 8] rows of one world, facts settled as in one replication."""
+        stream = np.array([seed, world, replication], dtype=np.int64)
+        return draw_world(self.rows, self.table, self.kinds, self.spreads, self.purposes, stream)
+
+    def is_deterministic(self) -> bool:
+        """Return whether every replication in every world is the same."""
+        crashes = any(group.crash_every != NONE for group in self.groups)
+        fails = any(not self._is_surely(step.fails, 0.0) for step in self.steps)
+        errors = any(not self._is_surely(group.error_rate, 0.0) for group in self.groups)
+        chance = crashes or fails or errors or self.settings.preempted_every != NONE
+        return not chance and not self.kinds.any() and bool((self.rows[:, 0] == 0).all())
+
+    def _is_surely(self, quantity: int, value: float) -> bool:
+        return quantity == NONE or (self.kinds[quantity] == 0 and tuple(self.rows[quantity, :2]) == (0.0, value))

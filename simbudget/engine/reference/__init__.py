@@ -1,0 +1,9 @@
+"""The reference engine: one possible run of a fleet as SimPy processes, the executable specification.
+
+Each agent is a process that reads like its day (`agent`), talks to its model (`calls`), runs jobs on GPUs
+(`experiments`) and shares with the others what a fleet shares (`site`). Every number comes from the laws.
+"""
+
+from simbudget.engine.reference.run import Outcome, simulate
+
+__all__ = ["Outcome", "simulate"]

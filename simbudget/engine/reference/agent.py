@@ -1,0 +1,258 @@
+"""An agent: its life from start to end, as the story of its cycles and of what they are made of."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Final
+
+import numpy as np
+from simpy.events import Event, Interrupt, Process
+
+from simbudget.engine.laws.calls import draw_post
+from simbudget.engine.laws.hours import closes_ns, is_open, opens_ns
+from simbudget.engine.laws.work import DAY_NS, draw_crash, draw_scoring_ns, draw_turns, draw_work_ns
+from simbudget.engine.program import NONE, Lasts, Step, StepRow
+from simbudget.engine.reference.accounts import BudgetReachedError
+from simbudget.engine.reference.calls import Line
+from simbudget.engine.reference.clock import Happens, Phase
+from simbudget.engine.reference.experiments import experiment
+from simbudget.engine.reference.record import EntryInTheMaking
+from simbudget.engine.reference.running_costs import RunningCosts
+from simbudget.engine.reference.site import SCORER, Site
+from simbudget.engine.reference.timesheet import Timesheet
+from simbudget.errors import Problem, UserError
+from simbudget.ledger.entry import ACTIVITIES
+
+CRASH: Final = "crash"
+HORIZON: Final = "horizon"
+
+_NUMBER_OF_ACTIVITY: Final = {activity: number for number, activity in enumerate(ACTIVITIES)}
+_IDLE_CYCLES: Final = 1000
+"""So many cycles in a row that take no time never end."""
+
+
+class Agent:
+    """One agent, or one of the people: what it is, where it stands, and what it does next."""
+
+    def __init__(self, site: Site, number: int) -> None:
+        program = site.program
+        self.site = site
+        self.number = number
+        self.group_number = int(program.agent_groups[number])
+        self.group = program.groups[self.group_number]
+        key = site.key
+        self.stream = np.array([key.seed, key.world, key.replication, program.agent_keys[number]], dtype=np.int64)
+        self.timesheet = Timesheet(site.clock)
+        self.line = Line(self)
+        self._running_costs = RunningCosts(site, number, self.group_number)
+        self._needs_context = True
+        self.cycle = -1
+        """The cycle that the agent is in, from 0, broken off ones included."""
+        self.completed_cycles = 0
+        self.stretches = self.polls = 0
+        """How often it has been on spot GPUs, and polled: the indices of those draws."""
+        self._posts = self._crashes = 0
+        self._submissions_ns: list[int] = []
+        self._steps = program.steps[self.group.first_step : self.group.first_step + self.group.steps]
+        self._cells = {step: np.array([step.purpose, step.size, step.gpus, step.fails]) for step in self._steps}
+        self.process: Process = site.clock.process(self._life())
+
+    # From start to end.
+
+    def _life(self) -> Happens:
+        clock, group = self.site.clock, self.group
+        start_ns = group.first_start_ns + (self.number - group.first_agent) * group.start_every_ns
+        if start_ns >= self.site.program.settings.horizon_ns:
+            return
+        try:
+            yield clock.after(start_ns, Phase.ASK, self.number)
+        except Interrupt:
+            return
+        self.timesheet.start()
+        self._running_costs.begin()
+        with suppress(BudgetReachedError, Interrupt):  # an interrupt that gets here is the horizon
+            yield from self._cycles()
+        self.timesheet.end()
+        self._running_costs.end()
+
+    def _cycles(self) -> Happens:
+        """Go through cycle after cycle; an interrupt leaves this at the horizon."""
+        self._await_crash()
+        idle = 0
+        while self.completed_cycles < self.site.program.settings.most_cycles:
+            began_ns = self.site.clock.now
+            try:
+                yield from self._cycle()
+            except Interrupt as interrupt:
+                if interrupt.cause is HORIZON:
+                    raise
+                yield from self._restart()
+                continue
+            self.completed_cycles += 1
+            self.site.tally.cycles += 1
+            idle = idle + 1 if self.site.clock.now == began_ns else 0
+            if idle == _IDLE_CYCLES:
+                raise UserError(self._never_ends())
+
+    def _never_ends(self) -> Problem:
+        name = self.site.program.group_names[self.group_number]
+        return Problem(
+            f"group {name!r}: {_IDLE_CYCLES:,} cycles in a row took no time, so the run would never end",
+            remedy="give a step of its cycle some time, or set stop.cycles_per_agent",
+        )
+
+    def _cycle(self) -> Happens:
+        self.cycle += 1
+        if self._needs_context or self.group.lasts == Lasts.CYCLE:
+            self.line.open_context()
+            self._needs_context = False
+        for step in self._steps:
+            yield from self._in_office_hours()
+            if step.kind == Step.THINK:
+                yield from self._think(step)
+            elif step.kind == Step.WORK:
+                yield from self._work(step)
+            elif step.kind == Step.EXPERIMENT:
+                yield from experiment(self, step, self._cells[step])
+            elif step.kind == Step.SCORE:
+                yield from self._score()
+            else:
+                yield from self._share()
+
+    # Crashes.
+
+    def _await_crash(self) -> None:
+        """Let the next crash come in its time."""
+        if self.group.crash_every == NONE:
+            return
+        quantities = np.array([self.group.crash_every, self.group.crash_restart])
+        site = self.site
+        up_ns, self._restart_ns = draw_crash(site.rows, site.program.table, quantities, self.stream, self._crashes)
+        self._crashes += 1
+        crash = site.clock.after(up_ns, Phase.CRASH, self.number)
+        assert crash.callbacks is not None
+        crash.callbacks.append(self._crash)
+
+    def _crash(self, _: Event) -> None:
+        if self.process.is_alive:
+            self.process.interrupt(CRASH)
+
+    def _restart(self) -> Happens:
+        """Be down for a while, and come back without a context."""
+        self._running_costs.pause()
+        with self.entry("down"):
+            self.does("down")
+            yield self.site.clock.after(self._restart_ns, Phase.END, self.number)
+        self._running_costs.resume()
+        self._needs_context = True
+        self._await_crash()
+
+    # The steps of a cycle.
+
+    def _think(self, step: StepRow) -> Happens:
+        site = self.site
+        if self.group.lasts == Lasts.THINK and self.line.context.is_used:
+            self.line.open_context()
+        turns = draw_turns(site.rows, site.program.table, self._cells[step], self.stream, self.cycle)
+        for _ in range(turns):
+            yield from self.line.turn()
+
+    def _work(self, step: StepRow) -> Happens:
+        """Work for a time, in office hours only."""
+        site, clock = self.site, self.site.clock
+        left_ns = draw_work_ns(site.rows, site.program.table, self._cells[step], self.stream, self.cycle)
+        site.accounts.look()
+        while left_ns > 0:
+            yield from self._in_office_hours()
+            week_ns = self._week_ns()
+            until_closing_ns = closes_ns(self._hours, week_ns) - week_ns
+            now_ns = clock.now
+            yield from self.spends("tool", "tool", min(left_ns, until_closing_ns))
+            left_ns -= clock.now - now_ns
+
+    def _score(self) -> Happens:
+        """Send a submission to the scorer, and wait for its score."""
+        site, clock = self.site, self.site.clock
+        yield from self._wait_until_allowed()
+        yield from clock.asks(self.number)
+        site.accounts.look()
+        asked_ns, submission = clock.now, len(self._submissions_ns)
+        self._submissions_ns.append(asked_ns)
+        self.does("waiting_scorer")
+        with site.scorer.request() as turn:
+            yield turn
+            site.accounts.look()
+            price_usd = site.fact(site.program.settings.score_price)
+            site.accounts.pay(SCORER, price_usd)
+            site.tally.scorer_calls += 1
+            settings, table = site.program.settings, site.program.table
+            duration_ns = draw_scoring_ns(site.rows, table, settings.scoring_time, self.stream, submission)
+            started_ns = clock.now
+            paid = {"component": "scorer", "cost_usd": price_usd} if price_usd else {}
+            try:
+                queued_ns = started_ns - asked_ns
+                yield from self.spends("scoring", "score", duration_ns, queued_ns=queued_ns, **paid)
+            finally:
+                site.tally.scorer_ns += clock.now - started_ns
+
+    def _wait_until_allowed(self) -> Happens:
+        """Wait for the end of the cool-down, and for a day whose quota is not used up."""
+        settings, now_ns, made_ns = self.site.program.settings, self.site.clock.now, self._submissions_ns
+        allowed_ns = now_ns
+        if made_ns:
+            allowed_ns = max(now_ns, made_ns[-1] + settings.cool_down_ns)
+        day = allowed_ns // DAY_NS
+        if settings.quota and sum(at // DAY_NS == day for at in made_ns[-settings.quota :]) >= settings.quota:
+            allowed_ns = (day + 1) * DAY_NS
+        if allowed_ns > now_ns:
+            yield from self.spends("waiting_other", "wait", allowed_ns - now_ns)
+
+    def _share(self) -> Happens:
+        """Read what others have posted, and post."""
+        site = self.site
+        yield from site.clock.asks(self.number)
+        site.accounts.look()
+        settings, table = site.program.settings, site.program.table
+        post_tokens = draw_post(site.rows, table, settings.post_tokens, self.stream, self._posts)
+        self._posts += 1
+        if not self.group.is_people:
+            self.line.context.tokens += site.forum.read(self.number)
+            yield from self.line.call("post", post_tokens)
+        site.forum.post(self.number, post_tokens)
+
+    # Office hours.
+
+    @property
+    def _hours(self) -> np.ndarray:
+        return self.site.program.hours[self.group_number]
+
+    def _week_ns(self) -> int:
+        return self.site.program.settings.begins_ns + self.site.clock.now
+
+    def _in_office_hours(self) -> Happens:
+        """Wait until the office is open; agents are always in theirs."""
+        if self.group.is_people and not is_open(self._hours, self._week_ns()):
+            opens = opens_ns(self._hours, self._week_ns())
+            yield from self.spends("waiting_other", "wait", opens - self._week_ns())
+
+    # What every step uses.
+
+    def does(self, activity: str) -> None:
+        """Note what the agent does from now on."""
+        self.timesheet.does(_NUMBER_OF_ACTIVITY[activity])
+
+    def waits_for_experiment(self, activity: str | None) -> None:
+        """Note what the agent's experiment does from now on, which the agent waits for; None: it has ended."""
+        self.timesheet.waits_for_experiment(None if activity is None else _NUMBER_OF_ACTIVITY[activity])
+
+    def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
+        """Return the context manager that records what happens within it as one entry."""
+        line = self.line
+        place = {"cycle": self.cycle, "session": line.contexts - 1, "turn": line.context.turns - 1}
+        return self.site.record.entry(self.number, kind, {**place, **columns})
+
+    def spends(self, activity: str, kind: str, duration_ns: int, **columns: object) -> Happens:
+        """Do one thing for so long."""
+        self.does(activity)
+        with self.entry(kind, **columns):
+            yield self.site.clock.after(duration_ns, Phase.END, self.number)

@@ -1,0 +1,160 @@
+"""An agent's line to its model: the context that it sends, the calls that it makes, and what they cost."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simbudget.engine.laws.calls import (
+    back_off_ns,
+    cache_lives,
+    call_cost_usd,
+    call_duration_ns,
+    draw_attempt,
+    draw_compacted,
+    draw_first_prompt,
+    draw_turn,
+    token_classes,
+)
+from simbudget.engine.reference.clock import Happens, Phase
+from simbudget.engine.reference.context import Context
+from simbudget.engine.reference.site import TOKENS
+
+if TYPE_CHECKING:
+    from simbudget.engine.reference.agent import Agent
+
+
+class Line:
+    """The line of one agent to its model."""
+
+    def __init__(self, agent: Agent) -> None:
+        group = agent.group
+        self._agent, self._site, self._group = agent, agent.site, group
+        self._turn_quantities = np.array([group.output, group.thinking, group.tool_result, group.tool_time])
+        self._call_quantities = np.array(
+            [group.first_token, group.output_speed, group.error_rate, group.gives_up_for]
+        )
+        self._prices = agent.site.prices[agent.group_number]
+        self._model = agent.site.program.models[agent.group_number]
+        self._turns = self._attempts = self._compactions = 0
+        self.contexts = 0
+        """How many contexts have been opened."""
+        self.context = Context(0, 0, group.cache_life_ns)
+        self.began_ns = 0
+        """When the last call began."""
+
+    def open_context(self) -> None:
+        """Begin a new context with nothing but the first prompt."""
+        rows, table, quantity = self._site.rows, self._site.program.table, self._group.first_prompt
+        prompt = draw_first_prompt(rows, table, quantity, self._agent.stream, self.contexts)
+        self.contexts += 1
+        self.context = Context(prompt, prompt, self._group.cache_life_ns)
+
+    def turn(self) -> Happens:
+        """Make one call, work with tools on what it said, and take their results into the context."""
+        agent, site = self._agent, self._site
+        output, thinking, tool_result, tool_ns = draw_turn(
+            site.rows, site.program.table, self._turn_quantities, agent.stream, self._turns
+        )
+        self._turns += 1
+        yield from self.call("call", output, thinking)
+        if tool_ns:
+            yield from agent.spends("tool", "tool", tool_ns)
+        self.context.tokens += tool_result
+
+    def call(self, kind: str, output_tokens: int, thinking_tokens: int = 0) -> Happens:
+        """Make one call, after a compaction if the context is full; its output joins the context.
+
+        Raises:
+            BudgetReachedError: the budget does not allow the call, which has not begun.
+        """
+        if self.context.tokens > self._group.limit_tokens:
+            yield from self._compact()
+        yield from self._request(kind, output_tokens + thinking_tokens)
+        self.context.tokens += output_tokens
+
+    def _compact(self) -> Happens:
+        site = self._site
+        summary = draw_compacted(
+            site.rows, site.program.table, self._group.compacted, self._agent.stream, self._compactions
+        )
+        self._compactions += 1
+        yield from self._request("compaction", summary)
+        prompt = self.context.first_prompt_tokens
+        self.context = Context(prompt + summary, prompt, self._group.cache_life_ns, turns=self.context.turns)
+
+    def _request(self, kind: str, output_tokens: int) -> Happens:
+        """Send the context, again and again if attempts fail, until the answer is there."""
+        agent, clock = self._agent, self._site.clock
+        asked_ns, failures = clock.now, 0
+        while True:
+            yield from clock.asks(agent.number)
+            self._site.accounts.look()
+            agent.does("waiting_api")
+            yield from self._site.limiter.wait(agent.number, self.context, output_tokens)
+            self._site.accounts.look()
+            first_ns, speed, fails, giving_up_ns = self._draw_attempt()
+            if not fails:
+                break
+            yield from self._fail(kind, first_ns, output_tokens)
+            failures += 1
+            if failures <= self._site.program.settings.retries:
+                yield clock.after(back_off_ns(failures), Phase.END, agent.number)
+            else:
+                yield clock.after(giving_up_ns, Phase.END, agent.number)
+                failures = 0
+        duration_ns = call_duration_ns(first_ns, output_tokens, speed)
+        yield from self._answer(kind, output_tokens, duration_ns, clock.now - asked_ns)
+
+    def _draw_attempt(self) -> tuple[int, float, bool, int]:
+        site = self._site
+        self._attempts += 1
+        return draw_attempt(
+            site.rows, site.program.table, self._call_quantities, self._agent.stream, self._attempts - 1
+        )
+
+    def _classes(self) -> tuple[int, int, int]:
+        context = self.context
+        lives = cache_lives(context.began_ns, self._site.clock.now, context.cache_life_ns)
+        return token_classes(context.tokens, context.sent_tokens, lives, context.cache_life_ns)
+
+    def _fail(self, kind: str, first_token_ns: int, output_tokens: int) -> Happens:
+        """Wait for an attempt that will turn out to have failed: it bills nothing and leaves the cache alone."""
+        uncached, write, _ = self._classes()
+        self._site.limiter.take(uncached + write, output_tokens)
+        entry = self._agent.entry(kind, model=self._model, outcome="failed")
+        with entry:
+            yield self._site.clock.after(first_token_ns, Phase.END, self._agent.number)
+
+    def _answer(self, kind: str, output_tokens: int, duration_ns: int, queued_ns: int) -> Happens:
+        """Pay for a call, and wait for its answer."""
+        agent, site, context = self._agent, self._site, self.context
+        uncached, write, read = self._classes()
+        site.limiter.take(uncached + write, output_tokens)
+        cost_usd = call_cost_usd(self._prices, uncached, write, read, output_tokens)
+        site.accounts.pay(TOKENS, cost_usd)
+        self._count(uncached, write, read, output_tokens)
+        self.began_ns = context.began_ns = site.clock.now
+        context.sent_tokens = context.tokens
+        context.turns += 1
+        agent.does("model")
+        entry = agent.entry(
+            kind,
+            queued_ns=queued_ns,
+            model=self._model,
+            uncached_input_tokens=uncached,
+            cache_write_tokens=write,
+            cache_read_tokens=read,
+            output_tokens=output_tokens,
+            component="tokens",
+            cost_usd=cost_usd,
+        )
+        with entry:
+            yield site.clock.after(duration_ns, Phase.END, agent.number)
+
+    def _count(self, *tokens: int) -> None:
+        tally = self._site.tally
+        tally.model_calls += 1
+        for token_class, amount in enumerate(tokens):
+            tally.tokens[token_class] += amount

@@ -1,0 +1,48 @@
+"""The clock: a SimPy environment in whole nanoseconds that keeps the order of what happens at one instant.
+
+What ends goes before what crashes, then comes the horizon, then what asks; within each, the agents in the order
+of their numbers. SimPy's own events (a resource granted, a process interrupted) are not things that happen but
+how one process tells another; they go first.
+"""
+
+from collections.abc import Generator
+from enum import IntEnum
+from typing import Any, cast
+
+from simpy.core import Environment, EventPriority
+from simpy.events import Event
+
+Happens = Generator[Event, Any, None]
+"""What a process does: it yields the events that it waits for."""
+
+_OWN_PRIORITIES = 2
+
+
+class Phase(IntEnum):
+    """The order of what happens at one instant."""
+
+    END = 0
+    CRASH = 1
+    HORIZON = 2
+    ASK = 3
+
+
+class Clock(Environment):
+    """The time of one run, in whole nanoseconds, of a fleet of so many agents."""
+
+    def __init__(self, agents: int) -> None:
+        super().__init__(initial_time=0)
+        self._agents = agents
+
+    def after(self, delay_ns: int, phase: Phase, agent: int = 0) -> Event:
+        """Return the event that comes `delay_ns` from now, in its place among those of that instant."""
+        event = Event(self)
+        event._ok, event._value = True, None  # as SimPy's own Timeout: it will happen, and cannot fail
+        priority = _OWN_PRIORITIES + phase * self._agents + agent
+        self.schedule(event, cast(EventPriority, priority), delay_ns)
+        return event
+
+    def asks(self, agent: int) -> Happens:
+        """Wait until it is the agent's turn to ask for something at this instant."""
+        if self.peek() <= self.now:  # else nothing else happens now, and the turn has come
+            yield self.after(0, Phase.ASK, agent)

@@ -1,0 +1,111 @@
+"""The site: what the agents of one run share."""
+
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from simpy.resources.container import Container
+from simpy.resources.resource import Resource
+
+from simbudget.engine.laws.draws import Floats
+from simbudget.engine.program import NONE, Billing, Program
+from simbudget.engine.reference.accounts import Accounts, Meter, StaffMeter
+from simbudget.engine.reference.clock import Clock
+from simbudget.engine.reference.limiter import Limiter
+from simbudget.engine.reference.record import Record
+from simbudget.ledger.entry import COMPONENTS
+
+TOKENS: Final = COMPONENTS.index("tokens")
+GPU: Final = COMPONENTS.index("gpu")
+SCORER: Final = COMPONENTS.index("scorer")
+SANDBOX: Final = COMPONENTS.index("sandbox")
+STAFF: Final = COMPONENTS.index("staff")
+FIXED: Final = COMPONENTS.index("fixed")
+
+
+@dataclass
+class Tally:
+    """What is counted over the whole fleet."""
+
+    model_calls: int = 0
+    tokens: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
+    """Uncached input, cache write, cache read, output."""
+    experiments: int = 0
+    """Those that ended with a result."""
+    scorer_calls: int = 0
+    cycles: int = 0
+    gpu_ns: int = 0
+    """GPU time used, in GPU-nanoseconds."""
+    scorer_ns: int = 0
+
+
+class Forum:
+    """Where agents post, and read what others posted since they last looked."""
+
+    def __init__(self, agents: int, reads_at_most: int) -> None:
+        self._posts: list[tuple[int, int]] = []
+        self._seen = [0] * agents
+        self._reads_at_most = reads_at_most
+
+    def post(self, agent: int, tokens: int) -> None:
+        """Let others see a post of so many tokens."""
+        self._posts.append((agent, tokens))
+
+    def read(self, agent: int) -> int:
+        """Return the tokens of the latest posts of others since the agent's last look, and note the look."""
+        unread = [tokens for author, tokens in self._posts[self._seen[agent] :] if author != agent]
+        self._seen[agent] = len(self._posts)
+        return sum(unread[max(0, len(unread) - self._reads_at_most) :])
+
+
+@dataclass(frozen=True)
+class Key:
+    """Which of all possible runs this is."""
+
+    seed: int
+    world: int
+    replication: int
+
+
+class Site:
+    """The clock, the accounts and the resources of one run."""
+
+    def __init__(self, program: Program, key: Key, record: bool) -> None:
+        settings = program.settings
+        self.program = program
+        self.key = key
+        self.rows: Floats = program.world(key.seed, key.world, key.replication)
+        self.clock = Clock(program.agents)
+        self.record = Record(self.clock, key.replication, record)
+        self.accounts = Accounts(self.clock, program.budget_usd, settings.horizon_ns)
+        self.limiter = Limiter(self.clock, program.limits_per_min)
+        self.gpus = Container(self.clock, capacity=settings.gpus, init=settings.gpus) if settings.gpus else None
+        self.scorer = Resource(self.clock, capacity=settings.servers)
+        self.forum = Forum(program.agents, settings.reads_at_most)
+        self.tally = Tally()
+        self.prices = tuple(self._prices(group) for group in range(len(program.groups)))
+        gpu_price = self.fact(settings.gpu_price)
+        self.gpu_meter = self._gpu_meter(gpu_price, settings.billing, settings.gpus, settings.gpu_users)
+        self.sandbox_meters = [self._meter("sandbox", group.sandbox_price) for group in program.groups]
+        self.staff_meters = [self._staff_meter(group) for group in range(len(program.groups))]
+
+    def fact(self, quantity: int) -> float:
+        """Return the one value that a fact has in this run; 0 for none."""
+        return 0.0 if quantity == NONE else float(self.rows[quantity, 1])
+
+    def _prices(self, group: int) -> Floats:
+        above, *quantities = self.program.prices[group]
+        return np.array([float(above), *(self.fact(quantity) for quantity in quantities)])
+
+    def _gpu_meter(self, price: float, billing: int, gpus: int, users: int) -> Meter:
+        """Return the meter of GPUs: its unit is a GPU, or the share of the pool that one agent has."""
+        share = gpus / users if billing == Billing.PER_AGENT and users else 1.0
+        return self.accounts.add(Meter("gpu", price * share))
+
+    def _meter(self, component: str, price: int) -> Meter:
+        return self.accounts.add(Meter(component, self.fact(price)))
+
+    def _staff_meter(self, group: int) -> Meter:
+        price = self.fact(self.program.groups[group].staff_price)
+        begins_ns = self.program.settings.begins_ns
+        return self.accounts.add(StaffMeter(price, self.program.hours[group], begins_ns))

@@ -1,0 +1,57 @@
+"""The timesheet of an agent: when it lived, and what it did with its time."""
+
+from simpy.core import Environment
+
+from simbudget.ledger.entry import ACTIVITIES
+
+DOWN = ACTIVITIES.index("down")
+
+
+class Timesheet:
+    """At every moment of its life an agent does exactly one thing; this adds up for how long, in nanoseconds.
+
+    Who waits for an experiment does what the experiment does, be it in the queue or running, whatever polls
+    are made meanwhile.
+    """
+
+    def __init__(self, clock: Environment) -> None:
+        self.spent_ns = [0] * len(ACTIVITIES)
+        self.started_ns: int | None = None
+        self.ended_ns: int | None = None
+        self._clock = clock
+        self._since_ns = 0
+        self._own: int | None = None
+        self._of_experiment: int | None = None
+
+    def start(self) -> None:
+        """Begin the agent's life."""
+        self.started_ns = self._since_ns = self._clock.now
+
+    def does(self, activity: int) -> None:
+        """Note what the agent does from now on."""
+        self._add_up()
+        self._own = activity
+
+    def waits_for_experiment(self, activity: int | None) -> None:
+        """Note what the experiment does, for which the agent waits from now on; None: it has ended."""
+        self._add_up()
+        self._of_experiment = activity
+
+    def end(self) -> None:
+        """End the agent's life."""
+        self._add_up()
+        self.ended_ns = self._clock.now
+
+    @property
+    def life_ns(self) -> int:
+        """Return how long the agent lived, downtime included."""
+        if self.started_ns is None or self.ended_ns is None:
+            return 0
+        return self.ended_ns - self.started_ns
+
+    def _add_up(self) -> None:
+        activity = self._own if self._of_experiment is None else self._of_experiment
+        now_ns = self._clock.now
+        if activity is not None:
+            self.spent_ns[activity] += now_ns - self._since_ns
+        self._since_ns = now_ns

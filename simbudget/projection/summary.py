@@ -1,0 +1,112 @@
+"""The summary of a projection: what `project --json` prints."""
+
+from typing import Any, Final
+
+import numpy as np
+import pandas as pd
+
+from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
+from simbudget.projection.limits import check_limits
+from simbudget.projection.months import check_spend_cap
+from simbudget.projection.projection import Projection
+from simbudget.projection.statistics import STATISTICS, monte_carlo_errors, statistics
+
+Layout = dict[str, "str | Layout"]
+
+RESOURCES: Final = ("gpu", "scorer", "api_requests", "api_input", "api_output")
+
+LAYOUT: Final[Layout] = {
+    "spend_usd": "spend_usd",
+    "spend_by_component_usd": {name: f"spend_{name}_usd" for name in COMPONENTS},
+    "agent_hours": "agent_hours",
+    "cost_per_agent_hour_usd": "cost_per_agent_hour_usd",
+    "wall_clock_hours": "wall_clock_hours",
+    "overrun_usd": "overrun_usd",
+    "model_calls": "model_calls",
+    "tokens": {name: f"tokens_{name}" for name in ("uncached_input", "cache_write", "cache_read", "output")},
+    "gpu_hours": {"used": "gpu_hours_used", "billed": "gpu_hours_billed"},
+    "experiments": "experiments",
+    "scorer_calls": "scorer_calls",
+    "cycles": "cycles",
+    "agent_time_share": {name: f"share_{name}" for name in ACTIVITIES},
+    "utilisation": {name: f"utilisation_{name}" for name in RESOURCES},
+}
+"""Where each figure of the summary comes from: its keys, and the column of the replications."""
+
+NO_BOTTLENECK: Final = "none"
+
+_NEGLIGIBLE_WAITING: Final = 0.005
+"""Waiting less than this part of the agents' hours is no bottleneck."""
+
+
+def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
+    """Return the summary of a projection: figures over worlds and replications, and their Monte-Carlo errors."""
+    frame, scenario = projection.replications, projection.scenario
+    columns = frame.drop(columns="world")
+    values, worlds = columns.to_numpy(), frame["world"].to_numpy()
+    figures = _by_column(columns, statistics(values))
+    errors = _by_column(columns, monte_carlo_errors(values, worlds))
+    within, within_error = _within_budget(projection)
+    summary: dict[str, Any] = {
+        "scenario": scenario.name,
+        "seed": projection.seed,
+        "engine": projection.engine,
+        "worlds": projection.worlds,
+        "replications": len(frame),
+        "simulated_hours": float(projection.bin_edges_hours[-1]),
+        **_lay_out(LAYOUT, figures),
+        "probability_within_budget": within,
+        "bottleneck": _bottleneck(frame),
+        "research": None,
+    }
+    cap, notes = check_spend_cap(projection)
+    return {
+        **summary,
+        "limits": [*check_limits(scenario.limits, frame, scenario.stop.budget), *cap],
+        "monte_carlo_error": {**_lay_out(LAYOUT, errors), "probability_within_budget": within_error},
+        "prices_on": scenario.prices.on.isoformat(),
+        "interrupted": interrupted,
+        "notes": notes,
+    }
+
+
+def _by_column(columns: pd.DataFrame, figures: np.ndarray) -> dict[str, dict[str, float | None]]:
+    """Return the statistics of each column by name; None where there is no number."""
+    return {
+        column: {
+            name: None if np.isnan(figure) else float(figure)
+            for name, figure in zip(STATISTICS, figures[:, index], strict=True)
+        }
+        for index, column in enumerate(columns)
+    }
+
+
+def _lay_out(layout: Layout, figures: dict[str, dict[str, float | None]]) -> dict[str, Any]:
+    """Return the figures in their places; None for one that does not apply."""
+    placed: dict[str, Any] = {}
+    for key, column in layout.items():
+        if isinstance(column, dict):
+            placed[key] = _lay_out(column, figures)
+        else:
+            applies = figures[column]["mean"] is not None
+            placed[key] = figures[column] if applies else None
+    return placed
+
+
+def _within_budget(projection: Projection) -> tuple[float | None, float | None]:
+    """Return the probability of a spend of at most the budget, and its Monte-Carlo error; None without one."""
+    budget_usd = projection.scenario.stop.budget
+    if budget_usd is None:
+        return None, None
+    frame = projection.replications
+    within = (frame["spend_usd"].to_numpy() <= budget_usd).astype(np.float64)[:, np.newaxis]
+    error = float(monte_carlo_errors(within, frame["world"].to_numpy())[0, 0])
+    return float(within.mean()), None if np.isnan(error) else error
+
+
+def _bottleneck(frame: pd.DataFrame) -> str:
+    """Return the resource for which the agents wait longest, over all replications."""
+    waiting = {name: float(frame[f"queued_{name}_hours"].mean()) for name in RESOURCES}
+    worst = max(waiting, key=lambda name: waiting[name])
+    negligible = waiting[worst] <= _NEGLIGIBLE_WAITING * float(frame["agent_hours"].mean())
+    return NO_BOTTLENECK if negligible else worst
