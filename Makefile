@@ -1,0 +1,42 @@
+# simbudget's house. `make demo` and `make test` set up what they need in .venv; see README.md.
+
+PYTHON ?= python3.11
+VENV := .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+DEMO_OUT := simbudget-out
+
+.PHONY: demo test check bench examples format all clean
+
+demo: $(READY)  ## project the seed experiment and show its result
+	$(BIN)/simbudget project scenarios/aar-weak-to-strong.yaml --replications 60 --out $(DEMO_OUT)
+
+test: $(READY)  ## run the tests
+	$(BIN)/python -m pytest -n auto
+
+check: $(READY)  ## formatting, lint, strict types, layers
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+bench: $(READY)  ## measure, and write the tables in benchmarks/
+	$(BIN)/python benchmarks/start_up.py --write
+	$(BIN)/python benchmarks/reference_engine.py --write
+
+examples: $(READY)  ## make the pictures in plots/ again
+	$(BIN)/python scenarios/draw.py
+
+format: $(READY)
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+all: check test examples bench
+
+clean:
+	rm -rf $(VENV) $(DEMO_OUT) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+
+$(READY): pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
+	touch $(READY)
