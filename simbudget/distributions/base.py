@@ -19,7 +19,8 @@ UNIFORM: Final = 3  # between a and b
 TRIANGULAR: Final = 4  # low a, mode b, high c
 LOG_SCORES: Final = 5  # exp(t(z)), t tabulated at equally spaced normal scores
 LOGIT_SCORES: Final = 6  # 1 / (1 + exp(-t(z))), t tabulated at equally spaced normal scores
-STEPS: Final = 7  # `length` values, then as many cumulative probabilities
+STEPS: Final = 7  # `length` ascending values, then as many cumulative probabilities
+EXPONENTIAL: Final = 8  # mean a
 
 SCORE_LIMIT: Final = 8.5
 """Tabulated families cover normal scores from minus this to this: beyond what 53 random bits can ask for."""

@@ -1,5 +1,86 @@
-"""The families of distributions that a quantity may follow, and how each is lowered to numbers.
+"""The families of distributions, by the names and parameters that scenarios give them.
 
-A `Distribution` is a value: a family and its parameters, in base units. `row()` lowers it to a flat row of
-numbers that `sampling.quantile` turns, with one uniform, into a draw.
+Each constructor raises ValueError, naming the parameter and what is allowed, for parameters that make no sense.
 """
+
+import math
+from collections.abc import Sequence
+
+from simbudget.distributions.base import Distribution, require_positive
+from simbudget.distributions.closed_forms import Constant, Lognormal, Normal, Triangular, Uniform
+from simbudget.distributions.steps import Discrete, Empirical
+from simbudget.distributions.tabulated import Beta, Gamma, beta_from_p10
+
+__all__ = [
+    "Distribution",
+    "beta",
+    "constant",
+    "discrete",
+    "empirical",
+    "gamma",
+    "lognormal",
+    "lognormal_median",
+    "normal",
+    "triangular",
+    "uniform",
+]
+
+
+def constant(value: float) -> Distribution:
+    """Return the distribution that always gives `value`."""
+    return Constant(value)
+
+
+def lognormal(p10: float, p90: float) -> Distribution:
+    """Return the lognormal distribution whose middle 80 % lies between two positive numbers."""
+    return Lognormal(p10, p90)
+
+
+def lognormal_median(median: float, spread: float) -> Distribution:
+    """Return the lognormal distribution with this median and p90/median = `spread`, at least 1."""
+    require_positive("lognormal", median=median, spread=spread)
+    if spread < 1.0:
+        raise ValueError(f"lognormal: p90/median is {spread:g}; it has to be at least 1")
+    return Lognormal(median / spread, median * spread)
+
+
+def normal(p10: float, p90: float) -> Distribution:
+    """Return the normal distribution whose middle 80 % lies between two numbers."""
+    return Normal(p10, p90)
+
+
+def uniform(low: float, high: float) -> Distribution:
+    """Return the uniform distribution from `low` to `high`."""
+    return Uniform(low, high)
+
+
+def triangular(low: float, mode: float, high: float) -> Distribution:
+    """Return the triangular distribution from `low` to `high` with its peak at `mode`."""
+    return Triangular(low, mode, high)
+
+
+def beta(mean: float, p10: float | None = None, weight: float | None = None) -> Distribution:
+    """Return the beta distribution of this mean with this p10, or with this weight a + b."""
+    if (p10 is None) == (weight is None):
+        raise ValueError("beta: write either p10 or weight beside the mean")
+    if p10 is not None:
+        return beta_from_p10(mean, p10)
+    return Beta(mean, math.nan if weight is None else weight)
+
+
+def gamma(mean: float, cv: float) -> Distribution:
+    """Return the gamma distribution of this mean and coefficient of variation."""
+    return Gamma(mean, cv)
+
+
+def discrete(values: Sequence[float], weights: Sequence[float]) -> Distribution:
+    """Return the distribution over a few values with these weights, in any order."""
+    if len(values) != len(weights):
+        return Discrete(tuple(values), tuple(weights))
+    pairs = sorted(zip(values, weights, strict=True))
+    return Discrete(tuple(value for value, _ in pairs), tuple(weight for _, weight in pairs))
+
+
+def empirical(values: Sequence[float]) -> Distribution:
+    """Return the distribution of what was observed."""
+    return Empirical(tuple(sorted(values)), (1.0,) * len(values))
