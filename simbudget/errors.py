@@ -22,7 +22,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Problem:
-    """One mistake: what was found (`message`), where, and what to write instead (`remedy`)."""
+    """One mistake: what was found (`message`), where, and what to write instead (`remedy`), each a clause."""
 
     message: str
     place: Place | None = None
@@ -31,7 +31,7 @@ class Problem:
     def __str__(self) -> str:
         """Return the problem as one line: place, message, remedy."""
         where = f"{self.place}: " if self.place else ""
-        remedy = f" {self.remedy}" if self.remedy else ""
+        remedy = f"; {self.remedy}" if self.remedy else ""
         return f"{where}{self.message}{remedy}"
 
 

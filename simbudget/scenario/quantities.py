@@ -30,6 +30,8 @@ class Quantity:
     Every draw is cut to [`low`, `high`].
     """
 
+    name: str
+    """Its place in the scenario, such as `cycle.think[0].turns`; its stream of draws is found by it."""
     kind: Kind
     distribution: Distribution
     spread: float | None
@@ -37,3 +39,22 @@ class Quantity:
     high: float
     text: str
     """As the user (or the default) wrote it."""
+
+    @property
+    def exact_value(self) -> float:
+        """Return the number that an exact quantity is; ValueError for any other."""
+        if self.kind is not Kind.EXACT:
+            raise ValueError(f"{self.name} is not exact")
+        return self.distribution.mean()
+
+    @property
+    def surely_zero(self) -> bool:
+        """Return whether it is exactly 0."""
+        return self.kind is Kind.EXACT and self.exact_value == 0.0
+
+    @property
+    def highest(self) -> float:
+        """Return a value that draws exceed one time in ten, or the value itself if it is exact."""
+        if self.kind is Kind.EXACT:
+            return self.exact_value
+        return min(self.high, self.distribution.quantile(0.9) * (self.spread or 1.0))

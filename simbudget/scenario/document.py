@@ -1,0 +1,207 @@
+"""A YAML document as nodes that know where they stand, however hostile the file.
+
+Every scalar stays the text that was written: YAML's own guesses (`on` a truth value, `9:00` a number in base
+60) would be wrong here. Sizes are bounded before anything is built, so that no file takes long.
+"""
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import yaml
+
+from simbudget.errors import Place, Problem, UserError
+
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is quicker, and copes with any depth
+
+_MOST_BYTES: Final = 1_000_000
+_MOST_NODES: Final = 20_000
+_DEEPEST: Final = 40
+_SPLIT_NUMBER: Final = re.compile(r"\d{3}(?!\d)[^:]*")
+_ENDS_IN_NUMBER: Final = re.compile(r".*(?:^|[\s$])\$?\d{1,3}")
+
+
+@dataclass(frozen=True)
+class Text:
+    """A scalar, as written; `is_null` if nothing, `null` or `~` was."""
+
+    text: str
+    place: Place
+    is_null: bool = False
+
+
+@dataclass(frozen=True)
+class Items:
+    """A list."""
+
+    items: tuple["Node", ...]
+    place: Place
+
+
+@dataclass(frozen=True)
+class Fields:
+    """A mapping: each key with its place and its value, in order."""
+
+    values: dict[str, "Node"]
+    key_places: dict[str, Place]
+    place: Place
+
+
+Node = Text | Items | Fields
+
+
+def read_file(path: Path) -> str:
+    """Return the text of a scenario file.
+
+    Raises:
+        UserError: it cannot be read, is too large, or is not UTF-8.
+    """
+    place = Place(str(path))
+    try:
+        if path.is_file() and path.stat().st_size > _MOST_BYTES:
+            raise UserError(
+                Problem(
+                    f"the file has {path.stat().st_size:,} bytes; a scenario has at most {_MOST_BYTES:,}",
+                    place,
+                    "is it the right file?",
+                )
+            )
+        return path.read_bytes().decode("utf-8-sig")
+    except FileNotFoundError:
+        raise UserError(Problem("there is no such file", place, "`simbudget init DIR` writes one")) from None
+    except UnicodeDecodeError:
+        raise UserError(Problem("the file is not text in UTF-8", place, "is it a YAML file?")) from None
+    except (OSError, ValueError) as error:
+        reason = getattr(error, "strerror", None) or str(error)
+        raise UserError(Problem(f"the file cannot be read: {reason.lower()}", place)) from None
+
+
+def parse_document(text: str, name: str) -> Fields:
+    """Return the one mapping that a YAML text holds.
+
+    Raises:
+        UserError: it is not YAML, is not one mapping, or is too large or deep to be a scenario.
+    """
+    if len(text) > _MOST_BYTES:
+        raise UserError(Problem(f"more than {_MOST_BYTES:,} characters are no scenario", Place(name)))
+    try:
+        _require_moderate(text, name)
+        document = yaml.compose(text, _Loader)
+    except yaml.YAMLError as error:
+        raise UserError(_not_yaml(error, name)) from None
+    builder = _Builder(name)
+    node = builder.build(document, 0) if document is not None else None
+    if builder.problems:
+        raise UserError(*builder.problems)
+    if isinstance(node, Fields):
+        return node
+    found = "nothing" if node is None else "a list" if isinstance(node, Items) else "a single value"
+    remedy = "a scenario is keys with values, `fleet:` and `cycle:` at least; `simbudget init DIR` writes one"
+    raise UserError(Problem(f"there is {found} in it", Place(name), remedy))
+
+
+def _require_moderate(text: str, name: str) -> None:
+    """Raise UserError if a document nests deeply or has very many nodes, found without building any of them."""
+    depth = 0
+    for count, event in enumerate(yaml.parse(text, _Loader)):
+        if isinstance(event, yaml.CollectionStartEvent):
+            depth += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            depth -= 1
+        if depth > _DEEPEST or count > 2 * _MOST_NODES:
+            mark = event.start_mark
+            what = f"nests deeper than {_DEEPEST} levels" if depth > _DEEPEST else "has too many values"
+            place = Place(name, mark.line + 1, mark.column + 1)
+            raise UserError(Problem(f"the file {what}", place, "that is no scenario"))
+
+
+def _is_plain(node: yaml.Node) -> bool:
+    """Return whether a scalar stands without quotes; libyaml says so with an empty style, PyYAML with None."""
+    return not node.style
+
+
+def _not_yaml(error: yaml.YAMLError, name: str) -> Problem:
+    mark = getattr(error, "problem_mark", None)
+    place = Place(name, mark.line + 1, mark.column + 1) if mark else Place(name)
+    reason = getattr(error, "problem", None) or str(error).splitlines()[0]
+    remedy = None
+    if "tab character" in reason or "\\t" in reason:
+        remedy = "indent with spaces, not with tabs"
+    elif "single document" in str(error):
+        remedy = "a file holds one scenario; take out `---` and what follows it"
+    elif mark:
+        remedy = "look at the indentation, and put text with `:` or `#` in quotes"
+    return Problem(f"this is not YAML: {reason}", place, remedy)
+
+
+@dataclass
+class _Builder:
+    """Turns composed YAML nodes into ours, collecting problems."""
+
+    file: str
+    problems: list[Problem] = field(default_factory=list)
+    built: int = 0
+
+    def build(self, node: yaml.Node, depth: int) -> Node:
+        place = self._place(node)
+        self.built += 1
+        if self.built > _MOST_NODES or depth > _DEEPEST:
+            remedy = "aliases (`*name`) may repeat a few values, not multiply them"
+            raise UserError(Problem("the file's aliases make it too large", place, remedy))
+        if isinstance(node, yaml.SequenceNode):
+            return Items(tuple(self.build(item, depth + 1) for item in node.value), place)
+        if isinstance(node, yaml.MappingNode):
+            return self._fields(node, depth)
+        is_null = _is_plain(node) and node.value in ("", "null", "Null", "NULL", "~")
+        return Text(node.value, place, is_null)
+
+    def _fields(self, node: yaml.MappingNode, depth: int) -> Fields:
+        fields = Fields({}, {}, self._place(node))
+        merged: dict[str, Node] = {}
+        for key, value in node.value:
+            if not isinstance(key, yaml.ScalarNode):
+                self._note("a key has to be a single word", key)
+            elif key.value == "<<" and _is_plain(key):
+                for base in self._merged(value, depth):
+                    merged = {**base.values, **merged}
+            elif node.flow_style and self._is_split(key, value, fields):
+                continue
+            elif key.value in fields.values:
+                first = fields.key_places[key.value].line
+                self._note(f"the key `{key.value}` stands here again (first on line {first})", key, "keep one")
+            else:
+                fields.values[key.value] = self.build(value, depth + 1)
+                fields.key_places[key.value] = self._place(key)
+        for name, value in merged.items():
+            if name not in fields.values:
+                fields.values[name] = value
+                fields.key_places[name] = value.place
+        return fields
+
+    def _merged(self, value: yaml.Node, depth: int) -> Iterator[Fields]:
+        built = self.build(value, depth + 1)
+        for base in built.items if isinstance(built, Items) else (built,):
+            if isinstance(base, Fields):
+                yield base
+            else:
+                self._note("`<<` takes a mapping", value)
+
+    def _is_split(self, key: yaml.Node, value: yaml.Node, before: Fields) -> bool:
+        """Note a number like `$20,000` in `{...}`, where YAML takes the comma for the end of the value."""
+        last = list(before.values.values())[-1:]
+        is_rest = _SPLIT_NUMBER.fullmatch(key.value) and value.value == "" and _is_plain(key)
+        if not (is_rest and last and isinstance(last[0], Text) and _ENDS_IN_NUMBER.fullmatch(last[0].text)):
+            return False
+        start, written = last[0].text, f"{last[0].text},{key.value}"
+        remedy = f"write `{start}{key.value}`, or put it in quotes: `'{written}'`"
+        place = last[0].place
+        self.problems.append(Problem(f"inside {{...}} YAML splits `{written}` at its comma", place, remedy))
+        return True
+
+    def _note(self, message: str, node: yaml.Node, remedy: str | None = None) -> None:
+        self.problems.append(Problem(message, self._place(node), remedy))
+
+    def _place(self, node: yaml.Node) -> Place:
+        return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)

@@ -1,0 +1,98 @@
+"""Reading: what is collected while a document becomes a scenario, and the reading of plain single values."""
+
+import datetime
+import difflib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from simbudget.errors import Place, Problem
+from simbudget.scenario.document import Fields, Items, Node, Text
+
+DEFAULT = "default"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where one value of a scenario came from: a row of the table that `check` prints."""
+
+    name: str
+    """The value's place in the scenario, such as `gpus.price`."""
+    text: str
+    """As written, by the user or by the default."""
+    kind: str
+    """`exact`, `varies`, `unknown`, `both`, or `setting` for what is no quantity."""
+    source: str
+    """`file:line`, `default`, or the list that it was taken from."""
+
+
+@dataclass
+class Reading:
+    """What has been found so far: problems, and where each value came from."""
+
+    folder: Path
+    problems: list[Problem] = field(default_factory=list)
+    provenance: list[Provenance] = field(default_factory=list)
+    places: dict[str, Place] = field(default_factory=dict)
+    """Where each value or block stands, by its name."""
+
+    def problem(self, message: str, place: Place | None, remedy: str | None = None) -> None:
+        """Note a mistake."""
+        self.problems.append(Problem(message, place, remedy))
+
+    def note(self, name: str, text: str, kind: str, node: Node | None) -> None:
+        """Note where a value came from: the node that it was read from, or a default."""
+        source = DEFAULT if node is None else f"{Path(node.place.file).name}:{node.place.line}"
+        self.provenance.append(Provenance(name, text, kind, source))
+
+    def seen(self, name: str, node: Node | None) -> None:
+        """Note where a value stands."""
+        if node is not None:
+            self.places[name] = node.place
+
+    def place_of(self, name: str) -> Place | None:
+        """Return where a value stands, or the nearest block around it that does."""
+        while name and name not in self.places:
+            name = name.rpartition(".")[0]
+        return self.places.get(name)
+
+    def unknown_keys(self, node: Fields, allowed: Iterable[str], what: str) -> None:
+        """Note every key of a mapping that is not allowed, with the nearest that is."""
+        names = list(allowed)
+        for key, place in node.key_places.items():
+            if key not in names:
+                self.problem(f"{what} has no key `{key}`", place, nearest(key, names))
+
+
+def nearest(word: str, allowed: Iterable[str]) -> str:
+    """Return the advice to write the nearest allowed words."""
+    names = list(allowed)
+    by_lower = {name.lower(): name for name in names}
+    close = difflib.get_close_matches(word.lower(), by_lower, 1, 0.6)
+    listed = ", ".join(f"`{name}`" for name in names)
+    if close:
+        return f"did you mean `{by_lower[close[0]]}`? Allowed: {listed}"
+    return f"allowed: {listed}"
+
+
+def describe(node: Node) -> str:
+    """Return a node as a message shows it."""
+    if isinstance(node, Items):
+        return "a list"
+    if isinstance(node, Fields):
+        return "a mapping"
+    text = node.text if len(node.text) <= 40 else f"{node.text[:37]}..."
+    return "nothing" if node.is_null else f"`{text}`"
+
+
+def is_absent(node: Node | None) -> bool:
+    """Return whether nothing was written, or `null`."""
+    return node is None or (isinstance(node, Text) and node.is_null)
+
+
+def read_date(text: str) -> datetime.date:
+    """Return the date that a text such as `2026-03-01` is; ValueError if it is none."""
+    try:
+        return datetime.date.fromisoformat(text.strip())
+    except ValueError:
+        raise ValueError(f"`{text[:40]}` is no date; write one such as `2026-03-01`") from None
