@@ -18,6 +18,7 @@ _COLUMNS: Final = {
     "model_calls": "model_calls",
     "cycles": "cycles",
     "experiments": "experiments",
+    "scorer_calls": "scorer_calls",
 }
 _HOUR_S: Final = 3600.0
 

@@ -9,7 +9,7 @@ from typing import Any, Final
 from simbudget.distributions import families
 from simbudget.distributions.families import Distribution
 from simbudget.errors import Place
-from simbudget.scenario.document import Fields, Items, Node, Text
+from simbudget.scenario.document import Fields, Items, Node, Text, parse_value
 from simbudget.scenario.quantities import Kind, Quantity
 from simbudget.scenario.reading import Reading, describe, is_absent, nearest
 from simbudget.units import EXAMPLES, Dimension, parse_amount, parse_range, parse_spread
@@ -75,7 +75,7 @@ class Amount:
         reading.seen(name, node)
         if is_absent(node):
             if node is not None:
-                reading.problem(f"`{name}` has no value", node.place, self._advice())
+                reading.problem(f"`{name}` has no value", node.place, self.advice())
             return self._default(reading, name)
         assert node is not None
         try:
@@ -83,19 +83,27 @@ class Amount:
             self._require_bounds(draws, node)
         except _WrongError as wrong:
             key = name.rpartition(".")[2]
-            reading.problem(f"`{key}`: {wrong}", wrong.node.place, wrong.remedy or self._advice())
+            reading.problem(f"`{key}`: {wrong}", wrong.node.place, wrong.remedy or self.advice())
             return self._stand_in(name)
         text = _written(node)
         reading.note(name, text, draws.kind.value, node)
         return Quantity(name, draws.kind, draws.distribution, draws.spread, self.low, self.high, text)
 
-    def _advice(self) -> str:
+    def parse(self, text: str) -> Draws:
+        """Return what a single text stands for; ValueError, with a message, if it is wrong here."""
+        try:
+            return self._of_text(Text(text, _NOWHERE))
+        except _WrongError as wrong:
+            raise ValueError(f"{wrong}; {wrong.remedy or self.advice()}") from None
+
+    def advice(self) -> str:
+        """Return what to write."""
         return f"write {self.dimension.value} such as {EXAMPLES[self.dimension]}"
 
     def _default(self, reading: Reading, name: str) -> Quantity | None:
         if self.default is None:
             return None if self.optional else self._stand_in(name)
-        draws = self._of_text(Text(self.default, _NOWHERE))
+        draws = self._draws(reading, parse_value(self.default, "default"))
         reading.note(name, self.default, draws.kind.value, None)
         return Quantity(name, draws.kind, draws.distribution, draws.spread, self.low, self.high, self.default)
 
@@ -123,7 +131,7 @@ class Amount:
                 return inner if inner.kind is Kind.EXACT else Draws(kind, inner.distribution)
         known = ("distribution", "typical", "varies", "unknown")
         first = next(iter(node.values), None)
-        advice = self._advice() if first is None else nearest(first, known)
+        advice = self.advice() if first is None else nearest(first, known)
         raise _WrongError(f"found {describe(node)} without `distribution`, `typical`, ...", node, advice)
 
     def _of_text(self, node: Text) -> Draws:
@@ -249,7 +257,8 @@ class Amount:
     def _require_bounds(self, draws: Draws, node: Node) -> None:
         """Raise unless what was written lies between the lowest and the highest value that make sense."""
         ends = [draws.distribution.quantile(p) for p in (0.1, 0.9)]
-        if all(self.low <= end <= self.high for end in ends):
+        rounding = 1e-9 * max(abs(end) for end in ends)
+        if all(self.low - rounding <= end <= self.high + rounding for end in ends):
             return
         allowed = f"from {self.low:,g} to {self.high:,g}" if self.high < math.inf else f"{self.low:,g} or more"
         unit = {Dimension.DURATION: " s", Dimension.MONEY: " $"}.get(self.dimension, "")

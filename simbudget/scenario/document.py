@@ -102,6 +102,11 @@ def parse_document(text: str, name: str) -> Fields:
     raise UserError(Problem(f"there is {found} in it", Place(name), remedy))
 
 
+def parse_value(text: str, name: str) -> Node:
+    """Return the one value that a trusted YAML text holds, such as a default."""
+    return _Builder(name).build(yaml.compose(text, _Loader), 0)
+
+
 def _require_moderate(text: str, name: str) -> None:
     """Raise UserError if a document nests deeply or has very many nodes, found without building any of them."""
     depth = 0

@@ -1,228 +1,250 @@
 """The scenario as frozen, validated values: what the YAML says, with every default filled in.
 
-Field names are the keys of the scenario language (SCENARIO.md). Quantities are in base units.
+Field names are the keys of the scenario language. Quantities are in base units. Each annotation says what the
+key expects; `loading` reads what takes more than one key to read (groups, steps, models, prices).
 """
-
-from __future__ import annotations
 
 import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict
-
-# CONTRACT (to be turned into the real thing; names, nesting and types below are what the engine reads)
-# Tokens, Seconds, PerHour, ... = Annotated[Quantity, Expect(dimension=..., bare="varies"|"unknown", low=..., ...)]
-
-
-class Block(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid", arbitrary_types_allowed=True)
+from simbudget.prices.tiers import TIERS
+from simbudget.scenario.amounts import Amount
+from simbudget.scenario.calendar import Begins, OfficeHours, parse_begins
+from simbudget.scenario.expectations import HOURS, MOST_AGENTS, MOST_USD, fact, time, tokens
+from simbudget.scenario.fields import Block, Nested, Parsed, choice, number, whole, words
+from simbudget.scenario.limits import Limit
+from simbudget.scenario.quantities import Quantity
+from simbudget.scenario.research import Gate, Research, Review
+from simbudget.units import Dimension
 
 
 class Start(Block):
-    first: Seconds            # exact only (default 0 s)
-    then_every: Seconds       # exact only (default 0 s)
+    """When the agents of a group start."""
+
+    first: Annotated[Quantity, time("0 s", exact=True)]
+    then_every: Annotated[Quantity, time("0 s", exact=True)]
 
 
 class Crashes(Block):
-    every: Seconds            # bare range: unknown. mean of the exponential, > 0
-    restart: Seconds          # bare range: varies
+    """How often an agent crashes, and how long it is down then."""
+
+    every: Annotated[Quantity, fact(Dimension.DURATION, low=1.0)]
+    restart: Annotated[Quantity, time("10 min")]
 
 
 class Sandbox(Block):
-    price: UsdPerHour         # bare range: unknown; default 0 $/h
+    """What an agent's sandbox costs."""
 
-
-class OfficeHours(Block):     # from text: "always" or "Mon-Fri 9-17" or "Mon-Sat 8:30-18:00"
-    days: tuple[bool, ...]    # seven, Monday first
-    opens_s: int              # seconds after midnight
-    closes_s: int
+    price: Annotated[Quantity, fact(Dimension.USD_PER_HOUR, "0 $/h")]
 
 
 class Staff(Block):
-    price: UsdPerHour
-    hours: OfficeHours        # default always
+    """What people are paid, in their hours."""
+
+    price: Annotated[Quantity, fact(Dimension.USD_PER_HOUR)]
+    hours: Annotated[OfficeHours, HOURS]
 
 
 class Polls(Block):
-    every: Seconds            # exact or range; > 0
-    output_tokens: Tokens     # default 60
-    result_tokens: Tokens     # default 300
+    """How an agent looks after its experiment."""
+
+    every: Annotated[Quantity, time(low=1.0)]
+    output_tokens: Annotated[Quantity, tokens("60")]
+    result_tokens: Annotated[Quantity, tokens("300")]
 
 
-class Think(Block):           # written `think: {turns: ...}`; people: `think: {time: ...}`
-    kind: Literal["think"]
-    turns: Count | None       # default 30 to 120 style default, stated
-    time: Seconds | None      # only for people
+class Think(Block):
+    """A step of model calls; of people: of working time."""
+
+    kind: Literal["think"] = "think"
+    turns: Annotated[Quantity | None, Amount(Dimension.NUMBER, high=1e6, optional=True)]
+    time: Annotated[Quantity | None, time(optional=True)]
 
 
 class Experiment(Block):
-    kind: Literal["experiment"]
-    gpus: Count               # default 1
-    time: Seconds
-    fails: Fraction           # bare range: unknown; default 0
-    polls: Polls | None
+    """A step that is a job on GPUs."""
+
+    kind: Literal["experiment"] = "experiment"
+    gpus: Annotated[Quantity, Amount(Dimension.NUMBER, "1", low=1.0, high=1e6)]
+    time: Annotated[Quantity, time()]
+    fails: Annotated[Quantity, fact(Dimension.FRACTION, "0%")]
+    polls: Annotated[Polls | None, Nested(Polls, optional=True)]
 
 
 class Score(Block):
-    kind: Literal["score"]
+    """A step that sends a submission to the scorer."""
+
+    kind: Literal["score"] = "score"
 
 
 class Share(Block):
-    kind: Literal["share"]
+    """A step that reads the forum and posts."""
+
+    kind: Literal["share"] = "share"
+
+
+Step = Think | Experiment | Score | Share
 
 
 class Turn(Block):
-    output_tokens: Tokens
-    thinking_tokens: Tokens   # default 0
-    tool_result_tokens: Tokens
-    tool_time: Seconds
+    """One model call and the tool results that follow it."""
+
+    output_tokens: Annotated[Quantity, tokens("{typical: 350 to 1200, varies: 3x}")]
+    thinking_tokens: Annotated[Quantity, tokens("0")]
+    tool_result_tokens: Annotated[Quantity, tokens("{typical: 500 to 3000, varies: 4x}")]
+    tool_time: Annotated[Quantity, time("{typical: 5 s to 30 s, varies: 5x}")]
 
 
 class Context(Block):
-    first_prompt_tokens: Tokens
-    limit_tokens: Tokens      # exact
-    compacted_to_tokens: Tokens
-    lasts: Literal["think", "cycle", "life"]          # default cycle
-    cache: Literal["off", "5 min", "1 h"]             # default 5 min
+    """What a call sends, and what of it the cache holds."""
+
+    first_prompt_tokens: Annotated[Quantity, tokens("20000")]
+    limit_tokens: Annotated[Quantity, tokens("160000", exact=True)]
+    compacted_to_tokens: Annotated[Quantity, tokens("20000")]
+    lasts: Annotated[str, choice("think", "cycle", "life", default="cycle")]
+    cache: Annotated[str, choice("off", "5 min", "1 h", default="5 min")]
 
 
 class Group(Block):
-    group: str                # default "agents" (made unique: agents, agents-2, ...)
-    kind: Literal["agents", "people"]
-    agents: int               # >= 1; for people the key `people` is not added: `agents` counts them too
-    model: str | None         # None for people; default for agents: stated default
-    directions: int | None
-    start: Start
-    crashes: Crashes | None
-    sandbox: Sandbox
-    staff: Staff | None       # people only, default price 0? -> required for people
-    cycle: tuple[Step, ...]   # the scenario's when not given; ALWAYS filled in after loading
-    turn: Turn                # the scenario's, overridden key by key; ALWAYS filled in
-    context: Context          # the same
+    """Some alike agents, or people."""
+
+    group: Annotated[str | None, words()]
+    kind: Annotated[str, choice("agents", "people", default="agents")]
+    agents: Annotated[int, whole(1, MOST_AGENTS, stand_in=1)]
+    model: Annotated[str | None, words()]
+    directions: Annotated[int | None, whole(1, MOST_AGENTS)]
+    start: Annotated[Start, Nested(Start)]
+    crashes: Annotated[Crashes | None, Nested(Crashes, optional=True)]
+    sandbox: Annotated[Sandbox, Nested(Sandbox)]
+    staff: Annotated[Staff | None, Nested(Staff, optional=True)]
+    cycle: tuple[Step, ...]
+    turn: Turn
+    context: Context
 
 
-class ModelSpeed(Block):      # `models: {NAME: {...}}`
-    first_token: Seconds      # bare range: varies
-    output_speed: TokensPerSecond   # bare range: varies; > 0
+class ModelSpeed(Block):
+    """How quick a model answers."""
+
+    first_token: Annotated[Quantity, time("1.5 s to 5 s")]
+    output_speed: Annotated[
+        Quantity, Amount(Dimension.TOKENS_PER_S, "45 to 80 tokens/s", low=0.01, high=1e6)
+    ]
 
 
-class PriceTier(Block):       # all $/Mtok; ranges are unknown
-    input: UsdPerMtok
-    cache_write: UsdPerMtok
-    cache_read: UsdPerMtok
-    output: UsdPerMtok
+class PriceTier(Block):
+    """Prices by token class; `cache_write` is of the class that the scenario's cache writes."""
+
+    input: Annotated[Quantity, fact(Dimension.USD_PER_MTOK)]
+    cache_write: Annotated[Quantity, fact(Dimension.USD_PER_MTOK)]
+    cache_read: Annotated[Quantity, fact(Dimension.USD_PER_MTOK)]
+    output: Annotated[Quantity, fact(Dimension.USD_PER_MTOK)]
 
 
 class LongTier(PriceTier):
-    above: Tokens             # exact
+    """Prices of a call whose context is longer than `above`."""
+
+    above: Annotated[Quantity, tokens(exact=True)]
 
 
 class ModelPrices(PriceTier):
-    long: LongTier | None
+    """The scenario's own prices of a model."""
+
+    long: Annotated[LongTier | None, Nested(LongTier, optional=True)]
 
 
-class Prices(Block):          # `prices: {on: DATE, MODEL: {...}}`
-    on: datetime.date         # default: today, said so in `check` and in the summary
-    models: dict[str, ModelPrices]    # the explicit ones
+class Prices(Block):
+    """The date of the price list, and the scenario's own prices."""
+
+    on: datetime.date
+    models: dict[str, ModelPrices]
 
 
 class Api(Block):
-    requests_per_min: float | None        # exact, > 0; None: not limited
-    input_tokens_per_min: float | None
-    output_tokens_per_min: float | None
-    error_rate: Fraction      # bare: unknown; default 0
-    retries: int              # default 2, >= 0
-    gives_up_for: Seconds     # default 1 min; bare: varies
-    tier: Literal["start", "build", "scale", "custom"] | None    # usage tier, any case; monthly spend cap
+    """The provider's limits and errors."""
+
+    requests_per_min: Annotated[float | None, number(Dimension.NUMBER, 0.001, 1e9)]
+    input_tokens_per_min: Annotated[float | None, number(Dimension.NUMBER, 1, 1e12)]
+    output_tokens_per_min: Annotated[float | None, number(Dimension.NUMBER, 1, 1e12)]
+    error_rate: Annotated[Quantity, Amount(Dimension.FRACTION, "0%", is_fact=True, high=0.99)]
+    retries: Annotated[int, whole(0, 1000, "2")]
+    gives_up_for: Annotated[Quantity, time("1 min")]
+    tier: Annotated[str | None, choice(*TIERS)]
 
 
 class Preempted(Block):
-    every: Seconds            # of GPU time; bare: unknown
+    """How often a spot GPU is taken away."""
+
+    every: Annotated[Quantity, fact(Dimension.DURATION, low=1.0)]
 
 
 class Gpus(Block):
-    count: int                # default: one per agent of the fleet
-    type: str                 # default "H100"
-    price: UsdPerHour         # default: from the dated GPU price table by type; bare: unknown
-    billing: Literal["on demand", "reserved", "per agent", "spot"]    # default on demand
-    preempted: Preempted | None        # only with spot
-    checkpoint_every: Seconds | None   # exact; only with spot
+    """The pool of GPUs, and how it is paid for."""
+
+    count: Annotated[int | None, whole(1, 1_000_000)]
+    type: Annotated[str, words("H100")]
+    price: Annotated[
+        Quantity | None, Amount(Dimension.USD_PER_HOUR, is_fact=True, high=1e6, optional=True)
+    ]
+    billing: Annotated[str, choice("on demand", "reserved", "per agent", "spot", default="on demand")]
+    preempted: Annotated[Preempted | None, Nested(Preempted, optional=True)]
+    checkpoint_every: Annotated[Quantity | None, time(exact=True, low=1.0, optional=True)]
 
 
 class Scorer(Block):
-    servers: int              # default 1
-    time: Seconds             # bare: varies
-    cool_down: Seconds        # exact; default 0
-    quota_per_agent_per_day: int | None
-    price: UsdPerCall         # default 0; bare: unknown
-    noise: Number             # bare: unknown; default 0
+    """The server that turns submissions into scores."""
+
+    servers: Annotated[int, whole(1, 1_000_000, "1")]
+    time: Annotated[Quantity, time("1 min")]
+    cool_down: Annotated[Quantity, time("0 s", exact=True)]
+    quota_per_agent_per_day: Annotated[int | None, whole(1, 1_000_000)]
+    price: Annotated[Quantity, fact(Dimension.USD_PER_CALL, "0 $/call")]
+    noise: Annotated[Quantity, fact(Dimension.NUMBER, "0")]
 
 
 class Forum(Block):
-    post_tokens: Tokens
-    reads_at_most: int        # default 30
+    """Where agents read and post."""
 
-
-class Review(Block):
-    people: int
-    hours: OfficeHours
-    time: Seconds
-    price: UsdPerHour
-    of: str | float           # "all", "best" or a fraction
-
-
-class Gate(Block):
-    name: str
-    keeps: Fraction           # bare: varies
-    smallest_effect: Number
-    noise: Number
-    price: UsdPerTry
-    time: Seconds
-
-
-class Research(Block):
-    explores: Fraction        # probabilities: bare is unknown
-    first_quality: Number     # bare: varies
-    refines: Fraction
-    gain: Fraction            # varies
-    transfers: Fraction
-    real_share: Fraction
-    hacks: Fraction
-    hack_score: Number        # varies
-    caught: Fraction
-    finalists: int
+    post_tokens: Annotated[Quantity, tokens("300 to 1200")]
+    reads_at_most: Annotated[int, whole(0, 1_000_000, "30")]
 
 
 class Stop(Block):
-    after: Seconds            # exact; default 1 day
-    budget: float | None      # US dollars, exact
-    begins_s: int             # seconds after Monday 0:00, from "Mon 9:00"; default Mon 9:00   (key `begins`)
-    begins_on: datetime.date | None   # when `begins` is a date and time, e.g. 2026-03-02 9:00
-    cycles_per_agent: int | None
+    """When a run ends."""
 
+    after: Annotated[Quantity, time("1 day", exact=True, low=1.0)]
+    budget: Annotated[float | None, number(Dimension.MONEY, 0.01, MOST_USD)]
+    begins: Annotated[Begins, Parsed(parse_begins, "Mon 9:00")]
+    cycles_per_agent: Annotated[int | None, whole(1, 1_000_000_000)]
+    target_score: Annotated[float | None, number(Dimension.NUMBER, -10.0, 10.0)]
+    no_improvement_for: Annotated[Quantity | None, time(exact=True, low=1.0, optional=True)]
 
-class Limit(Block):           # from text "spend p90 <= $20,000"
-    text: str
-    figure: str               # spend, wall_clock, agent_hours, cost_per_agent_hour, overrun, gpu_hours, model_calls, probability_within_budget ...
-    statistic: Literal["mean", "p10", "p50", "p90"]   # default p90 for <=, p10 for >=
-    at_most: bool
-    value: float
+    @property
+    def begins_s(self) -> int:
+        """Return when the run begins, in seconds after a Monday 0:00."""
+        return self.begins.week_s
+
+    @property
+    def begins_on(self) -> datetime.date | None:
+        """Return on which date the run begins, if that is known."""
+        return self.begins.date
 
 
 class Scenario(Block):
-    version: int              # key `simbudget`, default 1
-    name: str                 # default: the file's name
+    """A whole scenario."""
+
+    version: int
+    name: str
     fleet: tuple[Group, ...]
-    cycle: tuple[Step, ...]
-    models: dict[str, ModelSpeed]     # ALWAYS has every model used by the fleet, defaults filled in
+    models: dict[str, ModelSpeed]
+    """Every model of the fleet."""
     prices: Prices
-    api: Api
-    gpus: Gpus
-    scorer: Scorer
-    forum: Forum
-    review: Review | None
-    research: Research | None
+    api: Annotated[Api, Nested(Api)]
+    gpus: Annotated[Gpus, Nested(Gpus)]
+    scorer: Annotated[Scorer, Nested(Scorer)]
+    forum: Annotated[Forum, Nested(Forum)]
+    review: Annotated[Review | None, Nested(Review, optional=True)]
+    research: Annotated[Research | None, Nested(Research, optional=True)]
     gates: tuple[Gate, ...]
-    fixed: Usd                # money spent once at the start whatever happens; default $0
-    stop: Stop
+    fixed: Annotated[Quantity, Amount(Dimension.MONEY, "$0", is_fact=True, high=MOST_USD)]
+    stop: Annotated[Stop, Nested(Stop)]
     limits: tuple[Limit, ...]

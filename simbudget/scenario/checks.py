@@ -1,0 +1,152 @@
+"""Checks of what no single key can tell: whether the parts of a scenario go together."""
+
+from simbudget.distributions.families import constant
+from simbudget.errors import UserError
+from simbudget.prices.gpus import gpu_price
+from simbudget.prices.models import model_prices
+from simbudget.scenario.limits import NEEDS_RESEARCH
+from simbudget.scenario.model import Context, Experiment, Group, Scenario, Think
+from simbudget.scenario.quantities import Kind, Quantity
+from simbudget.scenario.reading import Reading
+
+
+def check_scenario(reading: Reading, scenario: Scenario) -> Scenario:
+    """Note what does not go together, and return the scenario with what depends on several parts filled in."""
+    scenario = _fill_in_gpus(reading, scenario)
+    for group in scenario.fleet:
+        _check_group(reading, scenario, group)
+        _check_cycle(reading, scenario, group)
+        _check_context(reading, group.context, group)
+    _check_models(reading, scenario)
+    _check_gpus(reading, scenario)
+    _check_limits(reading, scenario)
+    if scenario.stop.budget is not None and scenario.fixed.highest >= scenario.stop.budget:
+        _problem(reading, "fixed", "`fixed` alone reaches the budget", "raise `stop.budget`, or lower `fixed`")
+    return scenario
+
+
+def _problem(reading: Reading, name: str, message: str, remedy: str) -> None:
+    """Note a mistake at a value's place, unless another was found there already."""
+    place = reading.place_of(name)
+    if all(problem.place != place for problem in reading.problems):
+        reading.problem(message, place, remedy)
+
+
+def _fill_in_gpus(reading: Reading, scenario: Scenario) -> Scenario:
+    """Return the scenario with the pool's size and price, where they are not written."""
+    gpus = scenario.gpus
+    if gpus.count is None:
+        agents = sum(group.agents for group in scenario.fleet if group.kind == "agents")
+        gpus = gpus.model_copy(update={"count": max(1, agents)})
+        reading.note("gpus.count", f"{gpus.count} (one an agent)", "setting", None)
+    if gpus.price is None:
+        uses_gpus = any(isinstance(step, Experiment) for group in scenario.fleet for step in group.cycle)
+        usd_per_hour, source = 0.0, "no experiment"
+        if uses_gpus or gpus.billing in ("reserved", "per agent"):
+            try:
+                listed = gpu_price(gpus.type)
+                usd_per_hour, source = listed.usd_per_hour, f"{listed.offer}, {listed.as_of}"
+            except UserError as error:
+                found = error.problems[0]
+                _problem(reading, "gpus.type", found.message, found.remedy or "")
+        text = f"{usd_per_hour:g} $/h ({source})"
+        price = Quantity("gpus.price", Kind.EXACT, constant(usd_per_hour), None, 0.0, 1e6, text)
+        reading.note("gpus.price", text, "exact", None)
+        gpus = gpus.model_copy(update={"price": price})
+    return scenario.model_copy(update={"gpus": gpus})
+
+
+def _check_group(reading: Reading, scenario: Scenario, group: Group) -> None:
+    name = f"fleet[{group.group}]"
+    if group.kind == "people":
+        for key in ("model", "crashes"):
+            if getattr(group, key) is not None:
+                _problem(reading, f"{name}.{key}", f"people have no `{key}`", "take it out")
+    elif group.staff is not None:
+        _problem(reading, f"{name}.staff", "`staff` is for people", "write `kind: people`, or take it out")
+    if group.start.first.exact_value >= scenario.stop.after.exact_value:
+        _problem(reading, f"{name}.start", "the group starts after the end of the run", "see `stop.after`")
+
+
+def _check_cycle(reading: Reading, scenario: Scenario, group: Group) -> None:
+    name = f"fleet[{group.group}].cycle"
+    if name not in reading.places:
+        name = "cycle"
+    counted: dict[str, int] = {}
+    for step in group.cycle:
+        counted[step.kind] = counted.get(step.kind, -1) + 1
+        path = f"{name}.{step.kind}[{counted[step.kind]}]"
+        if isinstance(step, Think):
+            _check_think(reading, step, group, path)
+        elif isinstance(step, Experiment):
+            count = scenario.gpus.count or 1
+            if step.gpus.text and step.gpus.highest > count:
+                wanted = f"{step.gpus.highest:,.3g}"
+                message = f"the experiment asks for {wanted} GPUs of a pool of {count:,}"
+                _problem(reading, f"{path}.gpus", message, "raise `gpus.count`, or ask for fewer")
+            if step.polls is not None and group.kind == "people":
+                _problem(reading, f"{path}.polls", "people do not poll", "take `polls` out")
+
+
+def _check_think(reading: Reading, step: Think, group: Group, path: str) -> None:
+    people = group.kind == "people"
+    needed, other = ("time", "turns") if people else ("turns", "time")
+    if getattr(step, other) is not None:
+        message = f"`think` of {group.kind} takes `{needed}`, not `{other}`"
+        _problem(reading, f"{path}.{other}", message, _think_advice(people))
+    elif getattr(step, needed) is None:
+        message = f"`think` of {group.kind} needs `{needed}` (group `{group.group}`)"
+        _problem(reading, path, message, _think_advice(people))
+
+
+def _think_advice(people: bool) -> str:
+    return "write such as `think: {time: 2 h}`" if people else "write such as `think: {turns: 20 to 60}`"
+
+
+def _check_context(reading: Reading, context: Context, group: Group) -> None:
+    name = f"fleet[{group.group}].context"
+    if name not in reading.places:
+        name = "context"
+    left = context.first_prompt_tokens.highest + context.compacted_to_tokens.highest
+    if left >= context.limit_tokens.exact_value and group.kind == "agents":
+        message = f"a compacted context ({left:,.0f} tokens with its first prompt) is already over the limit"
+        key = next((key for key in type(context).model_fields if f"{name}.{key}" in reading.places), "limit_tokens")
+        _problem(reading, f"{name}.{key}", message, "raise `limit_tokens`, or lower the other two")
+
+
+def _check_models(reading: Reading, scenario: Scenario) -> None:
+    """Note models that are on no price list, and price lists that no group uses."""
+    used = {group.model: group for group in scenario.fleet if group.model}
+    for model, group in used.items():
+        if model in scenario.prices.models:
+            continue
+        try:
+            model_prices(model, scenario.prices.on)
+        except UserError as error:
+            found = error.problems[0]
+            _problem(reading, f"fleet[{group.group}].model", found.message, found.remedy or "")
+    for model in scenario.prices.models:
+        if model not in used:
+            listed = ", ".join(used) or "none"
+            remedy = f"the fleet's models: {listed}"
+            _problem(reading, f"prices[{model}]", f"no group uses model `{model}`", remedy)
+
+
+def _check_gpus(reading: Reading, scenario: Scenario) -> None:
+    gpus = scenario.gpus
+    for key in ("preempted", "checkpoint_every"):
+        if getattr(gpus, key) is not None and gpus.billing != "spot":
+            message = f"`{key}` is for `billing: spot`, and this is `{gpus.billing}`"
+            _problem(reading, f"gpus.{key}", message, "take it out, or change the billing")
+    if gpus.billing == "per agent" and all(group.kind == "people" for group in scenario.fleet):
+        _problem(reading, "gpus.billing", "there are no agents to bill `per agent`", "write `on demand`")
+
+
+def _check_limits(reading: Reading, scenario: Scenario) -> None:
+    for index, limit in enumerate(scenario.limits):
+        name = f"limits[{index}]"
+        if limit.figure in ("probability_within_budget", "overrun") and scenario.stop.budget is None:
+            _problem(reading, name, f"`{limit.figure}` needs a budget", "write `stop: {budget: ...}`")
+        if limit.figure in NEEDS_RESEARCH:
+            message = f"`{limit.figure}` is not projected by this version"
+            _problem(reading, name, message, "take the limit out")

@@ -1,0 +1,75 @@
+"""Limits: what makes a plan unacceptable, as text such as `spend p90 <= $20,000`."""
+
+import re
+from dataclasses import dataclass
+from typing import Final
+
+from simbudget.scenario.amounts import Amount
+from simbudget.scenario.reading import nearest
+from simbudget.units import Dimension
+
+STATISTICS: Final = ("mean", "p10", "p50", "p90")
+
+PROBABILITIES: Final = ("probability_within_budget", "probability_of_any_transferable_result")
+
+FIGURES: Final = {
+    "spend": Dimension.MONEY,
+    "overrun": Dimension.MONEY,
+    "cost_per_agent_hour": Dimension.MONEY,
+    "wall_clock": Dimension.DURATION,
+    "agent_hours": Dimension.NUMBER,
+    "gpu_hours": Dimension.NUMBER,
+    "model_calls": Dimension.NUMBER,
+    "cycles": Dimension.NUMBER,
+    "experiments": Dimension.NUMBER,
+    "scorer_calls": Dimension.NUMBER,
+    "transferable_results": Dimension.NUMBER,
+    "cost_per_transferable_result": Dimension.MONEY,
+    **dict.fromkeys(PROBABILITIES, Dimension.FRACTION),
+}
+"""What can be limited; durations are written with a unit and held in seconds."""
+
+NEEDS_RESEARCH: Final = (
+    "transferable_results",
+    "cost_per_transferable_result",
+    "probability_of_any_transferable_result",
+)
+
+_LIMIT: Final = re.compile(r"\s*(\w+)(?:\s+(\w+))?\s*(<=|>=|<|>|≤|≥)\s*(.+?)\s*")
+
+
+@dataclass(frozen=True)
+class Limit:
+    """One limit: a figure's statistic, and the value that it must not pass."""
+
+    text: str
+    figure: str
+    statistic: str
+    """One of `STATISTICS`; a probability has none, and says `mean`."""
+    at_most: bool
+    value: float
+    """In base units: seconds, US dollars, numbers, shares."""
+
+
+def parse_limit(text: str) -> Limit:
+    """Return the limit that a text such as `spend p90 <= $20,000` states; ValueError if it is none.
+
+    Without a statistic, an upper limit is on the p90, a lower one on the p10: the cautious side.
+    """
+    match = _LIMIT.fullmatch(text) if len(text) <= 200 else None
+    if match is None:
+        raise ValueError(f"`{text[:60]}` is no limit; write such as `spend p90 <= $20,000`")
+    figure, statistic, sign, written = match.groups()
+    at_most = sign in ("<=", "<", "≤")
+    if figure not in FIGURES:
+        raise ValueError(f"there is no figure `{figure[:40]}`; {nearest(figure, FIGURES)}")
+    if figure in PROBABILITIES:
+        if statistic is not None:
+            raise ValueError(f"`{figure}` is one number; leave out `{statistic[:20]}`")
+        statistic = "mean"
+    statistic = statistic or ("p90" if at_most else "p10")
+    if statistic not in STATISTICS:
+        raise ValueError(f"there is no statistic `{statistic[:40]}`; {nearest(statistic, STATISTICS)}")
+    amount = Amount(FIGURES[figure], exact=True)
+    written = re.sub(r"^\$(.*)/h$|^(.*\S)\s*\$/h$", r"$\1\2", written) if figure == "cost_per_agent_hour" else written
+    return Limit(text.strip(), figure, statistic, at_most, amount.parse(written).distribution.mean())

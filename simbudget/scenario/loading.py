@@ -1,0 +1,185 @@
+"""Loading: a YAML file becomes a scenario, or one list of everything that is wrong with it."""
+
+import datetime
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from simbudget.errors import Problem, UserError
+from simbudget.scenario.checks import check_scenario
+from simbudget.scenario.document import Fields, Items, Node, Text, parse_document, read_file
+from simbudget.scenario.fields import Parsed, read_block, read_fields, whole, words
+from simbudget.scenario.fleet import read_fleet
+from simbudget.scenario.limits import Limit, parse_limit
+from simbudget.scenario.model import Context, ModelPrices, ModelSpeed, Prices, Scenario, Turn
+from simbudget.scenario.reading import Provenance, Reading, describe, is_absent, read_date
+from simbudget.scenario.research import Gate
+
+VERSION: Final = 1
+
+_KEYS: Final = (
+    "simbudget",
+    "name",
+    "fleet",
+    "cycle",
+    "turn",
+    "context",
+    "models",
+    "prices",
+    "api",
+    "gpus",
+    "scorer",
+    "forum",
+    "review",
+    "research",
+    "gates",
+    "fixed",
+    "stop",
+    "limits",
+    "calibration",
+)
+
+
+@dataclass(frozen=True)
+class LoadedScenario:
+    """A scenario, and what is known about how it came to be."""
+
+    scenario: Scenario
+    provenance: tuple[Provenance, ...]
+    """Where each value came from, in the order of the file's blocks."""
+    notes: tuple[str, ...]
+    """What a reader of its projection has to know."""
+
+
+def load_scenario(path: str | Path) -> LoadedScenario:
+    """Return the scenario in a file.
+
+    Raises:
+        UserError: it cannot be read, or something in it is wrong; every mistake is named at once.
+    """
+    path = Path(path)
+    return loads_scenario(read_file(path), str(path), path.parent)
+
+
+def loads_scenario(text: str, name: str = "<text>", folder: Path | None = None) -> LoadedScenario:
+    """Return the scenario in a text; `name` is how messages call it, `folder` where its CSV files are.
+
+    Raises:
+        UserError: something in it is wrong; every mistake is named at once.
+    """
+    document = parse_document(text, name)
+    reading = Reading(folder or Path())
+    reading.places[""] = document.place
+    scenario = _read(reading, document, Path(name).stem)
+    scenario = check_scenario(reading, scenario)
+    if reading.problems:
+        raise UserError(*_in_order(reading.problems))
+    return LoadedScenario(scenario, tuple(reading.provenance), _notes(scenario))
+
+
+def _in_order(problems: list[Problem]) -> list[Problem]:
+    """Return problems by place, each once."""
+    unique = dict.fromkeys(problems)
+    return sorted(unique, key=lambda problem: (problem.place.line or 0, problem.place.column or 0) if problem.place else (0, 0))
+
+
+def _read(reading: Reading, document: Fields, default_name: str) -> Scenario:
+    reading.unknown_keys(document, _KEYS, "a scenario")
+    blocks = document.values
+    version = whole(VERSION, VERSION, str(VERSION)).read(reading, blocks.get("simbudget"), "simbudget")
+    name = words(default_name or "scenario").read(reading, blocks.get("name"), "name")
+    turn = read_block(reading, Turn, blocks.get("turn"), "turn")
+    context = read_block(reading, Context, blocks.get("context"), "context")
+    fleet = read_fleet(reading, document, turn, context)
+    used = list(dict.fromkeys(group.model for group in fleet if group.model))
+    if not is_absent(blocks.get("calibration")):
+        remedy = "take the line out; calibrated quantities can be written in the scenario itself"
+        reading.problem("this version does not read calibration files", blocks["calibration"].place, remedy)
+    return Scenario(
+        version=version,
+        name=name,
+        fleet=fleet,
+        models=_read_models(reading, blocks.get("models"), used),
+        prices=_read_prices(reading, blocks.get("prices")),
+        gates=_read_gates(reading, blocks.get("gates")),
+        limits=_read_limits(reading, blocks.get("limits")),
+        **read_fields(reading, Scenario, document, ""),
+    )
+
+
+def _mapping(reading: Reading, node: Node | None, name: str) -> dict[str, Node]:
+    """Return the values of a mapping by key; nothing, and a problem, for anything else."""
+    reading.seen(name, node)
+    if node is None or is_absent(node):
+        return {}
+    if isinstance(node, Fields):
+        return node.values
+    reading.problem(f"`{name}`: found {describe(node)}", node.place, "write keys with values")
+    return {}
+
+
+def _list(reading: Reading, node: Node | None, name: str) -> tuple[Node, ...]:
+    """Return the items of a list; nothing, and a problem, for anything else."""
+    reading.seen(name, node)
+    if node is None or is_absent(node):
+        return ()
+    if isinstance(node, Items):
+        return node.items
+    reading.problem(f"`{name}`: found {describe(node)}", node.place, "write a list: lines that begin with `- `")
+    return ()
+
+
+def _read_models(reading: Reading, node: Node | None, used: list[str]) -> dict[str, ModelSpeed]:
+    given = _mapping(reading, node, "models")
+    for model in given:
+        if model not in used:
+            listed = ", ".join(used) or "none"
+            reading.problem(f"no group uses model `{model}`", given[model].place, f"the fleet's models: {listed}")
+    return {model: read_block(reading, ModelSpeed, given.get(model), f"models[{model}]") for model in used}
+
+
+def _read_prices(reading: Reading, node: Node | None) -> Prices:
+    given = _mapping(reading, node, "prices")
+    today = datetime.date.today().isoformat()
+    on = Parsed(read_date, today).read(reading, given.get("on"), "prices.on")
+    models = {
+        model: read_block(reading, ModelPrices, prices, f"prices[{model}]")
+        for model, prices in given.items()
+        if model != "on"
+    }
+    return Prices(on=on, models=models)
+
+
+def _read_gates(reading: Reading, node: Node | None) -> tuple[Gate, ...]:
+    items = _list(reading, node, "gates")
+    return tuple(read_block(reading, Gate, item, f"gates[{index}]") for index, item in enumerate(items))
+
+
+def _read_limits(reading: Reading, node: Node | None) -> tuple[Limit, ...]:
+    limits: list[Limit] = []
+    for index, item in enumerate(_list(reading, node, "limits")):
+        expectation = Parsed(parse_limit)
+        if isinstance(item, Text) and item.text[:3].isdigit() and len(item.text) == 3 and limits:
+            written = f"{limits[-1].text},{item.text}"
+            message = f"inside [...] YAML splits `{written}` at its comma"
+            reading.problem(message, item.place, f"put it in quotes: `'{written}'`")
+            continue
+        limit: Any = expectation.read(reading, item, f"limits[{index}]")
+        if limit is not None:
+            limits.append(limit)
+    return tuple(limits)
+
+
+def _notes(scenario: Scenario) -> tuple[str, ...]:
+    """Return what of the scenario this version checks but does not simulate."""
+    blocks = {"review": scenario.review, "research": scenario.research, "gates": scenario.gates}
+    stops = {
+        "stop.target_score": scenario.stop.target_score,
+        "stop.no_improvement_for": scenario.stop.no_improvement_for,
+    }
+    names = [name for name, value in {**blocks, **stops}.items() if value]
+    if not names:
+        return ()
+    return (f"{', '.join(names)}: checked but not simulated; what they cost is not in the spend",)
+
+
