@@ -1,0 +1,30 @@
+"""`simbudget init`: a commented scenario to start from."""
+
+from importlib.resources import files
+from pathlib import Path
+
+import click
+
+from simbudget.errors import Place, Problem, UserError
+
+_TEMPLATES = ("aar", "autoresearch", "minimal")
+
+
+@click.command("init")
+@click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
+@click.option(
+    "--template",
+    type=click.Choice(_TEMPLATES),
+    default="minimal",
+    show_default=True,
+    help="aar: nine agents for five days; autoresearch: one agent and one GPU overnight.",
+)
+def init_command(directory: Path, template: str) -> None:
+    """Write DIRECTORY/scenario.yaml, a commented scenario to start from."""
+    path = directory / "scenario.yaml"
+    if path.exists():
+        raise UserError(Problem("there is a scenario already", Place(str(path)), "name another directory"))
+    text = files("simbudget.scenario").joinpath("templates", f"{template}.yaml").read_text(encoding="utf-8")
+    directory.mkdir(parents=True, exist_ok=True)
+    path.write_text(text, encoding="utf-8")
+    click.echo(f"Wrote {path}. Now: simbudget check {path}; simbudget project {path}")

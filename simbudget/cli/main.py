@@ -1,0 +1,80 @@
+"""The entry point: finds the command, and turns a user's mistake into lines on stderr and exit status 2.
+
+A command's module is imported only when it is asked for, so that `simbudget --help` answers at once.
+"""
+
+import os
+import sys
+from importlib import import_module
+from typing import Final
+
+import click
+
+from simbudget import __version__
+from simbudget.errors import UserError
+
+WRONG_INPUT: Final = 2
+_INTERRUPTED: Final = 130
+
+_COMMANDS: Final = {
+    "init": "Write a commented scenario to start from.",
+    "check": "Say what was understood of a scenario.",
+    "project": "Project spend, time and bottlenecks of a scenario.",
+    "trace": "Write everything that happens in one replication.",
+    "prices": "Show what models and GPUs cost on a date.",
+}
+"""Each command's one line of help, known without importing it."""
+
+
+class _Commands(click.Group):
+    """A group whose commands are imported when they are used."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        """Return the commands' names, in the order in which they are used."""
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        """Return a command by its name."""
+        if cmd_name not in _COMMANDS:
+            return None
+        command: click.Command = getattr(import_module(f"simbudget.cli.{cmd_name}"), f"{cmd_name}_command")
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the list of commands without importing any."""
+        with formatter.section("Commands"):
+            formatter.write_dl(list(_COMMANDS.items()))
+
+
+@click.group(cls=_Commands, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="simbudget")
+def commands() -> None:
+    """Know what a fleet of autonomous research agents will spend, before it spends it.
+
+    Exit status: 0 fine, 1 a limit of the scenario is not met, 2 the input is wrong.
+    """
+
+
+def main() -> None:
+    """Run the command line, and exit."""
+    try:
+        commands.main(prog_name="simbudget", standalone_mode=False)
+    except UserError as error:
+        for problem in error.problems:
+            click.echo(f"error: {problem}", err=True)
+        sys.exit(WRONG_INPUT)
+    except click.exceptions.Exit as exit_:
+        sys.exit(exit_.exit_code)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(WRONG_INPUT)
+    except (KeyboardInterrupt, click.Abort):
+        click.echo("interrupted", err=True)
+        sys.exit(_INTERRUPTED)
+    except BrokenPipeError:  # whoever read our output has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(0)
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        click.echo(f"error: {where}{(error.strerror or str(error)).lower()}", err=True)
+        sys.exit(WRONG_INPUT)

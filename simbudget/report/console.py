@@ -1,0 +1,29 @@
+"""The terminal: tables go to stdout, progress to stderr."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+_WIDEST = 110
+
+
+def standard_output() -> Console:
+    """Return the console on stdout, no wider than reads well."""
+    console = Console()
+    if console.width > _WIDEST:
+        console.width = _WIDEST
+    return console
+
+
+@contextmanager
+def progress_bar(hidden: bool) -> Iterator[Callable[[int, int], None]]:
+    """Show a bar with the time left on stderr, if that is a terminal; yields what to call with (done, total)."""
+    columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    with Progress(
+        *columns, console=Console(stderr=True), transient=True, disable=hidden or not sys.stderr.isatty()
+    ) as bar:
+        task = bar.add_task("simulating", total=None)
+        yield lambda done, total: bar.update(task, completed=done, total=total)

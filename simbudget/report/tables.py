@@ -1,0 +1,143 @@
+"""A projection as one line that says the answer, and tables that fit a terminal."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from simbudget.report.numbers import Figure, count, hours, percent, usd, usd_exactly
+
+Summary = dict[str, Any]
+
+_RESOURCES = {
+    "gpu": "GPUs",
+    "scorer": "scorer",
+    "api_requests": "API requests",
+    "api_input": "API input tokens",
+    "api_output": "API output tokens",
+}
+_ACTIVITIES = {
+    "waiting_gpu": "waiting for GPUs",
+    "waiting_scorer": "waiting for the scorer",
+    "waiting_api": "waiting for the API",
+    "waiting_other": "waiting otherwise",
+}
+
+
+def is_certain(summary: Summary) -> bool:
+    """Return whether there was one replication, which says all there is to say."""
+    return bool(summary["replications"] == 1)
+
+
+def answer(summary: Summary) -> str:
+    """Return the answer in one line: spend, time, and the probability of staying within the budget."""
+    spend, clock = summary["spend_usd"], summary["wall_clock_hours"]
+    if is_certain(summary):
+        line = f"{usd_exactly(spend['mean'])} over {hours(clock['mean'])}"
+    else:
+        interval = f"80 %: {usd(spend['p10'])} to {usd(spend['p90'])}"
+        line = f"About {usd(spend['p50'])} ({interval}) over {hours(clock['p50'])}"
+    within = summary["probability_within_budget"]
+    if within is not None and is_certain(summary):
+        line += "; within the budget" if within else "; the budget stops it"
+    elif within is not None:
+        line += f"; within the budget with probability {percent(within)}"
+    unmet = sum(not limit["holds"] for limit in summary["limits"])
+    if unmet:
+        line += f"; {unmet} of {len(summary['limits'])} limits not met"
+    return f"{line}. (Interrupted.)" if summary["interrupted"] else f"{line}."
+
+
+def projection_tables(summary: Summary) -> Iterator[Table]:
+    """Yield the tables of a projection: spend, work and time, where time goes, resources, limits."""
+    yield _spend(summary)
+    yield _work(summary)
+    yield _time(summary)
+    yield _resources(summary)
+    if summary["limits"]:
+        yield _limits(summary)
+
+
+def _table(title: str, summary: Summary, first: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column(first)
+    for column in ("amount",) if is_certain(summary) else ("p10", "p50", "p90", "mean"):
+        table.add_column(column, justify="right", no_wrap=True)
+    return table
+
+
+def _row(table: Table, summary: Summary, name: str, figure: Figure, show: Callable[[float | None], str]) -> None:
+    """Add a figure, if it applies: its interval with its mean, or its one value."""
+    if figure is None:
+        return
+    columns = ("mean",) if is_certain(summary) else ("p10", "p50", "p90", "mean")
+    table.add_row(name, *(show(figure[column]) for column in columns))
+
+
+def _spend(summary: Summary) -> Table:
+    replications, worlds = summary["replications"], summary["worlds"]
+    many = "" if is_certain(summary) else f" ({replications:,} replications in {worlds:,} worlds)"
+    table = _table(f"Spend{many}", summary, "component")
+    show = (lambda value: usd_exactly(value or 0.0)) if is_certain(summary) else usd
+    for component, figure in summary["spend_by_component_usd"].items():
+        if figure and figure["mean"]:
+            _row(table, summary, component, figure, show)
+    table.add_section()
+    _row(table, summary, "total", summary["spend_usd"], show)
+    _row(table, summary, "per agent-hour", summary["cost_per_agent_hour_usd"], show)
+    if summary["overrun_usd"]["mean"]:
+        _row(table, summary, "over the budget", summary["overrun_usd"], show)
+    return table
+
+
+def _work(summary: Summary) -> Table:
+    table = _table("Work and time", summary, "what")
+    _row(table, summary, "wall clock", summary["wall_clock_hours"], hours)
+    for name, key in (("agent-hours", "agent_hours"), ("cycles", "cycles"), ("experiments", "experiments")):
+        _row(table, summary, name, summary[key], count)
+    _row(table, summary, "scorer calls", summary["scorer_calls"], count)
+    _row(table, summary, "GPU-hours used", summary["gpu_hours"]["used"], count)
+    _row(table, summary, "GPU-hours billed", summary["gpu_hours"]["billed"], count)
+    _row(table, summary, "model calls", summary["model_calls"], count)
+    for token_class, figure in summary["tokens"].items():
+        if figure and figure["mean"]:
+            _row(table, summary, f"{token_class.replace('_', ' ')} tokens", figure, count)
+    return table
+
+
+def _time(summary: Summary) -> Table:
+    table = _table("Where the agents' time goes", summary, "activity")
+    for activity, figure in summary["agent_time_share"].items():
+        if figure and figure["mean"]:
+            _row(table, summary, _ACTIVITIES.get(activity, activity), figure, percent)
+    return table
+
+
+def _resources(summary: Summary) -> Table:
+    bottleneck = summary["bottleneck"]
+    named = "nothing is waited for" if bottleneck == "none" else _RESOURCES[bottleneck]
+    table = _table(f"Use of what is limited; bottleneck: {named}", summary, "resource")
+    for resource, figure in summary["utilisation"].items():
+        _row(table, summary, _RESOURCES[resource], figure, percent)
+    return table
+
+
+def _limits(summary: Summary) -> Table:
+    table = Table(title="Limits", title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    table.add_column("limit")
+    table.add_column("is", justify="right", no_wrap=True)
+    table.add_column("met", no_wrap=True)
+    for limit in summary["limits"]:
+        table.add_row(limit["limit"], _limit_value(limit), "yes" if limit["holds"] else "NO")
+    return table
+
+
+def _limit_value(limit: dict[str, Any]) -> str:
+    """Return the value of a limit in the unit of its figure."""
+    figure = limit["limit"].split()[0]
+    if figure.startswith("probability"):
+        return percent(limit["value"])
+    if figure in ("spend", "overrun", "cost_per_agent_hour", "usage"):
+        return usd(limit["value"]) if limit["value"] < 1000 else f"${limit['value']:,.0f}"
+    return hours(limit["value"]) if figure == "wall_clock" else count(limit["value"])
