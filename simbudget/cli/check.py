@@ -20,7 +20,9 @@ def check_command(file: Path, as_json: bool) -> None:
     loaded = load_scenario(file)
     if as_json:
         rows = [vars(row) for row in loaded.provenance]
-        click.echo(json.dumps({"scenario": loaded.scenario.name, "values": rows, "notes": loaded.notes}, indent=2))
+        click.echo(
+            json.dumps({"scenario": loaded.scenario.name, "values": rows, "notes": loaded.notes}, indent=2)
+        )
         return
     console = standard_output()
     console.print(understood_table(loaded.provenance))

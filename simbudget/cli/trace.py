@@ -10,7 +10,9 @@ import click
 @click.option("--replication", type=click.IntRange(min=0), default=0, show_default=True, help="Which one.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same run.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="simbudget-trace")
-@click.option("--format", "suffix", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True)
+@click.option(
+    "--format", "suffix", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True
+)
 def trace_command(file: Path, replication: int, seed: int, out: Path, suffix: str) -> None:
     """Write everything that happens in one replication of the scenario FILE.
 

@@ -137,7 +137,9 @@ def _step(start: int, length: int, table: Floats, u: float) -> float:
 
 
 @compiled
-def quantile(code: int, a: float, b: float, c: float, start: int, length: int, table: Floats, u: float) -> float:
+def quantile(
+    code: int, a: float, b: float, c: float, start: int, length: int, table: Floats, u: float
+) -> float:
     """Return the draw for the uniform `u` in (0, 1) of a row (see `base`) and the table that it looks up."""
     if code == CONSTANT:
         return a

@@ -101,7 +101,9 @@ class Beta(Distribution):
         require_finite(self.family, mean=self.mean_value)
         require_positive(self.family, weight=self.weight)
         if not 0.0 < self.mean_value < 1.0:
-            raise ValueError(f"beta: mean is {self.mean_value:g}; it has to lie between 0 and 1, both excluded")
+            raise ValueError(
+                f"beta: mean is {self.mean_value:g}; it has to lie between 0 and 1, both excluded"
+            )
 
     @property
     def shapes(self) -> tuple[float, float]:

@@ -179,4 +179,6 @@ class Program:
         return not chance and not self.kinds.any() and bool((self.rows[:, 0] == 0).all())
 
     def _is_surely(self, quantity: int, value: float) -> bool:
-        return quantity == NONE or (self.kinds[quantity] == 0 and tuple(self.rows[quantity, :2]) == (0.0, value))
+        return quantity == NONE or (
+            self.kinds[quantity] == 0 and tuple(self.rows[quantity, :2]) == (0.0, value)
+        )

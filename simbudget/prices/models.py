@@ -79,7 +79,9 @@ def model_prices(model: str, on: datetime.date) -> ListPrices:
 
 def nearest_models(model: str, n: int = 3) -> list[str]:
     """Return the names of up to `n` models of the list that are most like a name."""
-    anthropic = [info.id for known in _snapshot().providers if known.id == "anthropic" for info in known.models]
+    anthropic = [
+        info.id for known in _snapshot().providers if known.id == "anthropic" for info in known.models
+    ]
     wanted = model.lower().replace(".", "-")
     near = difflib.get_close_matches(wanted, anthropic, n, 0.6)
     others = dict.fromkeys(info.id for provider in _snapshot().providers for info in provider.models)
@@ -96,7 +98,9 @@ def list_models(on: datetime.date, provider: str = "anthropic") -> list[ListPric
     if provider not in providers:
         near = difflib.get_close_matches(provider, providers, 3, 0.4) or sorted(providers)
         raise UserError(
-            Problem(f"provider {provider!r} is not on the price list", remedy=f"write one of {', '.join(near)}")
+            Problem(
+                f"provider {provider!r} is not on the price list", remedy=f"write one of {', '.join(near)}"
+            )
         )
     known = providers[provider]
     return [_list_prices(known, info, on) for info in sorted(known.models, key=lambda info: info.id)]

@@ -30,7 +30,8 @@ class Plan:
     def blocks(self) -> list[range]:
         """Return the numbers of the replications of each block, in order."""
         return [
-            range(first, min(first + BLOCK, self.replications)) for first in range(0, self.replications, BLOCK)
+            range(first, min(first + BLOCK, self.replications))
+            for first in range(0, self.replications, BLOCK)
         ]
 
     def world_of(self, number: int) -> int:

@@ -6,7 +6,7 @@ from typing import Any, Final
 import pandas as pd
 
 from simbudget.projection.statistics import STATISTICS, statistics
-from simbudget.scenario.model import Limit
+from simbudget.scenario.limits import Limit
 
 _COLUMNS: Final = {
     "spend": "spend_usd",
@@ -23,7 +23,9 @@ _COLUMNS: Final = {
 _HOUR_S: Final = 3600.0
 
 
-def check_limits(limits: Sequence[Limit], frame: pd.DataFrame, budget_usd: float | None) -> list[dict[str, Any]]:
+def check_limits(
+    limits: Sequence[Limit], frame: pd.DataFrame, budget_usd: float | None
+) -> list[dict[str, Any]]:
     """Return each limit as written, whether it holds, and the value that it is about."""
     return [_check(limit, frame, budget_usd) for limit in limits]
 

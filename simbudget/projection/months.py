@@ -52,9 +52,7 @@ def dearest_month_usd(projection: Projection) -> npt.NDArray[np.float64]:
     return np.max([spend_usd[:, window].sum(axis=1) for window in windows], axis=0)
 
 
-def _months(
-    begins: datetime.date, begins_s: float, hours: npt.NDArray[np.float64]
-) -> npt.NDArray[np.int64]:
+def _months(begins: datetime.date, begins_s: float, hours: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
     """Return the number of the calendar month in which each hour of the run falls."""
     midnight = datetime.datetime.combine(begins, datetime.time())
     instants = [midnight + datetime.timedelta(seconds=begins_s, hours=float(hour)) for hour in hours]

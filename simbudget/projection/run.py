@@ -72,9 +72,13 @@ def project(
     by_time_usd = np.concatenate([block.by_time_usd for block in blocks])[: len(frame)]
     worlds = int(frame["world"].nunique())
     edges_hours = np.linspace(0.0, program.settings.horizon_ns / HOUR_NS, BINS + 1)
-    projection = Projection(scenario, options.seed, options.engine, worlds, frame, by_time_usd, edges_hours, {})
+    projection = Projection(
+        scenario, options.seed, options.engine, worlds, frame, by_time_usd, edges_hours, {}
+    )
     summary = summarise(projection, interrupted)
-    return Projection(scenario, options.seed, options.engine, worlds, frame, by_time_usd, edges_hours, summary)
+    return Projection(
+        scenario, options.seed, options.engine, worlds, frame, by_time_usd, edges_hours, summary
+    )
 
 
 def trace(scenario: Scenario, seed: int = 1, replication: int = 0) -> pd.DataFrame:
@@ -100,9 +104,13 @@ def _require_sense(options: Options) -> None:
     if options.precision is not None and not 0.0 < options.precision < 1.0:
         problems.append(Problem(f"--precision is {options.precision:g}", remedy="write a part such as 2%"))
     if not 0 <= options.seed < 1 << 63:
-        problems.append(Problem(f"--seed is {options.seed}", remedy="write a whole number from 0 to 2^63 - 1"))
+        problems.append(
+            Problem(f"--seed is {options.seed}", remedy="write a whole number from 0 to 2^63 - 1")
+        )
     if options.engine not in ENGINES:
-        problems.append(Problem(f"engine {options.engine!r} does not exist", remedy=f"write one of {ENGINES}"))
+        problems.append(
+            Problem(f"engine {options.engine!r} does not exist", remedy=f"write one of {ENGINES}")
+        )
     if problems:
         raise UserError(*problems)
 

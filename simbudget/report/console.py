@@ -13,8 +13,7 @@ _WIDEST = 110
 def standard_output() -> Console:
     """Return the console on stdout, no wider than reads well."""
     console = Console()
-    if console.width > _WIDEST:
-        console.width = _WIDEST
+    console.width = min(console.width, _WIDEST)
     return console
 
 

@@ -44,7 +44,13 @@ def _prices(prices: ClassPrices) -> list[str]:
 def gpu_table(gpus: Iterable[GpuPrice]) -> Table:
     """Return GPU prices in $/h."""
     table = Table(title="$/h for one GPU, on demand", box=SIMPLE_HEAD, pad_edge=False)
-    for name, justify in (("type", "left"), ("$/h", "right"), ("offer", "left"), ("read on", "left"), ("source", "left")):
+    for name, justify in (
+        ("type", "left"),
+        ("$/h", "right"),
+        ("offer", "left"),
+        ("read on", "left"),
+        ("source", "left"),
+    ):
         table.add_column(name, justify=justify, overflow="fold")  # type: ignore[arg-type]
     for gpu in gpus:
         table.add_row(gpu.type, f"{gpu.usd_per_hour:.2f}", gpu.offer, str(gpu.as_of), gpu.source)

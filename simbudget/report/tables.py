@@ -67,7 +67,9 @@ def _table(title: str, summary: Summary, first: str) -> Table:
     return table
 
 
-def _row(table: Table, summary: Summary, name: str, figure: Figure, show: Callable[[float | None], str]) -> None:
+def _row(
+    table: Table, summary: Summary, name: str, figure: Figure, show: Callable[[float | None], str]
+) -> None:
     """Add a figure, if it applies: its interval with its mean, or its one value."""
     if figure is None:
         return

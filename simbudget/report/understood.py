@@ -14,9 +14,10 @@ def understood_table(provenance: Iterable[Provenance]) -> Table:
     table.add_column("quantity", overflow="fold")
     table.add_column("value", overflow="fold")
     table.add_column("kind", no_wrap=True)
-    table.add_column("where from", overflow="fold")
+    table.add_column("where from", no_wrap=True)
     for row in provenance:
         style = "dim" if row.source == DEFAULT else None
-        cells = [text.replace("[", "\\[") for text in (row.name, row.text, row.kind, row.source)]
+        source = row.source if row.source == DEFAULT else f"line {row.source.rpartition(':')[2]}"
+        cells = [text.replace("[", "\\[") for text in (row.name, row.text, row.kind, source)]
         table.add_row(*cells, style=style)
     return table

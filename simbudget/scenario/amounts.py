@@ -196,7 +196,9 @@ class Amount:
         family = _text(node.values["distribution"])
         if family not in _PARAMETERS:
             where = node.values["distribution"]
-            raise _WrongError(f"there is no distribution `{family[:40]}`", where, nearest(family, _PARAMETERS))
+            raise _WrongError(
+                f"there is no distribution `{family[:40]}`", where, nearest(family, _PARAMETERS)
+            )
         required, optional = _PARAMETERS[family]
         self._require_keys(node, ("distribution", *required, *optional))
         for parameter in required:
@@ -234,7 +236,9 @@ class Amount:
         path, name = reading.folder / _text(file), _text(column)
         try:
             if path.stat().st_size > _MOST_CSV_BYTES:
-                raise _WrongError(f"{_text(file)} has more than {_MOST_CSV_BYTES:,} bytes", file, "take a sample")
+                raise _WrongError(
+                    f"{_text(file)} has more than {_MOST_CSV_BYTES:,} bytes", file, "take a sample"
+                )
             with path.open(newline="", encoding="utf-8") as lines:
                 rows = csv.DictReader(lines)
                 if name not in (rows.fieldnames or ()):
@@ -246,7 +250,9 @@ class Amount:
             reason = getattr(error, "strerror", None) or str(error)
             raise _WrongError(f"column `{name}` of {_text(file)} cannot be read: {reason}", file) from None
         if not 0 < len(values) <= _MOST_VALUES:
-            raise _WrongError(f"column `{name}` has {len(values):,} numbers", file, "1 to 100,000 are allowed")
+            raise _WrongError(
+                f"column `{name}` has {len(values):,} numbers", file, "1 to 100,000 are allowed"
+            )
         return values
 
     def _require_keys(self, node: Fields, allowed: tuple[str, ...]) -> None:
@@ -260,7 +266,9 @@ class Amount:
         rounding = 1e-9 * max(abs(end) for end in ends)
         if all(self.low - rounding <= end <= self.high + rounding for end in ends):
             return
-        allowed = f"from {self.low:,g} to {self.high:,g}" if self.high < math.inf else f"{self.low:,g} or more"
+        allowed = (
+            f"from {self.low:,g} to {self.high:,g}" if self.high < math.inf else f"{self.low:,g} or more"
+        )
         unit = {Dimension.DURATION: " s", Dimension.MONEY: " $"}.get(self.dimension, "")
         raise _WrongError(f"{_written(node)} makes no sense here", node, f"{allowed}{unit} is allowed")
 

@@ -21,7 +21,9 @@ def check_scenario(reading: Reading, scenario: Scenario) -> Scenario:
     _check_gpus(reading, scenario)
     _check_limits(reading, scenario)
     if scenario.stop.budget is not None and scenario.fixed.highest >= scenario.stop.budget:
-        _problem(reading, "fixed", "`fixed` alone reaches the budget", "raise `stop.budget`, or lower `fixed`")
+        _problem(
+            reading, "fixed", "`fixed` alone reaches the budget", "raise `stop.budget`, or lower `fixed`"
+        )
     return scenario
 
 
@@ -35,7 +37,7 @@ def _problem(reading: Reading, name: str, message: str, remedy: str) -> None:
 def _fill_in_gpus(reading: Reading, scenario: Scenario) -> Scenario:
     """Return the scenario with the pool's size and price, where they are not written."""
     gpus = scenario.gpus
-    if gpus.count is None:
+    if not gpus.count:
         agents = sum(group.agents for group in scenario.fleet if group.kind == "agents")
         gpus = gpus.model_copy(update={"count": max(1, agents)})
         reading.note("gpus.count", f"{gpus.count} (one an agent)", "setting", None)
@@ -79,7 +81,7 @@ def _check_cycle(reading: Reading, scenario: Scenario, group: Group) -> None:
         if isinstance(step, Think):
             _check_think(reading, step, group, path)
         elif isinstance(step, Experiment):
-            count = scenario.gpus.count or 1
+            count = scenario.gpus.count
             if step.gpus.text and step.gpus.highest > count:
                 wanted = f"{step.gpus.highest:,.3g}"
                 message = f"the experiment asks for {wanted} GPUs of a pool of {count:,}"
@@ -110,7 +112,9 @@ def _check_context(reading: Reading, context: Context, group: Group) -> None:
     left = context.first_prompt_tokens.highest + context.compacted_to_tokens.highest
     if left >= context.limit_tokens.exact_value and group.kind == "agents":
         message = f"a compacted context ({left:,.0f} tokens with its first prompt) is already over the limit"
-        key = next((key for key in type(context).model_fields if f"{name}.{key}" in reading.places), "limit_tokens")
+        key = next(
+            (key for key in type(context).model_fields if f"{name}.{key}" in reading.places), "limit_tokens"
+        )
         _problem(reading, f"{name}.{key}", message, "raise `limit_tokens`, or lower the other two")
 
 

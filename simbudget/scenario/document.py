@@ -175,7 +175,9 @@ class _Builder:
                 continue
             elif key.value in fields.values:
                 first = fields.key_places[key.value].line
-                self._note(f"the key `{key.value}` stands here again (first on line {first})", key, "keep one")
+                self._note(
+                    f"the key `{key.value}` stands here again (first on line {first})", key, "keep one"
+                )
             else:
                 fields.values[key.value] = self.build(value, depth + 1)
                 fields.key_places[key.value] = self._place(key)

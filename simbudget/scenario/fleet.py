@@ -34,7 +34,9 @@ def read_fleet(reading: Reading, document: Fields, turn: Turn, context: Context)
         names.append(name)
         own = isinstance(item, Fields) and "cycle" in item.values
         if not own and cycle_node is None:
-            reading.problem("`cycle` is missing", item.place, "write the steps, such as `cycle: [{think: {turns: 10}}]`")
+            reading.problem(
+                "`cycle` is missing", item.place, "write the steps, such as `cycle: [{think: {turns: 10}}]`"
+            )
         groups.append(_read_group(reading, item, name, (cycle, turn, context)))
     return tuple(groups)
 
@@ -47,7 +49,9 @@ def _name(reading: Reading, node: Node, taken: list[str]) -> str:
     given = node.values.get("group") if isinstance(node, Fields) else None
     if isinstance(given, Text) and not given.is_null:
         if given.text in taken:
-            reading.problem(f"there is another group `{given.text[:40]}`", given.place, "give each its own name")
+            reading.problem(
+                f"there is another group `{given.text[:40]}`", given.place, "give each its own name"
+            )
         return given.text
     kind = node.values.get("kind") if isinstance(node, Fields) else None
     base = "people" if isinstance(kind, Text) and kind.text == "people" else "agents"
@@ -89,7 +93,9 @@ def _read_cycle(reading: Reading, node: Node, name: str) -> tuple[Step, ...]:
     reading.seen(name, node)
     advice = f"write a list of steps: {', '.join(f'`{step}`' for step in _STEPS)}"
     if not isinstance(node, Items) or not node.items:
-        reading.problem(f"`cycle`: found {'no step' if isinstance(node, Items) else describe(node)}", node.place, advice)
+        reading.problem(
+            f"`cycle`: found {'no step' if isinstance(node, Items) else describe(node)}", node.place, advice
+        )
         return ()
     counted: dict[str, int] = {}
     steps = []
@@ -108,7 +114,9 @@ def _read_step(reading: Reading, node: Node, cycle: str, counted: dict[str, int]
         kind, body = next(iter(node.values.items()))
     else:
         found = "several keys" if isinstance(node, Fields) else describe(node)
-        reading.problem(f"a step: found {found}", node.place, "write one step an item, such as `- think: {turns: 10}`")
+        reading.problem(
+            f"a step: found {found}", node.place, "write one step an item, such as `- think: {turns: 10}`"
+        )
         return None
     if kind not in _STEPS:
         reading.problem(f"there is no step `{kind[:40]}`", node.place, nearest(kind, _STEPS))

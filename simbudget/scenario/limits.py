@@ -71,5 +71,9 @@ def parse_limit(text: str) -> Limit:
     if statistic not in STATISTICS:
         raise ValueError(f"there is no statistic `{statistic[:40]}`; {nearest(statistic, STATISTICS)}")
     amount = Amount(FIGURES[figure], exact=True)
-    written = re.sub(r"^\$(.*)/h$|^(.*\S)\s*\$/h$", r"$\1\2", written) if figure == "cost_per_agent_hour" else written
+    written = (
+        re.sub(r"^\$(.*)/h$|^(.*\S)\s*\$/h$", r"$\1\2", written)
+        if figure == "cost_per_agent_hour"
+        else written
+    )
     return Limit(text.strip(), figure, statistic, at_most, amount.parse(written).distribution.mean())

@@ -80,7 +80,10 @@ def loads_scenario(text: str, name: str = "<text>", folder: Path | None = None) 
 def _in_order(problems: list[Problem]) -> list[Problem]:
     """Return problems by place, each once."""
     unique = dict.fromkeys(problems)
-    return sorted(unique, key=lambda problem: (problem.place.line or 0, problem.place.column or 0) if problem.place else (0, 0))
+    return sorted(
+        unique,
+        key=lambda problem: (problem.place.line or 0, problem.place.column or 0) if problem.place else (0, 0),
+    )
 
 
 def _read(reading: Reading, document: Fields, default_name: str) -> Scenario:
@@ -125,7 +128,9 @@ def _list(reading: Reading, node: Node | None, name: str) -> tuple[Node, ...]:
         return ()
     if isinstance(node, Items):
         return node.items
-    reading.problem(f"`{name}`: found {describe(node)}", node.place, "write a list: lines that begin with `- `")
+    reading.problem(
+        f"`{name}`: found {describe(node)}", node.place, "write a list: lines that begin with `- `"
+    )
     return ()
 
 
@@ -134,7 +139,9 @@ def _read_models(reading: Reading, node: Node | None, used: list[str]) -> dict[s
     for model in given:
         if model not in used:
             listed = ", ".join(used) or "none"
-            reading.problem(f"no group uses model `{model}`", given[model].place, f"the fleet's models: {listed}")
+            reading.problem(
+                f"no group uses model `{model}`", given[model].place, f"the fleet's models: {listed}"
+            )
     return {model: read_block(reading, ModelSpeed, given.get(model), f"models[{model}]") for model in used}
 
 
@@ -181,5 +188,3 @@ def _notes(scenario: Scenario) -> tuple[str, ...]:
     if not names:
         return ()
     return (f"{', '.join(names)}: checked but not simulated; what they cost is not in the spend",)
-
-

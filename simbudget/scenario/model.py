@@ -108,7 +108,7 @@ class Context(Block):
 class Group(Block):
     """Some alike agents, or people."""
 
-    group: Annotated[str | None, words()]
+    group: Annotated[str, words()]
     kind: Annotated[str, choice("agents", "people", default="agents")]
     agents: Annotated[int, whole(1, MOST_AGENTS, stand_in=1)]
     model: Annotated[str | None, words()]
@@ -126,9 +126,7 @@ class ModelSpeed(Block):
     """How quick a model answers."""
 
     first_token: Annotated[Quantity, time("1.5 s to 5 s")]
-    output_speed: Annotated[
-        Quantity, Amount(Dimension.TOKENS_PER_S, "45 to 80 tokens/s", low=0.01, high=1e6)
-    ]
+    output_speed: Annotated[Quantity, Amount(Dimension.TOKENS_PER_S, "45 to 80 tokens/s", low=0.01, high=1e6)]
 
 
 class PriceTier(Block):
@@ -180,11 +178,9 @@ class Preempted(Block):
 class Gpus(Block):
     """The pool of GPUs, and how it is paid for."""
 
-    count: Annotated[int | None, whole(1, 1_000_000)]
+    count: Annotated[int, whole(1, 1_000_000, stand_in=0)]
     type: Annotated[str, words("H100")]
-    price: Annotated[
-        Quantity | None, Amount(Dimension.USD_PER_HOUR, is_fact=True, high=1e6, optional=True)
-    ]
+    price: Annotated[Quantity | None, Amount(Dimension.USD_PER_HOUR, is_fact=True, high=1e6, optional=True)]
     billing: Annotated[str, choice("on demand", "reserved", "per agent", "spot", default="on demand")]
     preempted: Annotated[Preempted | None, Nested(Preempted, optional=True)]
     checkpoint_every: Annotated[Quantity | None, time(exact=True, low=1.0, optional=True)]

@@ -19,7 +19,8 @@ from fractions import Fraction
 from typing import Any, Literal
 
 from tests.exact.oracle_state import Agent, Call, Context, Job, Money, Totals, Waiting
-from tests.exact.quantities_by_hand import OfficeHours, exact, second_of_week
+
+from tests.exact.quantities_by_hand import exact, second_of_week
 
 CACHE_LIFE_S = {"off": None, "5 min": 300, "1 h": 3600}
 A_MILLIONTH = Fraction(1, 1_000_000)
@@ -223,7 +224,9 @@ class _Run:
 
     def _needs(self, agent: Agent, call: Call, at: Seconds) -> dict[str, Fraction]:
         uncached, written, _ = self._classes(agent, at)
-        return dict(zip(_LIMITS, map(Fraction, (1, uncached + written, call.output + call.thinking)), strict=True))
+        return dict(
+            zip(_LIMITS, map(Fraction, (1, uncached + written, call.output + call.thinking)), strict=True)
+        )
 
     def _api_start(self, agent: Agent) -> Seconds:
         """Return when the first in the queue may start; its cache may be lost while it waits."""
@@ -231,7 +234,9 @@ class _Run:
         at = self.now
         for _ in range(2):
             needs = self._needs(agent, agent.call, at)
-            at = self.now + max((b.wait(needs[name]) for name, b in self.buckets.items()), default=Fraction(0))
+            at = self.now + max(
+                (b.wait(needs[name]) for name, b in self.buckets.items()), default=Fraction(0)
+            )
         return at
 
     def _start_call(self, agent: Agent) -> None:
@@ -307,7 +312,10 @@ class _Run:
         allowed_from = self.now
         if agent.submissions:
             allowed_from = max(self.now, agent.submissions[-1] + exact(self.scorer.get("cool_down", 0)))
-        if quota is not None and sum(at // 86400 == allowed_from // 86400 for at in agent.submissions) >= quota:
+        if (
+            quota is not None
+            and sum(at // 86400 == allowed_from // 86400 for at in agent.submissions) >= quota
+        ):
             allowed_from = (allowed_from // 86400 + 1) * Fraction(86400)
         if allowed_from > self.now:
             agent.todo.append(("score", None))

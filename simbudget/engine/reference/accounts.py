@@ -45,7 +45,9 @@ class Meter:
         """Return what the running units have cost so far."""
         if self._units == 0:
             return 0.0
-        return self.usd_per_hour * ((self._units * self.reading_ns(now_ns) - self._sum_of_starts_ns) / HOUR_NS)
+        return self.usd_per_hour * (
+            (self._units * self.reading_ns(now_ns) - self._sum_of_starts_ns) / HOUR_NS
+        )
 
     def reading_ns(self, now_ns: int) -> int:
         """Return the time on this meter: the clock's."""

@@ -6,7 +6,8 @@ from contextlib import suppress
 from typing import Final
 
 import numpy as np
-from simpy.events import Event, Interrupt, Process
+from simpy.events import Event, Process
+from simpy.exceptions import Interrupt
 
 from simbudget.engine.laws.calls import draw_post
 from simbudget.engine.laws.hours import closes_ns, is_open, opens_ns
@@ -41,7 +42,9 @@ class Agent:
         self.group_number = int(program.agent_groups[number])
         self.group = program.groups[self.group_number]
         key = site.key
-        self.stream = np.array([key.seed, key.world, key.replication, program.agent_keys[number]], dtype=np.int64)
+        self.stream = np.array(
+            [key.seed, key.world, key.replication, program.agent_keys[number]], dtype=np.int64
+        )
         self.timesheet = Timesheet(site.clock)
         self.line = Line(self)
         self._running_costs = RunningCosts(site, number, self.group_number)
@@ -54,7 +57,9 @@ class Agent:
         self._posts = self._crashes = 0
         self._submissions_ns: list[int] = []
         self._steps = program.steps[self.group.first_step : self.group.first_step + self.group.steps]
-        self._cells = {step: np.array([step.purpose, step.size, step.gpus, step.fails]) for step in self._steps}
+        self._cells = {
+            step: np.array([step.purpose, step.size, step.gpus, step.fails]) for step in self._steps
+        }
         self.process: Process = site.clock.process(self._life())
 
     # From start to end.
@@ -127,7 +132,9 @@ class Agent:
             return
         quantities = np.array([self.group.crash_every, self.group.crash_restart])
         site = self.site
-        up_ns, self._restart_ns = draw_crash(site.rows, site.program.table, quantities, self.stream, self._crashes)
+        up_ns, self._restart_ns = draw_crash(
+            site.rows, site.program.table, quantities, self.stream, self._crashes
+        )
         self._crashes += 1
         crash = site.clock.after(up_ns, Phase.CRASH, self.number)
         assert crash.callbacks is not None

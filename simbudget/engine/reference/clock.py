@@ -34,6 +34,11 @@ class Clock(Environment):
         super().__init__(initial_time=0)
         self._agents = agents
 
+    @property
+    def now(self) -> int:
+        """Return the time, in nanoseconds from the start."""
+        return int(self._now)
+
     def after(self, delay_ns: int, phase: Phase, agent: int = 0) -> Event:
         """Return the event that comes `delay_ns` from now, in its place among those of that instant."""
         event = Event(self)

@@ -7,7 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from simpy.events import Event, Interrupt
+from simpy.events import Event
+from simpy.exceptions import Interrupt
 from simpy.resources.container import Container
 
 from simbudget.engine.laws.calls import draw_poll

@@ -5,7 +5,7 @@ from typing import Final
 
 import numpy as np
 import pandas as pd
-from simpy.events import AllOf, Event
+from simpy.events import AllOf
 
 from simbudget.engine.laws.draws import Floats
 from simbudget.engine.lowering import lower

@@ -20,7 +20,13 @@ def components(projection: Projection) -> tuple[Figure, pd.DataFrame]:
         axes.barh(position, mean, color=COMPONENT_COLOURS[name], edgecolor="black", lw=0.6, height=0.6)
         if len(projection.replications) > 1:
             axes.plot([p10, p90], [position, position], color="black", lw=1.6, marker="|", ms=9)
-        axes.annotate(f" {usd(mean)}", (max(mean, p90), position), va="center", xytext=(4, 0), textcoords="offset points")
+        axes.annotate(
+            f" {usd(mean)}",
+            (max(mean, p90), position),
+            va="center",
+            xytext=(4, 0),
+            textcoords="offset points",
+        )
     axes.set_yticks(range(len(data)), data["component"])
     axes.invert_yaxis()
     axes.margins(x=0.15)

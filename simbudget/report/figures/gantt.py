@@ -22,7 +22,12 @@ _ACTIVITY_OF_KIND: Final = {
     "wait": "waiting_other",
     "down": "down",
 }
-_QUEUES: Final = {"experiment": "waiting_gpu", "score": "waiting_scorer", "call": "waiting_api", "post": "waiting_api"}
+_QUEUES: Final = {
+    "experiment": "waiting_gpu",
+    "score": "waiting_scorer",
+    "call": "waiting_api",
+    "post": "waiting_api",
+}
 _LABELS: Final = {"model": "model call", "tool": "tool", "scoring": "scoring"}
 
 
@@ -76,7 +81,10 @@ def _bars(ledger: pd.DataFrame) -> pd.DataFrame:
     same = (bars["activity"] == bars["activity"].shift()) & (bars["agent"] == bars["agent"].shift())
     run = (~(touches & same)).cumsum()
     merged = bars.groupby(run, sort=False).agg(
-        agent=("agent", "first"), activity=("activity", "first"), start_s=("start_s", "first"), length_s=("length_s", "sum")
+        agent=("agent", "first"),
+        activity=("activity", "first"),
+        start_s=("start_s", "first"),
+        length_s=("length_s", "sum"),
     )
     merged["start_hours"], merged["length_hours"] = merged["start_s"] / 3600, merged["length_s"] / 3600
     return merged[["agent", "activity", "start_hours", "length_hours"]]

@@ -20,14 +20,18 @@ def spend_over_time(projection: Projection) -> tuple[Figure, pd.DataFrame]:
     data = pd.DataFrame({"hours": hours, **quantiles})
     figure, axes = new_figure()
     if len(spent) > 1:
-        axes.fill_between(hours, data["p10_usd"], data["p90_usd"], color=INK, alpha=0.2, lw=0, label="p10 to p90")
-        axes.fill_between(hours, data["p25_usd"], data["p75_usd"], color=INK, alpha=0.35, lw=0, label="p25 to p75")
+        axes.fill_between(
+            hours, data["p10_usd"], data["p90_usd"], color=INK, alpha=0.2, lw=0, label="p10 to p90"
+        )
+        axes.fill_between(
+            hours, data["p25_usd"], data["p75_usd"], color=INK, alpha=0.35, lw=0, label="p25 to p75"
+        )
     axes.plot(hours, data["p50_usd"], color=INK, lw=1.8, label="median" if len(spent) > 1 else "spend")
     budget = projection.scenario.stop.budget
     if budget is not None:
         axes.axhline(budget, color=BUDGET_COLOUR, ls="--", lw=1.4, label=f"budget ${budget:,.0f}")
-    axes.set(xlabel="time since the start (hours)", ylabel="spent so far (US dollars)", ylim=(0, None))
-    axes.set_xlim(0, hours[-1])
+    axes.set(xlabel="time since the start (hours)", ylabel="spent so far (US dollars)")
+    axes.set(xlim=(0, hours[-1]), ylim=(0, 1.3 * max(data["p90_usd"].iloc[-1], budget or 0.0) or 1.0))
     axes.yaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
     axes.legend(frameon=False, loc="upper left")
     entitle(axes, "Spend over time", basis(len(spent), projection.worlds))

@@ -12,7 +12,17 @@ from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 
 # Okabe and Ito's colours for all kinds of colour vision, in an order whose greys differ from their neighbours'.
 # M. Okabe and K. Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/
-_COLOURS: Final = ("#0072B2", "#E69F00", "#009E73", "#F0E442", "#CC79A7", "#56B4E9", "#D55E00", "#999999", "#000000")
+_COLOURS: Final = (
+    "#0072B2",
+    "#E69F00",
+    "#009E73",
+    "#F0E442",
+    "#CC79A7",
+    "#56B4E9",
+    "#D55E00",
+    "#999999",
+    "#000000",
+)
 
 COMPONENT_COLOURS: Final = dict(zip(COMPONENTS, _COLOURS, strict=False))
 ACTIVITY_COLOURS: Final = dict(

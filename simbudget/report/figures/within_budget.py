@@ -1,4 +1,6 @@
-"""The probability of staying within any budget, if the run were left as it is."""
+"""The probability of staying within any budget, for the run as it is planned: one that stops at its own budget
+cannot spend much more, so beyond that the curve says nothing about a run that does not stop.
+"""
 
 import numpy as np
 import pandas as pd
@@ -19,7 +21,9 @@ def within_budget(projection: Projection) -> tuple[Figure, pd.DataFrame]:
     axes.step([0, *spend, top], [0, *data["probability"], 1], where="post", color=INK, lw=1.8)
     if budget is not None:
         share = float((spend <= budget).mean())
-        axes.axvline(budget, color=BUDGET_COLOUR, ls="--", lw=1.4, label=f"budget ${budget:,.0f}: {share:.0%}")
+        axes.axvline(
+            budget, color=BUDGET_COLOUR, ls="--", lw=1.4, label=f"budget ${budget:,.0f}: {share:.0%}"
+        )
         axes.legend(frameon=False, loc="upper left")
     axes.set(xlabel="spend (US dollars)", ylabel="probability of spending at most this", xlim=(0, top))
     axes.set_ylim(0, 1.02)
