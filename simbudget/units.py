@@ -106,7 +106,9 @@ def parse_amount(text: str) -> Amount:
     value = float(match["number"].replace(",", "").replace("_", "")) * _MULTIPLES[match["multiple"]]
     if match["dollar"] == "-$":
         value = -value
-    value = value / 100 if unit == "%" else value * factor  # 70 / 100 is 0.7 to the last bit; 70 * 0.01 is not
+    value = (
+        value / 100 if unit == "%" else value * factor
+    )  # 70 / 100 is 0.7 to the last bit; 70 * 0.01 is not
     if not math.isfinite(value):
         raise ValueError(f"{text!r} is too large a number")
     return Amount(value, dimension, unit)

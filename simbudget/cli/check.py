@@ -10,8 +10,10 @@ import click
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def check_command(file: Path, as_json: bool) -> None:
-    """Say what was understood of the scenario FILE: every value, whether it is exact, varies from draw to draw
-    or is unknown, and whether it comes from the file or is a default.
+    """Say what was understood of the scenario FILE.
+
+    Every value is listed: whether it is exact, varies from draw to draw or is unknown, and whether it comes
+    from the file or is a default.
     """
     from simbudget.report.console import standard_output  # noqa: PLC0415
     from simbudget.report.understood import understood_table  # noqa: PLC0415

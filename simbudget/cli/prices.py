@@ -23,13 +23,9 @@ def prices_command(
     from simbudget.report.price_tables import gpu_table, model_table  # noqa: PLC0415
 
     day = on.date() if on else datetime.date.today()
-    if gpus:
-        rows = list_gpus()
-        table = gpu_table(rows)
-    else:
-        rows = tuple([model_prices(model, day)] if model else list_models(day, provider))  # type: ignore[assignment]
-        table = model_table(rows, day)  # type: ignore[arg-type]
+    models = [] if gpus else [model_prices(model, day)] if model else list_models(day, provider)
     if as_json:
-        click.echo(json.dumps([dataclasses.asdict(row) for row in rows], indent=2, default=str))
-    else:
-        standard_output().print(table)
+        rows = [dataclasses.asdict(row) for row in (list_gpus() if gpus else models)]
+        click.echo(json.dumps(rows, indent=2, default=str))
+        return
+    standard_output().print(gpu_table(list_gpus()) if gpus else model_table(models, day))

@@ -30,7 +30,7 @@ def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | No
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write pictures and data here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, and nothing else.")
 @click.option("--quiet", is_flag=True, help="Print the answer only.")
-def project_command(  # noqa: PLR0913  one parameter for each option
+def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     file: Path,
     replications: int | None,
     worlds: int | None,

@@ -9,6 +9,7 @@ import dataclasses
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, ClassVar, Final, NamedTuple
 
 # Codes of the ways in which a draw is made from a uniform. z is the uniform's normal score.
@@ -86,7 +87,7 @@ def require_ascending(family: str, **parameters: float) -> None:
     """Raise ValueError, naming two neighbours, unless the finite parameters do not decrease."""
     require_finite(family, **parameters)
     items = list(parameters.items())
-    for (lower, low), (upper, high) in zip(items, items[1:], strict=False):
+    for (lower, low), (upper, high) in pairwise(items):
         if low > high:
             raise ValueError(f"{family}: {lower} is {low:g}, above {upper}, {high:g}; write the lower first")
 

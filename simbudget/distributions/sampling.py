@@ -137,7 +137,7 @@ def _step(start: int, length: int, table: Floats, u: float) -> float:
 
 
 @compiled
-def quantile(
+def quantile(  # noqa: PLR0911, PLR0913, PLR0917  a row is plain numbers, and every code has its own formula
     code: int, a: float, b: float, c: float, start: int, length: int, table: Floats, u: float
 ) -> float:
     """Return the draw for the uniform `u` in (0, 1) of a row (see `base`) and the table that it looks up."""

@@ -36,6 +36,8 @@ STEPS: Final = (
 WORLD_ITSELF: Final = (1 << 63) - 1
 """The `agent` under whose number the facts of a world are drawn."""
 
+_unsigned: Any = numba.uint64
+_machine_instruction: Any = intrinsic  # its own annotations describe the generator, not what it generates
 _MULTIPLIER_0: Final = 0xD2E7470EE14C6C93
 _MULTIPLIER_1: Final = 0xCA5A826395121157
 _WEYL_0: Final = 0x9E3779B97F4A7C15
@@ -44,7 +46,7 @@ _ROUNDS: Final = 10
 _UNIT: Final = 2.0**-53
 
 
-@intrinsic
+@_machine_instruction
 def _high_word(typing_context: Any, left: Any, right: Any) -> Any:
     """Return the high 64 bits of the 128-bit product of two unsigned words: one machine instruction."""
 
@@ -61,23 +63,23 @@ def philox(
     seed: int, world: int, replication: int, agent: int, purpose: int, index: int
 ) -> tuple[int, int, int, int]:
     """Return the four words that Philox4x64-10 gives for this key and counter."""
-    key_0, key_1 = numba.uint64(seed), numba.uint64(world)
-    word_0, word_1 = numba.uint64(index), numba.uint64(purpose)
-    word_2, word_3 = numba.uint64(agent), numba.uint64(replication)
-    multiplier_0, multiplier_1 = numba.uint64(_MULTIPLIER_0), numba.uint64(_MULTIPLIER_1)
+    key_0, key_1 = _unsigned(seed), _unsigned(world)
+    word_0, word_1 = _unsigned(index), _unsigned(purpose)
+    word_2, word_3 = _unsigned(agent), _unsigned(replication)
+    multiplier_0, multiplier_1 = _unsigned(_MULTIPLIER_0), _unsigned(_MULTIPLIER_1)
     for _ in range(_ROUNDS):
         high_0, low_0 = _high_word(multiplier_0, word_0), multiplier_0 * word_0
         high_1, low_1 = _high_word(multiplier_1, word_2), multiplier_1 * word_2
         word_0, word_1, word_2, word_3 = high_1 ^ word_1 ^ key_0, low_1, high_0 ^ word_3 ^ key_1, low_0
-        key_0 += numba.uint64(_WEYL_0)
-        key_1 += numba.uint64(_WEYL_1)
+        key_0 += _unsigned(_WEYL_0)
+        key_1 += _unsigned(_WEYL_1)
     return word_0, word_1, word_2, word_3
 
 
 @compiled
 def unit(word: int) -> float:
     """Return the uniform in (0, 1), both ends excluded, that a word stands for."""
-    return (numba.float64(word >> numba.uint64(11)) + 0.5) * _UNIT
+    return (float(word >> _unsigned(11)) + 0.5) * _UNIT
 
 
 @compiled

@@ -45,11 +45,15 @@ def dearest_month_usd(projection: Projection) -> npt.NDArray[np.float64]:
     begins = projection.scenario.stop.begins_on
     if begins is not None:
         months = _months(begins, projection.scenario.stop.begins_s % 86_400, starts_hours)
-        return np.max([spend_usd[:, months == month].sum(axis=1) for month in np.unique(months)], axis=0)
-    windows = [
-        (starts_hours >= start) & (starts_hours < start + _LONGEST_MONTH_HOURS) for start in starts_hours
-    ]
-    return np.max([spend_usd[:, window].sum(axis=1) for window in windows], axis=0)
+        windows = [months == month for month in np.unique(months)]
+    else:
+        ends_hours = starts_hours + _LONGEST_MONTH_HOURS
+        windows = [
+            (starts_hours >= start) & (starts_hours < end)
+            for start, end in zip(starts_hours, ends_hours, strict=True)
+        ]
+    dearest: npt.NDArray[np.float64] = np.array([spend_usd[:, w].sum(axis=1) for w in windows]).max(axis=0)
+    return dearest
 
 
 def _months(begins: datetime.date, begins_s: float, hours: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

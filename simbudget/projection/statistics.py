@@ -41,10 +41,12 @@ def monte_carlo_errors(values: Floats, worlds: Integers) -> Floats:
     for _ in range(_RESAMPLES):
         drawn = random.integers(len(clusters), size=len(clusters))
         resampled.append(statistics(values[np.concatenate([clusters[cluster] for cluster in drawn])]))
-    return np.std(resampled, axis=0, ddof=1)
+    errors: Floats = np.std(resampled, axis=0, ddof=1)
+    return errors
 
 
 def _mean(values: Floats) -> Floats:
     """Return the mean of each column; a constant column's mean is that constant to the last bit."""
     first = values[0]
-    return first + (values - first).mean(axis=0)
+    mean: Floats = first + (values - first).mean(axis=0)
+    return mean

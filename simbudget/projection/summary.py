@@ -77,7 +77,7 @@ def _by_column(columns: pd.DataFrame, figures: np.ndarray) -> dict[str, dict[str
             name: None if np.isnan(figure) else float(figure)
             for name, figure in zip(STATISTICS, figures[:, index], strict=True)
         }
-        for index, column in enumerate(columns)
+        for index, column in enumerate(map(str, columns))
     }
 
 

@@ -22,7 +22,8 @@ def timeline(ledger: pd.DataFrame, agent_names: list[str]) -> dict[str, Any]:
     for agent, name in enumerate(agent_names):
         events.append(_named("thread_name", _AGENTS, 2 * agent, name))
         events.append(_named("thread_name", _AGENTS, 2 * agent + 1, f"{name}: jobs"))
-    for row in ledger.to_dict("records"):
+    rows: list[dict[str, Any]] = ledger.to_dict("records")  # type: ignore[assignment]
+    for row in rows:
         if row["kind"] not in _BACKGROUND and row["agent"] != FLEET:
             events.append(_complete(row))
     return {"displayTimeUnit": "ms", "traceEvents": [*events, *_spending(ledger)]}

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -104,7 +104,9 @@ def parse_document(text: str, name: str) -> Fields:
 
 def parse_value(text: str, name: str) -> Node:
     """Return the one value that a trusted YAML text holds, such as a default."""
-    return _Builder(name).build(yaml.compose(text, _Loader), 0)
+    node = yaml.compose(text, _Loader)
+    assert node is not None
+    return _Builder(name).build(node, 0)
 
 
 def _require_moderate(text: str, name: str) -> None:
@@ -116,13 +118,13 @@ def _require_moderate(text: str, name: str) -> None:
         elif isinstance(event, yaml.CollectionEndEvent):
             depth -= 1
         if depth > _DEEPEST or count > 2 * _MOST_NODES:
-            mark = event.start_mark
+            mark: Any = event.start_mark
             what = f"nests deeper than {_DEEPEST} levels" if depth > _DEEPEST else "has too many values"
             place = Place(name, mark.line + 1, mark.column + 1)
             raise UserError(Problem(f"the file {what}", place, "that is no scenario"))
 
 
-def _is_plain(node: yaml.Node) -> bool:
+def _is_plain(node: Any) -> bool:
     """Return whether a scalar stands without quotes; libyaml says so with an empty style, PyYAML with None."""
     return not node.style
 

@@ -7,8 +7,6 @@ nanoseconds. A call larger than a bucket starts when the bucket is full, and lea
 import math
 from typing import Final
 
-import numba
-
 from simbudget.compilation import compiled
 from simbudget.engine.laws.calls import cache_lives
 from simbudget.engine.laws.draws import Floats, Integers
@@ -37,17 +35,17 @@ def pays_from_ns(bucket: Floats, amount: float, now_ns: int) -> int:
     missing = min(amount, bucket[0]) - level_at(bucket, now_ns)
     if missing <= bucket[0] * _ROUNDING:
         return now_ns
-    return now_ns + numba.int64(math.ceil(missing / bucket[0] * _MINUTE_NS))
+    return now_ns + int(math.ceil(missing / bucket[0] * _MINUTE_NS))
 
 
 @compiled
 def all_pay_from_ns(buckets: Floats, input_tokens: int, output_tokens: int, now_ns: int) -> tuple[int, int]:
     """Return the first time at which each bucket can pay for a call, and which of them is the last to."""
     start_ns, last = pays_from_ns(buckets[REQUESTS], 1.0, now_ns), REQUESTS
-    from_ns = pays_from_ns(buckets[INPUT], numba.float64(input_tokens), now_ns)
+    from_ns = pays_from_ns(buckets[INPUT], float(input_tokens), now_ns)
     if from_ns > start_ns:
         start_ns, last = from_ns, INPUT
-    from_ns = pays_from_ns(buckets[OUTPUT], numba.float64(output_tokens), now_ns)
+    from_ns = pays_from_ns(buckets[OUTPUT], float(output_tokens), now_ns)
     if from_ns > start_ns:
         start_ns, last = from_ns, OUTPUT
     return start_ns, last
@@ -73,11 +71,11 @@ def call_starts_ns(buckets: Floats, context: Integers, output_tokens: int, now_n
 def take(buckets: Floats, input_tokens: int, output_tokens: int, now_ns: int) -> None:
     """Take what a call that starts now uses out of the buckets."""
     _take(buckets[REQUESTS], 1.0, now_ns)
-    _take(buckets[INPUT], numba.float64(input_tokens), now_ns)
-    _take(buckets[OUTPUT], numba.float64(output_tokens), now_ns)
+    _take(buckets[INPUT], float(input_tokens), now_ns)
+    _take(buckets[OUTPUT], float(output_tokens), now_ns)
 
 
 @compiled
 def _take(bucket: Floats, amount: float, now_ns: int) -> None:
     bucket[1] = level_at(bucket, now_ns) - amount
-    bucket[2] = numba.float64(now_ns)
+    bucket[2] = float(now_ns)

@@ -5,8 +5,6 @@ Token classes exclude each other: uncached input, cache write, cache read, outpu
 
 from typing import Final
 
-import numba
-
 from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import (
     NANOSECOND,
@@ -135,6 +133,6 @@ def call_cost_usd(prices: Floats, uncached: int, write: int, read: int, output: 
     `prices` are the tokens above which the long-context tier holds for the call as a whole, then four prices
     in $/Mtok (uncached input, cache write, cache read, output), then the same four of the long-context tier.
     """
-    tier = 5 if numba.float64(uncached + write + read) > prices[0] else 1
+    tier = 5 if float(uncached + write + read) > prices[0] else 1
     cost = uncached * prices[tier] + write * prices[tier + 1] + read * prices[tier + 2]
     return (cost + output * prices[tier + 3]) / 1e6

@@ -7,7 +7,6 @@ highest value that a draw may have. `table` holds what the rows look up.
 import math
 from typing import Final
 
-import numba
 import numpy as np
 import numpy.typing as npt
 
@@ -32,22 +31,20 @@ LONGEST_S: Final = 1e9
 def draw(rows: Floats, table: Floats, quantity: int, u: float) -> float:
     """Return the draw of a quantity for the uniform `u` in (0, 1), in the quantity's base unit."""
     row = rows[quantity]
-    value = quantile(
-        numba.int64(row[0]), row[1], row[2], row[3], numba.int64(row[4]), numba.int64(row[5]), table, u
-    )
+    value = quantile(int(row[0]), row[1], row[2], row[3], int(row[4]), int(row[5]), table, u)
     return min(max(value, row[LOW]), row[HIGH])
 
 
 @compiled
 def draw_count(rows: Floats, table: Floats, quantity: int, u: float) -> int:
     """Return the draw of a quantity rounded to a whole number, halves to even."""
-    return numba.int64(np.rint(draw(rows, table, quantity, u)))
+    return int(np.rint(draw(rows, table, quantity, u)))
 
 
 @compiled
 def nanoseconds(duration_s: float) -> int:
     """Return a duration in seconds as the nearest whole number of nanoseconds."""
-    return numba.int64(np.rint(min(duration_s, LONGEST_S) * NANOSECOND))
+    return int(np.rint(min(duration_s, LONGEST_S) * NANOSECOND))
 
 
 @compiled

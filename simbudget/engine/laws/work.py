@@ -3,8 +3,6 @@
 import math
 from typing import Final
 
-import numba
-
 from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import Floats, Integers, draw_count, draw_ns, exponential_ns
 from simbudget.engine.streams import CRASH, PREEMPTION, SUBMISSION, lanes
@@ -45,7 +43,7 @@ def attempt_ends_ns(
 ) -> tuple[int, bool]:
     """Return how much of an experiment an attempt does, in nanoseconds, and whether it fails there."""
     if u_fails < rows[failing, 1]:
-        return numba.int64(math.floor(u_where * duration_ns)), True
+        return int(math.floor(u_where * duration_ns)), True
     return duration_ns, False
 
 

@@ -10,6 +10,7 @@ from simpy.events import Event, Process
 from simpy.exceptions import Interrupt
 
 from simbudget.engine.laws.calls import draw_post
+from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.hours import closes_ns, is_open, opens_ns
 from simbudget.engine.laws.work import DAY_NS, draw_crash, draw_scoring_ns, draw_turns, draw_work_ns
 from simbudget.engine.program import NONE, Lasts, Step, StepRow
@@ -230,8 +231,9 @@ class Agent:
     # Office hours.
 
     @property
-    def _hours(self) -> np.ndarray:
-        return self.site.program.hours[self.group_number]
+    def _hours(self) -> Integers:
+        hours: Integers = self.site.program.hours[self.group_number]
+        return hours
 
     def _week_ns(self) -> int:
         return self.site.program.settings.begins_ns + self.site.clock.now

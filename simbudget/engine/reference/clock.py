@@ -9,8 +9,8 @@ from collections.abc import Generator
 from enum import IntEnum
 from typing import Any, cast
 
-from simpy.core import Environment, EventPriority
-from simpy.events import Event
+from simpy.core import Environment
+from simpy.events import Event, EventPriority
 
 Happens = Generator[Event, Any, None]
 """What a process does: it yields the events that it waits for."""

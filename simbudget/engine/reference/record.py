@@ -3,8 +3,7 @@
 from types import TracebackType
 from typing import Any
 
-from simpy.core import Environment
-
+from simbudget.engine.reference.clock import Clock
 from simbudget.ledger.entry import Entry
 
 _SECOND_NS = 1e9
@@ -32,7 +31,7 @@ class EntryInTheMaking:
 class Record:
     """The entries of a run."""
 
-    def __init__(self, clock: Environment, run: int, wanted: bool) -> None:
+    def __init__(self, clock: Clock, run: int, wanted: bool) -> None:
         self.clock = clock
         self.entries: list[Entry] = []
         self._run, self._wanted = run, wanted

@@ -95,7 +95,7 @@ def _pay_reserved_pool(site: Site) -> None:
 def _totals(site: Site, agents: list[Agent]) -> dict[str, float]:
     """Return the run's sums: money in US dollars, times in hours, shares of the agents' lives."""
     accounts, tally = site.accounts, site.tally
-    spent_ns = np.sum([agent.timesheet.spent_ns for agent in agents], axis=0, dtype=np.int64)
+    spent_ns = np.array([agent.timesheet.spent_ns for agent in agents], dtype=np.int64).sum(axis=0)
     life_ns = sum(agent.timesheet.life_ns for agent in agents)
     agent_hours = float(life_ns - spent_ns[DOWN]) / HOUR_NS
     budget_usd = site.program.budget_usd

@@ -79,9 +79,7 @@ class Site:
         self.record = Record(self.clock, key.replication, record)
         self.accounts = Accounts(self.clock, program.budget_usd, settings.horizon_ns)
         self.limiter = Limiter(self.clock, program.limits_per_min)
-        self.gpus = (
-            Container(self.clock, capacity=settings.gpus, init=settings.gpus)
-        )
+        self.gpus = Container(self.clock, capacity=settings.gpus, init=settings.gpus)
         self.scorer = Resource(self.clock, capacity=settings.servers)
         self.forum = Forum(program.agents, settings.reads_at_most)
         self.tally = Tally()

@@ -1,7 +1,6 @@
 """The timesheet of an agent: when it lived, and what it did with its time."""
 
-from simpy.core import Environment
-
+from simbudget.engine.reference.clock import Clock
 from simbudget.ledger.entry import ACTIVITIES
 
 DOWN = ACTIVITIES.index("down")
@@ -14,7 +13,7 @@ class Timesheet:
     are made meanwhile.
     """
 
-    def __init__(self, clock: Environment) -> None:
+    def __init__(self, clock: Clock) -> None:
         self.spent_ns = [0] * len(ACTIVITIES)
         self.started_ns: int | None = None
         self.ended_ns: int | None = None

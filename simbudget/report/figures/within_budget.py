@@ -1,5 +1,6 @@
-"""The probability of staying within any budget, for the run as it is planned: one that stops at its own budget
-cannot spend much more, so beyond that the curve says nothing about a run that does not stop.
+"""The probability of staying within any budget, for the run as it is planned.
+
+A run that stops at its own budget cannot spend much more; beyond that the curve says nothing of one that does not.
 """
 
 import numpy as np
