@@ -46,7 +46,7 @@ _ROUNDS: Final = 10
 _UNIT: Final = 2.0**-53
 
 
-@_machine_instruction
+@_machine_instruction  # type: ignore[untyped-decorator]
 def _high_word(typing_context: Any, left: Any, right: Any) -> Any:
     """Return the high 64 bits of the 128-bit product of two unsigned words: one machine instruction."""
 
