@@ -114,7 +114,7 @@ def _totals(site: Site, agents: list[Agent]) -> dict[str, float]:
         "scorer_calls": tally.scorer_calls,
         "cycles": tally.cycles,
         **{
-            f"share_{name}": float(ns) / life_ns if life_ns else _NAN
+            f"share_{name}": float(ns) / max(1, life_ns)
             for name, ns in zip(ACTIVITIES, spent_ns, strict=True)
         },
         **_utilisation(site),

@@ -1,0 +1,132 @@
+"""Random scenarios over the whole language, small enough to run in a moment."""
+
+from typing import Any
+
+import yaml
+from hypothesis import strategies as st
+
+from simbudget.scenario.loading import loads_scenario
+from simbudget.scenario.model import Scenario
+
+
+def numbers(low: int, high: int, unit: str = "") -> st.SearchStrategy[str]:
+    """Return exact amounts, and ranges in several forms, between two numbers."""
+    ends = st.tuples(st.integers(low, high), st.integers(low, high)).map(sorted)
+    exact = st.integers(low, high).map(lambda value: f"{value}{unit}")
+    ranges = ends.map(lambda pair: f"{pair[0]}{unit} to {pair[1]}{unit}")
+    both = ends.filter(lambda pair: pair[0] > 0).map(
+        lambda pair: {"typical": f"{pair[0]}{unit} to {pair[1]}{unit}", "varies": "2x"}
+    )
+    return st.one_of(exact, ranges, both)
+
+
+def exact(low: int, high: int, unit: str = "") -> st.SearchStrategy[str]:
+    """Return exact amounts between two numbers."""
+    return st.integers(low, high).map(lambda value: f"{value}{unit}")
+
+
+def _maybe(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries({}, optional=fields)
+
+
+def steps(people: bool, gpus: int) -> st.SearchStrategy[dict[str, Any]]:
+    """Return steps of a cycle that fit a pool of so many GPUs."""
+    polls = st.fixed_dictionaries({"every": numbers(60, 600, " s")})
+    think = {"time": numbers(1, 300, " min")} if people else {"turns": numbers(1, 8)}
+    experiment = st.fixed_dictionaries(
+        {"time": numbers(1, 120, " min"), "gpus": exact(1, gpus)},
+        optional={"fails": st.sampled_from(["0%", "30%"])} | ({} if people else {"polls": polls}),
+    )
+    return st.one_of(
+        st.fixed_dictionaries({"think": st.fixed_dictionaries(think)}),
+        st.fixed_dictionaries({"experiment": experiment}),
+        st.just({"score": {}}),
+        st.just({"share": {}}),
+    )
+
+
+@st.composite
+def groups(draw: st.DrawFn, name: str, gpus: int) -> dict[str, Any]:
+    """Return a group of agents, or of people."""
+    people = draw(st.integers(0, 4)) == 0
+    start = {"first": draw(exact(0, 60, " min")), "then_every": draw(exact(0, 30, " min"))}
+    group: dict[str, Any] = {"group": name, "agents": draw(st.integers(1, 3)), "start": start}
+    think = {"think": {"time": "1 h"} if people else {"turns": 2}}
+    group["cycle"] = [think, *draw(st.lists(steps(people, gpus), max_size=4))]
+    if people:
+        hours = draw(st.sampled_from(["always", "Mon-Fri 9-17", "Mon-Sun 0-24"]))
+        return group | {"kind": "people", "staff": {"price": "90 $/h", "hours": hours}}
+    group["sandbox"] = {"price": "0.1 $/h"}
+    if draw(st.booleans()):
+        group["crashes"] = {"every": "5 h", "restart": draw(numbers(1, 60, " min"))}
+    group["context"] = {
+        "first_prompt_tokens": draw(exact(0, 20_000)),
+        "limit_tokens": draw(exact(30_000, 60_000)),
+        "compacted_to_tokens": draw(exact(0, 5_000)),
+        "lasts": draw(st.sampled_from(["think", "cycle", "life"])),
+        "cache": draw(st.sampled_from(["off", "5 min", "1 h"])),
+    }
+    group["turn"] = {
+        "output_tokens": draw(numbers(0, 2_000)),
+        "thinking_tokens": draw(numbers(0, 500)),
+        "tool_result_tokens": draw(numbers(0, 5_000)),
+        "tool_time": draw(numbers(0, 120, " s")),
+    }
+    return group
+
+
+@st.composite
+def documents(draw: st.DrawFn) -> dict[str, Any]:
+    """Return a scenario as the mapping that its YAML holds."""
+    gpus = draw(st.integers(1, 3))
+    billing = draw(st.sampled_from(["on demand", "reserved", "spot", "per agent"]))
+    pool: dict[str, Any] = {"count": gpus, "price": "3 $/h", "billing": billing}
+    if billing == "spot":
+        pool |= {"preempted": {"every": "2 h"}} | draw(_maybe(checkpoint_every=exact(5, 30, " min")))
+    names = ["one", "two", "three"][: draw(st.integers(1, 3))]
+    fleet = [draw(groups(name, gpus)) for name in names]
+    if billing == "per agent" and all(group.get("kind") == "people" for group in fleet):
+        pool["billing"] = "on demand"
+    return {
+        "fleet": fleet,
+        "prices": {"on": "2026-03-01"},
+        "api": draw(
+            _maybe(
+                requests_per_min=exact(1, 30),
+                input_tokens_per_min=exact(5_000, 100_000),
+                output_tokens_per_min=exact(1_000, 20_000),
+                error_rate=st.sampled_from(["0%", "20%"]),
+            )
+        ),
+        "gpus": pool,
+        "scorer": draw(
+            _maybe(
+                servers=exact(1, 2),
+                time=numbers(1, 600, " s"),
+                cool_down=exact(0, 3600, " s"),
+                quota_per_agent_per_day=exact(1, 5),
+                price=st.just("0.5 $/call"),
+            )
+        ),
+        "forum": {"post_tokens": draw(numbers(1, 1_000)), "reads_at_most": draw(st.integers(0, 5))},
+        "fixed": "$1",
+        "stop": {"after": draw(exact(1, 30, " h"))}
+        | draw(_maybe(budget=exact(2, 60), cycles_per_agent=exact(1, 6), begins=st.just("Fri 15:00"))),
+    }
+
+
+def load(document: dict[str, Any]) -> Scenario | None:
+    """Return the scenario of a document; None where a group would start after the end."""
+    from simbudget.errors import UserError  # noqa: PLC0415
+
+    try:
+        return loads_scenario(yaml.safe_dump(document, sort_keys=False)).scenario
+    except UserError as error:
+        if all("starts after the end" in problem.message for problem in error.problems):
+            return None
+        raise
+
+
+def scenarios() -> st.SearchStrategy[Scenario]:
+    """Return scenarios over the whole language."""
+    return documents().map(load).filter(lambda loaded: loaded is not None)  # type: ignore[return-value]
