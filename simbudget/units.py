@@ -4,10 +4,10 @@ Inside the program time is seconds, money is US dollars, and a price or a speed 
 dimension names. Conversions happen here and where text is printed.
 """
 
-import math
 import re
 from dataclasses import dataclass
 from enum import StrEnum
+from fractions import Fraction
 from typing import Final
 
 
@@ -39,35 +39,35 @@ EXAMPLES: Final = {
 """What to write for each."""
 
 _DURATIONS: Final = {
-    "ms": 1e-3,
-    "s": 1.0,
-    "sec": 1.0,
-    "second": 1.0,
-    "min": 60.0,
-    "minute": 60.0,
-    "h": 3600.0,
-    "hour": 3600.0,
-    "d": 86400.0,
-    "day": 86400.0,
-    "week": 604800.0,
+    "ms": Fraction(1, 1000),
+    "s": Fraction(1),
+    "sec": Fraction(1),
+    "second": Fraction(1),
+    "min": Fraction(60),
+    "minute": Fraction(60),
+    "h": Fraction(3600),
+    "hour": Fraction(3600),
+    "d": Fraction(86400),
+    "day": Fraction(86400),
+    "week": Fraction(604800),
 }
 _UNITS: Final = {
     **{name: (Dimension.DURATION, factor) for name, factor in _DURATIONS.items()},
     **{f"{name}s": (Dimension.DURATION, factor) for name, factor in _DURATIONS.items() if len(name) > 2},
-    "": (Dimension.NUMBER, 1.0),
-    "%": (Dimension.FRACTION, 1.0),
-    "$": (Dimension.MONEY, 1.0),
-    "usd": (Dimension.MONEY, 1.0),
-    "$/h": (Dimension.USD_PER_HOUR, 1.0),
-    "$/hour": (Dimension.USD_PER_HOUR, 1.0),
-    "$/mtok": (Dimension.USD_PER_MTOK, 1.0),
-    "$/call": (Dimension.USD_PER_CALL, 1.0),
-    "$/try": (Dimension.USD_PER_TRY, 1.0),
-    "tokens/s": (Dimension.TOKENS_PER_S, 1.0),
-    "tok/s": (Dimension.TOKENS_PER_S, 1.0),
-    "tokens": (Dimension.NUMBER, 1.0),
+    "": (Dimension.NUMBER, Fraction(1)),
+    "%": (Dimension.FRACTION, Fraction(1, 100)),
+    "$": (Dimension.MONEY, Fraction(1)),
+    "usd": (Dimension.MONEY, Fraction(1)),
+    "$/h": (Dimension.USD_PER_HOUR, Fraction(1)),
+    "$/hour": (Dimension.USD_PER_HOUR, Fraction(1)),
+    "$/mtok": (Dimension.USD_PER_MTOK, Fraction(1)),
+    "$/call": (Dimension.USD_PER_CALL, Fraction(1)),
+    "$/try": (Dimension.USD_PER_TRY, Fraction(1)),
+    "tokens/s": (Dimension.TOKENS_PER_S, Fraction(1)),
+    "tok/s": (Dimension.TOKENS_PER_S, Fraction(1)),
+    "tokens": (Dimension.NUMBER, Fraction(1)),
 }
-_MULTIPLES: Final = {"": 1.0, "k": 1e3, "M": 1e6, "B": 1e9}
+_MULTIPLES: Final = {"": 1, "k": 1_000, "M": 1_000_000, "B": 1_000_000_000}
 _NUMBER: Final = r"[+-]?(?:\d{1,3}(?:,\d{3})+|\d+(?:_\d+)*|(?=\.\d))(?:\.\d+)?(?:[eE][+-]?\d{1,3})?"
 _AMOUNT: Final = re.compile(
     rf"(?P<dollar>-?\$)?\s*(?P<number>{_NUMBER})(?P<multiple>[kMB]?)(?![\d.,])\s*(?P<unit>[^\d\s].{{0,20}})?",
@@ -100,17 +100,19 @@ def parse_amount(text: str) -> Amount:
     unit = (match["unit"] or "").strip()
     if match["dollar"]:
         unit = "$" + unit if unit.startswith("/") else "$" if unit in ("", "$") else f"$ {unit}"
+    if unit == "m":
+        raise ValueError(f"{text!r} could be minutes or millions; write `{match['number']} min` or `M`")
     if unit.lower() not in _UNITS:
         raise ValueError(f"{text!r} has the unit {unit!r}, which is not known")
     dimension, factor = _UNITS[unit.lower()]
-    value = float(match["number"].replace(",", "").replace("_", "")) * _MULTIPLES[match["multiple"]]
+    digits = match["number"].replace(",", "").replace("_", "")
+    exact = Fraction(digits) * _MULTIPLES[match["multiple"]] * factor  # rounded once: 2.3M is 2,300,000
+    try:
+        value = float(exact)
+    except OverflowError:
+        raise ValueError(f"{text!r} is too large a number") from None
     if match["dollar"] == "-$":
         value = -value
-    value = (
-        value / 100 if unit == "%" else value * factor
-    )  # 70 / 100 is 0.7 to the last bit; 70 * 0.01 is not
-    if not math.isfinite(value):
-        raise ValueError(f"{text!r} is too large a number")
     return Amount(value, dimension, unit)
 
 
@@ -152,3 +154,30 @@ def parse_spread(text: str) -> float:
     if not 1.0 <= spread <= 1e3:
         raise ValueError(f"a spread of {text!r}; p90/median from 1x to 1000x is allowed")
     return spread
+
+
+def written_amount(value: float, dimension: Dimension) -> str:
+    """Return an amount in base units as text that `parse_amount` reads back to the same number."""
+    if dimension is Dimension.DURATION:
+        for unit, factor in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
+            if value >= factor and value % factor == 0:
+                count = value / factor
+                return f"{_digits(count)} {unit if count != 1 else unit.rstrip('s')}"
+        return f"{_digits(value)} s"
+    if dimension is Dimension.MONEY:
+        return f"-${_digits(-value)}" if value < 0 else f"${_digits(value)}"
+    unit = _WRITTEN_UNITS.get(dimension, "")
+    return f"{_digits(value)} {unit}".rstrip()
+
+
+def _digits(value: float) -> str:
+    return f"{int(value):,}" if value == int(value) and abs(value) < 1e15 else repr(value)
+
+
+_WRITTEN_UNITS: Final = {
+    Dimension.USD_PER_HOUR: "$/h",
+    Dimension.USD_PER_MTOK: "$/Mtok",
+    Dimension.USD_PER_CALL: "$/call",
+    Dimension.USD_PER_TRY: "$/try",
+    Dimension.TOKENS_PER_S: "tokens/s",
+}

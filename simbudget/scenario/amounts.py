@@ -1,6 +1,5 @@
 """Reading a quantity: an exact number, a range, a distribution spelt out, or its two uncertainties."""
 
-import csv
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -9,13 +8,11 @@ from typing import Any, Final
 from simbudget.distributions import families
 from simbudget.distributions.families import Distribution
 from simbudget.errors import Place
+from simbudget.scenario.columns import read_column
 from simbudget.scenario.document import Fields, Items, Node, Text, parse_value
 from simbudget.scenario.quantities import Kind, Quantity
 from simbudget.scenario.reading import Reading, describe, is_absent, nearest
-from simbudget.units import EXAMPLES, Dimension, parse_amount, parse_range, parse_spread
-
-_MOST_VALUES: Final = 100_000
-_MOST_CSV_BYTES: Final = 20_000_000
+from simbudget.units import EXAMPLES, Dimension, parse_amount, parse_range, parse_spread, written_amount
 
 _PARAMETERS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "lognormal": (("p10", "p90"), ()),
@@ -34,6 +31,9 @@ _BARE_IS_FINE: Final = frozenset(
     {Dimension.NUMBER, Dimension.FRACTION, Dimension.MONEY, Dimension.USD_PER_MTOK, Dimension.TOKENS_PER_S}
 )
 """Where a number without a unit can only mean one thing."""
+_PRICES: Final = frozenset(
+    {Dimension.USD_PER_HOUR, Dimension.USD_PER_MTOK, Dimension.USD_PER_CALL, Dimension.USD_PER_TRY}
+)
 
 
 _NOWHERE: Final = Place("default")
@@ -143,9 +143,11 @@ class Amount:
             if low == high:
                 return Draws(Kind.EXACT, families.constant(low))
         except ValueError as error:
-            raise _WrongError(str(error), node) from None
+            message, _, remedy = str(error).partition("; ")
+            raise _WrongError(message, node, remedy or None) from None
         if self.exact:
-            raise _WrongError(f"`{node.text}` is a range; it has to be one exact number here", node)
+            remedy = f"write one of its ends, such as `{node.text.split(' to ')[-1].strip()}`"
+            raise _WrongError(f"`{node.text}` is a range; it has to be one exact number here", node, remedy)
         family = families.lognormal if low > 0 else families.normal
         return Draws(self._bare_kind, family(low, high))
 
@@ -165,6 +167,8 @@ class Amount:
         if dimension in alike and self.dimension in alike:
             return value
         if dimension is Dimension.NUMBER and (self.dimension in _BARE_IS_FINE or value == 0):
+            return value
+        if dimension is Dimension.MONEY and value == 0 and self.dimension in _PRICES:
             return value
         found = "a number without a unit" if dimension is Dimension.NUMBER else dimension.value
         raise _WrongError(f"{describe(node)} is {found}, not {self.dimension.value}", node)
@@ -189,7 +193,8 @@ class Amount:
         try:
             return parse_spread(_text(node))
         except ValueError as error:
-            raise _WrongError(str(error), node) from None
+            message, _, remedy = str(error).partition("; ")
+            raise _WrongError(message, node, remedy or None) from None
 
     def _spelt_out(self, reading: Reading, node: Fields) -> Draws:
         """Return `{distribution: lognormal, p10: 20, p90: 60}`."""
@@ -209,6 +214,9 @@ class Amount:
             distribution = self._distribution(reading, family, given)
         except ValueError as error:
             raise _WrongError(str(error), node, "correct its parameters") from None
+        except (ArithmeticError, IndexError):
+            message = f"{family}: parameters as extreme as these cannot be drawn from"
+            raise _WrongError(message, node, "write less extreme ones") from None
         return Draws(self._bare_kind, distribution)
 
     def _distribution(self, reading: Reading, family: str, given: dict[str, Node]) -> Distribution:
@@ -218,12 +226,14 @@ class Amount:
         return make(**{key: self._parameter(key, value) for key, value in given.items()})
 
     def _parameter(self, key: str, node: Node) -> Any:
-        if isinstance(node, Items):
-            if key not in ("values", "weights"):
-                raise _WrongError(f"`{key}` is a list", node)
-            return [self._parameter(key, item) for item in node.items]
         if key in ("values", "weights"):
-            raise _WrongError(f"`{key}` is no list", node, f"write `{key}: [..., ...]`")
+            if not isinstance(node, Items):
+                raise _WrongError(f"`{key}` is no list", node, f"write `{key}: [..., ...]`")
+            return [self._single(key, item) for item in node.items]
+        return self._single(key, node)
+
+    def _single(self, key: str, node: Node) -> float:
+        """Return one number of a distribution's parameter."""
         try:
             if key in _PURE_NUMBERS:
                 return parse_amount(_text(node)).value
@@ -232,28 +242,12 @@ class Amount:
             raise _WrongError(f"`{key}`: {error}", node) from None
 
     def _column(self, reading: Reading, file: Node, column: Node) -> list[float]:
-        """Return the numbers of a column of a CSV file, in base units; the file's place is the scenario's folder."""
-        path, name = reading.folder / _text(file), _text(column)
+        """Return the numbers of a column of a CSV file, in base units; its path begins at the scenario's folder."""
         try:
-            if path.stat().st_size > _MOST_CSV_BYTES:
-                raise _WrongError(
-                    f"{_text(file)} has more than {_MOST_CSV_BYTES:,} bytes", file, "take a sample"
-                )
-            with path.open(newline="", encoding="utf-8") as lines:
-                rows = csv.DictReader(lines)
-                if name not in (rows.fieldnames or ()):
-                    advice = nearest(name, rows.fieldnames or ())
-                    raise _WrongError(f"{_text(file)} has no column `{name}`", column, advice)
-                texts = [row[name] for row in rows if row[name]]
-            values = [float(text) for text in texts[: _MOST_VALUES + 1]]
-        except (OSError, ValueError, csv.Error) as error:
-            reason = getattr(error, "strerror", None) or str(error)
-            raise _WrongError(f"column `{name}` of {_text(file)} cannot be read: {reason}", file) from None
-        if not 0 < len(values) <= _MOST_VALUES:
-            raise _WrongError(
-                f"column `{name}` has {len(values):,} numbers", file, "1 to 100,000 are allowed"
-            )
-        return values
+            return read_column(reading.folder / _text(file), _text(column))
+        except ValueError as error:
+            message, _, remedy = str(error).partition("; ")
+            raise _WrongError(message, file, remedy) from None
 
     def _require_keys(self, node: Fields, allowed: tuple[str, ...]) -> None:
         for key in node.values:
@@ -262,15 +256,18 @@ class Amount:
 
     def _require_bounds(self, draws: Draws, node: Node) -> None:
         """Raise unless what was written lies between the lowest and the highest value that make sense."""
-        ends = [draws.distribution.quantile(p) for p in (0.1, 0.9)]
+        try:
+            ends = [draws.distribution.quantile(p) for p in (0.1, 0.9)]
+        except (ArithmeticError, ValueError, IndexError):
+            raise _WrongError(
+                f"{_written(node)} is too extreme", node, "write less extreme parameters"
+            ) from None
         rounding = 1e-9 * max(abs(end) for end in ends)
         if all(self.low - rounding <= end <= self.high + rounding for end in ends):
             return
-        allowed = (
-            f"from {self.low:,g} to {self.high:,g}" if self.high < math.inf else f"{self.low:,g} or more"
-        )
-        unit = {Dimension.DURATION: " s", Dimension.MONEY: " $"}.get(self.dimension, "")
-        raise _WrongError(f"{_written(node)} makes no sense here", node, f"{allowed}{unit} is allowed")
+        low, high = (written_amount(end, self.dimension) for end in (self.low, min(self.high, 1e300)))
+        allowed = f"{low} to {high}" if self.high < math.inf else f"{low} or more"
+        raise _WrongError(f"`{_written(node)}` makes no sense here", node, f"{allowed} is allowed")
 
 
 def _text(node: Node) -> str:

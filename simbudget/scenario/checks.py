@@ -5,7 +5,7 @@ from simbudget.errors import UserError
 from simbudget.prices.gpus import gpu_price
 from simbudget.prices.models import model_prices
 from simbudget.scenario.limits import NEEDS_RESEARCH
-from simbudget.scenario.model import Context, Experiment, Group, Scenario, Think
+from simbudget.scenario.model import Context, Experiment, Group, Scenario, Score, Share, Think
 from simbudget.scenario.quantities import Kind, Quantity
 from simbudget.scenario.reading import Reading
 
@@ -16,6 +16,7 @@ def check_scenario(reading: Reading, scenario: Scenario) -> Scenario:
     for group in scenario.fleet:
         _check_group(reading, scenario, group)
         _check_cycle(reading, scenario, group)
+        _check_takes_time(reading, scenario, group)
         _check_context(reading, group.context, group)
     _check_models(reading, scenario)
     _check_gpus(reading, scenario)
@@ -64,6 +65,9 @@ def _check_group(reading: Reading, scenario: Scenario, group: Group) -> None:
         for key in ("model", "crashes"):
             if getattr(group, key) is not None:
                 _problem(reading, f"{name}.{key}", f"people have no `{key}`", "take it out")
+        if group.staff is None:
+            remedy = "write such as `staff: {price: 95 $/h, hours: Mon-Fri 9-17}`"
+            _problem(reading, name, "people need `staff`: what they are paid", remedy)
     elif group.staff is not None:
         _problem(reading, f"{name}.staff", "`staff` is for people", "write `kind: people`, or take it out")
     if group.start.first.exact_value >= scenario.stop.after.exact_value:
@@ -88,6 +92,32 @@ def _check_cycle(reading: Reading, scenario: Scenario, group: Group) -> None:
                 _problem(reading, f"{path}.gpus", message, "raise `gpus.count`, or ask for fewer")
             if step.polls is not None and group.kind == "people":
                 _problem(reading, f"{path}.polls", "people do not poll", "take `polls` out")
+
+
+def _check_takes_time(reading: Reading, scenario: Scenario, group: Group) -> None:
+    """Note a cycle that surely takes no time, and so would be run for ever in the first instant."""
+    api = scenario.api
+    is_limited = any((api.requests_per_min, api.input_tokens_per_min, api.output_tokens_per_min))
+    takes_time = scenario.stop.cycles_per_agent is not None
+    for step in group.cycle:
+        if isinstance(step, Score):
+            quota = scenario.scorer.quota_per_agent_per_day
+            times = (scenario.scorer.time, scenario.scorer.cool_down)
+            takes_time |= quota is not None or not all(time.surely_zero for time in times)
+        elif isinstance(step, Experiment) or group.kind == "people":
+            time = getattr(step, "time", None)
+            takes_time |= time is None or not time.surely_zero
+        elif group.model is not None:
+            output = scenario.forum.post_tokens if isinstance(step, Share) else group.turn.output_tokens
+            call = [scenario.models[group.model].first_token, output]
+            if isinstance(step, Think):
+                call += [group.turn.thinking_tokens, group.turn.tool_time]
+            takes_time |= is_limited or not all(time.surely_zero for time in call)
+    if group.cycle and not takes_time:
+        own = f"fleet[{group.group}].cycle"
+        message = f"a cycle of group `{group.group}` takes no time, so the run would never end"
+        remedy = "give a step some time, or write `stop: {cycles_per_agent: ...}`"
+        _problem(reading, own if own in reading.places else "cycle", message, remedy)
 
 
 def _check_think(reading: Reading, step: Think, group: Group, path: str) -> None:

@@ -17,10 +17,10 @@ from simbudget.errors import Place, Problem, UserError
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is quicker, and copes with any depth
 
 _MOST_BYTES: Final = 1_000_000
-_MOST_NODES: Final = 20_000
+_MOST_NODES: Final = 10_000
 _DEEPEST: Final = 40
 _SPLIT_NUMBER: Final = re.compile(r"\d{3}(?!\d)[^:]*")
-_ENDS_IN_NUMBER: Final = re.compile(r".*(?:^|[\s$])\$?\d{1,3}")
+_ENDS_IN_NUMBER: Final = re.compile(r".*(?:^|[\s$])\$?\d{1,3}(?:,\d{3})*")
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,9 @@ def read_file(path: Path) -> str:
     """
     place = Place(str(path))
     try:
+        if path.exists() and not path.is_file():
+            what = "a folder" if path.is_dir() else "no regular file"
+            raise UserError(Problem(f"this is {what}", place, "give the scenario's file"))
         if path.is_file() and path.stat().st_size > _MOST_BYTES:
             raise UserError(
                 Problem(
@@ -68,7 +71,8 @@ def read_file(path: Path) -> str:
                     "is it the right file?",
                 )
             )
-        return path.read_bytes().decode("utf-8-sig")
+        with path.open("rb") as file:
+            return file.read(_MOST_BYTES + 1).decode("utf-8-sig")
     except FileNotFoundError:
         raise UserError(Problem("there is no such file", place, "`simbudget init DIR` writes one")) from None
     except UnicodeDecodeError:
@@ -78,8 +82,8 @@ def read_file(path: Path) -> str:
         raise UserError(Problem(f"the file cannot be read: {reason.lower()}", place)) from None
 
 
-def parse_document(text: str, name: str) -> Fields:
-    """Return the one mapping that a YAML text holds.
+def parse_document(text: str, name: str) -> tuple[Fields, list[Problem]]:
+    """Return the one mapping that a YAML text holds, and the mistakes in it that reading on can bear.
 
     Raises:
         UserError: it is not YAML, is not one mapping, or is too large or deep to be a scenario.
@@ -89,14 +93,12 @@ def parse_document(text: str, name: str) -> Fields:
     try:
         _require_moderate(text, name)
         document = yaml.compose(text, _Loader)
-    except yaml.YAMLError as error:
+    except (yaml.YAMLError, UnicodeError) as error:
         raise UserError(_not_yaml(error, name)) from None
     builder = _Builder(name)
     node = builder.build(document, 0) if document is not None else None
-    if builder.problems:
-        raise UserError(*builder.problems)
     if isinstance(node, Fields):
-        return node
+        return node, builder.problems
     found = "nothing" if node is None else "a list" if isinstance(node, Items) else "a single value"
     remedy = "a scenario is keys with values, `fleet:` and `cycle:` at least; `simbudget init DIR` writes one"
     raise UserError(Problem(f"there is {found} in it", Place(name), remedy))
@@ -129,13 +131,13 @@ def _is_plain(node: Any) -> bool:
     return not node.style
 
 
-def _not_yaml(error: yaml.YAMLError, name: str) -> Problem:
+def _not_yaml(error: Exception, name: str) -> Problem:
     mark = getattr(error, "problem_mark", None)
     place = Place(name, mark.line + 1, mark.column + 1) if mark else Place(name)
     reason = getattr(error, "problem", None) or str(error).splitlines()[0]
     remedy = None
-    if "tab character" in reason or "\\t" in reason:
-        remedy = "indent with spaces, not with tabs"
+    if "tab character" in reason or "cannot start any token" in reason:
+        remedy = "indent with spaces, not with tabs, and put text with odd signs in quotes"
     elif "single document" in str(error):
         remedy = "a file holds one scenario; take out `---` and what follows it"
     elif mark:
@@ -198,15 +200,19 @@ class _Builder:
                 self._note("`<<` takes a mapping", value)
 
     def _is_split(self, key: yaml.Node, value: yaml.Node, before: Fields) -> bool:
-        """Note a number like `$20,000` in `{...}`, where YAML takes the comma for the end of the value."""
+        """Note and mend a number like `$20,000` in `{...}`, where YAML takes the comma for the value's end."""
         last = list(before.values.values())[-1:]
         is_rest = _SPLIT_NUMBER.fullmatch(key.value) and value.value == "" and _is_plain(key)
         if not (is_rest and last and isinstance(last[0], Text) and _ENDS_IN_NUMBER.fullmatch(last[0].text)):
             return False
-        start, written = last[0].text, f"{last[0].text},{key.value}"
+        start, written = last[0].text.replace(",", ""), f"{last[0].text},{key.value}"
         remedy = f"write `{start}{key.value}`, or put it in quotes: `'{written}'`"
         place = last[0].place
-        self.problems.append(Problem(f"inside {{...}} YAML splits `{written}` at its comma", place, remedy))
+        before.values[next(reversed(before.values))] = Text(written, place)
+        split = "inside {...} YAML splits"
+        if self.problems and self.problems[-1].place == place and split in self.problems[-1].message:
+            self.problems.pop()  # `$1,250,000` is one number with two commas
+        self.problems.append(Problem(f"{split} `{written}` at its comma", place, remedy))
         return True
 
     def _note(self, message: str, node: yaml.Node, remedy: str | None = None) -> None:

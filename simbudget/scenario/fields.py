@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from simbudget.scenario.amounts import Amount
 from simbudget.scenario.document import Fields, Node, Text
 from simbudget.scenario.reading import Reading, describe, is_absent, nearest
-from simbudget.units import Dimension
+from simbudget.units import Dimension, written_amount
 
 
 class Block(BaseModel):
@@ -83,7 +83,8 @@ def number(dimension: Dimension, low: float, high: float) -> Parsed:
     def parse(text: str) -> float:
         value = amount.parse(text).distribution.mean()
         if not low <= value <= high:
-            raise ValueError(f"`{text[:40]}` makes no sense here; {low:,g} to {high:,g} is allowed")
+            allowed = f"{written_amount(low, dimension)} to {written_amount(high, dimension)}"
+            raise ValueError(f"`{text[:40]}` makes no sense here; {allowed} is allowed")
         return value
 
     return Parsed(parse)
@@ -118,12 +119,17 @@ class Nested:
 
     model: type[Block]
     optional: bool = False
+    as_text: str | None = None
+    """The key that may also be written as text: `every 20 h` for `{every: 20 h}`."""
 
     def read(self, reading: Reading, node: Node | None, name: str) -> Block | None:
         """Return the block, with defaults for what is not written; None for an optional one that is absent."""
         if self.optional and is_absent(node):
             reading.seen(name, node)
             return None
+        if self.as_text and isinstance(node, Text) and node.text.startswith(f"{self.as_text} "):
+            value = Text(node.text.removeprefix(self.as_text).strip(), node.place)
+            node = Fields({self.as_text: value}, {self.as_text: node.place}, node.place)
         return read_block(reading, self.model, node, name)
 
 
@@ -133,12 +139,22 @@ def read_block(reading: Reading, model: type[B], node: Node | None, name: str, b
     what = f"`{name.rpartition('.')[2] or 'a scenario'}`"
     if node is not None and not isinstance(node, Fields):
         if not is_absent(node):
-            keys = ", ".join(f"`{key}`" for key in model.model_fields)
+            keys = ", ".join(f"`{key}`" for key in _keys(model)) or "none, `{}`"
             reading.problem(f"{what}: found {describe(node)}", node.place, f"write keys: {keys}")
+            return model(**read_fields(Reading(reading.folder), model, None, name, base))
         node = None
     if node is not None:
-        reading.unknown_keys(node, model.model_fields, what)
+        reading.unknown_keys(node, _keys(model), what)
     return model(**read_fields(reading, model, node, name, base))
+
+
+def _keys(model: type[Block]) -> list[str]:
+    """Return the keys of a block: the fields that say what they expect."""
+    return [
+        key
+        for key, field in model.model_fields.items()
+        if any(isinstance(part, Expectation) for part in field.metadata)
+    ]
 
 
 def read_fields(

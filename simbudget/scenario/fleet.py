@@ -3,11 +3,15 @@
 from typing import Final
 
 from simbudget.scenario.document import Fields, Items, Node, Text
+from simbudget.scenario.expectations import MOST_AGENTS
 from simbudget.scenario.fields import Block, read_block, read_fields
 from simbudget.scenario.model import Context, Experiment, Group, Score, Share, Step, Think, Turn
 from simbudget.scenario.reading import Reading, describe, is_absent, nearest
 
 DEFAULT_MODEL: Final = "claude-opus-4-6"
+
+_MOST_GROUPS: Final = 200
+_MOST_STEPS: Final = 200
 
 _STEPS: Final[dict[str, type[Block]]] = {
     "think": Think,
@@ -27,9 +31,12 @@ def read_fleet(reading: Reading, document: Fields, turn: Turn, context: Context)
         place = document.place if node is None else node.place
         reading.problem("`fleet` is missing" if node is None else "`fleet` has no group", place, _ADVICE)
         return ()
+    if len(node.items) > _MOST_GROUPS:
+        message = f"`fleet` has {len(node.items):,} groups; at most {_MOST_GROUPS} are allowed"
+        reading.problem(message, node.place, "a group may have many agents")
     names: list[str] = []
     groups = []
-    for item in node.items:
+    for item in node.items[:_MOST_GROUPS]:
         name = _name(reading, item, names)
         names.append(name)
         own = isinstance(item, Fields) and "cycle" in item.values
@@ -38,6 +45,10 @@ def read_fleet(reading: Reading, document: Fields, turn: Turn, context: Context)
                 "`cycle` is missing", item.place, "write the steps, such as `cycle: [{think: {turns: 10}}]`"
             )
         groups.append(_read_group(reading, item, name, (cycle, turn, context)))
+    agents = sum(group.agents for group in groups)
+    if agents > MOST_AGENTS:
+        message = f"the groups have {agents:,} agents together; at most {MOST_AGENTS:,} are allowed"
+        reading.problem(message, node.place, "lower `agents`")
     return tuple(groups)
 
 
@@ -97,9 +108,12 @@ def _read_cycle(reading: Reading, node: Node, name: str) -> tuple[Step, ...]:
             f"`cycle`: found {'no step' if isinstance(node, Items) else describe(node)}", node.place, advice
         )
         return ()
+    if len(node.items) > _MOST_STEPS:
+        message = f"a cycle of {len(node.items):,} steps; at most {_MOST_STEPS} are allowed"
+        reading.problem(message, node.place, "cycles repeat by themselves")
     counted: dict[str, int] = {}
     steps = []
-    for item in node.items:
+    for item in node.items[:_MOST_STEPS]:
         step = _read_step(reading, item, name, counted)
         if step is not None:
             steps.append(step)
@@ -126,6 +140,4 @@ def _read_step(reading: Reading, node: Node, cycle: str, counted: dict[str, int]
     reading.places[name] = node.place
     if is_absent(body):
         body = None if kind in ("score", "share") else Fields({}, {}, node.place)
-    if isinstance(body, Fields) and "kind" in body.values:
-        reading.problem(f"`{kind}` has no key `kind`", body.key_places["kind"], "take it out")
     return read_block(reading, _STEPS[kind], body, name)  # type: ignore[return-value]

@@ -35,6 +35,8 @@ NEEDS_RESEARCH: Final = (
     "probability_of_any_transferable_result",
 )
 
+_HOURS: Final = ("agent_hours", "gpu_hours")
+
 _LIMIT: Final = re.compile(r"\s*(\w+)(?:\s+(\w+))?\s*(<=|>=|<|>|≤|≥)\s*(.+?)\s*")
 
 
@@ -76,4 +78,10 @@ def parse_limit(text: str) -> Limit:
         if figure == "cost_per_agent_hour"
         else written
     )
-    return Limit(text.strip(), figure, statistic, at_most, amount.parse(written).distribution.mean())
+    if figure in _HOURS:
+        written = re.sub(r"\s*(h|hours?)$", "", written)
+    value = amount.parse(written).distribution.mean()
+    if value < 0 or (figure in PROBABILITIES and value > 1):
+        allowed = "a share from 0% to 100%" if figure in PROBABILITIES else "0 or more"
+        raise ValueError(f"`{written}` makes no sense for `{figure}`; {allowed} is allowed")
+    return Limit(text.strip(), figure, statistic, at_most, value)

@@ -1,18 +1,27 @@
 """Loading: a YAML file becomes a scenario, or one list of everything that is wrong with it."""
 
 import datetime
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from simbudget.errors import Problem, UserError
+from simbudget.errors import UserError
 from simbudget.scenario.checks import check_scenario
 from simbudget.scenario.document import Fields, Items, Node, Text, parse_document, read_file
 from simbudget.scenario.fields import Parsed, read_block, read_fields, whole, words
 from simbudget.scenario.fleet import read_fleet
 from simbudget.scenario.limits import Limit, parse_limit
-from simbudget.scenario.model import Context, ModelPrices, ModelSpeed, Prices, Scenario, Turn
-from simbudget.scenario.reading import Provenance, Reading, describe, is_absent, read_date
+from simbudget.scenario.model import Context, Group, ModelPrices, ModelSpeed, Prices, Scenario, Turn
+from simbudget.scenario.reading import (
+    MOST_PROBLEMS,
+    Provenance,
+    Reading,
+    describe,
+    in_order,
+    is_absent,
+    read_date,
+)
 from simbudget.scenario.research import Gate
 
 VERSION: Final = 1
@@ -67,23 +76,14 @@ def loads_scenario(text: str, name: str = "<text>", folder: Path | None = None) 
     Raises:
         UserError: something in it is wrong; every mistake is named at once.
     """
-    document = parse_document(text, name)
-    reading = Reading(folder or Path())
+    document, problems = parse_document(text, name)
+    reading = Reading(folder or Path(), problems[: MOST_PROBLEMS // 2])
     reading.places[""] = document.place
     scenario = _read(reading, document, Path(name).stem)
     scenario = check_scenario(reading, scenario)
     if reading.problems:
-        raise UserError(*_in_order(reading.problems))
+        raise UserError(*in_order(reading.problems))
     return LoadedScenario(scenario, tuple(reading.provenance), _notes(scenario))
-
-
-def _in_order(problems: list[Problem]) -> list[Problem]:
-    """Return problems by place, each once."""
-    unique = dict.fromkeys(problems)
-    return sorted(
-        unique,
-        key=lambda problem: (problem.place.line or 0, problem.place.column or 0) if problem.place else (0, 0),
-    )
 
 
 def _read(reading: Reading, document: Fields, default_name: str) -> Scenario:
@@ -166,7 +166,7 @@ def _read_limits(reading: Reading, node: Node | None) -> tuple[Limit, ...]:
     limits: list[Limit] = []
     for index, item in enumerate(_list(reading, node, "limits")):
         expectation = Parsed(parse_limit)
-        if isinstance(item, Text) and item.text[:3].isdigit() and len(item.text) == 3 and limits:
+        if isinstance(item, Text) and item.text.isdigit() and len(item.text) == 3 and limits:
             written = f"{limits[-1].text},{item.text}"
             message = f"inside [...] YAML splits `{written}` at its comma"
             reading.problem(message, item.place, f"put it in quotes: `'{written}'`")
@@ -185,6 +185,19 @@ def _notes(scenario: Scenario) -> tuple[str, ...]:
         "stop.no_improvement_for": scenario.stop.no_improvement_for,
     }
     names = [name for name, value in {**blocks, **stops}.items() if value]
+    late = [note for group in scenario.fleet for note in _late(group, scenario.stop.after.exact_value)]
     if not names:
-        return ()
-    return (f"{', '.join(names)}: checked but not simulated; what they cost is not in the spend",)
+        return tuple(late)
+    return (f"{', '.join(names)}: checked but not simulated; what they cost is not in the spend", *late)
+
+
+def _late(group: Group, ends_s: float) -> list[str]:
+    """Return what to say about the agents of a group that would start after the end of the run."""
+    first_s, every_s = group.start.first.exact_value, group.start.then_every.exact_value
+    started = group.agents if every_s == 0 else min(group.agents, math.ceil((ends_s - first_s) / every_s))
+    late = group.agents - started
+    return (
+        [f"group {group.group}: {late:,} of {group.agents:,} agents would start after the end"]
+        if late
+        else []
+    )

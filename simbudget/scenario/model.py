@@ -182,7 +182,7 @@ class Gpus(Block):
     type: Annotated[str, words("H100")]
     price: Annotated[Quantity | None, Amount(Dimension.USD_PER_HOUR, is_fact=True, high=1e6, optional=True)]
     billing: Annotated[str, choice("on demand", "reserved", "per agent", "spot", default="on demand")]
-    preempted: Annotated[Preempted | None, Nested(Preempted, optional=True)]
+    preempted: Annotated[Preempted | None, Nested(Preempted, optional=True, as_text="every")]
     checkpoint_every: Annotated[Quantity | None, time(exact=True, low=1.0, optional=True)]
 
 

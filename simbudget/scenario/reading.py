@@ -3,13 +3,17 @@
 import datetime
 import difflib
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Final
 
-from simbudget.errors import Place, Problem
+from simbudget.errors import Place, Problem, UserError
 from simbudget.scenario.document import Fields, Items, Node, Text
 
 DEFAULT = "default"
+
+MOST_PROBLEMS: Final = 100
+"""So many mistakes are listed; nobody reads more, and a file full of them is dealt with in a moment."""
 
 
 @dataclass(frozen=True)
@@ -37,8 +41,11 @@ class Reading:
     """Where each value or block stands, by its name."""
 
     def problem(self, message: str, place: Place | None, remedy: str | None = None) -> None:
-        """Note a mistake."""
+        """Note a mistake; UserError at once when there are too many to list."""
         self.problems.append(Problem(message, place, remedy))
+        if len(self.problems) >= MOST_PROBLEMS:
+            end = Problem(f"there may be more than these {MOST_PROBLEMS} mistakes; the rest was not read")
+            raise UserError(*in_order(self.problems), end)
 
     def note(self, name: str, text: str, kind: str, node: Node | None) -> None:
         """Note where a value came from: the node that it was read from, or a default."""
@@ -61,7 +68,23 @@ class Reading:
         names = list(allowed)
         for key, place in node.key_places.items():
             if key not in names:
-                self.problem(f"{what} has no key `{key}`", place, nearest(key, names))
+                self.problem(f"{what} has no key `{key[:60]}`", place, nearest(key[:60], names))
+
+
+def in_order(problems: Iterable[Problem]) -> list[Problem]:
+    """Return problems by place, each once and each on one line: what is quoted may hold line breaks and worse."""
+    on_one_line = (
+        replace(problem, message=_one_line(problem.message), remedy=_one_line(problem.remedy or "") or None)
+        for problem in problems
+    )
+    return sorted(
+        dict.fromkeys(on_one_line),
+        key=lambda problem: (problem.place.line or 0, problem.place.column or 0) if problem.place else (0, 0),
+    )
+
+
+def _one_line(text: str) -> str:
+    return "".join(sign if sign.isprintable() else " " for sign in text)
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
@@ -93,6 +116,9 @@ def is_absent(node: Node | None) -> bool:
 def read_date(text: str) -> datetime.date:
     """Return the date that a text such as `2026-03-01` is; ValueError if it is none."""
     try:
-        return datetime.date.fromisoformat(text.strip())
+        date = datetime.date.fromisoformat(text.strip())
     except ValueError:
         raise ValueError(f"`{text[:40]}` is no date; write one such as `2026-03-01`") from None
+    if not 2020 <= date.year <= 2100:
+        raise ValueError(f"`{text[:40]}` is too far away; a date from 2020 to 2100 is allowed")
+    return date

@@ -1,0 +1,185 @@
+"""Mistakes: each is found where it stands, says what was found and what to write, and all come at once."""
+
+from pathlib import Path
+
+import pytest
+
+from simbudget.errors import Problem, UserError
+from simbudget.scenario.loading import load_scenario, loads_scenario
+
+FLEET = "fleet: [{group: r, agents: 2, model: claude-opus-4-6}]\n"
+CYCLE = "cycle: [{think: {turns: 10}}]\n"
+
+
+def problems(text: str) -> tuple[Problem, ...]:
+    with pytest.raises(UserError) as caught:
+        loads_scenario(text, "s.yaml")
+    return caught.value.problems
+
+
+# What is written besides fleet and cycle; the text at which the message points; words of the message.
+MISTAKES = [
+    ("gpsu: {count: 2}", "gpsu", ["no key `gpsu`", "did you mean `gpus`"]),
+    ("turn: {output_tokns: 5}", "output_tokns", ["did you mean `output_tokens`"]),
+    ("gpus: {billing: ondemand}", "ondemand", ["did you mean `on demand`", "reserved"]),
+    ("stop: {after: 5}", "5}", ["without a unit", "`5 days`"]),
+    ("stop: {after: 5 $/h}", "5 $/h", ["a price per hour, not a duration"]),
+    ("stop: {after: 1 to 2 h}", "1 to 2 h", ["is a range", "one exact number"]),
+    ("stop: {after: 0}", "0}", ["makes no sense", "1 s to 3,650 days"]),
+    ("stop: {after: 20 years}", "20 years", ["unit 'years'"]),
+    ("stop: {budget: -5}", "-5", ["makes no sense"]),
+    ("stop: {budget: .nan}", ".nan", ["not a finite number"]),
+    ("stop: {budget: 1e999}", "1e999", ["too large"]),
+    ("stop: {budget: $20,000}", "$20,000", ["YAML splits `$20,000`", "`$20000`", "`'$20,000'`"]),
+    ("stop: {budget: $1,250,000}", "$1,250,000", ["YAML splits `$1,250,000`", "`$1250000`"]),
+    ("limits: [spend p90 <= $20,000]", "000]", ["YAML splits `spend p90 <= $20,000`", "in quotes"]),
+    ("turn: {output_tokens: 60 to 20}", "60 to", ["goes down", "the lower end first"]),
+    ("turn: {output_tokens: -5 to 10}", "-5 to", ["makes no sense"]),
+    ("turn: {output_tokens: }", "}", ["has no value"]),
+    ("turn: {output_tokens: [5]}", "[5]", ["found a list"]),
+    ("turn: {output_tokens: {typical: 3 to 4, varies: 2}}", "2}}", ["no spread", "`2x`"]),
+    ("turn: {output_tokens: {distribution: gama, mean: 5, cv: 1}}", "gama", ["did you mean `gamma`"]),
+    ("turn: {output_tokens: {distribution: gamma, mean: 5, cv: 1e-300}}", "{distribution", ["too extreme"]),
+    (
+        "turn: {output_tokens: {distribution: discrete, values: 3, weights: [1]}}",
+        "3,",
+        ["`values` is no list"],
+    ),
+    ("turn: {output_tokens: {distribution: empirical, file: no.csv, column: a}}", "no.csv", ["no such file"]),
+    ("turn:\n  tool_time: 1,5 s", "1,5 s", ["a comma only groups thousands", "a decimal point"]),
+    ("turn: {tool_time: 5m}", "5m", ["`5 min`"]),
+    ("prices: {on: yesterday}", "yesterday", ["no date", "`2026-03-01`"]),
+    ("prices: {on: 0001-01-01}", "0001", ["too far away"]),
+    ("models: {claude-opus-4-6: {output_speed: 0}}", "0}", ["makes no sense"]),
+    ("api: {requests_per_min: 0}", "0}", ["makes no sense"]),
+    ("api: {error_rate: 100%}", "100%", ["makes no sense"]),
+    ("api: {tier: gold}", "gold", ["`start`, `build`, `scale`, `custom`"]),
+    ("gpus: {count: 0}", "0}", ["whole number from 1"]),
+    ("gpus: {type: H9000, billing: reserved}", "H9000", ["no price for GPU type"]),
+    ("gpus: {preempted: {every: 20 h}}", "{every", ["for `billing: spot`"]),
+    ("context: {limit_tokens: 30000}", "30000", ["already over the limit"]),
+    ("context: {cache: 10 min}", "10 min", ["`5 min`"]),
+    ("research: {transfers: 70}", "70", ["makes no sense"]),
+    ("review: {hours: 9-17}", "9-17", ["`Mon-Fri 9-17`"]),
+    ("stop: {begins: 9:00}", "9:00", ["no day of the week"]),
+    ("limits: [spent <= $5]", "spent", ["did you mean `spend`"]),
+    ("limits: [spend p95 <= $5]", "spend p95", ["no statistic `p95`"]),
+    ("limits: [wall_clock <= $5]", "wall_clock", ["money, not a duration"]),
+    ("limits: [probability_within_budget >= 90%]", "probability", ["needs a budget"]),
+    ("stop: {budget: 9}\nlimits: [probability_within_budget >= 90]", "probability", ["0% to 100%"]),
+    ("calibration: fit.yaml", "fit.yaml", ["does not read calibration"]),
+    ("simbudget: 2", "2", ["whole number from 1 to 1"]),
+    ("scorer: 3", "3", ["found `3`", "`servers`"]),
+    ("fixed: 1\nfixed: 2", "fixed: 2", ["stands here again (first on line 3)"]),
+]
+
+
+@pytest.mark.parametrize(("written", "at", "words"), MISTAKES, ids=[mistake[0][:60] for mistake in MISTAKES])
+def test_a_mistake_is_named_where_it_stands(written: str, at: str, words: list[str]) -> None:
+    text = FLEET + CYCLE + written + "\n"
+    (problem,) = problems(text)
+    assert problem.place is not None
+    assert problem.place.line is not None
+    assert problem.place.column is not None
+    line = text.splitlines()[problem.place.line - 1]
+    assert line[problem.place.column - 1 :].startswith(at)
+    for word in words:
+        assert word in str(problem)
+    assert "\n" not in str(problem)
+
+
+FLEET_MISTAKES = [
+    ("fleet: [{agents: 0}]\n" + CYCLE, ["whole number from 1"]),
+    ("fleet: [{agents: 100001}]\n" + CYCLE, ["to 100,000"]),
+    ("fleet: [{agents: 70000}, {agents: 70000}]\n" + CYCLE, ["140,000 agents together"]),
+    ("fleet: []\n" + CYCLE, ["`fleet` has no group"]),
+    (CYCLE, ["`fleet` is missing"]),
+    (FLEET, ["`cycle` is missing"]),
+    (FLEET + "cycle: [sleep]\n", ["no step `sleep`", "`think`"]),
+    (FLEET + "cycle: [{experiment: {gpus: 4, time: 1 h}}]\n", ["4 GPUs of a pool of 2"]),
+    (FLEET + "cycle: [{experiment: {}}]\n", ["needs `time`"]),
+    (FLEET + "cycle: [{think: {time: 2 h}}]\n", ["takes `turns`, not `time`"]),
+    (FLEET + "cycle: [score]\nscorer: {time: 0 s}\n", ["takes no time", "never end"]),
+    ("fleet: [{agents: 1, kind: people}]\ncycle: [{think: {time: 2 h}}]\n", ["people need `staff`"]),
+    ("fleet: [{agents: 1, kind: people, staff: {price: 9 $/h}}]\n" + CYCLE, ["takes `time`, not `turns`"]),
+    ("fleet: [{agents: 1, model: claude-opus-46}]\n" + CYCLE, ["not on the price list", "claude-opus-4-6"]),
+    ("fleet: [{group: a, agents: 1}, {group: a, agents: 1}]\n" + CYCLE, ["another group `a`"]),
+    ("fleet: [{agents: 1, start: {first: 2 days}}]\n" + CYCLE, ["starts after the end"]),
+    ("fleet: [{agents: 1, crashes: {every: 0 h}}]\n" + CYCLE, ["makes no sense"]),
+]
+
+
+@pytest.mark.parametrize(
+    ("text", "words"), FLEET_MISTAKES, ids=[" ".join(words) for _, words in FLEET_MISTAKES]
+)
+def test_a_mistake_in_fleet_or_cycle_is_the_only_thing_said(text: str, words: list[str]) -> None:
+    (problem,) = problems(text)
+    assert problem.place is not None
+    assert problem.place.line is not None
+    for word in words:
+        assert word in str(problem)
+
+
+def test_all_mistakes_come_at_once_in_the_order_of_the_file() -> None:
+    text = (
+        "fleet:\n  - {agents: 2, model: claude-opus-46, colour: red}\n"
+        "cycle: [{experiment: {gpus: 4, time: 1}}]\n"
+        "stop: {budget: $20,000, after: 9}\n"
+        "turn: {output_tokens: nan}\nturn: {output_tokens: 1}\nlimits: [spend p95 <= $5]\n"
+    )
+    found = problems(text)
+    places = [(problem.place.line, problem.place.column) for problem in found if problem.place]
+    assert places == sorted(places)
+    assert [line for line, _ in places] == [2, 2, 3, 3, 4, 4, 5, 6, 7]
+
+
+def test_a_split_number_is_mended_so_that_only_the_comma_is_a_mistake() -> None:
+    (problem,) = problems(FLEET + CYCLE + "stop: {budget: $20,000, after: 2 days}\nlimits: [overrun <= $5]\n")
+    assert "splits" in problem.message
+
+
+def test_a_file_full_of_mistakes_ends_in_a_list_that_can_be_read() -> None:
+    found = problems(FLEET + CYCLE + "".join(f"key{number}: 1\n" for number in range(3000)))
+    assert len(found) <= 101
+    assert "may be more" in found[-1].message
+
+
+FILES = {
+    "empty.yaml": (b"", "nothing in it"),
+    "comment.yaml": (b"# nothing\n", "nothing in it"),
+    "list.yaml": (b"- 1\n", "a list in it"),
+    "word.yaml": (b"hello\n", "a single value in it"),
+    "latin.yaml": ("name: ü".encode("latin-1"), "UTF-8"),
+    "binary.yaml": (bytes(range(256)), "UTF-8"),
+    "control.yaml": (b"name: a\x00b\n", "not YAML"),
+    "tab.yaml": (b"fleet:\n\t- agents: 1\n", "not with tabs"),
+    "two.yaml": (b"a: 1\n---\nb: 2\n", "one scenario"),
+    "large.yaml": (b"a: 1\n" * 250_000, "1,250,000 bytes"),
+}
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_what_is_no_scenario_gets_one_line(name: str, tmp_path: Path) -> None:
+    data, words = FILES[name]
+    path = tmp_path / name
+    path.write_bytes(data)
+    with pytest.raises(UserError) as caught:
+        load_scenario(path)
+    assert len(caught.value.problems) == 1
+    assert words in str(caught.value)
+    assert str(path) in str(caught.value)
+
+
+def test_a_missing_file_a_folder_and_a_device_get_one_line(tmp_path: Path) -> None:
+    for path, words in [(tmp_path / "no.yaml", "no such file"), (tmp_path, "a folder")]:
+        with pytest.raises(UserError, match=words):
+            load_scenario(path)
+
+
+@pytest.mark.skipif(not Path("/dev/zero").exists(), reason="has no endless device")
+def test_an_endless_device_is_not_read() -> None:
+    with pytest.raises(UserError, match="no regular file"):
+        load_scenario("/dev/zero")
+    endless = "{distribution: empirical, file: /dev/zero, column: a}"
+    (problem,) = problems(f"{FLEET}{CYCLE}turn: {{output_tokens: {endless}}}\n")
+    assert "no regular file" in problem.message
