@@ -96,15 +96,18 @@ def _spend(summary: Summary) -> Table:
 def _work(summary: Summary) -> Table:
     table = _table("Work and time", summary, "what")
     _row(table, summary, "wall clock", summary["wall_clock_hours"], hours)
-    for name, key in (("agent-hours", "agent_hours"), ("cycles", "cycles"), ("experiments", "experiments")):
-        _row(table, summary, name, summary[key], count)
-    _row(table, summary, "scorer calls", summary["scorer_calls"], count)
-    _row(table, summary, "GPU-hours used", summary["gpu_hours"]["used"], count)
-    _row(table, summary, "GPU-hours billed", summary["gpu_hours"]["billed"], count)
-    _row(table, summary, "model calls", summary["model_calls"], count)
-    for token_class, figure in summary["tokens"].items():
+    gpu_hours, tokens = summary["gpu_hours"], summary["tokens"]
+    figures = {
+        "agent-hours": summary["agent_hours"],
+        **{name.replace("_", " "): summary[name] for name in ("cycles", "experiments", "scorer_calls")},
+        "GPU-hours used": gpu_hours["used"],
+        "GPU-hours billed": gpu_hours["billed"],
+        "model calls": summary["model_calls"],
+        **{f"{name.replace('_', ' ')} tokens": figure for name, figure in tokens.items()},
+    }
+    for name, figure in figures.items():
         if figure and figure["mean"]:
-            _row(table, summary, f"{token_class.replace('_', ' ')} tokens", figure, count)
+            _row(table, summary, name, figure, count)
     return table
 
 
@@ -121,6 +124,8 @@ def _resources(summary: Summary) -> Table:
     named = "nothing is waited for" if bottleneck == "none" else _RESOURCES[bottleneck]
     table = _table(f"Use of what is limited; bottleneck: {named}", summary, "resource")
     for resource, figure in summary["utilisation"].items():
+        if figure is None or not figure["mean"]:
+            continue
         _row(table, summary, _RESOURCES[resource], figure, percent)
     return table
 

@@ -17,7 +17,8 @@ def understood_table(provenance: Iterable[Provenance]) -> Table:
     table.add_column("where from", no_wrap=True)
     for row in provenance:
         style = "dim" if row.source == DEFAULT else None
-        source = row.source if row.source == DEFAULT else f"line {row.source.rpartition(':')[2]}"
+        line = row.source.rpartition(":")[2]
+        source = f"line {line}" if line.isdigit() else row.source
         cells = [text.replace("[", "\\[") for text in (row.name, row.text, row.kind, source)]
         table.add_row(*cells, style=style)
     return table

@@ -3,11 +3,11 @@
 from simbudget.distributions.families import constant
 from simbudget.errors import UserError
 from simbudget.prices.gpus import gpu_price
-from simbudget.prices.models import model_prices
+from simbudget.prices.models import ClassPrices, model_prices
 from simbudget.scenario.limits import NEEDS_RESEARCH
 from simbudget.scenario.model import Context, Experiment, Group, Scenario, Score, Share, Think
 from simbudget.scenario.quantities import Kind, Quantity
-from simbudget.scenario.reading import Reading
+from simbudget.scenario.reading import Provenance, Reading
 
 
 def check_scenario(reading: Reading, scenario: Scenario) -> Scenario:
@@ -155,15 +155,28 @@ def _check_models(reading: Reading, scenario: Scenario) -> None:
         if model in scenario.prices.models:
             continue
         try:
-            model_prices(model, scenario.prices.on)
+            listed = model_prices(model, scenario.prices.on)
         except UserError as error:
             found = error.problems[0]
             _problem(reading, f"fleet[{group.group}].model", found.message, found.remedy or "")
+        else:
+            text = f"{_listed(listed.base)}, in $/Mtok on {scenario.prices.on}"
+            if listed.long:
+                text += f"; above {listed.long.above_tokens:,} tokens {_listed(listed.long)}"
+            reading.provenance.append(Provenance(f"prices[{model}]", text, "exact", listed.source))
     for model in scenario.prices.models:
         if model not in used:
             listed = ", ".join(used) or "none"
             remedy = f"the fleet's models: {listed}"
             _problem(reading, f"prices[{model}]", f"no group uses model `{model}`", remedy)
+
+
+def _listed(prices: ClassPrices) -> str:
+    """Return prices by class on one line."""
+    return (
+        f"input {prices.input:g}, write {prices.cache_write_5m:g} (1 h: {prices.cache_write_1h:g}), "
+        f"read {prices.cache_read:g}, output {prices.output:g}"
+    )
 
 
 def _check_gpus(reading: Reading, scenario: Scenario) -> None:

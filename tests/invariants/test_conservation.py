@@ -114,12 +114,16 @@ def test_the_same_seed_gives_the_same_bits(which: Scenario, seed: int) -> None:
 
 @quick
 @given(st.integers(1, 4), st.lists(st.integers(1, 300), min_size=1, max_size=4), st.integers(1, 5))
-def test_more_gpus_never_make_a_deterministic_scenario_slower(gpus: int, minutes: list[int], agents: int) -> None:
+def test_more_gpus_never_make_a_deterministic_scenario_slower(
+    gpus: int, minutes: list[int], agents: int
+) -> None:
     steps = ", ".join(f"experiment: {{time: {length} min}}" for length in minutes)
 
     def hours(count: int) -> float:
         text = f"fleet: [{{agents: {agents}}}]\ncycle: [{steps}]\ngpus: {{count: {count}, price: 1 $/h}}"
-        return simulate(scenario(f"{text}\nstop: {{cycles_per_agent: 3, after: 100 days}}")).totals["wall_clock_hours"]
+        return simulate(scenario(f"{text}\nstop: {{cycles_per_agent: 3, after: 100 days}}")).totals[
+            "wall_clock_hours"
+        ]
 
     assert hours(gpus + 1) <= hours(gpus) + 1e-9
 
@@ -131,7 +135,11 @@ def test_another_group_leaves_the_luck_of_the_first_as_it_was(document: dict[str
     alone = {"fleet": [first], "prices": document["prices"], "stop": {"cycles_per_agent": 2, "after": "30 h"}}
     alone["gpus"] = {"count": 50, "price": "1 $/h"}
     alone["scorer"] = {"servers": 50}
-    more = {"group": "more", "agents": 2, "cycle": [{"think": {"turns": 3}}, {"experiment": {"time": "9 min"}}]}
+    more = {
+        "group": "more",
+        "agents": 2,
+        "cycle": [{"think": {"turns": 3}}, {"experiment": {"time": "9 min"}}],
+    }
     which, both = load(alone), load({**alone, "fleet": [first, more]})
     if which is None or both is None:
         return

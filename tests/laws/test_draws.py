@@ -16,7 +16,10 @@ from simbudget.engine.streams import agent_key, named_purpose, philox, uniforms
 UNIFORMS = [1e-12, 1e-6, 0.001, 0.1, 0.25, 0.5, 0.77, 0.9, 0.999, 1 - 1e-9]
 
 CASES: list[tuple[Distribution, object]] = [
-    (families.lognormal(20, 60), stats.lognorm(math.log(3) / (2 * 1.2815515655446004), scale=math.sqrt(1200))),
+    (
+        families.lognormal(20, 60),
+        stats.lognorm(math.log(3) / (2 * 1.2815515655446004), scale=math.sqrt(1200)),
+    ),
     (families.normal(-1, 3), stats.norm(1, 2 / 1.2815515655446004)),
     (families.uniform(2, 5), stats.uniform(2, 3)),
     (families.triangular(0, 1, 4), stats.triang(0.25, 0, 4)),

@@ -18,7 +18,11 @@ def buckets(requests: float, tokens_in: float, tokens_out: float) -> np.ndarray:
     return np.column_stack([limits, limits, np.zeros(3)])
 
 
-@given(st.lists(st.tuples(st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 90)), min_size=1, max_size=30))
+@given(
+    st.lists(
+        st.tuples(st.integers(0, 5000), st.integers(0, 5000), st.integers(0, 90)), min_size=1, max_size=30
+    )
+)
 def test_no_minute_lets_through_more_than_two_buckets(calls: list[tuple[int, int, int]]) -> None:
     """A bucket of one minute's worth and a minute's refill bound what any minute sees, but for one in debt."""
     state, now, let_through = buckets(60, 3000, 2000), 0, []
