@@ -155,19 +155,19 @@ def _check_models(reading: Reading, scenario: Scenario) -> None:
         if model in scenario.prices.models:
             continue
         try:
-            listed = model_prices(model, scenario.prices.on)
+            prices = model_prices(model, scenario.prices.on)
         except UserError as error:
             found = error.problems[0]
             _problem(reading, f"fleet[{group.group}].model", found.message, found.remedy or "")
         else:
-            text = f"{_listed(listed.base)}, in $/Mtok on {scenario.prices.on}"
-            if listed.long:
-                text += f"; above {listed.long.above_tokens:,} tokens {_listed(listed.long)}"
-            reading.provenance.append(Provenance(f"prices[{model}]", text, "exact", listed.source))
+            text = f"{_listed(prices.base)}, in $/Mtok on {scenario.prices.on}"
+            if prices.long:
+                text += f"; above {prices.long.above_tokens:,} tokens {_listed(prices.long)}"
+            reading.provenance.append(Provenance(f"prices[{model}]", text, "exact", prices.source))
     for model in scenario.prices.models:
         if model not in used:
-            listed = ", ".join(used) or "none"
-            remedy = f"the fleet's models: {listed}"
+            names = ", ".join(used) or "none"
+            remedy = f"the fleet's models: {names}"
             _problem(reading, f"prices[{model}]", f"no group uses model `{model}`", remedy)
 
 

@@ -78,7 +78,10 @@ def test_a_call_over_the_long_context_tier_costs_it_as_a_whole() -> None:
 
 
 def test_own_prices_come_before_the_list() -> None:
-    own = "{input: 1 $/Mtok, cache_write: 2, cache_read: 0.1, output: 3, long: {above: 10500, input: 9, cache_write: 9, cache_read: 9, output: 9}}"
+    own = (
+        "{input: 1 $/Mtok, cache_write: 2, cache_read: 0.1, output: 3, "
+        "long: {above: 10500, input: 9, cache_write: 9, cache_read: 9, output: 9}}"
+    )
     text = one_agent("[think: {turns: 2}]", "stop: {cycles_per_agent: 1}").replace(
         PRICES, f"prices: {{claude-opus-4-6: {own}}}"
     )
@@ -128,7 +131,10 @@ def test_gpus_are_billed_as_they_are_paid_for(billing: str, gpu_hours_billed: fl
     # Two agents, one starting an hour later, each with a job of an hour on one of three GPUs.
     fleet = "fleet: [{agents: 2, start: {then_every: 1 h}}]\ncycle: [experiment: {time: 1 h}]"
     if billing == "per agent":  # the second agent goes on for two cycles' time: one of waiting is not needed
-        fleet = "fleet: [{agents: 1}, {group: b, agents: 1, cycle: [{experiment: {time: 2 h}}]}]\ncycle: [experiment: {time: 1 h}]"
+        fleet = (
+            "fleet: [{agents: 1}, {group: b, agents: 1, "
+            "cycle: [{experiment: {time: 2 h}}]}]\ncycle: [experiment: {time: 1 h}]"
+        )
     more = f"gpus: {{count: 3, price: 4 $/h, billing: {billing}}}\nstop: {{cycles_per_agent: 1}}"
     totals = run(f"{fleet}\n{more}").totals
     assert totals["gpu_hours_billed"] == pytest.approx(gpu_hours_billed)
@@ -137,7 +143,12 @@ def test_gpus_are_billed_as_they_are_paid_for(billing: str, gpu_hours_billed: fl
 
 
 def test_jobs_queue_first_come_first_served_and_a_gpu_given_back_is_free_at_once() -> None:
-    text = "fleet: [{agents: 3}]\ncycle: [experiment: {time: 1 h}]\ngpus: {count: 1, price: 1 $/h}\nstop: {cycles_per_agent: 2}"
+    text = (
+        "fleet: [{agents: 3}]\n"
+        "cycle: [experiment: {time: 1 h}]\n"
+        "gpus: {count: 1, price: 1 $/h}\n"
+        "stop: {cycles_per_agent: 2}"
+    )
     outcome = run(text)
     ledger = outcome.ledger
     assert ledger is not None
@@ -149,7 +160,12 @@ def test_jobs_queue_first_come_first_served_and_a_gpu_given_back_is_free_at_once
 
 
 def test_a_cool_down_runs_from_submission_to_submission() -> None:
-    text = "fleet: [{agents: 1}]\ncycle: [score]\nscorer: {time: 1 min, cool_down: 10 min, price: 0.5 $/call}\nstop: {cycles_per_agent: 3}"
+    text = (
+        "fleet: [{agents: 1}]\n"
+        "cycle: [score]\n"
+        "scorer: {time: 1 min, cool_down: 10 min, price: 0.5 $/call}\n"
+        "stop: {cycles_per_agent: 3}"
+    )
     totals = run(text).totals
     assert totals["wall_clock_hours"] * 60 == pytest.approx(21)
     assert totals["spend_usd"] == pytest.approx(1.5)
@@ -157,12 +173,22 @@ def test_a_cool_down_runs_from_submission_to_submission() -> None:
 
 
 def test_a_quota_that_is_used_up_waits_for_the_next_day_of_the_run() -> None:
-    text = "fleet: [{agents: 1}]\ncycle: [score]\nscorer: {time: 1 h, quota_per_agent_per_day: 2}\nstop: {cycles_per_agent: 5, after: 1 week}"
+    text = (
+        "fleet: [{agents: 1}]\n"
+        "cycle: [score]\n"
+        "scorer: {time: 1 h, quota_per_agent_per_day: 2}\n"
+        "stop: {cycles_per_agent: 5, after: 1 week}"
+    )
     assert run(text).totals["wall_clock_hours"] == pytest.approx(49)
 
 
 def test_the_horizon_cuts_a_job_which_is_paid_for_as_far_as_it_got() -> None:
-    text = "fleet: [{agents: 1, sandbox: {price: 0.1 $/h}}]\ncycle: [experiment: {time: 5 h}]\ngpus: {price: 2 $/h}\nstop: {after: 3 h}"
+    text = (
+        "fleet: [{agents: 1, sandbox: {price: 0.1 $/h}}]\n"
+        "cycle: [experiment: {time: 5 h}]\n"
+        "gpus: {price: 2 $/h}\n"
+        "stop: {after: 3 h}"
+    )
     outcome = run(text)
     assert outcome.totals["spend_usd"] == pytest.approx(6.3, abs=CENT)
     assert outcome.totals["experiments"] == 0
@@ -228,7 +254,10 @@ def test_reading_the_forum_grows_with_the_fleet_up_to_what_is_read_at_most() -> 
 
 
 def test_polls_keep_the_cache_alive_and_the_agent_goes_on_when_the_job_has_ended() -> None:
-    cycle = "[think: {turns: 1}, experiment: {time: 10 min, polls: {every: 4 min, output_tokens: 50, result_tokens: 300}}, think: {turns: 1}]"
+    cycle = (
+        "[think: {turns: 1}, experiment: {time: 10 min, polls: {every: 4 min, "
+        "output_tokens: 50, result_tokens: 300}}, think: {turns: 1}]"
+    )
     outcome = run(one_agent(cycle, "stop: {cycles_per_agent: 1}\ngpus: {price: 0 $/h}"))
     ledger = outcome.ledger
     assert ledger is not None

@@ -156,7 +156,10 @@ def test_another_group_leaves_the_luck_of_the_first_as_it_was(document: dict[str
 
 @pytest.mark.parametrize("workers", [2, 4])
 def test_the_result_is_the_same_for_any_number_of_workers(workers: int) -> None:
-    text = "fleet: [{agents: 3}]\ncycle: [think: {turns: 5 to 20}, experiment: {time: 10 min to 1 h}]\nstop: {after: 6 h}"
+    text = (
+        "fleet: [{agents: 3}]\ncycle: [think: {turns: 5 to 20}, "
+        "experiment: {time: 10 min to 1 h}]\nstop: {after: 6 h}"
+    )
     alone = project(scenario(text), Options(replications=20, workers=1))
     together = project(scenario(text), Options(replications=20, workers=workers))
     assert alone.replications.equals(together.replications)
@@ -171,7 +174,11 @@ def test_a_shorter_projection_is_the_beginning_of_a_longer_one() -> None:
 
 
 def test_two_replications_of_a_world_share_what_is_unknown_and_two_worlds_do_not() -> None:
-    text = "fleet: [{agents: 1}]\ncycle: [think: {turns: {unknown: 2 to 40}}]\nturn: {tool_time: 1 s}\nstop: {cycles_per_agent: 1}"
+    text = (
+        "f"
+        "leet: [{agents: 1}]\ncycle: [think: {turns: {unknown: 2 to 40}}]\n"
+        "turn: {tool_time: 1 s}\nstop: {cycles_per_agent: 1}"
+    )
     frame = project(scenario(text), Options(replications=12, workers=1)).replications
     calls = frame.groupby("world")["model_calls"]
     assert (calls.nunique() == 1).all()
