@@ -21,8 +21,8 @@ from simbudget.projection.summary import summarise
 from simbudget.scenario.model import Scenario
 
 DEFAULT_REPLICATIONS: Final = 100
-PER_WORLD: Final = 2
-"""Replications in a world, unless asked otherwise: two tell what varies from what is unknown."""
+PER_WORLD: Final = 1
+"""Replications in a world, unless asked otherwise: a new world tells more than another run in the same one."""
 
 ENGINES: Final = ("reference",)
 
@@ -40,7 +40,7 @@ class Options:
     replications: int | None = None
     """At most so many; by default `DEFAULT_REPLICATIONS`, and one where nothing is left to chance."""
     worlds: int | None = None
-    """Over so many worlds; by default a world for every two replications, and one where nothing is unknown."""
+    """Over so many worlds; by default a world for each replication, and one where nothing is unknown."""
     workers: int | None = None
     """Processes; by default one for each core. The result does not depend on it."""
     precision: float | None = None

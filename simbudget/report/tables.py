@@ -79,7 +79,7 @@ def _row(
 
 def _spend(summary: Summary) -> Table:
     replications, worlds = summary["replications"], summary["worlds"]
-    many = "" if is_certain(summary) else f" ({replications:,} replications in {worlds:,} worlds)"
+    many = "" if is_certain(summary) else f" ({replications:,} replications, {worlds:,} worlds)"
     table = _table(f"Spend{many}", summary, "component")
     show = (lambda value: usd_exactly(value or 0.0)) if is_certain(summary) else usd
     for component, figure in summary["spend_by_component_usd"].items():
@@ -90,7 +90,16 @@ def _spend(summary: Summary) -> Table:
     _row(table, summary, "per agent-hour", summary["cost_per_agent_hour_usd"], show)
     if summary["overrun_usd"]["mean"]:
         _row(table, summary, "over the budget", summary["overrun_usd"], show)
+    if not is_certain(summary):
+        table.caption, table.caption_justify = _monte_carlo(summary), "left"
     return table
+
+
+def _monte_carlo(summary: Summary) -> str:
+    """Return how far the total's figures may be off for want of replications: one standard error each."""
+    errors = summary["monte_carlo_error"]["spend_usd"]
+    figures = ", ".join(f"{name} ± {usd(errors[name])}" for name in ("p10", "p50", "p90", "mean"))
+    return f"Monte-Carlo errors of the total: {figures}"
 
 
 def _work(summary: Summary) -> Table:

@@ -179,7 +179,7 @@ def test_two_replications_of_a_world_share_what_is_unknown_and_two_worlds_do_not
         "leet: [{agents: 1}]\ncycle: [think: {turns: {unknown: 2 to 40}}]\n"
         "turn: {tool_time: 1 s}\nstop: {cycles_per_agent: 1}"
     )
-    frame = project(scenario(text), Options(replications=12, workers=1)).replications
+    frame = project(scenario(text), Options(replications=12, worlds=6, workers=1)).replications
     calls = frame.groupby("world")["model_calls"]
     assert (calls.nunique() == 1).all()
     assert calls.first().nunique() > 3
