@@ -1,5 +1,6 @@
 """How every picture looks: sizes, one colour for each component and activity, and how it is written."""
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
@@ -58,6 +59,21 @@ def entitle(axes: Axes, title: str, rests_on: str) -> None:
     """Give a picture its title, and say what it rests on."""
     axes.set_title(f"{title}\n", loc="left", fontsize=11, fontweight="bold")
     axes.text(0, 1.02, rests_on, transform=axes.transAxes, fontsize=8.5, color="#555555")
+
+
+def interval_bars(
+    axes: Axes, data: pd.DataFrame, colours: dict[str, str], show: Callable[[float | None], str]
+) -> None:
+    """Draw a bar for each row of `data` (name, mean, p10, p50, p90): its mean, and p10 to p90 as an interval."""
+    for position, (name, mean, p10, _, p90) in enumerate(data.itertuples(index=False)):
+        axes.barh(position, mean, color=colours[name], edgecolor="black", lw=0.6, height=0.6)
+        if p10 < p90:
+            axes.plot([p10, p90], [position, position], color="black", lw=1.6, marker="|", ms=9)
+        end = (max(mean, p90), position)
+        axes.annotate(f" {show(mean)}", end, va="center", xytext=(4, 0), textcoords="offset points")
+    axes.set_yticks(range(len(data)), data.iloc[:, 0].str.replace("_", " "))
+    axes.invert_yaxis()
+    axes.margins(x=0.14)
 
 
 def write_picture(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> list[Path]:
