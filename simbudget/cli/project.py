@@ -21,7 +21,9 @@ def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | No
 
 @click.command("project")
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--replications", type=int, help="Make so many at most.  [default: 100]")
+@click.option(
+    "--replications", type=int, help="Make so many at most.  [default: 100; 10,000 with --precision]"
+)
 @click.option("--worlds", type=int, help="Draw so many worlds.  [default: one for each replication]")
 @click.option("--precision", callback=_part, help="Stop when spend's errors are below this part, such as 2%.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same result.")

@@ -21,6 +21,9 @@ from simbudget.projection.summary import summarise
 from simbudget.scenario.model import Scenario
 
 DEFAULT_REPLICATIONS: Final = 100
+MOST_FOR_PRECISION: Final = 10_000
+"""Replications at most when a precision is asked for and no number."""
+
 PER_WORLD: Final = 1
 """Replications in a world, unless asked otherwise: a new world tells more than another run in the same one."""
 
@@ -116,7 +119,8 @@ def _require_sense(options: Options) -> None:
 
 
 def _plan(program: Program, options: Options) -> Plan:
-    replications = options.replications or DEFAULT_REPLICATIONS
+    default = DEFAULT_REPLICATIONS if options.precision is None else MOST_FOR_PRECISION
+    replications = options.replications or default
     if program.is_deterministic():
         return Plan(program, options.seed, 1, 1)
     if options.worlds is not None:
