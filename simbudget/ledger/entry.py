@@ -31,7 +31,8 @@ class Entry(NamedTuple):
 
     `started_s` and `duration_s` are of the thing itself; `queued_s` is how long it was waited for before.
     Token classes exclude each other. `outcome` is `ok`, `failed` (an attempt without a result), `cut` (by a
-    crash or the end of the run) or `preempted`. Only rows that cost something have a `component`.
+    crash or the end of the run), `unserved` (cut, or stopped by the budget, while it queued) or `preempted`.
+    Only rows that cost something have a `component`.
     """
 
     run: int

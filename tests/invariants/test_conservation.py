@@ -40,7 +40,10 @@ def test_the_ledger_adds_up_to_the_totals(which: Scenario, seed: int) -> None:
     jobs = ledger[ledger["kind"] == "experiment"]
     assert (jobs["gpus"] * jobs["duration_s"]).sum() / 3600 == pytest.approx(totals["gpu_hours_used"])
     assert (jobs["outcome"] == "ok").sum() == totals["experiments"]
-    assert (ledger["kind"] == "score").sum() == totals["scorer_calls"]
+    served = ledger["outcome"] != "unserved"
+    assert ((ledger["kind"] == "score") & served).sum() == totals["scorer_calls"]
+    queued = jobs["queued_s"].sum() / 3600
+    assert queued == pytest.approx(totals["queued_gpu_hours"], abs=1e-6)
 
 
 @quick

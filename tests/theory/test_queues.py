@@ -104,9 +104,8 @@ def test_littles_law_holds_in_every_run() -> None:
         inside = [((asked <= at) & (ended > at)).sum() for at in instants[:-1]]
         area = float(np.diff(instants) @ inside)
         assert area == pytest.approx(float((ended - asked).sum()), rel=1e-9)
-        in_queue = float(jobs["queued_s"].sum()) / 3600  # what was not yet granted at the horizon is missing
-        share = outcome.totals["queued_gpu_hours"]
-        assert in_queue <= share + 1e-9
+        in_queue = float(jobs["queued_s"].sum()) / 3600
+        assert in_queue == pytest.approx(outcome.totals["queued_gpu_hours"], abs=1e-6)
 
 
 def test_crashes_take_their_share_of_time() -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import Final
 
 import numpy as np
@@ -188,8 +189,9 @@ class Agent:
         self._submissions_ns.append(asked_ns)
         self.does("waiting_scorer")
         with site.scorer.request() as turn:
-            yield turn
-            site.accounts.look()
+            with self.queues("score"):
+                yield turn
+                site.accounts.look()
             price_usd = site.fact(site.program.settings.score_price)
             site.accounts.pay(SCORER, price_usd)
             site.tally.scorer_calls += 1
@@ -259,6 +261,17 @@ class Agent:
         line = self.line
         place = {"cycle": self.cycle, "session": line.contexts - 1, "turn": line.context.turns - 1}
         return self.site.record.entry(self.number, kind, {**place, **columns})
+
+    @contextmanager
+    def queues(self, kind: str, **columns: object) -> Iterator[None]:
+        """Record what is waited for within, if it is never served."""
+        asked_ns = self.site.clock.now
+        try:
+            yield
+        except (Interrupt, BudgetReachedError):
+            waited_ns = self.site.clock.now - asked_ns
+            with self.entry(kind, queued_ns=waited_ns, outcome="unserved", **columns):
+                raise
 
     def spends(self, activity: str, kind: str, duration_ns: int, **columns: object) -> Happens:
         """Do one thing for so long."""

@@ -92,8 +92,9 @@ class _Job:
             agent.waits_for_experiment("waiting_gpu")
             asked_ns = clock.now
             with _holding(self._site.gpus, self._gpus) as grant:
-                yield grant
-                self._site.accounts.look()
+                with agent.queues("experiment", gpus=self._gpus):
+                    yield grant
+                    self._site.accounts.look()
                 agent.waits_for_experiment("experiment")
                 stay_ns, preempted = self._stay(work_ns - done_ns)
                 with self._bill(clock.now - asked_ns, "preempted" if preempted else outcome):

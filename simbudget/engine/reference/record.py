@@ -23,7 +23,7 @@ class EntryInTheMaking:
     def __exit__(
         self, raised: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if raised is not None:
+        if raised is not None and self.columns.get("outcome") != "unserved":
             self.columns["outcome"] = "cut"
         self._record.add(self._agent, self._kind, self._started_ns, self._record.clock.now, self.columns)
 

@@ -33,6 +33,6 @@ def spend_over_time(projection: Projection) -> tuple[Figure, pd.DataFrame]:
     axes.set(xlabel="time since the start (hours)", ylabel="spent so far (US dollars)")
     axes.set(xlim=(0, hours[-1]), ylim=(0, 1.3 * max(data["p90_usd"].iloc[-1], budget or 0.0) or 1.0))
     axes.yaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
-    axes.legend(frameon=False, loc="upper left")
+    axes.legend(frameon=False, loc="upper left", ncols=2)
     entitle(axes, "Spend over time", basis(len(spent), projection.worlds))
     return figure, data
