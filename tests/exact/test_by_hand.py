@@ -307,6 +307,16 @@ def test_fixed_money_is_spent_whatever_happens() -> None:
     assert totals["spend_usd"] == pytest.approx(250 + (10_000 * 6.25 + 100 * 25) / 1e6, abs=CENT)
 
 
+def test_what_ends_goes_before_what_asks_at_the_same_instant() -> None:
+    # The second agent's post ends at 2 + 400 / 50 = 10 s, when the first agent's turn ends and it asks to share.
+    text = one_agent("[think: {turns: 1}, share]", "forum: {post_tokens: 400}\nstop: {cycles_per_agent: 1}")
+    ledger = run(text.replace("[{agents: 1}]", "[{agents: 1}, {group: b, agents: 1, cycle: [share]}]")).ledger
+    assert ledger is not None
+    post = ledger[(ledger["kind"] == "post") & (ledger["agent"] == 0)].iloc[0]
+    assert post["started_s"] == 10
+    assert post["cache_read_tokens"] + post["cache_write_tokens"] == 10_000 + 100 + 1_000 + 400
+
+
 def test_a_cent_more_or_less_would_be_seen() -> None:
     """The twin: a wrong price fails the check that the right one passes."""
     wrong = run(

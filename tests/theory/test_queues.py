@@ -113,8 +113,11 @@ def test_crashes_take_their_share_of_time() -> None:
     text = (
         "fleet: [{agents: 4, crashes: {every: 8 h, restart: 2 h}}]\ncycle: [experiment: {time: 10 min}]\n"
         f"gpus: {{price: 0 $/h}}\nstop: {{after: {HORIZON_H:.0f} h}}"
-    )
-    found = [outcome.totals["share_down"] for outcome in outcomes(text, 12)]
+    ).replace("agents: 4,", "agents: 4, sandbox: {price: 1 $/h},")
+    results = outcomes(text, 12)
+    for outcome in results:  # a sandbox that is down costs nothing
+        assert outcome.totals["spend_usd"] == pytest.approx(outcome.totals["agent_hours"])
+    found = [outcome.totals["share_down"] for outcome in results]
     assert abs(z_score(found, 0.2)) < 4
     assert abs(z_score(found, 0.25)) > 4
 
@@ -128,6 +131,16 @@ def test_pre_emption_makes_a_job_as_long_as_renewal_theory_says() -> None:
     found = [outcome.totals["gpu_hours_used"] / 300 for outcome in outcomes(text, 16)]
     assert abs(z_score(found, 4 * (math.exp(0.5) - 1))) < 4
     assert abs(z_score(found, 2.0)) > 4
+
+
+def test_two_gpus_are_pre_empted_twice_as_often_as_one() -> None:
+    text = (
+        "fleet: [{agents: 1}]\ncycle: [experiment: {time: 2 h, gpus: 2}]\n"
+        "gpus: {count: 2, price: 1 $/h, billing: spot, preempted: {every: 4 h}}\n"
+        "stop: {cycles_per_agent: 300, after: 1000 days}"
+    )
+    found = [outcome.totals["wall_clock_hours"] / 300 for outcome in outcomes(text, 16)]
+    assert abs(z_score(found, 2 * (math.exp(1.0) - 1))) < 4
 
 
 def test_checkpoints_save_what_was_done() -> None:
