@@ -22,3 +22,13 @@ def scenario(text: str) -> Scenario:
 def run(text: str, **which: int) -> Outcome:
     """Return the outcome of one replication of a scenario."""
     return simulate(scenario(text), **which)
+
+
+CENT = 1e-7
+"""Money that is equal to the cent, and far beyond."""
+
+
+def one_agent(cycle: str, more: str = "", context: str = "") -> str:
+    """Return the text of a scenario of one agent whose every number is exact."""
+    context = context or "{first_prompt_tokens: 10000, limit_tokens: 900000, compacted_to_tokens: 5000}"
+    return f"{SPEED}\n{PRICES}\n{TURN}\ncontext: {context}\nfleet: [{{agents: 1}}]\ncycle: {cycle}\n{more}"
