@@ -25,6 +25,7 @@ from simbudget.distributions.base import (
 )
 
 _SMALLEST = 1e-300
+_SMALLEST_WEIGHT = 1e-3
 _LARGEST_WEIGHT = 1e9
 
 
@@ -149,4 +150,9 @@ def beta_from_p10(mean: float, p10: float) -> Beta:
     def excess(log_weight: float) -> float:
         return Beta(mean, math.exp(log_weight)).quantile(0.1) - p10
 
-    return Beta(mean, math.exp(brentq(excess, math.log(1e-3), math.log(_LARGEST_WEIGHT), xtol=1e-13)))
+    low, high = math.log(_SMALLEST_WEIGHT), math.log(_LARGEST_WEIGHT)
+    if excess(low) > 0.0 or excess(high) < 0.0:
+        raise ValueError(
+            f"beta: no distribution of mean {mean:g} has its p10 at {p10:g}; give `weight` instead"
+        )
+    return Beta(mean, math.exp(brentq(excess, low, high, xtol=1e-13)))

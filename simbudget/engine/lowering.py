@@ -88,6 +88,12 @@ def lower(scenario: scenarios.Scenario) -> Program:
     )
 
 
+def _makes_calls(group: scenarios.Group) -> bool:
+    """Return whether a group's agents ever call a model."""
+    polls = any(isinstance(step, scenarios.Experiment) and step.polls for step in group.cycle)
+    return polls or any(isinstance(step, scenarios.Think | scenarios.Share) for step in group.cycle)
+
+
 def _agent_keys(scenario: scenarios.Scenario) -> Iterable[int]:
     for group in scenario.fleet:
         for member in range(group.agents):
@@ -163,7 +169,8 @@ class _Lowering:
 
     def group(self, group: scenarios.Group, first_agent: int, first_step: int) -> GroupRow:
         quantities, turn, context = self.quantities, group.turn, group.context
-        speed = self.scenario.models[group.model] if group.model else None
+        thinks = any(isinstance(step, scenarios.Think) for step in group.cycle)
+        speed = self.scenario.models[group.model] if group.model and _makes_calls(group) else None
         crashes, staff = group.crashes, group.staff
         return GroupRow(
             first_agent=first_agent,
@@ -176,10 +183,10 @@ class _Lowering:
             lasts=_LASTS[context.lasts],
             cache_life_ns=_CACHE_LIFE_NS[context.cache],
             limit_tokens=round(context.limit_tokens.exact_value),
-            output=quantities.add(turn.output_tokens),
-            thinking=quantities.add(turn.thinking_tokens),
-            tool_result=quantities.add(turn.tool_result_tokens),
-            tool_time=quantities.add(turn.tool_time),
+            output=quantities.add(turn.output_tokens if thinks else None),
+            thinking=quantities.add(turn.thinking_tokens if thinks else None),
+            tool_result=quantities.add(turn.tool_result_tokens if thinks else None),
+            tool_time=quantities.add(turn.tool_time if thinks else None),
             first_prompt=quantities.add(context.first_prompt_tokens),
             compacted=quantities.add(context.compacted_to_tokens),
             first_token=quantities.add(speed.first_token if speed else None),
@@ -244,6 +251,10 @@ class _Lowering:
         write = prices.cache_write_1h if cache == "1 h" else prices.cache_write_5m
         return [self.quantities.number(p) for p in (prices.input, write, prices.cache_read, prices.output)]
 
+    def _has(self, kind: type[scenarios.Step]) -> bool:
+        """Return whether any group's cycle has a step of a kind; what no step uses is not lowered."""
+        return any(isinstance(step, kind) for group in self.scenario.fleet for step in group.cycle)
+
     def settings(self) -> Settings:
         scenario, quantities = self.scenario, self.quantities
         stop, gpus, scorer = scenario.stop, scenario.gpus, scenario.scorer
@@ -253,7 +264,7 @@ class _Lowering:
             begins_ns=stop.begins_s * NANOSECOND,
             most_cycles=stop.cycles_per_agent or _NO_LONG_TIER,
             reads_at_most=scenario.forum.reads_at_most,
-            post_tokens=quantities.add(scenario.forum.post_tokens),
+            post_tokens=quantities.add(scenario.forum.post_tokens if self._has(scenarios.Share) else None),
             fixed=quantities.fact(scenario.fixed),
             retries=scenario.api.retries,
             gpus=gpus.count,
@@ -263,7 +274,7 @@ class _Lowering:
             preempted_every=quantities.fact(gpus.preempted.every if gpus.preempted else None),
             checkpoint_every_ns=_ns(checkpoint.exact_value) if checkpoint else 0,
             servers=scorer.servers,
-            scoring_time=quantities.add(scorer.time),
+            scoring_time=quantities.add(scorer.time if self._has(scenarios.Score) else None),
             cool_down_ns=_ns(scorer.cool_down.exact_value),
             quota=scorer.quota_per_agent_per_day or 0,
             score_price=quantities.fact(scorer.price),

@@ -186,3 +186,12 @@ def test_two_replications_of_a_world_share_what_is_unknown_and_two_worlds_do_not
     calls = frame.groupby("world")["model_calls"]
     assert (calls.nunique() == 1).all()
     assert calls.first().nunique() > 3
+
+
+def test_a_scenario_without_chance_is_one_replication_whatever_it_does_not_use() -> None:
+    text = "fleet: [{agents: 2}]\ncycle: [experiment: {time: 10 min}]\nstop: {after: 2 h}"  # the defaults of turns vary
+    summary = project(scenario(text), Options()).summary
+    assert summary["replications"] == 1
+    assert summary["spend_usd"]["p10"] == summary["spend_usd"]["p90"]
+    varied = project(scenario(text.replace("10 min", "5 min to 10 min")), Options(replications=3, workers=1))
+    assert varied.summary["replications"] == 3

@@ -107,6 +107,7 @@ def test_steps_are_drawn_with_their_weights() -> None:
         lambda: families.gamma(1, 0),
         lambda: families.beta(1.5, weight=2),
         lambda: families.beta(0.5),
+        lambda: families.beta(0.5, p10=0.4999999),
         lambda: families.discrete([], []),
         lambda: families.discrete([1], [-1]),
         lambda: families.empirical([math.inf]),
