@@ -3,17 +3,53 @@
 Laws are small pure functions of plain numbers (DESIGN section 5). `compiled` turns one into machine
 code with numba when it is first called, and keeps that code on disk. Without `fastmath`, floating-point
 arithmetic is the same to the last bit wherever a law is called from.
+
+Numba looks at the file of the function itself only when it decides whether code on disk is still good, not at the
+files of what it calls. So the code lies in a folder named after all of simbudget's sources: a change of any of
+them is a new folder.
 """
 
+import hashlib
+import os
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar, cast
+from pathlib import Path
+from typing import Final, ParamSpec, TypeVar, cast
 
 import numba
+from platformdirs import user_cache_path
 
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 
+_COMPILED_PACKAGES: Final = ("compilation.py", "distributions", "engine", "ledger/entry.py")
+"""Where compiled functions are, and what they take constants from."""
+
+
+def _sources_digest() -> str:
+    package = Path(__file__).parent
+    digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
+    for part in _COMPILED_PACKAGES:
+        path = package / part
+        for source in [path] if path.is_file() else sorted(path.rglob("*.py")):
+            digest.update(source.read_bytes())
+    return digest.hexdigest()
+
+
+def _folder() -> Path:
+    """Return where machine code is kept: within NUMBA_CACHE_DIR if the user has set it."""
+    own = os.environ.get("NUMBA_CACHE_DIR")
+    return (Path(own) if own else user_cache_path("simbudget")) / _sources_digest()
+
+
+CODE_FOLDER: Final = _folder()
+numba.config.CACHE_DIR = str(CODE_FOLDER)
+
 
 def compiled(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    """Return `law` compiled to machine code; the same call signature, callable from other compiled laws."""
-    return cast(Callable[_Parameters, _Result], numba.njit(cache=True, error_model="numpy")(law))
+    """Return `law` compiled to machine code; the same call signature, callable from other compiled laws.
+
+    Called from Python it lets other threads run meanwhile.
+    """
+    return cast(
+        Callable[_Parameters, _Result], numba.njit(cache=True, nogil=True, error_model="numpy")(law)
+    )

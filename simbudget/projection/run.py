@@ -7,11 +7,11 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
+from simbudget.engine.laws.money import BINS, HOUR_NS
 from simbudget.engine.laws.worlds import ONE_A_WORLD, TYPICAL_A_WORLD, TYPICAL_A_WORLD_ONE_A_REPLICATION
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.engine.reference import simulate
-from simbudget.engine.reference.accounts import BINS, HOUR_NS
 from simbudget.errors import Problem, UserError
 from simbudget.projection.blocks import BlockOfOutcomes, Plan
 from simbudget.projection.executors import cores, outcomes_in_order

@@ -4,16 +4,9 @@ import numpy as np
 
 from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.laws.hours import open_ns
+from simbudget.engine.laws.money import BINS, accrued_usd, bin_of, is_reached, spread, time_cost_usd
 from simbudget.engine.reference.clock import Clock
 from simbudget.ledger.entry import COMPONENTS
-
-BINS = 96
-"""Spans of equal length, from 0 to the horizon, for which a run's spending is kept."""
-
-HOUR_NS = 3_600_000_000_000
-
-_A_MILLIONTH_USD = 1e-6
-"""A budget that is reached to within rounding is reached."""
 
 
 class BudgetReachedError(Exception):
@@ -26,28 +19,24 @@ class Meter:
     def __init__(self, component: str, usd_per_hour: float) -> None:
         self.component = COMPONENTS.index(component)
         self.usd_per_hour = usd_per_hour
-        self._units = 0
-        self._sum_of_starts_ns = 0
+        self._units = self._sum_of_starts_ns = 0.0
 
     def start(self, now_ns: int, units: int = 1) -> None:
         """Let so many units begin to cost."""
         self._units += units
-        self._sum_of_starts_ns += units * self.reading_ns(now_ns)
+        self._sum_of_starts_ns += float(units) * float(self.reading_ns(now_ns))
 
     def stop(self, started_ns: int, now_ns: int, units: int = 1) -> float:
         """Return what so many units have cost, in US dollars, that cost no more from now on."""
         started = self.reading_ns(started_ns)
         self._units -= units
-        self._sum_of_starts_ns -= units * started
-        return self.usd_per_hour * (units * (self.reading_ns(now_ns) - started) / HOUR_NS)
+        self._sum_of_starts_ns -= float(units) * float(started)
+        return time_cost_usd(self.usd_per_hour, float(units), float(self.reading_ns(now_ns) - started))
 
     def accrued_usd(self, now_ns: int) -> float:
         """Return what the running units have cost so far."""
-        if self._units == 0:
-            return 0.0
-        return self.usd_per_hour * (
-            (self._units * self.reading_ns(now_ns) - self._sum_of_starts_ns) / HOUR_NS
-        )
+        reading_ns = float(self.reading_ns(now_ns))
+        return accrued_usd(self.usd_per_hour, self._units, self._sum_of_starts_ns, reading_ns)
 
     def reading_ns(self, now_ns: int) -> int:
         """Return the time on this meter: the clock's."""
@@ -86,18 +75,12 @@ class Accounts:
     def pay(self, component: int, cost_usd: float) -> None:
         """Spend money on a component now."""
         self._spend(component, cost_usd)
-        self.by_time_usd[component, self._bin(self._clock.now)] += cost_usd
+        self.by_time_usd[component, bin_of(self._clock.now, self._bin_ns)] += cost_usd
 
     def pay_for_time(self, component: int, cost_usd: float, started_ns: int, ended_ns: int) -> None:
         """Spend money on a component that has accrued evenly from `started_ns` to `ended_ns`."""
         self._spend(component, cost_usd)
-        if ended_ns == started_ns:
-            self.by_time_usd[component, self._bin(ended_ns)] += cost_usd
-            return
-        first, last = self._bin(started_ns), self._bin(ended_ns)
-        edges = np.arange(first, last + 2) * self._bin_ns
-        spans = np.diff(np.clip(edges, started_ns, ended_ns))
-        self.by_time_usd[component, first : last + 1] += cost_usd * (spans / (ended_ns - started_ns))
+        spread(self.by_time_usd[component], cost_usd, started_ns, ended_ns, self._bin_ns)
 
     def look(self) -> None:
         """Look at the budget before something is started.
@@ -107,14 +90,12 @@ class Accounts:
         """
         if self._budget_usd == np.inf:
             return
-        now_ns = self._clock.now
-        accrued_usd = sum(meter.accrued_usd(now_ns) for meter in self._meters)
-        if self.spent_usd + accrued_usd >= self._budget_usd - _A_MILLIONTH_USD:
+        total_usd = self.spent_usd
+        for meter in self._meters:
+            total_usd += meter.accrued_usd(self._clock.now)
+        if is_reached(self._budget_usd, total_usd):
             raise BudgetReachedError
 
     def _spend(self, component: int, cost_usd: float) -> None:
         self.spent_usd += cost_usd
         self.by_component_usd[component] += cost_usd
-
-    def _bin(self, at_ns: int) -> int:
-        return min(int(at_ns / self._bin_ns), BINS - 1)

@@ -19,6 +19,7 @@ from simbudget.engine.reference.accounts import BudgetReachedError
 from simbudget.engine.reference.calls import Line
 from simbudget.engine.reference.clock import Happens, Phase
 from simbudget.engine.reference.experiments import experiment
+from simbudget.engine.reference.pool import holding
 from simbudget.engine.reference.record import EntryInTheMaking
 from simbudget.engine.reference.running_costs import RunningCosts
 from simbudget.engine.reference.site import SCORER, Site
@@ -188,7 +189,7 @@ class Agent:
         asked_ns, submission = clock.now, len(self._submissions_ns)
         self._submissions_ns.append(asked_ns)
         self.does("waiting_scorer")
-        with site.scorer.request() as turn:
+        with holding(site.scorer) as turn:
             with self.queues("score"):
                 yield turn
                 site.accounts.look()

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from simpy.events import Event
 from simpy.exceptions import Interrupt
-from simpy.resources.container import Container
 
 from simbudget.engine.laws.calls import draw_poll
 from simbudget.engine.laws.draws import Integers
@@ -23,6 +22,7 @@ from simbudget.engine.laws.work import (
 from simbudget.engine.program import NONE, Billing, StepRow
 from simbudget.engine.reference.accounts import BudgetReachedError
 from simbudget.engine.reference.clock import Happens, Phase
+from simbudget.engine.reference.pool import holding
 from simbudget.engine.reference.site import GPU
 
 if TYPE_CHECKING:
@@ -91,7 +91,7 @@ class _Job:
         while preempted:
             agent.waits_for_experiment("waiting_gpu")
             asked_ns = clock.now
-            with _holding(self._site.gpus, self._gpus) as grant:
+            with holding(self._site.gpus, self._gpus) as grant:
                 with agent.queues("experiment", gpus=self._gpus):
                     yield grant
                     self._site.accounts.look()
@@ -125,24 +125,11 @@ class _Job:
             try:
                 yield
             finally:
-                site.tally.gpu_ns += self._gpus * (site.clock.now - started_ns)
+                site.tally.gpu_ns += float(self._gpus) * float(site.clock.now - started_ns)
                 if self._is_metered:
                     cost_usd = site.gpu_meter.stop(started_ns, site.clock.now, self._gpus)
                     site.accounts.pay_for_time(GPU, cost_usd, started_ns, site.clock.now)
                     entry.columns |= {"component": "gpu", "cost_usd": cost_usd}
-
-
-@contextmanager
-def _holding(pool: Container, gpus: int) -> Iterator[Event]:
-    """Queue for GPUs and hold them, until the end of the block on whatever way: then give them back."""
-    grant = pool.get(gpus)
-    try:
-        yield grant
-    finally:
-        if grant.triggered:
-            pool.put(gpus)
-        else:
-            grant.cancel()
 
 
 def _poll_beside(agent: Agent, step: StepRow, job: _Job) -> Happens:

@@ -1,12 +1,12 @@
 """The provider's rate limits: one line of calls in front of three token buckets, for the whole fleet."""
 
 import numpy as np
-from simpy.resources.resource import Resource
 
 from simbudget.engine.laws.buckets import BUCKETS, call_starts_ns, take
 from simbudget.engine.laws.draws import Floats
 from simbudget.engine.reference.clock import Clock, Happens, Phase
 from simbudget.engine.reference.context import Context
+from simbudget.engine.reference.pool import Pool, holding
 
 
 class Limiter:
@@ -15,12 +15,12 @@ class Limiter:
     def __init__(self, clock: Clock, limits_per_min: Floats) -> None:
         self.used = [0, 0, 0]
         """Requests, input tokens and output tokens let through."""
-        self.queued_ns = [0] * BUCKETS
+        self.queued_ns = [0.0] * BUCKETS
         """For how long calls have waited, by the bucket that held up the line."""
         self._clock = clock
         self._limited = bool(limits_per_min.any())
         self._buckets = np.column_stack([limits_per_min, limits_per_min, np.zeros(BUCKETS)])
-        self._line = Resource(clock, capacity=1)
+        self._line = Pool(clock, 1)
         self._last = 0
 
     def wait(self, agent: int, context: Context, output_tokens: int) -> Happens:
@@ -43,9 +43,9 @@ class Limiter:
 
     def _wait_in_line(self, agent: int, context: Context, output_tokens: int) -> Happens:
         line, clock = self._line, self._clock
-        if line.count == 0 and self._starts_ns(context, output_tokens) <= clock.now:
+        if line.is_idle and self._starts_ns(context, output_tokens) <= clock.now:
             return
-        with line.request() as turn:
+        with holding(line) as turn:
             yield turn
             starts_ns = self._starts_ns(context, output_tokens)
             if starts_ns > clock.now:

@@ -1,7 +1,6 @@
 """One run: a fleet from its start to its end, and what it adds up to."""
 
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 import pandas as pd
@@ -10,20 +9,31 @@ from simpy.events import AllOf
 from simbudget.engine.laws.draws import Floats
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Billing, Program
-from simbudget.engine.reference.accounts import HOUR_NS
 from simbudget.engine.reference.agent import HORIZON, Agent
 from simbudget.engine.reference.clock import Phase
 from simbudget.engine.reference.site import FIXED, GPU, Key, Site
-from simbudget.engine.reference.timesheet import DOWN
-from simbudget.ledger.entry import ACTIVITIES, COMPONENTS, FLEET
+from simbudget.engine.totals import (
+    ACTIVITY_NS,
+    COMPONENT_USD,
+    CYCLES,
+    ENDED_NS,
+    EXPERIMENTS,
+    GPU_NS,
+    LIFE_NS,
+    LIFE_OF_GPU_USERS_NS,
+    LIMIT_QUEUED_NS,
+    LIMIT_USED,
+    MODEL_CALLS,
+    SCORER_CALLS,
+    SCORER_NS,
+    SPENT_USD,
+    SUMS,
+    TOKENS,
+    totals,
+)
+from simbudget.ledger.entry import FLEET
 from simbudget.ledger.frame import ledger_frame
 from simbudget.scenario.model import Scenario
-
-TOKEN_CLASSES: Final = ("uncached_input", "cache_write", "cache_read", "output")
-API_LIMITS: Final = ("api_requests", "api_input", "api_output")
-
-_MINUTE_NS: Final = 60e9
-_NAN: Final = float("nan")
 
 
 @dataclass(frozen=True)
@@ -31,9 +41,9 @@ class Outcome:
     """What one run came to."""
 
     totals: dict[str, float]
-    """Sums over the fleet, by name; see `_totals`."""
+    """Sums over the fleet, by name; see `engine.totals`."""
     by_time_usd: Floats
-    """[components, `accounts.BINS`] what was spent in each span of time from 0 to the horizon."""
+    """[components, `laws.money.BINS`] what was spent in each span of time from 0 to the horizon."""
     ledger: pd.DataFrame | None
     """Every entry, in the order of their starts; None if they were not recorded."""
 
@@ -67,7 +77,10 @@ def simulate(
     ledger = None
     if record:
         ledger = ledger_frame(sorted(site.record.entries, key=lambda entry: (entry.started_s, entry.agent)))
-    return Outcome(_totals(site, agents), site.accounts.by_time_usd, ledger)
+    figures = totals(program, _sums(site, agents)[np.newaxis])
+    return Outcome(
+        {name: float(of_run[0]) for name, of_run in figures.items()}, site.accounts.by_time_usd, ledger
+    )
 
 
 def _cut(agents: list[Agent]) -> None:
@@ -92,58 +105,25 @@ def _pay_reserved_pool(site: Site) -> None:
         site.record.add(FLEET, "reserved", 0, now_ns, columns)
 
 
-def _totals(site: Site, agents: list[Agent]) -> dict[str, float]:
-    """Return the run's sums: money in US dollars, times in hours, shares of the agents' lives."""
-    accounts, tally = site.accounts, site.tally
-    spent_ns = np.array([agent.timesheet.spent_ns for agent in agents], dtype=np.int64).sum(axis=0)
-    life_ns = sum(agent.timesheet.life_ns for agent in agents)
-    agent_hours = float(life_ns - spent_ns[DOWN]) / HOUR_NS
-    budget_usd = site.program.budget_usd
-    return {
-        "spend_usd": accounts.spent_usd,
-        **{f"spend_{name}_usd": usd for name, usd in zip(COMPONENTS, accounts.by_component_usd, strict=True)},
-        "agent_hours": agent_hours,
-        "cost_per_agent_hour_usd": accounts.spent_usd / agent_hours if agent_hours else _NAN,
-        "wall_clock_hours": site.clock.now / HOUR_NS,
-        "overrun_usd": max(0.0, accounts.spent_usd - budget_usd),
-        "model_calls": tally.model_calls,
-        **{f"tokens_{name}": count for name, count in zip(TOKEN_CLASSES, tally.tokens, strict=True)},
-        "gpu_hours_used": tally.gpu_ns / HOUR_NS,
-        "gpu_hours_billed": _billed_gpu_hours(site, agents),
-        "experiments": tally.experiments,
-        "scorer_calls": tally.scorer_calls,
-        "cycles": tally.cycles,
-        **{
-            f"share_{name}": float(ns) / max(1, life_ns)
-            for name, ns in zip(ACTIVITIES, spent_ns, strict=True)
-        },
-        **_utilisation(site),
-        "queued_gpu_hours": float(spent_ns[ACTIVITIES.index("waiting_gpu")]) / HOUR_NS,
-        "queued_scorer_hours": float(spent_ns[ACTIVITIES.index("waiting_scorer")]) / HOUR_NS,
-        **{
-            f"queued_{name}_hours": ns / HOUR_NS
-            for name, ns in zip(API_LIMITS, site.limiter.queued_ns, strict=True)
-        },
-    }
-
-
-def _billed_gpu_hours(site: Site, agents: list[Agent]) -> float:
-    settings = site.program.settings
-    if settings.billing == Billing.RESERVED:
-        return settings.gpus * site.clock.now / HOUR_NS
-    if settings.billing == Billing.PER_AGENT:
-        lives_ns = sum(agent.timesheet.life_ns for agent in agents if not agent.group.is_people)
-        return lives_ns * settings.gpus / max(1, settings.gpu_users) / HOUR_NS
-    return site.tally.gpu_ns / HOUR_NS
-
-
-def _utilisation(site: Site) -> dict[str, float]:
-    """Return the part of each resource that was used over the run; NaN for what has no limit."""
-    settings, run_ns = site.program.settings, site.clock.now
-    parts = {
-        "gpu": site.tally.gpu_ns / (settings.gpus * run_ns) if settings.gpus and run_ns else _NAN,
-        "scorer": site.tally.scorer_ns / (settings.servers * run_ns) if run_ns else _NAN,
-    }
-    for name, used, limit in zip(API_LIMITS, site.limiter.used, site.program.limits_per_min, strict=True):
-        parts[name] = used / (float(limit) * run_ns / _MINUTE_NS) if limit and run_ns else _NAN
-    return {f"utilisation_{name}": part for name, part in parts.items()}
+def _sums(site: Site, agents: list[Agent]) -> Floats:
+    """Return the run's [SUMS] sums."""
+    accounts, tally, limiter = site.accounts, site.tally, site.limiter
+    sums: Floats = np.zeros(SUMS)
+    sums[SPENT_USD] = accounts.spent_usd
+    sums[COMPONENT_USD:ACTIVITY_NS] = accounts.by_component_usd
+    for agent in agents:
+        sums[ACTIVITY_NS:LIFE_NS] += agent.timesheet.spent_ns
+        sums[LIFE_NS] += agent.timesheet.life_ns
+        if not agent.group.is_people:
+            sums[LIFE_OF_GPU_USERS_NS] += agent.timesheet.life_ns
+    sums[ENDED_NS] = site.clock.now
+    sums[MODEL_CALLS] = tally.model_calls
+    sums[TOKENS:GPU_NS] = tally.tokens
+    sums[GPU_NS] = tally.gpu_ns
+    sums[EXPERIMENTS] = tally.experiments
+    sums[SCORER_CALLS] = tally.scorer_calls
+    sums[SCORER_NS] = tally.scorer_ns
+    sums[CYCLES] = tally.cycles
+    sums[LIMIT_QUEUED_NS:LIMIT_USED] = limiter.queued_ns
+    sums[LIMIT_USED:SUMS] = limiter.used
+    return sums

@@ -1,8 +1,8 @@
 """What an agent costs by merely being there: its sandbox, its share of the GPUs, its pay."""
 
 from simbudget.engine.laws.hours import closes_ns, opens_ns
+from simbudget.engine.laws.money import time_cost_usd
 from simbudget.engine.program import Billing
-from simbudget.engine.reference.accounts import HOUR_NS
 from simbudget.engine.reference.site import GPU, SANDBOX, STAFF, Site
 
 
@@ -59,7 +59,9 @@ class RunningCosts:
         while opens < begins_ns + ended_ns:
             closes = closes_ns(hours, opens)
             from_ns, to_ns = opens - begins_ns, min(closes - begins_ns, ended_ns)
-            self._pay(STAFF, "staff", usd_per_hour * ((to_ns - from_ns) / HOUR_NS), from_ns, to_ns)
+            self._pay(
+                STAFF, "staff", time_cost_usd(usd_per_hour, 1.0, float(to_ns - from_ns)), from_ns, to_ns
+            )
             opens = opens_ns(hours, closes)
 
     def _pay(

@@ -4,14 +4,13 @@ from dataclasses import dataclass, field
 from typing import Final
 
 import numpy as np
-from simpy.resources.container import Container
-from simpy.resources.resource import Resource
 
 from simbudget.engine.laws.draws import Floats
 from simbudget.engine.program import NONE, Billing, Program
 from simbudget.engine.reference.accounts import Accounts, Meter, StaffMeter
 from simbudget.engine.reference.clock import Clock
 from simbudget.engine.reference.limiter import Limiter
+from simbudget.engine.reference.pool import Pool
 from simbudget.engine.reference.record import Record
 from simbudget.ledger.entry import COMPONENTS
 
@@ -34,9 +33,9 @@ class Tally:
     """Those that ended with a result."""
     scorer_calls: int = 0
     cycles: int = 0
-    gpu_ns: int = 0
+    gpu_ns: float = 0.0
     """GPU time used, in GPU-nanoseconds."""
-    scorer_ns: int = 0
+    scorer_ns: float = 0.0
 
 
 class Forum:
@@ -79,8 +78,8 @@ class Site:
         self.record = Record(self.clock, key.replication, record)
         self.accounts = Accounts(self.clock, program.budget_usd, settings.horizon_ns)
         self.limiter = Limiter(self.clock, program.limits_per_min)
-        self.gpus = Container(self.clock, capacity=settings.gpus, init=settings.gpus)
-        self.scorer = Resource(self.clock, capacity=settings.servers)
+        self.gpus = Pool(self.clock, settings.gpus)
+        self.scorer = Pool(self.clock, settings.servers)
         self.forum = Forum(program.agents, settings.reads_at_most)
         self.tally = Tally()
         self.prices = tuple(self._prices(group) for group in range(len(program.groups)))

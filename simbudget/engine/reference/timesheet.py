@@ -3,8 +3,6 @@
 from simbudget.engine.reference.clock import Clock
 from simbudget.ledger.entry import ACTIVITIES
 
-DOWN = ACTIVITIES.index("down")
-
 
 class Timesheet:
     """At every moment of its life an agent does exactly one thing; this adds up for how long, in nanoseconds.

@@ -1,0 +1,105 @@
+"""What a run comes to: the sums that an engine keeps while it runs, and the totals that follow from them.
+
+Both engines fill the same sums, so what follows from them is computed once, for many runs at a time.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from simbudget.engine.laws.draws import Floats
+from simbudget.engine.laws.money import HOUR_NS
+from simbudget.engine.program import Billing, Program
+from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
+
+TOKEN_CLASSES: Final = ("uncached_input", "cache_write", "cache_read", "output")
+API_LIMITS: Final = ("api_requests", "api_input", "api_output")
+
+SPENT_USD: Final = 0
+"""All money; then by component."""
+COMPONENT_USD: Final = 1
+ACTIVITY_NS: Final = COMPONENT_USD + len(COMPONENTS)
+"""Agents' time by activity."""
+LIFE_NS: Final = ACTIVITY_NS + len(ACTIVITIES)
+LIFE_OF_GPU_USERS_NS: Final = LIFE_NS + 1
+"""The lives of all but people."""
+ENDED_NS: Final = LIFE_NS + 2
+MODEL_CALLS: Final = LIFE_NS + 3
+TOKENS: Final = LIFE_NS + 4
+"""By token class."""
+GPU_NS: Final = TOKENS + len(TOKEN_CLASSES)
+"""GPU time used, in GPU-nanoseconds."""
+EXPERIMENTS: Final = GPU_NS + 1
+"""Those that ended with a result."""
+SCORER_CALLS: Final = GPU_NS + 2
+SCORER_NS: Final = GPU_NS + 3
+CYCLES: Final = GPU_NS + 4
+LIMIT_QUEUED_NS: Final = GPU_NS + 5
+"""For how long calls waited, by the limit that held up the line."""
+LIMIT_USED: Final = LIMIT_QUEUED_NS + len(API_LIMITS)
+"""What was let through, by limit."""
+SUMS: Final = LIMIT_USED + len(API_LIMITS)
+"""How many sums there are."""
+
+_DOWN: Final = ACTIVITIES.index("down")
+_MINUTE_NS: Final = 60e9
+
+
+def totals(program: Program, sums: Floats) -> dict[str, Floats]:
+    """Return the [runs] totals by name of [runs, SUMS] sums: US dollars, hours, shares of the agents' lives.
+
+    What does not apply is NaN.
+    """
+    sums = np.asarray(sums, dtype=np.float64)
+    spent, life, ended = sums[:, SPENT_USD], sums[:, LIFE_NS], sums[:, ENDED_NS]
+    activities = sums[:, ACTIVITY_NS : ACTIVITY_NS + len(ACTIVITIES)]
+    agent_hours = (life - activities[:, _DOWN]) / HOUR_NS
+    return {
+        "spend_usd": spent,
+        **{f"spend_{name}_usd": sums[:, COMPONENT_USD + i] for i, name in enumerate(COMPONENTS)},
+        "agent_hours": agent_hours,
+        "cost_per_agent_hour_usd": _ratio(spent, agent_hours),
+        "wall_clock_hours": ended / HOUR_NS,
+        "overrun_usd": np.maximum(0.0, spent - program.budget_usd),
+        "model_calls": sums[:, MODEL_CALLS],
+        **{f"tokens_{name}": sums[:, TOKENS + i] for i, name in enumerate(TOKEN_CLASSES)},
+        "gpu_hours_used": sums[:, GPU_NS] / HOUR_NS,
+        "gpu_hours_billed": _billed_gpu_hours(program, sums),
+        "experiments": sums[:, EXPERIMENTS],
+        "scorer_calls": sums[:, SCORER_CALLS],
+        "cycles": sums[:, CYCLES],
+        **{f"share_{name}": activities[:, i] / np.maximum(1.0, life) for i, name in enumerate(ACTIVITIES)},
+        **_utilisation(program, sums),
+        "queued_gpu_hours": activities[:, ACTIVITIES.index("waiting_gpu")] / HOUR_NS,
+        "queued_scorer_hours": activities[:, ACTIVITIES.index("waiting_scorer")] / HOUR_NS,
+        **{
+            f"queued_{name}_hours": sums[:, LIMIT_QUEUED_NS + i] / HOUR_NS
+            for i, name in enumerate(API_LIMITS)
+        },
+    }
+
+
+def _ratio(above: Floats, below: Floats) -> Floats:
+    """Return quotients; NaN where there is nothing to divide by."""
+    return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0.0)
+
+
+def _billed_gpu_hours(program: Program, sums: Floats) -> Floats:
+    settings = program.settings
+    if settings.billing == Billing.RESERVED:
+        return settings.gpus * sums[:, ENDED_NS] / HOUR_NS
+    if settings.billing == Billing.PER_AGENT:
+        return sums[:, LIFE_OF_GPU_USERS_NS] * settings.gpus / max(1, settings.gpu_users) / HOUR_NS
+    return sums[:, GPU_NS] / HOUR_NS
+
+
+def _utilisation(program: Program, sums: Floats) -> dict[str, Floats]:
+    """Return the part of each resource that was used over the run; NaN for what has no limit."""
+    settings, ended = program.settings, sums[:, ENDED_NS]
+    parts = {
+        "gpu": _ratio(sums[:, GPU_NS], settings.gpus * ended),
+        "scorer": _ratio(sums[:, SCORER_NS], settings.servers * ended),
+    }
+    for i, (name, limit) in enumerate(zip(API_LIMITS, program.limits_per_min, strict=True)):
+        parts[name] = _ratio(sums[:, LIMIT_USED + i], float(limit) * ended / _MINUTE_NS)
+    return {f"utilisation_{name}": part for name, part in parts.items()}
