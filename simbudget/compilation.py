@@ -50,6 +50,4 @@ def compiled(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Resu
 
     Called from Python it lets other threads run meanwhile.
     """
-    return cast(
-        Callable[_Parameters, _Result], numba.njit(cache=True, nogil=True, error_model="numpy")(law)
-    )
+    return cast(Callable[_Parameters, _Result], numba.njit(cache=True, nogil=True, error_model="numpy")(law))
