@@ -7,6 +7,7 @@ import pandas as pd
 from simpy.events import AllOf
 
 from simbudget.engine.laws.draws import Floats
+from simbudget.engine.laws.tally import research_tally, results_by_time
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Billing, Program
 from simbudget.engine.reference.agent import HORIZON, Agent
@@ -24,6 +25,8 @@ from simbudget.engine.totals import (
     LIMIT_QUEUED_NS,
     LIMIT_USED,
     MODEL_CALLS,
+    RESEARCH,
+    RESULTS,
     SCORER_CALLS,
     SCORER_NS,
     SPENT_USD,
@@ -72,8 +75,11 @@ def simulate(
     horizon = site.clock.after(program.settings.horizon_ns, Phase.HORIZON)
     assert horizon.callbacks is not None
     horizon.callbacks.append(lambda _: _cut(agents))
+    site.board.end_run = lambda: _cut(agents)
+    site.board.begin()
     site.clock.run(until=AllOf(site.clock, [agent.process for agent in agents]))
     _pay_reserved_pool(site)
+    site.board.conclude()
     ledger = None
     if record:
         ledger = ledger_frame(sorted(site.record.entries, key=lambda entry: (entry.started_s, entry.agent)))
@@ -125,5 +131,9 @@ def _sums(site: Site, agents: list[Agent]) -> Floats:
     sums[SCORER_NS] = tally.scorer_ns
     sums[CYCLES] = tally.cycles
     sums[LIMIT_QUEUED_NS:LIMIT_USED] = limiter.queued_ns
-    sums[LIMIT_USED:SUMS] = limiter.used
+    sums[LIMIT_USED:RESEARCH] = limiter.used
+    if site.board.is_on:
+        board = site.board
+        sums[RESEARCH:RESULTS] = research_tally(board.lab, board.notebook)
+        sums[RESULTS:SUMS] = results_by_time(board.lab, board.notebook, site.program.settings.horizon_ns)
     return sums

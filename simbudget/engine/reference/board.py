@@ -1,0 +1,150 @@
+"""The board: what has been submitted, scored, reviewed and tried at gates in one run, and what that costs."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simbudget.engine.laws.draws import Integers
+from simbudget.engine.laws.gates import (
+    TRY_GATE,
+    TRY_NS,
+    TRY_PASSES,
+    TRY_STARTS_NS,
+    TRY_SUBMISSION,
+    appears,
+    finalists,
+    gates_begin_ns,
+    try_at_gates,
+)
+from simbudget.engine.laws.research import (
+    AUTHOR,
+    BLAMED,
+    IMPROVED_NS,
+    IS_LATE,
+    LEADS,
+    NOBODY,
+    REVIEW_STARTS_NS,
+    REVIEWED_NS,
+    SCORE,
+    SCORED_NS,
+    SUBMISSIONS,
+    empty_notebook,
+    learn,
+    submit,
+    tell,
+    with_room,
+)
+from simbudget.engine.laws.review import LEADERS, is_chosen, review, review_cost_usd
+from simbudget.engine.reference.clock import Phase
+from simbudget.ledger.entry import COMPONENTS
+
+if TYPE_CHECKING:
+    from simbudget.engine.reference.site import Site
+
+_REVIEW = COMPONENTS.index("review")
+_GATES = COMPONENTS.index("gates")
+
+
+class Board:
+    """The board of one run, and its consequences for money and for the end of the run."""
+
+    def __init__(self, site: Site) -> None:
+        program = site.program
+        self._site = site
+        self.is_on = bool(program.research.is_on)
+        key = site.key
+        self.lab = program.lab(site.rows, key.seed, key.world, key.replication)
+        self.notebook = empty_notebook(program.agent_directions, program.direction_keys, program.reviewers)
+        self.end_run = lambda: None
+        """What ends the run; whoever runs it says how."""
+
+    def begin(self) -> None:
+        """Let the run end when nothing improves for too long from its start on."""
+        if self.is_on and self._site.program.settings.no_improvement_ns:
+            self._await_improvement()
+
+    def submit(self, agent: int, number: int) -> float:
+        """Return the score of an agent's submission, and do what follows from it; NaN where nothing is scored."""
+        if not self.is_on:
+            return float("nan")
+        lab, now_ns = self.lab, self._site.clock.now
+        self.notebook = notebook = with_room(self.notebook)
+        submission = submit(lab, notebook, agent, number, now_ns)
+        is_finalist = appears(lab, notebook, submission)
+        if is_chosen(lab, notebook, submission) or (is_finalist and lab.research.review_of == LEADERS):
+            review(lab, notebook, submission, now_ns)
+            self._pay_review(submission)
+        row = notebook.submissions[submission]
+        if is_finalist and not row[BLAMED]:
+            self._try(np.array([submission]), max(now_ns, int(row[REVIEWED_NS])))
+        score = float(notebook.worths[submission, SCORE])
+        self._stop(score, bool(row[LEADS]))
+        return score
+
+    def tell(self, agent: int) -> int:
+        """Return the submission that an agent's post tells of, or NOBODY."""
+        return tell(self.notebook, agent) if self.is_on else NOBODY
+
+    def learn(self, agent: int, submissions: list[int]) -> None:
+        """Let an agent know of what it has read."""
+        if self.is_on:
+            for submission in submissions:
+                learn(self.notebook, agent, submission, self._site.clock.now)
+
+    def conclude(self) -> None:
+        """Review the finalists of a run that has ended, and try at the gates those that have not been."""
+        if not self.is_on or not len(self.lab.gates):
+            return
+        ended_ns = self._site.clock.now
+        chosen = finalists(self.lab, self.notebook, ended_ns)
+        for submission in range(self.notebook.counts[SUBMISSIONS]):
+            if self.notebook.submissions[submission, IS_LATE]:
+                self._pay_review(submission)
+        self._try(chosen, gates_begin_ns(self.notebook, ended_ns))
+
+    def _stop(self, score: float, leads: bool) -> None:
+        """End the run if the target is reached; wait for the next improvement if this was one."""
+        if score >= self._site.program.target_score:
+            self._site.clock.after(0, Phase.HORIZON).callbacks.append(lambda _: self.end_run())
+        elif leads and self._site.program.settings.no_improvement_ns:
+            self._await_improvement()
+
+    def _await_improvement(self) -> None:
+        since_ns, wait_ns = self._site.clock.now, self._site.program.settings.no_improvement_ns
+
+        def look(_: object) -> None:
+            if self.notebook.counts[IMPROVED_NS] == since_ns:
+                self.end_run()
+
+        self._site.clock.after(wait_ns, Phase.HORIZON).callbacks.append(look)
+
+    def _pay_review(self, submission: int) -> None:
+        site, row = self._site, self.notebook.submissions[submission]
+        starts_ns, ends_ns = int(row[REVIEW_STARTS_NS]), int(row[REVIEWED_NS])
+        cost_usd = review_cost_usd(self.lab, self.notebook, submission)
+        site.accounts.pay_for_time(_REVIEW, cost_usd, starts_ns, ends_ns)
+        columns = {
+            "queued_ns": starts_ns - int(row[SCORED_NS]),
+            "score": float(self.notebook.worths[submission, SCORE]),
+            "outcome": "blamed" if row[BLAMED] else "ok",
+            **({"component": "review", "cost_usd": cost_usd} if cost_usd else {}),
+        }
+        site.record.add(int(row[AUTHOR]), "review", starts_ns, ends_ns, columns)
+
+    def _try(self, candidates: Integers, starts_ns: int) -> None:
+        """Try submissions at the gates, as far as the budget goes."""
+        site = self._site
+        money = np.array([site.accounts.spent_usd, site.program.budget_usd])
+        tries, figures = try_at_gates(self.lab, self.notebook, candidates, starts_ns, money)
+        for row, (measured, price_usd) in zip(tries, figures, strict=True):
+            begins_ns, author = int(row[TRY_STARTS_NS]), self.notebook.submissions[row[TRY_SUBMISSION], AUTHOR]
+            site.accounts.pay_at(_GATES, float(price_usd), begins_ns)
+            columns = {
+                "turn": int(row[TRY_GATE]),
+                "score": float(measured),
+                "outcome": "ok" if row[TRY_PASSES] else "failed",
+                **({"component": "gates", "cost_usd": float(price_usd)} if price_usd else {}),
+            }
+            site.record.add(int(author), "gate", begins_ns, begins_ns + int(row[TRY_NS]), columns)
