@@ -33,6 +33,7 @@ from simbudget.engine.streams import agent_key, direction_key, named_purpose, st
 from simbudget.prices.models import ClassPrices, model_prices
 from simbudget.scenario import model as scenarios
 from simbudget.scenario.quantities import Kind, Quantity
+from simbudget.scenario.research import Review
 
 _NO_LONG_TIER = 1 << 62
 _ALWAYS = (0, 86_400) + 7 * (1,)
@@ -152,7 +153,7 @@ def _directions(scenario: scenarios.Scenario) -> tuple[Integers, Integers]:
     return np.array(of_agents, dtype=np.int64), np.array(keys, dtype=np.int64)
 
 
-def _hours(office: scenarios.Staff | scenarios.Review | None) -> tuple[int, ...]:
+def _hours(office: scenarios.Staff | Review | None) -> tuple[int, ...]:
     if office is None:
         opens_s, closes_s, *days = _ALWAYS
     else:

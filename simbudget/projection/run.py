@@ -27,6 +27,9 @@ MOST_FOR_PRECISION: Final = 10_000
 PER_WORLD: Final = 1
 """Replications in a world, unless asked otherwise: a new world tells more than another run in the same one."""
 
+PER_WORLD_OF_RESULTS: Final = 2
+"""The same where results are counted: two runs in a world tell luck from what is unknown."""
+
 ENGINES: Final = ("reference",)
 
 _ONE_WORLD: Final = 1 << 62
@@ -126,7 +129,8 @@ def _plan(program: Program, options: Options) -> Plan:
     if options.worlds is not None:
         return Plan(program, options.seed, replications, -(-replications // options.worlds))
     has_unknown = bool(np.isin(program.kinds, _UNKNOWN).any())
-    return Plan(program, options.seed, replications, PER_WORLD if has_unknown else _ONE_WORLD)
+    per_world = PER_WORLD_OF_RESULTS if program.research.is_on and len(program.gates) else PER_WORLD
+    return Plan(program, options.seed, replications, per_world if has_unknown else _ONE_WORLD)
 
 
 def _run(

@@ -9,6 +9,7 @@ from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.projection.limits import check_limits
 from simbudget.projection.months import check_spend_cap
 from simbudget.projection.projection import Projection
+from simbudget.projection.research import CANNOT_PRICE, summarise_research
 from simbudget.projection.statistics import STATISTICS, monte_carlo_errors, statistics
 
 Layout = dict[str, "str | Layout"]
@@ -47,6 +48,7 @@ def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
     figures = _by_column(columns, statistics(values))
     errors = _by_column(columns, monte_carlo_errors(values, worlds))
     within, within_error = _within_budget(projection)
+    research = summarise_research(projection)
     summary: dict[str, Any] = {
         "scenario": scenario.name,
         "seed": projection.seed,
@@ -57,9 +59,11 @@ def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
         **_lay_out(LAYOUT, figures),
         "probability_within_budget": within,
         "bottleneck": _bottleneck(frame),
-        "research": None,
+        "research": research,
     }
     cap, notes = check_spend_cap(projection)
+    if research is not None and not scenario.gates:
+        notes = [CANNOT_PRICE, *notes]
     return {
         **summary,
         "limits": [*check_limits(scenario.limits, frame, scenario.stop.budget), *cap],

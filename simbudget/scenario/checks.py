@@ -217,5 +217,7 @@ def _check_limits(reading: Reading, scenario: Scenario) -> None:
         if limit.figure in ("probability_within_budget", "overrun") and scenario.stop.budget is None:
             _problem(reading, name, f"`{limit.figure}` needs a budget", "write `stop: {budget: ...}`")
         if limit.figure in NEEDS_RESEARCH and not scenario.gates:
-            message = f"`{limit.figure}` needs gates: without one nothing says what holds outside the benchmark"
+            message = (
+                f"`{limit.figure}` needs gates: without one nothing says what holds outside the benchmark"
+            )
             _problem(reading, name, message, "write `gates`, or take the limit out")

@@ -182,7 +182,9 @@ def try_at_gates(
         price_usd, smallest = certain(lab, lab.gates[gate, PRICE]), certain(lab, lab.gates[gate, SMALLEST])
         next_ns = starts_ns
         for i, submission in enumerate(candidates):
-            if is_reached(money_usd[1], spent_usd) or (lab.gates[gate, ONLY_PASSED] == 1 and passed[i] < gate):
+            if is_reached(money_usd[1], spent_usd) or (
+                lab.gates[gate, ONLY_PASSED] == 1 and passed[i] < gate
+            ):
                 continue
             _, measured, time_ns = effect_at_gate(lab, notebook, submission, gate)
             passes = reaches(measured, smallest)

@@ -222,7 +222,11 @@ def learn(notebook: Notebook, agent: int, submission: int, now_ns: int) -> None:
             return
         if known[place] == NOBODY or is_struck(notebook, known[place], now_ns):
             continue
-        if known[i] == NOBODY or is_struck(notebook, known[i], now_ns) or scores[known[i]] < scores[known[place]]:
+        if (
+            known[i] == NOBODY
+            or is_struck(notebook, known[i], now_ns)
+            or scores[known[i]] < scores[known[place]]
+        ):
             place = i
     kept = known[place]
     if kept == NOBODY or is_struck(notebook, kept, now_ns) or scores[submission] > scores[kept]:
@@ -260,7 +264,9 @@ def _add_method(lab: Lab, notebook: Notebook, direction: int, ordinal: int, find
 
 
 @compiled
-def _alike(notebook: Notebook, agent: int, direction: int, ideas: float, u_alike: float, u_which: float) -> int:
+def _alike(
+    notebook: Notebook, agent: int, direction: int, ideas: float, u_alike: float, u_which: float
+) -> int:
     """Return the method of another agent that a new idea turns out to be, or NOBODY.
 
     With n methods that others have found in the direction, that happens with probability n / (n + ideas); each is
@@ -343,7 +349,13 @@ def submit(lab: Lab, notebook: Notebook, agent: int, number: int, now_ns: int) -
     submission = notebook.counts[SUBMISSIONS]
     notebook.counts[SUBMISSIONS] += 1
     row, worth = notebook.submissions[submission], notebook.worths[submission]
-    row[METHOD], row[AUTHOR], row[NUMBER], row[IS_HACK], row[SCORED_NS] = method, agent, number, int(is_hack), now_ns
+    row[METHOD], row[AUTHOR], row[NUMBER], row[IS_HACK], row[SCORED_NS] = (
+        method,
+        agent,
+        number,
+        int(is_hack),
+        now_ns,
+    )
     row[REVIEW_STARTS_NS] = row[REVIEWED_NS] = NOBODY
     worth[QUALITY], worth[REAL], worth[SCORE] = quality, real, score
     row[LEADS] = int(_leads(notebook, submission, now_ns))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -57,7 +58,7 @@ class Board:
         key = site.key
         self.lab = program.lab(site.rows, key.seed, key.world, key.replication)
         self.notebook = empty_notebook(program.agent_directions, program.direction_keys, program.reviewers)
-        self.end_run = lambda: None
+        self.end_run: Callable[[], None] = lambda: None
         """What ends the run; whoever runs it says how."""
 
     def begin(self) -> None:
@@ -107,18 +108,20 @@ class Board:
     def _stop(self, score: float, leads: bool) -> None:
         """End the run if the target is reached; wait for the next improvement if this was one."""
         if score >= self._site.program.target_score:
-            self._site.clock.after(0, Phase.HORIZON).callbacks.append(lambda _: self.end_run())
+            self._at_horizon(0, lambda: True)
         elif leads and self._site.program.settings.no_improvement_ns:
             self._await_improvement()
 
     def _await_improvement(self) -> None:
-        since_ns, wait_ns = self._site.clock.now, self._site.program.settings.no_improvement_ns
+        since_ns = self._site.clock.now
+        wait_ns = self._site.program.settings.no_improvement_ns
+        self._at_horizon(wait_ns, lambda: bool(self.notebook.counts[IMPROVED_NS] == since_ns))
 
-        def look(_: object) -> None:
-            if self.notebook.counts[IMPROVED_NS] == since_ns:
-                self.end_run()
-
-        self._site.clock.after(wait_ns, Phase.HORIZON).callbacks.append(look)
+    def _at_horizon(self, wait_ns: int, still: Callable[[], bool]) -> None:
+        """End the run after a while, if something is still so."""
+        event = self._site.clock.after(wait_ns, Phase.HORIZON)
+        assert event.callbacks is not None
+        event.callbacks.append(lambda _: self.end_run() if still() else None)
 
     def _pay_review(self, submission: int) -> None:
         site, row = self._site, self.notebook.submissions[submission]
@@ -139,7 +142,10 @@ class Board:
         money = np.array([site.accounts.spent_usd, site.program.budget_usd])
         tries, figures = try_at_gates(self.lab, self.notebook, candidates, starts_ns, money)
         for row, (measured, price_usd) in zip(tries, figures, strict=True):
-            begins_ns, author = int(row[TRY_STARTS_NS]), self.notebook.submissions[row[TRY_SUBMISSION], AUTHOR]
+            begins_ns, author = (
+                int(row[TRY_STARTS_NS]),
+                self.notebook.submissions[row[TRY_SUBMISSION], AUTHOR],
+            )
             site.accounts.pay_at(_GATES, float(price_usd), begins_ns)
             columns = {
                 "turn": int(row[TRY_GATE]),
