@@ -49,10 +49,26 @@ def summarise_research(projection: Projection) -> dict[str, Any] | None:
     return summary | _results(projection) if scenario.gates else summary
 
 
+def notes_on_research(projection: Projection) -> list[str]:
+    """Return what has to be said of a projection's research beside its figures."""
+    scenario, frame = projection.scenario, projection.replications
+    if scenario.research is None or frame["submissions"].isna().all():
+        return []
+    if not scenario.gates:
+        return [CANNOT_PRICE]
+    untried = float(((frame["finalists"] == 0) & (frame["submissions"] > 0)).mean())
+    if untried == 0.0:
+        return []
+    share = f"{untried:.0%}" if untried >= 0.01 else "less than 1%"
+    return [
+        f"in {share} of the replications the budget was spent before the gates, so that nothing was tried there; "
+        "`stop.reserve` keeps a part of the budget for them"
+    ]
+
+
 def _figure(column: "pd.Series[float]") -> dict[str, float] | None:
     """Return the statistics of a column over the replications in which it applies."""
-    values: Floats = column.to_numpy(dtype=np.float64)
-    values = values[~np.isnan(values)]
+    values: Floats = np.asarray(column.dropna(), dtype=np.float64)
     if not len(values):
         return None
     return dict(zip(STATISTICS, map(float, statistics(values[:, np.newaxis])[:, 0]), strict=True))

@@ -9,7 +9,7 @@ from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.projection.limits import check_limits
 from simbudget.projection.months import check_spend_cap
 from simbudget.projection.projection import Projection
-from simbudget.projection.research import CANNOT_PRICE, summarise_research
+from simbudget.projection.research import notes_on_research, summarise_research
 from simbudget.projection.statistics import STATISTICS, monte_carlo_errors, statistics
 
 Layout = dict[str, "str | Layout"]
@@ -62,8 +62,7 @@ def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
         "research": research,
     }
     cap, notes = check_spend_cap(projection)
-    if research is not None and not scenario.gates:
-        notes = [CANNOT_PRICE, *notes]
+    notes = [*notes_on_research(projection), *notes]
     return {
         **summary,
         "limits": [*check_limits(scenario.limits, frame, scenario.stop.budget), *cap],

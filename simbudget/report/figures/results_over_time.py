@@ -1,4 +1,4 @@
-"""Cost against transferable results over time: what the run has cost and brought by each hour, and what the next buys."""
+"""Cost against transferable results over time: what a run has cost and brought by each hour, and what the next buys."""
 
 import pandas as pd
 from matplotlib.figure import Figure
