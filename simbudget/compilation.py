@@ -42,7 +42,7 @@ def _folder() -> Path:
 
 
 CODE_FOLDER: Final = _folder()
-numba.config.CACHE_DIR = str(CODE_FOLDER)
+numba.config.CACHE_DIR = str(CODE_FOLDER)  # type: ignore[attr-defined]  # made at run time from the environment
 
 
 def compiled(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
