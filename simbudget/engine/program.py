@@ -13,9 +13,13 @@ import numpy as np
 from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.laws.research import Lab, Research
 from simbudget.engine.laws.worlds import draw_world
+from simbudget.errors import Problem
 
 NONE: Final = -1
 """The number of a quantity that a row does not have."""
+
+IDLE_CYCLES: Final = 1000
+"""So many cycles of an agent in a row that take no time never end."""
 
 
 class Step(IntEnum):
@@ -193,6 +197,13 @@ class Program:
         run = np.array([seed, world, replication], dtype=np.int64)
         keys = np.asarray(self.agent_keys, dtype=np.int64)
         return Lab(rows, self.table, self.research, self.gates, self.review_hours, keys, run)
+
+    def never_ends(self, group: int) -> Problem:
+        """Return what is wrong with a group whose agents go through cycles that take no time."""
+        return Problem(
+            f"group {self.group_names[group]!r}: {IDLE_CYCLES:,} cycles in a row took no time, so the run would never end",
+            remedy="give a step of its cycle some time, or set stop.cycles_per_agent",
+        )
 
     def is_deterministic(self) -> bool:
         """Return whether every replication in every world is the same."""

@@ -60,8 +60,6 @@ IMPROVED_NS: Final = 3
 KNOWN: Final = 8
 """An agent remembers so many submissions, the best that it made or read of."""
 
-_ROOM: Final = 16
-
 
 class Research(NamedTuple):
     """The numbers of the quantities of `research` and `review`, and their settings; quantities are -1 if absent."""
@@ -145,45 +143,58 @@ def certain(lab: Lab, quantity: int) -> float:
 
 
 @compiled
-def empty_notebook(agent_directions: Integers, direction_keys: Integers, reviewers: int) -> Notebook:
-    """Return the notebook of a run that begins."""
-    agents = np.full((len(agent_directions), 2), NOBODY, dtype=np.int64)
+def empty_notebook(
+    agent_directions: Integers, direction_keys: Integers, reviewers: int, room: int
+) -> Notebook:
+    """Return the notebook of a run that begins, with room for so many submissions."""
+    agents = np.zeros((len(agent_directions), 2), dtype=np.int64)
     agents[:, OWN_DIRECTION] = agent_directions
-    directions = np.full((len(direction_keys), 3), NOBODY, dtype=np.int64)
-    directions[:, FOUND] = 0
+    directions = np.zeros((len(direction_keys), 3), dtype=np.int64)
     directions[:, KEY] = direction_keys
-    counts = np.zeros(4, dtype=np.int64)
-    counts[BEST] = NOBODY
-    return Notebook(
-        counts,
-        np.zeros((_ROOM, _SUBMISSION_COLUMNS), dtype=np.int64),
-        np.zeros((_ROOM, 3), dtype=np.float64),
-        np.zeros((_ROOM, _METHOD_COLUMNS), dtype=np.int64),
-        np.zeros((_ROOM, 2), dtype=np.float64),
+    notebook = Notebook(
+        np.zeros(4, dtype=np.int64),
+        np.zeros((room, _SUBMISSION_COLUMNS), dtype=np.int64),
+        np.zeros((room, 3), dtype=np.float64),
+        np.zeros((room, _METHOD_COLUMNS), dtype=np.int64),
+        np.zeros((room, 2), dtype=np.float64),
         directions,
         agents,
-        np.full((len(agent_directions), KNOWN), NOBODY, dtype=np.int64),
+        np.zeros((len(agent_directions), KNOWN), dtype=np.int64),
         np.zeros(reviewers, dtype=np.int64),
     )
+    clear(notebook)
+    return notebook
+
+
+@compiled
+def clear(notebook: Notebook) -> None:
+    """Make a notebook as it is when a run begins."""
+    notebook.counts[:] = 0
+    notebook.counts[BEST] = NOBODY
+    notebook.directions[:, NEWEST] = NOBODY
+    notebook.directions[:, FOUND] = 0
+    notebook.agents[:, TOLD] = NOBODY
+    notebook.known[:] = NOBODY
+    notebook.reviewers_ns[:] = 0
+
+
+@compiled
+def is_full(notebook: Notebook) -> bool:
+    """Return whether there is no room for one more submission."""
+    return notebook.counts[SUBMISSIONS] == len(notebook.submissions)
 
 
 @compiled
 def with_room(notebook: Notebook) -> Notebook:
-    """Return the notebook with room for one more submission, of a new method."""
-    submissions, worths = notebook.submissions, notebook.worths
-    methods, first_worths = notebook.methods, notebook.first_worths
-    if notebook.counts[SUBMISSIONS] == len(submissions):
-        submissions = np.concatenate((submissions, np.zeros_like(submissions)))
-        worths = np.concatenate((worths, np.zeros_like(worths)))
-    if notebook.counts[METHODS] == len(methods):
-        methods = np.concatenate((methods, np.zeros_like(methods)))
-        first_worths = np.concatenate((first_worths, np.zeros_like(first_worths)))
+    """Return the notebook with room for one more submission: twice as much, if it is full."""
+    if not is_full(notebook):
+        return notebook
     return Notebook(
         notebook.counts,
-        submissions,
-        worths,
-        methods,
-        first_worths,
+        np.concatenate((notebook.submissions, np.zeros_like(notebook.submissions))),
+        np.concatenate((notebook.worths, np.zeros_like(notebook.worths))),
+        np.concatenate((notebook.methods, np.zeros_like(notebook.methods))),
+        np.concatenate((notebook.first_worths, np.zeros_like(notebook.first_worths))),
         notebook.directions,
         notebook.agents,
         notebook.known,
@@ -247,6 +258,7 @@ def _add_method(lab: Lab, notebook: Notebook, direction: int, ordinal: int, find
     place, method = notebook.directions[direction], notebook.counts[METHODS]
     notebook.counts[METHODS] += 1
     row = notebook.methods[method]
+    row[:] = 0
     row[DIRECTION], row[NEXT], row[FINDER], row[ORDINAL], row[TRIED] = (
         direction,
         place[NEWEST],
@@ -349,6 +361,7 @@ def submit(lab: Lab, notebook: Notebook, agent: int, number: int, now_ns: int) -
     submission = notebook.counts[SUBMISSIONS]
     notebook.counts[SUBMISSIONS] += 1
     row, worth = notebook.submissions[submission], notebook.worths[submission]
+    row[:] = 0
     row[METHOD], row[AUTHOR], row[NUMBER], row[IS_HACK], row[SCORED_NS] = (
         method,
         agent,

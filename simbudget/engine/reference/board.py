@@ -46,6 +46,8 @@ if TYPE_CHECKING:
 
 _REVIEW = COMPONENTS.index("review")
 _GATES = COMPONENTS.index("gates")
+_ROOM = 64
+"""For so many submissions, to begin with."""
 
 
 class Board:
@@ -57,7 +59,9 @@ class Board:
         self.is_on = bool(program.research.is_on)
         key = site.key
         self.lab = program.lab(site.rows, key.seed, key.world, key.replication)
-        self.notebook = empty_notebook(program.agent_directions, program.direction_keys, program.reviewers)
+        self.notebook = empty_notebook(
+            program.agent_directions, program.direction_keys, program.reviewers, _ROOM
+        )
         self.end_run: Callable[[], None] = lambda: None
         """What ends the run; whoever runs it says how."""
 
