@@ -190,7 +190,9 @@ class Program:
     def world(self, seed: int, world: int, replication: int) -> Floats:
         """Return the [quantities, 8] rows of one world, facts settled as in one replication."""
         stream = np.array([seed, world, replication], dtype=np.int64)
-        return draw_world(self.rows, self.table, self.kinds, self.spreads, self.purposes, stream)
+        rows = np.empty_like(self.rows)
+        draw_world(rows, self.rows, self.table, self.kinds, self.spreads, self.purposes, stream)
+        return rows
 
     def lab(self, rows: Floats, seed: int, world: int, replication: int) -> Lab:
         """Return what the laws of research look up in one world, whose `rows` are given."""

@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-from simbudget.compilation import compiled, inlined
+from simbudget.compilation import inlined, internal
 from simbudget.engine.compiled.entries import (
     NO_MODEL,
     RESERVED,
@@ -42,7 +42,7 @@ def pay(run: Record, component: int, cost_usd: float) -> None:
     run.by_time_usd[component, bin_of(run.now, run.bin_ns)] += cost_usd
 
 
-@compiled
+@internal
 def pay_for_time(run: Record, component: int, cost_usd: float, started: int, ended: int) -> None:
     """Spend money on a component that has accrued evenly from `started` to `ended`."""
     run.spent_usd += cost_usd
@@ -50,7 +50,7 @@ def pay_for_time(run: Record, component: int, cost_usd: float, started: int, end
     spread(run.by_time_usd[component], cost_usd, started, ended, run.bin_ns)
 
 
-@compiled
+@internal
 def pay_at(run: Record, component: int, cost_usd: float, at: int) -> None:
     """Spend money on a component that is due at an instant to come, and settled now."""
     run.spent_usd += cost_usd
@@ -66,7 +66,7 @@ def budget_is_reached(site: Site, run: Record) -> bool:
     return _look(site, run)
 
 
-@compiled
+@internal
 def _look(site: Site, run: Record) -> bool:
     total_usd = run.spent_usd
     for number in range(len(site.meters)):
@@ -77,7 +77,7 @@ def _look(site: Site, run: Record) -> bool:
     return is_reached(run.budget_usd, total_usd)
 
 
-@compiled
+@internal
 def _reading_ns(site: Site, run: Record, meter: Record, at: int) -> int:
     """Return the time on a meter: the clock's, or for staff that of the office hours."""
     if meter.staff_group < 0:
@@ -85,7 +85,7 @@ def _reading_ns(site: Site, run: Record, meter: Record, at: int) -> int:
     return open_ns(site.groups[meter.staff_group].hours, 0, run.begins_ns + at)
 
 
-@compiled
+@internal
 def start_meter(site: Site, run: Record, number: int, units: int) -> None:
     """Let so many units begin to cost."""
     meter = site.meters[number]
@@ -93,7 +93,7 @@ def start_meter(site: Site, run: Record, number: int, units: int) -> None:
     meter.sum_of_starts_ns += float(units) * float(_reading_ns(site, run, meter, run.now))
 
 
-@compiled
+@internal
 def stop_meter(site: Site, run: Record, number: int, started: int, units: int) -> float:
     """Return what so many units have cost, in US dollars, that cost no more from now on."""
     meter = site.meters[number]
@@ -107,7 +107,7 @@ def stop_meter(site: Site, run: Record, number: int, started: int, units: int) -
 # What an agent costs by merely being there.
 
 
-@compiled
+@internal
 def begin_costs(site: Site, run: Record, agent: Record) -> None:
     """Let an agent's share of the GPUs, its pay and its sandbox begin to cost."""
     if _has_gpus(site, run, agent):
@@ -117,7 +117,7 @@ def begin_costs(site: Site, run: Record, agent: Record) -> None:
     resume_costs(site, run, agent)
 
 
-@compiled
+@internal
 def resume_costs(site: Site, run: Record, agent: Record) -> None:
     """Let the sandbox of an agent that is up again cost."""
     agent.is_up = 1
@@ -125,7 +125,7 @@ def resume_costs(site: Site, run: Record, agent: Record) -> None:
     start_meter(site, run, _SANDBOX_METERS + agent.group, 1)
 
 
-@compiled
+@internal
 def pause_costs(site: Site, run: Record, agent: Record) -> None:
     """Pay for the sandbox of an agent that is down; its GPUs go on costing."""
     agent.is_up = 0
@@ -134,7 +134,7 @@ def pause_costs(site: Site, run: Record, agent: Record) -> None:
     _pay_and_record(site, run, agent, SANDBOX, SANDBOXES, cost_usd, started, run.now)
 
 
-@compiled
+@internal
 def end_costs(site: Site, run: Record, agent: Record) -> None:
     """Pay for what has not been paid yet."""
     if agent.is_up:
@@ -147,14 +147,14 @@ def end_costs(site: Site, run: Record, agent: Record) -> None:
         _pay_staff(site, run, agent)
 
 
-@compiled
+@internal
 def begin_reserved_pool(site: Site, run: Record) -> None:
     """Let a reserved pool begin to cost."""
     if run.billing == _RESERVED_POOL:
         start_meter(site, run, GPU_METER, run.units[0])
 
 
-@compiled
+@internal
 def pay_reserved_pool(site: Site, run: Record) -> None:
     """Pay for a reserved pool from 0 to now."""
     if run.billing == _RESERVED_POOL:
@@ -163,7 +163,7 @@ def pay_reserved_pool(site: Site, run: Record) -> None:
         add_fleet_entry(site, run, RESERVED, GPU, cost_usd, run.units[0])
 
 
-@compiled
+@internal
 def _pay_staff(site: Site, run: Record, agent: Record) -> None:
     """Pay for every stretch of office hours on its own."""
     hours = site.groups[agent.group].hours
@@ -178,7 +178,7 @@ def _pay_staff(site: Site, run: Record, agent: Record) -> None:
         opens = opens_ns(hours, closes)
 
 
-@compiled
+@internal
 def _pay_and_record(  # noqa: PLR0913, PLR0917  the site, whose costs they are, and what they are
     site: Site,
     run: Record,
@@ -199,11 +199,11 @@ def _pay_and_record(  # noqa: PLR0913, PLR0917  the site, whose costs they are, 
         row.cost_usd = cost_usd
 
 
-@compiled
+@internal
 def _has_gpus(site: Site, run: Record, agent: Record) -> bool:
     return run.billing == _PER_AGENT and site.groups[agent.group].is_people == 0 and run.units[0] > 0
 
 
-@compiled
+@internal
 def _staff_meter(site: Site, agent: Record) -> int:
     return _SANDBOX_METERS + len(site.groups) + agent.group

@@ -1,14 +1,13 @@
-"""The board of a run: what is submitted, scored, reviewed and tried at gates, and what that costs; see `reference.board`.
+"""The board of a run: what is submitted, scored, reviewed and tried at gates, at what cost; see `reference.board`.
 
-An agent asks something of the board and waits; the kernel has it answered before anything else happens. So what only the
-board needs does not go through the functions of every event.
+An agent asks something of the board and waits; the kernel has it answered before anything else happens. So what only
+the board needs does not go through the functions of every event.
 """
 
+import math
 from typing import NamedTuple
 
-import numpy as np
-
-from simbudget.compilation import compiled
+from simbudget.compilation import internal
 from simbudget.engine.compiled.accounts import GATES, REVIEW, pay_at, pay_for_time
 from simbudget.engine.compiled.entries import BLAMED as IS_BLAMED
 from simbudget.engine.compiled.entries import FAILED, GATE, OK, add_entry
@@ -18,16 +17,14 @@ from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.compiled.steps import FOR_POSTS, FOR_SCORE
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.gates import (
-    TRY_GATE,
-    TRY_NS,
-    TRY_PASSES,
-    TRY_STARTS_NS,
-    TRY_SUBMISSION,
+    PRICE,
     appears,
-    finalists,
+    find_finalists,
     gates_begin_ns,
-    try_at_gates,
+    is_admitted,
+    try_at_gate,
 )
+from simbudget.engine.laws.money import is_reached
 from simbudget.engine.laws.research import (
     AUTHOR,
     BLAMED,
@@ -40,6 +37,7 @@ from simbudget.engine.laws.research import (
     SUBMISSIONS,
     Lab,
     Notebook,
+    certain,
     clear,
     is_full,
     learn,
@@ -58,17 +56,18 @@ class Desk(NamedTuple):
     """[posts that can still be read] the submission that each post tells of, by its number modulo the length."""
 
 
-@compiled
+@internal
 def open_board(site: Site, run: Record, desk: Desk, key: Integers) -> None:
     """Begin with nothing on the board."""
     run.board_asked = run.notebook_is_short = run.target_is_reached = 0
-    desk.lab.run[:] = key
+    for part in range(len(key)):
+        desk.lab.run[part] = key[part]
     clear(desk.notebook)
     if run.has_research and run.no_improvement_ns > 0:
         after(site, run, SLOTS * run.agents + 1, run.no_improvement_ns, HORIZON, 0)
 
 
-@compiled
+@internal
 def answer(site: Site, run: Record, desk: Desk) -> None:
     """Do what was asked of the board."""
     number, asked = run.board_agent, run.board_asked
@@ -84,10 +83,10 @@ def answer(site: Site, run: Record, desk: Desk) -> None:
         desk.told[run.posts % len(desk.told)] = tell(desk.notebook, number)
 
 
-@compiled
+@internal
 def _submit(site: Site, run: Record, desk: Desk, agent: Record) -> None:
     lab, notebook = desk.lab, desk.notebook
-    agent.entry_score = np.nan
+    agent.entry_score = math.nan
     if is_full(notebook):
         run.notebook_is_short = 1
         return
@@ -98,12 +97,13 @@ def _submit(site: Site, run: Record, desk: Desk, agent: Record) -> None:
         _pay_review(site, run, desk, submission)
     row = notebook.submissions[submission]
     if is_finalist and row[BLAMED] == 0:
-        _try(site, run, desk, np.array([submission]), max(run.now, row[REVIEWED_NS]))
+        notebook.ranking[0] = submission
+        _try(site, run, desk, 1, max(run.now, row[REVIEWED_NS]))
     agent.entry_score = notebook.worths[submission, SCORE]
     _stop(site, run, agent.entry_score, row[LEADS] == 1)
 
 
-@compiled
+@internal
 def _stop(site: Site, run: Record, score: float, leads: bool) -> None:
     """End the run if the target is reached; wait for the next improvement if this was one."""
     slot = SLOTS * run.agents + 1
@@ -118,19 +118,19 @@ def _stop(site: Site, run: Record, score: float, leads: bool) -> None:
         after(site, run, slot, run.no_improvement_ns, HORIZON, 0)
 
 
-@compiled
+@internal
 def conclude(site: Site, run: Record, desk: Desk) -> None:
     """Review the finalists of a run that has ended, and try at the gates those that have not been."""
     if run.has_research == 0 or len(desk.lab.gates) == 0:
         return
-    chosen = finalists(desk.lab, desk.notebook, run.now)
+    count = find_finalists(desk.lab, desk.notebook, run.now)
     for submission in range(desk.notebook.counts[SUBMISSIONS]):
         if desk.notebook.submissions[submission, IS_LATE] == 1:
             _pay_review(site, run, desk, submission)
-    _try(site, run, desk, chosen, gates_begin_ns(desk.notebook, run.now))
+    _try(site, run, desk, count, gates_begin_ns(desk.notebook, run.now))
 
 
-@compiled
+@internal
 def _pay_review(site: Site, run: Record, desk: Desk, submission: int) -> None:
     row = desk.notebook.submissions[submission]
     cost_usd = review_cost_usd(desk.lab, desk.notebook, submission)
@@ -147,22 +147,33 @@ def _pay_review(site: Site, run: Record, desk: Desk, submission: int) -> None:
         entry.cost_usd = cost_usd
 
 
-@compiled
-def _try(site: Site, run: Record, desk: Desk, candidates: Integers, starts: int) -> None:
-    """Try submissions at the gates, as far as the budget goes."""
-    money = np.array([run.spent_usd, run.budget_with_gates_usd])
-    tries, figures = try_at_gates(desk.lab, desk.notebook, candidates, starts, money)
-    for i in range(len(tries)):
-        row, price_usd = tries[i], figures[i, 1]
-        begins = row[TRY_STARTS_NS]
-        pay_at(run, GATES, price_usd, begins)
-        if not run.records:
-            continue
-        author = desk.notebook.submissions[row[TRY_SUBMISSION], AUTHOR]
-        entry = site.entries[add_entry(site, run, author, GATE, begins, begins + row[TRY_NS])]
-        entry.turn = row[TRY_GATE]
-        entry.score = figures[i, 0]
-        entry.outcome = OK if row[TRY_PASSES] == 1 else FAILED
+@internal
+def _try(site: Site, run: Record, desk: Desk, count: int, starts: int) -> None:
+    """Try so many of the ranking at gate after gate, side by side at each, as far as the budget goes."""
+    for gate in range(len(desk.lab.gates)):
+        ends = starts
+        for place in range(count):
+            submission = desk.notebook.ranking[place]
+            if is_reached(run.budget_with_gates_usd, run.spent_usd):
+                return
+            if is_admitted(desk.lab, desk.notebook, submission, gate):
+                ends = max(ends, starts + _try_at(site, run, desk, submission, gate, starts))
+        starts = ends
+
+
+@internal
+def _try_at(site: Site, run: Record, desk: Desk, submission: int, gate: int, starts: int) -> int:
+    """Try a submission at a gate, and return how long that takes."""
+    price_usd = certain(desk.lab, desk.lab.gates[gate, PRICE])
+    measured, duration_ns, passes = try_at_gate(desk.lab, desk.notebook, submission, gate)
+    pay_at(run, GATES, price_usd, starts)
+    if run.records:
+        author = desk.notebook.submissions[submission, AUTHOR]
+        entry = site.entries[add_entry(site, run, author, GATE, starts, starts + duration_ns)]
+        entry.turn = gate
+        entry.score = measured
+        entry.outcome = OK if passes else FAILED
         if price_usd != 0.0:
             entry.component = GATES
             entry.cost_usd = price_usd
+    return duration_ns

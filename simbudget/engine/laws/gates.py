@@ -7,14 +7,10 @@ matters, and it passes if the effect measured, noise included, is. Hacks have no
 import math
 from typing import Final
 
-import numpy as np
-
 from simbudget.compilation import compiled
 from simbudget.distributions.sampling import normal_score
 from simbudget.engine.laws.draws import Floats, Integers, draw, draw_ns
-from simbudget.engine.laws.money import is_reached
 from simbudget.engine.laws.research import (
-    BLAMED,
     DIRECTION,
     HOLDS,
     IS_HACK,
@@ -34,6 +30,7 @@ from simbudget.engine.laws.research import (
     Lab,
     Notebook,
     certain,
+    is_struck,
 )
 from simbudget.engine.laws.review import LEADERS, review
 from simbudget.engine.streams import TRY, uniforms
@@ -50,13 +47,6 @@ TIME: Final = 4
 ONLY_PASSED: Final = 5
 GATE_COLUMNS: Final = 6
 
-# Columns of a try; its figures are the effect measured and the price.
-TRY_SUBMISSION: Final = 0
-TRY_GATE: Final = 1
-TRY_STARTS_NS: Final = 2
-TRY_NS: Final = 3
-TRY_PASSES: Final = 4
-TRY_COLUMNS: Final = 5
 
 FOR_EVER_NS: Final = 1 << 62
 
@@ -70,25 +60,48 @@ def power(effect: float, smallest: float, noise: float) -> float:
 
 
 @compiled
-def best_versions(notebook: Notebook, until_ns: int, now_ns: int) -> Integers:
-    """Return for each method its best submission scored by `until_ns` that is not struck by `now_ns`, or NOBODY."""
-    best = np.full(notebook.counts[METHODS], NOBODY)
+def find_versions(notebook: Notebook, until_ns: int, now_ns: int) -> None:
+    """Note for each method its best submission scored by `until_ns` that is not struck by `now_ns`, or NOBODY."""
+    versions, scores = notebook.versions, notebook.worths[:, SCORE]
+    for method in range(notebook.counts[METHODS]):
+        versions[method] = NOBODY
     for submission in range(notebook.counts[SUBMISSIONS]):
         row = notebook.submissions[submission]
-        if row[SCORED_NS] > until_ns or (row[BLAMED] == 1 and row[REVIEWED_NS] <= now_ns):
+        if row[SCORED_NS] > until_ns or is_struck(notebook, submission, now_ns):
             continue
-        other = best[row[METHOD]]
-        if other == NOBODY or notebook.worths[submission, SCORE] > notebook.worths[other, SCORE]:
-            best[row[METHOD]] = submission
-    return best
+        other = versions[row[METHOD]]
+        if other == NOBODY or scores[submission] > scores[other]:
+            versions[row[METHOD]] = submission
 
 
 @compiled
-def ranked(notebook: Notebook, versions: Integers) -> Integers:
-    """Return the best submission of each method that has one, by falling score; what was scored first goes first."""
-    standing = versions[versions != NOBODY]
-    standing.sort()
-    return standing[np.argsort(-notebook.worths[standing, SCORE], kind="mergesort")]
+def rank(notebook: Notebook, until_ns: int, now_ns: int, most: int) -> int:
+    """Note the best submissions of distinct methods, the best first, at most so many; return how many they are.
+
+    Which submissions count is as in `find_versions`. Of equal scores the one that was scored first goes first.
+    """
+    find_versions(notebook, until_ns, now_ns)
+    ranking, scores, ranked = notebook.ranking, notebook.worths[:, SCORE], 0
+    for method in range(notebook.counts[METHODS]):
+        submission = notebook.versions[method]
+        if submission == NOBODY:
+            continue
+        place = ranked
+        while place > 0 and _is_better(scores, submission, ranking[place - 1]):
+            if place < most:
+                ranking[place] = ranking[place - 1]
+            place -= 1
+        if place < most:
+            ranking[place] = submission
+            ranked = min(ranked + 1, most)
+    return ranked
+
+
+@compiled
+def _is_better(scores: Floats, submission: int, other: int) -> bool:
+    if scores[submission] == scores[other]:
+        return submission < other
+    return scores[submission] > scores[other]
 
 
 @compiled
@@ -128,33 +141,32 @@ def holds_everywhere(lab: Lab, notebook: Notebook, submission: int) -> bool:
 def appears(lab: Lab, notebook: Notebook, submission: int) -> bool:
     """Return whether a submission that was just scored makes an untried method one of the finalists."""
     row = notebook.submissions[submission]
-    now_ns, method = row[SCORED_NS], row[METHOD]
-    if lab.research.gates_as_they_appear == 0 or notebook.methods[method, TRIED] != NOBODY:
+    if lab.research.gates_as_they_appear == 0 or notebook.methods[row[METHOD], TRIED] != NOBODY:
         return False
-    versions = best_versions(notebook, now_ns, now_ns)
-    better = 0
-    for other in versions:
-        better += other != NOBODY and notebook.worths[other, SCORE] > notebook.worths[submission, SCORE]
-    return versions[method] == submission and better < lab.research.finalists
+    ranked = rank(notebook, row[SCORED_NS], row[SCORED_NS], lab.research.finalists)
+    for place in range(ranked):
+        if notebook.ranking[place] == submission:
+            return True
+    return False
 
 
 @compiled
-def finalists(lab: Lab, notebook: Notebook, now_ns: int) -> Integers:
-    """Return the submissions to try at gates when a run has ended at `now_ns`: the best method first.
+def find_finalists(lab: Lab, notebook: Notebook, now_ns: int) -> int:
+    """Rank the submissions to try at gates when a run has ended at `now_ns`, and return how many they are.
 
     Where only leaders are reviewed, the other finalists are reviewed now, and replaced if they are blamed.
     """
     while True:
-        best = ranked(notebook, best_versions(notebook, FOR_EVER_NS, FOR_EVER_NS))[: lab.research.finalists]
-        reviewed = 0
-        for submission in best:
+        ranked, reviewed = rank(notebook, FOR_EVER_NS, FOR_EVER_NS, lab.research.finalists), 0
+        for place in range(ranked):
+            submission = notebook.ranking[place]
             row = notebook.submissions[submission]
             if lab.research.review_of == LEADERS and row[REVIEWED_NS] == NOBODY:
                 review(lab, notebook, submission, now_ns)
                 row[IS_LATE] = 1
                 reviewed += 1
         if reviewed == 0:
-            return best
+            return ranked
 
 
 @compiled
@@ -167,42 +179,24 @@ def gates_begin_ns(notebook: Notebook, ended_ns: int) -> int:
 
 
 @compiled
-def try_at_gates(
-    lab: Lab, notebook: Notebook, candidates: Integers, starts_ns: int, money_usd: Floats
-) -> tuple[Integers, Floats]:
-    """Try submissions at gate after gate, side by side at each, and return a row a try, as integers and floats.
-
-    `money_usd` is what has been spent and the budget; past it nothing is tried. See the columns above.
-    """
-    tries = np.zeros((len(candidates) * len(lab.gates), TRY_COLUMNS), dtype=np.int64)
-    figures = np.zeros((len(tries), 2), dtype=np.float64)
-    made, spent_usd = 0, money_usd[0]
-    passed = np.zeros(len(candidates), dtype=np.int64)
-    for gate in range(len(lab.gates)):
-        price_usd, smallest = certain(lab, lab.gates[gate, PRICE]), certain(lab, lab.gates[gate, SMALLEST])
-        next_ns = starts_ns
-        for i, submission in enumerate(candidates):
-            if is_reached(money_usd[1], spent_usd) or (
-                lab.gates[gate, ONLY_PASSED] == 1 and passed[i] < gate
-            ):
-                continue
-            _, measured, time_ns = effect_at_gate(lab, notebook, submission, gate)
-            passes = reaches(measured, smallest)
-            passed[i] += passes
-            spent_usd += price_usd
-            tries[made] = np.array([submission, gate, starts_ns, time_ns, int(passes)])
-            figures[made] = np.array([measured, price_usd])
-            next_ns, made = max(next_ns, starts_ns + time_ns), made + 1
-            if gate == 0:
-                _note_try(lab, notebook, submission)
-        starts_ns = next_ns
-    for i, submission in enumerate(candidates):
-        notebook.methods[notebook.submissions[submission, METHOD], PASSED] = int(passed[i] == len(lab.gates))
-    return tries[:made], figures[:made]
+def is_admitted(lab: Lab, notebook: Notebook, submission: int, gate: int) -> bool:
+    """Return whether a finalist is to be tried at a gate, if there is money for it."""
+    method = notebook.methods[notebook.submissions[submission, METHOD]]
+    if gate == 0:
+        return method[TRIED] == NOBODY
+    if method[TRIED] != submission:
+        return False
+    return lab.gates[gate, ONLY_PASSED] == 0 or method[PASSED] == gate
 
 
 @compiled
-def _note_try(lab: Lab, notebook: Notebook, submission: int) -> None:
+def try_at_gate(lab: Lab, notebook: Notebook, submission: int, gate: int) -> tuple[float, int, bool]:
+    """Try a finalist at a gate, note it, and return the effect measured, the time in ns, and whether it passes."""
     method = notebook.methods[notebook.submissions[submission, METHOD]]
-    method[TRIED] = submission
-    method[HOLDS] = int(holds_everywhere(lab, notebook, submission))
+    _, measured, time_ns = effect_at_gate(lab, notebook, submission, gate)
+    passes = reaches(measured, certain(lab, lab.gates[gate, SMALLEST]))
+    if gate == 0:
+        method[TRIED] = submission
+        method[HOLDS] = int(holds_everywhere(lab, notebook, submission))
+    method[PASSED] += int(passes)
+    return measured, time_ns, passes

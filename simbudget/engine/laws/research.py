@@ -41,10 +41,11 @@ DIRECTION: Final = 0
 NEXT: Final = 1  # the method of the same direction that was found before it
 FINDER: Final = 2
 ORDINAL: Final = 3  # within its direction
-TRIED: Final = 4  # the submission that was tried at gates, or NOBODY
-HOLDS: Final = 5
-PASSED: Final = 6
-_METHOD_COLUMNS: Final = 7
+IS_HONEST: Final = 4  # it was submitted without gaming the scorer at least once
+TRIED: Final = 5  # the submission that was tried at gates, or NOBODY
+HOLDS: Final = 6
+PASSED: Final = 7  # how many gates
+_METHOD_COLUMNS: Final = 8
 
 # Columns of `Notebook.directions` and `Notebook.agents`; places of `Notebook.counts`.
 NEWEST: Final = 0
@@ -111,6 +112,10 @@ class Notebook(NamedTuple):
     """[agents, KNOWN] submissions, in no order."""
     reviewers_ns: Integers
     """[people] when each has done all that has been asked for."""
+    versions: Integers
+    """[room] each method's best submission, as `laws.gates` finds it when it is asked for."""
+    ranking: Integers
+    """[room] the best of those, the best first."""
 
 
 class Lab(NamedTuple):
@@ -142,7 +147,6 @@ def certain(lab: Lab, quantity: int) -> float:
     return 0.0 if quantity < 0 else lab.rows[quantity, 1]
 
 
-@compiled
 def empty_notebook(
     agent_directions: Integers, direction_keys: Integers, reviewers: int, room: int
 ) -> Notebook:
@@ -152,18 +156,31 @@ def empty_notebook(
     directions = np.zeros((len(direction_keys), 3), dtype=np.int64)
     directions[:, KEY] = direction_keys
     notebook = Notebook(
-        np.zeros(4, dtype=np.int64),
-        np.zeros((room, _SUBMISSION_COLUMNS), dtype=np.int64),
-        np.zeros((room, 3), dtype=np.float64),
-        np.zeros((room, _METHOD_COLUMNS), dtype=np.int64),
-        np.zeros((room, 2), dtype=np.float64),
-        directions,
-        agents,
-        np.zeros((len(agent_directions), KNOWN), dtype=np.int64),
-        np.zeros(reviewers, dtype=np.int64),
+        counts=np.zeros(4, dtype=np.int64),
+        submissions=np.zeros((room, _SUBMISSION_COLUMNS), dtype=np.int64),
+        worths=np.zeros((room, 3)),
+        methods=np.zeros((room, _METHOD_COLUMNS), dtype=np.int64),
+        first_worths=np.zeros((room, 2)),
+        directions=directions,
+        agents=agents,
+        known=np.zeros((len(agent_directions), KNOWN), dtype=np.int64),
+        reviewers_ns=np.zeros(reviewers, dtype=np.int64),
+        versions=np.zeros(room, dtype=np.int64),
+        ranking=np.zeros(room, dtype=np.int64),
     )
     clear(notebook)
     return notebook
+
+
+def with_room(notebook: Notebook) -> Notebook:
+    """Return the notebook with room for one more submission: twice as much, if it is full."""
+    if not is_full(notebook):
+        return notebook
+    twice = {
+        name: np.concatenate([getattr(notebook, name)] * 2)
+        for name in ("submissions", "worths", "methods", "first_worths", "versions", "ranking")
+    }
+    return notebook._replace(**twice)
 
 
 @compiled
@@ -185,24 +202,6 @@ def is_full(notebook: Notebook) -> bool:
 
 
 @compiled
-def with_room(notebook: Notebook) -> Notebook:
-    """Return the notebook with room for one more submission: twice as much, if it is full."""
-    if not is_full(notebook):
-        return notebook
-    return Notebook(
-        notebook.counts,
-        np.concatenate((notebook.submissions, np.zeros_like(notebook.submissions))),
-        np.concatenate((notebook.worths, np.zeros_like(notebook.worths))),
-        np.concatenate((notebook.methods, np.zeros_like(notebook.methods))),
-        np.concatenate((notebook.first_worths, np.zeros_like(notebook.first_worths))),
-        notebook.directions,
-        notebook.agents,
-        notebook.known,
-        notebook.reviewers_ns,
-    )
-
-
-@compiled
 def is_struck(notebook: Notebook, submission: int, now_ns: int) -> bool:
     """Return whether a review has told by now that a submission is a hack, rightly or not."""
     row = notebook.submissions[submission]
@@ -213,7 +212,8 @@ def is_struck(notebook: Notebook, submission: int, now_ns: int) -> bool:
 def best_known(notebook: Notebook, agent: int, now_ns: int) -> int:
     """Return the submission with the best score that an agent knows of and that stands, or NOBODY."""
     best = NOBODY
-    for submission in notebook.known[agent]:
+    for place in range(KNOWN):
+        submission = notebook.known[agent, place]
         if submission == NOBODY or is_struck(notebook, submission, now_ns):
             continue
         if best == NOBODY or notebook.worths[submission, SCORE] > notebook.worths[best, SCORE]:
@@ -373,6 +373,8 @@ def submit(lab: Lab, notebook: Notebook, agent: int, number: int, now_ns: int) -
     worth[QUALITY], worth[REAL], worth[SCORE] = quality, real, score
     row[LEADS] = int(_leads(notebook, submission, now_ns))
     learn(notebook, agent, submission, now_ns)
+    if not is_hack:
+        notebook.methods[method, IS_HONEST] = 1
     told = notebook.agents[agent, TOLD]
     if told == NOBODY or score > notebook.worths[told, SCORE]:
         notebook.agents[agent, TOLD] = submission

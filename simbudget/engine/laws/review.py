@@ -7,8 +7,6 @@ known from its end on; until then a hack misleads whoever reads of it.
 
 from typing import Final
 
-import numpy as np
-
 from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import Integers, draw_ns
 from simbudget.engine.laws.hours import closes_ns, opens_ns
@@ -61,7 +59,10 @@ def review(lab: Lab, notebook: Notebook, submission: int, now_ns: int) -> None:
     """Put a submission into the reviewers' queue, and note when its review begins and ends and what it finds."""
     row, begins_ns = notebook.submissions[submission], lab.research.begins_ns
     _, _, u_verdict, u_time = agent_lanes(lab, row[AUTHOR], MEASUREMENT, row[NUMBER])
-    reviewer = np.argmin(notebook.reviewers_ns)
+    reviewer = 0
+    for other in range(1, len(notebook.reviewers_ns)):
+        if notebook.reviewers_ns[other] < notebook.reviewers_ns[reviewer]:
+            reviewer = other
     free_ns = max(now_ns, notebook.reviewers_ns[reviewer])
     starts_ns = opens_ns(lab.hours, begins_ns + free_ns)
     work_ns = draw_ns(lab.rows, lab.table, lab.research.review_time, u_time)

@@ -1,18 +1,17 @@
 """The tally of a run's research: what came of it, and what would have come of it had it stopped sooner."""
 
+import math
 from typing import Final
-
-import numpy as np
 
 from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import Floats
-from simbudget.engine.laws.gates import FOR_EVER_NS, best_versions, holds_everywhere, ranked
+from simbudget.engine.laws.gates import FOR_EVER_NS, find_versions, holds_everywhere, rank
 from simbudget.engine.laws.research import (
     BLAMED,
     HOLDS,
     IS_HACK,
+    IS_HONEST,
     IS_LATE,
-    METHOD,
     METHODS,
     NOBODY,
     PASSED,
@@ -59,33 +58,28 @@ _HOUR_NS: Final = 3.6e12
 
 
 @compiled
-def research_tally(lab: Lab, notebook: Notebook) -> Floats:
-    """Return the [TALLY] figures of a run whose reviews and gates are done; NaN for the best of no submissions."""
-    told = np.zeros(TALLY_LENGTH)
+def research_tally(lab: Lab, notebook: Notebook, told: Floats) -> None:
+    """Write the [TALLY] figures of a run whose reviews and gates are done; NaN for the best of no submissions."""
+    told[:] = 0.0
     told[0] = notebook.counts[SUBMISSIONS]
     _tally_scores(notebook, told)
     _tally_reviews(notebook, told)
     _tally_methods(lab, notebook, told)
-    return told
 
 
 @compiled
 def _tally_scores(notebook: Notebook, told: Floats) -> None:
-    order = ranked(notebook, best_versions(notebook, FOR_EVER_NS, FOR_EVER_NS))
-    told[2] = told[3] = told[4] = told[5] = np.nan
-    if len(order) > 0:
-        told[2], told[3] = notebook.worths[order[0], SCORE], notebook.worths[order[0], QUALITY]
-    if len(order) > 1:
-        told[4] = notebook.worths[order[1], SCORE]
-    honest = np.zeros(notebook.counts[METHODS], dtype=np.int64)
+    ranked = rank(notebook, FOR_EVER_NS, FOR_EVER_NS, 2)
+    told[2:6] = math.nan
+    if ranked > 0:
+        best = notebook.ranking[0]
+        told[2], told[3] = notebook.worths[best, SCORE], notebook.worths[best, QUALITY]
+    if ranked > 1:
+        told[4] = notebook.worths[notebook.ranking[1], SCORE]
     for submission in range(notebook.counts[SUBMISSIONS]):
-        if notebook.submissions[submission, IS_HACK] == 1:
-            continue
-        honest[notebook.submissions[submission, METHOD]] = 1
-        quality = notebook.worths[submission, QUALITY]
-        if not told[5] >= quality:
+        is_hack, quality = notebook.submissions[submission, IS_HACK], notebook.worths[submission, QUALITY]
+        if is_hack == 0 and not told[5] >= quality:
             told[5] = quality
-    told[1] = honest.sum()
 
 
 @compiled
@@ -103,40 +97,41 @@ def _tally_reviews(notebook: Notebook, told: Floats) -> None:
                 waited += 1
                 told[12] += (row[REVIEW_STARTS_NS] - row[SCORED_NS]) / _HOUR_NS
     told[8] = told[6] - told[7]
-    told[12] = told[12] / waited if waited > 0 else np.nan
+    told[12] = told[12] / waited if waited > 0 else math.nan
 
 
 @compiled
 def _tally_methods(lab: Lab, notebook: Notebook, told: Floats) -> None:
     if len(lab.gates) == 0:
-        told[13:18] = np.nan
-        return
-    versions = best_versions(notebook, FOR_EVER_NS, FOR_EVER_NS)
+        told[13:18] = math.nan
+    find_versions(notebook, FOR_EVER_NS, FOR_EVER_NS)
     for method in range(notebook.counts[METHODS]):
         row = notebook.methods[method]
+        told[1] += row[IS_HONEST]
+        if len(lab.gates) == 0:
+            continue
         if row[TRIED] == NOBODY:
-            version = versions[method]
+            version = notebook.versions[method]
             told[17] += version != NOBODY and holds_everywhere(lab, notebook, version)
             continue
+        passed = row[PASSED] == len(lab.gates)
         told[13] += 1
         told[14] += row[HOLDS]
-        told[15] += row[HOLDS] * row[PASSED]
-        told[16] += (1 - row[HOLDS]) * row[PASSED]
+        told[15] += row[HOLDS] * passed
+        told[16] += (1 - row[HOLDS]) * passed
 
 
 @compiled
-def results_by_time(lab: Lab, notebook: Notebook, horizon_ns: int) -> Floats:
-    """Return the [LOOKS] transferable results among the finalists, had the run stopped at each look.
+def results_by_time(lab: Lab, notebook: Notebook, horizon_ns: int, results: Floats) -> None:
+    """Write the [LOOKS] transferable results among the finalists, had the run stopped at each look.
 
     Reviews tell the same as they did. NaN without gates.
     """
-    results = np.zeros(LOOKS)
     for look in range(LOOKS):
+        results[look] = 0.0 if len(lab.gates) > 0 else math.nan
         if len(lab.gates) == 0:
-            results[look] = np.nan
             continue
-        until_ns = horizon_ns * (look + 1) // LOOKS
-        order = ranked(notebook, best_versions(notebook, until_ns, FOR_EVER_NS))
-        for submission in order[: lab.research.finalists]:
-            results[look] += holds_everywhere(lab, notebook, submission)
-    return results
+        until_ns = horizon_ns // LOOKS * (look + 1) if look + 1 < LOOKS else horizon_ns
+        ranked = rank(notebook, until_ns, FOR_EVER_NS, lab.research.finalists)
+        for place in range(ranked):
+            results[look] += holds_everywhere(lab, notebook, notebook.ranking[place])

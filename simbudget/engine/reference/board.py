@@ -5,20 +5,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-import numpy as np
-
-from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.gates import (
-    TRY_GATE,
-    TRY_NS,
-    TRY_PASSES,
-    TRY_STARTS_NS,
-    TRY_SUBMISSION,
+    PRICE,
     appears,
-    finalists,
+    find_finalists,
     gates_begin_ns,
-    try_at_gates,
+    is_admitted,
+    try_at_gate,
 )
+from simbudget.engine.laws.money import is_reached
 from simbudget.engine.laws.research import (
     AUTHOR,
     BLAMED,
@@ -83,7 +78,7 @@ class Board:
             self._pay_review(submission)
         row = notebook.submissions[submission]
         if is_finalist and not row[BLAMED]:
-            self._try(np.array([submission]), max(now_ns, int(row[REVIEWED_NS])))
+            self._try([submission], max(now_ns, int(row[REVIEWED_NS])))
         score = float(notebook.worths[submission, SCORE])
         self._stop(score, bool(row[LEADS]))
         return score
@@ -103,10 +98,11 @@ class Board:
         if not self.is_on or not len(self.lab.gates):
             return
         ended_ns = self._site.clock.now
-        chosen = finalists(self.lab, self.notebook, ended_ns)
+        count = find_finalists(self.lab, self.notebook, ended_ns)
         for submission in range(self.notebook.counts[SUBMISSIONS]):
             if self.notebook.submissions[submission, IS_LATE]:
                 self._pay_review(submission)
+        chosen = [int(submission) for submission in self.notebook.ranking[:count]]
         self._try(chosen, gates_begin_ns(self.notebook, ended_ns))
 
     def _stop(self, score: float, leads: bool) -> None:
@@ -140,21 +136,30 @@ class Board:
         }
         site.record.add(int(row[AUTHOR]), "review", starts_ns, ends_ns, columns)
 
-    def _try(self, candidates: Integers, starts_ns: int) -> None:
-        """Try submissions at the gates, as far as the budget goes."""
+    def _try(self, chosen: list[int], starts_ns: int) -> None:
+        """Try submissions at gate after gate, side by side at each, as far as the budget goes."""
+        site, lab = self._site, self.lab
+        for gate in range(len(lab.gates)):
+            ends_ns = starts_ns
+            for submission in chosen:
+                if is_reached(site.program.budget_usd, site.accounts.spent_usd):
+                    return
+                if is_admitted(lab, self.notebook, submission, gate):
+                    ends_ns = max(ends_ns, starts_ns + self._try_at(submission, gate, starts_ns))
+            starts_ns = ends_ns
+
+    def _try_at(self, submission: int, gate: int, starts_ns: int) -> int:
+        """Try a submission at a gate, and return how long that takes."""
         site = self._site
-        money = np.array([site.accounts.spent_usd, site.program.budget_usd])
-        tries, figures = try_at_gates(self.lab, self.notebook, candidates, starts_ns, money)
-        for row, (measured, price_usd) in zip(tries, figures, strict=True):
-            begins_ns, author = (
-                int(row[TRY_STARTS_NS]),
-                self.notebook.submissions[row[TRY_SUBMISSION], AUTHOR],
-            )
-            site.accounts.pay_at(_GATES, float(price_usd), begins_ns)
-            columns = {
-                "turn": int(row[TRY_GATE]),
-                "score": float(measured),
-                "outcome": "ok" if row[TRY_PASSES] else "failed",
-                **({"component": "gates", "cost_usd": float(price_usd)} if price_usd else {}),
-            }
-            site.record.add(int(author), "gate", begins_ns, begins_ns + int(row[TRY_NS]), columns)
+        price_usd = site.fact(int(self.lab.gates[gate, PRICE]))
+        measured, duration_ns, passes = try_at_gate(self.lab, self.notebook, submission, gate)
+        site.accounts.pay_at(_GATES, price_usd, starts_ns)
+        columns = {
+            "turn": gate,
+            "score": measured,
+            "outcome": "ok" if passes else "failed",
+            **({"component": "gates", "cost_usd": price_usd} if price_usd else {}),
+        }
+        author = int(self.notebook.submissions[submission, AUTHOR])
+        site.record.add(author, "gate", starts_ns, starts_ns + duration_ns, columns)
+        return duration_ns

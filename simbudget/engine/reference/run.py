@@ -120,6 +120,6 @@ def _sums(site: Site, agents: list[Agent]) -> Floats:
     sums[LIMIT_USED:RESEARCH] = limiter.used
     if site.board.is_on:
         board = site.board
-        sums[RESEARCH:RESULTS] = research_tally(board.lab, board.notebook)
-        sums[RESULTS:SUMS] = results_by_time(board.lab, board.notebook, site.program.settings.horizon_ns)
+        research_tally(board.lab, board.notebook, sums[RESEARCH:RESULTS])
+        results_by_time(board.lab, board.notebook, site.program.settings.horizon_ns, sums[RESULTS:SUMS])
     return sums
