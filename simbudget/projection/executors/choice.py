@@ -29,19 +29,33 @@ def blocks_in_order(
     Raises:
         UserError: the scenario never ends, a worker was killed, or the cluster cannot be used.
     """
+    cutter = Cutter(plan)
+    blocks = _executor(plan, cutter, workers, on)
+    if not engine_named(plan.engine).is_compiled():
+        # Made here, so that its machine code is on disk before many workers look for it at once.
+        yield from _here(plan, cutter, most=1)
+    yield from blocks
+
+
+def _executor(
+    plan: Plan, cutter: Cutter, workers: int | None, on: str | None
+) -> Generator[Block, None, None]:
     if on is not None:
         from simbudget.projection.executors.cluster import on_cluster  # noqa: PLC0415  an optional package
 
-        return on_cluster(plan, on)
+        return on_cluster(plan, cutter, on)
     workers = min(workers or cores(), plan.replications)
     if workers <= 1:
-        return _here(plan)
-    return (in_threads if engine_named(plan.engine).runs_in_threads else in_processes)(plan, workers)
+        return _here(plan, cutter)
+    in_parallel = in_threads if engine_named(plan.engine).runs_in_threads else in_processes
+    return in_parallel(plan, cutter, workers)
 
 
-def _here(plan: Plan) -> Generator[Block, None, None]:
-    cutter = Cutter(plan)
-    while (numbers := cutter.cut()) is not None:
+def _here(plan: Plan, cutter: Cutter, most: int | None = None) -> Generator[Block, None, None]:
+    """Yield the next blocks, or `most` of them, made in this thread."""
+    made = 0
+    while made != most and (numbers := cutter.cut()) is not None:
         block = simulate_block(plan, numbers)
         cutter.learn(block)
+        made += 1
         yield block

@@ -5,6 +5,7 @@ made again. Every block carries what it was asked by, so that a worker with anot
 Python, which might give other bits, refuses it.
 """
 
+import logging
 import sys
 import warnings
 from collections.abc import Generator, Iterator
@@ -12,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from simbudget import __version__
 from simbudget.compilation import CODE_FOLDER
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
     from distributed import Client
 
 _LOCAL: Final = "local:"
+_UNINTERRUPTED: Final = "simbudget.projection.executors.uninterrupted"
+_PROTOCOLS: Final = ("tcp", "tls", "ws", "wss")
 _CONNECT_S: Final = 10
 """How long to wait for a scheduler, and for its first worker."""
 
@@ -45,7 +49,7 @@ class Maker:
         return Maker(__version__, ".".join(map(str, sys.version_info[:2])), CODE_FOLDER.name)
 
 
-def on_cluster(plan: Plan, on: str) -> Generator[Block, None, None]:
+def on_cluster(plan: Plan, cutter: Cutter, on: str) -> Generator[Block, None, None]:
     """Yield a plan's blocks, in their order, made by the workers of a Dask cluster.
 
     Raises:
@@ -53,18 +57,20 @@ def on_cluster(plan: Plan, on: str) -> Generator[Block, None, None]:
     """
     if find_spec("distributed") is None:
         raise UserError(Problem("--on needs Dask", remedy="install it with: pip install 'simbudget[dask]'"))
-    return _on_cluster(plan, on)
+    return _on_cluster(plan, cutter, on)
 
 
-def _on_cluster(plan: Plan, on: str) -> Generator[Block, None, None]:
+def _on_cluster(plan: Plan, cutter: Cutter, on: str) -> Generator[Block, None, None]:
     with _client(on) as client:
         maker = Maker.here()
+
+        cutter.seconds = _BLOCK_S
 
         def submit(numbers: range) -> Any:
             return client.submit(make_block, maker, plan, numbers, pure=False)
 
         with _plain_errors():
-            yield from in_order(Cutter(plan, _BLOCK_S), submit, lambda: _threads(client))
+            yield from in_order(cutter, submit, lambda: _threads(client))
 
 
 def make_block(maker: Maker, plan: Plan, numbers: range) -> Block:
@@ -92,30 +98,37 @@ def _unfit(wanted: Maker, found: Maker) -> Problem:
 @contextmanager
 def _client(on: str) -> "Iterator[Client]":
     """Yield a client of the cluster; a local one ends with it."""
-    from distributed import Client, LocalCluster  # noqa: PLC0415  optional, and slow to import
+    from distributed import Client  # noqa: PLC0415  optional, and slow to import
 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # what Dask has to say about versions, `Maker` says as an error
         if on.startswith(_LOCAL):
-            workers = _local_workers(on)
-            with (
-                LocalCluster(
-                    workers, threads_per_worker=1, processes=True, dashboard_address=None
-                ) as cluster,
-                Client(cluster) as client,
-            ):
+            with _local_cluster(_local_workers(on)) as cluster, Client(cluster) as client:
                 yield client
             return
+        _require_address(on)
         try:
             client = Client(on, timeout=_CONNECT_S, set_as_default=False)
         except (OSError, TimeoutError):
             remedy = "start one with: dask scheduler"
             raise UserError(Problem(f"no Dask scheduler answers at {on}", remedy=remedy)) from None
-        except ValueError:
-            raise UserError(_no_cluster(on)) from None
         with client:
             _wait_for_a_worker(client, on)
             yield client
+
+
+def _local_cluster(workers: int) -> Any:
+    """Return a cluster of worker processes here, each making one block at a time."""
+    from distributed import LocalCluster  # noqa: PLC0415
+
+    return LocalCluster(
+        workers,
+        processes=True,
+        threads_per_worker=1,
+        dashboard_address=None,
+        silence_logs=logging.CRITICAL,
+        preload=[_UNINTERRUPTED],
+    )
 
 
 def _local_workers(on: str) -> int:
@@ -123,6 +136,17 @@ def _local_workers(on: str) -> int:
     if not count.isdecimal() or not 1 <= int(count) <= 1024:
         raise UserError(_no_cluster(on))
     return int(count)
+
+
+def _require_address(on: str) -> None:
+    """Raise UserError unless this is the address of a scheduler: Dask's own check leaves threads behind."""
+    try:
+        address = urlsplit(on)
+        is_one = address.scheme in _PROTOCOLS and bool(address.hostname) and address.port is not None
+    except ValueError:  # a port that is no number
+        is_one = False
+    if not is_one:
+        raise UserError(_no_cluster(on))
 
 
 def _no_cluster(on: str) -> Problem:

@@ -8,24 +8,18 @@ from concurrent.futures.process import BrokenProcessPool
 
 from simbudget.errors import Problem, UserError
 from simbudget.projection.blocks import Block, Cutter, Plan, simulate_block
-from simbudget.projection.engines import engine_named
 from simbudget.projection.executors.window import in_order
 
 _plan: Plan | None = None
 """The plan of this worker process; it is sent once, not with every block."""
 
 
-def in_processes(plan: Plan, workers: int) -> Generator[Block, None, None]:
+def in_processes(plan: Plan, cutter: Cutter, workers: int) -> Generator[Block, None, None]:
     """Yield a plan's blocks, in their order.
 
     Raises:
         UserError: the scenario never ends, or a worker was killed.
     """
-    cutter = Cutter(plan)
-    if not engine_named(plan.engine).is_compiled():
-        first = cutter.cut()  # made here, so that its machine code is on disk before many look for it at once
-        assert first is not None
-        yield simulate_block(plan, first)
     can_fork_cleanly = "forkserver" in multiprocessing.get_all_start_methods()
     context = multiprocessing.get_context("forkserver" if can_fork_cleanly else "spawn")
     if can_fork_cleanly:
