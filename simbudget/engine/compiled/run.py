@@ -21,7 +21,7 @@ from simbudget.engine.compiled.state import (
     STEP,
     Site,
 )
-from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.money import BINS
 from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import Billing, GroupRow, Program
