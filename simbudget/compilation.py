@@ -51,6 +51,11 @@ CODE_FOLDER: Final = _folder()
 numba.config.CACHE_DIR = str(CODE_FOLDER)  # type: ignore[attr-defined]  # made at run time from the environment
 
 
+def has_code() -> bool:
+    """Return whether there is machine code on disk for these sources."""
+    return any(CODE_FOLDER.rglob("*.nbc"))
+
+
 def compiled(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
     """Return `law` compiled to machine code; the same call signature, callable from other compiled laws.
 

@@ -8,7 +8,6 @@ import pandas as pd
 from simbudget.engine.laws.gates import power
 from simbudget.engine.laws.tally import LOOKS
 from simbudget.engine.totals import result_column
-from simbudget.ledger.entry import COMPONENTS
 from simbudget.projection.economics import cost_per_result, decompose, price_by_world
 from simbudget.projection.projection import Projection
 from simbudget.projection.statistics import STATISTICS, Floats, statistics
@@ -20,7 +19,6 @@ CANNOT_PRICE: Final = (
 
 RESULT_COLUMNS: Final = {name: f"transferable_{name}" for name in ("true", "found", "false", "untried")}
 
-_GATES: Final = COMPONENTS.index("gates")
 _DAY_HOURS: Final = 24.0
 
 
@@ -130,12 +128,14 @@ def _gates(projection: Projection) -> list[dict[str, Any]]:
 def over_time(projection: Projection) -> pd.DataFrame:
     """Return for each look the hours, and the mean spend and transferable results had the run stopped then.
 
-    Columns: hours, spend_usd, results. The gates' price is left out until the end: it is the same at any time.
+    Columns: hours, spend_usd, results. What the gates cost at the end is left out: that would be spent at any time.
     """
-    frame, by_time = projection.replications, projection.spend_by_time_usd
-    without_gates = by_time.sum(axis=1) - by_time[:, _GATES]
-    bins = without_gates.shape[1] // LOOKS
-    spent: Floats = without_gates.mean(axis=0).cumsum()[bins - 1 :: bins]
+    frame, by_time = projection.replications, projection.spend_by_time_usd.mean(axis=0)
+    assert projection.scenario.research is not None
+    if projection.scenario.research.gates_start == "at the end":
+        by_time[-1] -= float(frame["spend_gates_usd"].mean())
+    bins = len(by_time) // LOOKS
+    spent: Floats = by_time.cumsum()[bins - 1 :: bins]
     results = [float(frame[result_column(look)].mean()) for look in range(LOOKS)]
     hours = projection.bin_edges_hours[bins::bins]
     return pd.DataFrame({"hours": hours, "spend_usd": spent, "results": results})

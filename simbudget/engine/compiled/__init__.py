@@ -5,6 +5,7 @@ last bit; `tests/differential` holds the two to that. Where the reference engine
 points between which an agent goes (`points`), records instead of objects (`state`), and one heap of events (`events`).
 """
 
-from simbudget.engine.compiled.run import Sums, is_compiled, simulate, simulate_many
+from simbudget.engine.compiled.run import is_compiled, simulate, simulate_many
+from simbudget.engine.outcome import Sums
 
 __all__ = ["Sums", "is_compiled", "simulate", "simulate_many"]

@@ -1,6 +1,5 @@
 """Runs of a program with the compiled engine: its tables as arrays, and what the runs come to."""
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -22,14 +21,14 @@ from simbudget.engine.compiled.state import (
     STEP,
     Site,
 )
-from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.money import BINS
-from simbudget.engine.outcome import Outcome
+from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import Billing, GroupRow, Program
 from simbudget.engine.totals import SUMS, totals
 from simbudget.errors import UserError
-from simbudget.ledger.entry import COMPONENTS
-from simbudget.ledger.frame import DTYPES
+from simbudget.ledger.entry import COMPONENTS, Entry
+from simbudget.ledger.frame import DTYPES, with_context_tokens
 
 if TYPE_CHECKING:
     from simbudget.engine.compiled.board import Desk
@@ -42,16 +41,6 @@ _SUBMISSIONS: Final = 1024
 
 _ENTRIES: Final = 1 << 14
 _SECOND_NS: Final = 1e9
-
-
-@dataclass(frozen=True)
-class Sums:
-    """What many runs come to."""
-
-    sums: Floats
-    """[runs, SUMS] see `engine.totals`."""
-    by_time_usd: Floats
-    """[runs, components, `laws.money.BINS`] what was spent in each span of time from 0 to the horizon."""
 
 
 def is_compiled() -> bool:
@@ -221,6 +210,7 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
     }
     tokens = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
     columns: dict[str, Any] = {
+        **Entry._field_defaults,
         "run": run,
         "started_s": rows["started"] / _SECOND_NS,
         "duration_s": (rows["ended"] - rows["started"]) / _SECOND_NS,
@@ -230,7 +220,8 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
         **names,
         "source": "simulated",
     }
-    return pd.DataFrame({name: columns[name] for name in DTYPES}, index=range(len(rows))).astype(DTYPES)
+    frame = pd.DataFrame({name: columns[name] for name in DTYPES}, index=range(len(rows))).astype(DTYPES)
+    return with_context_tokens(frame)
 
 
 def _or_last(numbers: Integers, none: int) -> Integers:

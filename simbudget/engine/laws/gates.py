@@ -9,7 +9,7 @@ from typing import Final
 
 from simbudget.compilation import compiled
 from simbudget.distributions.sampling import normal_score
-from simbudget.engine.laws.draws import Floats, Integers, draw, draw_ns
+from simbudget.engine.laws.draws import Floats, draw, draw_ns
 from simbudget.engine.laws.research import (
     DIRECTION,
     HOLDS,
@@ -144,10 +144,10 @@ def appears(lab: Lab, notebook: Notebook, submission: int) -> bool:
     if lab.research.gates_as_they_appear == 0 or notebook.methods[row[METHOD], TRIED] != NOBODY:
         return False
     ranked = rank(notebook, row[SCORED_NS], row[SCORED_NS], lab.research.finalists)
+    found = False
     for place in range(ranked):
-        if notebook.ranking[place] == submission:
-            return True
-    return False
+        found |= notebook.ranking[place] == submission
+    return found
 
 
 @compiled

@@ -34,5 +34,5 @@ def acceptability_curve(projection: Projection) -> tuple[Figure, pd.DataFrame]:
     axes.xaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
     axes.legend(frameon=False, loc="upper left")
-    entitle(axes, "Acceptability curve, beside doing nothing", basis(len(frame), projection.worlds))
+    entitle(axes, "Acceptability curve, beside doing nothing", basis(projection, single=True))
     return figure, data

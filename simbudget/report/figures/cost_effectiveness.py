@@ -38,5 +38,5 @@ def cost_effectiveness(projection: Projection) -> tuple[Figure, pd.DataFrame]:
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.yaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
     axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
-    entitle(axes, "Cost-effectiveness plane", basis(len(data), projection.worlds))
+    entitle(axes, "Cost-effectiveness plane", basis(projection, single=True))
     return figure, data

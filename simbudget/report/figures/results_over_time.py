@@ -25,5 +25,5 @@ def results_over_time(projection: Projection) -> tuple[Figure, pd.DataFrame]:
     axes.set(xlabel="mean spend by then, gates left out (US dollars)")
     axes.set(ylabel="mean transferable results, had it stopped then", xlim=(0, None), ylim=(0, None))
     axes.xaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
-    entitle(axes, "Cost against results over time", basis(len(projection.replications), projection.worlds))
+    entitle(axes, "Cost against results over time", basis(projection, single=True))
     return figure, data
