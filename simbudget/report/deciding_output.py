@@ -1,0 +1,38 @@
+"""Writing what decisions rest on: pictures with their data, and everything as JSON, into a folder of the user's."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.figure import Figure
+
+from simbudget.deciding.compare import Comparison
+from simbudget.report.figures.comparison import best_buy, cost_against_results, spend_compared
+from simbudget.report.figures.style import write_picture
+
+
+def write_json(content: dict[str, Any], path: Path) -> Path:
+    """Write plain values as JSON; return the path."""
+    path.write_text(json.dumps(content, indent=2, allow_nan=False) + "\n", encoding="utf-8")
+    return path
+
+
+def _pictures(drawn: dict[str, Callable[[], tuple[Figure, pd.DataFrame]]], folder: Path) -> list[Path]:
+    written = []
+    for name, draw in drawn.items():
+        written += write_picture(*draw(), folder, name)
+    return written
+
+
+def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
+    """Write a comparison; return what was written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn: dict[str, Callable[[], tuple[Figure, pd.DataFrame]]] = {
+        "spend-compared": lambda: spend_compared(comparison)
+    }
+    if comparison.acceptability is not None:
+        drawn["cost-against-results"] = lambda: cost_against_results(comparison)
+        drawn["best-buy"] = lambda: best_buy(comparison)
+    return [write_json(comparison.as_json(), folder / "comparison.json"), *_pictures(drawn, folder)]
