@@ -21,6 +21,8 @@ _COMMANDS: Final = {
     "check": "Say what was understood of a scenario.",
     "project": "Project spend, time and bottlenecks of a scenario.",
     "compare": "Compare plans: differences with intervals, and the best buy.",
+    "sensitivity": "Rank what moves cost and results, and what is worth knowing.",
+    "plan": "Search for the best plan within a budget.",
     "trace": "Write everything that happens in one replication.",
     "prices": "Show what models and GPUs cost on a date.",
 }

@@ -2,9 +2,32 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
+
+
+class _Money(click.ParamType):
+    """An amount such as `$20,000` or `20000`."""
+
+    name = "money"
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
+        """Return the amount in US dollars."""
+        if isinstance(value, float):
+            return value
+        from simbudget.scenario.amounts import Amount  # noqa: PLC0415
+        from simbudget.units import Dimension  # noqa: PLC0415
+
+        text = str(value).strip()
+        try:
+            amount = Amount(Dimension.MONEY, exact=True).parse(text if "$" in text else f"${text}")
+        except ValueError:
+            self.fail(f"{value!r} is no amount of money; write such as $20,000", param, ctx)
+        return amount.distribution.mean()
+
+
+MONEY: Final = _Money()
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -62,6 +62,25 @@ def alternatives(files: Sequence[Path], choices: Sequence[Sequence[Change]]) -> 
     return made
 
 
+def as_it_stands(source: Source) -> Alternative:
+    """Return the scenario of a source, unchanged; UserError if something in it is wrong."""
+    loaded = source.load()
+    return Alternative("as it stands", loaded.scenario, (), loaded.notes)
+
+
+def with_each(source: Source, choices: Sequence[Sequence[Change]]) -> list[Alternative]:
+    """Return the scenario with every combination of choices; none without any.
+
+    Raises:
+        UserError: a change is wrong.
+    """
+    made = []
+    for changes in product(*choices) if choices else ():
+        loaded = source.load(*changes)
+        made.append(Alternative(" ".join(map(str, changes)), loaded.scenario, changes, loaded.notes))
+    return made
+
+
 def _distinct(names: list[str], paths: list[str]) -> list[str]:
     """Return the names where they tell the files apart; else the paths, or numbered names for the same file twice."""
     if len(set(names)) == len(names):
@@ -78,14 +97,13 @@ class Sample:
     replications: int = DEFAULT_REPLICATIONS
     seed: int = 1
     workers: int | None = None
+    in_each_world: int | None = None
+    """Replications in each world; by default two where results are counted, which tell luck from what is unknown."""
 
     def options(self, programs: Iterable[Program]) -> Options:
-        """Return the options under which these programs run in the same worlds.
-
-        Where results are counted each world has two replications, which tell luck from what is unknown.
-        """
+        """Return the options under which these programs run in the same worlds."""
         counts_results = any(program.research.is_on and len(program.gates) for program in programs)
-        in_each = 2 if counts_results and self.replications > 1 else 1
+        in_each = min(self.in_each_world or (2 if counts_results else 1), self.replications)
         worlds = max(1, self.replications // in_each)
         return Options(self.seed, worlds * in_each, worlds, self.workers)
 

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +10,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simbudget.deciding.compare import Comparison
+from simbudget.deciding.sensitivity import Sensitivity, as_json
 from simbudget.report.figures.comparison import best_buy, cost_against_results, spend_compared
 from simbudget.report.figures.style import write_picture
+from simbudget.report.figures.tornado import tornado, tornado_of_choices
 
 
 def write_json(content: dict[str, Any], path: Path) -> Path:
@@ -30,9 +33,21 @@ def write_comparison(comparison: Comparison, folder: Path) -> list[Path]:
     """Write a comparison; return what was written."""
     folder.mkdir(parents=True, exist_ok=True)
     drawn: dict[str, Callable[[], tuple[Figure, pd.DataFrame]]] = {
-        "spend-compared": lambda: spend_compared(comparison)
+        "spend-compared": partial(spend_compared, comparison)
     }
     if comparison.acceptability is not None:
-        drawn["cost-against-results"] = lambda: cost_against_results(comparison)
-        drawn["best-buy"] = lambda: best_buy(comparison)
+        drawn["cost-against-results"] = partial(cost_against_results, comparison)
+        drawn["best-buy"] = partial(best_buy, comparison)
     return [write_json(comparison.as_json(), folder / "comparison.json"), *_pictures(drawn, folder)]
+
+
+def write_sensitivity(found: Sensitivity, folder: Path) -> list[Path]:
+    """Write a sensitivity analysis; return what was written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    drawn: dict[str, Callable[[], tuple[Figure, pd.DataFrame]]] = {}
+    for split in found.splits:
+        name = split.outcome.name.replace("_", "-")
+        drawn[f"tornado-{name}"] = partial(tornado, split, found)
+        if any(split.outcome in against.differences for against in found.choices):
+            drawn[f"choices-{name}"] = partial(tornado_of_choices, found.choices, split.outcome, split.mean)
+    return [write_json(as_json(found), folder / "sensitivity.json"), *_pictures(drawn, folder)]

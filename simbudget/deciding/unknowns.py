@@ -1,0 +1,98 @@
+"""The unknowns of a scenario, and what each was in every world of a projection."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.distributions.base import LOGNORMAL
+from simbudget.engine.laws.worlds import (
+    DRAWN_EACH_TIME,
+    ONE_A_REPLICATION,
+    TYPICAL_A_WORLD,
+    TYPICAL_A_WORLD_ONE_A_REPLICATION,
+    draw_world,
+)
+from simbudget.engine.lowering import lower
+from simbudget.engine.streams import named_purpose
+from simbudget.scenario.fields import Block
+from simbudget.scenario.model import Scenario
+from simbudget.scenario.quantities import Quantity
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Unknowns:
+    """What is unknown of a scenario, by name, in each of some worlds."""
+
+    names: tuple[str, ...]
+    """Each one's place in the scenario, such as `research.transfers`."""
+    texts: tuple[str, ...]
+    """As they are written there."""
+    values: Floats
+    """[worlds, unknowns] the true value, or the typical one; in base units."""
+
+    def uniforms(self) -> Floats:
+        """Return the [worlds, unknowns] ranks of the values, evenly from 0 to 1, both ends excluded."""
+        from scipy.stats import rankdata  # noqa: PLC0415  slow to import
+
+        ranks: Floats = (rankdata(self.values, axis=0) - 0.5) / len(self.values)
+        return ranks
+
+
+def quantities_of(scenario: Scenario) -> list[Quantity]:
+    """Return every quantity of a scenario, each once, in the order of its blocks."""
+    found = {quantity.name: quantity for quantity in _walk(scenario)}
+    return list(found.values())
+
+
+def _walk(value: Any) -> Iterator[Quantity]:
+    if isinstance(value, Quantity):
+        yield value
+    elif isinstance(value, Block):
+        for name in type(value).model_fields:
+            yield from _walk(getattr(value, name))
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _walk(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _walk(item)
+
+
+def unknowns_of(scenario: Scenario, seed: int, worlds: Integers) -> Unknowns:
+    """Return what is unknown of a scenario in each of these worlds of a projection with this seed."""
+    program = lower(scenario)
+    of_purpose = {named_purpose(quantity.name): quantity for quantity in quantities_of(scenario)}
+    is_unknown = (program.kinds != DRAWN_EACH_TIME) & (program.kinds != ONE_A_REPLICATION)
+    numbers = [number for number in np.flatnonzero(is_unknown) if int(program.purposes[number]) in of_purpose]
+    settled_late = program.kinds == TYPICAL_A_WORLD_ONE_A_REPLICATION
+    kinds = np.where(settled_late, TYPICAL_A_WORLD, program.kinds)
+    rows, values = np.empty_like(program.rows), np.empty((len(worlds), len(numbers)))
+    for place, world in enumerate(worlds):
+        stream = np.array([seed, world, 0], dtype=np.int64)
+        draw_world(rows, program.rows, program.table, kinds, program.spreads, program.purposes, stream)
+        values[place] = [
+            math.exp(rows[number, 1]) if rows[number, 0] == LOGNORMAL else rows[number, 1]
+            for number in numbers
+        ]
+    found = [of_purpose[int(program.purposes[number])] for number in numbers]
+    moves = np.ptp(values, axis=0) > 0.0 if len(worlds) else np.zeros(len(numbers), dtype=bool)
+    kept = _first_of_each([quantity.name for quantity in found], moves)
+    return Unknowns(
+        tuple(found[place].name for place in kept),
+        tuple(found[place].text for place in kept),
+        values[:, kept],
+    )
+
+
+def _first_of_each(names: list[str], moves: npt.NDArray[np.bool_]) -> list[int]:
+    """Return the places of the names that move, each name once: the same unknown may be looked up in two ways."""
+    return list({name: place for place, name in reversed(list(enumerate(names))) if moves[place]}.values())[
+        ::-1
+    ]
