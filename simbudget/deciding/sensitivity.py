@@ -1,4 +1,4 @@
-"""Sensitivity: which unknowns and which choices move what a plan costs and brings, and what it is worth to know more."""
+"""Sensitivity: which unknowns and which choices move what a plan costs and brings, and what knowing more is worth."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

@@ -10,8 +10,11 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simbudget.deciding.compare import Comparison
+from simbudget.deciding.plan import Plan, written_plan
+from simbudget.deciding.plan import as_json as plan_as_json
 from simbudget.deciding.sensitivity import Sensitivity, as_json
 from simbudget.report.figures.comparison import best_buy, cost_against_results, spend_compared
+from simbudget.report.figures.frontier import plan_frontier
 from simbudget.report.figures.style import write_picture
 from simbudget.report.figures.tornado import tornado, tornado_of_choices
 
@@ -51,3 +54,12 @@ def write_sensitivity(found: Sensitivity, folder: Path) -> list[Path]:
         if any(split.outcome in against.differences for against in found.choices):
             drawn[f"choices-{name}"] = partial(tornado_of_choices, found.choices, split.outcome, split.mean)
     return [write_json(as_json(found), folder / "sensitivity.json"), *_pictures(drawn, folder)]
+
+
+def write_plan(found: Plan, folder: Path) -> list[Path]:
+    """Write a search for the best plan, and the chosen plan as a scenario; return what was written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    scenario = folder / "plan.yaml"
+    scenario.write_text(written_plan(found), encoding="utf-8")
+    picture = _pictures({"frontier": partial(plan_frontier, found)}, folder)
+    return [scenario, write_json(plan_as_json(found), folder / "plan.json"), *picture]
