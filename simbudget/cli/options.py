@@ -7,7 +7,7 @@ from typing import Any, Final, TypeVar
 import click
 
 
-class _Money(click.ParamType):
+class _Money(click.ParamType):  # type: ignore[type-arg]  generic since click 8.4, and not before
     """An amount such as `$20,000` or `20000`."""
 
     name = "money"

@@ -120,17 +120,15 @@ def project_together(
         UserError: an option makes no sense, or a scenario cannot be simulated.
     """
     options = (sample or Sample()).options([lower(scenario) for scenario in scenarios])
-    show, each = progress or (lambda done, total: None), options.replications or 1
-    return [
-        project(
-            scenario,
-            options,
-            lambda done, total, number=number: show(
-                number * each + done * each // total, len(scenarios) * each
-            ),
-        )
-        for number, scenario in enumerate(scenarios)
-    ]
+    each = options.replications or 1
+
+    def shown(number: int) -> Progress:
+        """Return what shows the progress of one of the projections within that of all."""
+        if progress is None:
+            return lambda done, total: None
+        return lambda done, total: progress(number * each + done * each // total, len(scenarios) * each)
+
+    return [project(scenario, options, shown(number)) for number, scenario in enumerate(scenarios)]
 
 
 def paired_rows(projections: Sequence[Projection]) -> list[pd.DataFrame]:

@@ -9,7 +9,7 @@ allowed, the loader says.
 import re
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import yaml
 
@@ -137,7 +137,7 @@ def _change(text: str, change: Change) -> str:
         if child is None:
             return _insert(text, node, parts[number:], change)
         node = child
-    if not isinstance(node, yaml.ScalarNode) and not node.flow_style:
+    if isinstance(node, yaml.CollectionNode) and not node.flow_style:
         raise UserError(
             _problem(change, f"`{change.path}` is a block of its own", "change a value inside it")
         )
@@ -150,7 +150,7 @@ def _problem(change: Change, found: str, remedy: str) -> Problem:
     return Problem(f"--set {change}: {found}", remedy=remedy)
 
 
-def _child(node: yaml.Node, part: str, following: str, change: Change) -> yaml.Node | None:
+def _child(node: yaml.Node, part: str, following: str, change: Change) -> Any:
     """Return the node that one part of a path leads to; None where a mapping has no such key."""
     if part.startswith("["):
         return _item(node, part[1:], change)
@@ -174,11 +174,11 @@ def _is_step(item: yaml.Node, kind: str) -> bool:
     return isinstance(item, yaml.MappingNode) and len(item.value) == 1 and item.value[0][0].value == kind
 
 
-def _body(step: yaml.Node) -> yaml.Node:
+def _body(step: yaml.Node) -> Any:
     return step.value[0][1]
 
 
-def _item(node: yaml.Node, index: str, change: Change) -> yaml.Node | None:
+def _item(node: yaml.Node, index: str, change: Change) -> Any:
     if isinstance(node, yaml.MappingNode):
         by_key = next((value for key, value in node.value if key.value == index), None)
         return node if by_key is None and index == "0" else by_key
@@ -199,7 +199,7 @@ def _name(item: yaml.Node) -> str | None:
     return named.get("group") or named.get("name")
 
 
-def _insert(text: str, node: yaml.Node, parts: list[str], change: Change) -> str:
+def _insert(text: str, node: Any, parts: list[str], change: Change) -> str:
     """Return the text with a key added to a mapping: its first line, or before its closing brace."""
     if any(part.startswith("[") for part in parts):
         found = f"there is no `{change.path}` to change"
@@ -213,7 +213,7 @@ def _insert(text: str, node: yaml.Node, parts: list[str], change: Change) -> str
         return text[:end].rstrip() + (", " if node.value else "") + entry + text[end:]
     if not node.value:
         return f"{text.rstrip()}\n{entry}\n"
-    if node.start_mark.column == 0 and node is not None and _is_whole(text, node):
+    if node.start_mark.column == 0 and _is_whole(text, node):
         return f"{text.rstrip()}\n{entry}\n"
     start = node.start_mark
     return f"{text[: start.index]}{entry}\n{' ' * start.column}{text[start.index :]}"
@@ -229,7 +229,7 @@ def _scalar(value: str) -> str:
     if value.startswith(("{", "[")):
         return value
     try:
-        read = yaml.compose(f"{{key: {value}}}", yaml.SafeLoader)
+        read: Any = yaml.compose(f"{{key: {value}}}", yaml.SafeLoader)
         plain = len(read.value) == 1 and read.value[0][1].value == value
     except (yaml.YAMLError, AttributeError):
         plain = False

@@ -98,7 +98,7 @@ def _needed(mean: float, half: float, replications: int) -> int | None:
     if exact > 1e9:
         return None
     digits = 10 ** max(0, math.floor(math.log10(exact)) - 1)
-    return max(2 * replications, math.ceil(exact / digits) * digits)
+    return int(max(2 * replications, math.ceil(exact / digits) * digits))
 
 
 @dataclass(frozen=True)

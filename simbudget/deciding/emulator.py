@@ -221,7 +221,7 @@ def _solve(uniforms: Floats, outcome: Floats, terms: list[Term], tried: int) -> 
         mean=float(solution[0]),
         variance=variance,
         terms=tuple(terms),
-        coefficients=solution[1:],
+        coefficients=np.asarray(solution[1:], dtype=np.float64),
         covariance=covariance,
         residual_variance=noise,
         hidden=min(1.0, threshold**2 * noise / rows / variance) if variance > 0.0 else 0.0,

@@ -38,14 +38,15 @@ class Objective:
         The mean over worlds is what is compared, and their spread its error.
         """
         worlds = frame["world"].to_numpy()
-        above = by_world(np.nan_to_num(frame[self.column].to_numpy()), worlds)
+        above: Floats = by_world(np.nan_to_num(frame[self.column].to_numpy()), worlds)
         if self.per is None:
             return above if self.maximise else -above
         below = by_world(frame[self.per].to_numpy(), worlds)
         if below.mean() <= 0.0:
             return np.full(len(below), -1e3)
         # Delta method: log(E above / E below), and how much each world moves it.
-        return -(math.log(above.mean() / below.mean()) + above / above.mean() - below / below.mean())
+        price = math.log(above.mean() / below.mean()) + above / above.mean() - below / below.mean()
+        return np.asarray(-price, dtype=np.float64)
 
     def value(self, better: float) -> float:
         """Return the figure in its unit for a mean of `by_world`."""

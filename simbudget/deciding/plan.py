@@ -284,11 +284,11 @@ def written_plan(found: Plan) -> str:
     """Return the chosen plan as a scenario file: the user's own text, with a few lines on top that say what it is."""
     chosen, objective = found.chosen, found.question.objective
     goal = found.question.requirement.text if found.question.requirement else objective.text
+    budget_usd = found.question.budget_usd
+    within = f", within ${budget_usd:,.0f}" if budget_usd is not None else ""
     lines = [
-        f"# Chosen by `simbudget plan` among {found.question.space.size:,} plans, {len(found.evaluations)} of them tried.",
-        f"# For: {goal}"
-        + (f", within ${found.question.budget_usd:,.0f}" if found.question.budget_usd else "")
-        + ".",
+        f"# Chosen by `simbudget plan`: {len(found.evaluations):,} of {found.question.space.size:,} plans tried.",
+        f"# For: {goal}{within}.",
         f"# Changed: {', '.join(map(str, chosen.changes))}.",
         f"# In fresh worlds: {objective.text} {chosen.value:.4g} (standard error {chosen.error:.2g}), "
         f"spend ${chosen.spend_usd:,.0f} (p10 to p90: ${chosen.spend_p10_usd:,.0f} to ${chosen.spend_p90_usd:,.0f}).",

@@ -16,16 +16,13 @@ def plan_answer(found: Plan) -> str:
     tried = f"{len(found.evaluations):,} of {question.space.size:,} plans tried"
     spend = f"{usd(chosen.spend_usd)} (80 %: {usd(chosen.spend_p10_usd)} to {usd(chosen.spend_p90_usd)})"
     if not chosen.is_feasible:
-        beyond = ", ".join(
-            f"{text} by {percent(part)}" for text, part in chosen.violations.items() if part > 0
-        )
-        return f"No plan keeps to all limits ({tried}); the nearest is {chosen.name}, beyond {beyond}; it spends {spend}."
+        parts = (f"{text} by {percent(part)}" for text, part in chosen.violations.items() if part > 0)
+        nearest = f"the nearest is {chosen.name}, beyond {', '.join(parts)}"
+        return f"No plan keeps to all limits ({tried}); {nearest}; it spends {spend}."
     goal = "" if question.requirement is None else f" and {question.requirement.text}"
-    value = (
-        ""
-        if question.objective.column == "spend_usd" and not question.objective.per
-        else (f"; {question.objective.text} {_value(question.objective, chosen)}")
-    )
+    objective = question.objective
+    is_spend = objective.column == "spend_usd" and objective.per is None
+    value = "" if is_spend else f"; {objective.text} {_value(objective, chosen)}"
     return f"Choose {chosen.name}: it spends {spend}{value}{goal} ({tried}; these figures are from fresh worlds)."
 
 

@@ -1,5 +1,7 @@
 """Pictures of a comparison: cost against results, and the probability of being the best buy."""
 
+from typing import Any
+
 import numpy as np
 import pandas as pd
 from matplotlib.figure import Figure
@@ -18,6 +20,11 @@ def _rests_on(comparison: Comparison) -> str:
     return f"{comparison.replications:,} replications each in {comparison.worlds:,} worlds, the same for all"
 
 
+def _rows(data: pd.DataFrame) -> list[Any]:
+    """Return the rows of a frame, named."""
+    return list(data.itertuples(index=False))
+
+
 def spend_compared(comparison: Comparison) -> tuple[Figure, pd.DataFrame]:
     """Return the picture of what each alternative spends: p10 to p90, and the mean with its error."""
     rows = []
@@ -27,7 +34,7 @@ def spend_compared(comparison: Comparison) -> tuple[Figure, pd.DataFrame]:
         rows.append((alternative.name, float(spend.mean()), p10, p50, p90))
     data = pd.DataFrame(rows, columns=["alternative", "mean_usd", "p10_usd", "p50_usd", "p90_usd"])
     figure, axes = new_figure(height=1.6 + 0.5 * len(data))
-    for place, row in enumerate(data.itertuples(index=False)):
+    for place, row in enumerate(_rows(data)):
         colour = COLOURS[place % len(COLOURS)]
         axes.plot(
             [row.p10_usd, row.p90_usd], [place, place], color=colour, lw=6, alpha=0.45, solid_capstyle="butt"
@@ -63,7 +70,7 @@ def cost_against_results(comparison: Comparison) -> tuple[Figure, pd.DataFrame]:
     columns = ["alternative", "spend_usd", "spend_error_usd", "results", "results_error"]
     data = pd.DataFrame(rows, columns=columns)
     figure, axes = new_figure()
-    for place, row in enumerate(data.itertuples(index=False)):
+    for place, row in enumerate(_rows(data)):
         axes.errorbar(
             row.spend_usd,
             row.results,

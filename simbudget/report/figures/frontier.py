@@ -73,6 +73,7 @@ def plan_frontier(found: Plan) -> tuple[Figure, pd.DataFrame]:
     elif objective.unit is Unit.USD:
         axes.yaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
     axes.legend(frameon=False, fontsize=8, loc="best")
-    rests_on = f"{len(data):,} plans tried with {found.evaluations[0].replications:,} replications each; bars: 95 % Monte-Carlo"
+    each = found.evaluations[0].replications
+    rests_on = f"{len(data):,} plans tried with {each:,} replications each; bars: 95 % Monte-Carlo"
     entitle(axes, f"Cost against {objective.text}", rests_on)
     return figure, data

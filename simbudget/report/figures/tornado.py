@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import pandas as pd
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter
 
@@ -88,7 +89,7 @@ def _shown(outcome: Outcome, value: float) -> str:
     return usd(value) if outcome.unit.value == "usd" else f"{value:.3g}"
 
 
-def _format(axes: object, outcome: Outcome) -> None:
+def _format(axes: Axes, outcome: Outcome) -> None:
     if outcome.unit.value == "usd":
         axes.xaxis.set_major_formatter(
             FuncFormatter(lambda value, _: f"-${-value:,.0f}" if value < 0 else f"${value:,.0f}")
