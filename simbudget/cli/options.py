@@ -2,32 +2,24 @@
 
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, Final, TypeVar
+from typing import Any, TypeVar
 
 import click
 
 
-class _Money(click.ParamType):  # type: ignore[type-arg]  generic since click 8.4, and not before
-    """An amount such as `$20,000` or `20000`."""
+def money(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+    """Return an amount such as `$20,000` or `20000` in US dollars."""
+    if text is None:
+        return None
+    from simbudget.scenario.amounts import Amount  # noqa: PLC0415
+    from simbudget.units import Dimension  # noqa: PLC0415
 
-    name = "money"
+    try:
+        amount = Amount(Dimension.MONEY, exact=True).parse(text if "$" in text else f"${text}")
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no amount of money; write such as $20,000") from None
+    return amount.distribution.mean()
 
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> float:
-        """Return the amount in US dollars."""
-        if isinstance(value, float):
-            return value
-        from simbudget.scenario.amounts import Amount  # noqa: PLC0415
-        from simbudget.units import Dimension  # noqa: PLC0415
-
-        text = str(value).strip()
-        try:
-            amount = Amount(Dimension.MONEY, exact=True).parse(text if "$" in text else f"${text}")
-        except ValueError:
-            self.fail(f"{value!r} is no amount of money; write such as $20,000", param, ctx)
-        return amount.distribution.mean()
-
-
-MONEY: Final = _Money()
 
 F = TypeVar("F", bound=Callable[..., Any])
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import MONEY, file_argument, sample_options, say_if_compiling, say_written
+from simbudget.cli.options import file_argument, money, sample_options, say_if_compiling, say_written
 
 _NO_PLAN = 1
 
@@ -21,7 +21,7 @@ _NO_PLAN = 1
     metavar="KEY=LOW:HIGH | KEY=VALUE,...",
     help="What may be otherwise.",
 )
-@click.option("--budget", type=MONEY, help="Nine runs in ten have to spend at most this.")
+@click.option("--budget", callback=money, help="Nine runs in ten have to spend at most this.")
 @click.option("--for", "goal", metavar="FIGURE", help="What to have most of, such as 'P(any transferable)'.")
 @click.option(
     "--least-cost-for",

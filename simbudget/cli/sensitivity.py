@@ -6,12 +6,14 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import MONEY, file_argument, sample_options, say_if_compiling, say_written
+from simbudget.cli.options import file_argument, money, sample_options, say_if_compiling, say_written
 
 
 @click.command("sensitivity")
 @file_argument
-@click.option("--worth", type=MONEY, help="What a transferable result is worth.  [default: what one costs]")
+@click.option(
+    "--worth", callback=money, help="What a transferable result is worth.  [default: what one costs]"
+)
 @click.option(
     "--set",
     "settings",

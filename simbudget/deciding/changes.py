@@ -34,7 +34,7 @@ SHORT_NAMES: Final = {
 """What may be written for the paths that are changed most."""
 
 _HOURS: Final = "hours"
-_PATH: Final = re.compile(r"[A-Za-z_][\w ]*(\[[^\]]+\])?(\.[A-Za-z_]\w*(\[[^\]]+\])?)*")
+_PATH: Final = re.compile(r"[A-Za-z_]\w*(\[[^\]]+\])?(\.[A-Za-z_]\w*(\[[^\]]+\])?)*")
 _PART: Final = re.compile(r"([A-Za-z_]\w*)|\[([^\]]+)\]")
 _SPLIT: Final = re.compile(r",(?![^{\[]*[}\]])")
 _SPLIT_MONEY: Final = re.compile(r",(?!\d{3}(?!\d))(?![^{\[]*[}\]])")
@@ -127,7 +127,7 @@ class Source:
 
 
 def _change(text: str, change: Change) -> str:
-    document = yaml.compose(text, yaml.SafeLoader)  # the C loader counts bytes where we need characters
+    document = _compose(text)
     if not isinstance(document, yaml.MappingNode):
         raise UserError(Problem("there is no scenario to change", remedy="a scenario is keys with values"))
     parts = [name or f"[{index}" for name, index in _PART.findall(change.path)]
@@ -144,6 +144,12 @@ def _change(text: str, change: Change) -> str:
     start, end = node.start_mark.index, node.end_mark.index
     space = " " if start == end and not text[start - 1].isspace() else ""
     return text[:start] + space + _scalar(change.written) + text[end:]
+
+
+def _compose(text: str) -> Any:
+    """Return the nodes of a text; the quick loader counts bytes, where we need characters."""
+    quick = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    return yaml.compose(text, quick if text.isascii() else yaml.SafeLoader)
 
 
 def _problem(change: Change, found: str, remedy: str) -> Problem:
@@ -215,7 +221,8 @@ def _insert(text: str, node: Any, parts: list[str], change: Change) -> str:
         return f"{text.rstrip()}\n{entry}\n"
     if node.start_mark.column == 0 and _is_whole(text, node):
         return f"{text.rstrip()}\n{entry}\n"
-    start = node.start_mark
+    beside = node.value[min(1, len(node.value) - 1)][0]  # before the second key: the first may follow a `- `
+    start = beside.start_mark
     return f"{text[: start.index]}{entry}\n{' ' * start.column}{text[start.index :]}"
 
 
@@ -229,7 +236,7 @@ def _scalar(value: str) -> str:
     if value.startswith(("{", "[")):
         return value
     try:
-        read: Any = yaml.compose(f"{{key: {value}}}", yaml.SafeLoader)
+        read = _compose(f"{{key: {value}}}")
         plain = len(read.value) == 1 and read.value[0][1].value == value
     except (yaml.YAMLError, AttributeError):
         plain = False

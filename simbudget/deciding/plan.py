@@ -15,7 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from simbudget.deciding.alternatives import Sample, paired_rows, project_together
-from simbudget.deciding.changes import Change, Source
+from simbudget.deciding.changes import SHORT_NAMES, Change, Source
 from simbudget.deciding.objectives import Objective, violations
 from simbudget.deciding.outcomes import counts_results
 from simbudget.deciding.questions import Question
@@ -90,27 +90,29 @@ class _Evaluator:
     ) -> None:
         self.source, self.question, self.sample, self.progress = source, question, sample, progress
         self.found: dict[Point, Evaluation] = {}
+        self._known: dict[Point, tuple[tuple[Change, ...], Scenario]] = {}
 
     def changes(self, point: Point) -> tuple[Change, ...]:
         """Return what a plan changes; the budget is the run's own too, where that is higher or has none."""
-        changes, budget_usd = self.question.space.changes(point), self.question.budget_usd
-        own = self.source.load(*changes).scenario.stop.budget
-        if budget_usd is None or (own is not None and own <= budget_usd):
-            return changes
-        return (
-            *(change for change in changes if change.path != "stop.budget"),
-            Change("budget", f"${budget_usd:.10g}"),
-        )
+        return self._read(point)[0]
 
     def scenario(self, point: Point) -> Scenario:
         """Return a plan's scenario, which has to reach what is asked of it."""
-        scenario = self.source.load(*self.changes(point)).scenario
-        requirement = self.question.requirement
-        return (
-            scenario.model_copy(update={"limits": (*scenario.limits, requirement)})
-            if requirement
-            else scenario
-        )
+        return self._read(point)[1]
+
+    def _read(self, point: Point) -> tuple[tuple[Change, ...], Scenario]:
+        if point not in self._known:
+            changes, budget_usd = self.question.space.changes(point), self.question.budget_usd
+            scenario = self.source.load(*changes).scenario
+            own = scenario.stop.budget
+            if budget_usd is not None and (own is None or own > budget_usd):
+                others = (change for change in changes if change.path != SHORT_NAMES["budget"])
+                changes = (*others, Change("budget", f"${budget_usd:.10g}"))
+                scenario = self.source.load(*changes).scenario
+            required = self.question.requirement
+            limits = (*scenario.limits, required) if required else scenario.limits
+            self._known[point] = changes, scenario.model_copy(update={"limits": limits})
+        return self._known[point]
 
     def try_plan(self, point: Point) -> Tried:
         """Return what a plan comes to in the worlds of the search."""

@@ -128,7 +128,7 @@ def sensitivity(
     frames = paired_rows(projections)
     worlds = np.unique(frames[0]["world"].to_numpy())
     unknowns = unknowns_of(plans[0].scenario, sample.seed, worlds)
-    uniforms = unknowns.uniforms()
+    uniforms = unknowns.uniforms
     fitted = {
         outcome: fitted
         for outcome in OUTCOMES
@@ -176,7 +176,10 @@ def _split(outcome: Outcome, frame: pd.DataFrame, emulator: Emulator, unknowns: 
     known = ~np.isnan(values)
     parts = decompose(values[known], worlds[known])
     within = parts.within if parts else 0.0
-    total = (parts.between if parts else emulator.variance) + within
+    in_means = (
+        within * len(np.unique(worlds[known])) / known.sum()
+    )  # luck that the means of worlds still have
+    total = emulator.variance - in_means + within
     scale = emulator.variance / total if total > 0.0 else 0.0
     first, everything, errors = emulator.first_order(), emulator.total(), emulator.errors()
     drivers = [
@@ -193,13 +196,13 @@ def _split(outcome: Outcome, frame: pd.DataFrame, emulator: Emulator, unknowns: 
     ]
     drivers.sort(key=lambda driver: -driver.total)
     luck = within / total if total > 0.0 else 0.0
-    explained = scale * (emulator.variance - emulator.residual_variance) / emulator.variance
+    unattributed = (emulator.residual_variance - in_means) / total if total > 0.0 else 0.0
     return Split(
         outcome,
         float(values[known].mean()),
         tuple(drivers),
         luck,
-        max(0.0, 1.0 - luck - explained),
+        max(0.0, unattributed),
         scale * emulator.hidden,
     )
 

@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,18 +12,22 @@ from simbudget.distributions.base import LOGNORMAL
 from simbudget.engine.laws.worlds import (
     DRAWN_EACH_TIME,
     ONE_A_REPLICATION,
+    ONE_A_WORLD,
     TYPICAL_A_WORLD,
     TYPICAL_A_WORLD_ONE_A_REPLICATION,
     draw_world,
 )
 from simbudget.engine.lowering import lower
-from simbudget.engine.streams import named_purpose
+from simbudget.engine.streams import WORLD_ITSELF, named_purpose, uniforms
 from simbudget.scenario.fields import Block
 from simbudget.scenario.model import Scenario
 from simbudget.scenario.quantities import Quantity
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
+
+_DRAWN_BY_ITSELF: Final = (ONE_A_WORLD, TYPICAL_A_WORLD, TYPICAL_A_WORLD_ONE_A_REPLICATION)
+"""Kinds of unknowns of which each has its own uniform in each world; others come from joint draws."""
 
 
 @dataclass(frozen=True)
@@ -36,13 +40,8 @@ class Unknowns:
     """As they are written there."""
     values: Floats
     """[worlds, unknowns] the true value, or the typical one; in base units."""
-
-    def uniforms(self) -> Floats:
-        """Return the [worlds, unknowns] ranks of the values, evenly from 0 to 1, both ends excluded."""
-        from scipy.stats import rankdata  # noqa: PLC0415  slow to import
-
-        ranks: Floats = (rankdata(self.values, axis=0) - 0.5) / len(self.values)
-        return ranks
+    uniforms: Floats
+    """[worlds, unknowns] where it stands in its distribution, from 0 to 1."""
 
 
 def quantities_of(scenario: Scenario) -> list[Quantity]:
@@ -68,6 +67,7 @@ def _walk(value: Any) -> Iterator[Quantity]:
 def unknowns_of(scenario: Scenario, seed: int, worlds: Integers) -> Unknowns:
     """Return what is unknown of a scenario in each of these worlds of a projection with this seed."""
     program = lower(scenario)
+    streams = np.array([[seed, world] for world in worlds], dtype=np.int64).reshape(len(worlds), 2)
     of_purpose = {named_purpose(quantity.name): quantity for quantity in quantities_of(scenario)}
     is_unknown = (program.kinds != DRAWN_EACH_TIME) & (program.kinds != ONE_A_REPLICATION)
     numbers = [number for number in np.flatnonzero(is_unknown) if int(program.purposes[number]) in of_purpose]
@@ -84,11 +84,30 @@ def unknowns_of(scenario: Scenario, seed: int, worlds: Integers) -> Unknowns:
     found = [of_purpose[int(program.purposes[number])] for number in numbers]
     moves = np.ptp(values, axis=0) > 0.0 if len(worlds) else np.zeros(len(numbers), dtype=bool)
     kept = _first_of_each([quantity.name for quantity in found], moves)
+    standing = [
+        _drawn(streams, int(program.purposes[numbers[place]]))
+        if program.kinds[numbers[place]] in _DRAWN_BY_ITSELF
+        else _ranks(values[:, place])
+        for place in kept
+    ]
     return Unknowns(
         tuple(found[place].name for place in kept),
         tuple(found[place].text for place in kept),
         values[:, kept],
+        np.column_stack(standing) if standing else np.empty((len(worlds), 0)),
     )
+
+
+def _drawn(streams: Integers, purpose: int) -> Floats:
+    """Return the uniforms from which worlds drew a quantity."""
+    return np.array([uniforms(seed, world, 0, WORLD_ITSELF, purpose, 0)[0] for seed, world in streams])
+
+
+def _ranks(values: Floats) -> Floats:
+    """Return the ranks of values that were not drawn by themselves, evenly from 0 to 1, both ends excluded."""
+    from scipy.stats import rankdata  # noqa: PLC0415  slow to import
+
+    return np.asarray((rankdata(values) - 0.5) / len(values), dtype=np.float64)
 
 
 def _first_of_each(names: list[str], moves: npt.NDArray[np.bool_]) -> list[int]:
