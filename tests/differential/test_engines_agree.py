@@ -1,10 +1,7 @@
-"""The compiled engine plays every scenario as the reference engine does: the same totals, the same entries, to the last bit."""
-
-import dataclasses
+"""The compiled engine plays every scenario as the reference engine does: the same totals and entries, bit by bit."""
 
 import numpy as np
 import pandas as pd
-import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -12,10 +9,8 @@ from simbudget.engine import compiled, reference
 from simbudget.engine.lowering import lower
 from simbudget.engine.outcome import Outcome
 from simbudget.engine.program import Program
-from simbudget.errors import UserError
 from simbudget.scenario.model import Scenario
 from tests.invariants.strategies import scenarios
-from tests.running import one_agent, scenario
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]
 many = settings(max_examples=300, deadline=None, suppress_health_check=SLOW, derandomize=True)
