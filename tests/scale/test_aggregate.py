@@ -12,6 +12,7 @@ from simbudget.projection.statistics import STATISTICS, statistics
 from tests.scale.synthetic import BUDGET_USD, PROGRAM, aggregate, in_blocks, replications
 
 MANY = KEPT + 5_500
+_PROJECTIONS = 80
 
 
 def test_figures_are_the_same_to_the_last_bit_whatever_blocks_they_come_in() -> None:
@@ -82,11 +83,11 @@ def _z_of_errors(worlds: int, *factors: float) -> list[float]:
     """Return how the true spread of means over projections compares with factors of their stated errors, as z."""
     figures = [
         aggregate(in_blocks(replications(4 * ERRORS_FROM, seed, worlds), 1000)).figures("spend_usd")
-        for seed in range(40)
+        for seed in range(_PROJECTIONS)
     ]
     spread = np.std([each.value("spend_usd") for each in figures], ddof=1)
     stated = np.mean([each.errors[0, 0] for each in figures])
-    return [float((spread / (factor * stated) - 1.0) * np.sqrt(2.0 * 39)) for factor in factors]
+    return [float((spread / (factor * stated) - 1.0) * np.sqrt(2.0 * (_PROJECTIONS - 1))) for factor in factors]
 
 
 def test_monte_carlo_errors_beyond_those_they_are_taken_from_are_as_large_as_stated() -> None:
