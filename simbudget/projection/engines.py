@@ -44,6 +44,9 @@ ENGINES: Final = {
 
 DEFAULT_ENGINE: Final = next(iter(ENGINES))
 
+FOR_OWN_STEPS: Final = "reference"
+"""The engine that also runs steps that a user wrote in Python."""
+
 
 def engine_named(name: str) -> Engine:
     """Return an engine by its name; UserError if there is none."""
