@@ -60,21 +60,21 @@ def _compare(source: str, model: str, entries: pd.DataFrame, days: pd.Series) ->
     """Return how entries that all report their cost, or all do not, compare with the price list."""
     reported, listed = entries["reported_cost_usd"], entries["list_cost_usd"]
     why = _why(model, entries, days) if reported.notna().any() else _silent(model, entries)
-    sums = (float(column.sum(min_count=1)) for column in (reported, listed))
-    return CostComparison(source, model, len(entries), *sums, why)
+    reported_usd, list_usd = (float(column.sum(min_count=1)) for column in (reported, listed))
+    return CostComparison(source, model, len(entries), reported_usd, list_usd, why)
 
 
 def _silent(model: str, entries: pd.DataFrame) -> str:
     """Return what is to be said of a log that reports no cost."""
     if entries["list_cost_usd"].isna().all():
         return _no_price(model)
-    unknown = int(entries[list(_CLASSES)].isna().any(axis="columns").sum())
-    least = f"; a lower bound: counts of {unknown:,} entries are not known" if unknown else ""
-    return f"the log reports no cost{least}"
+    unknown = entries[list(_CLASSES)].isna().any(axis="columns")
+    least = "; the list's is a lower bound, since token counts are not all known" if unknown.any() else ""
+    return f"no cost is reported{least}"
 
 
 def _no_price(model: str) -> str:
-    return f"the price list has no model {model!r}" if model else "the log names no model"
+    return "the price list does not have this model" if model else "the log names no model"
 
 
 def _why(model: str, entries: pd.DataFrame, days: pd.Series) -> str:
@@ -92,7 +92,7 @@ def _why(model: str, entries: pd.DataFrame, days: pd.Series) -> str:
             return text
     unknown = int(entries[list(_CLASSES)].isna().any(axis="columns").sum())
     if unknown:
-        return f"token counts of {unknown:,} of {len(entries):,} entries are not known"
+        return "token counts are not all known"
     return _by_factor(listed, reported)
 
 

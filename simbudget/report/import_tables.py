@@ -121,27 +121,24 @@ def _tokens(figures: Figures) -> Table:
 
 
 def _costs(figures: Figures) -> Table:
-    cost = figures["cost"]
+    cost, rows = figures["cost"], figures["cost_comparisons"]
     table = _table("Cost: as reported, and by the price list of the day", "log", "model")
-    for column in ("entries", "reported", "by the list"):
+    for column in ("entries", "reported", "by the list", "note"):
         table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("why they differ", overflow="fold")
-    for row in figures["cost_comparisons"]:
-        listed = NOTHING if row["list_usd"] is None else usd_exactly(row["list_usd"])
-        reported = NOTHING if row["reported_usd"] is None else usd_exactly(row["reported_usd"])
-        model = row["model"] or NOTHING
-        table.add_row(row["source"], model, f"{row['entries']:,}", reported, listed, row["explanation"])
+    notes = list(dict.fromkeys(row["explanation"] for row in rows))
+    for row in rows:
+        money = (_money(row["reported_usd"]), _money(row["list_usd"]))
+        note = str(notes.index(row["explanation"]) + 1)
+        table.add_row(row["source"], row["model"] or NOTHING, f"{row['entries']:,}", *money, note)
     table.add_section()
-    reported = NOTHING if cost["reported_usd"] is None else usd_exactly(cost["reported_usd"])
-    listed = NOTHING if cost["by_list_usd"] is None else usd_exactly(cost["by_list_usd"])
-    table.add_row("all", "", "", reported, listed, _without(cost))
+    table.add_row("all", "", "", _money(cost["reported_usd"]), _money(cost["by_list_usd"]), "")
+    table.caption = "\n".join(f"{number}: {note}" for number, note in enumerate(notes, 1))
+    table.caption_justify = "left"
     return table
 
 
-def _without(cost: Figures) -> str:
-    """Return what the sums leave out."""
-    unpriced = cost["entries_without_price"]
-    return f"the list has no price for {unpriced:,} entries" if unpriced else ""
+def _money(value: float | None) -> str:
+    return NOTHING if value is None else usd_exactly(value)
 
 
 def _gaps(gaps: Figures) -> Table:

@@ -70,6 +70,7 @@ class Thread:
         self._gathering = gathering
         self._agent = run.agent(agent)
         self.turn = run.last_turns[self._agent] - 1
+        self._model = ""
         self._tools: dict[str, _Tool] = {}
         self._interruption: tuple[float, float] | None = None
 
@@ -93,6 +94,7 @@ class Thread:
             self._drop_tools()
         self.turn += 1
         self.run.last_turns[self._agent] = self.turn + 1
+        self._model = model
         known = {"component": "tokens", "cost_usd": NOT_KNOWN, **usage.columns(), **columns}
         duration_s = self.lasted_s(started_s, ended_s)
         return self.add("call", started_s, duration_s, model=model, **known)
@@ -115,7 +117,7 @@ class Thread:
         """Add a compaction; the next call can begin when it has ended."""
         duration_s = self.lasted_s(started_s, ended_s)
         known = {"component": "tokens", "cost_usd": NOT_KNOWN, **usage.columns(), **columns}
-        self.add("compaction", started_s, duration_s, **known)
+        self.add("compaction", started_s, duration_s, model=self._model, **known)
         self.ready_s = ended_s
 
     def waits_for_person(self, until_s: float) -> None:
