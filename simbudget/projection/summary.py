@@ -62,8 +62,9 @@ def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
     notes = [*notes_on_research(projection), *cap_notes]
     if figures.replications > len(projection.replications):
         notes.append(
-            f"quantiles over {figures.replications:,} replications are within {ACCURACY:.1%} (DDSketch); pictures of "
-            f"single replications and replications.parquet rest on the first {len(projection.replications):,}"
+            f"quantiles over {figures.replications:,} replications are within {100 * ACCURACY:g} % (DDSketch); "
+            "the pictures of spend over time and of the budget, and replications.parquet, rest on the first "
+            f"{len(projection.replications):,}"
         )
     return {
         **summary,
