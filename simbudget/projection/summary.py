@@ -63,7 +63,7 @@ def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
     if figures.replications > len(projection.replications):
         notes.append(
             f"quantiles over {figures.replications:,} replications are within {100 * ACCURACY:g} % (DDSketch); "
-            "the pictures of spend over time and of the budget, and replications.parquet, rest on the first "
+            "research, spend over time, the budget's curve and replications.parquet rest on the first "
             f"{len(projection.replications):,}"
         )
     return {
