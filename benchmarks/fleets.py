@@ -160,8 +160,8 @@ def growth(data: pd.DataFrame) -> str:
     )
 
 
-def basis() -> str:
-    """Return what was measured on."""
+def basis(load: float) -> str:
+    """Return what was measured on; `load` is how many processes wanted a core when it began."""
     packages = ("simbudget", "simpy", "numba", "cimba", "salabim", "ciw")
     versions = []
     for package in packages:
@@ -172,7 +172,9 @@ def basis() -> str:
     return (
         f"{os.cpu_count()} cores ({platform.machine()}), Python {platform.python_version()}, {', '.join(versions)}; "
         f"all in one run, each measurement at least {LEAST_S:g} s: of processor time with 1 worker, of wall clock with "
-        f"2. Fleets of {HOURS:g} hours as in peers/fleet.py."
+        f"2. Fleets of {HOURS:g} hours as in peers/fleet.py. "
+        f"When it began, {load:.1f} other processes wanted one of the {os.cpu_count()} cores"
+        f"{': figures of 2 workers are too low' if load > 0.5 else ''}."
     )
 
 
@@ -202,13 +204,14 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--write", action="store_true")
     write = parser.parse_args().write
+    load = os.getloadavg()[0]
     data, seed = measure(), measure_seed_experiment()
     reference = seed["reference, 1"]
     seed_lines = [f"| {name} | {rate:,.0f} | {rate / reference:.0f} |" for name, rate in seed.items()]
     text = "\n".join(
         [
             "# Fleets\n",
-            f"{basis()}\n",
+            f"{basis(load)}\n",
             table(data),
             "\nA model call is three events: let through, answered, tool done. Peers keep no money, tokens or caches; "
             "what ciw cannot express is left out there (see peers/). – was not run: too slow.\n",
