@@ -30,7 +30,7 @@ class Engine:
     is_compiled: Callable[[], bool]
     """Tells whether its machine code is on disk."""
     compiling_takes: str
-    """Roughly, to tell who waits."""
+    """On one core that has nothing else to do, to tell who waits."""
 
 
 ENGINES: Final = {

@@ -68,8 +68,9 @@ def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
         )
     if figures.replications > len(projection.replications):
         notes.append(
-            f"quantiles over {figures.replications:,} replications are within {ACCURACY:.1%} (DDSketch); pictures of "
-            f"single replications and replications.parquet rest on the first {len(projection.replications):,}"
+            f"quantiles over {figures.replications:,} replications are within {100 * ACCURACY:g} % (DDSketch); "
+            "research, spend over time, the budget's curve and replications.parquet rest on the first "
+            f"{len(projection.replications):,}"
         )
     return {
         **summary,
