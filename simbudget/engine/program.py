@@ -203,7 +203,8 @@ class Program:
     def never_ends(self, group: int) -> Problem:
         """Return what is wrong with a group whose agents go through cycles that take no time."""
         return Problem(
-            f"group {self.group_names[group]!r}: {IDLE_CYCLES:,} cycles in a row took no time, so the run would never end",
+            f"group {self.group_names[group]!r}: {IDLE_CYCLES:,} cycles in a row took no time, "
+            "so the run would never end",
             remedy="give a step of its cycle some time, or set stop.cycles_per_agent",
         )
 

@@ -169,7 +169,7 @@ def _goes_on_in_call(site: Site, run: Record, agent: Record, point: int) -> int:
 
 
 @internal
-def _goes_on_in_experiment(site: Site, run: Record, agent: Record, point: int) -> int:
+def _goes_on_in_experiment(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: PLR0911  one line a point
     if point == EXPERIMENTS:
         return asks(site, run, agent, EXPERIMENTS_IN_TURN)
     if point == EXPERIMENTS_IN_TURN:
