@@ -64,7 +64,7 @@ def test_the_best_of_normal_qualities_and_the_winner_s_curse_are_as_order_statis
     assert abs(z_score(made["best_measured_score"], measured)) < 4
     assert abs(z_score(made["best_measured_true_quality"], shrunken)) < 4
     assert abs(z_score(made["best_true_quality"], expected_maximum(count))) < 4
-    if noise > 0:
+    if noise > 0 and count > 1:
         assert abs(z_score(made["best_measured_true_quality"], measured)) > 4  # the twin without a curse
 
 
@@ -163,7 +163,7 @@ def methods(agents: int, follows: str, directions: str = "") -> float:
 
 
 def test_a_fleet_twice_as_large_does_not_find_twice_as_much_when_all_read_each_other() -> None:
-    assert methods(8, "60%") < 1.8 * methods(4, "60%")
+    assert methods(8, "90%") < 1.7 * methods(4, "90%")
     assert methods(8, "0%") == 2 * methods(4, "0%") == 8 * 12  # the twin: who reads and does not follow
 
 
