@@ -4,6 +4,7 @@ from simbudget.distributions.families import constant
 from simbudget.errors import UserError
 from simbudget.prices.gpus import gpu_price
 from simbudget.prices.models import ClassPrices, model_prices
+from simbudget.scenario.evidence import narrowed
 from simbudget.scenario.fields import read_block
 from simbudget.scenario.limits import NEEDS_RESEARCH
 from simbudget.scenario.model import Context, Experiment, Group, OwnStep, Scenario, Score, Share, Think
@@ -64,12 +65,22 @@ def _fill_in_gpus(reading: Reading, scenario: Scenario) -> Scenario:
 
 
 def _fill_in_research(reading: Reading, scenario: Scenario) -> Scenario:
-    """Return the scenario with the default `research` where something needs scores, and none is written."""
+    """Return the scenario with the default `research` where something needs it, narrowed by the evidence."""
     stop = scenario.stop
-    needed = scenario.review, scenario.gates, stop.target_score, stop.no_improvement_for
-    if scenario.research is not None or not any(value is not None and value != () for value in needed):
-        return scenario
-    return scenario.model_copy(update={"research": read_block(reading, Research, None, "research")})
+    needed = (
+        scenario.review,
+        scenario.gates,
+        scenario.evidence,
+        stop.target_score,
+        stop.no_improvement_for,
+    )
+    research, evidence = scenario.research, scenario.evidence
+    if research is None and any(value is not None and value != () for value in needed):
+        research = read_block(reading, Research, None, "research")
+    if research is not None and evidence is not None:
+        noise = scenario.scorer.noise.distribution.mean()
+        research = narrowed(reading, research, scenario.gates, evidence, noise)
+    return scenario.model_copy(update={"research": research})
 
 
 def _check_gates(reading: Reading, scenario: Scenario) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 from simbudget.prices.tiers import TIERS
 from simbudget.scenario.amounts import Amount
 from simbudget.scenario.calendar import Begins, OfficeHours, parse_begins
+from simbudget.scenario.evidence import Evidence
 from simbudget.scenario.expectations import HOURS, MOST_AGENTS, MOST_USD, fact, time, tokens
 from simbudget.scenario.fields import Block, Nested, Parsed, choice, number, whole, words
 from simbudget.scenario.limits import Limit
@@ -253,6 +254,7 @@ class Scenario(Block):
     review: Annotated[Review | None, Nested(Review, optional=True)]
     research: Annotated[Research | None, Nested(Research, optional=True)]
     gates: tuple[Gate, ...]
+    evidence: Evidence | None
     fixed: Annotated[Quantity, Amount(Dimension.MONEY, "$0", is_fact=True, high=MOST_USD)]
     stop: Annotated[Stop, Nested(Stop)]
     limits: tuple[Limit, ...]

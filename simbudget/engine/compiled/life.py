@@ -335,7 +335,11 @@ def interrupt(site: Site, run: Record, agent: Record) -> None:
     cancel(site, run, SLOTS * agent.number + ITSELF)
     _break_off(site, run, agent)
     if agent.interrupted_by == BY_HORIZON:
-        _ends(site, run, agent)
+        if agent.has_lived:
+            _ends(site, run, agent)
+        else:  # the run was stopped before its start
+            agent.is_alive = 0
+            run.alive -= 1
         return
     pause_costs(site, run, agent)
     spends(site, run, agent, IS_DOWN, agent.restart_ns, RESTARTS)
