@@ -22,7 +22,7 @@ _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 
 _OPTIONS: Final[dict[str, Any]] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
-"""Without numba's run time (`_nrt`) arrays are not counted by who refers to them: that alone was five sixths of the time of
+"""Without numba's run time (`_nrt`) nobody counts who refers to an array: that alone was five sixths of the time of
 an engine that hands its arrays from law to law. Whoever calls from Python owns them all."""
 
 _NO_WRAPPERS: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}

@@ -92,7 +92,7 @@ class Cutter:
         self._next = numbers.stop
         return numbers
 
-    def learn(self, block: Block) -> None:
-        """Take note of how long a block took."""
-        fitting = int(self.seconds * len(block) / max(block.seconds, 1e-6))
+    def learn(self, replications: int, seconds: float) -> None:
+        """Take note of how long a block of so many replications took."""
+        fitting = int(self.seconds * replications / max(seconds, 1e-6))
         self._size = max(1, min(fitting, _GROWTH * self._size, self.most))

@@ -75,7 +75,8 @@ def _resamples(worlds: Integers) -> Iterator[Integers]:
 
 
 def _mean(values: Floats) -> Floats:
-    """Return the mean of each column; a constant column's mean is that constant to the last bit."""
-    first = values[0]
-    mean: Floats = first + (values - first).mean(axis=0)
+    """Return the mean of each column, which does not depend on the others; a constant column's is that constant."""
+    columns = np.ascontiguousarray(values.T)
+    first = columns[:, :1]
+    mean: Floats = first[:, 0] + (columns - first).mean(axis=1)
     return mean

@@ -11,6 +11,7 @@ from simbudget.errors import UserError
 from simbudget.prices.models import model_prices
 from simbudget.scenario.checks import check_scenario
 from simbudget.scenario.document import Fields, Items, Node, Text, parse_document, read_file
+from simbudget.scenario.evidence import read_evidence
 from simbudget.scenario.fields import Parsed, read_block, read_fields, whole, words
 from simbudget.scenario.fleet import read_fleet
 from simbudget.scenario.limits import Limit, parse_limit
@@ -44,6 +45,7 @@ _KEYS: Final = (
     "review",
     "research",
     "gates",
+    "evidence",
     "fixed",
     "stop",
     "limits",
@@ -101,13 +103,15 @@ def _read(reading: Reading, document: Fields, default_name: str) -> Scenario:
         remedy = "take the line out; calibrated quantities can be written in the scenario itself"
         reading.problem("this version does not read calibration files", blocks["calibration"].place, remedy)
     prices = _read_prices(reading, blocks.get("prices"))
+    gates = _read_gates(reading, blocks.get("gates"))
     return Scenario(
         version=version,
         name=name,
         fleet=fleet,
         models=_read_models(reading, blocks.get("models"), used, prices.models),
         prices=prices,
-        gates=_read_gates(reading, blocks.get("gates")),
+        gates=gates,
+        evidence=read_evidence(reading, blocks.get("evidence"), gates),
         limits=_read_limits(reading, blocks.get("limits")),
         **read_fields(reading, Scenario, document, ""),
     )

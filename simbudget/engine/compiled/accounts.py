@@ -1,4 +1,4 @@
-"""The accounts of a run, and what agents cost by being there; see `reference.accounts` and `reference.running_costs`."""
+"""The accounts of a run, and what agents cost by being there; see `accounts` and `running_costs` of `reference`."""
 
 import math
 from typing import Final

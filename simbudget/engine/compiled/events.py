@@ -33,12 +33,6 @@ _PRIORITY_UNIT: Final = 1 << 40
 """Ranks count priorities in this unit, and below it what has been scheduled so far: a trillion events."""
 
 
-@internal
-def slots_of(agents: int) -> int:
-    """Return how many slots a fleet has."""
-    return SLOTS * agents + 2
-
-
 @inlined
 def is_due(run: Record, site: Site) -> bool:
     """Return whether anything else is to happen at this instant."""

@@ -1,7 +1,7 @@
 """Experiments: jobs on GPUs, with their queue, failures, pre-emptions and bill; see `reference.experiments`.
 
-A job has its own points and its own slot of events. An agent that does not poll waits for its job's end; beside one that
-polls the job tells of its end by an event.
+A job has its own points and its own slot of events. An agent that does not poll waits for its job's end; beside one
+that polls the job tells of its end by an event.
 """
 
 from typing import Final

@@ -1,7 +1,7 @@
 """The kernel: the loop over what happens, and the runs of many replications one after the other.
 
-What happens is handed to whom it happens to; `life` and `jobs` say what follows. A replication uses the same arrays as the
-one before it, so that a block of replications needs the memory of one.
+What happens is handed to whom it happens to; `life` and `jobs` say what follows. A replication uses the same arrays as
+the one before it, so that a block of replications needs the memory of one.
 """
 
 from typing import Final

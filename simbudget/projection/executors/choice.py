@@ -56,6 +56,6 @@ def _here(plan: Plan, cutter: Cutter, most: int | None = None) -> Generator[Bloc
     made = 0
     while made != most and (numbers := cutter.cut()) is not None:
         block = simulate_block(plan, numbers)
-        cutter.learn(block)
+        cutter.learn(len(block), block.seconds)
         made += 1
         yield block

@@ -28,5 +28,5 @@ def in_order(
         if not under_way:
             return
         block = under_way.popleft().result()
-        cutter.learn(block)
+        cutter.learn(len(block), block.seconds)
         yield block
