@@ -25,6 +25,9 @@ LOW: Final = 0.1
 HIGH: Final = 0.9
 """Ranks of an unknown between which an outcome is said to move."""
 
+_ROUNDING: Final = 1e-9
+"""What differs by less than this part does not differ: sums of the same amounts in another order."""
+
 _SHOWN: Final = ("spend_usd", "wall_clock_hours", "best_true_quality", "transferable_results")
 
 
@@ -162,7 +165,7 @@ def _fitted(plan: Alternative, outcome: Outcome, frame: pd.DataFrame, uniforms: 
         return None
     means = _means(frame, outcome)
     known = ~np.isnan(means)
-    if known.sum() < 10 or np.ptp(means[known]) == 0.0:
+    if known.sum() < 10 or np.ptp(means[known]) <= _ROUNDING * np.abs(means[known]).max():
         return None
     return fit(uniforms[known], means[known])
 

@@ -43,7 +43,7 @@ def agent_names(scenario: Scenario) -> list[str]:
 def pictures_of(projection: Projection) -> dict[str, Callable[[Projection], tuple[Figure, pd.DataFrame]]]:
     """Return what draws each picture of a projection, by name."""
     prices = projection.summary["research"] is not None and projection.scenario.gates
-    return _PICTURES | (_PICTURES_OF_RESULTS if prices else {})
+    return {**_PICTURES, **(_PICTURES_OF_RESULTS if prices else {})}
 
 
 def write_pictures(projection: Projection, folder: Path) -> list[Path]:
