@@ -107,7 +107,7 @@ def compare_projections(alternatives: Sequence[Alternative], projections: Sequen
     worths = worths_to_show(spends, results) if counted else None
     curves = None
     if worths is not None:
-        curves = acceptability([each.name for each in alternatives], spends, results, worths)
+        curves = acceptability([each.name for each in alternatives], spends, results, worths, worlds)
     return Comparison(tuple(alternatives), tuple(projections), tuple(outcomes), tuple(against), curves)
 
 
@@ -140,6 +140,7 @@ def _acceptability_as_json(curves: Acceptability | None) -> dict[str, Any] | Non
         "probability_best_buy": dict(zip(curves.names, curves.probabilities.T.tolist(), strict=True)),
         "expected_net_benefit_usd": dict(zip(curves.names, curves.expected_usd.T.tolist(), strict=True)),
         "best": curves.best,
+        "best_is_told_from_second": curves.is_told.tolist(),
     }
 
 

@@ -14,7 +14,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.deciding.differences import difference
+
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
 NOTHING: Final = "do nothing"
 
@@ -31,6 +34,8 @@ class Acceptability:
     """[worths, alternatives] the share of replications in which each has the highest net benefit; ties are shared."""
     expected_usd: Floats
     """[worths, alternatives] the mean net benefit: what a decision should go by."""
+    is_told: npt.NDArray[np.bool_]
+    """[worths] whether the highest mean is told from the second highest, at 95 %."""
 
     @property
     def best(self) -> list[str]:
@@ -45,16 +50,24 @@ def net_benefits(spends_usd: Sequence[Floats], results: Sequence[Floats], worth_
 
 
 def acceptability(
-    names: Sequence[str], spends_usd: Sequence[Floats], results: Sequence[Floats], worths_usd: Floats
+    names: Sequence[str],
+    spends_usd: Sequence[Floats],
+    results: Sequence[Floats],
+    worths_usd: Floats,
+    worlds: Integers,
 ) -> Acceptability:
-    """Return the acceptability curves of alternatives run in the same replications."""
-    probabilities, expected = [], []
+    """Return the acceptability curves of alternatives run in the same replications, which are in these worlds."""
+    probabilities, expected, told = [], [], []
     for worth_usd in worths_usd:
         benefits = net_benefits(spends_usd, results, float(worth_usd))
         best = benefits == benefits.max(axis=1, keepdims=True)
         probabilities.append((best / best.sum(axis=1, keepdims=True)).mean(axis=0))
         expected.append(benefits.mean(axis=0))
-    return Acceptability(worths_usd, (*names, NOTHING), np.array(probabilities), np.array(expected))
+        second, first = benefits.mean(axis=0).argsort()[-2:]
+        told.append(difference(benefits[:, second], benefits[:, first], worlds).is_told)
+    return Acceptability(
+        worths_usd, (*names, NOTHING), np.array(probabilities), np.array(expected), np.array(told)
+    )
 
 
 def worths_to_show(spends_usd: Sequence[Floats], results: Sequence[Floats]) -> Floats | None:

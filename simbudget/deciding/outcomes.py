@@ -44,6 +44,7 @@ OUTCOMES: Final = (
     SPEND,
     Outcome("wall_clock_hours", "wall clock", "wall_clock_hours", Unit.HOURS),
     Outcome("agent_hours", "agent-hours", "agent_hours", Unit.COUNT),
+    Outcome("cycles", "cycles", "cycles", Unit.COUNT),
     Outcome("best_measured_score", "best measured score", "best_measured_score", Unit.SCORE),
     Outcome("best_true_quality", "best true quality", "best_true_quality", Unit.SCORE),
     RESULTS,

@@ -8,7 +8,6 @@ from rich.table import Table
 
 from simbudget.deciding.compare import Against, Comparison
 from simbudget.deciding.differences import Difference, RatioDifference
-from simbudget.deciding.net_benefit import NOTHING
 from simbudget.deciding.outcomes import RESULTS, SPEND, Outcome, Unit
 from simbudget.projection.projection import Projection
 from simbudget.report.numbers import count, hours, percent, rounded, usd
@@ -85,23 +84,20 @@ def _best_buys(comparison: Comparison) -> Iterator[str]:
     curves = comparison.acceptability
     if curves is None:
         return
-    best, buys, last = curves.best, [], ""
-    for worth, name in zip(curves.worths_usd, best, strict=True):
-        if name != last:
-            buys.append((float(worth), name))
-            last = name
+    buys: list[tuple[float, str]] = []
+    for worth, name, told in zip(curves.worths_usd, curves.best, curves.is_told, strict=True):
+        label = name if told else _UNTOLD
+        if not buys or label != buys[-1][1]:
+            buys.append((float(worth), label))
+    low, high = usd(float(curves.worths_usd[0])), usd(float(curves.worths_usd[-1]))
     if len(buys) == 1:
-        everywhere = (
-            "worth running at none of these worths" if last == NOTHING else "the best buy at all of them"
-        )
-        low, high = usd(float(curves.worths_usd[0])), usd(float(curves.worths_usd[-1]))
-        what = "Nothing" if last == NOTHING else last
-        yield f"{what} is {everywhere} of a result from {low} to {high}."
+        yield f"Best buy where a transferable result is worth {low} to {high}: {buys[0][1]}."
         return
-    described = [
-        f"{name} from {usd(worth)}" if n else f"{name} at first" for n, (worth, name) in enumerate(buys)
-    ]
-    yield f"Best buy by what a transferable result is worth: {', '.join(described)} on."
+    described = [f"{name} from {usd(worth)}" for worth, name in buys]
+    yield f"Best buy by what a transferable result is worth: {', '.join(described)} on, looked at up to {high}."
+
+
+_UNTOLD: Final = "(the best two are not told apart)"
 
 
 def comparison_tables(comparison: Comparison) -> Iterator[Table]:

@@ -54,7 +54,7 @@ def test_a_scenario_against_itself_is_zero_in_every_replication() -> None:
     )
     assert against.price_usd is not None
     assert against.price_usd.estimate == 0.0
-    assert len(against.differences) == 7
+    assert len(against.differences) == 8
 
 
 def test_a_higher_price_costs_just_so_much_more_in_every_replication() -> None:
@@ -145,7 +145,7 @@ def test_best_buys_add_up_ties_are_shared_and_nothing_is_best_where_results_are_
         [np.array([10.0, 20.0]), np.array([10.0, 20.0])],
         [np.array([1.0, 0.0]), np.array([1.0, 0.0])],
     )
-    curves = acceptability(["a", "b"], spends, results, np.array([0.0, 15.0, 100.0]))
+    curves = acceptability(["a", "b"], spends, results, np.array([0.0, 15.0, 100.0]), np.arange(2))
     assert np.allclose(curves.probabilities.sum(axis=1), 1.0)
     assert np.allclose(curves.probabilities[:, 0], curves.probabilities[:, 1])
     assert curves.probabilities[0, 2] == 1.0

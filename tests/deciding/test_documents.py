@@ -29,16 +29,23 @@ def promised(page: str) -> list[str]:
 
 def test_the_examples_of_the_python_interface_run() -> None:
     flags = doctest.ELLIPSIS | doctest.NORMALIZE_WHITESPACE
-    failed, tried = doctest.testfile(str(DOCS / "api.md"), module_relative=False, optionflags=flags, encoding="utf-8")
+    failed, tried = doctest.testfile(
+        str(DOCS / "api.md"), module_relative=False, optionflags=flags, encoding="utf-8"
+    )
     assert failed == 0
     assert tried > 15
 
 
 @pytest.mark.parametrize("command", promised("decisions.md"))
-def test_a_command_of_the_worked_decisions_works(command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_command_of_the_worked_decisions_works(
+    command: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.chdir(DOCS.parent)
     _, name, *options = shlex.split(command)
-    options = [str(tmp_path / "out") if before == "--out" else option for before, option in zip(["", *options], options, strict=False)]
+    options = [
+        str(tmp_path / "out") if before == "--out" else option
+        for before, option in zip(["", *options], options, strict=False)
+    ]
     result = CliRunner().invoke(commands, [name, *options, *FEWER[name]], catch_exceptions=False)
     assert result.exit_code in (0, 1), result.output  # 1: a limit is not met, which is an answer
     assert result.output.strip()
