@@ -16,6 +16,7 @@ import yaml
 from simbudget.errors import Problem, UserError
 from simbudget.scenario.document import read_file
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
+from simbudget.scenario.model import Scenario
 from simbudget.scenario.reading import nearest
 
 SHORT_NAMES: Final = {
@@ -32,6 +33,8 @@ SHORT_NAMES: Final = {
     "cache": "context.cache",
 }
 """What may be written for the paths that are changed most."""
+
+_BLOCKS: Final = frozenset(Scenario.model_fields) - {"version"} | {"cycle", "turn", "context"}
 
 _HOURS: Final = "hours"
 _PATH: Final = re.compile(r"[A-Za-z_]\w*(\[[^\]]+\])?(\.[A-Za-z_]\w*(\[[^\]]+\])?)*")
@@ -109,18 +112,15 @@ class Source:
         """
         if not changes:
             return loads_scenario(self.text, self.path, self.folder)
+        changed = self.changed(*changes)
         try:
-            return loads_scenario(self.changed(*changes).text, self.path, self.folder)
+            return loads_scenario(changed.text, self.path, self.folder)
         except UserError as error:
             with_changes = "with " + " ".join(map(str, changes))
-            raise UserError(
-                *(
-                    problem
-                    if problem.message.startswith("--")
-                    else replace(problem, message=f"{with_changes}: {problem.message}")
-                    for problem in error.problems
-                )
-            ) from None
+            told = (
+                replace(problem, message=f"{with_changes}: {problem.message}") for problem in error.problems
+            )
+            raise UserError(*told) from None
 
 
 # Changing text: the nodes of a YAML document know where they begin and end.
@@ -131,6 +131,9 @@ def _change(text: str, change: Change) -> str:
     if not isinstance(document, yaml.MappingNode):
         raise UserError(Problem("there is no scenario to change", remedy="a scenario is keys with values"))
     parts = [name or f"[{index}" for name, index in _PART.findall(change.path)]
+    if parts[0] not in _BLOCKS:
+        allowed = [*SHORT_NAMES, *sorted(_BLOCKS)]
+        raise UserError(_problem(change, f"a scenario has no `{parts[0]}`", nearest(parts[0], allowed)))
     node: yaml.Node = document
     for number, part in enumerate(parts):
         child = _child(node, part, parts[number + 1] if number + 1 < len(parts) else "", change)
@@ -153,7 +156,7 @@ def _compose(text: str) -> Any:
 
 
 def _problem(change: Change, found: str, remedy: str) -> Problem:
-    return Problem(f"--set {change}: {found}", remedy=remedy)
+    return Problem(f"{change}: {found}", remedy=remedy)
 
 
 def _child(node: yaml.Node, part: str, following: str, change: Change) -> Any:

@@ -85,7 +85,7 @@ def test_what_is_changed_is_what_is_read() -> None:
         ("fleet.agents=3", "write which of the list"),
         ("fleet[7].agents=3", "the list has 2"),
         ("cycle=3", "is a block of its own"),
-        ("nothing.here[2].x=3", "there is no `nothing.here[2].x`"),
+        ("nothing.here[2].x=3", "a scenario has no `nothing`"),
         ("model=claude-opsu-4-6", "claude-opus"),
     ],
 )
