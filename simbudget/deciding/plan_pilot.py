@@ -236,11 +236,11 @@ def _expected(
 ) -> Pilot:
     evidence = standing(shown)
     spend = learnt(evidence, run.spends_usd[0])
-    between = max(0.0, run.spend_between - explained_variance(spend))
+    between = max(0.0, run.spend_between - explained_variance(spend, run.spends_usd[0]))
     before, after = run.spend_between + run.spend_within, between + run.spend_within
     results_explained = None
     if run.results_between is not None:
-        part = explained_variance(learnt(evidence, run.results[0]))
+        part = explained_variance(learnt(evidence, run.results[0]), run.results[0])
         results_explained = min(1.0, part / run.results_between) if run.results_between > 0.0 else 0.0
     return Pilot(
         agents=size,
@@ -278,9 +278,13 @@ def learnt(evidence: Floats, outcome: Floats) -> Emulator:
     return fit(evidence, outcome, PLAIN)
 
 
-def explained_variance(emulator: Emulator) -> float:
-    """Return how much of an outcome's variance is expected to be gone once the pilot was seen."""
-    return max(0.0, emulator.variance - emulator.residual_variance)
+def explained_variance(emulator: Emulator, outcome: Floats) -> float:
+    """Return how much of an outcome's variance is expected to be gone once the pilot was seen.
+
+    What the pilot shows hangs together, so coefficients do not split the variance as they do for unknowns: it is the
+    variance of the outcome less that of what is left.
+    """
+    return max(0.0, float(outcome.var(ddof=1)) - emulator.residual_variance) if emulator.terms else 0.0
 
 
 def recommend(pilots: Sequence[Pilot]) -> Pilot | None:
