@@ -15,7 +15,7 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from simbudget.compilation import compiled
+from simbudget.compilation import compiled, inlined_law
 
 Integers = npt.NDArray[np.int64]
 
@@ -63,7 +63,7 @@ def _high_word(typing_context: Any, left: Any, right: Any) -> Any:
     return numba.uint64(numba.uint64, numba.uint64), generate
 
 
-@compiled
+@inlined_law
 def philox(
     seed: int, world: int, replication: int, agent: int, purpose: int, index: int
 ) -> tuple[int, int, int, int]:
@@ -81,7 +81,7 @@ def philox(
     return word_0, word_1, word_2, word_3
 
 
-@compiled
+@inlined_law
 def unit(word: int) -> float:
     """Return the uniform in (0, 1), both ends excluded, that a word stands for."""
     return (float(word >> _unsigned(11)) + 0.5) * _UNIT

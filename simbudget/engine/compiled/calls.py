@@ -132,7 +132,7 @@ def tries_in_turn(site: Site, run: Record, agent: Record) -> int:
     return _joins_line(site, run, agent)
 
 
-@internal
+@inlined
 def _joins_line(site: Site, run: Record, agent: Record) -> int:
     agent.line_asked = run.now
     if is_idle(run, LINE) and _call_starts(run, agent) <= run.now:
@@ -158,10 +158,10 @@ def leaves_line(site: Site, run: Record, agent: Record) -> int:
     """Leave the head of the line, or wherever the agent stands in it."""
     leave(site, run, agent, LINE)
     run.limit_queued_ns[run.held_up_by] += run.now - agent.line_asked
-    return LET_THROUGH
+    return BUDGET_REACHED if budget_is_reached(site, run) else LET_THROUGH
 
 
-@internal
+@inlined
 def _call_starts(run: Record, agent: Record) -> int:
     starts, last = call_starts_ns(run.buckets, agent.context, agent.request_output, run.now)
     if starts > run.now:
@@ -172,8 +172,6 @@ def _call_starts(run: Record, agent: Record) -> int:
 @inlined
 def let_through(site: Site, run: Record, agent: Record) -> int:
     """Begin the call, which may turn out to fail."""
-    if budget_is_reached(site, run):
-        return BUDGET_REACHED
     group = site.groups[agent.group]
     first_ns, speed, fails, giving_up_ns = draw_attempt(
         site.rows, site.table, group.call, agent.stream, agent.attempts
