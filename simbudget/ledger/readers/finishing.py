@@ -98,9 +98,7 @@ def _runs(entries: pd.DataFrame, tops: list[RunInMaking]) -> pd.DataFrame:
             "metric": [run.metric for run in tops],
             "better": [run.better for run in tops],
             "not_known": [_missing(run) for run in tops],
-            "oddities": [
-                "; ".join(f"{what} ({many:,} times)" for what, many in run.odd.items()) for run in tops
-            ],
+            "oddities": [_odd(run) for run in tops],
         }
     )
 
@@ -121,6 +119,7 @@ def _missing(run: RunInMaking) -> str:
 
 
 def _odd(run: RunInMaking) -> str:
+    """Return what was odd in a run's log, and how often."""
     odd = [run.odd_notes] if run.odd_notes else []
     return "; ".join(odd + [f"{what} ({many:,} times)" for what, many in run.odd.items()])
 

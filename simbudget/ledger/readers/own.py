@@ -6,6 +6,7 @@ Their entries are taken as they are: what costs they have is not priced again.
 import math
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
@@ -16,7 +17,15 @@ from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.sqlite import columns_of, is_sqlite
-from simbudget.ledger.stored import RUNS, runs_beside, runs_from_json, typed_entries, typed_runs
+from simbudget.ledger.stored import (
+    RUNS,
+    UNREAD,
+    runs_beside,
+    runs_from_json,
+    typed_entries,
+    typed_runs,
+    unread_from_json,
+)
 
 _NEEDED: Final = {"run", "agent", "kind", "started_s", "duration_s"}
 _PARQUET: Final = b"PAR1"
@@ -58,6 +67,8 @@ def _read_parquet(file: LogFile, gathering: Gathering) -> None:
         with pq.ParquetFile(file.path) as parquet:
             about = parquet.schema_arrow.metadata or {}
             runs = runs_from_json(about[RUNS]) if RUNS in about else typed_runs(pd.DataFrame())
+            for unread in unread_from_json(about[UNREAD]) if UNREAD in about else ():
+                gathering.cannot_read(Path(unread.path), unread.line, unread.why, unread.count)
             adding = _Adding(file, gathering, runs)
             for batch in parquet.iter_batches(_CHUNK):
                 adding.add(batch.to_pandas())
