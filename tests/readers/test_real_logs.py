@@ -31,8 +31,8 @@ def calls(ledger: ImportedLedger) -> pd.DataFrame:
 
 
 def by_model(ledger: ImportedLedger) -> pd.DataFrame:
-    by_name = calls(ledger)["model"].astype(str)
-    return calls(ledger).groupby(by_name).sum(numeric_only=True)
+    by_name = calls(ledger)["model"].astype(object)
+    return calls(ledger).groupby(by_name.tolist()).sum(numeric_only=True)
 
 
 def ccusage() -> list[dict[str, object]]:
