@@ -172,7 +172,7 @@ def test_everything_is_recognised_by_content(tmp_path: Path) -> None:
     files = [path for path in REAL.rglob("*") if path.suffix in (".gz", ".tsv", ".jsonl")]
     for number, path in enumerate(files):
         shutil.copy(path, tmp_path / f"{number}.bin")
-    pd.testing.assert_frame_equal(summary_by_source(read(tmp_path)), summary_by_source(read(*files)))
+    assert summary_by_source(read(tmp_path)) == summary_by_source(read(*files))
     assert set(read(tmp_path).runs["source"]) == {
         "claude-code",
         "codex",
@@ -182,7 +182,7 @@ def test_everything_is_recognised_by_content(tmp_path: Path) -> None:
     }
 
 
-def summary_by_source(ledger: ImportedLedger) -> pd.DataFrame:
-    return (
-        ledger.entries.groupby("source", observed=True).sum(numeric_only=True).drop(columns=["run", "kept"])
-    )
+def summary_by_source(ledger: ImportedLedger) -> dict[str, dict[str, float]]:
+    columns = ["source", "duration_s", "score", "output_tokens", "cache_read_tokens"]
+    sums = ledger.entries[columns].groupby("source", observed=True).sum()
+    return {str(source): row.round(6).to_dict() for source, row in sums.iterrows()}

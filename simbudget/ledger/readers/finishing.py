@@ -134,13 +134,15 @@ def _from_begin(entries: pd.DataFrame, began_s: pd.Series) -> pd.DataFrame:
 def _priced(entries: pd.DataFrame, runs: pd.DataFrame, final: set[int]) -> pd.DataFrame:
     """Return the entries with their cost by the list, and their cost: as reported, else by the list.
 
-    Those of the runs that are final keep what they have.
+    Those of the runs that are final keep what they have, and simulated ones have no day.
     """
     entries = with_context_tokens(entries)
-    paid = ((entries["component"] == "tokens") & ~entries["run"].isin(final)).to_numpy()
-    calls = entries[paid]
+    is_tokens = ((entries["component"] == "tokens") & (entries["source"] != "simulated")).to_numpy()
+    paid = is_tokens & ~entries["run"].isin(final).to_numpy()
     listed = entries["list_cost_usd"].to_numpy(copy=True)
-    listed[paid] = list_costs(calls, days_of(calls, runs)).to_numpy()
+    unlisted = is_tokens & np.isnan(listed)
+    calls = entries[unlisted]
+    listed[unlisted] = list_costs(calls, days_of(calls, runs)).to_numpy()
     is_known = entries[list(_CLASSES)].notna().all(axis="columns").to_numpy()
     reported = entries["reported_cost_usd"].to_numpy()
     cost = entries["cost_usd"].to_numpy(copy=True)

@@ -30,6 +30,10 @@ from simbudget.ledger.stored import (
 _NEEDED: Final = {"run", "agent", "kind", "started_s", "duration_s"}
 _PARQUET: Final = b"PAR1"
 _CHUNK: Final = 65536
+OPEN: Final = "open"
+"""The outcome of an entry of a store whose end has not been recorded; its cost is its worst case."""
+_STILL_OPEN: Final = "what things came to that are still open, and count at their worst case"
+_OF_ATTEMPTS: Final = {"run", "agent", "status", "what", "started_s", "duration_s"}
 
 
 def _recognises(file: LogFile) -> bool:
@@ -94,9 +98,36 @@ def _read_store(file: LogFile, gathering: Gathering) -> None:
             runs = typed_runs(pd.read_sql_query("SELECT * FROM runs", store) if has_runs else pd.DataFrame())
             adding = _Adding(file, gathering, runs)
             for chunk in pd.read_sql_query("SELECT * FROM entries", store, chunksize=_CHUNK):
-                adding.add(chunk)
+                adding.add(_as_reported(chunk))
+            if columns_of(file, "attempts") >= _OF_ATTEMPTS:
+                adding.add(_attempts(pd.read_sql_query("SELECT * FROM attempts", store)))
     except (sqlite3.Error, pd.errors.DatabaseError, ValueError, TypeError) as error:
         gathering.cannot_read(file.path, 0, f"a damaged store: {str(error).splitlines()[-1]}")
+
+
+def _as_reported(chunk: pd.DataFrame) -> pd.DataFrame:
+    """Return entries of a store, whose costs are what it reports, unless they are still open."""
+    chunk = chunk.reindex(
+        columns=list(dict.fromkeys([*chunk, "outcome", "component", "cost_usd", "reported_cost_usd"]))
+    )
+    says = (chunk["component"] == "tokens") & (chunk["outcome"] != OPEN)
+    reported = chunk["reported_cost_usd"].astype("float64")
+    return chunk.assign(reported_cost_usd=reported.fillna(chunk["cost_usd"].where(says)))
+
+
+def _attempts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the attempts at calls that were refused or failed, as entries."""
+    told = {name: rows[name] for name in ("run", "agent", "started_s", "duration_s")}
+    status = rows["status"].map(lambda code: "" if pd.isna(code) else str(int(code)))
+    return pd.DataFrame(told).assign(
+        kind="call",
+        outcome="failed",
+        status=status,
+        name=rows["what"],
+        queued_s=0.0,
+        source="pilot",
+        cost_usd=0.0,
+    )
 
 
 class _Adding:
@@ -116,6 +147,8 @@ class _Adding:
         for values in zip(*columns, strict=True):
             entry = Entry(*values)
             run = self._run(entry.run)
+            if entry.outcome == OPEN and _STILL_OPEN not in run.notes:
+                run.missing[_STILL_OPEN] += 1
             kept = None if entry.kept is None or pd.isna(entry.kept) else bool(entry.kept)
             began_s = 0.0 if math.isnan(run.began_s) else run.began_s
             self._gathering.add(
