@@ -259,7 +259,8 @@ def test_any_table_is_read_with_its_columns_named(tmp_path: Path) -> None:
     path.write_text(
         "when,who,in,cached,out,ms,usd\n2026-06-01T10:00:00Z,a,100,900,50,2500,0.5\n2026-06-01T10:01:00Z,b,100,,50,500,\n"
     )
-    columns = "started=when,agent=who,input=in,cache_read=cached,output=out,duration_ms=ms,cost=usd,model=claude-opus-4-6"
+    columns = "started=when,agent=who,input=in,cache_read=cached,output=out,duration_ms=ms,cost=usd"
+    columns += ",model=claude-opus-4-6"
     entries = read_logs([path], column_map(columns)).entries
     assert entries["duration_s"].tolist() == [2.5, 0.5] and entries["started_s"].tolist() == [0, 60]
     assert entries["cost_usd"][0] == 0.5 and pd.isna(entries["cost_usd"][1])

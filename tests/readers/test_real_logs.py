@@ -59,7 +59,7 @@ def lines_of(paths: list[Path], *, once: bool) -> Counter[str]:
     """Return the tokens of sessions' lines, counted by hand: each message once, or each line."""
     seen: dict[object, Counter[str]] = {}
     for path in paths:
-        for number, raw in enumerate(gzip.open(path)):
+        for number, raw in enumerate(gzip.decompress(path.read_bytes()).splitlines()):
             line = json.loads(raw)
             usage = line.get("message", {}).get("usage") if line["type"] == "assistant" else None
             if usage:
@@ -113,7 +113,7 @@ def codex_totals() -> dict[str, int]:
     """Return the last totals of the Codex rollout, which are those of the session."""
     path = next((REAL / "agentv-codex").iterdir())
     totals = {}
-    for raw in gzip.open(path):
+    for raw in gzip.decompress(path.read_bytes()).splitlines():
         info = json.loads(raw)["payload"].get("info")
         totals = info["total_token_usage"] if isinstance(info, dict) else totals
     return totals
@@ -129,7 +129,7 @@ def test_a_codex_session_adds_up_to_its_own_totals() -> None:
 
 def test_a_pi_session_has_its_own_costs_to_the_cent() -> None:
     path = next((REAL / "dhruv-parameter-golf-pi").iterdir())
-    messages = [json.loads(raw).get("message", {}) for raw in gzip.open(path)]
+    messages = [json.loads(raw).get("message", {}) for raw in gzip.decompress(path.read_bytes()).splitlines()]
     reported = sum(message["usage"]["cost"]["total"] for message in messages if "usage" in message)
     figures = summarise(read(path))
     assert figures["cost"]["reported_usd"] == pytest.approx(reported, abs=1e-9)

@@ -13,6 +13,7 @@ import pandas as pd
 
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.frame import DTYPES
+from simbudget.ledger.imported import RUN_DTYPES
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
@@ -28,6 +29,8 @@ from simbudget.ledger.stored import (
 )
 
 _NEEDED: Final = {"run", "agent", "kind", "started_s", "duration_s"}
+_WORDS: Final = {name: str for name, dtype in DTYPES.items() if dtype == "category"}
+_RUN_WORDS: Final = {name: str for name, dtype in RUN_DTYPES.items() if dtype in ("object", "category")}
 _PARQUET: Final = b"PAR1"
 _CHUNK: Final = 65536
 OPEN: Final = "open"
@@ -83,9 +86,9 @@ def _read_parquet(file: LogFile, gathering: Gathering) -> None:
 def _read_csv(file: LogFile, gathering: Gathering) -> None:
     beside = runs_beside(file.path)
     try:
-        runs = typed_runs(pd.read_csv(beside) if beside.exists() else pd.DataFrame())
+        runs = typed_runs(pd.read_csv(beside, dtype=_RUN_WORDS) if beside.exists() else pd.DataFrame())
         adding = _Adding(file, gathering, runs)
-        for chunk in pd.read_csv(file.path, chunksize=_CHUNK, keep_default_na=True, dtype={"name": str}):
+        for chunk in pd.read_csv(file.path, chunksize=_CHUNK, dtype=_WORDS):
             adding.add(chunk)
     except (ValueError, TypeError, EOFError) as error:
         gathering.cannot_read(file.path, 0, f"a damaged ledger: {str(error).splitlines()[0]}")
