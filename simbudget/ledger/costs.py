@@ -34,7 +34,8 @@ def days_of(entries: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
 
 def dates_of(days: pd.Series, otherwise: datetime.date) -> pd.Series:
     """Return days as dates; where there is none, the other one."""
-    return days.dt.date.astype(object).where(days.notna(), otherwise)
+    dates = [otherwise if pd.isna(day) else day.date() for day in days]
+    return pd.Series(dates, index=days.index, dtype=object)
 
 
 def list_costs(entries: pd.DataFrame, days: pd.Series) -> pd.Series:

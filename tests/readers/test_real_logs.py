@@ -50,6 +50,25 @@ def test_input_tokens_per_model_equal_those_of_ccusage_to_the_token(
     assert said == Counter(by_model(sessions)[CLASSES[theirs]].astype(int).to_dict())
 
 
+OF_A_MILLION = {
+    "claude-opus-4-5-20251101": (5, 6.25, 0.5, 25),
+    "claude-sonnet-4-5-20250929": (3, 3.75, 0.3, 15),
+    "claude-haiku-4-5-20251001": (1, 1.25, 0.1, 5),
+}
+"""Dollars for a million tokens of input, 5-minute writes, cache reads, output; ccusage lacks Opus 4.6."""
+
+
+@pytest.mark.parametrize("name", OF_A_MILLION)
+def test_costs_of_ccusage_are_ours_with_5_minute_writes_and_its_placeholders(
+    sessions: ImportedLedger, name: str
+) -> None:
+    theirs = [model for model in ccusage() if model["modelName"] == name]
+    prompt = [by_model(sessions).loc[name, column] for column in CLASSES.values()]
+    counts = [*prompt, sum(int(str(model["outputTokens"])) for model in theirs)]
+    cost_usd = sum(count * price for count, price in zip(counts, OF_A_MILLION[name], strict=True)) / 1e6
+    assert cost_usd == pytest.approx(sum(float(str(model["cost"])) for model in theirs), abs=1e-8)
+
+
 def test_counting_every_line_would_not_equal_ccusage() -> None:
     counted = Counter(lines_of(SESSIONS, once=False))
     assert counted["cacheReadTokens"] > sum(int(str(each["cacheReadTokens"])) for each in ccusage())
