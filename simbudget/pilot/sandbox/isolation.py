@@ -9,6 +9,7 @@ bind: the kernel exempts root from it, inside namespaces too. Started by anybody
 import importlib.util
 import json
 import os
+import platform
 import shutil
 import subprocess
 import sys
@@ -18,6 +19,9 @@ from functools import cache
 from pathlib import Path
 from typing import Final, Literal
 
+import psutil
+
+from simbudget.errors import Problem, UserError
 from simbudget.pilot.sandbox.limits import MIB, Limits
 
 Isolation = Literal["bubblewrap", "limits only"]
@@ -32,6 +36,7 @@ _USERS: Final = 100_000_000
 _SHARED_MEMORY_BYTES: Final = 16 * MIB
 _TMP_BYTES: Final = 64 * MIB
 _OPEN_FILES: Final = 256
+_COUNTS_BY_NAMESPACE: Final = (5, 14)
 
 
 @cache
@@ -70,12 +75,19 @@ def isolation_in_words(kind: Isolation | None = None) -> str:
 def own_user(directory: Path, kind: Isolation) -> int | None:
     """Return the user that a sandbox's runs have: its own if root starts them, else nobody's but ours (None).
 
-    Without bubblewrap that takes a Python and a directory which another user can get to.
+    Without bubblewrap that takes a Python and a directory which another user can get to. Raises UserError where
+    that is not so: root's own programs cannot be kept from forking without end, which takes the whole machine down.
     """
     if os.geteuid() != 0:
         return None
-    if kind != "bubblewrap" and not all(map(_open_to_all, (directory, Path(sys.executable)))):
-        return None
+    closed = [one for one in (directory, Path(sys.executable)) if not _open_to_all(one)]
+    if kind != "bubblewrap" and closed:
+        raise UserError(
+            Problem(
+                f"without bubblewrap, root cannot limit what agents' programs use, since {closed[0]} is for root only",
+                remedy="install bubblewrap (apt-get install bubblewrap), or run the pilot as another user",
+            )
+        )
     return _FIRST_USER + zlib.crc32(str(directory.resolve()).encode()) % _USERS
 
 
@@ -84,7 +96,7 @@ def wrapped(command: Sequence[str], directory: Path, limits: Limits, kind: Isola
     program = sys.executable if command[0] == "python" else command[0]
     inside = kind == "bubblewrap"
     order = {
-        "limits": _limits(limits),
+        "limits": _limits(limits, _others(directory, kind)),
         "user": own_user(directory, kind),
         "guard": not inside,
         "directory": str(INSIDE if inside else directory),
@@ -112,17 +124,36 @@ def environment(directory: Path, kind: Isolation) -> dict[str, str]:
     }
 
 
-def _limits(limits: Limits) -> dict[str, int]:
+def _limits(limits: Limits, others: int) -> dict[str, int]:
     """Return the kernel's limits; those on memory, time and files hold for each process, the sandbox sums them up."""
     return {
         "RLIMIT_AS": limits.memory_bytes + 1024 * MIB,  # libraries map more than they ever touch
         "RLIMIT_DATA": limits.memory_bytes,
         "RLIMIT_CPU": max(1, round(limits.cpu_s + 0.5)),
         "RLIMIT_FSIZE": limits.disk_bytes,
-        "RLIMIT_NPROC": limits.processes,
+        "RLIMIT_NPROC": limits.processes + others,
         "RLIMIT_NOFILE": _OPEN_FILES,
         "RLIMIT_CORE": 0,
     }
+
+
+def _others(directory: Path, kind: Isolation) -> int:
+    """Return how many tasks the kernel already counts for the user of a run.
+
+    A user of its own has none; nor has anybody in a fresh user namespace, since Linux 5.14 counts by namespace.
+    """
+    kernel = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
+    if own_user(directory, kind) is not None or (kind == "bubblewrap" and kernel >= _COUNTS_BY_NAMESPACE):
+        return 0
+    return sum(
+        one.info["num_threads"] or 0 for one in psutil.process_iter(["uids", "num_threads"]) if _is_ours(one)
+    )
+
+
+def _is_ours(process: psutil.Process) -> bool:
+    """Return whether a process belongs to the user who asks."""
+    uids = process.info["uids"]
+    return uids is not None and uids.real == os.getuid()
 
 
 def _namespaces() -> list[str]:
@@ -134,7 +165,7 @@ def _namespaces() -> list[str]:
         capabilities = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         capabilities = ["--unshare-user"]
-    return [*apart, *capabilities, "--die-with-parent", "--new-session"]
+    return [*apart, *capabilities, "--die-with-parent", "--new-session", "--chdir", "/"]
 
 
 def _file_system(directory: Path) -> list[str]:

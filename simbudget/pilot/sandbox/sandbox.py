@@ -10,6 +10,7 @@ over a run's processes in `usage.py`.
 """
 
 import asyncio
+import contextlib
 import os
 import shutil
 import signal
@@ -26,6 +27,7 @@ from simbudget.pilot.sandbox.limits import Completed, Killed, Limits
 from simbudget.pilot.sandbox.usage import Usage, over_disk, passed_limit, tree_pids
 
 _LOOK_EVERY_S: Final = 0.1
+_KILLING_ROUNDS: Final = 200
 _PRIVATE: Final = 0o700
 
 
@@ -81,7 +83,7 @@ class Sandbox:
     def read(self, path: str, at_most_bytes: int = 16 * 1024 * 1024) -> bytes | None:
         """Return a file that a run left; None if there is none, it is larger, or it is no plain file."""
         try:
-            descriptor = os.open(self.directory / path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK)
+            descriptor = _opened_within(self.directory, path)
         except OSError:
             return None
         with os.fdopen(descriptor, "rb") as file:
@@ -142,6 +144,22 @@ class Sandbox:
         return because or _told_by(process.returncode, seen, self.limits)
 
 
+def _opened_within(directory: Path, path: str) -> int:
+    """Return a descriptor of a file below a directory, reached without following a link; raises OSError."""
+    *folders, name = Path(path).parts
+    here = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for folder in folders:
+            if folder in {"..", "/"}:
+                raise FileNotFoundError(path)
+            below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+            os.close(here)
+            here = below
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=here)
+    finally:
+        os.close(here)
+
+
 def _exit_of(pid: int) -> "asyncio.Future[None]":
     """Return a future that is done when a child has ended; the child is still to be collected."""
     loop = asyncio.get_running_loop()
@@ -164,12 +182,24 @@ def _set(future: "asyncio.Future[None]") -> None:
 
 
 def _kill(pid: int) -> None:
-    """Kill a run: its processes from the last one back, then the one that holds it together."""
-    for one in reversed(tree_pids(pid)):
-        try:
-            os.kill(one, signal.SIGKILL)
-        except OSError:
-            continue
+    """Kill a run: all its processes, stopped first so that none begets another, then the one that holds it together.
+
+    Under bubblewrap the last step alone would do, since its processes end with their namespace.
+    """
+    for _ in range(_KILLING_ROUNDS):
+        below = [one for one in tree_pids(pid) if one != pid]
+        if not below:
+            break
+        for which in (signal.SIGSTOP, signal.SIGKILL):
+            for one in below:
+                _signal(one, which)
+    _signal(pid, signal.SIGKILL)
+
+
+def _signal(pid: int, which: signal.Signals) -> None:
+    """Send a signal to a process that may be gone."""
+    with contextlib.suppress(OSError):
+        os.kill(pid, which)
 
 
 def _collect(process: "subprocess.Popen[bytes]", seen: Usage) -> None:
