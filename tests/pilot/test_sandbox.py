@@ -56,6 +56,10 @@ def fuse():
 
 
 def sandbox(folder: Path, kind: Isolation, limits: Limits = SMALL) -> Sandbox:
+    """Return a sandbox; root's runs without bubblewrap are another user's, who has to get to pytest's folder."""
+    if os.geteuid() == 0 and kind == "limits only":
+        for one in folder.parents[:3]:
+            one.chmod(one.stat().st_mode | 0o011)
     return Sandbox(folder, limits, kind)
 
 
@@ -268,7 +272,7 @@ def test_the_limit_on_processes_binds_in_the_kernel(tmp_path: Path) -> None:
                 made += 1
         except OSError:
             pass
-        print(made)
+        print(made, flush=True)
         os._exit(0)
         """,
     )
