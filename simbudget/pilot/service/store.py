@@ -116,6 +116,11 @@ class Store:
         found = self._one("select source from code where code = ?", code)
         return None if found is None else str(found[0])
 
+    def sources(self, codes: Sequence[str]) -> dict[str, str]:
+        """Return stored sources by their names."""
+        found = {code: self.source(code) for code in codes}
+        return {code: source for code, source in found.items() if source is not None}
+
     def add_submission(self, row: SubmissionRow) -> None:
         """Add a submission; call it within `change`."""
         values = (
