@@ -106,8 +106,8 @@ def test_a_malformed_metric_is_refused(tmp_path: Path, sent: Answer) -> None:
             DESCRIBED.replace("files: [train.py, data]", "files: [../outside, data]"),
             "leads out of its folder",
         ),
-        ("", "describes no task"),
-        ("- a\n- b\n", "describes no task"),
+        ("", "a task is keys"),
+        ("- a\n- b\n", "a task is keys"),
         ("name: [", "task.yaml"),
     ],
 )
