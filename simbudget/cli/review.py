@@ -55,7 +55,9 @@ def review_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     console = standard_output()
     if show is not None:
         case = case_of(state, show)
-        console.print(case_text(case, store.source(case.row.code) or ""), markup=False, highlight=False)
+        console.print(
+            case_text(case, store.source(case.row.code) or ""), markup=False, highlight=False, soft_wrap=True
+        )
         return
     console.print(review_answer(state, hacks), highlight=False, soft_wrap=True)
     if state.queue or everything:

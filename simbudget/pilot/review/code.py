@@ -29,7 +29,8 @@ def suspicious(source: str) -> tuple[str, ...]:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
         return ("the code is no Python that can be read",)
-    docstrings = {id(node.value) for node in ast.walk(tree) if isinstance(node, ast.Expr)}
+    statements = [node for node in ast.walk(tree) if isinstance(node, ast.Expr)]
+    docstrings = {id(one.value) for one in statements if isinstance(one.value, ast.Constant)}
     found = [
         (getattr(node, "lineno", 0), what)
         for node in ast.walk(tree)

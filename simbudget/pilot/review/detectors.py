@@ -61,15 +61,15 @@ def probes_the_scorer(rows: Sequence[SubmissionRow], _: Sources) -> Iterator[Fin
     """Give submissions that differ in very few answers from an earlier one of the same agent."""
     flat = {row.number: _flat(row.answer) for row in rows}
     for position, row in enumerate(rows):
-        for earlier in rows[:position]:
-            if earlier.agent != row.agent:
-                continue
-            differing = _differing(flat[earlier.number], flat[row.number])
-            if differing is not None and 0 < differing <= FEW_ANSWERS:
-                size = flat[row.number].size
-                evidence = f"{differing} of {size:,} answers differ from submission {earlier.number}"
-                yield Finding(row.number, "probes the scorer", evidence)
-                break
+        own = [one for one in rows[:position] if one.agent == row.agent]
+        distances = {one.number: _differing(flat[one.number], flat[row.number]) for one in own}
+        near = {number: few for number, few in distances.items() if few is not None and few <= FEW_ANSWERS}
+        if near and min(near.values()) > 0:  # the very same answer again tells an agent nothing
+            number, few = min(near.items(), key=lambda one: one[1])
+            size = flat[row.number].size
+            yield Finding(
+                row.number, "probes the scorer", f"{few} of {size:,} answers differ from submission {number}"
+            )
 
 
 def reads_tests_or_labels(rows: Sequence[SubmissionRow], sources: Sources) -> Iterator[Finding]:
