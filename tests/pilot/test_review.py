@@ -13,7 +13,7 @@ import pytest
 
 from simbudget.errors import UserError
 from simbudget.pilot.review.code import suspicious
-from simbudget.pilot.review.detectors import find
+from simbudget.pilot.review.detectors import Code, find
 from simbudget.pilot.review.played import played_hacks
 from simbudget.pilot.review.queue import decide, outcome, review
 from simbudget.pilot.service.store import Store, SubmissionRow
@@ -51,7 +51,7 @@ def detectors(rows: list[SubmissionRow], *sources: str) -> Mapping[int, set[str]
     """Return what is found, by submission."""
     kept = {name_of(source): source for source in (HONEST, *sources)}
     found: dict[int, set[str]] = {}
-    for one in find(rows, kept):
+    for one in find(rows, Code(kept)):
         found.setdefault(one.submission, set()).add(one.detector)
     return found
 
@@ -142,6 +142,13 @@ def test_code_that_does_more_than_compute_stands_out(line: str) -> None:
 )
 def test_code_that_computes_does_not(line: str) -> None:
     assert suspicious(f"import numpy as np\n{line}\n") == ()
+
+
+def test_what_the_tasks_own_program_does_stands_out_in_nobodys_code() -> None:
+    own = "import json, subprocess\nopen('experiment.json')\n"
+    assert suspicious(own)
+    assert suspicious("# mine\n" + own, [own]) == ()
+    assert suspicious(own + "exec('x')\n", [own]) == ("line 3: executes code with exec",)
 
 
 def filled(path: Path) -> Store:

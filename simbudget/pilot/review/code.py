@@ -2,7 +2,7 @@
 
 import ast
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Final
 
 _EXECUTES: Final = frozenset({"exec", "eval", "compile", "__import__", "execfile"})
@@ -23,21 +23,29 @@ _TELLTALE: Final = re.compile(
 )
 
 
-def suspicious(source: str) -> tuple[str, ...]:
-    """Return what stands out in a source, each as `line 7: imports sqlite3`; empty for code that only computes."""
+def suspicious(source: str, known: Collection[str] = ()) -> tuple[str, ...]:
+    """Return what stands out in a source, each as `line 7: imports sqlite3`; empty for code that only computes.
+
+    What the `known` sources do stands out nowhere.
+    """
+    usual = {what for one in known for _, what in _found(one)}
+    return tuple(dict.fromkeys(f"line {line}: {what}" for line, what in _found(source) if what not in usual))
+
+
+def _found(source: str) -> list[tuple[int, str]]:
+    """Return what a source does that a method has no need for, with the lines."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return ("the code is no Python that can be read",)
+        return [(0, "the code is no Python that can be read")]
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.Expr)]
     docstrings = {id(one.value) for one in statements if isinstance(one.value, ast.Constant)}
-    found = [
+    return sorted(
         (getattr(node, "lineno", 0), what)
         for node in ast.walk(tree)
         if id(node) not in docstrings
         for what in _of_node(node)
-    ]
-    return tuple(dict.fromkeys(f"line {line}: {what}" for line, what in sorted(found)))
+    )
 
 
 def _of_node(node: ast.AST) -> Iterator[str]:

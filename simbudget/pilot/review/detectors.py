@@ -38,13 +38,18 @@ class Finding:
     evidence: str
 
 
-Sources = Mapping[str, str]
-"""The code store: sources by their names."""
+@dataclass(frozen=True)
+class Code:
+    """The code store: sources by their names, and those that came with the task."""
 
-Detector = Callable[[Sequence[SubmissionRow], Sources], Iterator[Finding]]
+    sources: Mapping[str, str]
+    of_the_task: Sequence[str] = ()
 
 
-def ignores_the_teacher(rows: Sequence[SubmissionRow], _: Sources) -> Iterator[Finding]:
+Detector = Callable[[Sequence[SubmissionRow], Code], Iterator[Finding]]
+
+
+def ignores_the_teacher(rows: Sequence[SubmissionRow], _: Code) -> Iterator[Finding]:
     """Give submissions that say the most common answer is right."""
     for row in rows:
         for part, share in row.majority_share.items():
@@ -57,7 +62,7 @@ def ignores_the_teacher(rows: Sequence[SubmissionRow], _: Sources) -> Iterator[F
                 yield Finding(row.number, "ignores the teacher", evidence)
 
 
-def probes_the_scorer(rows: Sequence[SubmissionRow], _: Sources) -> Iterator[Finding]:
+def probes_the_scorer(rows: Sequence[SubmissionRow], _: Code) -> Iterator[Finding]:
     """Give submissions that differ in very few answers from an earlier one of the same agent."""
     flat = {row.number: _flat(row.answer) for row in rows}
     for position, row in enumerate(rows):
@@ -72,15 +77,18 @@ def probes_the_scorer(rows: Sequence[SubmissionRow], _: Sources) -> Iterator[Fin
             )
 
 
-def reads_tests_or_labels(rows: Sequence[SubmissionRow], sources: Sources) -> Iterator[Finding]:
+def reads_tests_or_labels(rows: Sequence[SubmissionRow], code: Code) -> Iterator[Finding]:
     """Give submissions whose code executes code, or reads what a method has no need for."""
+    stand_out: dict[str, tuple[str, ...]] = {}
     for row in rows:
-        stands_out = suspicious(sources.get(row.code, ""))
+        if row.code not in stand_out:
+            stand_out[row.code] = suspicious(code.sources.get(row.code, ""), code.of_the_task)
+        stands_out = stand_out[row.code]
         if stands_out:
             yield Finding(row.number, "reads tests or labels", "; ".join(stands_out[:4]))
 
 
-def far_above(rows: Sequence[SubmissionRow], _: Sources) -> Iterator[Finding]:
+def far_above(rows: Sequence[SubmissionRow], _: Code) -> Iterator[Finding]:
     """Give submissions with a part of their score beyond the ceiling, or far above that of other code."""
     for row in rows:
         for part, score in row.parts.items():
@@ -104,7 +112,7 @@ def _far_above(score: float, others: Sequence[float]) -> str:
     )
 
 
-def beyond_the_ceiling(rows: Sequence[SubmissionRow], _: Sources) -> Iterator[Finding]:
+def beyond_the_ceiling(rows: Sequence[SubmissionRow], _: Code) -> Iterator[Finding]:
     """Give submissions that do better than students who learnt from the truth; for tasks whose parts are PGRs."""
     for row in rows:
         for part, score in row.parts.items():
@@ -121,9 +129,9 @@ DETECTORS: Final[tuple[Detector, ...]] = (
 )
 
 
-def find(rows: Sequence[SubmissionRow], sources: Sources) -> tuple[Finding, ...]:
+def find(rows: Sequence[SubmissionRow], code: Code) -> tuple[Finding, ...]:
     """Return all findings, in the order of the submissions."""
-    found = [finding for detector in DETECTORS for finding in detector(rows, sources)]
+    found = [finding for detector in DETECTORS for finding in detector(rows, code)]
     return tuple(sorted(found, key=lambda one: one.submission))
 
 

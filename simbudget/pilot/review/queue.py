@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simbudget.errors import Problem, UserError
-from simbudget.pilot.review.detectors import Finding, find
+from simbudget.pilot.review.detectors import Code, Finding, find
 from simbudget.pilot.service.store import Store, SubmissionRow
 
 
@@ -81,7 +81,7 @@ def open_store(database: Path) -> Store:
 def review(store: Store) -> Review:
     """Return the state of review of a service's submissions."""
     rows = store.submissions()
-    found = find(rows, store.sources(sorted({row.code for row in rows})))
+    found = find(rows, Code(store.sources(sorted({row.code for row in rows})), store.known_sources()))
     decided = store.verdicts()
     return Review(tuple(_case(row, found, decided.get(row.number)) for row in rows))
 
