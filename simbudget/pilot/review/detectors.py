@@ -21,7 +21,7 @@ IGNORES_FROM: Final = 0.98
 """Share of answers that are the most common one: an honest student is right more often than that is."""
 FAR_ABOVE: Final = 5.0
 """Robust standard deviations above the scores of other code."""
-LEAST_GAP: Final = 0.3
+LEAST_GAP: Final = 0.4
 """A score is not far above the others' median by less than this, however alike those are."""
 LEAST_NEIGHBOURS: Final = 6
 BEYOND_THE_CEILING: Final = 1.03
@@ -92,8 +92,10 @@ def far_above(rows: Sequence[SubmissionRow], _: Code) -> Iterator[Finding]:
     """Give submissions with a part of their score beyond the ceiling, or far above that of other code."""
     for row in rows:
         for part, score in row.parts.items():
-            others = [one.parts[part] for one in rows if part in one.parts and one.code != row.code]
-            evidence = _far_above(score, others)
+            others = {  # a score that is sent in again and again counts once
+                one.parts[part] for one in rows if part in one.parts and one.code != row.code
+            }
+            evidence = _far_above(score, sorted(others))
             if evidence:
                 yield Finding(row.number, "far above its neighbours", f"{part}: {evidence}")
 
