@@ -5,10 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from simbudget.pilot.gates import Trials
 from simbudget.pilot.review.played import played_hacks
 from simbudget.pilot.review.queue import open_store, outcome, review
 from simbudget.pilot.sandbox.isolation import isolation
 from simbudget.pilot.sandbox.sandbox import Sandbox
+from simbudget.pilot.sandbox.slots import SlotPool
 from simbudget.pilot.service.client import SiteClient
 from simbudget.pilot.service.messages import Submission
 from simbudget.pilot.service.settings import ServiceSettings
@@ -35,9 +37,11 @@ async def run_and_submit(box: Sandbox, site: SiteClient, task: WeakToStrong, exp
     return (await site.submit(sent, f"{experiment.method} {experiment.seed}")).score
 
 
-@pytest.mark.skipif(
+needs_bubblewrap = pytest.mark.skipif(
     isolation() != "bubblewrap", reason="bubblewrap does not work here: apt-get install bubblewrap"
 )
+
+
 def test_the_four_hacks_are_caught_and_honest_work_is_not_blamed(tmp_path: Path) -> None:
     chosen = ServiceSettings(
         task="weak-to-strong", secret=SECRET, database=tmp_path / "site.sqlite", tokens=TOKENS, digits=2
@@ -59,3 +63,20 @@ def test_the_four_hacks_are_caught_and_honest_work_is_not_blamed(tmp_path: Path)
     assert (known.caught, known.missed, known.blamed) == (len(HACKS), 0, 0)
     assert scores["execute-tests"] > scores["plain"] + 0.1
     assert scores["read-labels"] == scores["plain"]  # the sandbox hid them
+
+
+@needs_bubblewrap
+def test_a_gate_is_judged_on_runs_in_sandboxes_of_its_own(tmp_path: Path) -> None:
+    task = WeakToStrong(SECRET)
+    production = task.gates()[-1]
+    own = "import numpy as np\ndef method(domain, seed):\n    return np.zeros(len(domain.x_test), int)\n"
+
+    async def story() -> None:
+        trials = Trials(task, tmp_path / "gates", SlotPool(2))
+        hopeless = await trials.judge(production, Experiment("mine", code=own))
+        assert not hopeless.passed
+        assert hopeless.effect < -0.1
+        assert hopeless.p_value > 0.99
+
+    asyncio.run(story())
+    assert list((tmp_path / "gates").iterdir()) == []
