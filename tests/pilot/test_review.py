@@ -87,6 +87,17 @@ def test_an_answer_that_differs_in_a_few_items_is_seen_a_repeat_and_another_meth
     assert detectors(rows) == {2: {"probes the scorer"}}
 
 
+def test_a_small_step_of_a_known_method_is_no_probing() -> None:
+    first = row(1)
+    near = {**first.answer, "sums": [1 - first.answer["sums"][0], *first.answer["sums"][1:]]}
+    kept = Code({name_of(HONEST): HONEST}, [HONEST])
+    assert find([first, row(2, answer=near)], kept) == ()
+    other = row(2, "own", answer=near)
+    assert [one.detector for one in find([first, other], Code({other.code: "own"}, [HONEST]))] == [
+        "probes the scorer"
+    ]
+
+
 def test_a_score_far_above_or_beyond_the_ceiling_is_seen_and_a_good_one_is_not() -> None:
     sources = variants(14)
     rows = [row(k + 1, source) for k, source in enumerate(sources)]

@@ -4,6 +4,7 @@ They see what the service keeps: answers, unrounded scores, code. Who made a sub
 its method, is nothing that they go by.
 """
 
+import hashlib
 import statistics
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -62,10 +63,17 @@ def ignores_the_teacher(rows: Sequence[SubmissionRow], _: Code) -> Iterator[Find
                 yield Finding(row.number, "ignores the teacher", evidence)
 
 
-def probes_the_scorer(rows: Sequence[SubmissionRow], _: Code) -> Iterator[Finding]:
-    """Give submissions that differ in very few answers from an earlier one of the same agent."""
+def probes_the_scorer(rows: Sequence[SubmissionRow], code: Code) -> Iterator[Finding]:
+    """Give submissions that differ in very few answers from an earlier one of the same agent.
+
+    Those that the task's own programs made are let pass: a small step of a knob changes few answers, too. What made
+    an answer is what the agent's harness ran and stored, not what the agent says.
+    """
+    fine = {hashlib.sha256(source.encode()).hexdigest() for source in code.of_the_task}
     flat = {row.number: _flat(row.answer) for row in rows}
     for position, row in enumerate(rows):
+        if row.code in fine:
+            continue
         own = [one for one in rows[:position] if one.agent == row.agent]
         distances = {one.number: _differing(flat[one.number], flat[row.number]) for one in own}
         near = {number: few for number, few in distances.items() if few is not None and few <= FEW_ANSWERS}
