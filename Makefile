@@ -21,9 +21,11 @@ check: $(READY)  ## formatting, lint, strict types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## measure, and write the tables in benchmarks/
-	$(BIN)/python benchmarks/start_up.py --write
-	$(BIN)/python benchmarks/reference_engine.py --write
+bench: $(READY)  ## measure, beside peers, and write the tables in benchmarks/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks.start_up --write
+	$(BIN)/python -m benchmarks.fleets --write
+	$(BIN)/python -m benchmarks.memory --write
 
 examples: $(READY)  ## make the pictures in plots/ again
 	$(BIN)/python scenarios/draw.py

@@ -9,6 +9,7 @@ from typing import Any, Final
 from simbudget.errors import UserError
 from simbudget.scenario.checks import check_scenario
 from simbudget.scenario.document import Fields, Items, Node, Text, parse_document, read_file
+from simbudget.scenario.evidence import read_evidence
 from simbudget.scenario.fields import Parsed, read_block, read_fields, whole, words
 from simbudget.scenario.fleet import read_fleet
 from simbudget.scenario.limits import Limit, parse_limit
@@ -42,6 +43,7 @@ _KEYS: Final = (
     "review",
     "research",
     "gates",
+    "evidence",
     "fixed",
     "stop",
     "limits",
@@ -98,13 +100,15 @@ def _read(reading: Reading, document: Fields, default_name: str) -> Scenario:
     if not is_absent(blocks.get("calibration")):
         remedy = "take the line out; calibrated quantities can be written in the scenario itself"
         reading.problem("this version does not read calibration files", blocks["calibration"].place, remedy)
+    gates = _read_gates(reading, blocks.get("gates"))
     return Scenario(
         version=version,
         name=name,
         fleet=fleet,
         models=_read_models(reading, blocks.get("models"), used),
         prices=_read_prices(reading, blocks.get("prices")),
-        gates=_read_gates(reading, blocks.get("gates")),
+        gates=gates,
+        evidence=read_evidence(reading, blocks.get("evidence"), gates),
         limits=_read_limits(reading, blocks.get("limits")),
         **read_fields(reading, Scenario, document, ""),
     )
@@ -178,17 +182,12 @@ def _read_limits(reading: Reading, node: Node | None) -> tuple[Limit, ...]:
 
 
 def _notes(scenario: Scenario) -> tuple[str, ...]:
-    """Return what of the scenario this version checks but does not simulate."""
-    blocks = {"review": scenario.review, "research": scenario.research, "gates": scenario.gates}
-    stops = {
-        "stop.target_score": scenario.stop.target_score,
-        "stop.no_improvement_for": scenario.stop.no_improvement_for,
-    }
-    names = [name for name, value in {**blocks, **stops}.items() if value]
+    """Return what is worth saying of a scenario that is not wrong."""
     late = [note for group in scenario.fleet for note in _late(group, scenario.stop.after.exact_value)]
-    if not names:
-        return tuple(late)
-    return (f"{', '.join(names)}: checked but not simulated; what they cost is not in the spend", *late)
+    scores = any(step.kind == "score" for group in scenario.fleet for step in group.cycle)
+    if scenario.research is not None and not scores:
+        late.append("no cycle has a `score` step, so there are no scores and no results")
+    return tuple(late)
 
 
 def _late(group: Group, ends_s: float) -> list[str]:
