@@ -324,6 +324,17 @@ def test_memory_is_limited_for_one_process_and_for_all(tmp_path: Path, kind: Iso
         25,
     )
     assert several.killed_because == "memory"
+    hidden = attack(
+        box,
+        """
+        import os, time
+        for _ in range(15):
+            os.write(os.memfd_create("x"), b"x" * 19_000_000)
+        time.sleep(30)
+        """,
+        25,
+    )
+    assert hidden.killed_because == "memory"
     assert SMALL.memory_bytes < several.peak_memory_bytes < 5 * SMALL.memory_bytes
 
 

@@ -24,11 +24,12 @@ def passed_limit(pid: int, directory: Path, limits: Limits, seen: Usage) -> Kill
     """Return the limit that a run has passed, if any; notes in `seen` what it uses."""
     processes = _tree(pid)
     seen.cpu_s = max(seen.cpu_s, sum(_cpu_s(one) for one in processes))
-    memory_bytes = sum(_resident_bytes(one) for one in processes)
+    anonymous_bytes = _anonymous_files_bytes(processes)
+    memory_bytes = anonymous_bytes + sum(_resident_bytes(one) for one in processes)
     if (
         memory_bytes > limits.memory_bytes
-    ):  # pages that processes share were counted again and again: look closer
-        memory_bytes = sum(_own_share_bytes(one) for one in processes)
+    ):  # pages that processes share were counted more than once: look closer
+        memory_bytes = anonymous_bytes + sum(_own_share_bytes(one) for one in processes)
     seen.peak_memory_bytes = max(seen.peak_memory_bytes, memory_bytes)
     if memory_bytes > limits.memory_bytes:
         return "memory"
@@ -72,6 +73,22 @@ def _resident_bytes(process: psutil.Process) -> int:
         return int(process.memory_info().rss)
     except psutil.Error:
         return 0
+
+
+def _anonymous_files_bytes(processes: list[psutil.Process]) -> int:
+    """Return what is held in files that exist in memory only, each counted once; nobody's resident memory has them."""
+    sizes: dict[tuple[int, int], int] = {}
+    for process in processes:
+        folder = f"/proc/{process.pid}/fd"
+        try:
+            for name in os.listdir(folder):  # noqa: PTH208  many of them, often
+                path = f"{folder}/{name}"
+                if os.readlink(path).startswith("/memfd:"):  # noqa: PTH115
+                    found = os.stat(path)  # noqa: PTH116
+                    sizes[found.st_dev, found.st_ino] = found.st_blocks * 512
+        except OSError:  # it ended meanwhile, or is bubblewrap's own
+            continue
+    return sum(sizes.values())
 
 
 def _own_share_bytes(process: psutil.Process) -> int:
