@@ -60,7 +60,8 @@ def review_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         )
         return
     console.print(review_answer(state, hacks), highlight=False, soft_wrap=True)
-    if state.queue or everything:
-        console.print(queue_table(state, everything), highlight=False)
+    table = queue_table(state, everything)
+    if table.row_count:
+        console.print(table, highlight=False)
     if hacks:
         console.print(hacks_table(state, hacks), highlight=False)

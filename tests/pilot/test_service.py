@@ -257,6 +257,13 @@ def test_the_service_ends_when_its_runner_is_gone(tmp_path: Path) -> None:
     run(story())
 
 
-def test_the_settings_are_for_their_owner_only(tmp_path: Path) -> None:
-    write_settings(settings(tmp_path), tmp_path / "s.json")
-    assert (tmp_path / "s.json").stat().st_mode & 0o077 == 0
+def test_settings_and_database_are_for_their_owner_only(tmp_path: Path) -> None:
+    chosen = settings(tmp_path)
+
+    async def story() -> None:
+        async with serving(chosen) as service, client(service) as one:
+            await one.submit(await submission(one), "a")
+            for path in tmp_path.glob("site.*"):
+                assert path.stat().st_mode & 0o077 == 0 or path.suffix == ".log", path
+
+    run(story())

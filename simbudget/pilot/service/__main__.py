@@ -30,6 +30,7 @@ _WRONG_INPUT = 2
 
 def main(arguments: list[str]) -> int:
     """Serve; returns the exit status."""
+    os.umask(0o077)  # agents' answers and unrounded scores are nobody else's
     try:
         if len(arguments) != 1:
             raise UserError(Problem("the service takes one argument", remedy="give the path of its settings"))
