@@ -9,7 +9,7 @@ DEMO_OUT := simbudget-out
 .PHONY: demo test check bench examples format all clean
 
 demo: $(READY)  ## project the seed experiment and show its result
-	$(BIN)/simbudget project scenarios/aar-weak-to-strong.yaml --replications 100 --out $(DEMO_OUT) \
+	$(BIN)/simbudget project scenarios/aar-weak-to-strong.yaml --replications 1000 --out $(DEMO_OUT) \
 		|| test $$? -eq 1  # 1: a limit of the scenario is not met, which is an answer
 
 test: $(READY)  ## run the tests
