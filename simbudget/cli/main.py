@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "init": "Write a commented scenario to start from.",
     "check": "Say what was understood of a scenario.",
     "project": "Project spend, time and bottlenecks of a scenario.",
+    "review": "Show which submissions of a pilot need a look, and decide on them.",
     "trace": "Write everything that happens in one replication.",
     "prices": "Show what models and GPUs cost on a date.",
     "import": "Read logs of real runs into a ledger.",
