@@ -19,16 +19,16 @@ from simbudget.scenario.loading import loads_scenario
 
 HERE = Path(__file__).parent
 SCENARIO = HERE.parent / "scenarios" / "aar-weak-to-strong.yaml"
-REPLICATIONS = 3000
-TRACED = 300
+REPLICATIONS = 2000
+TRACED = 200
 
 EVIDENCE = {
     "none: the priors alone": "",
     "this run: the winner held on code, not in production; 4 of 4 hacks caught": (
         "evidence: {gates: {held-out: 1 of 1, production: 0 of 1}, caught: 4 of 4}"
     ),
-    "ten winners: six hold on code, one in production": "evidence: {gates: {held-out: 6 of 10, production: 1 of 10}}",
-    "a hundred winners: sixty and ten": "evidence: {gates: {held-out: 60 of 100, production: 10 of 100}}",
+    "ten winners: four hold on code, one in production": "evidence: {gates: {held-out: 4 of 10, production: 1 of 10}}",
+    "a hundred winners: thirty and ten": "evidence: {gates: {held-out: 30 of 100, production: 10 of 100}}",
 }
 
 

@@ -27,6 +27,8 @@ PROBABILITIES: Final = ("explores", "refines", "transfers", "hacks", "caught", "
 """The keys of `research` whose trials can be counted."""
 
 _GRID: Final = 201
+_SURPRISING: Final = 3.0
+"""Standard deviations from what is expected."""
 _NEGLIGIBLE: Final = 1e-12
 _DRAWS: Final = 400
 _REFINED_TO: Final = (0.5, 1.0)
@@ -196,21 +198,34 @@ def _from_gates(
     """Return `transfers` and `real_share` after so many of the finalists passed each gate."""
     priors = {key: getattr(research, key) for key in ("transfers", "real_share")}
     axes = {key: _points(prior.distribution) for key, prior in priors.items()}
+    chances: dict[str, Floats] = {}
     log_likelihood = np.zeros((len(axes["transfers"]), len(axes["real_share"])))
     for number, gate in enumerate(gates, 1):
         counts = evidence.gates.get(gate.name or f"gate {number}")
         if counts is not None:
             without, with_core = _passes(research, gate, axes["real_share"])
             chance = axes["transfers"][:, None] * (with_core - without) + without
+            chances[gate.name or f"gate {number}"] = chance
             log_likelihood += _binomial(counts.hits, counts.trials, chance)
-    why = ", ".join(f"{name} {counts}" for name, counts in evidence.gates.items())
     weights = np.exp(log_likelihood - log_likelihood.max())
+    why = ", ".join(
+        f"{name} {counts}{_contradiction(counts, float((weights * chances[name]).sum() / weights.sum()))}"
+        for name, counts in evidence.gates.items()
+    )
     margins = {"transfers": weights.sum(axis=1), "real_share": weights.sum(axis=0)}
     return {
         key: _noted(reading, prior, _weighted(axes[key], np.log(margins[key] + 1e-300)), why)
         for key, prior in priors.items()
         if _is_unknown(reading, prior, key)
     }
+
+
+def _contradiction(counts: Counts, expected: float) -> str:
+    """Return what to say of counts that the narrowed model would hardly give: another `keeps` might."""
+    spread = np.sqrt(max(counts.trials * expected * (1.0 - expected), 1e-9))
+    if abs(counts.hits - counts.trials * expected) <= _SURPRISING * spread:
+        return ""
+    return f" (and the model still expects {counts.trials * expected:.3g}: look at `keeps` and `smallest_effect`)"
 
 
 def _passes(research: Research, gate: Gate, real_shares: Floats) -> tuple[Floats, Floats]:

@@ -182,7 +182,7 @@ def test_what_needs_scores_gets_the_default_research() -> None:
         loaded = loads_scenario(text + more)
         assert loaded.scenario.research is not None
         assert any(row.name == "research.transfers" and row.source == "default" for row in loaded.provenance)
-    assert loaded("").notes == ()
+    assert loads_scenario(text).notes == ()
     assert any("target_score" in note for note in loaded("stop: {target_score: 0.9}").notes)
 
 

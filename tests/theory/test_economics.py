@@ -75,7 +75,8 @@ def test_prices_world_by_world_are_quantiles_of_a_gamma_and_acceptability_is_its
 
 
 SCORES = (
-    "fleet: [{agents: 2}]\ncycle: [score]\nscorer: {time: 1 h, price: 1 $/call}\nstop: {cycles_per_agent: 5, after: 1 day}\n"
+    "fleet: [{agents: 2}]\ncycle: [score]\nscorer: {time: 1 h, price: 1 $/call}\n"
+    "stop: {cycles_per_agent: 5, after: 1 day}\n"
     "research: {hacks: 0%, transfers: 20% to 60%, first_quality: 0.5, explores: 100%}\n"
 )
 
