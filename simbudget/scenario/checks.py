@@ -7,7 +7,8 @@ from simbudget.prices.models import ClassPrices, model_prices
 from simbudget.scenario.evidence import narrowed
 from simbudget.scenario.fields import read_block
 from simbudget.scenario.limits import NEEDS_RESEARCH
-from simbudget.scenario.model import Context, Experiment, Group, Scenario, Score, Share, Think
+from simbudget.scenario.model import Context, Experiment, Group, OwnStep, Scenario, Score, Share, Think
+from simbudget.scenario.own_steps import problem_of_function
 from simbudget.scenario.quantities import Kind, Quantity
 from simbudget.scenario.reading import Provenance, Reading
 from simbudget.scenario.research import MOST_GATES, Research
@@ -117,6 +118,11 @@ def _check_cycle(reading: Reading, scenario: Scenario, group: Group) -> None:
         path = f"{name}.{step.kind}[{counted[step.kind]}]"
         if isinstance(step, Think):
             _check_think(reading, step, group, path)
+        elif isinstance(step, OwnStep):
+            wrong = problem_of_function(step.file, step.function)
+            if wrong:
+                message, _, remedy = wrong.partition("; ")
+                _problem(reading, f"{path}.function", message, remedy)
         elif isinstance(step, Experiment):
             count = scenario.gpus.count
             if step.gpus.text and step.gpus.highest > count:
@@ -137,6 +143,8 @@ def _check_takes_time(reading: Reading, scenario: Scenario, group: Group) -> Non
             quota = scenario.scorer.quota_per_agent_per_day
             times = (scenario.scorer.time, scenario.scorer.cool_down)
             takes_time |= quota is not None or not all(time.surely_zero for time in times)
+        elif isinstance(step, OwnStep):
+            takes_time = True  # who knows
         elif isinstance(step, Experiment) or group.kind == "people":
             time = getattr(step, "time", None)
             takes_time |= time is None or not time.surely_zero

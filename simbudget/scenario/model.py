@@ -5,6 +5,7 @@ key expects; `loading` reads what takes more than one key to read (groups, steps
 """
 
 import datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 from simbudget.prices.tiers import TIERS
@@ -14,6 +15,7 @@ from simbudget.scenario.evidence import Evidence
 from simbudget.scenario.expectations import HOURS, MOST_AGENTS, MOST_USD, fact, time, tokens
 from simbudget.scenario.fields import Block, Nested, Parsed, choice, number, whole, words
 from simbudget.scenario.limits import Limit
+from simbudget.scenario.own_steps import OwnFile
 from simbudget.scenario.quantities import Quantity
 from simbudget.scenario.research import Gate, Research, Review
 from simbudget.units import Dimension
@@ -84,7 +86,15 @@ class Share(Block):
     kind: Literal["share"] = "share"
 
 
-Step = Think | Experiment | Score | Share
+class OwnStep(Block):
+    """A step that its user wrote in Python; the reference engine runs it."""
+
+    kind: Literal["python"] = "python"
+    file: Annotated[Path, OwnFile()]
+    function: Annotated[str, words("step")]
+
+
+Step = Think | Experiment | Score | Share | OwnStep
 
 
 class Turn(Block):

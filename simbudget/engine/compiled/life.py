@@ -186,7 +186,7 @@ def _goes_on_in_experiment(site: Site, run: Record, agent: Record, point: int) -
 
 
 @internal
-def _goes_on_in_step(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: PLR0911  one line a point
+def _goes_on_in_step(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: PLR0911, PLR0912  one a point
     if point == THINKS:
         return thinks(site, run, agent)
     if point == WORKS:
