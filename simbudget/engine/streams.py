@@ -29,6 +29,9 @@ POST: Final = 6  # lane: post tokens; index: the agent's posts
 SUBMISSION: Final = 7  # lane: scoring time; index: the agent's submissions
 CRASH: Final = 8  # lanes: up time, restart time; index: the agent's crashes
 PREEMPTION: Final = 9  # lane: GPU time to the next pre-emption; index: the agent's stretches on GPUs
+LEVELS: Final = (
+    10  # lanes: as of TURN, how much more or less than typical in one context; index: the agent's contexts
+)
 STEPS: Final = (
     1024  # lanes: size, GPUs, failure, where it fails; index: 4 times the agent's cycle plus the attempt
 )

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from simbudget.engine.laws.money import BINS, HOUR_NS
-from simbudget.engine.laws.worlds import ONE_A_WORLD, TYPICAL_A_WORLD, TYPICAL_A_WORLD_ONE_A_REPLICATION
+from simbudget.engine.laws.worlds import UNKNOWN_KINDS
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.engine.reference import simulate
@@ -32,7 +32,6 @@ ENGINES: Final = ("reference",)
 _ONE_WORLD: Final = 1 << 62
 _FIRST_LOOK: Final = 40
 _LOOK_EVERY: Final = 20
-_UNKNOWN: Final = (ONE_A_WORLD, TYPICAL_A_WORLD, TYPICAL_A_WORLD_ONE_A_REPLICATION)
 
 
 @dataclass(frozen=True)
@@ -125,7 +124,7 @@ def _plan(program: Program, options: Options) -> Plan:
         return Plan(program, options.seed, 1, 1)
     if options.worlds is not None:
         return Plan(program, options.seed, replications, -(-replications // options.worlds))
-    has_unknown = bool(np.isin(program.kinds, _UNKNOWN).any())
+    has_unknown = bool(np.isin(program.kinds, UNKNOWN_KINDS).any())
     return Plan(program, options.seed, replications, PER_WORLD if has_unknown else _ONE_WORLD)
 
 
