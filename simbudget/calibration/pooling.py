@@ -67,23 +67,19 @@ def pool(runs: Sequence[Floats], worlds: int, rng: np.random.Generator) -> tuple
         worlds: how many joint draws.
         rng: what the draws are made from.
     """
+    if all(len(run) <= 1 for run in runs):  # what differs between runs is the scatter itself
+        return _single_valued(np.concatenate(runs), worlds, rng)
     levels = levels_of(runs)
     mean, tau = _draw_mean_and_tau(levels, worlds, rng)
     shape, centre, scatter = _shape(runs, levels)
     count = sum(map(len, runs))
     location = mean + centre
-    if _single(levels):  # one value a run: what differs between runs is the scatter itself
-        return _single_valued(np.concatenate(runs), worlds, rng, shape), shape
     scatters = scatter * _scatter_factor(runs, count, worlds, rng)
     return Posterior(np.column_stack([location, scatters, tau]), shape.table), shape
 
 
-def _single(levels: Levels) -> bool:
-    return bool((levels.counts <= 1).all())
-
-
-def _single_valued(values: Floats, worlds: int, rng: np.random.Generator, shape: Shape) -> Posterior:
-    """Return the posterior of unrelated values: mean and variance of the logarithm under a weak prior.
+def _single_valued(values: Floats, worlds: int, rng: np.random.Generator) -> tuple[Posterior, Shape]:
+    """Return the posterior of unrelated values, and their shape: mean and variance of the logarithm under a weak prior.
 
     Normal-inverse-chi-squared (Bayesian Data Analysis, section 3.3), the prior worth one value of scatter.
     """
@@ -92,7 +88,8 @@ def _single_valued(values: Floats, worlds: int, rng: np.random.Generator, shape:
     squares = float(((values - values.mean()) ** 2).sum()) + _PRIOR_SIGMA**2
     sigma = np.sqrt(squares / rng.chisquare(freedom, worlds))
     location = values.mean() + sigma / np.sqrt(count) * rng.standard_normal(worlds)
-    return Posterior(np.column_stack([location, sigma, np.zeros(worlds)]), shape.table)
+    shape = choose_shape([values[k : k + 1] - values.mean() for k in range(count)])
+    return Posterior(np.column_stack([location, sigma, np.zeros(worlds)]), shape.table), shape
 
 
 def _draw_mean_and_tau(levels: Levels, worlds: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
