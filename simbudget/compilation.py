@@ -42,7 +42,7 @@ def _folder() -> Path:
 
 
 CODE_FOLDER: Final = _folder()
-numba.config.CACHE_DIR = str(CODE_FOLDER)
+numba.config.CACHE_DIR = str(CODE_FOLDER)  # type: ignore[attr-defined]  # made at run time from the environment
 
 
 def compiled(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
@@ -51,3 +51,12 @@ def compiled(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Resu
     Called from Python it lets other threads run meanwhile.
     """
     return cast(Callable[_Parameters, _Result], numba.njit(cache=True, nogil=True, error_model="numpy")(law))
+
+
+def inlined(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    """Return `law` compiled as by `compiled`, and made part of whatever compiled code calls it.
+
+    For what an engine does at every event, where a call would cost more than what it does.
+    """
+    inline = numba.njit(cache=True, nogil=True, error_model="numpy", forceinline=True)
+    return cast(Callable[_Parameters, _Result], inline(law))

@@ -12,9 +12,13 @@ import numpy as np
 
 from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.laws.worlds import draw_world
+from simbudget.errors import Problem
 
 NONE: Final = -1
 """The number of a quantity that a row does not have."""
+
+IDLE_CYCLES: Final = 1000
+"""So many cycles of an agent in a row that take no time never end."""
 
 
 class Step(IntEnum):
@@ -173,6 +177,13 @@ class Program:
         """Return the [quantities, 8] rows of one world, facts settled as in one replication."""
         stream = np.array([seed, world, replication], dtype=np.int64)
         return draw_world(self.rows, self.table, self.kinds, self.spreads, self.purposes, stream)
+
+    def never_ends(self, group: int) -> Problem:
+        """Return what is wrong with a group whose agents go through cycles that take no time."""
+        return Problem(
+            f"group {self.group_names[group]!r}: {IDLE_CYCLES:,} cycles in a row took no time, so the run would never end",
+            remedy="give a step of its cycle some time, or set stop.cycles_per_agent",
+        )
 
     def is_deterministic(self) -> bool:
         """Return whether every replication in every world is the same."""

@@ -1,13 +1,11 @@
 """One run: a fleet from its start to its end, and what it adds up to."""
 
-from dataclasses import dataclass
-
 import numpy as np
-import pandas as pd
 from simpy.events import AllOf
 
 from simbudget.engine.laws.draws import Floats
 from simbudget.engine.lowering import lower
+from simbudget.engine.outcome import Outcome
 from simbudget.engine.program import Billing, Program
 from simbudget.engine.reference.agent import HORIZON, Agent
 from simbudget.engine.reference.clock import Phase
@@ -34,18 +32,6 @@ from simbudget.engine.totals import (
 from simbudget.ledger.entry import FLEET
 from simbudget.ledger.frame import ledger_frame
 from simbudget.scenario.model import Scenario
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one run came to."""
-
-    totals: dict[str, float]
-    """Sums over the fleet, by name; see `engine.totals`."""
-    by_time_usd: Floats
-    """[components, `laws.money.BINS`] what was spent in each span of time from 0 to the horizon."""
-    ledger: pd.DataFrame | None
-    """Every entry, in the order of their starts; None if they were not recorded."""
 
 
 def simulate(

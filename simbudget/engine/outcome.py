@@ -1,0 +1,19 @@
+"""What one run came to, whichever engine played it."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from simbudget.engine.laws.draws import Floats
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What one run came to."""
+
+    totals: dict[str, float]
+    """Sums over the fleet, by name; see `engine.totals`."""
+    by_time_usd: Floats
+    """[components, `laws.money.BINS`] what was spent in each span of time from 0 to the horizon."""
+    ledger: pd.DataFrame | None
+    """Every entry, in the order of their starts; None if they were not recorded."""
