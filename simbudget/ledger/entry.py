@@ -55,12 +55,14 @@ class Entry(NamedTuple):
     cache_write_tokens: int | None = 0
     cache_read_tokens: int | None = 0
     output_tokens: int | None = 0
-    gpus: int = 0
+    gpus: int | None = 0
     component: str = ""
     cost_usd: float = 0.0
     score: float = float("nan")
     outcome: str = "ok"
     source: str = "simulated"
+    context_tokens: int | None = None
+    """The whole prompt: the sum of its three classes, also where the log does not tell them apart."""
     cache_write_1h_tokens: int | None = None
     """Those of the `cache_write_tokens` that the cache keeps for an hour."""
     thinking_tokens: int | None = None
@@ -71,6 +73,8 @@ class Entry(NamedTuple):
     """What the log itself says that this cost."""
     list_cost_usd: float = float("nan")
     """What the known tokens cost by the price list of the day: a lower bound where a count is not known."""
+    status: str = ""
+    """The log's own word for how it ended, if it has one: `keep`, `crash`, `end_turn`, …"""
     kept: bool | None = None
     """Whether an experiment's change was kept as the new best."""
     name: str = ""

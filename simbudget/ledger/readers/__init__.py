@@ -19,4 +19,7 @@ def read_logs(paths: Sequence[Path], columns: Mapping[str, str] | None = None) -
     Raises:
         UserError: a path does not exist, or nothing in any of the files is a log.
     """
-    raise NotImplementedError
+    from simbudget.ledger.readers.formats import FORMATS  # noqa: PLC0415  slow to import
+    from simbudget.ledger.readers.reading import read_all  # noqa: PLC0415
+
+    return read_all(paths, FORMATS)
