@@ -126,7 +126,9 @@ def _varying(
     evidence = _evidence([s for _, s in having], count, remark)
     written = written_varying(posterior, place.dimension)
     quantity = CalibratedQuantity(place.name, written, shape.family, posterior, evidence)
-    yield Fit(place.name, quantity, written, evidence, shape.log_scores, np.concatenate([v for v, _ in having]))
+    yield Fit(
+        place.name, quantity, written, evidence, shape.log_scores, np.concatenate([v for v, _ in having])
+    )
 
 
 def _growth(
@@ -149,7 +151,9 @@ def _speeds(
     knowing = [s for s in own if s.knows_output]
     whose = knowing if sum(map(len, knowing)) >= 30 else own
     seen = observe(whose, people)
-    remark = "" if seen.knows_output else "output counts are not known: the whole duration of calls stands here"
+    remark = (
+        "" if seen.knows_output else "output counts are not known: the whole duration of calls stands here"
+    )
     place = _Place(f"models[{model}].first_token", Dimension.DURATION)
     yield from _varying("first_token", place, seen.values["first_token"], whose, worlds, rng, remark)
     evidence = _evidence(whose, sum(map(len, whose)), remark)

@@ -28,8 +28,8 @@ from simbudget.engine.outcome import Outcome
 from simbudget.engine.program import Billing, GroupRow, Program
 from simbudget.engine.totals import SUMS, totals
 from simbudget.errors import UserError
-from simbudget.ledger.entry import COMPONENTS
-from simbudget.ledger.frame import DTYPES
+from simbudget.ledger.entry import COMPONENTS, Entry
+from simbudget.ledger.frame import DTYPES, with_context_tokens
 
 _POSTS: Final = 4096
 """Posts that can still be read, to begin with; a run that needs more is played again with more."""
@@ -198,6 +198,7 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
     }
     tokens = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
     columns: dict[str, Any] = {
+        **Entry._field_defaults,
         "run": run,
         "started_s": rows["started"] / _SECOND_NS,
         "duration_s": (rows["ended"] - rows["started"]) / _SECOND_NS,
@@ -208,7 +209,8 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
         "score": _NOT_SIMULATED,
         "source": "simulated",
     }
-    return pd.DataFrame({name: columns[name] for name in DTYPES}, index=range(len(rows))).astype(DTYPES)
+    ledger = pd.DataFrame({name: columns[name] for name in DTYPES}, index=range(len(rows))).astype(DTYPES)
+    return with_context_tokens(ledger)
 
 
 def _or_last(numbers: Integers, none: int) -> Integers:
