@@ -13,6 +13,8 @@ from simbudget.ledger.imported import ImportedLedger
 Floats = npt.NDArray[np.float64]
 
 _CALL_KINDS: Final = ("call", "post", "poll", "compaction")
+_PEOPLE: Final = ("person", "AskUserQuestion", "ExitPlanMode")
+"""Names of waits in which a person was waited for."""
 _KEPT_AFTER_COMPACTION: Final = 0.75
 """A context that falls below this part of what it was has been compacted, or cleared."""
 _SMALLEST_COMPACTED: Final = 30_000
@@ -52,6 +54,8 @@ class Session:
     """Attempts at calls that failed."""
     ended: str = ""
     """The day of its last call."""
+    name: str = ""
+    """The run's own name; with the agent's number, if it is not the first."""
 
     def __len__(self) -> int:
         """Return the number of calls."""
@@ -82,7 +86,9 @@ class Session:
     def part(self, first: int, end: int | None = None) -> "Session":
         """Return the session of the calls from `first` to before `end`."""
         arrays = {name: getattr(self, name)[first:end] for name in (*_COLUMNS.values(), "person_s")}
-        return Session(self.run, self.source, self.project, self.model, **arrays, ended=self.ended)
+        return Session(
+            self.run, self.source, self.project, self.model, **arrays, ended=self.ended, name=self.name
+        )
 
     @property
     def knows_output(self) -> bool:
@@ -99,7 +105,7 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
     entries = ledger.entries
     runs = ledger.runs.set_index("run")
     relevant = entries[entries["kind"].isin((*_CALL_KINDS, "wait"))]
-    for (run, _), of_agent in relevant.groupby(["run", "agent"], sort=True):
+    for (run, agent), of_agent in relevant.groupby(["run", "agent"], sort=True):
         calls = of_agent[of_agent["kind"].isin(_CALL_KINDS)].sort_values("started_s", kind="stable")
         failed = calls["outcome"].astype(str) == "failed"
         answered = calls[~failed]
@@ -120,12 +126,13 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
             person_s=_person_s(of_agent, arrays["started_s"]),
             failures=int(failed.sum()),
             ended=_day(about, arrays["started_s"]),
+            name=str(about["name"]) + (f" agent {agent}" if agent else ""),
         )
 
 
 def _person_s(of_agent: pd.DataFrame, started_s: Floats) -> Floats:
     """Return [calls] how long a person was waited for between each call's start and the next one's."""
-    waits = of_agent[(of_agent["kind"] == "wait") & (of_agent["name"].astype(str) == "person")]
+    waits = of_agent[(of_agent["kind"] == "wait") & of_agent["name"].astype(str).isin(_PEOPLE)]
     person_s = np.zeros(len(started_s))
     if len(waits):
         at = np.searchsorted(started_s, waits["started_s"].to_numpy(), side="right") - 1
