@@ -1,4 +1,4 @@
-"""What one run came to, whichever engine played it."""
+"""What runs came to, whichever engine played them."""
 
 from dataclasses import dataclass
 
@@ -17,3 +17,13 @@ class Outcome:
     """[components, `laws.money.BINS`] what was spent in each span of time from 0 to the horizon."""
     ledger: pd.DataFrame | None
     """Every entry, in the order of their starts; None if they were not recorded."""
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What many runs come to."""
+
+    sums: Floats
+    """[runs, SUMS] see `engine.totals`."""
+    by_time_usd: Floats
+    """[runs, components, `laws.money.BINS`] what was spent in each span of time from 0 to the horizon."""

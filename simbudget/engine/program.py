@@ -176,12 +176,15 @@ class Program:
     def world(self, seed: int, world: int, replication: int) -> Floats:
         """Return the [quantities, 8] rows of one world, facts settled as in one replication."""
         stream = np.array([seed, world, replication], dtype=np.int64)
-        return draw_world(self.rows, self.table, self.kinds, self.spreads, self.purposes, stream)
+        rows = np.empty_like(self.rows)
+        draw_world(rows, self.rows, self.table, self.kinds, self.spreads, self.purposes, stream)
+        return rows
 
     def never_ends(self, group: int) -> Problem:
         """Return what is wrong with a group whose agents go through cycles that take no time."""
         return Problem(
-            f"group {self.group_names[group]!r}: {IDLE_CYCLES:,} cycles in a row took no time, so the run would never end",
+            f"group {self.group_names[group]!r}: {IDLE_CYCLES:,} cycles in a row took no time, "
+            "so the run would never end",
             remedy="give a step of its cycle some time, or set stop.cycles_per_agent",
         )
 

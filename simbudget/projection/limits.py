@@ -3,9 +3,7 @@
 from collections.abc import Sequence
 from typing import Any, Final
 
-import pandas as pd
-
-from simbudget.projection.statistics import STATISTICS, statistics
+from simbudget.projection.statistics import Figures
 from simbudget.scenario.limits import Limit
 
 _COLUMNS: Final = {
@@ -23,23 +21,19 @@ _COLUMNS: Final = {
 _HOUR_S: Final = 3600.0
 
 
-def check_limits(
-    limits: Sequence[Limit], frame: pd.DataFrame, budget_usd: float | None
-) -> list[dict[str, Any]]:
+def check_limits(limits: Sequence[Limit], figures: Figures) -> list[dict[str, Any]]:
     """Return each limit as written, whether it holds, and the value that it is about."""
-    return [_check(limit, frame, budget_usd) for limit in limits]
+    return [_check(limit, figures) for limit in limits]
 
 
-def _check(limit: Limit, frame: pd.DataFrame, budget_usd: float | None) -> dict[str, Any]:
-    value = _value(limit, frame, budget_usd)
+def _check(limit: Limit, figures: Figures) -> dict[str, Any]:
+    value = _value(limit, figures)
     allowed = limit.value / _HOUR_S if limit.figure == "wall_clock" else limit.value
     holds = value <= allowed if limit.at_most else value >= allowed
     return {"limit": limit.text, "holds": bool(holds), "value": value}
 
 
-def _value(limit: Limit, frame: pd.DataFrame, budget_usd: float | None) -> float:
+def _value(limit: Limit, figures: Figures) -> float:
     if limit.figure == "probability_within_budget":
-        assert budget_usd is not None  # checked when the scenario was read
-        return float((frame["spend_usd"] <= budget_usd).mean())
-    column = frame[[_COLUMNS[limit.figure]]].to_numpy()
-    return float(statistics(column)[STATISTICS.index(limit.statistic), 0])
+        return figures.within_budget
+    return figures.value(_COLUMNS[limit.figure], limit.statistic)

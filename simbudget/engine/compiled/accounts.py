@@ -1,9 +1,9 @@
-"""The accounts of a run, and what agents cost by being there; see `reference.accounts` and `reference.running_costs`."""
+"""The accounts of a run, and what agents cost by being there; see `accounts` and `running_costs` of `reference`."""
 
 import math
 from typing import Final
 
-from simbudget.compilation import compiled, inlined
+from simbudget.compilation import inlined, internal
 from simbudget.engine.compiled.entries import (
     NO_MODEL,
     RESERVED,
@@ -40,7 +40,7 @@ def pay(run: Record, component: int, cost_usd: float) -> None:
     run.by_time_usd[component, bin_of(run.now, run.bin_ns)] += cost_usd
 
 
-@compiled
+@internal
 def pay_for_time(run: Record, component: int, cost_usd: float, started: int, ended: int) -> None:
     """Spend money on a component that has accrued evenly from `started` to `ended`."""
     run.spent_usd += cost_usd
@@ -56,7 +56,7 @@ def budget_is_reached(site: Site, run: Record) -> bool:
     return _look(site, run)
 
 
-@compiled
+@internal
 def _look(site: Site, run: Record) -> bool:
     total_usd = run.spent_usd
     for number in range(len(site.meters)):
@@ -67,7 +67,7 @@ def _look(site: Site, run: Record) -> bool:
     return is_reached(run.budget_usd, total_usd)
 
 
-@compiled
+@internal
 def _reading_ns(site: Site, run: Record, meter: Record, at: int) -> int:
     """Return the time on a meter: the clock's, or for staff that of the office hours."""
     if meter.staff_group < 0:
@@ -75,7 +75,7 @@ def _reading_ns(site: Site, run: Record, meter: Record, at: int) -> int:
     return open_ns(site.groups[meter.staff_group].hours, 0, run.begins_ns + at)
 
 
-@compiled
+@internal
 def start_meter(site: Site, run: Record, number: int, units: int) -> None:
     """Let so many units begin to cost."""
     meter = site.meters[number]
@@ -83,7 +83,7 @@ def start_meter(site: Site, run: Record, number: int, units: int) -> None:
     meter.sum_of_starts_ns += float(units) * float(_reading_ns(site, run, meter, run.now))
 
 
-@compiled
+@internal
 def stop_meter(site: Site, run: Record, number: int, started: int, units: int) -> float:
     """Return what so many units have cost, in US dollars, that cost no more from now on."""
     meter = site.meters[number]
@@ -97,7 +97,7 @@ def stop_meter(site: Site, run: Record, number: int, started: int, units: int) -
 # What an agent costs by merely being there.
 
 
-@compiled
+@internal
 def begin_costs(site: Site, run: Record, agent: Record) -> None:
     """Let an agent's share of the GPUs, its pay and its sandbox begin to cost."""
     if _has_gpus(site, run, agent):
@@ -107,7 +107,7 @@ def begin_costs(site: Site, run: Record, agent: Record) -> None:
     resume_costs(site, run, agent)
 
 
-@compiled
+@internal
 def resume_costs(site: Site, run: Record, agent: Record) -> None:
     """Let the sandbox of an agent that is up again cost."""
     agent.is_up = 1
@@ -115,7 +115,7 @@ def resume_costs(site: Site, run: Record, agent: Record) -> None:
     start_meter(site, run, _SANDBOX_METERS + agent.group, 1)
 
 
-@compiled
+@internal
 def pause_costs(site: Site, run: Record, agent: Record) -> None:
     """Pay for the sandbox of an agent that is down; its GPUs go on costing."""
     agent.is_up = 0
@@ -124,7 +124,7 @@ def pause_costs(site: Site, run: Record, agent: Record) -> None:
     _pay_and_record(site, run, agent, SANDBOX, SANDBOXES, cost_usd, started, run.now)
 
 
-@compiled
+@internal
 def end_costs(site: Site, run: Record, agent: Record) -> None:
     """Pay for what has not been paid yet."""
     if agent.is_up:
@@ -137,14 +137,14 @@ def end_costs(site: Site, run: Record, agent: Record) -> None:
         _pay_staff(site, run, agent)
 
 
-@compiled
+@internal
 def begin_reserved_pool(site: Site, run: Record) -> None:
     """Let a reserved pool begin to cost."""
     if run.billing == _RESERVED_POOL:
         start_meter(site, run, GPU_METER, run.units[0])
 
 
-@compiled
+@internal
 def pay_reserved_pool(site: Site, run: Record) -> None:
     """Pay for a reserved pool from 0 to now."""
     if run.billing == _RESERVED_POOL:
@@ -153,7 +153,7 @@ def pay_reserved_pool(site: Site, run: Record) -> None:
         add_fleet_entry(site, run, RESERVED, GPU, cost_usd, run.units[0])
 
 
-@compiled
+@internal
 def _pay_staff(site: Site, run: Record, agent: Record) -> None:
     """Pay for every stretch of office hours on its own."""
     hours = site.groups[agent.group].hours
@@ -168,7 +168,7 @@ def _pay_staff(site: Site, run: Record, agent: Record) -> None:
         opens = opens_ns(hours, closes)
 
 
-@compiled
+@internal
 def _pay_and_record(  # noqa: PLR0913, PLR0917  the site, whose costs they are, and what they are
     site: Site,
     run: Record,
@@ -189,11 +189,11 @@ def _pay_and_record(  # noqa: PLR0913, PLR0917  the site, whose costs they are, 
         row.cost_usd = cost_usd
 
 
-@compiled
+@internal
 def _has_gpus(site: Site, run: Record, agent: Record) -> bool:
     return run.billing == _PER_AGENT and site.groups[agent.group].is_people == 0 and run.units[0] > 0
 
 
-@compiled
+@internal
 def _staff_meter(site: Site, agent: Record) -> int:
     return _SANDBOX_METERS + len(site.groups) + agent.group

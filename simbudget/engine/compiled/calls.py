@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from simbudget.compilation import compiled, inlined
+from simbudget.compilation import inlined, internal
 from simbudget.engine.compiled.accounts import TOKENS, budget_is_reached, pay
 from simbudget.engine.compiled.entries import (
     CALL,
@@ -51,7 +51,7 @@ LIFE: Final = 3
 """The cells of a context: tokens, tokens that the last call sent, when it began, the cache's life in nanoseconds."""
 
 
-@compiled
+@internal
 def open_context(site: Site, run: Record, agent: Record) -> None:
     """Begin a new context with nothing but the first prompt; an agent's first one may be under way already."""
     group = site.groups[agent.group]
@@ -66,13 +66,13 @@ def open_context(site: Site, run: Record, agent: Record) -> None:
     agent.contexts += 1
 
 
-@compiled
+@internal
 def context_is_used(agent: Record) -> bool:
     """Return whether a call has been made, or anything has joined the first prompt."""
     return agent.context_turns > 0 or agent.context[HELD] != agent.opened_with_tokens
 
 
-@compiled
+@internal
 def _begin_context(agent: Record, tokens: int) -> None:
     agent.context[HELD] = tokens
     agent.context[SENT] = 0
@@ -136,7 +136,7 @@ def tries_in_turn(site: Site, run: Record, agent: Record) -> int:
     return _joins_line(site, run, agent)
 
 
-@compiled
+@internal
 def _joins_line(site: Site, run: Record, agent: Record) -> int:
     agent.line_asked = run.now
     if is_idle(run, LINE) and _call_starts(run, agent) <= run.now:
@@ -146,7 +146,7 @@ def _joins_line(site: Site, run: Record, agent: Record) -> int:
     return WAITS
 
 
-@compiled
+@internal
 def at_head_of_line(site: Site, run: Record, agent: Record) -> int:
     """Wait until every bucket can pay for the call."""
     starts = _call_starts(run, agent)
@@ -157,7 +157,7 @@ def at_head_of_line(site: Site, run: Record, agent: Record) -> int:
     return WAITS
 
 
-@compiled
+@internal
 def leaves_line(site: Site, run: Record, agent: Record) -> int:
     """Leave the head of the line, or wherever the agent stands in it."""
     leave(site, run, agent, LINE)
@@ -165,7 +165,7 @@ def leaves_line(site: Site, run: Record, agent: Record) -> int:
     return LET_THROUGH
 
 
-@compiled
+@internal
 def _call_starts(run: Record, agent: Record) -> int:
     starts, last = call_starts_ns(run.buckets, agent.context, agent.request_output, run.now)
     if starts > run.now:
@@ -232,7 +232,7 @@ def _pay_call(site: Site, run: Record, agent: Record, uncached: int, write: int,
         agent.entry_cost_usd = cost_usd
 
 
-@compiled
+@internal
 def attempt_failed(site: Site, run: Record, agent: Record) -> int:
     """Back off after an attempt that failed, or give up for a while."""
     record_failed_attempt(site, run, agent, FAILED)
@@ -247,7 +247,7 @@ def attempt_failed(site: Site, run: Record, agent: Record) -> int:
     return WAITS
 
 
-@compiled
+@internal
 def record_failed_attempt(site: Site, run: Record, agent: Record, outcome: int) -> None:
     """Record an attempt that bills nothing."""
     if run.records:
@@ -269,7 +269,7 @@ def answered(site: Site, run: Record, agent: Record, outcome: int) -> int:
     return POST_ANSWERED if agent.call_kind == POST else POLL_ANSWERED
 
 
-@compiled
+@internal
 def break_off_call(site: Site, run: Record, agent: Record) -> None:
     """Leave the call wherever it stands, because the agent is interrupted."""
     if agent.point in (AT_HEAD_OF_LINE, LEAVES_LINE):

@@ -6,7 +6,7 @@ with a table that is long enough.
 
 from typing import Final
 
-from simbudget.compilation import compiled
+from simbudget.compilation import internal
 from simbudget.engine.compiled.state import Record, Site
 
 KINDS: Final = (
@@ -51,7 +51,7 @@ _NO_PLACE: Final = -1
 _FLEET: Final = -1
 
 
-@compiled
+@internal
 def add_entry(site: Site, run: Record, agent: int, kind: int, started: int, ended: int) -> int:
     """Add an entry that has no place in an agent's work; return its number, to fill in what else it has."""
     number = min(run.entries, len(site.entries) - 1)
@@ -72,7 +72,7 @@ def add_entry(site: Site, run: Record, agent: int, kind: int, started: int, ende
     return number
 
 
-@compiled
+@internal
 def add_agent_entry(site: Site, run: Record, agent: Record, kind: int, started: int, outcome: int) -> int:
     """Add an entry of what an agent has done until now; return its number."""
     number = add_entry(site, run, agent.number, kind, started, run.now)
@@ -84,18 +84,19 @@ def add_agent_entry(site: Site, run: Record, agent: Record, kind: int, started: 
     return number
 
 
-@compiled
+@internal
 def add_call_entry(site: Site, run: Record, agent: Record, outcome: int) -> None:
     """Add the entry of a call that was paid."""
     row = site.entries[add_agent_entry(site, run, agent, agent.request_kind, agent.entry_began, outcome)]
     row.queued_ns = agent.entry_queued_ns
     row.model = agent.group
-    row.tokens[:] = agent.entry_tokens
+    for token_class in range(len(agent.entry_tokens)):
+        row.tokens[token_class] = agent.entry_tokens[token_class]
     row.component = 0
     row.cost_usd = agent.entry_cost_usd
 
 
-@compiled
+@internal
 def add_fleet_entry(site: Site, run: Record, kind: int, component: int, cost_usd: float, gpus: int) -> None:
     """Add an entry of the fleet as a whole, from the start until now."""
     if run.records:

@@ -7,7 +7,7 @@ one number, its rank. An event that will not come is taken out, so the heap neve
 
 from typing import Final
 
-from simbudget.compilation import compiled, inlined
+from simbudget.compilation import inlined, internal
 from simbudget.engine.compiled.state import Record, Site
 
 ITSELF: Final = 0
@@ -33,12 +33,6 @@ _PRIORITY_UNIT: Final = 1 << 40
 """Ranks count priorities in this unit, and below it what has been scheduled so far: a trillion events."""
 
 
-@compiled
-def slots_of(agents: int) -> int:
-    """Return how many slots a fleet has."""
-    return SLOTS * agents + 1
-
-
 @inlined
 def is_due(run: Record, site: Site) -> bool:
     """Return whether anything else is to happen at this instant."""
@@ -51,7 +45,7 @@ def after(site: Site, run: Record, slot: int, delay_ns: int, phase: int, agent: 
     schedule(site, run, slot, run.now + delay_ns, _OWN_PRIORITIES + phase * run.agents + agent)
 
 
-@compiled
+@internal
 def at_once(site: Site, run: Record, slot: int, priority: int) -> None:
     """Schedule a slot's event before all that is still to happen at this instant: how one process tells another."""
     schedule(site, run, slot, run.now, priority)
@@ -68,7 +62,7 @@ def schedule(site: Site, run: Record, slot: int, at: int, priority: int) -> None
     _rise(heap, places, place, at, rank, slot)
 
 
-@compiled
+@internal
 def cancel(site: Site, run: Record, slot: int) -> None:
     """Take a slot's event out of the heap, if it is there."""
     place = site.places[slot]

@@ -1,12 +1,12 @@
 """Experiments: jobs on GPUs, with their queue, failures, pre-emptions and bill; see `reference.experiments`.
 
-A job has its own points and its own slot of events. An agent that does not poll waits for its job's end; beside one that
-polls the job tells of its end by an event.
+A job has its own points and its own slot of events. An agent that does not poll waits for its job's end; beside one
+that polls the job tells of its end by an event.
 """
 
 from typing import Final
 
-from simbudget.compilation import compiled
+from simbudget.compilation import internal
 from simbudget.engine.compiled.accounts import (
     GPU,
     GPU_METER,
@@ -61,7 +61,7 @@ _ON_DEMAND: Final = int(Billing.ON_DEMAND)
 _SPOT: Final = int(Billing.SPOT)
 
 
-@compiled
+@internal
 def open_job(site: Site, run: Record, agent: Record, is_beside: int) -> None:
     """Draw an experiment: the same work in every attempt."""
     step = site.steps[agent.step]
@@ -77,7 +77,7 @@ def open_job(site: Site, run: Record, agent: Record, is_beside: int) -> None:
         at_once(site, run, SLOTS * agent.number + JOB, URGENT)
 
 
-@compiled
+@internal
 def play_job(site: Site, run: Record, agent: Record, point: int) -> None:
     """Let a job go on from a point until it waits or has ended."""
     while point != WAITS:
@@ -91,7 +91,7 @@ def play_job(site: Site, run: Record, agent: Record, point: int) -> None:
             point = _tries(site, run, agent)
 
 
-@compiled
+@internal
 def _tries(site: Site, run: Record, agent: Record) -> int:
     index = 4 * agent.cycle + agent.job_attempt
     cells = site.steps[agent.step].cells
@@ -102,7 +102,7 @@ def _tries(site: Site, run: Record, agent: Record) -> int:
     return JOB_QUEUES
 
 
-@compiled
+@internal
 def _queues(site: Site, run: Record, agent: Record) -> int:
     waits_for_experiment(run, agent, WAITING_GPU)
     agent.job_asked = run.now
@@ -111,7 +111,7 @@ def _queues(site: Site, run: Record, agent: Record) -> int:
     return WAITS
 
 
-@compiled
+@internal
 def _at_gpus(site: Site, run: Record, agent: Record) -> int:
     """Take the GPUs, unless the budget has been reached meanwhile."""
     if budget_is_reached(site, run):
@@ -129,7 +129,7 @@ def _at_gpus(site: Site, run: Record, agent: Record) -> int:
     return WAITS
 
 
-@compiled
+@internal
 def _draw_stay(site: Site, run: Record, agent: Record) -> None:
     """Draw how long the job stays on its GPUs, and whether it is pre-empted before its work is done."""
     left_ns = agent.job_work_ns - agent.job_done_ns
@@ -146,7 +146,7 @@ def _draw_stay(site: Site, run: Record, agent: Record) -> None:
         agent.job_preempted = 1
 
 
-@compiled
+@internal
 def _stayed(site: Site, run: Record, agent: Record) -> int:
     """Give the GPUs back, and go on with what is left: the rest, another attempt, or nothing."""
     outcome = FAILED if agent.job_fails else OK
@@ -165,7 +165,7 @@ def _stayed(site: Site, run: Record, agent: Record) -> int:
     return _asks(site, run, agent, JOB_TRIES)
 
 
-@compiled
+@internal
 def _asks(site: Site, run: Record, agent: Record, point: int) -> int:
     """Wait for the agent's turn at this instant."""
     if not is_due(run, site):
@@ -175,7 +175,7 @@ def _asks(site: Site, run: Record, agent: Record, point: int) -> int:
     return WAITS
 
 
-@compiled
+@internal
 def _over(site: Site, run: Record, agent: Record, is_allowed: int) -> int:
     """End the job."""
     waits_for_experiment(run, agent, NOTHING)
@@ -187,7 +187,7 @@ def _over(site: Site, run: Record, agent: Record, is_allowed: int) -> int:
     return WAITS
 
 
-@compiled
+@internal
 def _bill(site: Site, run: Record, agent: Record, outcome: int) -> None:
     """Count, bill and record a job's time on its GPUs."""
     run.gpu_ns += float(agent.job_gpus) * float(run.now - agent.job_began)
@@ -205,12 +205,12 @@ def _bill(site: Site, run: Record, agent: Record, outcome: int) -> None:
             row.cost_usd = cost_usd
 
 
-@compiled
+@internal
 def _is_metered(run: Record) -> bool:
     return run.billing in (_ON_DEMAND, _SPOT)
 
 
-@compiled
+@internal
 def _record_unserved(site: Site, run: Record, agent: Record) -> None:
     if run.records:
         row = site.entries[add_agent_entry(site, run, agent, EXPERIMENT, run.now, UNSERVED)]
@@ -218,7 +218,7 @@ def _record_unserved(site: Site, run: Record, agent: Record) -> None:
         row.gpus = agent.job_gpus
 
 
-@compiled
+@internal
 def break_off_job(site: Site, run: Record, agent: Record) -> None:
     """Leave the job wherever it stands, because its agent is interrupted."""
     if agent.job_point == JOB_AT_GPUS:

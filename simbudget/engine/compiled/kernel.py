@@ -1,14 +1,14 @@
 """The kernel: the loop over what happens, and the runs of many replications one after the other.
 
-What happens is handed to whom it happens to; `life` and `jobs` say what follows. A replication uses the same arrays as the
-one before it, so that a block of replications needs the memory of one.
+What happens is handed to whom it happens to; `life` and `jobs` say what follows. A replication uses the same arrays as
+the one before it, so that a block of replications needs the memory of one.
 """
 
 from typing import Final
 
 import numpy as np
 
-from simbudget.compilation import compiled
+from simbudget.compilation import compiled, internal
 from simbudget.engine.compiled.accounts import (
     FIXED,
     begin_reserved_pool,
@@ -39,6 +39,7 @@ from simbudget.engine.compiled.pools import open_pools
 from simbudget.engine.compiled.state import GPUS, SCORERS, Record, Site
 from simbudget.engine.compiled.timesheet import NOTHING
 from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.money import BINS
 from simbudget.engine.laws.worlds import draw_world
 from simbudget.engine.program import NONE
 from simbudget.engine.totals import (
@@ -82,16 +83,16 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
     bins]. After a run that could not be finished the others are left undone; `site.run` says why.
     """
     for number in range(len(keys)):
-        site.rows[:] = draw_world(rows, site.table, kinds, spreads, purposes, keys[number])
+        draw_world(site.rows, rows, site.table, kinds, spreads, purposes, keys[number])
         _begin(site, site.run[0], limits_per_min, keys[number])
         _play(site, site.run[0])
         _add_up(site, site.run[0], sums[number])
-        by_time_usd[number] = site.run[0].by_time_usd
+        _copy_spans(site.run[0], by_time_usd[number])
         if site.run[0].never_ends or site.run[0].forum_is_short:
             return
 
 
-@compiled
+@internal
 def _play(site: Site, run: Record) -> None:
     """Let everything happen, in its order, until the last agent's end."""
     begin_reserved_pool(site, run)
@@ -107,7 +108,7 @@ def _play(site: Site, run: Record) -> None:
     pay_reserved_pool(site, run)
 
 
-@compiled
+@internal
 def _happens(site: Site, run: Record, agent: Record, what: int) -> None:
     """Let one thing happen to an agent."""
     if what == ITSELF:
@@ -123,7 +124,7 @@ def _happens(site: Site, run: Record, agent: Record, what: int) -> None:
         cancel_job(site, run, agent)
 
 
-@compiled
+@internal
 def _happens_to_job(site: Site, run: Record, agent: Record) -> None:
     if agent.job_point == JOB_TELLS:
         job_tells(site, run, agent)
@@ -133,7 +134,7 @@ def _happens_to_job(site: Site, run: Record, agent: Record) -> None:
         advance(site, run, agent, JOB_OVER)
 
 
-@compiled
+@internal
 def _meet_horizon(site: Site, run: Record) -> None:
     for number in range(run.agents):
         agent = site.agents[number]
@@ -145,7 +146,7 @@ def _meet_horizon(site: Site, run: Record) -> None:
 # How a run begins.
 
 
-@compiled
+@internal
 def _begin(site: Site, run: Record, limits_per_min: Floats, key: Integers) -> None:
     """Make everything as it is before the run."""
     run.now = run.alive = run.scheduled = run.heap_size = run.entries = run.never_ends = 0
@@ -169,7 +170,7 @@ def _begin(site: Site, run: Record, limits_per_min: Floats, key: Integers) -> No
     after(site, run, SLOTS * run.agents, run.horizon, HORIZON, 0)
 
 
-@compiled
+@internal
 def pay_fixed(site: Site, run: Record) -> None:
     """Pay what the run costs whatever happens."""
     fixed_usd = _fact(site, run.fixed)
@@ -178,13 +179,13 @@ def pay_fixed(site: Site, run: Record) -> None:
         add_fleet_entry(site, run, FIXED_COSTS, FIXED, fixed_usd, 0)
 
 
-@compiled
+@internal
 def _fact(site: Site, quantity: int) -> float:
     """Return the one value that a fact has in this run; 0 for none."""
     return 0.0 if quantity == NONE else site.rows[quantity, 1]
 
 
-@compiled
+@internal
 def _settle_facts(site: Site, run: Record) -> None:
     """Note this world's prices, on the meters and elsewhere."""
     run.score_price_usd = _fact(site, run.score_price)
@@ -201,7 +202,7 @@ def _settle_facts(site: Site, run: Record) -> None:
             group.prices[price] = _fact(site, group.price_row[price])
 
 
-@compiled
+@internal
 def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
     """Make an agent as it is before it starts, and let it start in its time."""
     group = site.groups[agent.group]
@@ -233,7 +234,7 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
 # What a run comes to.
 
 
-@compiled
+@internal
 def _add_up(site: Site, run: Record, sums: Floats) -> None:
     """Write a run's [SUMS] sums; see `engine.totals`."""
     sums[:] = 0.0
@@ -256,7 +257,14 @@ def _add_up(site: Site, run: Record, sums: Floats) -> None:
         sums[LIMIT_USED + limit] = run.limit_used[limit]
 
 
-@compiled
+@internal
+def _copy_spans(run: Record, by_time_usd: Floats) -> None:
+    for component in range(len(COMPONENTS)):
+        for span in range(BINS):
+            by_time_usd[component, span] = run.by_time_usd[component, span]
+
+
+@internal
 def _add_up_life(site: Site, agent: Record, sums: Floats) -> None:
     for activity in range(len(ACTIVITIES)):
         sums[ACTIVITY_NS + activity] += np.float64(agent.spent_ns[activity])

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from simbudget.compilation import compiled
+from simbudget.compilation import internal
 from simbudget.engine.compiled.accounts import begin_costs, end_costs, pause_costs, resume_costs
 from simbudget.engine.compiled.calls import (
     answered,
@@ -116,7 +116,7 @@ _STEP_EXPERIMENT: Final = int(Step.EXPERIMENT)
 _STEP_SCORE: Final = int(Step.SCORE)
 
 
-@compiled
+@internal
 def advance(site: Site, run: Record, agent: Record, point: int) -> None:
     """Let an agent go on from a point until it waits or its life is over."""
     while point != WAITS:
@@ -138,7 +138,7 @@ def advance(site: Site, run: Record, agent: Record, point: int) -> None:
             point = _goes_on_in_step(site, run, agent, point)
 
 
-@compiled
+@internal
 def _goes_on_in_call(site: Site, run: Record, agent: Record, point: int) -> int:
     """Go through the stages of a call; return the first point that is none of them."""
     while True:
@@ -162,8 +162,8 @@ def _goes_on_in_call(site: Site, run: Record, agent: Record, point: int) -> int:
             return point
 
 
-@compiled
-def _goes_on_in_experiment(site: Site, run: Record, agent: Record, point: int) -> int:
+@internal
+def _goes_on_in_experiment(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: PLR0911  one line a point
     if point == EXPERIMENTS:
         return asks(site, run, agent, EXPERIMENTS_IN_TURN)
     if point == EXPERIMENTS_IN_TURN:
@@ -179,7 +179,7 @@ def _goes_on_in_experiment(site: Site, run: Record, agent: Record, point: int) -
     return STEP_DONE if agent.job_is_allowed else BUDGET_REACHED
 
 
-@compiled
+@internal
 def _goes_on_in_step(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: PLR0911  one line a point
     if point == THINKS:
         return thinks(site, run, agent)
@@ -210,7 +210,7 @@ def _goes_on_in_step(site: Site, run: Record, agent: Record, point: int) -> int:
     return posts(site, run, agent)
 
 
-@compiled
+@internal
 def _lives(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: PLR0911  one line a point
     if point == STARTS:
         return _starts(site, run, agent)
@@ -236,7 +236,7 @@ def _lives(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: 
 # From start to end.
 
 
-@compiled
+@internal
 def _starts(site: Site, run: Record, agent: Record) -> int:
     agent.has_lived = 1
     agent.started = agent.since = run.now
@@ -245,7 +245,7 @@ def _starts(site: Site, run: Record, agent: Record) -> int:
     return NEXT_CYCLE
 
 
-@compiled
+@internal
 def _ends(site: Site, run: Record, agent: Record) -> int:
     end_timesheet(run, agent)
     end_costs(site, run, agent)
@@ -255,7 +255,7 @@ def _ends(site: Site, run: Record, agent: Record) -> int:
     return WAITS
 
 
-@compiled
+@internal
 def _next_cycle(site: Site, run: Record, agent: Record) -> int:
     if agent.completed_cycles >= run.most_cycles:
         return ENDS
@@ -269,7 +269,7 @@ def _next_cycle(site: Site, run: Record, agent: Record) -> int:
     return NEXT_STEP
 
 
-@compiled
+@internal
 def _next_step(site: Site, run: Record, agent: Record) -> int:
     group = site.groups[agent.group]
     if agent.step == group.first_step + group.steps:
@@ -279,7 +279,7 @@ def _next_step(site: Site, run: Record, agent: Record) -> int:
     return DOES_STEP
 
 
-@compiled
+@internal
 def _cycle_done(run: Record, agent: Record) -> int:
     agent.completed_cycles += 1
     run.cycles += 1
@@ -290,7 +290,7 @@ def _cycle_done(run: Record, agent: Record) -> int:
     return NEXT_CYCLE
 
 
-@compiled
+@internal
 def _does_step(site: Site, agent: Record) -> int:
     kind = site.steps[agent.step].kind
     if kind == _STEP_THINK:
@@ -305,7 +305,7 @@ def _does_step(site: Site, agent: Record) -> int:
 # Crashes, and the horizon.
 
 
-@compiled
+@internal
 def _await_crash(site: Site, run: Record, agent: Record) -> None:
     """Let the next crash come in its time."""
     crash = site.groups[agent.group].crash
@@ -317,7 +317,7 @@ def _await_crash(site: Site, run: Record, agent: Record) -> None:
     after(site, run, SLOTS * agent.number + CRASH, up_ns, CRASHES, agent.number)
 
 
-@compiled
+@internal
 def interrupt(site: Site, run: Record, agent: Record) -> None:
     """Break off whatever the agent does: to restart after a crash, or to end at the horizon."""
     cancel(site, run, SLOTS * agent.number + ITSELF)
@@ -329,7 +329,7 @@ def interrupt(site: Site, run: Record, agent: Record) -> None:
     spends(site, run, agent, IS_DOWN, agent.restart_ns, RESTARTS)
 
 
-@compiled
+@internal
 def _break_off(site: Site, run: Record, agent: Record) -> None:
     point = agent.point
     if point == IN_EXPERIMENT:
@@ -347,7 +347,7 @@ def _break_off(site: Site, run: Record, agent: Record) -> None:
             at_once(site, run, SLOTS * agent.number + INTERRUPTION_OF_JOB, URGENT)
 
 
-@compiled
+@internal
 def cancel_job(site: Site, run: Record, agent: Record) -> None:
     """Break off the agent's job."""
     if agent.job_is_alive:
@@ -355,7 +355,7 @@ def cancel_job(site: Site, run: Record, agent: Record) -> None:
         break_off_job(site, run, agent)
 
 
-@compiled
+@internal
 def _restarts(site: Site, run: Record, agent: Record) -> int:
     record_spent(site, run, agent, DOWN, OK)
     resume_costs(site, run, agent)
@@ -364,7 +364,7 @@ def _restarts(site: Site, run: Record, agent: Record) -> int:
     return NEXT_CYCLE
 
 
-@compiled
+@internal
 def job_tells(site: Site, run: Record, agent: Record) -> None:
     """Let the agent know that the job beside it has ended."""
     agent.job_is_over = 1

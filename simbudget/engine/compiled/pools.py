@@ -6,14 +6,14 @@ same time however long it is.
 
 from typing import Final
 
-from simbudget.compilation import compiled
+from simbudget.compilation import internal
 from simbudget.engine.compiled.events import AT_ONCE, ITSELF, JOB, SLOTS, at_once
 from simbudget.engine.compiled.state import GPUS, POOLS, Record, Site
 
 _NOBODY: Final = -1
 
 
-@compiled
+@internal
 def open_pools(run: Record, gpus: int, servers: int) -> None:
     """Begin with everything free and nobody waiting."""
     for pool in range(POOLS):
@@ -26,13 +26,13 @@ def open_pools(run: Record, gpus: int, servers: int) -> None:
         run.head[pool] = run.tail[pool] = _NOBODY
 
 
-@compiled
+@internal
 def is_idle(run: Record, pool: int) -> bool:
     """Return whether nobody holds anything of a pool."""
     return run.free[pool] == run.units[pool]
 
 
-@compiled
+@internal
 def ask(site: Site, run: Record, agent: Record, pool: int, units: int) -> None:
     """Join the line for so many units; getting them is an event of the agent, or of its job."""
     number, last = agent.number, run.tail[pool]
@@ -48,7 +48,7 @@ def ask(site: Site, run: Record, agent: Record, pool: int, units: int) -> None:
     _serve(site, run, pool)
 
 
-@compiled
+@internal
 def leave(site: Site, run: Record, agent: Record, pool: int) -> None:
     """Give back what was got, or leave the line."""
     if agent.waits_in[pool]:
@@ -58,7 +58,7 @@ def leave(site: Site, run: Record, agent: Record, pool: int) -> None:
     _serve(site, run, pool)
 
 
-@compiled
+@internal
 def _serve(site: Site, run: Record, pool: int) -> None:
     while run.head[pool] != _NOBODY:
         agent = site.agents[run.head[pool]]
@@ -70,7 +70,7 @@ def _serve(site: Site, run: Record, pool: int) -> None:
         at_once(site, run, slot, AT_ONCE)
 
 
-@compiled
+@internal
 def _step_out(site: Site, run: Record, agent: Record, pool: int) -> None:
     before, behind = agent.previous[pool], agent.next[pool]
     if before == _NOBODY:

@@ -1,6 +1,5 @@
 """Runs of a program with the compiled engine: its tables as arrays, and what the runs come to."""
 
-from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
@@ -22,9 +21,9 @@ from simbudget.engine.compiled.state import (
     STEP,
     Site,
 )
-from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.money import BINS
-from simbudget.engine.outcome import Outcome
+from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import Billing, GroupRow, Program
 from simbudget.engine.totals import SUMS, totals
 from simbudget.errors import UserError
@@ -37,16 +36,6 @@ _POSTS: Final = 4096
 _ENTRIES: Final = 1 << 14
 _SECOND_NS: Final = 1e9
 _NOT_SIMULATED: Final = float("nan")
-
-
-@dataclass(frozen=True)
-class Sums:
-    """What many runs come to."""
-
-    sums: Floats
-    """[runs, SUMS] see `engine.totals`."""
-    by_time_usd: Floats
-    """[runs, components, `laws.money.BINS`] what was spent in each span of time from 0 to the horizon."""
 
 
 def is_compiled() -> bool:

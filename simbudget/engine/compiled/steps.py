@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from simbudget.compilation import compiled, inlined
+from simbudget.compilation import inlined, internal
 from simbudget.engine.compiled.accounts import SCORER, budget_is_reached, pay
 from simbudget.engine.compiled.calls import (
     HELD,
@@ -70,7 +70,7 @@ def spends(site: Site, run: Record, agent: Record, activity: int, duration_ns: i
     return WAITS
 
 
-@compiled
+@internal
 def asks(site: Site, run: Record, agent: Record, then: int) -> int:
     """Wait until it is the agent's turn to ask for something at this instant, and go on at the point `then`."""
     if not is_due(run, site):
@@ -87,7 +87,7 @@ def record_spent(site: Site, run: Record, agent: Record, kind: int, outcome: int
         add_agent_entry(site, run, agent, kind, agent.entry_began, outcome)
 
 
-@compiled
+@internal
 def waits_for_office(site: Site, run: Record, agent: Record, then: int) -> bool:
     """Return whether the office is closed, and then wait for it and go on at the point `then`."""
     group = site.groups[agent.group]
@@ -102,7 +102,7 @@ def waits_for_office(site: Site, run: Record, agent: Record, then: int) -> bool:
 # Thinking.
 
 
-@compiled
+@internal
 def thinks(site: Site, run: Record, agent: Record) -> int:
     """Begin so many turns."""
     if site.groups[agent.group].lasts == _THINK and context_is_used(agent):
@@ -149,7 +149,7 @@ def tool_done(site: Site, run: Record, agent: Record) -> int:
 # The work of people.
 
 
-@compiled
+@internal
 def works(site: Site, run: Record, agent: Record) -> int:
     """Begin to work for a time, in office hours only."""
     cells = site.steps[agent.step].cells
@@ -157,7 +157,7 @@ def works(site: Site, run: Record, agent: Record) -> int:
     return BUDGET_REACHED if budget_is_reached(site, run) else GOES_ON_WORKING
 
 
-@compiled
+@internal
 def goes_on_working(site: Site, run: Record, agent: Record) -> int:
     """Work until the work is done or the office closes."""
     if agent.work_left_ns <= 0:
@@ -167,7 +167,7 @@ def goes_on_working(site: Site, run: Record, agent: Record) -> int:
     return works_until_closing(site, run, agent)
 
 
-@compiled
+@internal
 def works_until_closing(site: Site, run: Record, agent: Record) -> int:
     """Work for one stretch of office hours at most."""
     week_ns = run.begins_ns + run.now
@@ -176,7 +176,7 @@ def works_until_closing(site: Site, run: Record, agent: Record) -> int:
     return spends(site, run, agent, USES_TOOL, agent.stretch_ns, STRETCH_DONE)
 
 
-@compiled
+@internal
 def stretch_done(site: Site, run: Record, agent: Record) -> int:
     """Count what is left of the work."""
     record_spent(site, run, agent, TOOL, OK)
@@ -187,7 +187,7 @@ def stretch_done(site: Site, run: Record, agent: Record) -> int:
 # Submissions.
 
 
-@compiled
+@internal
 def submits(site: Site, run: Record, agent: Record) -> int:
     """Wait for the end of the cool-down, and for a day whose quota is not used up."""
     allowed = run.now
@@ -201,7 +201,7 @@ def submits(site: Site, run: Record, agent: Record) -> int:
     return asks(site, run, agent, SUBMITS_IN_TURN)
 
 
-@compiled
+@internal
 def submits_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Join the scorer's line."""
     if budget_is_reached(site, run):
@@ -216,7 +216,7 @@ def submits_in_turn(site: Site, run: Record, agent: Record) -> int:
     return WAITS
 
 
-@compiled
+@internal
 def at_scorer(site: Site, run: Record, agent: Record) -> int:
     """Have the submission scored, unless the budget has been reached meanwhile."""
     if budget_is_reached(site, run):
@@ -229,7 +229,7 @@ def at_scorer(site: Site, run: Record, agent: Record) -> int:
     return spends(site, run, agent, SCORING, duration_ns, SCORED)
 
 
-@compiled
+@internal
 def leaves_scorers_line(site: Site, run: Record, agent: Record) -> None:
     """Leave the scorer without having been served."""
     if run.records:
@@ -238,7 +238,7 @@ def leaves_scorers_line(site: Site, run: Record, agent: Record) -> None:
     leave(site, run, agent, SCORERS)
 
 
-@compiled
+@internal
 def scored(site: Site, run: Record, agent: Record, outcome: int) -> int:
     """Make place for the next submission."""
     if run.records:
@@ -255,7 +255,7 @@ def scored(site: Site, run: Record, agent: Record, outcome: int) -> int:
 # The forum.
 
 
-@compiled
+@internal
 def shares_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Read what others have posted, and write a post."""
     if budget_is_reached(site, run):
@@ -269,7 +269,7 @@ def shares_in_turn(site: Site, run: Record, agent: Record) -> int:
     return CALLS
 
 
-@compiled
+@internal
 def posts(site: Site, run: Record, agent: Record) -> int:
     """Let others see the post."""
     site.forum[run.posts % len(site.forum)] = run.posted_tokens
@@ -280,7 +280,7 @@ def posts(site: Site, run: Record, agent: Record) -> int:
     return STEP_DONE
 
 
-@compiled
+@internal
 def _reads(site: Site, run: Record, agent: Record) -> int:
     """Return the tokens of the latest posts of others since the agent's last look, and note the look.
 
@@ -304,7 +304,7 @@ def _reads(site: Site, run: Record, agent: Record) -> int:
 # Experiments, as their agent sees them.
 
 
-@compiled
+@internal
 def experiments_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Begin an experiment, and wait for it; or poll beside it."""
     if budget_is_reached(site, run):
@@ -319,7 +319,7 @@ def experiments_in_turn(site: Site, run: Record, agent: Record) -> int:
     return WAITS
 
 
-@compiled
+@internal
 def next_poll(site: Site, run: Record, agent: Record) -> int:
     """Wait until the next poll is due, or the experiment has ended."""
     if agent.job_is_alive == 0:
@@ -337,7 +337,7 @@ def next_poll(site: Site, run: Record, agent: Record) -> int:
     return WAITS
 
 
-@compiled
+@internal
 def poll_due(site: Site, run: Record, agent: Record) -> int:
     """Make the poll, unless the experiment has ended."""
     agent.waits_for_poll = 0
@@ -348,7 +348,7 @@ def poll_due(site: Site, run: Record, agent: Record) -> int:
     return CALLS
 
 
-@compiled
+@internal
 def poll_answered(agent: Record) -> int:
     """Take the poll's result into the context."""
     agent.polls_now = 0
@@ -357,7 +357,7 @@ def poll_answered(agent: Record) -> int:
     return NEXT_POLL
 
 
-@compiled
+@internal
 def awaits_job(agent: Record) -> int:
     """Poll no more, and wait for the experiment's end."""
     agent.polls_now = 0
@@ -368,7 +368,7 @@ def awaits_job(agent: Record) -> int:
     return WAITS
 
 
-@compiled
+@internal
 def break_off_step(site: Site, run: Record, agent: Record) -> None:
     """Leave what the agent does in a step, other than a call or an experiment, because it is interrupted."""
     if agent.point in (TOOL_DONE, STRETCH_DONE):

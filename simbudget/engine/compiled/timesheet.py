@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from simbudget.compilation import compiled, inlined
+from simbudget.compilation import inlined, internal
 from simbudget.engine.compiled.state import Record
 from simbudget.ledger.entry import ACTIVITIES
 
@@ -25,14 +25,14 @@ def does(run: Record, agent: Record, activity: int) -> None:
     agent.activity = activity
 
 
-@compiled
+@internal
 def waits_for_experiment(run: Record, agent: Record, activity: int) -> None:
     """Note what the experiment does, for which the agent waits from now on; NOTHING: it has ended."""
     _add_up(run, agent)
     agent.activity_of_job = activity
 
 
-@compiled
+@internal
 def end_timesheet(run: Record, agent: Record) -> None:
     """End the agent's life."""
     _add_up(run, agent)

@@ -44,8 +44,8 @@ def draw_turn(
     """
     u_output, u_thinking, u_result, u_time = lanes(stream, TURN, turn)
     levels = (0.5, 0.5, 0.5, 0.5)
-    for quantity in quantities:
-        if differs(rows, quantity):
+    for k in range(len(quantities)):
+        if differs(rows, quantities[k]):
             levels = lanes(stream, LEVELS, context)
             break
     return (

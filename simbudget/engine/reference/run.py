@@ -3,9 +3,9 @@
 import numpy as np
 from simpy.events import AllOf
 
-from simbudget.engine.laws.draws import Floats
+from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.lowering import lower
-from simbudget.engine.outcome import Outcome
+from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import Billing, Program
 from simbudget.engine.reference.agent import HORIZON, Agent
 from simbudget.engine.reference.clock import Phase
@@ -50,7 +50,33 @@ def simulate(
         UserError: the scenario needs what does not exist, or never ends.
     """
     program = scenario if isinstance(scenario, Program) else lower(scenario)
-    site = Site(program, Key(seed, world, replication), record)
+    site, sums = _play(program, Key(seed, world, replication), record)
+    ledger = None
+    if record:
+        ledger = ledger_frame(sorted(site.record.entries, key=lambda entry: (entry.started_s, entry.agent)))
+    figures = totals(program, sums[np.newaxis])
+    return Outcome(
+        {name: float(of_run[0]) for name, of_run in figures.items()}, site.accounts.by_time_usd, ledger
+    )
+
+
+def simulate_many(program: Program, seed: int, worlds: Integers, replications: Integers) -> Sums:
+    """Return what runs of a program come to: for each a world, and a replication in it.
+
+    Raises:
+        UserError: the scenario never ends.
+    """
+    sums, by_time_usd = [], []
+    for world, replication in zip(worlds.tolist(), replications.tolist(), strict=True):
+        site, of_run = _play(program, Key(seed, world, replication), record=False)
+        sums.append(of_run)
+        by_time_usd.append(site.accounts.by_time_usd)
+    return Sums(np.array(sums), np.array(by_time_usd))
+
+
+def _play(program: Program, key: Key, record: bool) -> tuple[Site, Floats]:
+    """Play one run to its end; return what the fleet shared, and the run's [SUMS] sums."""
+    site = Site(program, key, record)
     agents = [Agent(site, number) for number in range(program.agents)]
     _spend_fixed(site)
     if program.settings.billing == Billing.RESERVED:
@@ -60,13 +86,7 @@ def simulate(
     horizon.callbacks.append(lambda _: _cut(agents))
     site.clock.run(until=AllOf(site.clock, [agent.process for agent in agents]))
     _pay_reserved_pool(site)
-    ledger = None
-    if record:
-        ledger = ledger_frame(sorted(site.record.entries, key=lambda entry: (entry.started_s, entry.agent)))
-    figures = totals(program, _sums(site, agents)[np.newaxis])
-    return Outcome(
-        {name: float(of_run[0]) for name, of_run in figures.items()}, site.accounts.by_time_usd, ledger
-    )
+    return site, _sums(site, agents)
 
 
 def _cut(agents: list[Agent]) -> None:

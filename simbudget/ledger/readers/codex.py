@@ -38,7 +38,7 @@ class _Reading:
     def __init__(self, file: LogFile, gathering: Gathering) -> None:
         self.thread: Thread | None = None
         self._file, self._gathering = file, gathering
-        self._totals = (0, 0, 0, 0)
+        self._totals: tuple[int, ...] = (0, 0, 0, 0)
         self._model = ""
         self._began_s: float | None = None
         self._model_made_s = NOT_KNOWN

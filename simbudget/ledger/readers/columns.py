@@ -44,7 +44,8 @@ class GrowingColumns:
 
     def set(self, row: int, name: str, value: float | None) -> None:
         """Change a number of a row that is there already."""
-        self._arrays[name][row] = _NOT_KNOWN if value is None else value
+        numbers: array[Any] = self._arrays[name]
+        numbers[row] = _NOT_KNOWN if value is None else value
 
     def get(self, row: int, name: str) -> float | None:
         """Return a number of a row; None if it is a count that is not known."""
@@ -68,7 +69,9 @@ class GrowingColumns:
         dtype, numbers = DTYPES[name], self._arrays[name]
         values = np.array(numbers)
         if dtype == "category":
-            return pd.Categorical.from_codes(values.astype(np.int32), list(self._words[name].numbers))
+            return pd.Categorical.from_codes(
+                values.astype(np.int32), pd.Index(list(self._words[name].numbers), dtype=object)
+            )
         if dtype == "Int64":
             return pd.arrays.IntegerArray(values, values == _NOT_KNOWN)
         if dtype == "boolean":

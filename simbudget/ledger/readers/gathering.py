@@ -37,8 +37,16 @@ class RunInMaking:
     reported_turns: int | None = None
     api_duration_s: float = NOT_KNOWN
     duration_s: float = NOT_KNOWN
+    began_s: float = NOT_KNOWN
+    """From when the run's times count, if that is not its first entry."""
+    is_dated: bool = True
+    """Whether times are since 1970, and not since the run's begin."""
+    is_priced: bool = False
+    """Whether its entries' costs are final."""
     metric: str = ""
     better: str = ""
+    notes: str = ""
+    odd_notes: str = ""
     missing: Counter[str] = field(default_factory=Counter)
     """What the log does not say, and how often."""
     odd: Counter[str] = field(default_factory=Counter)

@@ -10,7 +10,7 @@ from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.thread import Thread, Usage
-from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, amount, mapping, moment, text
+from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, amount, is_known, mapping, moment, text
 
 
 def _recognises(file: LogFile) -> bool:
@@ -80,7 +80,7 @@ class _Reading:
             thread.add("score", self._evaluation_s, thread.lasted_s(self._evaluation_s, at_s), score=score)
         elif kind == "status_idle":
             self._idle_s = at_s
-        elif kind == "status_running" and self._idle_s == self._idle_s:
+        elif kind == "status_running" and is_known(self._idle_s):
             thread.add("wait", self._idle_s, thread.lasted_s(self._idle_s, at_s), name="person")
             self._idle_s = NOT_KNOWN
         elif kind == "usage":

@@ -9,7 +9,7 @@ from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.thread import Thread, Usage
-from simbudget.ledger.readers.values import JsonObject, amount, listing, mapping, moment, text
+from simbudget.ledger.readers.values import JsonObject, amount, is_known, listing, mapping, moment, text
 
 
 def _recognises(file: LogFile) -> bool:
@@ -53,7 +53,7 @@ def _call(thread: Thread, info: JsonObject, parts: list[Any], created_s: float, 
         thread.ready_s = created_s
         thread.fails(completed_s, text(error.get("name")) or "error", model)
         return
-    ended_s = min([completed_s, *(began for began, _ in spans if began == began)])
+    ended_s = min([completed_s, *(began for began, _ in spans if is_known(began))])
     thread.call(
         _usage(info, thread.run),
         model,

@@ -17,9 +17,7 @@ _FAILED: Final = {"error", "aborted"}
 
 def _recognises(file: LogFile) -> bool:
     return any(
-        line.get("type") == "message"
-        and "parentId" in line
-        and "role" in mapping(line.get("message"))
+        (line.get("type") == "message" and "parentId" in line and "role" in mapping(line.get("message")))
         or (line.get("type") == "session" and "version" in line and "id" in line)
         for line in file.objects
     )

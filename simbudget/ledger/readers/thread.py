@@ -30,7 +30,7 @@ class Usage(NamedTuple):
     thinking: int | None = None
     context: int | None = None
 
-    def columns(self) -> dict[str, int | None]:
+    def columns(self) -> dict[str, Any]:
         """Return the usage by the ledger's column names."""
         classes = (self.uncached, self.write, self.read)
         context = self.context
@@ -93,6 +93,15 @@ class Thread:
         known = {"component": "tokens", "cost_usd": NOT_KNOWN, **usage.columns(), **columns}
         duration_s = self.lasted_s(started_s, ended_s)
         return self.add("call", started_s, duration_s, model=model, **known)
+
+    def put_off(self, row: int, asked_s: float, lasted_s: float, queued_s: float) -> None:
+        """Say of a call that it queued before it began."""
+        for name, value in (
+            ("started_s", asked_s + queued_s),
+            ("duration_s", lasted_s),
+            ("queued_s", queued_s),
+        ):
+            self._gathering.columns.set(row, name, value)
 
     def fails(self, at_s: float, status: str, model: str = "") -> None:
         """Add an attempt at a call that failed when the log says so; it bills nothing."""

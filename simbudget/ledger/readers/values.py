@@ -52,6 +52,11 @@ def number(value: object) -> float:
     return NOT_KNOWN
 
 
+def is_known(value: float) -> bool:
+    """Return whether a time, a duration or a cost is known."""
+    return not math.isnan(value)
+
+
 def amount(value: object) -> float:
     """Return a number that cannot be negative: money, a duration; NaN for all else."""
     found = number(value)
