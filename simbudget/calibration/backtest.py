@@ -138,7 +138,7 @@ def _rest(session: Session, first: int, others: Sequence[Session], plan: Plan) -
         plan.replications,
         plan.seed,
     )
-    options = Options(seed=plan.seed, replications=plan.replications, workers=1, engine=_engine())
+    options = Options(seed=plan.seed, replications=plan.replications, workers=1)
     samples = session_samples(project(rest_scenario(case), options).replications)
     rng = np.random.default_rng([plan.seed, session.run])
     naive = naive_rest(begun, _calls_by_rate(begun, seconds_left) or calls_left, plan.replications, rng)
@@ -156,13 +156,6 @@ def _rest(session: Session, first: int, others: Sequence[Session], plan: Plan) -
             samples[quantity],
             naive[quantity],
         )
-
-
-def _engine() -> str:
-    """Return the quickest engine there is."""
-    from simbudget.projection.run import ENGINES  # noqa: PLC0415
-
-    return "compiled" if "compiled" in ENGINES else "reference"
 
 
 def _calls_by_rate(begun: Session, seconds_left: float | None) -> int | None:
