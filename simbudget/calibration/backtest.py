@@ -1,6 +1,6 @@
 """Backtests: projecting what is known already, through the path that a user takes, and scoring the projections."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -10,7 +10,7 @@ import pandas as pd
 
 from simbudget.calibration.across import across_runs
 from simbudget.calibration.campaigns import campaign_forecasts
-from simbudget.calibration.conformal import widened
+from simbudget.calibration.conformal import PastCase, Stretch, conformal
 from simbudget.calibration.forecasts import Forecast, naive_rest, truths
 from simbudget.calibration.scores import score
 from simbudget.calibration.sessions import Session, sessions_of
@@ -38,37 +38,36 @@ class Plan:
     by: str = "calls"
     replications: int = DEFAULT_REPLICATIONS
     seed: int = 1
-    past: dict[str, list[tuple[str, float]]] = field(default_factory=dict)
-    """By quantity: project and nonconformity of each case of other backtests; see `conformal`."""
+    past: dict[str, list[PastCase]] = field(default_factory=dict)
+    """By quantity: cases of other backtests, of the same task; see `conformal`."""
 
 
 @dataclass(frozen=True)
 class Backtest:
-    """What a backtest found."""
+    """What a backtest found: three lists of one length."""
 
     forecasts: list[Forecast]
-    """As they are reported: widened by what other projects showed."""
+    """As they are reported: stretched by what other runs showed."""
     raw: list[Forecast]
-    factors: dict[tuple[str, str], float]
-    """By quantity and project: how much intervals were stretched."""
+    stretches: list[Stretch]
 
 
 def backtest(ledger: ImportedLedger, plan: Plan, progress: Progress | None = None) -> Backtest:
     """Return the backtest of a ledger."""
     progress = progress or (lambda done, total: None)
-    raw = list(_forecasts(ledger, plan, progress))
-    forecasts: list[Forecast] = []
-    factors: dict[tuple[str, str], float] = {}
+    return calibrated(list(_forecasts(ledger, plan, progress)), plan.past)
+
+
+def calibrated(raw: Sequence[Forecast], past: Mapping[str, Sequence[PastCase]]) -> Backtest:
+    """Return forecasts of one task stretched by what others of them, and past cases, showed."""
+    found = Backtest([], [], [])
     for quantity in dict.fromkeys(f.quantity for f in raw):
         of_quantity = [f for f in raw if f.quantity == quantity]
-        wide, by_project = widened(of_quantity, plan.past.get(quantity, ()))
-        forecasts.extend(wide)
-        factors.update({(quantity, project): factor for project, factor in by_project.items()})
-    return Backtest(
-        forecasts,
-        [f for q in dict.fromkeys(f.quantity for f in raw) for f in raw if f.quantity == q],
-        factors,
-    )
+        wide, stretches = conformal(of_quantity, past.get(quantity, ()))
+        found.raw.extend(of_quantity)
+        found.forecasts.extend(wide)
+        found.stretches.extend(stretches)
+    return found
 
 
 def summary(
@@ -76,14 +75,14 @@ def summary(
 ) -> dict[str, dict[str, Any]]:
     """Return the scores by group (by default the log's source) and quantity: what `backtest --json` prints."""
     result: dict[str, dict[str, Any]] = {}
-    pairs = list(zip(found.forecasts, found.raw, strict=True))
+    cases = list(zip(found.forecasts, found.raw, found.stretches, strict=True))
     for name in sorted({group(f) for f in found.forecasts}):
-        mine = [(wide, raw) for wide, raw in pairs if group(wide) == name]
+        mine = [case for case in cases if group(case[0]) == name]
         result[name] = {}
-        for quantity in dict.fromkeys(wide.quantity for wide, _ in mine):
-            wide, raw = zip(*[pair for pair in mine if pair[0].quantity == quantity], strict=True)
+        for quantity in dict.fromkeys(wide.quantity for wide, _, _ in mine):
+            wide, raw, stretches = zip(*[case for case in mine if case[0].quantity == quantity], strict=True)
             scores = score(wide, raw)
-            scores["widened_by"] = float(np.mean([found.factors[quantity, f.project] for f in wide]))
+            scores["widened_by"] = float(np.mean([stretch.factor for stretch in stretches]))
             result[name][quantity] = scores
     return result
 

@@ -1,6 +1,6 @@
 """Forecasts and what came true: one case of a backtest, and the projections it is compared with."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -40,15 +40,6 @@ class Forecast:
     """[replications] the projection."""
     naive: dict[str, Floats]
     """By method: a sample, of one number if the method gives no interval."""
-
-    def widened(self, factor: float) -> "Forecast":
-        """Return it with the sample's distance from its median multiplied, in logarithms where all are positive."""
-        median = float(np.median(self.sample))
-        if median > 0 and (self.sample > 0).all():
-            sample = median * (self.sample / median) ** factor
-        else:
-            sample = np.maximum(median + factor * (self.sample - median), 0.0)
-        return replace(self, sample=sample)
 
 
 def truths(session: Session, first: int) -> dict[str, float]:
