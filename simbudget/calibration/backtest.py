@@ -6,7 +6,6 @@ from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from simbudget.calibration.across import across_runs
 from simbudget.calibration.campaigns import campaign_forecasts
@@ -14,7 +13,7 @@ from simbudget.calibration.conformal import PastCase, Stretch, conformal
 from simbudget.calibration.forecasts import Forecast, naive_rest, truths
 from simbudget.calibration.scores import score
 from simbudget.calibration.sessions import Session, sessions_of
-from simbudget.calibration.within import RestOfSession, rest_scenario
+from simbudget.calibration.within import RestOfSession, rest_scenario, session_samples
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
 
@@ -26,8 +25,6 @@ FEWEST_CALLS: Final = 15
 """Shorter sessions have no beginning and no rest to speak of."""
 FEWEST_KNOWN: Final = 3
 DEFAULT_REPLICATIONS: Final = 200
-
-_HOUR_S: Final = 3600.0
 
 
 @dataclass(frozen=True)
@@ -163,20 +160,3 @@ def _calls_by_rate(begun: Session, seconds_left: float | None) -> int | None:
         return None
     lasted_s = float(begun.started_s[-1] + np.nan_to_num(begun.duration_s[-1]) - begun.started_s[0])
     return max(1, round(len(begun) / max(lasted_s, 1.0) * seconds_left))
-
-
-def session_samples(replications: pd.DataFrame) -> dict[str, Floats]:
-    """Return a projection's replications by the names of a session's quantities."""
-    column = {name: replications[name].to_numpy(np.float64) for name in replications}
-    new = column["tokens_uncached_input"] + column["tokens_cache_write"]
-    hours = column["agent_hours"]
-    return {
-        "input_tokens": new + column["tokens_cache_read"],
-        "new_input_tokens": new,
-        "cache_read_tokens": column["tokens_cache_read"],
-        "output_tokens": column["tokens_output"],
-        "cost_usd": column["spend_tokens_usd"],
-        "model_time_s": np.nan_to_num(column["share_model"]) * hours * _HOUR_S,
-        "wall_time_s": hours * _HOUR_S,
-        "calls": column["model_calls"],
-    }

@@ -42,6 +42,9 @@ class Fit:
     log_scores: dict[str, float] = field(default_factory=dict)
     """Families' leave-one-run-out log scores."""
     observed: Floats = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
+    """The values themselves; of a rate, each run's."""
+    rate: float = float("nan")
+    """Of a rate: that of all runs together."""
 
 
 @dataclass(frozen=True)
@@ -59,7 +62,7 @@ _TURN: Final = {
     "tool_time": _Place("turn.tool_time", Dimension.DURATION),
     "first_prompt": _Place("context.first_prompt_tokens", Dimension.NUMBER),
     "compacted": _Place("context.compacted_to_tokens", Dimension.NUMBER),
-    "turns": _Place("cycle.think[0].turns", Dimension.NUMBER),
+    "turns": _Place("cycle.think.turns", Dimension.NUMBER),
 }
 
 
@@ -102,10 +105,18 @@ def fit_sessions(
     limit, compactions = compaction_limit(sessions)
     if limit is not None:
         evidence = _evidence(sessions, compactions, "median of Kaplan and Meier's estimator")
-        yield Fit("context.limit_tokens", None, str(round(limit)), evidence)
+        yield _setting("context.limit_tokens", round(limit), evidence, worlds)
     for model in models:
         yield from _speeds(model, sessions, people, worlds, rng)
     yield from _errors(sessions, worlds, rng)
+
+
+def _setting(name: str, value: float, evidence: Evidence, worlds: int) -> Fit:
+    """Return the fit of what is one exact number."""
+    draws = np.column_stack([np.full(worlds, float(value)), np.zeros((worlds, 2))])
+    written = str(value)
+    quantity = CalibratedQuantity(name, written, "exact", Posterior(draws, is_fact=True), evidence)
+    return Fit(name, quantity, written, evidence)
 
 
 def _varying(
@@ -179,7 +190,14 @@ def _rate(
     posterior = Posterior(np.column_stack([draws, np.zeros((worlds, 2))]), is_fact=True)
     written = written_fact(draws, Dimension.FRACTION)
     quantity = CalibratedQuantity(name, written, "fact", posterior, evidence)
-    return Fit(name, quantity, written, evidence, observed=hits / np.maximum(tries, 1))
+    return Fit(
+        name,
+        quantity,
+        written,
+        evidence,
+        observed=hits / np.maximum(tries, 1),
+        rate=float(hits.sum() / max(tries.sum(), 1)),
+    )
 
 
 def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Iterator[Fit]:
@@ -193,11 +211,11 @@ def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Itera
             jobs.by_run(~jobs.failed), worlds, rng, FLOORS["experiment_time"]
         )
         written = written_varying(posterior, Dimension.DURATION)
-        name = "cycle.experiment[0].time"
+        name = "cycle.experiment.time"
         quantity = CalibratedQuantity(name, written, shape.family, posterior, evidence)
         yield Fit(name, quantity, written, evidence, shape.log_scores, times[np.isfinite(times)])
     hits, tries = jobs.failures_by_run()
-    yield _rate("cycle.experiment[0].fails", hits, tries, evidence, worlds, rng)
+    yield _rate("cycle.experiment.fails", hits, tries, evidence, worlds, rng)
 
 
 def _jointly(

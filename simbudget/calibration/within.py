@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
+import pandas as pd
 
 from simbudget.calibration.observations import (
     FLOORS,
@@ -26,6 +28,8 @@ from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration,
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.model import Scenario
 
+Floats = npt.NDArray[np.float64]
+
 NAMES: Final = {
     "output": "turn.output_tokens",
     "thinking": "turn.thinking_tokens",
@@ -42,6 +46,7 @@ _FEW_OTHERS: Final = 8
 """With fewer other sessions of its own project, a session is compared with all there are."""
 _FEW_COMPACTIONS: Final = 5
 _FIVE_MINUTES, _ONE_HOUR = "5 min", "1 h"
+_HOUR_S: Final = 3600.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,7 +153,7 @@ def _text(case: RestOfSession, others: Sequence[Session], seen: Observed, mine: 
         f"compacted_to_tokens: {_WRITTEN['compacted']}, lasts: life, cache: {_cache(begun)}}}",
         f"models: {{{_MODEL}: {{first_token: {written['first_token'] if written['first_token'] != '0' else '0 s'}, "
         f"output_speed: {min(seen.output_speed, NO_SPEED):.4f} tokens/s}}}}",
-        f"prices: {{{_MODEL}: {_prices(begun, seen.knows_output)}}}",
+        f"prices: {{{_MODEL}: {session_prices(begun, seen.knows_output)}}}",
         f"stop: {{after: {hours}, cycles_per_agent: 1}}",
     ]
     return "\n".join(lines)
@@ -160,7 +165,7 @@ def _cache(begun: Session) -> str:
     return _ONE_HOUR if written > 0 and hour > 0.5 * written else _FIVE_MINUTES
 
 
-def _prices(begun: Session, knows_output: bool) -> str:
+def session_prices(begun: Session, knows_output: bool) -> str:
     """Return a session's prices as a scenario writes them; outputs that no one knows cost nothing, here and there."""
     prices = list_prices(begun)
     if prices is None:
@@ -186,3 +191,20 @@ def list_prices(session: Session) -> ClassPrices | None:
         return model_prices(session.model, day).base
     except UserError:
         return None
+
+
+def session_samples(replications: pd.DataFrame) -> dict[str, Floats]:
+    """Return a projection's replications by the names of a session's quantities."""
+    column = {name: replications[name].to_numpy(np.float64) for name in replications}
+    new = column["tokens_uncached_input"] + column["tokens_cache_write"]
+    hours = column["agent_hours"]
+    return {
+        "input_tokens": new + column["tokens_cache_read"],
+        "new_input_tokens": new,
+        "cache_read_tokens": column["tokens_cache_read"],
+        "output_tokens": column["tokens_output"],
+        "cost_usd": column["spend_tokens_usd"],
+        "model_time_s": np.nan_to_num(column["share_model"]) * hours * _HOUR_S,
+        "wall_time_s": hours * _HOUR_S,
+        "calls": column["model_calls"],
+    }

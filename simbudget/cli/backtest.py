@@ -27,9 +27,13 @@ def _part(_: click.Context, __: click.Parameter, text: str) -> float:
     show_default=True,
     help="Know so much of each run's calls, or of its time, or so many of the runs.",
 )
-@click.option("--replications", type=click.IntRange(20), default=200, show_default=True, help="For each case.")
+@click.option(
+    "--replications", type=click.IntRange(20), default=200, show_default=True, help="For each case."
+)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Same seed, same result.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write the picture and cases here.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write the picture and cases here."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON, and nothing else.")
 def backtest_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     logs: tuple[Path, ...],

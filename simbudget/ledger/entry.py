@@ -33,8 +33,9 @@ class Entry(NamedTuple):
     """One thing that happened: who, when, for how long, what was used, what it cost.
 
     `started_s` and `duration_s` are of the thing itself; `queued_s` is how long it was waited for before.
-    Token classes exclude each other. `outcome` is `ok`, `failed` (an attempt without a result), `cut` (by a
-    crash or the end of the run), `unserved` (cut, or stopped by the budget, while it queued) or `preempted`.
+    Token classes exclude each other. `outcome` is `ok`, `failed` (an attempt without a result, a gate not passed),
+    `cut` (by a crash or the end of the run), `unserved` (cut, or stopped by the budget, while it queued), `preempted`,
+    or `blamed` (a submission that its review takes for a hack). `score` is what was measured: by the scorer, by a gate.
     Only rows that cost something have a `component`.
 
     What a log does not say is not known, and never zero: None in a count (NA in the frame), NaN in a time,

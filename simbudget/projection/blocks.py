@@ -33,11 +33,14 @@ class Plan:
     worlds: int = WORLD_EACH
     """Replications take turns in so many worlds."""
     engine: str = "reference"
+    in_a_row: int = 1
+    """So many replications in a row are in the same world."""
 
     def keys_of(self, numbers: range) -> tuple[Integers, Integers]:
         """Return the worlds of the replications with these numbers, and which replication of its world each is."""
         all_numbers = np.arange(numbers.start, numbers.stop, dtype=np.int64)
-        return all_numbers % self.worlds, all_numbers // self.worlds
+        turns, within = all_numbers // self.in_a_row, all_numbers % self.in_a_row
+        return turns % self.worlds, turns // self.worlds * self.in_a_row + within
 
 
 @dataclass(frozen=True)

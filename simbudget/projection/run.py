@@ -29,6 +29,8 @@ MOST_FOR_PRECISION: Final = 10_000
 """Replications at most when a precision is asked for and no number."""
 
 _ENOUGH: Final = -1
+_TO_TELL_LUCK: Final = 2
+"""Replications in each world where results are counted: two runs in a world tell luck from what is unknown."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Options:
     replications: int | None = None
     """At most so many; by default `DEFAULT_REPLICATIONS`, and one where nothing is left to chance."""
     worlds: int | None = None
-    """Over so many worlds; by default a world for each replication, and one where nothing is unknown."""
+    """Over so many worlds; by default a world for each replication (for two where results are counted), and one where
+    nothing is unknown."""
     workers: int | None = None
     """Threads or processes; by default one for each core. The result does not depend on it."""
     precision: float | None = None
@@ -125,7 +128,9 @@ def _plan(program: Program, options: Options) -> Plan:
         return Plan(program, options.seed, 1, 1, options.engine)
     has_unknown = bool(np.isin(program.kinds, UNKNOWN_KINDS).any())
     worlds = options.worlds or (WORLD_EACH if has_unknown else 1)
-    return Plan(program, options.seed, replications, worlds, options.engine)
+    counts_results = program.research.is_on and len(program.gates) > 0
+    in_a_row = _TO_TELL_LUCK if counts_results and has_unknown and options.worlds is None else 1
+    return Plan(program, options.seed, replications, worlds, options.engine, in_a_row)
 
 
 def _run(plan: Plan, options: Options, aggregate: Aggregate, progress: Callable[[int, int], None]) -> bool:

@@ -8,6 +8,7 @@ from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.projection.limits import check_limits
 from simbudget.projection.months import DEAREST_MONTH, check_spend_cap
 from simbudget.projection.projection import Projection
+from simbudget.projection.research import notes_on_research, summarise_research
 from simbudget.projection.sketches import ACCURACY
 from simbudget.projection.statistics import STATISTICS, Figures
 
@@ -44,6 +45,7 @@ def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
     scenario, figures = projection.scenario, projection.figures
     errors = _by_column(figures.columns, figures.errors)
     within, within_error = _within_budget(projection)
+    research = summarise_research(projection)
     summary: dict[str, Any] = {
         "scenario": scenario.name,
         "seed": projection.seed,
@@ -54,9 +56,10 @@ def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
         **_lay_out(LAYOUT, _by_column(figures.columns, figures.statistics)),
         "probability_within_budget": within,
         "bottleneck": _bottleneck(figures),
-        "research": None,
+        "research": research,
     }
-    cap, notes = check_spend_cap(scenario, figures.value(DEAREST_MONTH, "p90"))
+    cap, cap_notes = check_spend_cap(scenario, figures.value(DEAREST_MONTH, "p90"))
+    notes = [*notes_on_research(projection), *cap_notes]
     if figures.replications > len(projection.replications):
         notes.append(
             f"quantiles over {figures.replications:,} replications are within {ACCURACY:.1%} (DDSketch); pictures of "
@@ -64,7 +67,7 @@ def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
         )
     return {
         **summary,
-        "limits": [*check_limits(scenario.limits, figures), *cap],
+        "limits": [*check_limits(scenario.limits, figures, research), *cap],
         "monte_carlo_error": {**_lay_out(LAYOUT, errors), "probability_within_budget": within_error},
         "prices_on": scenario.prices.on.isoformat(),
         "interrupted": interrupted,

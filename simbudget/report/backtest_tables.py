@@ -55,7 +55,9 @@ def backtest_answer(scores: Scores, cut: float, by: str) -> str:
 def backtest_tables(scores: Scores) -> Iterator[Table]:
     """Yield a table for each source of logs."""
     for source, quantities in scores.items():
-        table = Table(title=source, box=SIMPLE_HEAD, title_justify="left", title_style="bold", padding=(0, 1, 0, 0))
+        table = Table(
+            title=source, box=SIMPLE_HEAD, title_justify="left", title_style="bold", padding=(0, 1, 0, 0)
+        )
         table.add_column("")
         for heading in ("cases", "error (90 %)", "bias", "covered (90 %)", "width", "line's error"):
             table.add_column(heading, justify="right")

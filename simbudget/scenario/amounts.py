@@ -106,9 +106,11 @@ class Amount:
 
     def _quantity(self, reading: Reading, name: str, draws: Draws, text: str, node: Node | None) -> Quantity:
         """Return what was written, or what a calibration learnt of it; note where it came from."""
-        learnt = None if self.exact else reading.calibrated(name, text, node)
-        if learnt is None:
-            reading.note(name, text, draws.kind.value, node)
+        learnt = reading.calibrated(name, text, node)
+        if learnt is None or self.exact:
+            reading.note(
+                name, text, draws.kind.value, node, str(learnt.evidence) if learnt and node else None
+            )
             return Quantity(name, draws.kind, draws.distribution, draws.spread, self.low, self.high, text)
         if node is None:  # the default is not what it stands for now
             text = learnt.written

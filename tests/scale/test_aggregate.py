@@ -87,7 +87,9 @@ def _z_of_errors(worlds: int, *factors: float) -> list[float]:
     ]
     spread = np.std([each.value("spend_usd") for each in figures], ddof=1)
     stated = np.mean([each.errors[0, 0] for each in figures])
-    return [float((spread / (factor * stated) - 1.0) * np.sqrt(2.0 * (_PROJECTIONS - 1))) for factor in factors]
+    return [
+        float((spread / (factor * stated) - 1.0) * np.sqrt(2.0 * (_PROJECTIONS - 1))) for factor in factors
+    ]
 
 
 def test_monte_carlo_errors_beyond_those_they_are_taken_from_are_as_large_as_stated() -> None:

@@ -22,6 +22,8 @@ TOKENS: Final = COMPONENTS.index("tokens")
 GPU: Final = COMPONENTS.index("gpu")
 SCORER: Final = COMPONENTS.index("scorer")
 SANDBOX: Final = COMPONENTS.index("sandbox")
+REVIEW: Final = COMPONENTS.index("review")
+GATES: Final = COMPONENTS.index("gates")
 STAFF: Final = COMPONENTS.index("staff")
 FIXED: Final = COMPONENTS.index("fixed")
 
@@ -46,6 +48,14 @@ def pay_for_time(run: Record, component: int, cost_usd: float, started: int, end
     run.spent_usd += cost_usd
     run.by_component_usd[component] += cost_usd
     spread(run.by_time_usd[component], cost_usd, started, ended, run.bin_ns)
+
+
+@internal
+def pay_at(run: Record, component: int, cost_usd: float, at: int) -> None:
+    """Spend money on a component that is due at an instant to come, and settled now."""
+    run.spent_usd += cost_usd
+    run.by_component_usd[component] += cost_usd
+    run.by_time_usd[component, bin_of(at, run.bin_ns)] += cost_usd
 
 
 @inlined

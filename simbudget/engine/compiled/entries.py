@@ -4,6 +4,7 @@ The table of entries has a fixed length. When it is full, entries are still coun
 with a table that is long enough.
 """
 
+import math
 from typing import Final
 
 from simbudget.compilation import internal
@@ -23,6 +24,8 @@ KINDS: Final = (
     "staff",
     "reserved",
     "fixed",
+    "review",
+    "gate",
 )
 CALL: Final = 0
 COMPACTION: Final = 1
@@ -37,13 +40,16 @@ SANDBOXES: Final = 9
 STAFF_HOURS: Final = 10
 RESERVED: Final = 11
 FIXED_COSTS: Final = 12
+REVIEW: Final = 13
+GATE: Final = 14
 
-OUTCOMES: Final = ("ok", "failed", "cut", "unserved", "preempted")
+OUTCOMES: Final = ("ok", "failed", "cut", "unserved", "preempted", "blamed")
 OK: Final = 0
 FAILED: Final = 1
 CUT: Final = 2
 UNSERVED: Final = 3
 PREEMPTED: Final = 4
+BLAMED: Final = 5
 
 NO_MODEL: Final = -1
 NO_COMPONENT: Final = -1
@@ -68,6 +74,7 @@ def add_entry(site: Site, run: Record, agent: int, kind: int, started: int, ende
     row.gpus = 0
     row.component = NO_COMPONENT
     row.cost_usd = 0.0
+    row.score = math.nan
     row.outcome = OK
     return number
 

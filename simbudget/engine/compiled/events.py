@@ -16,7 +16,7 @@ CRASH: Final = 2
 INTERRUPTION: Final = 3
 INTERRUPTION_OF_JOB: Final = 4
 SLOTS: Final = 5
-"""Slots of each agent; the run itself has one more, its horizon."""
+"""Slots of each agent; the run itself has two more, its horizon and a stop before it."""
 
 NOWHERE: Final = -1
 

@@ -15,6 +15,7 @@ from simbudget.engine.compiled.accounts import (
     pay,
     pay_reserved_pool,
 )
+from simbudget.engine.compiled.board import Desk, answer, conclude, open_board
 from simbudget.engine.compiled.calls import LIFE
 from simbudget.engine.compiled.entries import FIXED_COSTS, add_fleet_entry
 from simbudget.engine.compiled.events import (
@@ -40,6 +41,7 @@ from simbudget.engine.compiled.state import GPUS, SCORERS, Record, Site
 from simbudget.engine.compiled.timesheet import NOTHING
 from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.laws.money import BINS
+from simbudget.engine.laws.tally import research_tally, results_by_time
 from simbudget.engine.laws.worlds import draw_world
 from simbudget.engine.program import NONE
 from simbudget.engine.totals import (
@@ -54,6 +56,8 @@ from simbudget.engine.totals import (
     LIMIT_QUEUED_NS,
     LIMIT_USED,
     MODEL_CALLS,
+    RESEARCH,
+    RESULTS,
     SCORER_CALLS,
     SCORER_NS,
     SPENT_USD,
@@ -68,6 +72,7 @@ _LIMITS: Final = 3
 @compiled
 def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, which replications, and where results go
     site: Site,
+    desk: Desk,
     rows: Floats,
     kinds: Integers,
     spreads: Floats,
@@ -85,15 +90,17 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
     for number in range(len(keys)):
         draw_world(site.rows, rows, site.table, kinds, spreads, purposes, keys[number])
         _begin(site, site.run[0], limits_per_min, keys[number])
-        _play(site, site.run[0])
+        open_board(site, site.run[0], desk, keys[number])
+        _play(site, site.run[0], desk)
         _add_up(site, site.run[0], sums[number])
+        _add_up_research(site.run[0], desk, sums[number])
         _copy_spans(site.run[0], by_time_usd[number])
-        if site.run[0].never_ends or site.run[0].forum_is_short:
+        if site.run[0].never_ends or site.run[0].forum_is_short or site.run[0].notebook_is_short:
             return
 
 
 @internal
-def _play(site: Site, run: Record) -> None:
+def _play(site: Site, run: Record, desk: Desk) -> None:
     """Let everything happen, in its order, until the last agent's end."""
     begin_reserved_pool(site, run)
     while run.alive > 0 or is_urgent(site, run):
@@ -103,9 +110,14 @@ def _play(site: Site, run: Record) -> None:
             _meet_horizon(site, run)
         else:
             _happens(site, run, site.agents[number], slot % SLOTS)
+            while run.board_asked:
+                answer(site, run, desk)
+                agent = site.agents[run.board_agent]
+                advance(site, run, agent, agent.point)
         if run.never_ends:
             return
     pay_reserved_pool(site, run)
+    conclude(site, run, desk)
 
 
 @internal
@@ -255,6 +267,13 @@ def _add_up(site: Site, run: Record, sums: Floats) -> None:
     for limit in range(_LIMITS):
         sums[LIMIT_QUEUED_NS + limit] = run.limit_queued_ns[limit]
         sums[LIMIT_USED + limit] = run.limit_used[limit]
+
+
+@internal
+def _add_up_research(run: Record, desk: Desk, sums: Floats) -> None:
+    if run.has_research:
+        research_tally(desk.lab, desk.notebook, sums[RESEARCH:RESULTS])
+        results_by_time(desk.lab, desk.notebook, run.horizon, sums[RESULTS:])
 
 
 @internal

@@ -56,7 +56,10 @@ from simbudget.engine.compiled.points import (
     OFFICE_OPENS_FOR_WORK,
     POLL_ANSWERED,
     POLL_DUE,
+    POST_KNOWN,
+    POSTS_READ,
     RESTARTS,
+    SCORE_KNOWN,
     SCORED,
     SHARES,
     SHARES_IN_TURN,
@@ -85,9 +88,12 @@ from simbudget.engine.compiled.steps import (
     next_poll,
     poll_answered,
     poll_due,
+    post_answered,
     posts,
+    posts_read,
     record_spent,
     scored,
+    scoring_done,
     shares_in_turn,
     spends,
     stretch_done,
@@ -202,12 +208,18 @@ def _goes_on_in_step(site: Site, run: Record, agent: Record, point: int) -> int:
     if point == AT_SCORER:
         return at_scorer(site, run, agent)
     if point == SCORED:
+        return scoring_done(site, run, agent)
+    if point == SCORE_KNOWN:
         return scored(site, run, agent, OK)
     if point == SHARES:
         return asks(site, run, agent, SHARES_IN_TURN)
     if point == SHARES_IN_TURN:
         return shares_in_turn(site, run, agent)
-    return posts(site, run, agent)
+    if point == POSTS_READ:
+        return posts_read(site, run, agent)
+    if point == POST_KNOWN:
+        return posts(site, run, agent)
+    return post_answered(site, run, agent)
 
 
 @internal

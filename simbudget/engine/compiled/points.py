@@ -39,6 +39,7 @@ WORKS: Final = 24
 GOES_ON_WORKING: Final = 25
 OFFICE_OPENS_FOR_WORK: Final = 26
 STRETCH_DONE: Final = 27
+POST_KNOWN: Final = 29
 SUBMITS: Final = 30
 ALLOWED_TO_SUBMIT: Final = 31
 SUBMITS_IN_TURN: Final = 32
@@ -47,6 +48,8 @@ SCORED: Final = 34
 SHARES: Final = 35
 SHARES_IN_TURN: Final = 36
 POST_ANSWERED: Final = 37
+SCORE_KNOWN: Final = 38
+POSTS_READ: Final = 39
 
 # An experiment, as its agent sees it.
 EXPERIMENTS: Final = 40

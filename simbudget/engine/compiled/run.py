@@ -1,6 +1,6 @@
 """Runs of a program with the compiled engine: its tables as arrays, and what the runs come to."""
 
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -30,12 +30,17 @@ from simbudget.errors import UserError
 from simbudget.ledger.entry import COMPONENTS, Entry
 from simbudget.ledger.frame import DTYPES, with_context_tokens
 
+if TYPE_CHECKING:
+    from simbudget.engine.compiled.board import Desk
+
 _POSTS: Final = 4096
 """Posts that can still be read, to begin with; a run that needs more is played again with more."""
 
+_SUBMISSIONS: Final = 1024
+"""Room for submissions, to begin with; a run that makes more is played again with more."""
+
 _ENTRIES: Final = 1 << 14
 _SECOND_NS: Final = 1e9
-_NOT_SIMULATED: Final = float("nan")
 
 
 def is_compiled() -> bool:
@@ -77,9 +82,11 @@ def _play(program: Program, site: Site, keys: Integers) -> Sums:
     from simbudget.engine.compiled.kernel import play_many  # noqa: PLC0415  only what runs needs the machine code
 
     sums, by_time_usd = np.zeros((len(keys), SUMS)), np.zeros((len(keys), len(COMPONENTS), BINS))
+    room = _SUBMISSIONS
     while True:
         play_many(
             site,
+            _desk(program, site, room),
             program.rows,
             program.kinds,
             program.spreads,
@@ -91,9 +98,12 @@ def _play(program: Program, site: Site, keys: Integers) -> Sums:
         )
         if site.run[0]["never_ends"]:
             raise UserError(program.never_ends(int(site.run[0]["never_ends"]) - 1))
-        if not site.run[0]["forum_is_short"]:
+        if site.run[0]["forum_is_short"]:
+            site = site._replace(forum=np.zeros(2 * len(site.forum), dtype=np.int64))
+        elif site.run[0]["notebook_is_short"]:
+            room *= 4
+        else:
             return Sums(sums, by_time_usd)
-        site = site._replace(forum=np.zeros(2 * len(site.forum), dtype=np.int64))
 
 
 # The tables of a program as arrays.
@@ -101,7 +111,7 @@ def _play(program: Program, site: Site, keys: Integers) -> Sums:
 
 def _site(program: Program, records: bool) -> Site:
     agents, settings = program.agents, program.settings
-    slots = SLOTS * agents + 1
+    slots = SLOTS * agents + 2
     return Site(
         run=_run(program, records),
         agents=_agents(program),
@@ -123,6 +133,16 @@ def _site(program: Program, records: bool) -> Site:
     )
 
 
+def _desk(program: Program, site: Site, room: int) -> "Desk":
+    from simbudget.engine.compiled.board import Desk  # noqa: PLC0415
+    from simbudget.engine.laws.research import empty_notebook  # noqa: PLC0415
+
+    lab = program.lab(site.rows, 0, 0, 0)
+    room = room if program.research.is_on else 1
+    notebook = empty_notebook(program.agent_directions, program.direction_keys, program.reviewers, room)
+    return Desk(lab, notebook, np.zeros_like(site.forum))
+
+
 def _poll_cells(step: Any) -> tuple[int, int, int]:
     return step.poll_every, step.poll_output, step.poll_result
 
@@ -133,7 +153,10 @@ def _run(program: Program, records: bool) -> npt.NDArray[Any]:
     row["agents"] = program.agents
     row["horizon"] = settings.horizon_ns
     row["bin_ns"] = settings.horizon_ns / BINS
-    row["budget_usd"] = program.budget_usd
+    row["budget_usd"] = program.agents_budget_usd
+    row["budget_with_gates_usd"] = program.budget_usd
+    row["target_score"] = program.target_score
+    row["has_research"] = program.research.is_on
     row["is_limited"] = bool(program.limits_per_min.any())
     row["records"] = records
     row["units"][GPUS], row["units"][SCORERS] = settings.gpus, settings.servers
@@ -192,14 +215,13 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
         "started_s": rows["started"] / _SECOND_NS,
         "duration_s": (rows["ended"] - rows["started"]) / _SECOND_NS,
         "queued_s": rows["queued_ns"] / _SECOND_NS,
-        **{name: rows[name] for name in ("agent", "cycle", "session", "turn", "gpus", "cost_usd")},
+        **{name: rows[name] for name in ("agent", "cycle", "session", "turn", "gpus", "cost_usd", "score")},
         **{name: rows["tokens"][:, number] for number, name in enumerate(tokens)},
         **names,
-        "score": _NOT_SIMULATED,
         "source": "simulated",
     }
-    ledger = pd.DataFrame({name: columns[name] for name in DTYPES}, index=range(len(rows))).astype(DTYPES)
-    return with_context_tokens(ledger)
+    frame = pd.DataFrame({name: columns[name] for name in DTYPES}, index=range(len(rows))).astype(DTYPES)
+    return with_context_tokens(frame)
 
 
 def _or_last(numbers: Integers, none: int) -> Integers:

@@ -50,6 +50,10 @@ RUN: Final = np.dtype(
         ("quota", _INT),
         ("is_limited", _INT),
         ("records", _INT),
+        ("has_research", _INT),
+        ("target_score", _FLOAT),
+        ("no_improvement_ns", _INT),
+        ("budget_with_gates_usd", _FLOAT),
         # where it stands
         ("now", _INT),
         ("alive", _INT),
@@ -71,6 +75,12 @@ RUN: Final = np.dtype(
         ("posts", _INT),
         ("posted_tokens", _INT),
         ("forum_is_short", _INT),
+        # what is asked of the board
+        ("board_asked", _INT),
+        ("board_agent", _INT),
+        ("board_first_post", _INT),
+        ("notebook_is_short", _INT),
+        ("target_is_reached", _INT),
         # the accounts
         ("spent_usd", _FLOAT),
         ("by_component_usd", _FLOAT, len(COMPONENTS)),
@@ -185,6 +195,7 @@ AGENT: Final = np.dtype(
         ("entry_queued_ns", _INT),
         ("entry_tokens", _INT, 4),
         ("entry_cost_usd", _FLOAT),
+        ("entry_score", _FLOAT),
     ],
     align=True,
 )
@@ -250,6 +261,7 @@ ENTRY: Final = np.dtype(
         ("gpus", _INT),
         ("component", _INT),
         ("cost_usd", _FLOAT),
+        ("score", _FLOAT),
         ("outcome", _INT),
     ],
     align=True,

@@ -37,6 +37,9 @@ from simbudget.engine.compiled.points import (
     NEXT_POLL,
     OFFICE_OPENS_FOR_WORK,
     POLL_DUE,
+    POST_KNOWN,
+    POSTS_READ,
+    SCORE_KNOWN,
     SCORED,
     STEP_DONE,
     STRETCH_DONE,
@@ -53,6 +56,11 @@ from simbudget.engine.laws.calls import draw_poll, draw_post, draw_turn
 from simbudget.engine.laws.hours import closes_ns, is_open, opens_ns
 from simbudget.engine.laws.work import DAY_NS, draw_scoring_ns, draw_turns, draw_work_ns
 from simbudget.engine.program import NONE, Lasts
+
+# What can be asked of the board.
+FOR_SCORE: Final = 1
+FOR_POSTS: Final = 2
+FOR_TELLING: Final = 3
 
 _THINK: Final = int(Lasts.THINK)
 
@@ -76,6 +84,15 @@ def asks(site: Site, run: Record, agent: Record, then: int) -> int:
     if not is_due(run, site):
         return then
     after(site, run, SLOTS * agent.number + ITSELF, 0, ASK, agent.number)
+    agent.point = then
+    return WAITS
+
+
+@inlined
+def asks_board(run: Record, agent: Record, what: int, then: int) -> int:
+    """Ask something of the board, which answers at once, and go on at the point `then`."""
+    run.board_asked = what
+    run.board_agent = agent.number
     agent.point = then
     return WAITS
 
@@ -239,6 +256,14 @@ def leaves_scorers_line(site: Site, run: Record, agent: Record) -> None:
 
 
 @internal
+def scoring_done(site: Site, run: Record, agent: Record) -> int:
+    """Hear the score from the board, where there is one."""
+    if run.has_research:
+        return asks_board(run, agent, FOR_SCORE, SCORE_KNOWN)
+    return scored(site, run, agent, OK)
+
+
+@internal
 def scored(site: Site, run: Record, agent: Record, outcome: int) -> int:
     """Make place for the next submission."""
     if run.records:
@@ -247,6 +272,8 @@ def scored(site: Site, run: Record, agent: Record, outcome: int) -> int:
         if run.score_price_usd != 0.0:
             row.component = SCORER
             row.cost_usd = run.score_price_usd
+        if run.has_research and outcome == OK:
+            row.score = agent.entry_score
     run.scorer_ns += run.now - agent.entry_began
     leave(site, run, agent, SCORERS)
     return STEP_DONE
@@ -262,11 +289,30 @@ def shares_in_turn(site: Site, run: Record, agent: Record) -> int:
         return BUDGET_REACHED
     agent.post_tokens = draw_post(site.rows, site.table, run.post_tokens, agent.stream, agent.posts)
     agent.posts += 1
+    tokens, first = _reads(site, run, agent)
+    if site.groups[agent.group].is_people == 0:
+        agent.context[HELD] += tokens
+    if run.has_research:
+        run.board_first_post = first
+        return asks_board(run, agent, FOR_POSTS, POSTS_READ)
+    return posts_read(site, run, agent)
+
+
+@internal
+def posts_read(site: Site, run: Record, agent: Record) -> int:
+    """Write a post: with a call, if the agent is not one of the people."""
     if site.groups[agent.group].is_people:
-        return posts(site, run, agent)
-    agent.context[HELD] += _reads(site, run, agent)
+        return post_answered(site, run, agent)
     wants_call(agent, POST, agent.post_tokens, 0)
     return CALLS
+
+
+@internal
+def post_answered(site: Site, run: Record, agent: Record) -> int:
+    """Say in the post what is best on the board of one's own, where there is one."""
+    if run.has_research:
+        return asks_board(run, agent, FOR_TELLING, POST_KNOWN)
+    return posts(site, run, agent)
 
 
 @internal
@@ -281,8 +327,10 @@ def posts(site: Site, run: Record, agent: Record) -> int:
 
 
 @internal
-def _reads(site: Site, run: Record, agent: Record) -> int:
-    """Return the tokens of the latest posts of others since the agent's last look, and note the look.
+def _reads(site: Site, run: Record, agent: Record) -> tuple[int, int]:
+    """Return the tokens of the latest posts of others since the agent's last look, and the first that is read.
+
+    Notes the look.
 
     Who reads has posted at most once since then, so sums of what was posted before each post are enough.
     """
@@ -294,11 +342,11 @@ def _reads(site: Site, run: Record, agent: Record) -> int:
         if agent.own_post >= first:
             first -= 1
     if first == run.posts:
-        return 0
+        return 0, first
     if run.posts - first > len(site.forum):
         run.forum_is_short = 1
     own_tokens = agent.own_post_tokens if agent.own_post >= first else 0
-    return run.posted_tokens - site.forum[first % len(site.forum)] - own_tokens
+    return run.posted_tokens - site.forum[first % len(site.forum)] - own_tokens, first
 
 
 # Experiments, as their agent sees them.

@@ -192,8 +192,10 @@ class Agent:
             started_ns = clock.now
             paid = {"component": "scorer", "cost_usd": price_usd} if price_usd else {}
             try:
-                queued_ns = started_ns - asked_ns
-                yield from self.spends("scoring", "score", duration_ns, queued_ns=queued_ns, **paid)
+                self.does("scoring")
+                with self.entry("score", queued_ns=started_ns - asked_ns, **paid) as entry:
+                    yield clock.after(duration_ns, Phase.END, self.number)
+                    entry.columns["score"] = site.board.submit(self.number, submission)
             finally:
                 site.tally.scorer_ns += clock.now - started_ns
 
@@ -217,10 +219,12 @@ class Agent:
         settings, table = site.program.settings, site.program.table
         post_tokens = draw_post(site.rows, table, settings.post_tokens, self.stream, self._posts)
         self._posts += 1
+        read_tokens, told = site.forum.read(self.number)
+        site.board.learn(self.number, told)
         if not self.group.is_people:
-            self.line.context.tokens += site.forum.read(self.number)
+            self.line.context.tokens += read_tokens
             yield from self.line.call("post", post_tokens)
-        site.forum.post(self.number, post_tokens)
+        site.forum.post(self.number, post_tokens, site.board.tell(self.number))
 
     # Office hours.
 

@@ -4,6 +4,7 @@ import numpy as np
 from simpy.events import AllOf
 
 from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.tally import research_tally, results_by_time
 from simbudget.engine.lowering import lower
 from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import Billing, Program
@@ -22,6 +23,8 @@ from simbudget.engine.totals import (
     LIMIT_QUEUED_NS,
     LIMIT_USED,
     MODEL_CALLS,
+    RESEARCH,
+    RESULTS,
     SCORER_CALLS,
     SCORER_NS,
     SPENT_USD,
@@ -84,8 +87,11 @@ def _play(program: Program, key: Key, record: bool) -> tuple[Site, Floats]:
     horizon = site.clock.after(program.settings.horizon_ns, Phase.HORIZON)
     assert horizon.callbacks is not None
     horizon.callbacks.append(lambda _: _cut(agents))
+    site.board.end_run = lambda: _cut(agents)
+    site.board.begin()
     site.clock.run(until=AllOf(site.clock, [agent.process for agent in agents]))
     _pay_reserved_pool(site)
+    site.board.conclude()
     return site, _sums(site, agents)
 
 
@@ -131,5 +137,9 @@ def _sums(site: Site, agents: list[Agent]) -> Floats:
     sums[SCORER_NS] = tally.scorer_ns
     sums[CYCLES] = tally.cycles
     sums[LIMIT_QUEUED_NS:LIMIT_USED] = limiter.queued_ns
-    sums[LIMIT_USED:SUMS] = limiter.used
+    sums[LIMIT_USED:RESEARCH] = limiter.used
+    if site.board.is_on:
+        board = site.board
+        research_tally(board.lab, board.notebook, sums[RESEARCH:RESULTS])
+        results_by_time(board.lab, board.notebook, site.program.settings.horizon_ns, sums[RESULTS:SUMS])
     return sums

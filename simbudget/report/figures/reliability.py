@@ -33,7 +33,9 @@ def reliability(positions: Mapping[str, Sequence[float]], title: str) -> tuple[F
     axes.plot([0, 1], [0, 1], color="#999999", lw=1, label="as it should be")
     for (name, values), (colour, line, marker) in zip(positions.items(), _LINES, strict=False):
         inside = [float(np.mean(np.abs(np.array(values) - 0.5) <= level / 2)) for level in _LEVELS]
-        axes.plot(_LEVELS, inside, line, color=colour, marker=marker, ms=5, lw=1.5, label=f"{name} ({len(values)})")
+        axes.plot(
+            _LEVELS, inside, line, color=colour, marker=marker, ms=5, lw=1.5, label=f"{name} ({len(values)})"
+        )
         rows.extend((name, len(values), level, share) for level, share in zip(_LEVELS, inside, strict=True))
     axes.set(xlabel="central interval", ylabel="part of the truths inside it", xlim=(0, 1), ylim=(0, 1))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
