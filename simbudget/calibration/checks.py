@@ -14,16 +14,13 @@ import numpy.typing as npt
 from simbudget.calibration.fits import WORLDS, Fit, fit_ledger
 from simbudget.calibration.forecasts import truths
 from simbudget.calibration.sessions import Session, sessions_of
-from simbudget.calibration.within import session_prices, session_samples
+from simbudget.calibration.new_sessions import MODEL, session_scenario
+from simbudget.calibration.within import session_samples
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
-from simbudget.scenario.calibration_file import Calibration
-from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario
 
 Floats = npt.NDArray[np.float64]
 
-_MODEL: Final = "model"
 _SIMULATED: Final = 500
 _LEVELS: Final = (0.1, 0.5, 0.9)
 _FEWEST_SESSIONS: Final = 5
@@ -104,7 +101,7 @@ def check_calibration(
 ) -> list[Check]:
     """Return the checks of a calibration on its own ledger: of each quantity, and of sessions' totals."""
     if fits is None:
-        fits = fit_ledger(ledger, (_MODEL,), WORLDS)
+        fits = fit_ledger(ledger, (MODEL,), WORLDS)
     rng = np.random.default_rng(seed)
     checks = [_of_quantity(fit, rng) for fit in fits if fit.quantity is not None and len(fit.observed) > 1]
     sessions = [session for session in sessions_of(ledger) if len(session) > 1]
@@ -131,7 +128,7 @@ def _of_sessions(sessions: Sequence[Session], fits: Sequence[Fit], seed: int) ->
     names = {fit.name for fit in fits}
     if "cycle.think.turns" not in names or "turn.tool_result_tokens" not in names:
         return
-    scenario = _session_scenario(sessions, fits)
+    scenario = session_scenario(sessions, fits)
     options = Options(seed=seed, replications=_SIMULATED, workers=1)
     simulated = session_samples(project(scenario, options).replications)
     totals = [truths(session, 0) for session in sessions]
@@ -139,37 +136,6 @@ def _of_sessions(sessions: Sequence[Session], fits: Sequence[Fit], seed: int) ->
         observed = np.array([total[name] for total in totals if name in total])
         if len(observed) >= _FEWEST_SESSIONS and observed.max() > 0:
             yield Check(label, observed, simulated[name], True)
-
-
-def _session_scenario(sessions: Sequence[Session], fits: Sequence[Fit]) -> Scenario:
-    """Return the scenario of one session of one agent, all its quantities calibrated."""
-    names = {"cycle.think.turns": "cycle.think[0].turns"}
-    learnt = {names.get(fit.name, fit.name): fit.quantity for fit in fits if fit.quantity is not None}
-    text = {name: quantity.written for name, quantity in learnt.items()}
-    models = [session.model for session in sessions]
-    typical = max(sessions, key=lambda session: (models.count(session.model), session.ended))
-    limit = text.get("context.limit_tokens", str(int(max(s.context.max() for s in sessions) + 1)))
-    lines = [
-        f"fleet: [{{group: session, agents: 1, model: {_MODEL}}}]",
-        f"cycle: [{{think: {{turns: {text['cycle.think[0].turns']}}}}}]",
-        "turn: {" + ", ".join(_entries(text, "turn.", {"output_tokens": "0", "tool_time": "0 s"})) + "}",
-        "context: {lasts: life, " + ", ".join(_entries(text, "context.", {"limit_tokens": limit})) + "}",
-        f"models: {{{_MODEL}: {{" + ", ".join(_entries(text, f"models[{_MODEL}].", {})) + "}}",
-        f"prices: {{{_MODEL}: {session_prices(typical, 'turn.output_tokens' in text)}}}",
-        "stop: {after: 3650 days, cycles_per_agent: 1}",
-    ]
-    if "api.error_rate" in text:
-        lines.append(f"api: {{error_rate: {text['api.error_rate']}}}")
-    return loads_scenario("\n".join(lines), "check", calibration=Calibration(learnt)).scenario
-
-
-def _entries(text: dict[str, str], block: str, defaults: dict[str, str]) -> Iterator[str]:
-    """Yield `key: value` of a block's quantities, those with a default even where nothing was learnt."""
-    values = defaults | {
-        name.removeprefix(block): value for name, value in text.items() if name.startswith(block)
-    }
-    for key, value in values.items():
-        yield f"{key}: {value}"
 
 
 def _side(off: float) -> str:
