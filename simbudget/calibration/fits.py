@@ -28,6 +28,7 @@ WORLDS: Final = 500
 _SEED: Final = 20_260_301
 _FEWEST: Final = 3
 """With fewer values a quantity stays as it was."""
+_FEWEST_COMPACTIONS: Final = 8
 
 
 @dataclass(frozen=True)
@@ -94,7 +95,10 @@ def fit_sessions(
     of_turns = knowing if len(knowing) >= max(1, len(sessions) // 10) else sessions
     seen = observe(of_turns, people)
     everyone = observe(sessions, people)
+    limit, compactions = compaction_limit(sessions)
     for name, place in _TURN.items():
+        if name == "compacted" and compactions < _FEWEST_COMPACTIONS:
+            continue
         source = seen if name in ("output", "thinking", "tool_result") else everyone
         whose = of_turns if source is seen else sessions
         if name == "tool_result" and not seen.knows_output:
@@ -102,8 +106,7 @@ def fit_sessions(
         yield from _varying(name, place, source.values[name], whose, worlds, rng)
     if not seen.knows_output:
         yield from _growth(seen, of_turns, worlds, rng)
-    limit, compactions = compaction_limit(sessions)
-    if limit is not None:
+    if limit is not None and compactions >= _FEWEST_COMPACTIONS:
         evidence = _evidence(sessions, compactions, "median of Kaplan and Meier's estimator")
         yield _setting("context.limit_tokens", round(limit), evidence, worlds)
     for model in models:
@@ -133,7 +136,10 @@ def _varying(
     count = sum(len(v) for v, _ in having)
     if count < _FEWEST:
         return
-    posterior, shape = pool([log_of(v, FLOORS[name]) for v, _ in having], worlds, rng)
+    logs = [log_of(v, FLOORS[name]) for v, _ in having]
+    if name == "compacted":  # few each, and hardly a run's own
+        logs = [value for run in logs for value in np.split(run, len(run))]
+    posterior, shape = pool(logs, worlds, rng)
     evidence = _evidence([s for _, s in having], count, remark)
     written = written_varying(posterior, place.dimension)
     quantity = CalibratedQuantity(place.name, written, shape.family, posterior, evidence)

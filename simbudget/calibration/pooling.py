@@ -14,7 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.calibration.shapes import Shape, choose_shape, observed_shape
-from simbudget.distributions.posteriors import Posterior
+from simbudget.distributions.posteriors import Posterior, score_grid
 
 Floats = npt.NDArray[np.float64]
 
@@ -23,9 +23,16 @@ _TAU_GRID: Final = np.linspace(0.0, 2.0, 201)
 _TAU_SCALE: Final = 0.5
 """Of tau's half-Cauchy prior: runs that differ by a factor of 1.6 are usual."""
 _SMALLEST: Final = 1e-3
+_FACTORS: Final = (0.2, 1.3)
+"""Between these scatter is changed to keep the mean."""
+_FEW_FOR_MEAN: Final = 30.0
+"""With so many values half of that change is made: the mean of a few says little."""
+_PARTS: Final = 400
 _PRIOR_RUNS: Final = 4.0
 """What is assumed of other runs counts as so many of them."""
 _PRIOR_SIGMA: Final = 0.9
+_PRIOR_FREEDOM: Final = 4.0
+"""What is assumed of the scatter counts as so many values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -75,17 +82,20 @@ def pool(runs: Sequence[Floats], worlds: int, rng: np.random.Generator) -> tuple
     count = sum(map(len, runs))
     location = mean + centre
     scatters = scatter * _scatter_factor(runs, count, worlds, rng)
-    return Posterior(np.column_stack([location, scatters, tau]), shape.table), shape
+    target = float(np.exp(np.concatenate(runs)).mean() / np.exp(np.median(location)))
+    factor = _mean_keeping_factor(shape, scatters, tau, target)
+    factor = 1.0 + (factor - 1.0) * count / (count + _FEW_FOR_MEAN)
+    return Posterior(np.column_stack([location, factor * scatters, factor * tau]), shape.table), shape
 
 
 def _single_valued(values: Floats, worlds: int, rng: np.random.Generator) -> tuple[Posterior, Shape]:
     """Return the posterior of unrelated values, and their shape: mean and variance of the logarithm under a weak prior.
 
-    Normal-inverse-chi-squared (Bayesian Data Analysis, section 3.3), the prior worth one value of scatter.
+    Normal-inverse-chi-squared (Bayesian Data Analysis, section 3.3), the prior worth a few values of scatter.
     """
     count = len(values)
-    freedom = count - 1 + 1.0
-    squares = float(((values - values.mean()) ** 2).sum()) + _PRIOR_SIGMA**2
+    freedom = count - 1 + _PRIOR_FREEDOM
+    squares = float(((values - values.mean()) ** 2).sum()) + _PRIOR_FREEDOM * _PRIOR_SIGMA**2
     sigma = np.sqrt(squares / rng.chisquare(freedom, worlds))
     location = values.mean() + sigma / np.sqrt(count) * rng.standard_normal(worlds)
     shape = choose_shape([values[k : k + 1] - values.mean() for k in range(count)])
@@ -125,9 +135,43 @@ def _shape(
 
 
 def _scatter_factor(runs: Sequence[Floats], count: int, worlds: int, rng: np.random.Generator) -> Floats:
-    """Return [worlds] factors of the scatter: what is not known of it, for so many values."""
-    freedom = max(count - len(runs), 1)
+    """Return [worlds] factors of the scatter: what is not known of it, for so many values; the prior is worth a few."""
+    freedom = max(count - len(runs), 0) + _PRIOR_FREEDOM
     return np.asarray(np.sqrt(freedom / rng.chisquare(freedom, worlds)))
+
+
+def _mean_keeping_factor(shape: Shape, scatters: Floats, between: Floats, target: float) -> float:
+    """Return by what factor scatter must shrink or grow for the mean of draws to be what it was in the logs.
+
+    Totals are sums of draws, and a log scale says little of a mean: where the level of a run and its tail do not go
+    together as the model has it, the mean of draws is far too high.
+
+    Args:
+        shape: of the draws.
+        scatters: [worlds] their scatter.
+        between: [worlds] how levels differ.
+        target: the mean over the exponential of the location.
+    """
+    t = score_midpoints() if shape.table is None else np.interp(score_midpoints(), score_grid(), shape.table)
+    few = scatters[:: max(1, len(scatters) // 40)]
+    levels = between[:: max(1, len(between) // 40)]
+
+    def mean(factor: float) -> float:
+        inner = np.exp(np.minimum(factor * few[:, None] * t, 50.0)).mean()
+        return float(inner * np.exp((factor * levels) ** 2 / 2).mean())
+
+    low, high = _FACTORS
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if mean(middle) < target else (low, middle)
+    return (low + high) / 2
+
+
+def score_midpoints() -> Floats:
+    """Return normal scores in the middle of equal parts of the probability."""
+    from scipy.special import ndtri  # noqa: PLC0415  slow to import
+
+    return np.asarray(ndtri((np.arange(_PARTS) + 0.5) / _PARTS))
 
 
 def rest_of_run(
@@ -156,6 +200,10 @@ def rest_of_run(
     levels = levels_of(rests, (float(low), float(high)))
     shape, centre, scatter = _shape(rests, levels, choose=observed_shape)
     scatters = scatter * _run_scatter(rests, worlds, rng)
+    if usable:
+        expected = sum(len(r) * np.exp(level + centre) for r, level in zip(rests, levels.means, strict=True))
+        target = float(sum(np.exp(r).sum() for r in rests) / expected)
+        scatters = scatters * _mean_keeping_factor(shape, scatters, np.zeros(1), target)
     draws = np.column_stack([location + centre, scatters, np.zeros(worlds)])
     return Posterior(draws, shape.table)
 

@@ -101,7 +101,8 @@ def _fitted(name: str, family: Any, values: Floats) -> tuple[float, ...]:
     if name == "weibull":
         scale = deviation * np.sqrt(6.0) / np.pi
         return mean + np.euler_gamma * scale, scale
-    return tuple(family.fit(values[:: max(1, len(values) // 500)]))
+    with np.errstate(over="ignore"):  # the search for a maximum tries parameters that are far off
+        return tuple(family.fit(values[:: max(1, len(values) // 500)]))
 
 
 def _table(name: str, values: Floats) -> Floats:

@@ -44,7 +44,7 @@ NAMES: Final = {
 _DEFAULT_LIMIT: Final = 160_000
 _FEW_OTHERS: Final = 8
 """With fewer other sessions of its own project, a session is compared with all there are."""
-_FEW_COMPACTIONS: Final = 5
+_FEW_COMPACTIONS: Final = 8
 _FIVE_MINUTES, _ONE_HOUR = "5 min", "1 h"
 _HOUR_S: Final = 3600.0
 
