@@ -52,7 +52,7 @@ class Backtest:
 def backtest(ledger: ImportedLedger, plan: Plan, progress: Progress | None = None) -> Backtest:
     """Return the backtest of a ledger."""
     progress = progress or (lambda done, total: None)
-    return calibrated(list(_forecasts(ledger, plan, progress)), plan.past)
+    return calibrated(list(forecasts_of(ledger, plan, progress)), plan.past)
 
 
 def calibrated(raw: Sequence[Forecast], past: Mapping[str, Sequence[PastCase]]) -> Backtest:
@@ -84,7 +84,10 @@ def summary(
     return result
 
 
-def _forecasts(ledger: ImportedLedger, plan: Plan, progress: Progress) -> Iterator[Forecast]:
+def forecasts_of(
+    ledger: ImportedLedger, plan: Plan, progress: Progress = lambda done, total: None
+) -> Iterator[Forecast]:
+    """Yield the forecasts of a ledger, not yet stretched by what others showed."""
     sessions = sessions_of(ledger)
     if plan.by == "runs":
         yield from across_runs(sessions, plan.cut, plan.replications, plan.seed)

@@ -1,13 +1,13 @@
 """Fits: for each quantity of a scenario that a ledger speaks to, what was learnt of it and on what evidence."""
 
-import datetime
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.calibration.drift import drift_words
 from simbudget.calibration.experiments import Jobs, jobs_of
 from simbudget.calibration.observations import FLOORS, NO_SPEED, Observed, compaction_limit, observe
 from simbudget.calibration.pooling import log_of, pool
@@ -29,6 +29,8 @@ _SEED: Final = 20_260_301
 _FEWEST: Final = 3
 """With fewer values a quantity stays as it was."""
 _FEWEST_COMPACTIONS: Final = 8
+_FEWEST_FOR_ORDER: Final = 10
+"""Runs that it takes to say what goes together."""
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,8 @@ class Fit:
     """The values themselves; of a rate, each run's."""
     rate: float = float("nan")
     """Of a rate: that of all runs together."""
+    levels: Mapping[int, float] = field(default_factory=dict, repr=False, compare=False)
+    """By run: its mean logarithm, of what varies within runs."""
 
 
 @dataclass(frozen=True)
@@ -82,7 +86,7 @@ def fit_ledger(
     sessions = sessions_of(ledger)
     fits = [*fit_sessions(sessions, models, worlds, people, rng)]
     fits.extend(_fit_jobs(jobs_of(ledger), worlds, rng))
-    return _jointly(fits, sessions, worlds, rng)
+    return _jointly(fits, worlds, rng)
 
 
 def fit_sessions(
@@ -140,12 +144,13 @@ def _varying(
     if name == "compacted":  # few each, and hardly a run's own
         logs = [value for run in logs for value in np.split(run, len(run))]
     posterior, shape = pool(logs, worlds, rng)
+    remark = "; ".join(filter(None, (remark, drift_words([v for v, _ in having]))))
     evidence = _evidence([s for _, s in having], count, remark)
     written = written_varying(posterior, place.dimension)
     quantity = CalibratedQuantity(place.name, written, shape.family, posterior, evidence)
-    yield Fit(
-        place.name, quantity, written, evidence, shape.log_scores, np.concatenate([v for v, _ in having])
-    )
+    observed = np.concatenate([v for v, _ in having])
+    levels = {s.run: float(log_of(v, FLOORS[name]).mean()) for v, s in having}
+    yield Fit(place.name, quantity, written, evidence, shape.log_scores, observed, levels=levels)
 
 
 def _growth(
@@ -224,23 +229,47 @@ def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Itera
     yield _rate("cycle.experiment.fails", hits, tries, evidence, worlds, rng)
 
 
-def _jointly(
-    fits: Sequence[Fit], sessions: Sequence[Session], worlds: int, rng: np.random.Generator
-) -> list[Fit]:
-    """Return the fits with their draws in such an order that what goes together in the runs does so in the worlds."""
-    return list(fits)
+def _jointly(fits: Sequence[Fit], worlds: int, rng: np.random.Generator) -> list[Fit]:
+    """Return the fits with their draws in such an order that what goes together in the runs does so in the worlds.
+
+    Means of runs that are correlated are so in the posterior of their common mean; draws are put into the order of
+    ranks of correlated normal scores (Iman and Conover, Communications in Statistics B11 (1982), 311-334).
+    """
+    joint = [k for k, fit in enumerate(fits) if len(fit.levels) >= _FEWEST_FOR_ORDER]
+    if len(joint) < 2:
+        return list(fits)
+    correlation = _correlation([fits[k].levels for k in joint])
+    scores = rng.standard_normal((worlds, len(joint))) @ np.linalg.cholesky(correlation).T
+    result = list(fits)
+    for column, k in enumerate(joint):
+        quantity = fits[k].quantity
+        assert quantity is not None
+        draws = quantity.posterior.draws
+        ordered = draws[np.argsort(draws[:, 0], kind="stable")]
+        ranks = np.argsort(np.argsort(scores[:, column], kind="stable"), kind="stable")
+        posterior = replace(quantity.posterior, draws=ordered[ranks])
+        result[k] = replace(fits[k], quantity=replace(quantity, posterior=posterior))
+    return result
+
+
+def _correlation(levels: Sequence[Mapping[int, float]]) -> Floats:
+    """Return the correlations of runs' levels, drawn towards none as far as runs are few; positive definite."""
+    count = len(levels)
+    matrix = np.eye(count)
+    for a in range(count):
+        for b in range(a):
+            runs = sorted(levels[a].keys() & levels[b].keys())
+            first, second = (np.array([levels[k][run] for run in runs]) for k in (a, b))
+            if len(runs) >= _FEWEST_FOR_ORDER and first.std() > 0 and second.std() > 0:
+                r = np.corrcoef(first, second)[0, 1] * len(runs) / (len(runs) + _FEWEST_FOR_ORDER)
+                matrix[a, b] = matrix[b, a] = r
+    values, vectors = np.linalg.eigh(matrix)
+    near = vectors @ np.diag(np.maximum(values, 0.02)) @ vectors.T
+    scale = np.sqrt(np.diag(near))
+    return np.asarray(near / np.outer(scale, scale))
 
 
 def _evidence(sessions: Sequence[Session], count: int, remark: str = "") -> Evidence:
     sources = ", ".join(sorted({session.source for session in sessions}))
     days = [session.ended for session in sessions if session.ended]
     return Evidence(count, len({s.run for s in sessions}), sources, max(days, default=""), 0, remark)
-
-
-def is_day(text: str) -> bool:
-    """Return whether a text is a date."""
-    try:
-        datetime.date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True

@@ -113,12 +113,13 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
         answered = answered[sent.sum(axis=1) > 0]
         if answered.empty:
             continue
-        about = runs.loc[run]
+        number = int(run)  # type: ignore[call-overload]  # a group's key, which pandas' stubs call hashable only
+        about = runs.loc[number]
         arrays = {
             name: answered[column].to_numpy(np.float64, na_value=np.nan) for column, name in _COLUMNS.items()
         }
         yield Session(
-            run=int(run),
+            run=number,
             source=str(about["source"]),
             project=str(about["project"] or ""),
             model=str(answered["model"].mode().iat[0]),

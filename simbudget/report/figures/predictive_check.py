@@ -21,7 +21,7 @@ def predictive_check(checks: Sequence[Check]) -> tuple[Figure, pd.DataFrame]:
     rows = max(1, -(-len(shown) // _COLUMNS))
     figure = Figure(figsize=(2.6 * _COLUMNS, 2.1 * rows + 0.4), layout="constrained")
     FigureCanvasAgg(figure)
-    table = []
+    table: list[tuple[str, str, float, float]] = []
     for place, check in enumerate(shown):
         axes = figure.add_subplot(rows, _COLUMNS, place + 1)
         axes.spines[["top", "right"]].set_visible(False)
