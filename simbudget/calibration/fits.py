@@ -58,6 +58,7 @@ class _Place:
 
     name: str
     dimension: Dimension
+    remark: str = ""
 
 
 _TURN: Final = {
@@ -133,7 +134,6 @@ def _varying(
     sessions: Sequence[Session],
     worlds: int,
     rng: np.random.Generator,
-    remark: str = "",
 ) -> Iterator[Fit]:
     """Yield the fit of what varies, if there are enough values."""
     having = [(v, s) for v, s in zip(values, sessions, strict=True) if len(v)]
@@ -144,7 +144,7 @@ def _varying(
     if name == "compacted":  # few each, and hardly a run's own
         logs = [value for run in logs for value in np.split(run, len(run))]
     posterior, shape = pool(logs, worlds, rng)
-    remark = "; ".join(filter(None, (remark, drift_words([v for v, _ in having]))))
+    remark = "; ".join(filter(None, (place.remark, drift_words([v for v, _ in having]))))
     evidence = _evidence([s for _, s in having], count, remark)
     written = written_varying(posterior, place.dimension)
     quantity = CalibratedQuantity(place.name, written, shape.family, posterior, evidence)
@@ -161,8 +161,8 @@ def _growth(
     Outputs then join nothing: they stand in `thinking_tokens`, as assumed, lest they be counted twice.
     """
     remark = "output counts are not known: whatever joined the context stands here"
-    place = _TURN["tool_result"]
-    yield from _varying("tool_result", place, seen.values["tool_result"], sessions, worlds, rng, remark)
+    place = replace(_TURN["tool_result"], remark=remark)
+    yield from _varying("tool_result", place, seen.values["tool_result"], sessions, worlds, rng)
 
 
 def _speeds(
@@ -176,8 +176,8 @@ def _speeds(
     remark = (
         "" if seen.knows_output else "output counts are not known: the whole duration of calls stands here"
     )
-    place = _Place(f"models[{model}].first_token", Dimension.DURATION)
-    yield from _varying("first_token", place, seen.values["first_token"], whose, worlds, rng, remark)
+    place = _Place(f"models[{model}].first_token", Dimension.DURATION, remark)
+    yield from _varying("first_token", place, seen.values["first_token"], whose, worlds, rng)
     evidence = _evidence(whose, sum(map(len, whose)), remark)
     speed = max(min(seen.output_speed, NO_SPEED), 1.0)
     draws = np.column_stack([np.full(worlds, np.log(speed)), np.zeros(worlds), np.zeros(worlds)])

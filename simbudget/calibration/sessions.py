@@ -118,6 +118,7 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
         arrays = {
             name: answered[column].to_numpy(np.float64, na_value=np.nan) for column, name in _COLUMNS.items()
         }
+        arrays["list_cost_usd"] = _cost(answered, arrays["list_cost_usd"])
         yield Session(
             run=number,
             source=str(about["source"]),
@@ -129,6 +130,12 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
             ended=_day(about, arrays["started_s"]),
             name=str(about["name"]) + (f" agent {agent}" if agent else ""),
         )
+
+
+def _cost(answered: pd.DataFrame, list_cost_usd: Floats) -> Floats:
+    """Return [calls] what each cost by the price list, or what the ledger says it cost where no price is known."""
+    known = answered["cost_usd"].to_numpy(np.float64)
+    return np.where(np.isfinite(list_cost_usd) | ~(known > 0), list_cost_usd, known)
 
 
 def _person_s(of_agent: pd.DataFrame, started_s: Floats) -> Floats:
