@@ -47,6 +47,8 @@ HELD_OUT = (
 )
 CAMPAIGNS = ("auto-research-recipes", "pi-autoresearch", "results-tsv", "hilo-parameter-golf")
 CUT = 0.2
+MOST_CASES = 75
+"""So many sessions of a project are projected, evenly taken: time is short, and they say enough."""
 SHIPPED = 40
 """So many cases of a project and quantity ship with the product."""
 
@@ -58,7 +60,7 @@ def main() -> None:
     )
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--write", action="store_true", help="write the docs and the record")
-    parser.add_argument("--replications", type=int, default=200)
+    parser.add_argument("--replications", type=int, default=150)
     arguments = parser.parse_args()
     if not arguments.data.is_dir():
         sys.exit(f"{arguments.data}: no such folder; name the logs' folder with --data")
@@ -101,7 +103,7 @@ def _forecasts(data: Path, projects: Sequence[str], by: str, replications: int) 
             print(f"{paths}: {error}", file=sys.stderr)
             continue
         print(by, [path.name for path in paths], file=sys.stderr, flush=True)
-        yield from forecasts_of(ledger, Plan(CUT, by, replications))
+        yield from forecasts_of(ledger, Plan(CUT, by, replications, most_cases=MOST_CASES))
 
 
 def _past(forecasts: Sequence[Forecast]) -> dict[str, list[PastCase]]:

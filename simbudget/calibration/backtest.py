@@ -35,6 +35,8 @@ class Plan:
     by: str = "calls"
     replications: int = DEFAULT_REPLICATIONS
     seed: int = 1
+    most_cases: int | None = None
+    """So many sessions of a ledger are projected at most, evenly taken; None: all."""
     past: dict[str, list[PastCase]] = field(default_factory=dict)
     """By quantity: cases of other backtests, of the same task; see `conformal`."""
 
@@ -100,6 +102,8 @@ def forecasts_of(
 def _rests(sessions: Sequence[Session], plan: Plan, progress: Progress) -> Iterator[Forecast]:
     """Yield the forecasts of the rest of each session that is long enough, the others known."""
     long = [session for session in sessions if len(session) >= FEWEST_CALLS]
+    if plan.most_cases is not None:
+        long = long[:: -(-len(long) // plan.most_cases) or 1]
     for done, session in enumerate(long):
         progress(done, len(long))
         first = _first(session, plan)

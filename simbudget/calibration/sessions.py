@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -61,24 +62,24 @@ class Session:
         """Return the number of calls."""
         return len(self.read)
 
-    @property
+    @cached_property
     def context(self) -> Floats:
         """[calls] the tokens that each call sent."""
         return np.nan_to_num(self.uncached) + np.nan_to_num(self.write) + np.nan_to_num(self.read)
 
-    @property
+    @cached_property
     def gap_s(self) -> Floats:
         """[calls - 1] from the end of each call to the start of the next, people included; at least 0."""
         ends = self.started_s + np.nan_to_num(self.duration_s)
         return np.maximum(self.started_s[1:] - ends[:-1], 0.0)
 
-    @property
+    @cached_property
     def compacts(self) -> npt.NDArray[np.bool_]:
         """[calls - 1] whether the context was compacted or cleared between a call and the next."""
         before, after = self.context[:-1], self.context[1:]
         return (after < _KEPT_AFTER_COMPACTION * before) & (before > _SMALLEST_COMPACTED)
 
-    @property
+    @cached_property
     def growth(self) -> Floats:
         """[calls - 1] the tokens that joined the context between a call and the next; NaN at a compaction."""
         return np.where(self.compacts, np.nan, np.maximum(np.diff(self.context), 0.0))
