@@ -24,6 +24,8 @@ _COMMANDS: Final = {
     "trace": "Write everything that happens in one replication.",
     "prices": "Show what models and GPUs cost on a date.",
     "import": "Read logs of real runs into a ledger.",
+    "calibrate": "Learn a scenario's quantities from logs of real runs.",
+    "backtest": "Say how good projections would have been on known runs.",
 }
 """Each command's one line of help, known without importing it."""
 

@@ -10,14 +10,17 @@ from simbudget.engine.laws.draws import (
     NANOSECOND,
     Floats,
     Integers,
+    differs,
+    draw_at_level,
     draw_count,
+    draw_count_at_level,
     draw_count_here,
     draw_here,
     draw_ns,
     draw_ns_here,
     nanoseconds,
 )
-from simbudget.engine.streams import CALL, COMPACTION, CONTEXT, POLL, POST, TURN, lanes
+from simbudget.engine.streams import CALL, COMPACTION, CONTEXT, LEVELS, POLL, POST, TURN, lanes
 
 NEVER: Final = -1
 """The start of a call that has not been made."""
@@ -32,15 +35,33 @@ _FIRST_WAIT_NS: Final = NANOSECOND // 2
 _LONGEST_WAIT_NS: Final = 8 * NANOSECOND
 
 
+@compiled
+def _draw_turn_at_levels(
+    rows: Floats, table: Floats, quantities: Integers, stream: Integers, turn: int, context: int
+) -> tuple[int, int, int, int]:
+    """Return what `draw_turn` returns, where typical values differ between contexts."""
+    u_output, u_thinking, u_result, u_time = lanes(stream, TURN, turn)
+    levels = lanes(stream, LEVELS, context)
+    return (
+        draw_count_at_level(rows, table, quantities[0], u_output, levels[0]),
+        draw_count_at_level(rows, table, quantities[1], u_thinking, levels[1]),
+        draw_count_at_level(rows, table, quantities[2], u_result, levels[2]),
+        nanoseconds(draw_at_level(rows, table, quantities[3], u_time, levels[3])),
+    )
+
+
 @inlined_law
 def draw_turn(
-    rows: Floats, table: Floats, quantities: Integers, stream: Integers, turn: int
+    rows: Floats, table: Floats, quantities: Integers, stream: Integers, turn: int, context: int
 ) -> tuple[int, int, int, int]:
     """Return a turn's output, thinking and tool result tokens, and its tool time in nanoseconds.
 
-    `quantities` are the four quantities in this order; `turn` counts the agent's turns.
+    `quantities` are the four quantities in this order; `turn` counts the agent's turns, `context` its contexts.
     """
     u_output, u_thinking, u_result, u_time = lanes(stream, TURN, turn)
+    for k in range(len(quantities)):
+        if differs(rows, quantities[k]):
+            return _draw_turn_at_levels(rows, table, quantities, stream, turn, context)
     return (
         draw_count_here(rows, table, quantities[0], u_output),
         draw_count_here(rows, table, quantities[1], u_thinking),

@@ -11,8 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.compilation import compiled, inlined_law
-from simbudget.distributions.base import CONSTANT, LOGNORMAL
-from simbudget.distributions.sampling import lognormal, quantile
+from simbudget.distributions.base import CONSTANT, LOGNORMAL, SHAPED
+from simbudget.distributions.sampling import lognormal, normal_score, quantile
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -66,6 +66,32 @@ def draw_ns_here(rows: Floats, table: Floats, quantity: int, u: float) -> int:
 def draw(rows: Floats, table: Floats, quantity: int, u: float) -> float:
     """Return the draw of a quantity for the uniform `u` in (0, 1), in the quantity's base unit."""
     return draw_here(rows, table, quantity, u)
+
+
+@inlined_law
+def differs(rows: Floats, quantity: int) -> bool:
+    """Return whether a quantity's typical value differs between contexts: its row's `c` says by how much."""
+    return rows[quantity, 3] > 0.0 and (rows[quantity, 0] == LOGNORMAL or rows[quantity, 0] == SHAPED)
+
+
+@compiled
+def draw_at_level(rows: Floats, table: Floats, quantity: int, u: float, u_level: float) -> float:
+    """Return the draw of a quantity for `u`, in a context whose level is that of the uniform `u_level`.
+
+    The level multiplies the typical value by exp(c z), z the normal score of `u_level`: sessions differ.
+    """
+    if not differs(rows, quantity):
+        return draw(rows, table, quantity, u)
+    row = rows[quantity]
+    location = row[1] + row[3] * normal_score(u_level)
+    value = quantile(int(row[0]), location, row[2], 0.0, int(row[4]), int(row[5]), table, u)
+    return min(max(value, row[LOW]), row[HIGH])
+
+
+@compiled
+def draw_count_at_level(rows: Floats, table: Floats, quantity: int, u: float, u_level: float) -> int:
+    """Return `draw_at_level` rounded to a whole number, halves to even."""
+    return int(np.rint(draw_at_level(rows, table, quantity, u, u_level)))
 
 
 @compiled
