@@ -20,6 +20,10 @@ _COMMANDS: Final = {
     "init": "Write a commented scenario to start from.",
     "check": "Say what was understood of a scenario.",
     "project": "Project spend, time and bottlenecks of a scenario.",
+    "compare": "Compare plans: differences with intervals, and the best buy.",
+    "sensitivity": "Rank what moves cost and results, and what is worth knowing.",
+    "plan": "Search for the best plan within a budget.",
+    "plan-pilot": "Say which short pilot run would narrow the projection most.",
     "review": "Show which submissions of a pilot need a look, and decide on them.",
     "trace": "Write everything that happens in one replication.",
     "prices": "Show what models and GPUs cost on a date.",
@@ -29,7 +33,7 @@ _COMMANDS: Final = {
 }
 """Each command's one line of help, known without importing it."""
 
-_MODULES: Final = {"import": "import_logs"}
+_MODULES: Final = {"import": "import_logs", "plan-pilot": "plan_pilot"}
 """Where commands are whose names no module can have."""
 
 
@@ -45,7 +49,8 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = getattr(
-            import_module(f"simbudget.cli.{_MODULES.get(cmd_name, cmd_name)}"), f"{cmd_name}_command"
+            import_module(f"simbudget.cli.{_MODULES.get(cmd_name, cmd_name)}"),
+            f"{cmd_name.replace('-', '_')}_command",
         )
         return command
 
