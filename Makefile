@@ -9,7 +9,7 @@ DEMO_OUT := simbudget-out
 .PHONY: demo test check bench examples format all clean
 
 demo: $(READY)  ## project the seed experiment and show its result
-	$(BIN)/simbudget project scenarios/aar-weak-to-strong.yaml --replications 100 --out $(DEMO_OUT) \
+	$(BIN)/simbudget project scenarios/aar-weak-to-strong.yaml --replications 1000 --out $(DEMO_OUT) \
 		|| test $$? -eq 1  # 1: a limit of the scenario is not met, which is an answer
 
 test: $(READY)  ## run the tests
@@ -21,9 +21,11 @@ check: $(READY)  ## formatting, lint, strict types, layers
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
-bench: $(READY)  ## measure, and write the tables in benchmarks/
-	$(BIN)/python benchmarks/start_up.py --write
-	$(BIN)/python benchmarks/reference_engine.py --write
+bench: $(READY)  ## measure, beside peers, and write the tables in benchmarks/
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
+	$(BIN)/python -m benchmarks.start_up --write
+	$(BIN)/python -m benchmarks.fleets --write
+	$(BIN)/python -m benchmarks.memory --write
 
 examples: $(READY)  ## make the pictures in plots/ again
 	$(BIN)/python scenarios/draw.py

@@ -22,8 +22,12 @@ _COMMANDS: Final = {
     "project": "Project spend, time and bottlenecks of a scenario.",
     "trace": "Write everything that happens in one replication.",
     "prices": "Show what models and GPUs cost on a date.",
+    "import": "Read logs of real runs into a ledger.",
 }
 """Each command's one line of help, known without importing it."""
+
+_MODULES: Final = {"import": "import_logs"}
+"""Where commands are whose names no module can have."""
 
 
 class _Commands(click.Group):
@@ -37,7 +41,9 @@ class _Commands(click.Group):
         """Return a command by its name."""
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"simbudget.cli.{cmd_name}"), f"{cmd_name}_command")
+        command: click.Command = getattr(
+            import_module(f"simbudget.cli.{_MODULES.get(cmd_name, cmd_name)}"), f"{cmd_name}_command"
+        )
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

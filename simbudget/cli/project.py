@@ -63,8 +63,9 @@ def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     options = Options(seed, replications, worlds, workers, precision, engine, on)
-    if not engine_named(engine).is_compiled() and not (quiet or as_json):
-        click.echo(f"Compiling the {engine} engine, once; this takes a minute or so.", err=True)
+    to_compile = engine_named(engine)
+    if not to_compile.is_compiled() and not (quiet or as_json):
+        click.echo(f"Compiling the engine, once: about {to_compile.compiling_takes}.", err=True)
     with progress_bar(quiet or as_json) as progress:
         projection = project(loaded.scenario, options, progress)
     projection.summary["notes"].extend(loaded.notes)

@@ -118,6 +118,7 @@ def lower(scenario: scenarios.Scenario) -> Program:
         agent_directions=directions,
         direction_keys=direction_keys,
         **lowering.quantities.arrays(),
+        own_steps=tuple(lowering.own_steps),
         group_names=tuple(group.group for group in scenario.fleet),
         gate_names=tuple(gate.name or f"gate {number}" for number, gate in enumerate(scenario.gates, 1)),
         models=tuple(group.model or "" for group in scenario.fleet),
@@ -127,7 +128,8 @@ def lower(scenario: scenarios.Scenario) -> Program:
 def _makes_calls(group: scenarios.Group) -> bool:
     """Return whether a group's agents ever call a model."""
     polls = any(isinstance(step, scenarios.Experiment) and step.polls for step in group.cycle)
-    return polls or any(isinstance(step, scenarios.Think | scenarios.Share) for step in group.cycle)
+    calling = scenarios.Think | scenarios.Share | scenarios.OwnStep
+    return polls or any(isinstance(step, calling) for step in group.cycle)
 
 
 def _agent_keys(scenario: scenarios.Scenario) -> Iterable[int]:
@@ -219,10 +221,11 @@ class _Lowering:
     def __init__(self, scenario: scenarios.Scenario) -> None:
         self.scenario = scenario
         self.quantities = _Quantities()
+        self.own_steps: list[tuple[str, str]] = []
 
     def group(self, group: scenarios.Group, first_agent: int, first_step: int) -> GroupRow:
         quantities, turn, context = self.quantities, group.turn, group.context
-        thinks = any(isinstance(step, scenarios.Think) for step in group.cycle)
+        thinks = any(isinstance(step, scenarios.Think | scenarios.OwnStep) for step in group.cycle)
         speed = self.scenario.models[group.model] if group.model and _makes_calls(group) else None
         crashes, staff = group.crashes, group.staff
         return GroupRow(
@@ -263,6 +266,9 @@ class _Lowering:
         quantities = self.quantities
         if isinstance(step, scenarios.Think):
             return StepRow(kind, purpose, quantities.add(step.time if kind == Step.WORK else step.turns))
+        if isinstance(step, scenarios.OwnStep):
+            self.own_steps.append((str(step.file.resolve()), step.function))
+            return StepRow(kind, purpose, size=len(self.own_steps) - 1)
         if not isinstance(step, scenarios.Experiment):
             return StepRow(kind, purpose)
         polls = step.polls

@@ -30,6 +30,8 @@ class Step(IntEnum):
     EXPERIMENT = 2
     SCORE = 3
     SHARE = 4
+    PYTHON = 5
+    """Its `size` is the number of the user's own step."""
 
 
 class Lasts(IntEnum):
@@ -177,6 +179,8 @@ class Program:
     """[quantities] p90/median of the draws around an unknown typical value."""
     purposes: Integers
     """[quantities] each one's stream, from its name."""
+    own_steps: tuple[tuple[str, str], ...]
+    """File and function of each step that a user wrote in Python; only the reference engine runs them."""
     group_names: tuple[str, ...]
     gate_names: tuple[str, ...]
     models: tuple[str, ...]
@@ -210,6 +214,8 @@ class Program:
 
     def is_deterministic(self) -> bool:
         """Return whether every replication in every world is the same."""
+        if self.own_steps:
+            return False
         crashes = any(group.crash_every != NONE for group in self.groups)
         fails = any(not self._is_surely(step.fails, 0.0) for step in self.steps)
         errors = any(not self._is_surely(group.error_rate, 0.0) for group in self.groups)

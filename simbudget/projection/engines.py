@@ -30,7 +30,7 @@ class Engine:
     is_compiled: Callable[[], bool]
     """Tells whether its machine code is on disk."""
     compiling_takes: str
-    """Roughly, to tell who waits."""
+    """On one core that has nothing else to do, to tell who waits."""
 
 
 ENGINES: Final = {
@@ -43,6 +43,9 @@ ENGINES: Final = {
 """Every engine by its name; the first is the default."""
 
 DEFAULT_ENGINE: Final = next(iter(ENGINES))
+
+FOR_OWN_STEPS: Final = "reference"
+"""The engine that also runs steps that a user wrote in Python."""
 
 
 def engine_named(name: str) -> Engine:

@@ -16,7 +16,7 @@ from simbudget.engine.reference import simulate
 from simbudget.errors import Problem, UserError
 from simbudget.projection.aggregate import Aggregate
 from simbudget.projection.blocks import WORLD_EACH, Block, Plan
-from simbudget.projection.engines import DEFAULT_ENGINE, engine_named
+from simbudget.projection.engines import DEFAULT_ENGINE, FOR_OWN_STEPS, engine_named
 from simbudget.projection.executors import blocks_in_order
 from simbudget.projection.months import Calendar
 from simbudget.projection.precision import FIRST_LOOK, is_precise, next_look
@@ -77,7 +77,7 @@ def project(
     projection = Projection(
         scenario=scenario,
         seed=options.seed,
-        engine=options.engine,
+        engine=plan.engine,
         worlds=aggregate.worlds,
         figures=aggregate.figures(),
         replications=aggregate.frame(),
@@ -126,13 +126,14 @@ def _require_sense(options: Options) -> None:
 def _plan(program: Program, options: Options) -> Plan:
     default = DEFAULT_REPLICATIONS if options.precision is None else MOST_FOR_PRECISION
     replications = options.replications or default
+    engine = FOR_OWN_STEPS if program.own_steps else options.engine
     if program.is_deterministic():
-        return Plan(program, options.seed, 1, 1, options.engine)
+        return Plan(program, options.seed, 1, 1, engine)
     has_unknown = bool(np.isin(program.kinds, _UNKNOWN).any())
     worlds = options.worlds or (WORLD_EACH if has_unknown else 1)
     counts_results = program.research.is_on and len(program.gates) > 0
     in_a_row = _TO_TELL_LUCK if counts_results and has_unknown and options.worlds is None else 1
-    return Plan(program, options.seed, replications, worlds, options.engine, in_a_row)
+    return Plan(program, options.seed, replications, worlds, engine, in_a_row)
 
 
 def _run(plan: Plan, options: Options, aggregate: Aggregate, progress: Callable[[int, int], None]) -> bool:

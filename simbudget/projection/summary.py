@@ -5,12 +5,14 @@ from typing import Any, Final
 import numpy as np
 
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
+from simbudget.projection.engines import FOR_OWN_STEPS
 from simbudget.projection.limits import check_limits
 from simbudget.projection.months import DEAREST_MONTH, check_spend_cap
 from simbudget.projection.projection import Projection
 from simbudget.projection.research import notes_on_research, summarise_research
 from simbudget.projection.sketches import ACCURACY
 from simbudget.projection.statistics import STATISTICS, Figures
+from simbudget.scenario.model import OwnStep, Scenario
 
 Layout = dict[str, "str | Layout"]
 
@@ -60,10 +62,15 @@ def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
     }
     cap, cap_notes = check_spend_cap(scenario, figures.value(DEAREST_MONTH, "p90"))
     notes = [*notes_on_research(projection), *cap_notes]
+    if has_own_steps(scenario):
+        notes.append(
+            f"steps written in Python run on the {FOR_OWN_STEPS} engine, which is some hundred times slower"
+        )
     if figures.replications > len(projection.replications):
         notes.append(
-            f"quantiles over {figures.replications:,} replications are within {ACCURACY:.1%} (DDSketch); pictures of "
-            f"single replications and replications.parquet rest on the first {len(projection.replications):,}"
+            f"quantiles over {figures.replications:,} replications are within {100 * ACCURACY:g} % (DDSketch); "
+            "research, spend over time, the budget's curve and replications.parquet rest on the first "
+            f"{len(projection.replications):,}"
         )
     return {
         **summary,
@@ -113,3 +120,8 @@ def _bottleneck(figures: Figures) -> str:
     worst = max(waiting, key=lambda name: waiting[name])
     negligible = waiting[worst] <= _NEGLIGIBLE_WAITING * figures.value("agent_hours")
     return NO_BOTTLENECK if negligible else worst
+
+
+def has_own_steps(scenario: Scenario) -> bool:
+    """Return whether any group's cycle has a step that its user wrote in Python."""
+    return any(isinstance(step, OwnStep) for group in scenario.fleet for step in group.cycle)

@@ -4,9 +4,11 @@ from simbudget.distributions.families import constant
 from simbudget.errors import UserError
 from simbudget.prices.gpus import gpu_price
 from simbudget.prices.models import ClassPrices, model_prices
+from simbudget.scenario.evidence import narrowed
 from simbudget.scenario.fields import read_block
 from simbudget.scenario.limits import NEEDS_RESEARCH
-from simbudget.scenario.model import Context, Experiment, Group, Scenario, Score, Share, Think
+from simbudget.scenario.model import Context, Experiment, Group, OwnStep, Scenario, Score, Share, Think
+from simbudget.scenario.own_steps import problem_of_function
 from simbudget.scenario.quantities import Kind, Quantity
 from simbudget.scenario.reading import Provenance, Reading
 from simbudget.scenario.research import MOST_GATES, Research
@@ -63,12 +65,22 @@ def _fill_in_gpus(reading: Reading, scenario: Scenario) -> Scenario:
 
 
 def _fill_in_research(reading: Reading, scenario: Scenario) -> Scenario:
-    """Return the scenario with the default `research` where something needs scores, and none is written."""
+    """Return the scenario with the default `research` where something needs it, narrowed by the evidence."""
     stop = scenario.stop
-    needed = scenario.review, scenario.gates, stop.target_score, stop.no_improvement_for
-    if scenario.research is not None or not any(value is not None and value != () for value in needed):
-        return scenario
-    return scenario.model_copy(update={"research": read_block(reading, Research, None, "research")})
+    needed = (
+        scenario.review,
+        scenario.gates,
+        scenario.evidence,
+        stop.target_score,
+        stop.no_improvement_for,
+    )
+    research, evidence = scenario.research, scenario.evidence
+    if research is None and any(value is not None and value != () for value in needed):
+        research = read_block(reading, Research, None, "research")
+    if research is not None and evidence is not None:
+        noise = scenario.scorer.noise.distribution.mean()
+        research = narrowed(reading, research, scenario.gates, evidence, noise)
+    return scenario.model_copy(update={"research": research})
 
 
 def _check_gates(reading: Reading, scenario: Scenario) -> None:
@@ -106,6 +118,11 @@ def _check_cycle(reading: Reading, scenario: Scenario, group: Group) -> None:
         path = f"{name}.{step.kind}[{counted[step.kind]}]"
         if isinstance(step, Think):
             _check_think(reading, step, group, path)
+        elif isinstance(step, OwnStep):
+            wrong = problem_of_function(step.file, step.function)
+            if wrong:
+                message, _, remedy = wrong.partition("; ")
+                _problem(reading, f"{path}.function", message, remedy)
         elif isinstance(step, Experiment):
             count = scenario.gpus.count
             if step.gpus.text and step.gpus.highest > count:
@@ -126,6 +143,8 @@ def _check_takes_time(reading: Reading, scenario: Scenario, group: Group) -> Non
             quota = scenario.scorer.quota_per_agent_per_day
             times = (scenario.scorer.time, scenario.scorer.cool_down)
             takes_time |= quota is not None or not all(time.surely_zero for time in times)
+        elif isinstance(step, OwnStep):
+            takes_time = True  # who knows
         elif isinstance(step, Experiment) or group.kind == "people":
             time = getattr(step, "time", None)
             takes_time |= time is None or not time.surely_zero

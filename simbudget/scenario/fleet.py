@@ -5,7 +5,7 @@ from typing import Final
 from simbudget.scenario.document import Fields, Items, Node, Text
 from simbudget.scenario.expectations import MOST_AGENTS
 from simbudget.scenario.fields import Block, read_block, read_fields
-from simbudget.scenario.model import Context, Experiment, Group, Score, Share, Step, Think, Turn
+from simbudget.scenario.model import Context, Experiment, Group, OwnStep, Score, Share, Step, Think, Turn
 from simbudget.scenario.reading import Reading, describe, is_absent, nearest
 
 DEFAULT_MODEL: Final = "claude-opus-4-6"
@@ -18,6 +18,7 @@ _STEPS: Final[dict[str, type[Block]]] = {
     "experiment": Experiment,
     "score": Score,
     "share": Share,
+    "python": OwnStep,
 }
 
 

@@ -9,6 +9,7 @@ from typing import Any, Final
 from simbudget.errors import UserError
 from simbudget.scenario.checks import check_scenario
 from simbudget.scenario.document import Fields, Items, Node, Text, parse_document, read_file
+from simbudget.scenario.evidence import read_evidence
 from simbudget.scenario.fields import Parsed, read_block, read_fields, whole, words
 from simbudget.scenario.fleet import read_fleet
 from simbudget.scenario.limits import Limit, parse_limit
@@ -42,6 +43,7 @@ _KEYS: Final = (
     "review",
     "research",
     "gates",
+    "evidence",
     "fixed",
     "stop",
     "limits",
@@ -98,13 +100,15 @@ def _read(reading: Reading, document: Fields, default_name: str) -> Scenario:
     if not is_absent(blocks.get("calibration")):
         remedy = "take the line out; calibrated quantities can be written in the scenario itself"
         reading.problem("this version does not read calibration files", blocks["calibration"].place, remedy)
+    gates = _read_gates(reading, blocks.get("gates"))
     return Scenario(
         version=version,
         name=name,
         fleet=fleet,
         models=_read_models(reading, blocks.get("models"), used),
         prices=_read_prices(reading, blocks.get("prices")),
-        gates=_read_gates(reading, blocks.get("gates")),
+        gates=gates,
+        evidence=read_evidence(reading, blocks.get("evidence"), gates),
         limits=_read_limits(reading, blocks.get("limits")),
         **read_fields(reading, Scenario, document, ""),
     )

@@ -5,14 +5,17 @@ key expects; `loading` reads what takes more than one key to read (groups, steps
 """
 
 import datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 from simbudget.prices.tiers import TIERS
 from simbudget.scenario.amounts import Amount
 from simbudget.scenario.calendar import Begins, OfficeHours, parse_begins
+from simbudget.scenario.evidence import Evidence
 from simbudget.scenario.expectations import HOURS, MOST_AGENTS, MOST_USD, fact, time, tokens
 from simbudget.scenario.fields import Block, Nested, Parsed, choice, number, whole, words
 from simbudget.scenario.limits import Limit
+from simbudget.scenario.own_steps import OwnFile
 from simbudget.scenario.quantities import Quantity
 from simbudget.scenario.research import Gate, Research, Review
 from simbudget.units import Dimension
@@ -83,7 +86,15 @@ class Share(Block):
     kind: Literal["share"] = "share"
 
 
-Step = Think | Experiment | Score | Share
+class OwnStep(Block):
+    """A step that its user wrote in Python; the reference engine runs it."""
+
+    kind: Literal["python"] = "python"
+    file: Annotated[Path, OwnFile()]
+    function: Annotated[str, words("step")]
+
+
+Step = Think | Experiment | Score | Share | OwnStep
 
 
 class Turn(Block):
@@ -243,6 +254,7 @@ class Scenario(Block):
     review: Annotated[Review | None, Nested(Review, optional=True)]
     research: Annotated[Research | None, Nested(Research, optional=True)]
     gates: tuple[Gate, ...]
+    evidence: Evidence | None
     fixed: Annotated[Quantity, Amount(Dimension.MONEY, "$0", is_fact=True, high=MOST_USD)]
     stop: Annotated[Stop, Nested(Stop)]
     limits: tuple[Limit, ...]

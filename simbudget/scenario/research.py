@@ -49,7 +49,7 @@ class Research(Block):
     """What ideas are worth."""
 
     explores: Annotated[Quantity, fact(Dimension.FRACTION, "20% to 50%")]
-    follows: Annotated[Quantity, fact(Dimension.FRACTION, "20% to 60%")]
+    follows: Annotated[Quantity, fact(Dimension.FRACTION, "30% to 80%")]
     """How many new ideas are sought where the best known method is, instead of in the agent's own direction."""
     ideas: Annotated[Quantity, Amount(Dimension.NUMBER, "3 to 30", is_fact=True, low=0.001, high=1e9)]
     """With so many methods of others in a direction, half of one's new ideas there are one of them."""

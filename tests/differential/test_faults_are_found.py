@@ -54,17 +54,18 @@ def a_crash_leaves_the_context(patch: pytest.MonkeyPatch) -> None:
 def a_compaction_keeps_the_cache(patch: pytest.MonkeyPatch) -> None:
     def compact(line: Any) -> Any:
         yield from real(line)
-        line.context.began_ns = line.began_ns
+        line.context.began_ns, line.context.sent_tokens = line.began_ns, line.context.first_prompt_tokens
 
     real = Line._compact
     patch.setattr(Line, "_compact", compact)
 
 
 def an_agent_reads_its_own_posts(patch: pytest.MonkeyPatch) -> None:
-    def read(forum: Any, agent: int) -> int:
-        unread = [tokens for _, tokens in forum._posts[forum._seen[agent] :]]
+    def read(forum: Any, agent: int) -> tuple[int, list[int]]:
+        unread = forum._posts[forum._seen[agent] :]
         forum._seen[agent] = len(forum._posts)
-        return sum(unread[max(0, len(unread) - forum._reads_at_most) :])
+        read = unread[max(0, len(unread) - forum._reads_at_most) :]
+        return sum(tokens for _, tokens, _ in read), [submission for _, _, submission in read]
 
     patch.setattr(Forum, "read", read)
 

@@ -75,6 +75,69 @@ def groups(draw: st.DrawFn, name: str, gpus: int) -> dict[str, Any]:
     return group
 
 
+def shares(high: int = 100) -> st.SearchStrategy[str]:
+    """Return probabilities, exact and unknown."""
+    ends = st.tuples(st.integers(1, high), st.integers(1, high)).map(sorted)
+    return st.one_of(
+        st.integers(0, high).map(lambda value: f"{value}%"),
+        ends.map(lambda pair: f"{pair[0]}% to {pair[1]}%"),
+    )
+
+
+def quality() -> st.SearchStrategy[Any]:
+    """Return what first qualities may be: with ties, and with negative ones."""
+    return st.sampled_from(["0.3", "0 to 0.5", {"distribution": "normal", "p10": "-0.2", "p90": "0.6"}])
+
+
+def research() -> st.SearchStrategy[dict[str, Any]]:
+    """Return blocks of `research`."""
+    return _maybe(
+        explores=shares(),
+        follows=shares(),
+        ideas=numbers(1, 20),
+        known_methods=exact(1, 4),
+        first_quality=quality(),
+        refines=shares(),
+        gain=st.sampled_from(["0.1", "0.05 to 0.5"]),
+        transfers=shares(),
+        real_share=shares(),
+        hacks=shares(60),
+        hack_score=st.sampled_from(["0.9", "0.5 to 1.0"]),
+        caught=shares(),
+        blames=shares(40),
+        finalists=exact(1, 5),
+        gates_start=st.sampled_from(["at the end", "as finalists appear"]),
+    )
+
+
+def gates() -> st.SearchStrategy[list[dict[str, Any]]]:
+    """Return gates, none or a few."""
+    gate = st.fixed_dictionaries(
+        {"keeps": shares()},
+        optional={
+            "smallest_effect": st.sampled_from(["0", "0.1", "0.05 to 0.2"]),
+            "noise": st.sampled_from(["0", "0.05", "0.01 to 0.1"]),
+            "price": st.sampled_from(["0 $/try", "3 $/try"]),
+            "time": numbers(0, 50, " h"),
+            "tries": st.sampled_from(["all", "passed"]),
+        },
+    )
+    return st.lists(gate, max_size=2)
+
+
+def review() -> st.SearchStrategy[dict[str, Any]]:
+    """Return blocks of `review`."""
+    return st.fixed_dictionaries(
+        {"of": st.sampled_from(["all", "best", "40%"])},
+        optional={
+            "people": exact(1, 3),
+            "hours": st.sampled_from(["always", "Mon-Fri 9-17", "Sat 12-13"]),
+            "time": numbers(0, 300, " min"),
+            "price": st.sampled_from(["60 $/h", "10 $/h to 90 $/h"]),
+        },
+    )
+
+
 @st.composite
 def documents(draw: st.DrawFn) -> dict[str, Any]:
     """Return a scenario as the mapping that its YAML holds."""
@@ -85,6 +148,12 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         pool |= {"preempted": {"every": "2 h"}} | draw(_maybe(checkpoint_every=exact(5, 30, " min")))
     names = ["one", "two", "three"][: draw(st.integers(1, 3))]
     fleet = [draw(groups(name, gpus)) for name in names]
+    for of_fleet in fleet:
+        of_fleet.update(draw(_maybe(directions=exact(1, 3))))
+    more: dict[str, Any] = {}
+    if draw(st.booleans()):
+        more = draw(_maybe(research=research(), gates=gates(), review=review()))
+        fleet[0]["cycle"] += [{"score": {}}, *draw(st.sampled_from([[], [{"share": {}}]]))]
     if billing == "per agent" and all(group.get("kind") == "people" for group in fleet):
         pool["billing"] = "on demand"
     return {
@@ -106,12 +175,17 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
                 cool_down=exact(0, 3600, " s"),
                 quota_per_agent_per_day=exact(1, 5),
                 price=st.just("0.5 $/call"),
+                noise=st.sampled_from(["0", "0.1", "0.02 to 0.2"]),
             )
         ),
         "forum": {"post_tokens": draw(numbers(1, 1_000)), "reads_at_most": draw(st.integers(0, 5))},
         "fixed": "$1",
         "stop": {"after": draw(exact(1, 30, " h"))}
-        | draw(_maybe(budget=exact(2, 60), cycles_per_agent=exact(1, 6), begins=st.just("Fri 15:00"))),
+        | draw(_maybe(budget=exact(2, 60), cycles_per_agent=exact(1, 6), begins=st.just("Fri 15:00")))
+        | draw(
+            _maybe(target_score=st.just("0.7"), no_improvement_for=exact(1, 6, " h")) if more else st.just({})
+        ),
+        **more,
     }
 
 

@@ -186,7 +186,7 @@ def _goes_on_in_experiment(site: Site, run: Record, agent: Record, point: int) -
 
 
 @internal
-def _goes_on_in_step(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: PLR0911  one line a point
+def _goes_on_in_step(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: PLR0911, PLR0912  one a point
     if point == THINKS:
         return thinks(site, run, agent)
     if point == WORKS:
@@ -335,7 +335,11 @@ def interrupt(site: Site, run: Record, agent: Record) -> None:
     cancel(site, run, SLOTS * agent.number + ITSELF)
     _break_off(site, run, agent)
     if agent.interrupted_by == BY_HORIZON:
-        _ends(site, run, agent)
+        if agent.has_lived:
+            _ends(site, run, agent)
+        else:  # the run was stopped before its start
+            agent.is_alive = 0
+            run.alive -= 1
         return
     pause_costs(site, run, agent)
     spends(site, run, agent, IS_DOWN, agent.restart_ns, RESTARTS)

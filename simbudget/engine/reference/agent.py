@@ -19,6 +19,7 @@ from simbudget.engine.reference.accounts import BudgetReachedError
 from simbudget.engine.reference.calls import Line
 from simbudget.engine.reference.clock import Happens, Phase
 from simbudget.engine.reference.experiments import experiment
+from simbudget.engine.reference.own_steps import own_step
 from simbudget.engine.reference.pool import holding
 from simbudget.engine.reference.record import EntryInTheMaking
 from simbudget.engine.reference.running_costs import RunningCosts
@@ -115,6 +116,8 @@ class Agent:
                 yield from experiment(self, step, self._cells[step])
             elif step.kind == Step.SCORE:
                 yield from self._score()
+            elif step.kind == Step.PYTHON:
+                yield from own_step(self, self.site.program.own_steps[step.size])
             else:
                 yield from self._share()
 

@@ -1,0 +1,1 @@
+"""What is measured of simbudget, as ratios, with the tables and pictures that it last gave."""

@@ -1,0 +1,1 @@
+"""One small fleet, written plainly in each of several simulators."""

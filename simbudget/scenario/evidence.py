@@ -1,0 +1,275 @@
+"""Evidence: what has been observed so far narrows what is unknown of `research`.
+
+Counts of a probability's own trials narrow it by the beta-binomial rule: a beta prior with the same p10 and p90 as the
+range that was written, with the counts added to its two parameters. Gates speak of two probabilities at once, whether
+a method has a real core and how much of its refinement is real; their joint posterior is summed over a grid, and each
+margin kept as the beta distribution with its mean and variance. Where a gate passes the methods with a core and no
+others, that is the beta-binomial rule again. A history of scores narrows `refines` in the same way.
+(A. Gelman et al., "Bayesian Data Analysis", 3rd ed. 2013, sections 2.4 and 3.7.)
+"""
+
+import re
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.distributions.families import Distribution, beta
+from simbudget.scenario.document import Fields, Items, Node, Text
+from simbudget.scenario.quantities import Kind, Quantity
+from simbudget.scenario.reading import Provenance, Reading, describe, is_absent, nearest
+from simbudget.scenario.research import Gate, Research
+
+Floats = npt.NDArray[np.float64]
+
+PROBABILITIES: Final = ("explores", "refines", "transfers", "hacks", "caught", "blames")
+"""The keys of `research` whose trials can be counted."""
+
+_GRID: Final = 61
+_DRAWS: Final = 400
+_REFINED_TO: Final = (0.5, 1.0)
+"""A finalist is taken to have been refined to a quality between these, all equally likely."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """So many of so many trials."""
+
+    hits: int
+    trials: int
+
+    def __str__(self) -> str:
+        """Return the counts as they are written."""
+        return f"{self.hits} of {self.trials}"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What has been observed: counts by key of `research`, by gate, and scores in their order."""
+
+    counts: dict[str, Counts]
+    gates: dict[str, Counts]
+    scores: tuple[float, ...]
+
+
+def read_evidence(reading: Reading, node: Node | None, gates: tuple[Gate, ...]) -> Evidence | None:
+    """Return the evidence of a scenario; None without one."""
+    reading.seen("evidence", node)
+    if node is None or is_absent(node):
+        return None
+    if not isinstance(node, Fields):
+        reading.problem(f"`evidence`: found {describe(node)}", node.place, _ADVICE)
+        return None
+    reading.unknown_keys(node, ("gates", "scores", *PROBABILITIES), "`evidence`")
+    counts = _read_counts(reading, {key: node.values[key] for key in PROBABILITIES if key in node.values})
+    return Evidence(
+        {key: found for key, found in counts.items() if found.trials},
+        _read_gates(reading, node.values.get("gates"), gates),
+        _read_scores(reading, node.values.get("scores")),
+    )
+
+
+_ADVICE: Final = "write such as `evidence: {gates: {held-out: 1 of 3}, caught: 4 of 4}`"
+
+
+def _read_counts(reading: Reading, nodes: dict[str, Node]) -> dict[str, Counts]:
+    counts = {}
+    for key, node in nodes.items():
+        text = node.text if isinstance(node, Text) else ""
+        match = re.fullmatch(r"\s*(\d{1,9})\s+of\s+(\d{1,9})\s*", text)
+        if match is None or int(match[1]) > int(match[2]):
+            reading.problem(f"`{key}`: found {describe(node)}", node.place, "write such as `1 of 3`")
+            continue
+        counts[key] = Counts(int(match[1]), int(match[2]))
+    return counts
+
+
+def _read_gates(reading: Reading, node: Node | None, gates: tuple[Gate, ...]) -> dict[str, Counts]:
+    """Return the counts by the gates' full names; the beginning of a name is enough if it is one gate's only."""
+    if node is None or is_absent(node):
+        return {}
+    if not isinstance(node, Fields):
+        reading.problem(f"`gates`: found {describe(node)}", node.place, _ADVICE)
+        return {}
+    names = [gate.name or f"gate {number}" for number, gate in enumerate(gates, 1)]
+    found = {}
+    for key, counts in _read_counts(reading, node.values).items():
+        meant = [name for name in names if name == key] or [name for name in names if name.startswith(key)]
+        if len(meant) == 1:
+            found[meant[0]] = counts
+        else:
+            reading.problem(f"no one gate is called `{key[:60]}`", node.key_places[key], nearest(key, names))
+    return found
+
+
+def _read_scores(reading: Reading, node: Node | None) -> tuple[float, ...]:
+    if node is None or is_absent(node):
+        return ()
+    items = node.items if isinstance(node, Items) else ()
+    try:
+        scores = tuple(float(item.text) if isinstance(item, Text) else float("nan") for item in items)
+    except ValueError:
+        scores = (float("nan"),)
+    if not scores or not np.isfinite(scores).all():
+        reading.problem(
+            "`scores` takes a list of numbers, in their order", node.place, "write `[0.21, 0.34]`"
+        )
+        return ()
+    return scores
+
+
+# From the prior to the posterior.
+
+
+def narrowed(
+    reading: Reading, research: Research, gates: tuple[Gate, ...], evidence: Evidence, noise: float
+) -> Research:
+    """Return `research` as the evidence narrows it; `noise` is the scorer's. Notes what became of each value."""
+    found: dict[str, Quantity] = {}
+    for key, counts in evidence.counts.items():
+        prior = _beta_like(reading, getattr(research, key), f"evidence.{key}")
+        if prior is not None:
+            a, b = prior[0] + counts.hits, prior[1] + counts.trials - counts.hits
+            found[key] = _posterior(reading, getattr(research, key), a, b, str(counts))
+    research = research.model_copy(update=found)
+    if evidence.gates:
+        research = research.model_copy(update=_from_gates(reading, research, gates, evidence))
+    if len(evidence.scores) > 1:
+        research = research.model_copy(update=_from_scores(reading, research, evidence.scores, noise))
+    return research
+
+
+def _beta_like(reading: Reading, quantity: Quantity, name: str) -> tuple[float, float] | None:
+    """Return the parameters of the beta distribution with a quantity's p10 and p90; None, and a problem, for a fact."""
+    if quantity.kind is not Kind.UNKNOWN:
+        if name.startswith("evidence."):
+            message = f"`{quantity.name}` is {quantity.kind}, so there is nothing that evidence could narrow"
+            remedy = f"write it as a range, or `{{unknown: ...}}`, and not as `{quantity.text}`"
+            reading.problem(message, reading.place_of(name), remedy)
+        return None
+    return beta_of(quantity.distribution)
+
+
+def beta_of(distribution: Distribution) -> tuple[float, float]:
+    """Return the parameters a, b of the beta distribution whose p10 and p90 are a distribution's, cut to 0 to 1."""
+    from scipy.optimize import least_squares  # noqa: PLC0415  slow to import, and seldom needed
+    from scipy.special import betaincinv, logit  # noqa: PLC0415
+
+    if distribution.family == "beta":
+        parameters = distribution.parameters()
+        mean, weight = parameters["mean"], parameters["weight"]
+        return mean * weight, (1.0 - mean) * weight
+    wanted = np.clip([distribution.quantile(0.1), distribution.quantile(0.9)], 1e-6, 1 - 1e-6)
+    if wanted[0] == wanted[1]:
+        return 1e6 * wanted[0], 1e6 * (1 - wanted[0])
+
+    def misses(logs: Floats) -> Floats:
+        a, b = np.exp(logs)
+        quantiles = np.clip(betaincinv(a, b, [0.1, 0.9]), 1e-12, 1 - 1e-12)
+        return np.asarray(logit(quantiles) - logit(wanted), dtype=np.float64)
+
+    mean = float(wanted.mean())
+    a, b = np.exp(least_squares(misses, np.log([5 * mean, 5 * (1 - mean)])).x)
+    return float(a), float(b)
+
+
+def _posterior(reading: Reading, prior: Quantity, a: float, b: float, why: str) -> Quantity:
+    """Return a quantity after evidence, and note it in the place of what was understood before."""
+    distribution = beta(a / (a + b), weight=a + b)
+    low, high = distribution.quantile(0.1), distribution.quantile(0.9)
+    text = f"{low:.3g} to {high:.3g} (was {prior.text})"
+    row = Provenance(prior.name, text, Kind.UNKNOWN, f"evidence: {why}")
+    rows = [old for old in reading.provenance if old.name != prior.name]
+    place = next((i for i, old in enumerate(reading.provenance) if old.name == prior.name), len(rows))
+    reading.provenance[:] = [*rows[:place], row, *rows[place:]]
+    return replace(prior, distribution=distribution, text=text)
+
+
+def _points(a: float, b: float) -> Floats:
+    """Return the values of a beta distribution at the middles of equal shares of probability."""
+    from scipy.special import betaincinv  # noqa: PLC0415
+
+    return np.asarray(betaincinv(a, b, (np.arange(_GRID) + 0.5) / _GRID), dtype=np.float64)
+
+
+def _moments(points: Floats, weights: Floats) -> tuple[float, float]:
+    """Return a, b of the beta distribution with the mean and variance of weighted points."""
+    weights = weights / weights.sum()
+    mean = float(np.clip(weights @ points, 1e-6, 1 - 1e-6))
+    variance = max(float(weights @ (points - mean) ** 2), 1e-12)
+    weight = max(mean * (1 - mean) / variance - 1.0, 1e-2)
+    return mean * weight, (1 - mean) * weight
+
+
+def _binomial(hits: int, trials: int, chance: Floats) -> Floats:
+    chance = np.clip(chance, 1e-9, 1 - 1e-9)
+    return np.asarray(hits * np.log(chance) + (trials - hits) * np.log1p(-chance), dtype=np.float64)
+
+
+def _from_gates(
+    reading: Reading, research: Research, gates: tuple[Gate, ...], evidence: Evidence
+) -> dict[str, Any]:
+    """Return `transfers` and `real_share` after so many of the finalists passed each gate."""
+    priors = {key: _beta_like(reading, getattr(research, key), key) for key in ("transfers", "real_share")}
+    axes = {
+        key: _points(*prior) if prior else np.array([getattr(research, key).distribution.mean()])
+        for key, prior in priors.items()
+    }
+    log_likelihood = np.zeros((len(axes["transfers"]), len(axes["real_share"])))
+    for number, gate in enumerate(gates, 1):
+        counts = evidence.gates.get(gate.name or f"gate {number}")
+        if counts is not None:
+            without, with_core = _passes(research, gate, axes["real_share"])
+            chance = axes["transfers"][:, None] * (with_core - without) + without
+            log_likelihood += _binomial(counts.hits, counts.trials, chance)
+    weights = np.exp(log_likelihood - log_likelihood.max())
+    why = ", ".join(f"{name} {counts}" for name, counts in evidence.gates.items())
+    margins = {"transfers": weights.sum(axis=1), "real_share": weights.sum(axis=0)}
+    return {
+        key: _posterior(reading, getattr(research, key), *_moments(axes[key], margins[key]), why)
+        for key, prior in priors.items()
+        if prior
+    }
+
+
+def _passes(research: Research, gate: Gate, real_shares: Floats) -> tuple[Floats, Floats]:
+    """Return for each share how likely a gate passes a finalist without and with a real core."""
+    from scipy.special import ndtr  # noqa: PLC0415
+
+    at = (np.arange(_DRAWS) + 0.5) / _DRAWS
+    random = np.random.default_rng(0)  # a fixed sample of equal parts, in a random order for each quantity
+    first = np.clip(_quantiles(research.first_quality.distribution, random.permutation(at)), 0.0, 1.0)
+    low, high = _REFINED_TO
+    refined = np.maximum(first, low + (high - low) * random.permutation(at))
+    keeps = np.clip(_quantiles(gate.keeps.distribution, random.permutation(at)), 0.0, 1.0)
+    smallest, noise = gate.smallest_effect.distribution.mean(), gate.noise.distribution.mean()
+    of_refinement = real_shares[:, None] * (refined - first)
+    chances = []
+    for real in (of_refinement, of_refinement + first):
+        effect = keeps * real
+        passes = ndtr((effect - smallest) / noise) if noise else (effect >= smallest) & (effect > 0)
+        chances.append(np.asarray(passes, dtype=np.float64).mean(axis=1))
+    return chances[0], chances[1]
+
+
+def _quantiles(distribution: Distribution, at: Floats) -> Floats:
+    return np.array([distribution.quantile(float(p)) for p in at])
+
+
+def _from_scores(
+    reading: Reading, research: Research, scores: tuple[float, ...], noise: float
+) -> dict[str, Any]:
+    """Return `refines` after a history of scores: how often the best rose by more than noise explains."""
+    prior = _beta_like(reading, research.refines, "refines")
+    if prior is None:
+        return {}
+    best = np.maximum.accumulate(scores)
+    risen = int((np.diff(best) > 2.0 * noise).sum())
+    counts = Counts(risen, len(scores) - 1)
+    points = _points(*prior)
+    tries = 1.0 - research.explores.distribution.mean()
+    log_likelihood = _binomial(counts.hits, counts.trials, tries * points)
+    weights = np.exp(log_likelihood - log_likelihood.max())
+    why = f"the best of {len(scores)} scores rose {risen} times"
+    return {"refines": _posterior(reading, research.refines, *_moments(points, weights), why)}

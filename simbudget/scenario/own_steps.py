@@ -1,0 +1,62 @@
+"""Steps that a user wrote in Python: where they are, checked without running them."""
+
+import ast
+from dataclasses import dataclass
+from pathlib import Path
+
+from simbudget.scenario.document import Node, Text
+from simbudget.scenario.reading import Reading, describe, is_absent, nearest
+
+_MOST_BYTES = 1_000_000
+_NOWHERE = Path("nowhere.py")
+
+
+@dataclass(frozen=True)
+class OwnFile:
+    """What expects the path of a Python file; it begins at the scenario's folder."""
+
+    def read(self, reading: Reading, node: Node | None, name: str) -> Path:
+        """Return the path, or a stand-in for one that is wrong."""
+        reading.seen(name, node)
+        place = None if node is None else node.place
+        if is_absent(node) or not isinstance(node, Text):
+            found = "nothing" if is_absent(node) or node is None else describe(node)
+            place = place or reading.places.get(name.rpartition(".")[0])
+            reading.problem(
+                f"`file`: found {found}", place, "write the path of a Python file, `file: steps.py`"
+            )
+            return _NOWHERE
+        path = reading.folder / node.text
+        problem = _problem_of(path)
+        if problem:
+            reading.problem(f"`file`: {problem}", place, "write the path of a Python file, `file: steps.py`")
+            return _NOWHERE
+        reading.note(name, node.text, "setting", node)
+        return path
+
+
+def _problem_of(path: Path) -> str | None:
+    try:
+        if not path.is_file():
+            return f"there is no file {path.name[:80]}"
+        if path.stat().st_size > _MOST_BYTES:
+            return f"{path.name[:80]} has more than {_MOST_BYTES:,} bytes"
+        ast.parse(path.read_text(encoding="utf-8"))
+    except SyntaxError as error:
+        return f"{path.name[:80]}:{error.lineno}: {error.msg}"
+    except (OSError, ValueError) as error:
+        return (
+            f"{path.name[:80]} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}".lower()
+        )
+    return None
+
+
+def problem_of_function(path: Path, function: str) -> str | None:
+    """Return what is wrong with the name of a function in a file that was found; None for nothing."""
+    if path == _NOWHERE:
+        return None
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    names = [part.name for part in tree.body if isinstance(part, ast.FunctionDef)]
+    if function in names:
+        return None
+    return f"{path.name[:80]} has no function `{function[:40]}`; {nearest(function, names)}"
