@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "check": "Say what was understood of a scenario.",
     "project": "Project spend, time and bottlenecks of a scenario.",
     "trace": "Write everything that happens in one replication.",
+    "watch": "Project a run anew from where it stands.",
     "report": "Write a report to hand round: HTML, or Markdown for a pull request.",
     "prices": "Show what models and GPUs cost on a date.",
     "import": "Read logs of real runs into a ledger.",

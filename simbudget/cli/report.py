@@ -9,10 +9,15 @@ import click
 @click.command("report")
 @click.argument("file", type=click.Path(path_type=Path))
 @click.option(
-    "-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Where to.  [default: report.html]"
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to.  [default: report.html]",
 )
 @click.option("--markdown", is_flag=True, help="Markdown for a pull request, on stdout unless -o is given.")
-@click.option("--base", type=click.Path(path_type=Path), help="What FILE was before: the Markdown says what changes.")
+@click.option(
+    "--base", type=click.Path(path_type=Path), help="What FILE was before: the Markdown says what changes."
+)
 @click.option("--replications", type=int, help="Make so many.  [default: 400]")
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same report.")
 @click.option("--workers", type=int, help="Cores to use; the result is the same.  [default: all cores]")
@@ -50,7 +55,8 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     projection.summary["notes"].extend(loaded.notes)
     output = output or Path("report.html")
     made = projection.summary["replications"]
-    command = f"simbudget report {shlex.quote(file.name)} -o {shlex.quote(output.name)} --replications {made} --seed {seed}"
+    names = f"{shlex.quote(file.name)} -o {shlex.quote(output.name)}"
+    command = f"simbudget report {names} --replications {made} --seed {seed}"
     page = report_page(Subject(projection, loaded.provenance, text, file.name, command))
     output.write_text(page, encoding="utf-8")
     click.echo(answer(projection.summary))

@@ -211,7 +211,9 @@ def _cost_effectiveness(projection: Projection) -> Chart:
         "y": _axis("spend", "usd"),
         "points": [
             [float(x) + float(d), float(y), int(x), int(world)]
-            for world, y, x, d in zip(shown["world"], shown["spend_usd"], shown["results"], beside, strict=True)
+            for world, y, x, d in zip(
+                shown["world"], shown["spend_usd"], shown["results"], beside, strict=True
+            )
         ],
         "mean": [results, spend],
         "slope": spend / results if results > 0 else None,

@@ -86,7 +86,9 @@ def score(value: float | None) -> str:
 def figure_tables(summary: Summary) -> dict[str, FigureTable]:
     """Return the tables of a summary's figures by their places in the report."""
     tables = {"spend": _spend(summary), "work": _work(summary)}
-    tables["time"] = _table(summary, "Share of the agents' time", _under(summary, "agent_time_share", percent))
+    tables["time"] = _table(
+        summary, "Share of the agents' time", _under(summary, "agent_time_share", percent)
+    )
     tables["resources"] = _table(summary, "Use of what is limited", _under(summary, "utilisation", percent))
     if summary["research"] is not None:
         tables["research"] = _research(summary)

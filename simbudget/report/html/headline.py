@@ -50,9 +50,7 @@ def headline(projection: Projection) -> Headline:
     certain = is_certain(summary)
     statistic = "mean" if certain else "p50"
     return Headline(
-        spend=cell(
-            summary, f"spend_usd.{statistic}", (lambda v: usd_exactly(v or 0.0)) if certain else usd
-        ),
+        spend=cell(summary, f"spend_usd.{statistic}", (lambda v: usd_exactly(v or 0.0)) if certain else usd),
         is_about=not certain,
         low=cell(summary, "spend_usd.p10", usd),
         high=cell(summary, "spend_usd.p90", usd),

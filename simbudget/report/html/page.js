@@ -27,7 +27,7 @@
   };
   const plain = (v) => +v.toPrecision(4);
   const tick = {
-    usd: (v) => "$" + (Math.abs(v) >= 1e6 ? plain(v / 1e6) + "M" : Math.abs(v) >= 1e4 ? plain(v / 1e3) + "k"
+    usd: (v) => "$" + (Math.abs(v) >= 1e6 ? plain(v / 1e6) + "M" : Math.abs(v) >= 1e3 ? plain(v / 1e3) + "k"
       : plain(v).toLocaleString("en-US")),
     hours: (v) => plain(v) + " h",
     percent: (v) => plain(v * 100) + " %",
@@ -66,7 +66,8 @@
     type: about.log ? "log" : "value", min: about.log ? "dataMin" : 0, max: about.max || (about.log ? "dataMax" : undefined),
     name: about.label, nameLocation: isX ? "middle" : "end", nameGap: isX ? 30 : 14,
     nameTextStyle: { color: c.soft, fontSize: 12, align: isX ? "center" : "left", padding: isX ? 0 : [0, 0, 0, -44] },
-    axisLabel: { color: c.soft, fontSize: 12, formatter: tick[about.unit], hideOverlap: true },
+    axisLabel: { color: c.soft, fontSize: 12, formatter: tick[about.unit], hideOverlap: true,
+      showMinLabel: !about.log, showMaxLabel: about.log ? false : undefined },
     axisLine: { show: isX, lineStyle: { color: c.line } }, axisTick: { show: isX, lineStyle: { color: c.line } },
     splitLine: { show: !isX, lineStyle: { color: c.line, opacity: 0.8 } }, minorSplitLine: { show: false },
     splitNumber: narrow.matches && isX ? 3 : 5, ...more,
@@ -106,7 +107,7 @@
           data: spec.marks.map((mark) => ({
             [mark.axis + "Axis"]: mark.value, name: mark.name,
             label: { formatter: mark.name, color: c.budget, fontSize: 12, fontWeight: 600,
-              position: mark.axis === "y" ? "insideStartTop" : "end", distance: 4 },
+              position: mark.axis === "y" ? "insideStartTop" : "end", distance: 4, align: mark.axis === "y" ? "left" : "right" },
           })),
         },
       });

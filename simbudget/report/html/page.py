@@ -128,9 +128,7 @@ def _blocks(assumptions: Iterable[Assumption]) -> dict[str, list[Assumption]]:
 def _kinds(provenance: Iterable[Provenance]) -> dict[str, int]:
     """Return how many values are of each kind, and how many are defaults."""
     rows = list(provenance)
-    kinds = {
-        kind: sum(row.kind == kind for row in rows) for kind in ("exact", "varies", "unknown", "both")
-    }
+    kinds = {kind: sum(row.kind == kind for row in rows) for kind in ("exact", "varies", "unknown", "both")}
     return kinds | {"defaults": sum(row.source == DEFAULT for row in rows), "all": len(rows)}
 
 
