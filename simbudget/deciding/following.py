@@ -27,9 +27,7 @@ class Look:
     def now(self, progress: Progress = lambda done, total: None) -> Outlook:
         """Return the outlook by what the logs say now; UserError if they cannot be read or say nothing yet."""
         gpus = self.loaded.scenario.gpus
-        standing = standing_of(
-            read_logs(self.logs), self.elapsed_s, str(gpus.billing) in _WHEN_DUE
-        )
+        standing = standing_of(read_logs(self.logs), self.elapsed_s, str(gpus.billing) in _WHEN_DUE)
         return watch(self.loaded, standing, self.how, progress)
 
     def state(self) -> tuple[tuple[str, int, int], ...]:

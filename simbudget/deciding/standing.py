@@ -69,6 +69,7 @@ def standing_of(
     seen = entries[entries["ended_s"] <= elapsed_s]
     so_far = _totals(seen)
     halfway = _totals(entries[entries["ended_s"] <= elapsed_s / 2], set(so_far))
+    _add_under_way(so_far, seen, elapsed_s)
     components = (*_PAID_WHEN_DUE, "gpu") if gpus_are_paid_when_due else _PAID_WHEN_DUE
     notes = []
     if not any(name.startswith("spend") for name in so_far):
@@ -85,6 +86,26 @@ def standing_of(
         None if pd.isna(dated) else dated + pd.Timedelta(seconds=last_s),
         tuple(notes),
     )
+
+
+def _add_under_way(so_far: dict[str, float], seen: pd.DataFrame, elapsed_s: float) -> None:
+    """Add the GPU time of jobs under way, which a log tells only when they have ended, and what it costs.
+
+    An agent that has been silent for longer than all but 5 % of what it does beside experiments is taken to wait for
+    one, on as many GPUs as usual; silent for longer than any experiment took, it is not.
+    """
+    jobs = seen[seen["kind"].astype(str) == "experiment"]
+    if "gpu_hours_used" not in so_far or len(jobs) < 2:
+        return
+    others = seen.loc[seen["kind"].astype(str) != "experiment", "duration_s"].dropna()
+    usual_s = float(others.quantile(0.95)) if len(others) else 0.0
+    silent_s = elapsed_s - seen[seen["agent"] >= 0].groupby(["run", "agent"])["ended_s"].max()
+    longest_s = float(jobs["duration_s"].max())
+    waiting_s = float(silent_s[(silent_s > usual_s) & (silent_s <= longest_s)].sum())
+    hours = waiting_s * float(jobs["gpus"].astype("float64").median()) / 3600.0
+    if "spend_gpu_usd" in so_far:
+        so_far["spend_gpu_usd"] *= 1.0 + hours / so_far["gpu_hours_used"]
+    so_far["gpu_hours_used"] += hours
 
 
 def _on_one_clock(ledger: ImportedLedger) -> pd.DataFrame:

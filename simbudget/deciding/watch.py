@@ -32,7 +32,16 @@ SURE: Final = 0.8
 SURPRISING: Final = 0.02
 
 _DRAWS: Final = 4_000
-_COUNTS: Final = ("model_calls", "experiments", "scorer_calls", "gpu_hours_used")
+_COUNTS: Final = (
+    "model_calls",
+    "tokens_uncached_input",
+    "tokens_cache_write",
+    "tokens_cache_read",
+    "tokens_output",
+    "experiments",
+    "scorer_calls",
+    "gpu_hours_used",
+)
 _LIMITED: Final = {"spend": "spend_usd", "wall_clock": "", **{name: name for name in _COUNTS}}
 _HOUR_S: Final = 3600.0
 
@@ -101,8 +110,8 @@ class Outlook:
     """hours, and p10, p50, p90 of what will have been spent by then."""
     sure: float
     notes: tuple[str, ...]
-    sample_usd: Floats
-    """[draws] of the spend at the planned end."""
+    samples: dict[str, Floats]
+    """[draws] of the spend (`spend_usd`) and of each count at the planned end."""
 
     @property
     def is_on_track(self) -> bool:
@@ -243,7 +252,7 @@ def _outlook(loaded: LoadedScenario, standing: Standing, how: Watching, given: _
         },
         sure=how.sure,
         notes=tuple(notes),
-        sample_usd=total,
+        samples=totals,
     )
 
 
