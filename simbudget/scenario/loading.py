@@ -2,11 +2,13 @@
 
 import datetime
 import math
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 from simbudget.errors import UserError
+from simbudget.prices.models import model_prices
 from simbudget.scenario.checks import check_scenario
 from simbudget.scenario.document import Fields, Items, Node, Text, parse_document, read_file
 from simbudget.scenario.evidence import read_evidence
@@ -100,13 +102,14 @@ def _read(reading: Reading, document: Fields, default_name: str) -> Scenario:
     if not is_absent(blocks.get("calibration")):
         remedy = "take the line out; calibrated quantities can be written in the scenario itself"
         reading.problem("this version does not read calibration files", blocks["calibration"].place, remedy)
+    prices = _read_prices(reading, blocks.get("prices"))
     gates = _read_gates(reading, blocks.get("gates"))
     return Scenario(
         version=version,
         name=name,
         fleet=fleet,
-        models=_read_models(reading, blocks.get("models"), used),
-        prices=_read_prices(reading, blocks.get("prices")),
+        models=_read_models(reading, blocks.get("models"), used, prices.models),
+        prices=prices,
         gates=gates,
         evidence=read_evidence(reading, blocks.get("evidence"), gates),
         limits=_read_limits(reading, blocks.get("limits")),
@@ -138,13 +141,27 @@ def _list(reading: Reading, node: Node | None, name: str) -> tuple[Node, ...]:
     return ()
 
 
-def _read_models(reading: Reading, node: Node | None, used: list[str]) -> dict[str, ModelSpeed]:
+def _is_known(model: str, priced: Collection[str]) -> bool:
+    """Return whether a model has a price: in the scenario, or on the list."""
+    try:
+        return model in priced or bool(model_prices(model, datetime.date.today()))
+    except UserError:
+        return False
+
+
+def _read_models(
+    reading: Reading, node: Node | None, used: list[str], priced: Collection[str]
+) -> dict[str, ModelSpeed]:
     given = _mapping(reading, node, "models")
     for model in given:
-        if model not in used:
+        if model not in used and not _is_known(model, priced):
             listed = ", ".join(used) or "none"
             reading.problem(
                 f"no group uses model `{model}`", given[model].place, f"the fleet's models: {listed}"
+            )
+        elif model not in used:  # kept for a fleet of that model, such as `compare --set model=...` makes
+            read_block(
+                Reading(reading.folder, reading.problems), ModelSpeed, given[model], f"models[{model}]"
             )
     return {model: read_block(reading, ModelSpeed, given.get(model), f"models[{model}]") for model in used}
 

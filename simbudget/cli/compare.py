@@ -1,0 +1,59 @@
+"""`simbudget compare`: two or more plans side by side, with what their differences rest on."""
+
+import json
+from pathlib import Path
+
+import click
+
+from simbudget.cli.options import sample_options, say_if_compiling, say_written
+
+
+@click.command("compare")
+@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="FILE...")
+@click.option(
+    "--set", "settings", multiple=True, metavar="KEY=VALUE[,VALUE...]", help="Write a value otherwise."
+)
+@sample_options(400)
+def compare_command(  # noqa: PLR0913, PLR0917  one parameter for each option
+    files: tuple[Path, ...],
+    settings: tuple[str, ...],
+    replications: int,
+    seed: int,
+    workers: int | None,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Compare scenarios, or one FILE with some of its values written otherwise.
+
+    \b
+    simbudget compare a.yaml b.yaml
+    simbudget compare a.yaml --set agents=4,9,18 --set model=claude-opus-4-6,claude-sonnet-5
+
+    KEY is a place in the scenario, such as stop.after, gates[1].price or cycle.think[0].turns; for short: agents,
+    model, hours, budget, gpus, billing, servers, reviewers, finalists, cache. All run in the same worlds with the
+    same luck.
+    """
+    from simbudget.deciding.alternatives import Sample, alternatives  # noqa: PLC0415
+    from simbudget.deciding.changes import parse_changes  # noqa: PLC0415
+    from simbudget.deciding.compare import compare  # noqa: PLC0415
+    from simbudget.report.comparison import comparison_answer, comparison_tables  # noqa: PLC0415
+    from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
+    from simbudget.report.deciding_output import write_comparison  # noqa: PLC0415
+
+    compared = alternatives(files, [parse_changes(setting) for setting in settings])
+    say_if_compiling(quiet or as_json)
+    with progress_bar(quiet or as_json) as progress:
+        comparison = compare(compared, Sample(replications, seed, workers), progress)
+    written = write_comparison(comparison, out) if out is not None else []
+    if as_json:
+        click.echo(json.dumps(comparison.as_json(), indent=2, allow_nan=False))
+        return
+    console = standard_output()
+    console.print(comparison_answer(comparison), highlight=False)
+    if not quiet:
+        for table in comparison_tables(comparison):
+            console.print(table, highlight=False)
+        for note in dict.fromkeys(note for alternative in compared for note in alternative.notes):
+            console.print(f"Note: {note}.", highlight=False)
+    say_written(out, written)

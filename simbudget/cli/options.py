@@ -1,0 +1,84 @@
+"""What several commands share: options, and what is said to who waits."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+
+def money(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+    """Return an amount such as `$20,000` or `20000` in US dollars."""
+    if text is None:
+        return None
+    from simbudget.scenario.amounts import Amount  # noqa: PLC0415
+    from simbudget.units import Dimension  # noqa: PLC0415
+
+    try:
+        amount = Amount(Dimension.MONEY, exact=True).parse(text if "$" in text else f"${text}")
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no amount of money; write such as $20,000") from None
+    return amount.distribution.mean()
+
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def file_argument(function: F) -> F:
+    """Add the scenario FILE."""
+    return click.argument("file", type=click.Path(path_type=Path))(function)
+
+
+def sample_options(replications: int) -> Callable[[F], F]:
+    """Return what adds the options that say how many runs are made, and where to; `replications` is the default."""
+
+    def add(function: F) -> F:
+        for option in reversed(
+            (
+                click.option(
+                    "--replications", type=click.IntRange(2), default=replications, show_default=True
+                ),
+                click.option(
+                    "--seed",
+                    type=click.IntRange(0),
+                    default=1,
+                    show_default=True,
+                    help="Same seed, same result.",
+                ),
+                click.option(
+                    "--workers",
+                    type=click.IntRange(1),
+                    help="Cores to use; the result is the same.  [default: all]",
+                ),
+                click.option(
+                    "--out",
+                    type=click.Path(path_type=Path, file_okay=False),
+                    help="Write pictures and data here.",
+                ),
+                click.option(
+                    "--json", "as_json", is_flag=True, help="Print everything as JSON, and nothing else."
+                ),
+                click.option("--quiet", is_flag=True, help="Print the answer only."),
+            )
+        ):
+            function = option(function)
+        return function
+
+    return add
+
+
+def say_if_compiling(is_silent: bool) -> None:
+    """Say that the engine is being compiled, where it is, to who would wonder."""
+    from simbudget.projection.engines import DEFAULT_ENGINE, engine_named  # noqa: PLC0415
+
+    if not is_silent and not engine_named(DEFAULT_ENGINE).is_compiled():
+        click.echo(f"Compiling the {DEFAULT_ENGINE} engine, once; this takes a minute or so.", err=True)
+
+
+def say_written(out: Path | None, written: list[Path]) -> None:
+    """Say where files are."""
+    from simbudget.report.console import standard_output  # noqa: PLC0415
+
+    if out is not None and written:
+        line = f"Pictures and data: {out} ({len(written)} files)"
+        standard_output().print(line, highlight=False, soft_wrap=True)

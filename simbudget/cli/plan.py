@@ -1,0 +1,86 @@
+"""`simbudget plan`: the best plan of a space, within a budget and the scenario's limits."""
+
+import json
+import sys
+from pathlib import Path
+
+import click
+
+from simbudget.cli.options import file_argument, money, sample_options, say_if_compiling, say_written
+
+_NO_PLAN = 1
+
+
+@click.command("plan")
+@file_argument
+@click.option(
+    "--vary",
+    "varied",
+    multiple=True,
+    required=True,
+    metavar="KEY=LOW:HIGH | KEY=VALUE,...",
+    help="What may be otherwise.",
+)
+@click.option("--budget", callback=money, help="Nine runs in ten have to spend at most this.")
+@click.option("--for", "goal", metavar="FIGURE", help="What to have most of, such as 'P(any transferable)'.")
+@click.option(
+    "--least-cost-for",
+    "requirement",
+    metavar="LIMIT",
+    help="Such as 'P(any transferable) >= 80%', for least money.",
+)
+@click.option(
+    "--evaluations", type=click.IntRange(1), default=60, show_default=True, help="Try so many plans."
+)
+@sample_options(200)
+def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
+    file: Path,
+    varied: tuple[str, ...],
+    budget: float | None,
+    goal: str | None,
+    requirement: str | None,
+    evaluations: int,
+    replications: int,
+    seed: int,
+    workers: int | None,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Search for the best plan of the scenario FILE.
+
+    \b
+    simbudget plan scenario.yaml --vary agents=1:32 --vary hours=12:240 \
+        --budget $20000 --for "P(any transferable)" --out plan
+    simbudget plan scenario.yaml --vary gpus=1:8 --least-cost-for "experiments >= 500"
+
+    Figures to be --for: P(any transferable), transferable results, cost per result, best score, best true quality,
+    experiments, cycles, spend, wall clock. The scenario's own limits hold for every plan. The chosen plan is written
+    to plan.yaml in the folder of --out. Exit status 1: no plan keeps to the limits.
+    """
+    from simbudget.deciding.alternatives import Sample  # noqa: PLC0415
+    from simbudget.deciding.changes import Source  # noqa: PLC0415
+    from simbudget.deciding.plan import as_json as found_as_json  # noqa: PLC0415
+    from simbudget.deciding.plan import plan  # noqa: PLC0415
+    from simbudget.deciding.questions import ask  # noqa: PLC0415
+    from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
+    from simbudget.report.deciding_output import write_plan  # noqa: PLC0415
+    from simbudget.report.plan import plan_answer, plan_tables  # noqa: PLC0415
+
+    question = ask(varied, budget, goal, requirement, evaluations)
+    source = Source.of(file)
+    say_if_compiling(quiet or as_json)
+    with progress_bar(quiet or as_json) as progress:
+        found = plan(source, question, Sample(replications, seed, workers), progress)
+    written = write_plan(found, out) if out is not None else []
+    if as_json:
+        click.echo(json.dumps(found_as_json(found), indent=2, allow_nan=False))
+    else:
+        console = standard_output()
+        console.print(plan_answer(found), highlight=False)
+        if not quiet:
+            for table in plan_tables(found):
+                console.print(table, highlight=False)
+        say_written(out, written)
+    if not found.chosen.is_feasible:
+        sys.exit(_NO_PLAN)

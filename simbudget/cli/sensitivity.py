@@ -1,0 +1,77 @@
+"""`simbudget sensitivity`: which unknowns and which choices move cost and results, and what is worth knowing."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import click
+
+from simbudget.cli.options import file_argument, money, sample_options, say_if_compiling, say_written
+
+
+@click.command("sensitivity")
+@file_argument
+@click.option(
+    "--worth", callback=money, help="What a transferable result is worth.  [default: what one costs]"
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE[,VALUE...]",
+    help="Other plans that this one is decided against, for the value of knowing.",
+)
+@click.option(
+    "--choices/--no-choices", default=True, help="Also change one choice at a time.  [default: yes]"
+)
+@sample_options(1000)
+def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each option
+    file: Path,
+    worth: float | None,
+    settings: tuple[str, ...],
+    choices: bool,
+    replications: int,
+    seed: int,
+    workers: int | None,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Say what moves the spend, the time and the results of the scenario FILE.
+
+    \b
+    simbudget sensitivity scenario.yaml --out sensitivity
+    simbudget sensitivity scenario.yaml --worth $50000 --set agents=4
+
+    Unknowns are ranked by the part of the variance that they explain; choices (agents, hours, GPUs ...) are changed
+    one at a time, with the same luck.
+    """
+    from simbudget.deciding.alternatives import Sample, as_it_stands, with_each  # noqa: PLC0415
+    from simbudget.deciding.changes import Source, parse_changes  # noqa: PLC0415
+    from simbudget.deciding.choices import one_change_each  # noqa: PLC0415
+    from simbudget.deciding.sensitivity import as_json as found_as_json  # noqa: PLC0415
+    from simbudget.deciding.sensitivity import one_at_a_time, sensitivity  # noqa: PLC0415
+    from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
+    from simbudget.report.deciding_output import write_sensitivity  # noqa: PLC0415
+    from simbudget.report.sensitivity import sensitivity_answer, sensitivity_tables  # noqa: PLC0415
+
+    source = Source.of(file)
+    plan = as_it_stands(source)
+    others = with_each(source, [parse_changes(setting) for setting in settings])
+    sample = Sample(replications, seed, workers)
+    say_if_compiling(quiet or as_json)
+    with progress_bar(quiet or as_json) as progress:
+        found = sensitivity([plan, *others], sample, worth, progress)
+    if choices:
+        with progress_bar(quiet or as_json) as progress:
+            found = replace(found, choices=one_at_a_time([plan, *one_change_each(source)], sample, progress))
+    written = write_sensitivity(found, out) if out is not None else []
+    if as_json:
+        click.echo(json.dumps(found_as_json(found), indent=2, allow_nan=False))
+        return
+    console = standard_output()
+    console.print(sensitivity_answer(found), highlight=False)
+    if not quiet:
+        for table in sensitivity_tables(found):
+            console.print(table, highlight=False)
+    say_written(out, written)

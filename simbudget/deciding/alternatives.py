@@ -1,0 +1,154 @@
+"""Alternatives: the scenarios that are decided between, each with its name, projected with common random numbers.
+
+The same seed and the same numbers of worlds and replications make every alternative run in the same worlds with the
+same luck: the streams of agents are keyed by their group's name and their number in it, unknowns by their name
+(`engine.streams`). So the difference of two alternatives varies far less than either.
+"""
+
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import product
+from pathlib import Path
+from typing import Final
+
+import numpy as np
+import pandas as pd
+
+from simbudget.deciding.changes import Change, Source
+from simbudget.engine.lowering import lower
+from simbudget.engine.program import Program
+from simbudget.errors import Problem, UserError
+from simbudget.projection.projection import Projection
+from simbudget.projection.run import Options, project
+from simbudget.scenario.model import Scenario
+
+DEFAULT_REPLICATIONS: Final = 400
+
+ANY_RESULT: Final = "any_transferable"
+"""A column that is 1 where a replication has at least one transferable result."""
+
+
+@dataclass(frozen=True)
+class Alternative:
+    """One of the scenarios that are decided between."""
+
+    name: str
+    scenario: Scenario
+    changes: tuple[Change, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+def alternatives(files: Sequence[Path], choices: Sequence[Sequence[Change]]) -> list[Alternative]:
+    """Return every file with every combination of choices; a single changed file is set beside itself as it stands.
+
+    Raises:
+        UserError: a file or a change is wrong, or there is nothing to decide between.
+    """
+    sources = [Source.of(file) for file in files]
+    combinations = list(product(*choices))
+    if len(files) == 1 and len(combinations) == 1 and choices:
+        combinations = [(), *combinations]
+    if len(files) * len(combinations) < 2:
+        remedy = "give a second file, or changes such as `--set agents=4,9`"
+        raise UserError(Problem("there is nothing to compare with", remedy=remedy))
+    names = _distinct([Path(source.path).stem for source in sources], [source.path for source in sources])
+    made = []
+    for source, name in zip(sources, names, strict=True):
+        for changes in combinations:
+            loaded = source.load(*changes)
+            label = " ".join(map(str, changes)) or ("as it stands" if len(files) == 1 else "")
+            full = label if len(files) == 1 else f"{name} {label}".strip()
+            made.append(Alternative(full, loaded.scenario, changes, loaded.notes))
+    return made
+
+
+def as_it_stands(source: Source) -> Alternative:
+    """Return the scenario of a source, unchanged; UserError if something in it is wrong."""
+    loaded = source.load()
+    return Alternative("as it stands", loaded.scenario, (), loaded.notes)
+
+
+def with_each(source: Source, choices: Sequence[Sequence[Change]]) -> list[Alternative]:
+    """Return the scenario with every combination of choices; none without any.
+
+    Raises:
+        UserError: a change is wrong.
+    """
+    made = []
+    for changes in product(*choices) if choices else ():
+        loaded = source.load(*changes)
+        made.append(Alternative(" ".join(map(str, changes)), loaded.scenario, changes, loaded.notes))
+    return made
+
+
+def _distinct(names: list[str], paths: list[str]) -> list[str]:
+    """Return the names where they tell the files apart; else the paths, or numbered names for the same file twice."""
+    if len(set(names)) == len(names):
+        return names
+    if len(set(paths)) == len(paths):
+        return paths
+    return [f"{name} ({number})" for number, name in enumerate(names, 1)]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How many replications in how many worlds, the same for every alternative."""
+
+    replications: int = DEFAULT_REPLICATIONS
+    seed: int = 1
+    workers: int | None = None
+    in_each_world: int | None = None
+    """Replications in each world; by default two where results are counted, which tell luck from what is unknown."""
+
+    def options(self, programs: Iterable[Program]) -> Options:
+        """Return the options under which these programs run in the same worlds."""
+        counts_results = any(program.research.is_on and len(program.gates) for program in programs)
+        in_each = min(self.in_each_world or (2 if counts_results else 1), self.replications)
+        worlds = max(1, self.replications // in_each)
+        return Options(self.seed, worlds * in_each, worlds, self.workers)
+
+
+Progress = Callable[[int, int], None]
+
+
+def project_together(
+    scenarios: Sequence[Scenario], sample: Sample | None = None, progress: Progress | None = None
+) -> list[Projection]:
+    """Return the projections of scenarios, with common random numbers.
+
+    Raises:
+        UserError: an option makes no sense, or a scenario cannot be simulated.
+    """
+    options = (sample or Sample()).options([lower(scenario) for scenario in scenarios])
+    each = options.replications or 1
+
+    def shown(number: int) -> Progress:
+        """Return what shows the progress of one of the projections within that of all."""
+        if progress is None:
+            return lambda done, total: None
+        return lambda done, total: progress(number * each + done * each // total, len(scenarios) * each)
+
+    return [project(scenario, options, shown(number)) for number, scenario in enumerate(scenarios)]
+
+
+def paired_rows(projections: Sequence[Projection]) -> list[pd.DataFrame]:
+    """Return the replications of projections row beside row: the same world and the same luck in the same row.
+
+    A scenario in which nothing is left to chance was run once; its row stands beside all the others'. Has the column
+    `ANY_RESULT` where results are counted.
+    """
+    rows = max(len(projection.replications) for projection in projections)
+    fullest = max(projections, key=lambda projection: len(projection.replications)).replications
+    frames = []
+    for projection in projections:
+        frame = projection.replications
+        if len(frame) == 1 < rows:
+            frame = frame.loc[np.zeros(rows, dtype=int)].reset_index(drop=True)
+            frame["world"] = fullest["world"].to_numpy()
+        assert len(frame) == rows
+        frames.append(frame.assign(**{ANY_RESULT: _any(frame["transferable_true"])}))
+    return frames
+
+
+def _any(results: "pd.Series[float]") -> "pd.Series[float]":
+    return (results > 0).astype(float).where(results.notna())

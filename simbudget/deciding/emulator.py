@@ -1,0 +1,228 @@
+"""An emulator: an outcome as a sparse polynomial of the unknowns, learnt from the worlds that were simulated anyway.
+
+A sparse polynomial chaos expansion. Inputs are ranks, uniform from 0 to 1; the basis are shifted Legendre polynomials
+of one unknown and products of two, which are orthonormal, so that the variance of an outcome splits into squared
+coefficients (B. Sudret, "Global sensitivity analysis using polynomial chaos expansions", Reliability Engineering &
+System Safety 93 (2008), 964-979). Terms are taken in one by one, the one that explains most of what is left first
+(orthogonal matching pursuit), as long as it is told from noise: its t value has to pass the normal quantile for an
+error of `ERROR` over all terms that could have been taken (Bonferroni). So an unknown that moves nothing gets exactly
+0, but for one in `1 / ERROR` fits; and what moves an outcome by less than noise hides is not seen, which
+`Emulator.hidden` states. Unknowns are taken to be independent of each other; a calibration's joint draws need not be.
+"""
+
+import math
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from itertools import combinations
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+
+ERROR: Final = 0.01
+"""How likely a fit takes in a term that means nothing."""
+
+_DEGREE_OF_ONE: Final = 8
+_DEGREE_OF_EACH: Final = 4
+_DEGREE_OF_TWO: Final = 6
+_MOST_TERMS: Final = 60
+_ROWS_A_TERM: Final = 5
+_MOST_CELLS: Final = 30_000_000
+"""Of the table of all terms; with more unknowns only products of those that matter by themselves are tried."""
+
+Term = tuple[tuple[int, int], ...]
+"""(unknown, degree) of one or two unknowns."""
+
+
+def legendre(uniforms: Floats, degree: int) -> Floats:
+    """Return the [..., degree + 1] shifted Legendre polynomials, orthonormal over the uniform distribution."""
+    values = np.polynomial.legendre.legvander(2.0 * uniforms - 1.0, degree)
+    scaled: Floats = values * np.sqrt(2.0 * np.arange(degree + 1) + 1.0)
+    return scaled
+
+
+@dataclass(frozen=True)
+class Emulator:
+    """A fitted polynomial, and how the variance of its outcome splits."""
+
+    unknowns: int
+    rows: int
+    mean: float
+    variance: float
+    """Of the outcome: what the terms explain, and what they leave. (That of the rows has their luck in it.)"""
+    terms: tuple[Term, ...]
+    coefficients: Floats
+    covariance: Floats
+    """[terms + 1, terms + 1] of the mean and the coefficients."""
+    residual_variance: float
+    hidden: float
+    """A term that explains less than this part of the variance may stay unseen."""
+
+    def predict(self, uniforms: Floats) -> Floats:
+        """Return the outcome for [rows, unknowns] ranks."""
+        return self.mean + _columns(self.terms, uniforms) @ self.coefficients
+
+    def table(self, uniforms: Floats) -> Floats:
+        """Return the [rows, terms + 1] columns whose weighted sum is the outcome, that of the mean first."""
+        return np.column_stack([np.ones(len(uniforms)), _columns(self.terms, uniforms)])
+
+    def main_effect(self, unknown: int, uniform: float) -> float:
+        """Return the mean outcome where one unknown has this rank, all others as they may be."""
+        powers = legendre(np.array([uniform]), _DEGREE_OF_ONE)[0]
+        return self.mean + sum(
+            float(coefficient * powers[term[0][1]])
+            for term, coefficient in zip(self.terms, self.coefficients, strict=True)
+            if len(term) == 1 and term[0][0] == unknown
+        )
+
+    def first_order(self) -> Floats:
+        """Return the [unknowns] part of the variance that each explains by itself (Sobol's first-order index)."""
+        return self._shares(lambda term, unknown: len(term) == 1 and term[0][0] == unknown)
+
+    def total(self) -> Floats:
+        """Return the [unknowns] part that each explains by itself and with others (Sobol's total index)."""
+        return self._shares(lambda term, unknown: any(of == unknown for of, _ in term))
+
+    def errors(self) -> Floats:
+        """Return the [unknowns] standard errors of the total indices, from those of the coefficients."""
+        if self.variance <= 0.0:
+            return np.zeros(self.unknowns)
+        squares = 4.0 * self.coefficients**2 * self._noise()
+        return np.array(
+            [
+                math.sqrt(
+                    sum(
+                        square
+                        for term, square in zip(self.terms, squares, strict=True)
+                        if _has(term, unknown)
+                    )
+                )
+                / self.variance
+                for unknown in range(self.unknowns)
+            ]
+        )
+
+    def _noise(self) -> Floats:
+        return np.diag(self.covariance)[1:]
+
+    def _shares(self, belongs: Callable[[Term, int], bool]) -> Floats:
+        if self.variance <= 0.0:
+            return np.zeros(self.unknowns)
+        explained = np.maximum(
+            0.0, self.coefficients**2 - self._noise()
+        )  # squares of noisy numbers are too large
+        shares = [
+            sum(part for term, part in zip(self.terms, explained, strict=True) if belongs(term, unknown))
+            for unknown in range(self.unknowns)
+        ]
+        return np.array(shares) / self.variance
+
+
+def _has(term: Term, unknown: int) -> bool:
+    return any(of == unknown for of, _ in term)
+
+
+def fit(uniforms: Floats, outcome: Floats, products: bool = True) -> Emulator:
+    """Return the emulator of an outcome.
+
+    Args:
+        uniforms: [rows, unknowns] ranks of the unknowns, from 0 to 1.
+        outcome: [rows].
+        products: whether two unknowns may matter together.
+    """
+    rows, unknowns = uniforms.shape
+    singles: list[Term] = [
+        ((unknown, degree),) for unknown in range(unknowns) for degree in range(1, _DEGREE_OF_ONE + 1)
+    ]
+    chosen = _pursue(uniforms, outcome, singles, [])
+    if products and unknowns > 1:
+        pairs = _pairs(range(unknowns))
+        if (len(pairs) + len(singles)) * rows > _MOST_CELLS:
+            pairs = _pairs(sorted({of for term in chosen for of, _ in term}))
+        chosen = _pursue(uniforms, outcome, [*singles, *pairs], chosen)
+    return _solve(uniforms, outcome, chosen, len(singles))
+
+
+def _pairs(unknowns: Iterable[int]) -> list[Term]:
+    degrees = range(1, _DEGREE_OF_EACH + 1)
+    return [
+        ((first, a), (second, b))
+        for first, second in combinations(unknowns, 2)
+        for a in degrees
+        for b in degrees
+        if a + b <= _DEGREE_OF_TWO
+    ]
+
+
+def _columns(terms: Sequence[Term], uniforms: Floats) -> Floats:
+    """Return the [rows, terms] values of terms."""
+    powers = legendre(uniforms, _DEGREE_OF_ONE)
+    columns = np.ones((len(uniforms), len(terms)))
+    for place, term in enumerate(terms):
+        for unknown, degree in term:
+            columns[:, place] *= powers[:, unknown, degree]
+    return columns
+
+
+def _pursue(uniforms: Floats, outcome: Floats, candidates: list[Term], chosen: list[Term]) -> list[Term]:
+    """Return the terms chosen so far and those of the candidates that are told from noise, the strongest first."""
+    from scipy.stats import norm  # noqa: PLC0415  slow to import
+
+    threshold = float(norm.isf(ERROR / 2 / max(1, len(candidates))))
+    rows = len(outcome)
+    table = _columns(candidates, uniforms)
+    table -= table.mean(axis=0)
+    basis = np.empty((rows, 0))
+    for term in chosen:
+        basis = _extended(basis, table[:, candidates.index(term)])
+    residual = outcome - outcome.mean()
+    scale = float(residual @ residual)
+    residual = residual - basis @ (basis.T @ residual)
+    chosen = list(chosen)
+    while len(chosen) < min(_MOST_TERMS, rows // _ROWS_A_TERM):
+        left = table - basis @ (basis.T @ table)
+        norms = np.sqrt((left**2).sum(axis=0))
+        usable = norms > 1e-6 * math.sqrt(rows)
+        gains = np.divide(left.T @ residual, norms, out=np.zeros(len(norms)), where=usable)
+        best = int(np.abs(gains).argmax())
+        rest = float(residual @ residual) - float(gains[best] ** 2)
+        noise = max(rest, 0.0) / (rows - len(chosen) - 2)
+        if float(residual @ residual) <= 1e-20 * scale or gains[best] ** 2 <= threshold**2 * noise:
+            break
+        chosen.append(candidates[best])
+        basis = _extended(basis, table[:, best])
+        residual = residual - basis[:, -1] * (basis[:, -1] @ residual)
+    return chosen
+
+
+def _extended(basis: Floats, column: Floats) -> Floats:
+    """Return an orthonormal basis that reaches one column more."""
+    rest = column - basis @ (basis.T @ column)
+    rest = rest - basis @ (basis.T @ rest)
+    return np.column_stack([basis, rest / np.linalg.norm(rest)])
+
+
+def _solve(uniforms: Floats, outcome: Floats, terms: list[Term], tried: int) -> Emulator:
+    from scipy.stats import norm  # noqa: PLC0415
+
+    rows = len(outcome)
+    table = np.column_stack([np.ones(rows), _columns(terms, uniforms)])
+    solution, *_ = np.linalg.lstsq(table, outcome, rcond=None)
+    residual = outcome - table @ solution
+    noise = float(residual @ residual) / max(1, rows - table.shape[1])
+    covariance = noise * np.linalg.pinv(table.T @ table)
+    variance = float(np.maximum(0.0, solution[1:] ** 2 - np.diag(covariance)[1:]).sum()) + noise
+    threshold = float(norm.isf(ERROR / 2 / max(1, tried)))
+    return Emulator(
+        unknowns=uniforms.shape[1],
+        rows=rows,
+        mean=float(solution[0]),
+        variance=variance,
+        terms=tuple(terms),
+        coefficients=np.asarray(solution[1:], dtype=np.float64),
+        covariance=covariance,
+        residual_variance=noise,
+        hidden=min(1.0, threshold**2 * noise / rows / variance) if variance > 0.0 else 0.0,
+    )

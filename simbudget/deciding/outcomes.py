@@ -1,0 +1,74 @@
+"""Outcomes: the columns of a projection's replications that decisions are about, by the names people use."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final
+
+import pandas as pd
+
+from simbudget.deciding.alternatives import ANY_RESULT
+from simbudget.scenario.model import Scenario
+
+
+class Unit(StrEnum):
+    """What an outcome is counted in."""
+
+    USD = "usd"
+    HOURS = "hours"
+    SHARE = "share"
+    SCORE = "score"
+    COUNT = "count"
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """One thing that a run comes to."""
+
+    name: str
+    """As JSON has it."""
+    label: str
+    """As tables and pictures have it."""
+    column: str
+    unit: Unit
+    of_results: bool = False
+    """Whether it needs gates: what a result is, is then known."""
+
+
+SPEND: Final = Outcome("spend_usd", "spend", "spend_usd", Unit.USD)
+RESULTS: Final = Outcome(
+    "transferable_results", "transferable results", "transferable_true", Unit.COUNT, of_results=True
+)
+
+OUTCOMES: Final = (
+    SPEND,
+    Outcome("wall_clock_hours", "wall clock", "wall_clock_hours", Unit.HOURS),
+    Outcome("agent_hours", "agent-hours", "agent_hours", Unit.COUNT),
+    Outcome("best_measured_score", "best measured score", "best_measured_score", Unit.SCORE),
+    Outcome("best_true_quality", "best true quality", "best_true_quality", Unit.SCORE),
+    RESULTS,
+    Outcome(
+        "probability_of_any_transferable_result",
+        "any transferable result",
+        ANY_RESULT,
+        Unit.SHARE,
+        of_results=True,
+    ),
+)
+
+
+def counts_results(scenario: Scenario) -> bool:
+    """Return whether a scenario says what a transferable result is: it has gates, and something is scored."""
+    scores = any(step.kind == "score" for group in scenario.fleet for step in group.cycle)
+    return scenario.research is not None and bool(scenario.gates) and scores
+
+
+def outcomes_of(scenarios: Sequence[Scenario], frames: Sequence[pd.DataFrame]) -> list[Outcome]:
+    """Return the outcomes that apply to every one of these scenarios, whose replications are given."""
+    with_results = all(counts_results(scenario) for scenario in scenarios)
+    return [
+        outcome
+        for outcome in OUTCOMES
+        if (with_results or not outcome.of_results)
+        and all(frame[outcome.column].notna().any() for frame in frames)
+    ]

@@ -1,0 +1,298 @@
+"""Planning: the best plan of a space within a budget and limits, its frontier, and what it is likely to bring.
+
+All plans are tried in the same worlds with the same luck. The best few are tried again with more replications, and of
+those that are not told apart the cheapest is chosen. The best of many noisy figures flatters itself (the winner's
+curse), so the chosen plan is projected once more in worlds that the search has not seen, and that is what is reported.
+"""
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from simbudget.deciding.alternatives import Sample, paired_rows, project_together
+from simbudget.deciding.changes import SHORT_NAMES, Change, Source
+from simbudget.deciding.objectives import Objective, violations
+from simbudget.deciding.outcomes import counts_results
+from simbudget.deciding.questions import Question
+from simbudget.deciding.search import Tried, search
+from simbudget.deciding.space import Point
+from simbudget.errors import Problem, UserError
+from simbudget.projection.projection import Projection
+from simbudget.scenario.limits import NEEDS_RESEARCH
+from simbudget.scenario.model import Scenario
+
+Floats = npt.NDArray[np.float64]
+
+FINALISTS: Final = 6
+MORE: Final = 4
+"""So many times as many replications for finalists, and for the chosen plan."""
+
+_FRESH: Final = 1_000_003
+"""What is added to the seed for worlds that the search has not seen."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """One plan and what it comes to."""
+
+    changes: tuple[Change, ...]
+    value: float
+    """Of the objective, in its unit."""
+    error: float
+    spend_usd: float
+    spend_p10_usd: float
+    spend_p90_usd: float
+    violations: dict[str, float]
+    replications: int
+
+    @property
+    def is_feasible(self) -> bool:
+        """Return whether the plan keeps to all its limits."""
+        return all(violation <= 0.0 for violation in self.violations.values())
+
+    @property
+    def name(self) -> str:
+        """Return what the plan changes."""
+        return " ".join(map(str, self.changes))
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan that was chosen, and what it was chosen from."""
+
+    question: Question
+    evaluations: tuple[Evaluation, ...]
+    """All plans tried, in their order."""
+    frontier: tuple[Evaluation, ...]
+    """Those that keep to the limits and that no other beats in both cost and objective, the cheapest first."""
+    finalists: tuple[Evaluation, ...]
+    """The best few, with more replications, the best first."""
+    in_search: Evaluation
+    """The chosen plan as the search saw it last."""
+    chosen: Evaluation
+    """The chosen plan in fresh worlds."""
+    projection: Projection
+    """Of the chosen plan in fresh worlds."""
+    source: Source
+    """The chosen plan as a scenario."""
+
+
+class _Evaluator:
+    """Tries plans."""
+
+    def __init__(
+        self, source: Source, question: Question, sample: Sample, progress: Callable[[], None]
+    ) -> None:
+        self.source, self.question, self.sample, self.progress = source, question, sample, progress
+        self.found: dict[Point, Evaluation] = {}
+        self._known: dict[Point, tuple[tuple[Change, ...], Scenario]] = {}
+
+    def changes(self, point: Point) -> tuple[Change, ...]:
+        """Return what a plan changes; the budget is the run's own too, where that is higher or has none."""
+        return self._read(point)[0]
+
+    def scenario(self, point: Point) -> Scenario:
+        """Return a plan's scenario, which has to reach what is asked of it."""
+        return self._read(point)[1]
+
+    def _read(self, point: Point) -> tuple[tuple[Change, ...], Scenario]:
+        if point not in self._known:
+            changes, budget_usd = self.question.space.changes(point), self.question.budget_usd
+            scenario = self.source.load(*changes).scenario
+            own = scenario.stop.budget
+            if budget_usd is not None and (own is None or own > budget_usd):
+                others = (change for change in changes if change.path != SHORT_NAMES["budget"])
+                changes = (*others, Change("budget", f"${budget_usd:.10g}"))
+                scenario = self.source.load(*changes).scenario
+            required = self.question.requirement
+            limits = (*scenario.limits, required) if required else scenario.limits
+            self._known[point] = changes, scenario.model_copy(update={"limits": limits})
+        return self._known[point]
+
+    def try_plan(self, point: Point) -> Tried:
+        """Return what a plan comes to in the worlds of the search."""
+        projection, frame = self.project(point, self.sample)
+        evaluation, by_world = self.evaluation(point, projection, frame)
+        self.found[point] = evaluation
+        self.progress()
+        error = float(by_world.std(ddof=1) / math.sqrt(len(by_world))) if len(by_world) > 1 else 0.0
+        return Tried(point, float(by_world.mean()), error, tuple(evaluation.violations.values()))
+
+    def project(self, point: Point, sample: Sample) -> tuple[Projection, pd.DataFrame]:
+        """Return the projection of a plan, and its replications."""
+        projections = project_together([self.scenario(point)], sample)
+        return projections[0], paired_rows(projections)[0]
+
+    def evaluation(
+        self, point: Point, projection: Projection, frame: pd.DataFrame
+    ) -> tuple[Evaluation, Floats]:
+        """Return what a plan comes to, and the objective in each world."""
+        objective = self.question.objective
+        by_world = objective.by_world(frame)
+        figures = projection.figures
+        return Evaluation(
+            changes=self.changes(point),
+            value=objective.value(float(by_world.mean())),
+            error=objective.error(by_world),
+            spend_usd=figures.value("spend_usd"),
+            spend_p10_usd=figures.value("spend_usd", "p10"),
+            spend_p90_usd=figures.value("spend_usd", "p90"),
+            violations=violations(projection, self.question.budget_usd),
+            replications=figures.replications,
+        ), by_world
+
+
+def plan(
+    source: Source, question: Question, sample: Sample, progress: Callable[[int, int], None] | None = None
+) -> Plan:
+    """Return the best plan of a space.
+
+    Args:
+        source: the scenario that is varied.
+        question: what is searched for, and where.
+        sample: the replications of one evaluation, and the seed.
+        progress: called with the evaluations done and those to do.
+
+    Raises:
+        UserError: the scenario or a plan of the space is wrong, or what is searched for makes no sense for it.
+    """
+    _require_sense(source, question)
+    total = min(question.space.size, question.evaluations) + FINALISTS + 1
+    done = [0]
+
+    def step() -> None:
+        done[0] += 1
+        (progress or (lambda done, total: None))(min(done[0], total), total)
+
+    evaluator = _Evaluator(source, question, sample, step)
+    tried = search(question.space, evaluator.try_plan, question.evaluations, sample.seed)
+    evaluations = tuple(evaluator.found[each.point] for each in tried)
+    point, finalists = _choose(evaluator, tried, replace(sample, replications=MORE * sample.replications))
+    fresh = replace(sample, seed=sample.seed + _FRESH, replications=MORE * sample.replications)
+    projection, frame = evaluator.project(point, fresh)
+    step()
+    chosen, _ = evaluator.evaluation(point, projection, frame)
+    in_search = next(each for each in finalists if each.changes == chosen.changes)
+    return Plan(
+        question,
+        evaluations,
+        tuple(frontier(evaluations, question.objective)),
+        finalists,
+        in_search,
+        chosen,
+        projection,
+        source.changed(*chosen.changes),
+    )
+
+
+def _require_sense(source: Source, question: Question) -> None:
+    """Raise UserError where the question makes no sense: before anything is simulated."""
+    scenario = source.load().scenario
+    of_results = question.requirement is not None and question.requirement.figure in NEEDS_RESEARCH
+    if (question.objective.of_results or of_results) and not counts_results(scenario):
+        remedy = "write a `score` step, `research` and `gates` in the scenario, or choose for another figure"
+        raise UserError(Problem("transferable results are not counted in this scenario", remedy=remedy))
+    if (
+        question.requirement
+        and question.requirement.figure == "probability_within_budget"
+        and not scenario.stop.budget
+    ):
+        raise UserError(
+            Problem("there is no budget to stay within", remedy="write `stop.budget`, or give --budget")
+        )
+    for dimension in question.space.dimensions:  # each value once, so that a wrong one is told at once
+        for value in (
+            dimension.values if dimension.places is None else (dimension.values[0], dimension.values[-1])
+        ):
+            source.load(Change(dimension.key, value))
+
+
+def _choose(
+    evaluator: _Evaluator, tried: Sequence[Tried], sample: Sample
+) -> tuple[Point, tuple[Evaluation, ...]]:
+    """Return the plan to choose, and the finalists: the best few, with more replications."""
+    ranked = sorted(tried, key=lambda each: each.rank, reverse=True)[:FINALISTS]
+    finals: list[tuple[Point, Evaluation, Floats]] = []
+    for each in ranked:
+        finals.append((each.point, *evaluator.evaluation(each.point, *evaluator.project(each.point, sample))))
+        evaluator.progress()
+    feasible = [final for final in finals if final[1].is_feasible]
+    if not feasible:
+        least = min(finals, key=lambda final: max(final[1].violations.values()))
+        return least[0], tuple(evaluation for _, evaluation, _ in finals)
+    best = max(feasible, key=lambda final: float(final[2].mean()))
+    equals = [final for final in feasible if not _is_worse(final[2], best[2])]
+    cheapest = min(equals, key=lambda final: final[1].spend_usd)
+    finals.sort(key=lambda final: (final[1].is_feasible, float(final[2].mean())), reverse=True)
+    return cheapest[0], tuple(evaluation for _, evaluation, _ in finals)
+
+
+def _is_worse(by_world: Floats, best: Floats) -> bool:
+    """Return whether a plan is worse than the best by more than one standard error of their paired difference."""
+    if len(by_world) != len(best):
+        return float(by_world.mean()) < float(best.mean())
+    behind = best - by_world
+    error = float(behind.std(ddof=1) / math.sqrt(len(behind))) if len(behind) > 1 else 0.0
+    return float(behind.mean()) > error
+
+
+def frontier(evaluations: Sequence[Evaluation], objective: Objective) -> list[Evaluation]:
+    """Return the plans that keep to their limits and that no other beats in both, the cheapest first."""
+    feasible = sorted((each for each in evaluations if each.is_feasible), key=lambda each: each.spend_usd)
+    kept: list[Evaluation] = []
+    for each in feasible:
+        better = objective.maximise and kept and each.value > kept[-1].value
+        lower = not objective.maximise and kept and each.value < kept[-1].value
+        if not kept or better or lower:
+            kept.append(each)
+    return kept
+
+
+def as_json(found: Plan) -> dict[str, Any]:
+    """Return everything as plain values."""
+    question = found.question
+    return {
+        "objective": question.objective.text,
+        "least_cost_for": question.requirement.text if question.requirement else None,
+        "budget_usd": question.budget_usd,
+        "plans_in_space": question.space.size,
+        "chosen": _evaluation_as_json(found.chosen) | {"fresh_worlds": True},
+        "as_the_search_saw_it": _evaluation_as_json(found.in_search),
+        "projection": found.projection.summary,
+        "frontier": [_evaluation_as_json(each) for each in found.frontier],
+        "finalists": [_evaluation_as_json(each) for each in found.finalists],
+        "evaluations": [_evaluation_as_json(each) for each in found.evaluations],
+    }
+
+
+def _evaluation_as_json(each: Evaluation) -> dict[str, Any]:
+    return {
+        "changes": {change.key: change.written for change in each.changes},
+        "value": each.value if math.isfinite(each.value) else None,
+        "error": each.error if math.isfinite(each.error) else None,
+        "spend_usd": {"mean": each.spend_usd, "p10": each.spend_p10_usd, "p90": each.spend_p90_usd},
+        "within_limits": each.is_feasible,
+        "beyond_limits": each.violations,
+        "replications": each.replications,
+    }
+
+
+def written_plan(found: Plan) -> str:
+    """Return the chosen plan as a scenario file: the user's own text, with a few lines on top that say what it is."""
+    chosen, objective = found.chosen, found.question.objective
+    goal = found.question.requirement.text if found.question.requirement else objective.text
+    budget_usd = found.question.budget_usd
+    within = f", within ${budget_usd:,.0f}" if budget_usd is not None else ""
+    lines = [
+        f"# Chosen by `simbudget plan`: {len(found.evaluations):,} of {found.question.space.size:,} plans tried.",
+        f"# For: {goal}{within}.",
+        f"# Changed: {', '.join(map(str, chosen.changes))}.",
+        f"# In fresh worlds: {objective.text} {chosen.value:.4g} (standard error {chosen.error:.2g}), "
+        f"spend ${chosen.spend_usd:,.0f} (p10 to p90: ${chosen.spend_p10_usd:,.0f} to ${chosen.spend_p90_usd:,.0f}).",
+    ]
+    return "\n".join(lines) + "\n" + found.source.text

@@ -1,0 +1,307 @@
+"""Planning a pilot: how much a short real run would narrow the projection and improve the decision, before it is made.
+
+A preposterior analysis. In each of many worlds both the whole run and the pilot are simulated, with their own luck;
+the outcomes of the run are regressed on what the pilot's record shows. What the regression explains is what such a
+pilot is expected to tell, for the projection as a smaller variance, for the decision as the expected value of sample
+information: M. Strong, J. E. Oakley, A. Brennan and P. Breeze, "Estimating the expected value of sample information
+using the probabilistic sensitivity analysis sample: a fast, nonparametric regression-based method", Medical Decision
+Making 35 (2015), 570-583. Terms of the regression have to be told from noise (`deciding.emulator`), so a pilot that
+shows nothing is expected to narrow nothing. The pilot ends before any gate: what holds outside the benchmark it can
+show only as far as scores on the benchmark speak of it.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from simbudget.deciding.alternatives import Alternative, Progress, Sample, paired_rows, project_together
+from simbudget.deciding.changes import Change, Source
+from simbudget.deciding.differences import by_world
+from simbudget.deciding.emulator import Emulator, fit
+from simbudget.deciding.information import Value, of_group
+from simbudget.deciding.net_benefit import net_benefits
+from simbudget.deciding.outcomes import RESULTS, SPEND, counts_results
+from simbudget.deciding.pilot_record import FIGURES, figures_of
+from simbudget.engine import compiled
+from simbudget.engine.lowering import lower
+from simbudget.projection.economics import decompose
+from simbudget.scenario.model import Scenario
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+LUCK_OF_PILOT: Final = 1 << 40
+"""The replication that a pilot is: the same world as the run's replications, and other luck."""
+
+WORTHWHILE: Final = 0.10
+"""A pilot that narrows the spend's interval by less than this part changes nothing to speak of."""
+
+_MOST_OF_BEST: Final = 0.8
+"""Of several pilots the cheapest that narrows by this part of what the best does is recommended."""
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """One pilot, and what it is expected to tell."""
+
+    agents: int
+    hours: float
+    cost_usd: float
+    """Mean spend."""
+    explained: float
+    """The part of the variance between worlds of the run's spend that its record explains."""
+    narrowing: float
+    """By which part the spread of the projected spend gets smaller, luck included."""
+    results_explained: float | None
+    """The part of the variance between worlds of the transferable results; None where they are not counted."""
+    information: Value | None
+    """The expected value of sample information for the decision; None without one."""
+
+    @property
+    def net_usd(self) -> float | None:
+        """Return what is gained for the decision less what the pilot costs."""
+        return None if self.information is None else self.information.usd - self.cost_usd
+
+    @property
+    def narrowing_per_100_usd(self) -> float:
+        """Return the narrowing for each 100 dollars."""
+        return self.narrowing / max(self.cost_usd, 1e-9) * 100.0
+
+
+@dataclass(frozen=True)
+class PilotPlan:
+    """Pilots of several sizes and lengths, and the one to run."""
+
+    scenario: Scenario
+    seed: int
+    worlds: int
+    spread_usd: float
+    """Standard deviation of the run's spend as projected now."""
+    most: float
+    """The narrowing if all that is unknown were known: the rest is luck."""
+    pilots: tuple[Pilot, ...]
+    recommended: Pilot | None
+    worth_usd: float | None
+    """Of a transferable result, for the decision."""
+    plans: tuple[str, ...]
+    """What is decided between."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """The whole run in each world: what a pilot is to tell of."""
+
+    worlds: Integers
+    spends_usd: tuple[Floats, ...]
+    """[worlds] per plan."""
+    results: tuple[Floats, ...]
+    spend_between: float
+    spend_within: float
+    results_between: float | None
+
+
+def plan_pilot(
+    source: Source,
+    sizes: Sequence[int],
+    hours: Sequence[float],
+    sample: Sample,
+    plans: Sequence[Alternative] = (),
+    worth_usd: float | None = None,
+    progress: Progress | None = None,
+) -> PilotPlan:
+    """Return what pilots of these sizes and lengths would tell, and which to run.
+
+    Args:
+        source: the scenario.
+        sizes: agents of the first group.
+        hours: lengths; a longer pilot begins with a shorter one.
+        sample: replications of the run, two in each world, and the seed.
+        plans: others that the scenario is decided against, beside doing nothing.
+        worth_usd: what a transferable result is worth; by default what one costs.
+        progress: called with the steps done and those to do.
+
+    Raises:
+        UserError: a change that makes the pilot is wrong, or the scenario cannot be simulated.
+    """
+    loaded = source.load()
+    every = [Alternative("as it stands", loaded.scenario), *plans]
+    run = whole_run(every, sample, progress)
+    if worth_usd is None and run.results_between is not None and run.results[0].any():
+        worth_usd = float(run.spends_usd[0].sum() / run.results[0].sum())
+    benefits = None
+    if worth_usd is not None and run.results_between is not None:
+        benefits = net_benefits(run.spends_usd, run.results, worth_usd)
+    pilots = [
+        _expected(run, benefits, size, length, *evidence)
+        for size in sizes
+        for length, evidence in records(source, size, sorted(hours), run.worlds, sample.seed).items()
+    ]
+    total = run.spend_between + run.spend_within
+    most = 1.0 - float(np.sqrt(run.spend_within / total)) if total > 0.0 else 0.0
+    return PilotPlan(
+        scenario=loaded.scenario,
+        seed=sample.seed,
+        worlds=len(run.worlds),
+        spread_usd=float(np.sqrt(total)),
+        most=most,
+        pilots=tuple(pilots),
+        recommended=recommend(pilots),
+        worth_usd=worth_usd if benefits is not None else None,
+        plans=(*(plan.name for plan in every), "do nothing") if benefits is not None else (),
+    )
+
+
+def whole_run(plans: Sequence[Alternative], sample: Sample, progress: Progress | None = None) -> Run:
+    """Return the outcomes of the plans in each world, and how the first one's vary."""
+    projections = project_together([plan.scenario for plan in plans], replace(sample, in_each_world=2), progress)
+    frames = paired_rows(projections)
+    world = frames[0]["world"].to_numpy()
+    spend = decompose(frames[0][SPEND.column].to_numpy(), world)
+    counted = all(counts_results(plan.scenario) for plan in plans)
+    results = decompose(frames[0][RESULTS.column].to_numpy(), world) if counted else None
+    return Run(
+        worlds=np.unique(world),
+        spends_usd=tuple(_means(frame, SPEND.column) for frame in frames),
+        results=tuple(_means(frame, RESULTS.column) for frame in frames),
+        spend_between=spend.between if spend else 0.0,
+        spend_within=spend.within if spend else 0.0,
+        results_between=results.between if results else None,
+    )
+
+
+def _means(frame: pd.DataFrame, column: str) -> Floats:
+    return by_world(frame[column].to_numpy(), frame["world"].to_numpy())
+
+
+def pilot_scenario(source: Source, size: int, hours: float) -> Scenario:
+    """Return the scenario of a pilot: fewer agents, a shorter run, and no gate after it."""
+    changes = (Change("agents", str(size)), Change("hours", f"{hours:g}"))
+    return source.load(*changes).scenario.model_copy(update={"gates": (), "limits": ()})
+
+
+def records(
+    source: Source, size: int, hours: Sequence[float], worlds: Integers, seed: int
+) -> dict[float, tuple[Floats, Floats]]:
+    """Return for each length the [worlds, figures] that pilots show, and the [worlds] spend of each.
+
+    A shorter pilot is the beginning of the longest one; its spend is that of a run of its own length.
+    """
+    program = lower(pilot_scenario(source, size, max(hours)))
+    shown: dict[float, Floats] = {length: np.empty((len(worlds), len(FIGURES))) for length in hours}
+    for place, world in enumerate(worlds):
+        ledger = compiled.simulate(program, seed, int(world), LUCK_OF_PILOT, record=True).ledger
+        assert ledger is not None
+        for length in hours:
+            shown[length][place] = figures_of(ledger, length)
+    spends = {
+        length: compiled.simulate_many(
+            lower(pilot_scenario(source, size, length)), seed, worlds, np.full_like(worlds, LUCK_OF_PILOT)
+        ).sums[:, 0]
+        for length in hours
+    }
+    return {length: (shown[length], spends[length]) for length in hours}
+
+
+def _expected(
+    run: Run, benefits: Floats | None, size: int, hours: float, shown: Floats, spends_usd: Floats
+) -> Pilot:
+    evidence = standing(shown)
+    spend = learnt(evidence, run.spends_usd[0])
+    between = max(0.0, run.spend_between - explained_variance(spend))
+    before, after = run.spend_between + run.spend_within, between + run.spend_within
+    results_explained = None
+    if run.results_between is not None:
+        part = explained_variance(learnt(evidence, run.results[0]))
+        results_explained = min(1.0, part / run.results_between) if run.results_between > 0.0 else 0.0
+    return Pilot(
+        agents=size,
+        hours=hours,
+        cost_usd=float(spends_usd.mean()),
+        explained=1.0 - between / run.spend_between if run.spend_between > 0.0 else 0.0,
+        narrowing=1.0 - float(np.sqrt(after / before)) if before > 0.0 else 0.0,
+        results_explained=results_explained,
+        information=of_group(evidence, benefits, products=False) if benefits is not None else None,
+    )
+
+
+def standing(shown: Floats) -> Floats:
+    """Return the [worlds, figures] ranks of what pilots show, from 0 to 1; half where a pilot does not show it.
+
+    Figures that never differ are left out.
+    """
+    from scipy.stats import rankdata  # noqa: PLC0415  slow to import
+
+    columns = []
+    for figure in shown.T:
+        known = ~np.isnan(figure)
+        if known.sum() < 10 or np.ptp(figure[known]) == 0.0:
+            continue
+        ranks = np.full(len(figure), 0.5)
+        ranks[known] = (rankdata(figure[known]) - 0.5) / known.sum()
+        columns.append(ranks)
+        if 0.05 < known.mean() < 0.95:
+            columns.append(np.where(known, 0.75, 0.25))
+    return np.column_stack(columns) if columns else np.empty((len(shown), 0))
+
+
+def learnt(evidence: Floats, outcome: Floats) -> Emulator:
+    """Return what an outcome's mean is, given what a pilot shows."""
+    return fit(evidence, outcome, products=True)
+
+
+def explained_variance(emulator: Emulator) -> float:
+    """Return how much of an outcome's variance is expected to be gone once the pilot was seen."""
+    return max(0.0, emulator.variance - emulator.residual_variance)
+
+
+def recommend(pilots: Sequence[Pilot]) -> Pilot | None:
+    """Return the pilot to run, if any.
+
+    Where there is a decision: the one that gains most beyond what it costs, if any gains. Else the cheapest that
+    narrows nearly as much as the best, if that is worth mentioning.
+    """
+    if not pilots:
+        return None
+    if all(pilot.information is not None for pilot in pilots):
+        best = max(pilots, key=lambda pilot: pilot.net_usd or 0.0)
+        error = best.information.error_usd if best.information else 0.0
+        return best if best.net_usd is not None and best.net_usd > error else None
+    most = max(pilot.narrowing for pilot in pilots)
+    if most < WORTHWHILE:
+        return None
+    enough = [pilot for pilot in pilots if pilot.narrowing >= _MOST_OF_BEST * most]
+    return min(enough, key=lambda pilot: pilot.cost_usd)
+
+
+def as_json(found: PilotPlan) -> dict[str, Any]:
+    """Return everything as plain values."""
+    return {
+        "scenario": found.scenario.name,
+        "seed": found.seed,
+        "worlds": found.worlds,
+        "spread_now_usd": found.spread_usd,
+        "narrowing_if_all_were_known": found.most,
+        "worth_of_a_result_usd": found.worth_usd,
+        "plans": list(found.plans),
+        "recommended": _pilot_as_json(found.recommended) if found.recommended else None,
+        "pilots": [_pilot_as_json(pilot) for pilot in found.pilots],
+    }
+
+
+def _pilot_as_json(pilot: Pilot) -> dict[str, Any]:
+    value = pilot.information
+    return {
+        "agents": pilot.agents,
+        "hours": pilot.hours,
+        "cost_usd": pilot.cost_usd,
+        "spend_variance_explained": pilot.explained,
+        "spend_narrowing": pilot.narrowing,
+        "narrowing_per_100_usd": pilot.narrowing_per_100_usd,
+        "results_variance_explained": pilot.results_explained,
+        "value_of_information_usd": {"value": value.usd, "error": value.error_usd} if value else None,
+        "net_value_usd": pilot.net_usd,
+    }

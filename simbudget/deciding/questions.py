@@ -1,0 +1,47 @@
+"""What a search for a plan is asked, from the words of the command line."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from simbudget.deciding.objectives import LEAST_COST, Objective, parse_objective, parse_requirement
+from simbudget.deciding.space import Space, parse_dimension
+from simbudget.errors import Problem, UserError
+from simbudget.scenario.limits import Limit
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is searched for."""
+
+    objective: Objective
+    space: Space
+    budget_usd: float | None = None
+    requirement: Limit | None = None
+    """What a plan has to reach, beside the scenario's own limits."""
+    evaluations: int = 60
+
+
+def ask(
+    varied: Sequence[str],
+    budget_usd: float | None = None,
+    goal: str | None = None,
+    least_cost_for: str | None = None,
+    evaluations: int = 60,
+) -> Question:
+    """Return the question that options of the command line ask.
+
+    Raises:
+        UserError: an option is wrong, or they do not go together.
+    """
+    if (goal is None) == (least_cost_for is None):
+        remedy = "write one of them, such as `--for 'P(any transferable)'`"
+        what = "neither --for nor" if goal is None else "both --for and"
+        raise UserError(Problem(f"{what} --least-cost-for is given", remedy=remedy))
+    space = Space(tuple(parse_dimension(text) for text in varied))
+    keys = [dimension.key for dimension in space.dimensions]
+    if len(set(keys)) < len(keys):
+        raise UserError(Problem("the same key is varied twice", remedy="write one --vary for each key"))
+    if goal is not None:
+        return Question(parse_objective(goal), space, budget_usd, None, evaluations)
+    assert least_cost_for is not None
+    return Question(LEAST_COST, space, budget_usd, parse_requirement(least_cost_for), evaluations)

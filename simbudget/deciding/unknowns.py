@@ -1,0 +1,117 @@
+"""The unknowns of a scenario, and what each was in every world of a projection."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.distributions.base import LOGNORMAL
+from simbudget.engine.laws.worlds import (
+    DRAWN_EACH_TIME,
+    ONE_A_REPLICATION,
+    ONE_A_WORLD,
+    TYPICAL_A_WORLD,
+    TYPICAL_A_WORLD_ONE_A_REPLICATION,
+    draw_world,
+)
+from simbudget.engine.lowering import lower
+from simbudget.engine.streams import WORLD_ITSELF, named_purpose, uniforms
+from simbudget.scenario.fields import Block
+from simbudget.scenario.model import Scenario
+from simbudget.scenario.quantities import Quantity
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+_DRAWN_BY_ITSELF: Final = (ONE_A_WORLD, TYPICAL_A_WORLD, TYPICAL_A_WORLD_ONE_A_REPLICATION)
+"""Kinds of unknowns of which each has its own uniform in each world; others come from joint draws."""
+
+
+@dataclass(frozen=True)
+class Unknowns:
+    """What is unknown of a scenario, by name, in each of some worlds."""
+
+    names: tuple[str, ...]
+    """Each one's place in the scenario, such as `research.transfers`."""
+    texts: tuple[str, ...]
+    """As they are written there."""
+    values: Floats
+    """[worlds, unknowns] the true value, or the typical one; in base units."""
+    uniforms: Floats
+    """[worlds, unknowns] where it stands in its distribution, from 0 to 1."""
+
+
+def quantities_of(scenario: Scenario) -> list[Quantity]:
+    """Return every quantity of a scenario, each once, in the order of its blocks."""
+    found = {quantity.name: quantity for quantity in _walk(scenario)}
+    return list(found.values())
+
+
+def _walk(value: Any) -> Iterator[Quantity]:
+    if isinstance(value, Quantity):
+        yield value
+    elif isinstance(value, Block):
+        for name in type(value).model_fields:
+            yield from _walk(getattr(value, name))
+    elif isinstance(value, tuple | list):
+        for item in value:
+            yield from _walk(item)
+    elif isinstance(value, dict):
+        for item in value.values():
+            yield from _walk(item)
+
+
+def unknowns_of(scenario: Scenario, seed: int, worlds: Integers) -> Unknowns:
+    """Return what is unknown of a scenario in each of these worlds of a projection with this seed."""
+    program = lower(scenario)
+    streams = np.array([[seed, world] for world in worlds], dtype=np.int64).reshape(len(worlds), 2)
+    of_purpose = {named_purpose(quantity.name): quantity for quantity in quantities_of(scenario)}
+    is_unknown = (program.kinds != DRAWN_EACH_TIME) & (program.kinds != ONE_A_REPLICATION)
+    numbers = [number for number in np.flatnonzero(is_unknown) if int(program.purposes[number]) in of_purpose]
+    settled_late = program.kinds == TYPICAL_A_WORLD_ONE_A_REPLICATION
+    kinds = np.where(settled_late, TYPICAL_A_WORLD, program.kinds)
+    rows, values = np.empty_like(program.rows), np.empty((len(worlds), len(numbers)))
+    for place, world in enumerate(worlds):
+        stream = np.array([seed, world, 0], dtype=np.int64)
+        draw_world(rows, program.rows, program.table, kinds, program.spreads, program.purposes, stream)
+        values[place] = [
+            math.exp(rows[number, 1]) if rows[number, 0] == LOGNORMAL else rows[number, 1]
+            for number in numbers
+        ]
+    found = [of_purpose[int(program.purposes[number])] for number in numbers]
+    moves = np.ptp(values, axis=0) > 0.0 if len(worlds) else np.zeros(len(numbers), dtype=bool)
+    kept = _first_of_each([quantity.name for quantity in found], moves)
+    standing = [
+        _drawn(streams, int(program.purposes[numbers[place]]))
+        if program.kinds[numbers[place]] in _DRAWN_BY_ITSELF
+        else _ranks(values[:, place])
+        for place in kept
+    ]
+    return Unknowns(
+        tuple(found[place].name for place in kept),
+        tuple(found[place].text for place in kept),
+        values[:, kept],
+        np.column_stack(standing) if standing else np.empty((len(worlds), 0)),
+    )
+
+
+def _drawn(streams: Integers, purpose: int) -> Floats:
+    """Return the uniforms from which worlds drew a quantity."""
+    return np.array([uniforms(seed, world, 0, WORLD_ITSELF, purpose, 0)[0] for seed, world in streams])
+
+
+def _ranks(values: Floats) -> Floats:
+    """Return the ranks of values that were not drawn by themselves, evenly from 0 to 1, both ends excluded."""
+    from scipy.stats import rankdata  # noqa: PLC0415  slow to import
+
+    return np.asarray((rankdata(values) - 0.5) / len(values), dtype=np.float64)
+
+
+def _first_of_each(names: list[str], moves: npt.NDArray[np.bool_]) -> list[int]:
+    """Return the places of the names that move, each name once: the same unknown may be looked up in two ways."""
+    return list({name: place for place, name in reversed(list(enumerate(names))) if moves[place]}.values())[
+        ::-1
+    ]

@@ -1,0 +1,120 @@
+"""Changes of a scenario's text: what was meant is changed, and nothing else."""
+
+import difflib
+from pathlib import Path
+
+import pytest
+
+from simbudget.deciding.changes import Change, Source, parse_changes
+from simbudget.engine.lowering import lower
+from simbudget.errors import UserError
+
+TEXT = """# my plan
+name: small    # a name
+fleet:
+  - group: alice            # the first
+    agents: 4               # as many as there are desks
+    model: claude-opus-4-6
+  - {group: bob, agents: 2}
+cycle:
+  - think: {turns: 5}       # short
+  - experiment: {time: 1 h}
+  - think: {turns: 7}
+  - score
+gpus: {count: 2, price: 3 $/h}
+prices: {on: 2026-06-01}
+gates:
+  - {name: code, keeps: 50%, price: 10 $/try}
+research: {transfers: 5%}
+stop: {after: 2 days}       # no budget yet
+limits: ["spend p90 <= $900"]
+"""
+
+
+def source(text: str = TEXT) -> Source:
+    return Source(text, "plan.yaml", Path())
+
+
+def changed_lines(change: str) -> list[str]:
+    after = source().changed(*parse_changes(change)).text
+    diff = difflib.ndiff(TEXT.splitlines(), after.splitlines())
+    return [line for line in diff if line[0] in "+-"]
+
+
+@pytest.mark.parametrize(
+    ("change", "line"),
+    [
+        ("agents=9", "    agents: 9               # as many as there are desks"),
+        ("fleet[1].agents=3", "  - {group: bob, agents: 3}"),
+        ("fleet[bob].agents=3", "  - {group: bob, agents: 3}"),
+        ("hours=36", "stop: {after: 36 h}       # no budget yet"),
+        ("hours=3 days", "stop: {after: 3 days}       # no budget yet"),
+        ("budget=$20,000", "stop: {after: 2 days, budget: '$20,000'}       # no budget yet"),
+        ("cycle.think[1].turns=9", "  - think: {turns: 9}"),
+        ("gates[code].price=7 $/try", "  - {name: code, keeps: 50%, price: 7 $/try}"),
+        ("gates[0].tries=passed", "  - {name: code, keeps: 50%, price: 10 $/try, tries: passed}"),
+        ("fixed=$50", "fixed: $50"),
+        ("context.cache=1 h", "context: {cache: 1 h}"),
+        ("fleet[0].start.then_every=5 min", "    start: {then_every: 5 min}"),
+        ("research.transfers={unknown: 1% to 9%}", "research: {transfers: {unknown: 1% to 9%}}"),
+    ],
+)
+def test_a_change_writes_one_line_and_leaves_all_others(change: str, line: str) -> None:
+    lines = changed_lines(change)
+    added = [text[2:] for text in lines if text[0] == "+"]
+    assert [text.strip() for text in added] == [line.strip()]
+    assert sum(text[0] == "-" for text in lines) <= 1
+    source().load(*parse_changes(change))  # and the loader reads it
+
+
+def test_what_is_changed_is_what_is_read() -> None:
+    scenario = (
+        source().load(Change("agents", "9"), Change("hours", "36"), Change("budget", "$5,000")).scenario
+    )
+    assert scenario.fleet[0].agents == 9
+    assert scenario.stop.after.exact_value == 36 * 3600
+    assert scenario.stop.budget == 5000
+    assert scenario.fleet[1].agents == 2
+
+
+@pytest.mark.parametrize(
+    ("change", "words"),
+    [
+        ("agents=many", "with agents=many: "),
+        ("stop.afterr=3 h", "did you mean `after`"),
+        ("fleet.agents=3", "write which of the list"),
+        ("fleet[7].agents=3", "the list has 2"),
+        ("cycle=3", "is a block of its own"),
+        ("nothing.here[2].x=3", "there is no `nothing.here[2].x`"),
+        ("model=claude-opsu-4-6", "claude-opus"),
+    ],
+)
+def test_a_wrong_change_is_told_in_the_loaders_words(change: str, words: str) -> None:
+    with pytest.raises(UserError) as raised:
+        lower(source().load(*parse_changes(change)).scenario)
+    assert words in str(raised.value)
+
+
+@pytest.mark.parametrize("text", ["agents", "agents=", "=3", "agents=1,,2", "a b c==", ""])
+def test_what_is_no_change_is_told(text: str) -> None:
+    with pytest.raises(UserError, match="is no change"):
+        parse_changes(text)
+
+
+def test_values_are_split_at_commas_that_are_no_part_of_a_number() -> None:
+    assert [change.value for change in parse_changes("agents=4,9,18")] == ["4", "9", "18"]
+    assert [change.value for change in parse_changes("budget=$20,000")] == ["$20,000"]
+    assert [change.value for change in parse_changes("budget=$5,$20,000")] == ["$5", "$20,000"]
+    nested = parse_changes("gpus={count: 2, price: 3 $/h},{count: 4, price: 3 $/h}")
+    assert [change.value for change in nested] == ["{count: 2, price: 3 $/h}", "{count: 4, price: 3 $/h}"]
+
+
+def test_a_file_may_hold_the_speeds_of_models_that_are_compared() -> None:
+    text = (
+        TEXT
+        + "models: {claude-opus-4-6: {output_speed: 60 tokens/s}, claude-sonnet-5: {output_speed: 90 tokens/s}}\n"
+    )
+    other = source(text).load(Change("fleet[0].model", "claude-sonnet-5")).scenario
+    assert other.models["claude-sonnet-5"].output_speed.exact_value == 90
+    with pytest.raises(UserError, match="no group uses model `claude-sonet`"):
+        source(text.replace("claude-sonnet-5", "claude-sonet")).load()
