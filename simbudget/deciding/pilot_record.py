@@ -51,7 +51,10 @@ def figures_of(ledger: pd.DataFrame, hours: float) -> Floats:
     output = seen["output_tokens"].to_numpy(dtype=np.float64)
     calls, jobs = over & (kind == "call"), kind == "experiment"
     scores = seen["score"].to_numpy(dtype=np.float64)[over & (kind == "score")]
-    tool_time, job_time = _logs(duration_s[over & (kind == "tool")]), _logs(duration_s[jobs & (outcome == "ok") & over])
+    tool_time, job_time = (
+        _logs(duration_s[over & (kind == "tool")]),
+        _logs(duration_s[jobs & (outcome == "ok") & over]),
+    )
     spoken, fresh = _logs(output[calls]), seen["cache_write_tokens"].to_numpy(dtype=np.float64)[calls]
     per_cycle = seen[calls].groupby(["agent", "cycle"]).size().to_numpy(dtype=np.float64)
     known = scores[~np.isnan(scores)]
@@ -82,7 +85,9 @@ def figures_of(ledger: pd.DataFrame, hours: float) -> Floats:
     return np.array(values)
 
 
-def _calls_before(kind: npt.NDArray[np.object_], agent: npt.NDArray[np.int64], over: npt.NDArray[np.bool_]) -> Floats:
+def _calls_before(
+    kind: npt.NDArray[np.object_], agent: npt.NDArray[np.int64], over: npt.NDArray[np.bool_]
+) -> Floats:
     """Return how many calls each agent made before each of its experiments that began."""
     counts = []
     for number in np.unique(agent):

@@ -157,7 +157,9 @@ def plan_pilot(
 
 def whole_run(plans: Sequence[Alternative], sample: Sample, progress: Progress | None = None) -> Run:
     """Return the outcomes of the plans in each world, and how the first one's vary."""
-    projections = project_together([plan.scenario for plan in plans], replace(sample, in_each_world=2), progress)
+    projections = project_together(
+        [plan.scenario for plan in plans], replace(sample, in_each_world=2), progress
+    )
     frames = paired_rows(projections)
     world = frames[0]["world"].to_numpy()
     spend = decompose(frames[0][SPEND.column].to_numpy(), world)
