@@ -26,6 +26,8 @@ _COMMANDS: Final = {
     "plan-pilot": "Say which short pilot run would narrow the projection most.",
     "review": "Show which submissions of a pilot need a look, and decide on them.",
     "trace": "Write everything that happens in one replication.",
+    "watch": "Project a run anew from where it stands.",
+    "report": "Write a report to hand round: HTML, or Markdown for a pull request.",
     "prices": "Show what models and GPUs cost on a date.",
     "import": "Read logs of real runs into a ledger.",
     "calibrate": "Learn a scenario's quantities from logs of real runs.",
