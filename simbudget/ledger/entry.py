@@ -25,6 +25,9 @@ ACTIVITIES = (
 FLEET = -1
 """The agent number of entries that belong to the whole fleet (a reserved pool, fixed costs)."""
 
+CALLS = "calls"
+"""The kind of an entry that stands for several calls, which a log tells only together; see `Entry.calls`."""
+
 
 class Entry(NamedTuple):
     """One thing that happened: who, when, for how long, what was used, what it cost.
@@ -33,6 +36,9 @@ class Entry(NamedTuple):
     Token classes exclude each other. `outcome` is `ok`, `failed` (an attempt without a result), `cut` (by a
     crash or the end of the run), `unserved` (cut, or stopped by the budget, while it queued) or `preempted`.
     Only rows that cost something have a `component`.
+
+    What a log does not say is not known, and never zero: None in a count (NA in the frame), NaN in a time,
+    cost or score, -1 in `cycle`, `session` and `turn`, an empty text.
     """
 
     run: int
@@ -45,13 +51,29 @@ class Entry(NamedTuple):
     duration_s: float
     queued_s: float
     model: str = ""
-    uncached_input_tokens: int = 0
-    cache_write_tokens: int = 0
-    cache_read_tokens: int = 0
-    output_tokens: int = 0
+    uncached_input_tokens: int | None = 0
+    cache_write_tokens: int | None = 0
+    cache_read_tokens: int | None = 0
+    output_tokens: int | None = 0
     gpus: int = 0
     component: str = ""
     cost_usd: float = 0.0
     score: float = float("nan")
     outcome: str = "ok"
     source: str = "simulated"
+    cache_write_1h_tokens: int | None = None
+    """Those of the `cache_write_tokens` that the cache keeps for an hour."""
+    thinking_tokens: int | None = None
+    """Those of the `output_tokens` that were thinking."""
+    calls: int | None = None
+    """How many model calls an entry of kind `calls` stands for."""
+    reported_cost_usd: float = float("nan")
+    """What the log itself says that this cost."""
+    list_cost_usd: float = float("nan")
+    """What the known tokens cost by the price list of the day: a lower bound where a count is not known."""
+    kept: bool | None = None
+    """Whether an experiment's change was kept as the new best."""
+    name: str = ""
+    """The tool's name, the experiment's own id, who was waited for (`person`)."""
+    parent: str = ""
+    """The `name` of the experiment that this one builds on."""

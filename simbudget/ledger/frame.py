@@ -1,4 +1,8 @@
-"""A ledger as a pandas frame with fixed column types."""
+"""A ledger as a pandas frame with fixed column types.
+
+Counts of tokens are nullable integers: what a log does not say is NA, and sums leave it out, so that who adds
+up must ask whether all was known (`frame["output_tokens"].isna()`).
+"""
 
 from collections.abc import Iterable
 from typing import Final
@@ -18,17 +22,26 @@ DTYPES: Final = {
     "duration_s": "float64",
     "queued_s": "float64",
     "model": "category",
-    "uncached_input_tokens": "int64",
-    "cache_write_tokens": "int64",
-    "cache_read_tokens": "int64",
-    "output_tokens": "int64",
+    "uncached_input_tokens": "Int64",
+    "cache_write_tokens": "Int64",
+    "cache_read_tokens": "Int64",
+    "output_tokens": "Int64",
     "gpus": "int64",
     "component": "category",
     "cost_usd": "float64",
     "score": "float64",
     "outcome": "category",
     "source": "category",
+    "cache_write_1h_tokens": "Int64",
+    "thinking_tokens": "Int64",
+    "calls": "Int64",
+    "reported_cost_usd": "float64",
+    "list_cost_usd": "float64",
+    "kept": "boolean",
+    "name": "category",
+    "parent": "category",
 }
+"""Every ledger's columns, simulated, imported or live."""
 
 
 def ledger_frame(entries: Iterable[Entry]) -> pd.DataFrame:

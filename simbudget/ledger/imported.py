@@ -1,0 +1,62 @@
+"""What was read from logs of real runs: a ledger, what is known of each run, and what could not be read."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import pandas as pd
+
+RUN_DTYPES: Final = {
+    "run": "int64",
+    "source": "category",
+    "path": "object",
+    "project": "object",
+    "name": "object",
+    "began_at": "datetime64[ns, UTC]",
+    "ended_at": "datetime64[ns, UTC]",
+    "agents": "int64",
+    "model": "object",
+    "entries": "int64",
+    "repeated": "int64",
+    "reported_cost_usd": "float64",
+    "reported_turns": "Int64",
+    "api_duration_s": "float64",
+    "duration_s": "float64",
+    "metric": "object",
+    "better": "object",
+    "not_known": "object",
+    "oddities": "object",
+}
+"""The columns of a table of runs, a row for each run of the ledger.
+
+`source` is the format (`claude-code`, `codex`, …); `path` the file that it was first seen in; `project` what
+groups runs of one piece of work (the working directory's or repository's name); `name` the run's own id;
+`began_at` is the moment from which `started_s` counts (NaT: the log has no dates); `repeated` counts what
+stood in the logs again and was left out; `reported_cost_usd`, `reported_turns`, `api_duration_s` and
+`duration_s` are what the log says of the run as a whole (NaN, NA: nothing); `metric` and `better` (`higher`,
+`lower`, or empty) belong to experiments' scores; `not_known` and `oddities` are short texts, parted by `; `:
+what the log could not say (`output tokens of 31 of 40 calls`), what was odd (`clock went back 2 times`).
+"""
+
+
+@dataclass(frozen=True)
+class Unread:
+    """Lines of one file that could not be read for one reason."""
+
+    path: str
+    line: int
+    """The first of them, from 1; 0: the file as a whole."""
+    why: str
+    count: int = 1
+
+
+@dataclass(frozen=True)
+class ImportedLedger:
+    """The runs that logs tell of."""
+
+    entries: pd.DataFrame
+    """A row for each thing that happened, with the columns and types of `frame.DTYPES`, sorted by run, and
+    within a run by start."""
+    runs: pd.DataFrame
+    """A row for each run, with the columns and types of `RUN_DTYPES`; `entries.run` refers to `runs.run`."""
+    unread: tuple[Unread, ...] = ()
+    """What could not be read and why, one for each file and reason."""
