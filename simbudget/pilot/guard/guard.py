@@ -96,7 +96,10 @@ class BudgetGuard:
 
     @contextmanager
     def labels(self, **columns: Any) -> Iterator[None]:
-        """Give the entries of calls within these columns: `agent`, `cycle`, `session`, `turn`, `kind`, ..."""
+        """Give the entries of calls within these columns: `agent`, `cycle`, `session`, `turn`, `kind`, ...
+
+        `asked_s` is when a call was first asked for, if not just now: its time in the queue counts from then.
+        """
         token = _LABELS.set({**_LABELS.get(), **columns})
         try:
             yield
@@ -129,12 +132,14 @@ class BudgetGuard:
             self._bounds.at_most(body), body["max_tokens"], body.get("inference_geo") is not None
         )
         now_s = self.clock()
-        asked_s = self._asked_s.setdefault(str(request.options.idempotency_key), now_s)
+        labels = dict(_LABELS.get())
+        first_s = labels.pop("asked_s", now_s)
+        asked_s = self._asked_s.setdefault(str(request.options.idempotency_key), first_s)
         entry = Entry(
             **{
                 **{"run": self.run, "agent": 0, "cycle": -1, "session": -1, "turn": -1, "kind": "call"},
                 **{"started_s": now_s, "duration_s": 0.0, "queued_s": now_s - asked_s, "source": "guard"},
-                **_LABELS.get(),
+                **labels,
                 **{"model": model, "component": "tokens"},
             }
         )
