@@ -10,14 +10,14 @@ Key = str
 
 
 class _Message(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class Submission(_Message):
     """An answer to be scored, and what it was made with."""
 
     method: str = Field(min_length=1, max_length=100)
-    seed: int = 0
+    seed: int = Field(default=0, ge=0, lt=2**63)
     hyperparameters: Mapping[str, float | int | str] = Field(default_factory=dict, max_length=50)
     code: str = Field(min_length=64, max_length=64, pattern="^[0-9a-f]{64}$")
     """The code store's name for the source that made the answer."""
@@ -47,7 +47,7 @@ class NewPost(_Message):
     hyperparameters: Mapping[str, float | int | str] = Field(default_factory=dict, max_length=50)
     score: float | None = None
     code: str | None = None
-    submission: int | None = None
+    submission: int | None = Field(default=None, ge=1, lt=2**63)
 
 
 class Post(NewPost):
@@ -64,6 +64,12 @@ class Posts(_Message):
 
     posts: tuple[Post, ...]
     more: bool
+
+
+class NewSource(_Message):
+    """A source for the code store."""
+
+    source: str = Field(min_length=1, max_length=200_000)
 
 
 class Stored(_Message):
@@ -98,7 +104,6 @@ Reason = Literal[
     "cool-down",
     "quota used up",
     "key used for something else",
-    "no such post",
 ]
 
 

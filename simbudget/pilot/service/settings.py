@@ -37,4 +37,6 @@ class ServiceSettings(BaseModel):
     """Periods are counted from the service's first start."""
     digits: int = Field(default=3, ge=0, le=15)
     """Scores are rounded to so many."""
+    lock_patience_s: float = Field(default=10.0, ge=0)
+    """How long to wait for a predecessor on the same database to end."""
     max_body_bytes: int = Field(default=2_000_000, gt=0)

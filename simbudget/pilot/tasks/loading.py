@@ -9,7 +9,6 @@ from pydantic import ValidationError
 from simbudget.errors import Place, Problem, UserError
 from simbudget.pilot.tasks.command import CommandDescription, CommandTask
 from simbudget.pilot.tasks.task import Task
-from simbudget.pilot.tasks.weak_to_strong.task import WeakToStrong
 from simbudget.scenario.document import Fields, Items, Node, parse_document, read_file
 
 SHIPPED = ("weak-to-strong",)
@@ -24,6 +23,8 @@ def load_task(name: str, secret: int, folder: Path | None = None) -> Task:
     Raises UserError.
     """
     if name in SHIPPED:
+        from simbudget.pilot.tasks.weak_to_strong.task import WeakToStrong  # noqa: PLC0415  scikit-learn is slow
+
         return WeakToStrong(secret)
     if name.endswith((".yaml", ".yml")):
         return load_command_task((folder or Path()) / name)

@@ -4,7 +4,6 @@ from typing import Any, Final
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from simbudget.pilot.tasks.task import GateResult
 
@@ -18,6 +17,8 @@ def paired(gate: str, difference: NDArray[np.float64], smallest_effect: float) -
     Power: the noncentral t distribution at the smallest effect (Cohen 1988, section 2.4), with the scatter of the
     differences that was seen.
     """
+    from scipy import stats  # noqa: PLC0415  slow to import, and most who import this module never need it
+
     size = len(difference)
     error = max(float(difference.std(ddof=1) / np.sqrt(size)), _LEAST_ERROR)
     mean = float(difference.mean())
@@ -31,6 +32,8 @@ def a_b(gate: str, treated: NDArray[Any], control: NDArray[Any], smallest_effect
 
     Two proportions, normal approximation (Fleiss, Levin and Paik 2003, chapter 4).
     """
+    from scipy import stats  # noqa: PLC0415  slow to import, and most who import this module never need it
+
     share, of_control = float(treated.mean()), float(control.mean())
     spread = share * (1 - share) / len(treated) + of_control * (1 - of_control) / len(control)
     error = max(float(np.sqrt(spread)), _LEAST_ERROR)
@@ -42,6 +45,8 @@ def a_b(gate: str, treated: NDArray[Any], control: NDArray[Any], smallest_effect
 
 def a_b_power(control: float, effect: float, requests_per_arm: int) -> float:
     """Return the probability that an A/B test finds an effect on a share of `control`."""
+    from scipy import stats  # noqa: PLC0415  slow to import, and most who import this module never need it
+
     treated = min(control + effect, 1.0)
     error = np.sqrt((control * (1 - control) + treated * (1 - treated)) / requests_per_arm)
     return float(stats.norm.sf(stats.norm.isf(ALPHA) - effect / max(error, _LEAST_ERROR)))
