@@ -20,6 +20,7 @@ _COMMANDS: Final = {
     "init": "Write a commented scenario to start from.",
     "check": "Say what was understood of a scenario.",
     "project": "Project spend, time and bottlenecks of a scenario.",
+    "pilot": "Run a scenario for real, for a short while, and write a ledger to calibrate on.",
     "trace": "Write everything that happens in one replication.",
     "prices": "Show what models and GPUs cost on a date.",
 }

@@ -38,8 +38,6 @@ _PATIENCE_S: Final = 60.0
 
 _SQL_TYPES: Final = {"int": "INTEGER", "float": "REAL", "bool": "INTEGER", "str": "TEXT"}
 
-_UNKNOWN_YET: Final = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
-
 
 class CapReachedError(Exception):
     """What was to be done could pass the cap, and was not written and must not be done.
@@ -178,8 +176,14 @@ class LedgerStore:
             CapReachedError: it could make the spend of its run, and of its component, pass `cap_usd`.
         """
         entry = intent.entry
-        unknown = dict.fromkeys(_UNKNOWN_YET) if entry.model else {}
-        entry = entry._replace(outcome=OPEN, cost_usd=intent.worst_usd, **unknown)
+        entry = entry._replace(outcome=OPEN, cost_usd=intent.worst_usd)
+        if entry.model:
+            entry = entry._replace(
+                uncached_input_tokens=None,
+                cache_write_tokens=None,
+                cache_read_tokens=None,
+                output_tokens=None,
+            )
         with self._transaction():
             if cap_usd is not None:
                 spend = self.spend(entry.run, entry.component)
@@ -202,6 +206,12 @@ class LedgerStore:
     def write_off(self, key: int) -> None:
         """Close an open entry whose true cost cannot be found out; it stays at its worst case, and says so."""
         self.settle(key, outcome="cut", source=WORST_CASE)
+
+    def remove_kinds(self, run: int, kinds: tuple[str, ...]) -> None:
+        """Take out a run's entries of some kinds, which are about to be written anew."""
+        self._connection.execute(
+            f"DELETE FROM entries WHERE run = ? AND kind IN ({_marks(kinds)})", [run, *kinds]
+        )
 
     def open_entries(self, run: int, agent: int | None = None) -> list[OpenEntry]:
         """Return what is open of a run, or of one agent of it, oldest first."""
@@ -273,7 +283,7 @@ class LedgerStore:
         return key
 
     def _make_tables(self) -> None:
-        """Make what is missing; a store of an earlier version gets the columns that it lacks."""
+        """Make the tables that are missing."""
         with self._transaction():
             for table, columns in _TABLES.items():
                 declared = ", ".join(f"{name} {type_}" for name, type_ in columns.items())

@@ -15,7 +15,9 @@ async def serve(app: Any, port: int = 0) -> None:
     import uvicorn  # noqa: PLC0415  of the extra `pilot`
 
     listening = socket.create_server(("127.0.0.1", port), backlog=1024)
-    config = uvicorn.Config(app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=2)
+    config = uvicorn.Config(
+        app, log_level="error", access_log=False, lifespan="off", timeout_graceful_shutdown=2
+    )
     server = uvicorn.Server(config)
     serving = asyncio.create_task(server.serve(sockets=[listening]))
     while not server.started and not serving.done():

@@ -4,6 +4,7 @@ The exit status is 0 when the agent has come to an end of its own, which the led
 """
 
 import asyncio
+import os
 import signal
 import sys
 from contextlib import suppress
@@ -17,6 +18,7 @@ from simbudget.pilot.agents.line import Line, StoppedError
 from simbudget.pilot.agents.settings import AgentSettings
 from simbudget.pilot.draws import Draws
 from simbudget.pilot.guard import BudgetGuard
+from simbudget.pilot.locks import hold_lock
 from simbudget.pilot.rates import pilot_rates
 from simbudget.pilot.service.client import ServiceGoneError, SiteClient
 from simbudget.pilot.serving import parent_gone
@@ -53,9 +55,17 @@ async def _until_it_ends(agent: Agent, so_far: tuple[int, int], settings: AgentS
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
     over = asyncio.create_task(asyncio.sleep(settings.clock.wall_until_s(settings.ends_at_s)))
-    ends = {over: "time", asyncio.create_task(told.wait()): "told to", asyncio.create_task(parent_gone()): "alone"}
+    ends = {
+        over: "time",
+        asyncio.create_task(told.wait()): "told to",
+        asyncio.create_task(parent_gone()): "alone",
+    }
     done, _ = await asyncio.wait({working, *ends}, return_when=asyncio.FIRST_COMPLETED)
     reason = next((ends[task] for task in ends if task in done), "")
+    if reason == "alone":
+        os._exit(
+            1
+        )  # what is under way stays open in the ledger, and is found out about when the pilot is resumed
     if working not in done:
         working.cancel()
     try:
@@ -84,9 +94,11 @@ def _so_far(store: LedgerStore, agent: int) -> tuple[int, int]:
 def main() -> None:
     """Live an agent's life."""
     settings = AgentSettings.model_validate_json(Path(sys.argv[1]).read_bytes())
+    lock = hold_lock(settings.folder / "lock", 30.0)
     reason = asyncio.run(live(settings))
     with LedgerStore(settings.ledger) as store:
         store.remember(f"agent {settings.agent} ended", reason)
+    lock.close()
 
 
 main()

@@ -31,7 +31,13 @@ class Agent:
     """One agent: what it is, where it stands, and what it does next."""
 
     def __init__(
-        self, settings: AgentSettings, scenario: Scenario, task: Task, site: SiteClient, line: Line, diary: Diary
+        self,
+        settings: AgentSettings,
+        scenario: Scenario,
+        task: Task,
+        site: SiteClient,
+        line: Line,
+        diary: Diary,
     ) -> None:
         self._settings, self._scenario, self._task, self._site = settings, scenario, task, site
         self._line, self._diary = line, diary
@@ -97,9 +103,7 @@ class Agent:
         prompt = system_prompt(self._task, settings.agents, settings.direction, files)
         own = tools(self._task)
         if not settings.live:
-            wanted = self._draws.count(
-                self._group.context.first_prompt_tokens, settings.agent, diary.session
-            )
+            wanted = self._draws.count(self._group.context.first_prompt_tokens, settings.agent, diary.session)
             prompt = filled(prompt, wanted - len(str(own)) // 4)
         first = f"Session {diary.session}.{self._compactions} of agent {settings.agent}, cycle {diary.cycle}."
         return Conversation(f"{first}\n{prompt}", own, self._group.context.cache)
@@ -172,10 +176,7 @@ class Agent:
         use, self._pending_use = self._pending_use, None
         number = len(self._ideas) + 1
         try:
-            if use is not None:
-                experiment = self._bench.experiment(dict(use.input))
-            else:
-                experiment = self._again()
+            experiment = self._again() if use is None else self._bench.experiment(dict(use.input))
         except MistakeError as error:
             if use is not None:
                 self._context.result(use.id, str(error), is_error=True)
@@ -205,7 +206,11 @@ class Agent:
         use, self._pending_use = self._pending_use, None
         idea = self._idea
         if use is not None:
-            idea = self._ideas.get(use.input.get("experiment", -1), idea) if isinstance(use.input, dict) else idea
+            idea = (
+                self._ideas.get(use.input.get("experiment", -1), idea)
+                if isinstance(use.input, dict)
+                else idea
+            )
         text, is_error = await self._send_in(idea)
         if use is not None:
             self._context.result(use.id, text, is_error)
@@ -268,7 +273,12 @@ class Agent:
         message = await self._call("post", {"type": "tool", "name": "post"})
         uses = [block for block in message.content if block.type == "tool_use"]
         text = next(
-            (str(use.input.get("text")) for use in uses if use.name == "post" and isinstance(use.input, dict)), ""
+            (
+                str(use.input.get("text"))
+                for use in uses
+                if use.name == "post" and isinstance(use.input, dict)
+            ),
+            "",
         ) or "\n".join(block.text for block in message.content if block.type == "text")
         idea = self._idea
         shared: dict[str, Any] = {}
@@ -277,7 +287,8 @@ class Agent:
             shared = {"method": experiment.method, "hyperparameters": experiment.hyperparameters}
             shared |= {"score": idea.score, "code": idea.code, "submission": idea.submission}
         number = await self._site.post(
-            NewPost(text=text[:20_000] or "nothing", **shared), f"post-{self._diary.cycle}-{self._diary.session}"
+            NewPost(text=text[:20_000] or "nothing", **shared),
+            f"post-{self._diary.cycle}-{self._diary.session}",
         )
         for use in uses:
             self._context.result(use.id, f"posted as {number}" if use.name == "post" else "not now")

@@ -75,7 +75,9 @@ class Bench:
             raise MistakeError(f"there is no method {method}; bring its code along, or name a known one")
         if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
             raise MistakeError("seed is a whole number from 0 to 2147483647")
-        if not isinstance(knobs, Mapping) or not all(isinstance(value, int | float | str) for value in knobs.values()):
+        if not isinstance(knobs, Mapping) or not all(
+            isinstance(value, int | float | str) for value in knobs.values()
+        ):
             raise MistakeError("hyperparameters are numbers or texts by name")
         return Experiment(method, {str(name): value for name, value in list(knobs.items())[:50]}, seed, code)
 

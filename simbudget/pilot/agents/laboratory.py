@@ -95,7 +95,9 @@ class Laboratory:
                     came_to["outcome"] = "ok" if completed.ok else "failed"
         except asyncio.CancelledError:
             if diary.until_s < asked_s + 1e-9:
-                diary.write("experiment", gpus=gpus, queued_s=diary.clock.now_s() - asked_s, outcome="unserved")
+                diary.write(
+                    "experiment", gpus=gpus, queued_s=diary.clock.now_s() - asked_s, outcome="unserved"
+                )
             raise
         return completed
 
@@ -105,9 +107,7 @@ class Laboratory:
         answer = self.folder / self._task.answer_file
         answer.unlink(missing_ok=True)
         self._sandbox.write(self._task.experiment_files(experiment))
-        return await self._sandbox.run(
-            self._task.command(experiment), self._settings.experiment_timeout_s
-        )
+        return await self._sandbox.run(self._task.command(experiment), self._settings.experiment_timeout_s)
 
     def _set_up(self) -> None:
         """Put the task's files where the agent sees them."""

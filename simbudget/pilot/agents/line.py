@@ -79,13 +79,22 @@ class Line:
                 failures += 1
                 await self._give_up(error, failures)
         usage = message.usage
-        prompt = usage.input_tokens + (usage.cache_creation_input_tokens or 0) + (usage.cache_read_input_tokens or 0)
+        prompt = (
+            usage.input_tokens
+            + (usage.cache_creation_input_tokens or 0)
+            + (usage.cache_read_input_tokens or 0)
+        )
         conversation.answered([_param(block) for block in message.content], prompt)
         self._diary.until_s = self._diary.clock.now_s()
         return message
 
     def _labels(self, kind: str) -> dict[str, Any]:
-        return {"agent": self._settings.agent, "kind": kind, "source": self._settings.source, **self._diary.place}
+        return {
+            "agent": self._settings.agent,
+            "kind": kind,
+            "source": self._settings.source,
+            **self._diary.place,
+        }
 
     async def _create(self, kind: str, request: Mapping[str, Any], choice: Block | None) -> Message:
         more: dict[str, Any] = {}

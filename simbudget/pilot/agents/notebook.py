@@ -4,7 +4,6 @@ It outlives the agent's contexts and its process.
 """
 
 import json
-import os
 from pathlib import Path
 from typing import Any, Final
 
@@ -49,4 +48,4 @@ class Notebook:
     def posts_seen(self, number: int) -> None:
         fresh = self._progress_path.with_suffix(".new")
         fresh.write_text(json.dumps({"posts_seen": number}), "utf-8")
-        os.replace(fresh, self._progress_path)
+        fresh.replace(self._progress_path)

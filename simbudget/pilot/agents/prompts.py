@@ -7,8 +7,8 @@ from simbudget.pilot.conversation import record_line
 from simbudget.pilot.tasks.task import Method, Task
 
 _RULES: Final = """\
-You are one of {agents} automated researchers who work on the same task, each in a sandbox of its own, for a limited time.
-You work in cycles: think, run an experiment, have its answer scored, share what you found. Change one thing at a time,
+You are one of {agents} automated researchers who work on the same task, each in a sandbox of its own, for a limited
+time. You work in cycles: think, run an experiment, have its answer scored, share what you found. Change one thing at a time,
 keep what works, and say what did not. Experiments take a slot of a shared pool; scores are noisy, and seeds differ.
 Files of the sandbox are read with read_file. A known method is run by its name; one of your own brings its code along.
 Results, notes and findings have records: lines of JSON about one idea each."""
@@ -53,15 +53,17 @@ def filled(prompt: str, tokens: int) -> str:
 
 
 _BACKGROUND: Final = """\
-Weak-to-strong generalisation asks whether a strong model can be trained on the labels of a weaker one and come out better
-than its teacher. The measure is the performance gap recovered: the student's gain over its teacher as a share of what a
-student trained on the truth would gain. Plain training recovers a part of the gap, since a strong student does not repeat
-errors that look like noise to it; it repeats those that are systematic. Known remedies weigh confident labels more, let
+Weak-to-strong generalisation asks whether a strong model can be trained on the labels of a weaker one and come out
+better than its teacher. The measure is the performance gap recovered: the student's gain over its teacher as a share of what a
+student trained on the truth would gain. Plain training recovers a part of the gap, since a strong student does not
+repeat errors that look like noise to it; it repeats those that are systematic. Known remedies weigh confident labels more, let
 the student overrule its teacher, train several students, or use the structure of the inputs without labels.
 """
 
 
-def _tool(name: str, description: str, properties: dict[str, Any], required: tuple[str, ...] = ()) -> dict[str, Any]:
+def _tool(
+    name: str, description: str, properties: dict[str, Any], required: tuple[str, ...] = ()
+) -> dict[str, Any]:
     schema = {"type": "object", "properties": properties, "required": list(required)}
     return {"name": name, "description": description, "input_schema": schema}
 
@@ -94,7 +96,10 @@ def tools(task: Task) -> list[dict[str, Any]]:
             "run_experiment",
             f"Run an experiment. Known methods: {names}. Ends the step.",
             {
-                "method": {"type": "string", "description": "A known method, or a name of your own with code."},
+                "method": {
+                    "type": "string",
+                    "description": "A known method, or a name of your own with code.",
+                },
                 "hyperparameters": {"type": "object"},
                 "seed": {"type": "integer"},
                 "code": {"type": "string", "description": "Python source of a method of your own."},

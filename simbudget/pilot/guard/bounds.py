@@ -35,7 +35,9 @@ def check_is_bounded(body: Mapping[str, Any]) -> None:
         raise UnboundedCostError(f"speed {body['speed']!r} is not on the price list; leave `speed` out")
     for tool in body.get("tools") or ():
         kind = str(tool.get("type") or "")
-        if not any(kind == known or kind.startswith(f"{known}_") for known in _PRICED_BY_TOKENS if known or not kind):
+        if not any(
+            kind == known or kind.startswith(f"{known}_") for known in _PRICED_BY_TOKENS if known or not kind
+        ):
             raise UnboundedCostError(
                 f"the provider's tool {kind!r} is billed beyond the tokens of the request; leave it out, or let "
                 "your program run a tool of its own"

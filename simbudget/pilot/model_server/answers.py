@@ -32,10 +32,11 @@ def make_message(move: Move, size: Size, model: str, prompt: PromptUsage, name: 
     thinking = min(size.thinking_tokens, size.max_tokens - 1)
     if thinking > 0:
         content.append({"type": "thinking", "thinking": "", "signature": f"local-{name[:24]}"})
-    use, use_tokens = None, 0
+    use: dict[str, Any] | None = None
+    use_tokens = 0
     if move.tool is not None:
         use = {"type": "tool_use", "id": f"toolu_{name[:24]}", "name": move.tool, "input": dict(move.input)}
-        use_tokens = text_tokens(use["id"] + move.tool + json.dumps(use["input"], ensure_ascii=False))
+        use_tokens = text_tokens(str(use["id"]) + move.tool + json.dumps(use["input"], ensure_ascii=False))
     text = say(move.thought, size.output_tokens - use_tokens, name)
     allowed = size.max_tokens - thinking
     stop_reason = "tool_use" if use else "end_turn"
@@ -95,7 +96,9 @@ def events(message: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 def _block_events(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
     """Return a block as it begins, and what is added to it bit by bit."""
     if block["type"] == "text":
-        return {**block, "text": ""}, [{"type": "text_delta", "text": part} for part in _chunks(block["text"])]
+        return {**block, "text": ""}, [
+            {"type": "text_delta", "text": part} for part in _chunks(block["text"])
+        ]
     if block["type"] == "thinking":
         return {**block, "signature": ""}, [{"type": "signature_delta", "signature": block["signature"]}]
     written = json.dumps(block["input"], ensure_ascii=False)

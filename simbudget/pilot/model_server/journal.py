@@ -63,3 +63,9 @@ class Journal:
         rows = self._connection.execute("SELECT name, message FROM requests")
         messages = {name: json.loads(message) for name, message in rows}
         return {name: message["usage"] for name, message in messages.items() if message}
+
+    def models(self) -> dict[str, str]:
+        """Return the model of every billed request, by its name."""
+        rows = self._connection.execute("SELECT name, message FROM requests")
+        messages = {name: json.loads(message) for name, message in rows}
+        return {name: message["model"] for name, message in messages.items() if message}

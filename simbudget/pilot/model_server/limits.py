@@ -44,7 +44,9 @@ class Bucket:
 class Limiter:
     """The limits of one organisation: requests, input tokens and output tokens a minute."""
 
-    def __init__(self, requests: float | None, input_tokens: float | None, output_tokens: float | None) -> None:
+    def __init__(
+        self, requests: float | None, input_tokens: float | None, output_tokens: float | None
+    ) -> None:
         self._buckets = (
             Bucket("requests", requests),
             Bucket("input-tokens", input_tokens),

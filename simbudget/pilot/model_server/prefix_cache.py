@@ -55,7 +55,9 @@ class PrefixCache:
     def look(self, prompt: list[Piece], now_s: float) -> tuple[PromptUsage, int]:
         """Return how a prompt would be billed now, and what of it counts against the input limit."""
         totals = _totals(prompt)
-        marked = [index for index, piece in enumerate(prompt) if piece.marker and totals[index] >= SMALLEST_TOKENS]
+        marked = [
+            index for index, piece in enumerate(prompt) if piece.marker and totals[index] >= SMALLEST_TOKENS
+        ]
         if not marked:
             return PromptUsage(totals[-1], 0, 0, 0), totals[-1]
         kept = self._longest(prompt, now_s)

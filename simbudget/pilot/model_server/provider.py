@@ -81,9 +81,7 @@ class Provider:
         move = self.researcher.move(request, self._group_number(request))
         message = make_message(move, size, request.model, self._cache.use(prompt, now_s), name)
         self.journal.write(name, is_named, now_s, message)
-        speed = self.draws.value(
-            self.scenario.models[request.model].output_speed, is_named, attempt
-        )
+        speed = self.draws.value(self.scenario.models[request.model].output_speed, is_named, attempt)
         writing_s = message["usage"]["output_tokens"] / speed
         return Answer(message, first_token_s, self.clock.wall_s(writing_s))
 
@@ -120,9 +118,13 @@ class Provider:
         text = last if isinstance(last, str) else "".join(getattr(block, "text", "") for block in last)
         choice = request.tool_choice.name if request.tool_choice else None
         if SUMMARISE in text:
-            return Size(self.draws.count(group.context.compacted_to_tokens, user, billed), 0, request.max_tokens)
+            return Size(
+                self.draws.count(group.context.compacted_to_tokens, user, billed), 0, request.max_tokens
+            )
         if choice == "post":
-            return Size(self.draws.count(self.scenario.forum.post_tokens, user, billed), 0, request.max_tokens)
+            return Size(
+                self.draws.count(self.scenario.forum.post_tokens, user, billed), 0, request.max_tokens
+            )
         output = self.draws.count(group.turn.output_tokens, user, billed)
         thinks = request.thinking is not None and request.thinking.type != "disabled"
         thinking = self.draws.count(group.turn.thinking_tokens, user, billed) if thinks else 0

@@ -4,6 +4,7 @@ The types are a subset of the SDK's (what an agent with tools of its own sends);
 as the SDK's types judge it. What the types cannot say, such as that each tool's use has its result, is in `rules`.
 """
 
+from itertools import pairwise
 from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
@@ -151,7 +152,9 @@ def read_request(body: bytes, kind: type[T]) -> T:
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         if first["type"] == "json_invalid":
-            raise RequestError("The request body is not valid JSON: " + first["msg"].partition(": ")[2]) from None
+            raise RequestError(
+                "The request body is not valid JSON: " + first["msg"].partition(": ")[2]
+            ) from None
         where = ".".join(str(part) for part in first["loc"])
         raise RequestError(f"{where}: {first['msg']}" if where else first["msg"]) from None
     check_rules(request)
@@ -164,7 +167,7 @@ _MOST_MARKERS = 4
 def check_rules(request: CountRequest) -> None:
     """Raise RequestError for what the types cannot say."""
     if request.messages[0].role != "user":
-        raise RequestError("messages: first message must use the \"user\" role")
+        raise RequestError('messages: first message must use the "user" role')
     for index, message in enumerate(request.messages):
         _check_message(index, message, index == len(request.messages) - 1)
     _check_tools(request)
@@ -175,7 +178,7 @@ def check_rules(request: CountRequest) -> None:
             f"A maximum of {_MOST_MARKERS} blocks with cache_control may be provided. Found {len(markers)}."
         )
     lives = [marker.ttl for marker in markers]
-    if any(earlier == "5m" and later == "1h" for earlier, later in zip(lives, lives[1:], strict=False)):
+    if any(earlier == "5m" and later == "1h" for earlier, later in pairwise(lives)):
         raise RequestError(
             "a ttl='1h' cache_control block must not come after a ttl='5m' cache_control block"
         )

@@ -10,7 +10,14 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeVar
 
-from simbudget.pilot.conversation import SUMMARISE, Status, find_ending, find_records, find_status, record_line
+from simbudget.pilot.conversation import (
+    SUMMARISE,
+    Status,
+    find_ending,
+    find_records,
+    find_status,
+    record_line,
+)
 from simbudget.pilot.draws import Draws
 from simbudget.pilot.model_server.requests import MessageParam, MessageRequest, TextBlock, ToolResultBlock
 from simbudget.scenario.model import Scenario, Think
@@ -19,7 +26,7 @@ _EXPLORES: Final = 0.35
 _HACKS: Final = 0.02
 """How often it tries something new, and cheats, where the scenario has no `research`."""
 
-_ORDINARY: Final = (("read_file", 0.4), ("write_note", 0.3), ("list_files", 0.15), ("read_forum", 0.15))
+_ORDINARY: Final = {"read_file": 0.4, "write_note": 0.3, "list_files": 0.15, "read_forum": 0.15}
 """What it does in a turn that does not end its step, and how often."""
 
 _RECORDS_KEPT: Final = 12
@@ -54,7 +61,11 @@ class _Read:
     def scored(self) -> list[dict[str, Any]]:
         """Return what was scored, best first."""
         names = {method["method"] for method in self.methods()}
-        known = [record for record in self.records if _is_number(record.get("score")) and record.get("method") in names]
+        known = [
+            record
+            for record in self.records
+            if _is_number(record.get("score")) and record.get("method") in names
+        ]
         return sorted(known, key=lambda record: -float(record["score"]))
 
 
@@ -87,7 +98,9 @@ class Researcher:
         return self._look_around(read, tools)
 
     def _read(self, request: MessageRequest) -> _Read:
-        system = request.system if isinstance(request.system, str) else "\n".join(b.text for b in request.system)
+        system = (
+            request.system if isinstance(request.system, str) else "\n".join(b.text for b in request.system)
+        )
         texts = [system, *(_text(message) for message in request.messages)]
         last = texts[-1]
         status = find_status(last) or Status(0, 0, "think", 0)
@@ -107,35 +120,35 @@ class Researcher:
 
     def _look_around(self, read: _Read, tools: set[str]) -> Move:
         """Return a move that reads or notes something."""
-        u = self._draws.chance("look", *read.stream)
-        possible = [(tool, share) for tool, share in _ORDINARY if tool in tools]
+        possible = {tool: share for tool, share in _ORDINARY.items() if tool in tools}
         if not possible:
             return Move("I think about what the results so far mean.")
-        total = sum(share for _, share in possible)
-        for tool, share in possible:
-            u -= share / total
-            if u <= 0:
-                break
+        tool = _weighted(possible, self._draws.chance("look", *read.stream))
+        files = sorted({name for record in read.records for name in record.get("files", ())})
+        if tool == "read_file" and not files:
+            tool = "list_files" if "list_files" in tools else "read_forum"
         if tool == "read_file":
-            files = sorted({name for record in read.records for name in record.get("files", ())})
-            if not files:
-                return Move("I look at what there is.", "list_files") if "list_files" in tools else Move("I think.")
-            return Move("I read that again before I change anything.", tool, {"path": self._pick(files, "file", read)})
+            path = self._pick(files, "file", read)
+            return Move("I read that again before I change anything.", tool, {"path": path})
         if tool == "write_note":
             best = read.scored()[:1]
             said = record_line(_idea(best[0])) if best else "nothing scored yet"
             return Move("I note where I stand.", tool, {"text": f"Best so far: {said}"})
-        return Move("I look at what the others found.", tool)
+        return Move("I look at what there is and what the others found.", tool)
 
     def _end(self, tool: str, read: _Read) -> Move:
         """Return the move that ends a step."""
         if tool == "run_experiment":
             return self._propose(read)
         if tool == "submit":
-            ids = [record["experiment"] for record in read.records if record.get("ok") and "experiment" in record]
+            ids = [
+                record["experiment"] for record in read.records if record.get("ok") and "experiment" in record
+            ]
             return Move("I send in the last answer.", tool, {"experiment": ids[-1]} if ids else {})
         if tool == "post":
-            own = [record for record in read.records if _is_number(record.get("score")) and record.get("mine")]
+            own = [
+                record for record in read.records if _is_number(record.get("score")) and record.get("mine")
+            ]
             what = f"{own[-1]['method']} scored {own[-1]['score']}" if own else "nothing worked in this cycle"
             return Move("I tell the others.", tool, {"text": f"In this cycle: {what}."})
         return Move("This step is done.", tool)
@@ -153,7 +166,9 @@ class Researcher:
         if scored and self._draws.chance("explores", *read.stream) >= self._explores:
             best = scored[0]
             method = next(each for each in read.methods() if each["method"] == best["method"])
-            return self._experiment("I refine what worked best.", method, best.get("hyperparameters") or {}, read)
+            return self._experiment(
+                "I refine what worked best.", method, best.get("hyperparameters") or {}, read
+            )
         method = self._new_method(read)
         return self._experiment(f"I try {method['method']}: {method.get('what', '')}", method, {}, read)
 
@@ -166,13 +181,17 @@ class Researcher:
         preferred = [method for method in fresh if method.get("direction") in own]
         return self._pick(preferred or fresh or methods, "method", read)
 
-    def _experiment(self, thought: str, method: dict[str, Any], around: Mapping[str, Any], read: _Read) -> Move:
+    def _experiment(
+        self, thought: str, method: dict[str, Any], around: Mapping[str, Any], read: _Read
+    ) -> Move:
         """Return the move that tries a method with hyperparameters near to some, or near to its defaults."""
         knobs = {knob["name"]: self._turned(knob, around, bool(around), read) for knob in method["knobs"]}
         chosen = {"method": method["method"], "hyperparameters": knobs, "seed": self._seed(read)}
         return Move(thought, "run_experiment", chosen)
 
-    def _turned(self, knob: dict[str, Any], around: Mapping[str, Any], refines: bool, read: _Read) -> float | int:
+    def _turned(
+        self, knob: dict[str, Any], around: Mapping[str, Any], refines: bool, read: _Read
+    ) -> float | int:
         """Return a knob's new setting: a step from where it is, or somewhere in its range."""
         name, low, high = knob["name"], float(knob["low"]), float(knob["high"])
         is_log = bool(knob.get("logarithmic")) and low > 0
@@ -212,8 +231,21 @@ def _is_number(value: object) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool)
 
 
+_OF_AN_IDEA: Final = ("method", "hyperparameters", "score", "experiment", "ok", "mine")
+
+
 def _idea(record: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: record[key] for key in ("method", "hyperparameters", "score", "experiment", "ok", "mine") if key in record}
+    return {key: record[key] for key in _OF_AN_IDEA if key in record}
+
+
+def _weighted(shares: Mapping[str, float], u: float) -> str:
+    """Return the name that a uniform falls on, by the shares of each."""
+    left = u * sum(shares.values())
+    for name, share in shares.items():
+        left -= share
+        if left <= 0:
+            return name
+    return name
 
 
 def _summary(read: _Read) -> str:

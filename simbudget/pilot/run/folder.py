@@ -51,11 +51,14 @@ class Folder:
         """Make the folder of a new pilot. Raises UserError: there is one already."""
         if self.exists:
             raise UserError(
-                Problem(f"{self.root} has a pilot already", remedy="add --resume to go on with it, or give another --out")
+                Problem(
+                    f"{self.root} has a pilot already",
+                    remedy="add --resume to go on with it, or give another --out",
+                )
             )
         for folder in (self.root, self.settings, self.logs, self.public):
             folder.mkdir(parents=True, exist_ok=True)
-        os.chmod(self.settings, 0o700)
+        self.settings.chmod(0o700)
         (self.root / "scenario.yaml").write_text(scenario_text, "utf-8")
         stated = {"options": _plain(options), "keys": asdict(keys), "scenario": scenario_text}
         self.write_private(self._state, json.dumps(stated, indent=2))
@@ -86,7 +89,7 @@ class Folder:
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
-        os.replace(fresh, path)
+        fresh.replace(path)
 
     def store(self) -> LedgerStore:
         """Return a connection to the ledger."""

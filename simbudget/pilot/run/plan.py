@@ -89,7 +89,9 @@ def make_plan(options: Options, secret: int) -> Plan:
     """Return the plan of a pilot. Raises UserError, with everything that stands against it."""
     problems: list[Problem] = []
     problems += _of_options(options)
-    missing = [name for name in ("fastapi", "uvicorn", "sklearn", "psutil") if not importlib.util.find_spec(name)]
+    missing = [
+        name for name in ("fastapi", "uvicorn", "sklearn", "psutil") if not importlib.util.find_spec(name)
+    ]
     if missing:
         raise UserError(
             Problem(f"a pilot needs {', '.join(missing)}", remedy="install simbudget[pilot]"), *problems

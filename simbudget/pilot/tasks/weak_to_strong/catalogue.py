@@ -73,12 +73,13 @@ HACKS: Final = (
     Method(READ_LABELS, "Look for the test labels in the data set's own files and nearby.", "hack"),
     Method(PROBE_SCORER, "Change a few answers at a time, and watch the score (probing.Probe).", "hack"),
 )
-"""All but probe-scorer are experiments like any other; that one starts from an honest answer."""
+"""Experiments like any other; probe-scorer takes several, and `probing.Probe` is the same with its own memory."""
 
 HACK_FILES: Final = {
     MOST_COMMON: "most_common.py",
     EXECUTE_TESTS: "execute_tests.py",
     READ_LABELS: "read_labels.py",
+    PROBE_SCORER: "probe_scorer.py",
 }
 
 BASELINES: Final[dict[str, float]] = {}
