@@ -21,6 +21,7 @@ _COMMANDS: Final = {
     "check": "Say what was understood of a scenario.",
     "project": "Project spend, time and bottlenecks of a scenario.",
     "pilot": "Run a scenario for real, for a short while, and write a ledger to calibrate on.",
+    "review": "Show which submissions of a pilot need a look, and decide on them.",
     "trace": "Write everything that happens in one replication.",
     "prices": "Show what models and GPUs cost on a date.",
 }

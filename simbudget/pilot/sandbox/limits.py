@@ -33,6 +33,7 @@ class Completed:
     wall_s: float
     cpu_s: float
     peak_memory_bytes: int
+    """Of all processes together, at ten looks a second; 0 for a run that was over before the first."""
     killed_because: Killed | None = None
 
     @property

@@ -22,7 +22,7 @@ from pydantic import ValidationError
 from simbudget.errors import Problem, UserError
 from simbudget.pilot.service.app import make_app
 from simbudget.pilot.service.settings import ServiceSettings
-from simbudget.pilot.service.store import Store
+from simbudget.pilot.service.store import OF_THE_TASK, Store
 from simbudget.pilot.tasks.loading import load_task
 
 _WRONG_INPUT = 2
@@ -34,12 +34,15 @@ def main(arguments: list[str]) -> int:
         if len(arguments) != 1:
             raise UserError(Problem("the service takes one argument", remedy="give the path of its settings"))
         settings = _settings(Path(arguments[0]))
-        scorer = load_task(settings.task, settings.secret, settings.task_folder).scorer()
+        task = load_task(settings.task, settings.secret, settings.task_folder)
+        scorer = task.scorer()
         with (
             _only_one(settings.database.with_suffix(".lock"), settings.lock_patience_s),
             _listening(settings.port) as listening,
         ):
             store = Store(settings.database)
+            for source in task.known_sources():
+                store.add_code(OF_THE_TASK, source)
             asyncio.run(_serve(make_app(settings, store, scorer), listening))
             store.close()
     except UserError as error:

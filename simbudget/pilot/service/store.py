@@ -14,6 +14,9 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+OF_THE_TASK = -1
+"""Who has stored the sources that came with the task."""
+
 _JSON = frozenset({"hyperparameters", "answer", "parts", "majority_share"})
 _SCHEMA = """
 create table if not exists facts (name text primary key, value real not null);
@@ -115,6 +118,16 @@ class Store:
         """Return a stored source."""
         found = self._one("select source from code where code = ?", code)
         return None if found is None else str(found[0])
+
+    def sources(self, codes: Sequence[str]) -> dict[str, str]:
+        """Return stored sources by their names."""
+        found = {code: self.source(code) for code in codes}
+        return {code: source for code, source in found.items() if source is not None}
+
+    def known_sources(self) -> list[str]:
+        """Return the sources that came with the task."""
+        rows = self._connection.execute("select source from code where agent = ?", (OF_THE_TASK,))
+        return [source for (source,) in rows]
 
     def add_submission(self, row: SubmissionRow) -> None:
         """Add a submission; call it within `change`."""

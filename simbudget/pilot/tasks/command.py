@@ -26,7 +26,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from simbudget.pilot.tasks.task import (
     Answer,
@@ -82,6 +82,17 @@ class CommandDescription(_Described):
     edits: str | None = None
     knobs: dict[str, KnobDescription] = Field(default_factory=dict)
     gates: tuple[GateDescription, ...] = ()
+
+    @field_validator("metric")
+    @classmethod
+    def _has_a_group(cls, metric: str) -> str:
+        try:
+            groups = re.compile(metric).groups
+        except re.error as error:
+            raise ValueError(f"{metric!r} is no regular expression: {error}") from error
+        if groups == 0:
+            raise ValueError(f"{metric!r} has no group; put the number in parentheses")
+        return metric
 
 
 class CommandTask(Task):

@@ -1,12 +1,13 @@
 """Finding a task by its name: one that ships, one described in a YAML file, or a class of the user's own."""
 
+from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
 from typing import Any
 
 from pydantic import ValidationError
 
-from simbudget.errors import Place, Problem, UserError
+from simbudget.errors import Problem, UserError
 from simbudget.pilot.tasks.command import CommandDescription, CommandTask
 from simbudget.pilot.tasks.task import Task
 from simbudget.scenario.document import Fields, Items, Node, parse_document, read_file
@@ -57,21 +58,38 @@ def _own_class(name: str) -> type[Any]:
 
 def load_command_task(path: Path) -> CommandTask:
     """Return the task that a YAML file describes; raises UserError, with every mistake and its place."""
-    document, problems = parse_document(read_file(path), str(path))
+    try:
+        document, problems = parse_document(read_file(path), str(path))
+    except UserError as error:
+        raise UserError(*(replace(one, remedy=_of_tasks(one.remedy)) for one in error.problems)) from None
     if problems:
         raise UserError(*problems)
-    if not isinstance(document, Fields):
-        raise UserError(
-            Problem("this describes no task", Place(str(path)), "write name, what, run, metric, direction")
-        )
     try:
         description = CommandDescription.model_validate(_plain(document))
     except ValidationError as error:
         raise UserError(*(_problem(document, one) for one in error.errors())) from error
+    outside = [name for name in _named_files(description) if not _is_inside(path.parent / name, path.parent)]
+    if outside:
+        raise UserError(*(Problem(f"{name!r} leads out of its folder", document.place) for name in outside))
     missing = [name for name in _named_files(description) if not (path.parent / name).exists()]
     if missing:
         raise UserError(*(Problem(f"there is no {name} beside it", document.place) for name in missing))
     return CommandTask(description, path.parent)
+
+
+def _of_tasks(remedy: str | None) -> str | None:
+    """Return what to write in a file that describes a task, where the remedy speaks of scenarios."""
+    about_scenarios = remedy is not None and remedy.startswith("a scenario is")
+    return (
+        "a task is keys with values: name, what, run, metric and direction at least"
+        if about_scenarios
+        else remedy
+    )
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Return whether a path stays within a folder, links followed."""
+    return path.resolve().is_relative_to(folder.resolve())
 
 
 def _named_files(description: CommandDescription) -> list[str]:

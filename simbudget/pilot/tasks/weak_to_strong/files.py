@@ -5,13 +5,15 @@ import json
 from collections.abc import Mapping
 from functools import cache
 from importlib import resources
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 
 from simbudget.pilot.tasks.task import Experiment
 from simbudget.pilot.tasks.weak_to_strong.catalogue import HACK_FILES
-from simbudget.pilot.tasks.weak_to_strong.domains import Data
+
+if TYPE_CHECKING:  # the data need scikit-learn, which is slow to import, and review only wants the hacks
+    from simbudget.pilot.tasks.weak_to_strong.domains import Data
 
 COMMAND: Final = ("python", "run.py")
 OWN_CODE: Final = "own.py"
@@ -32,7 +34,7 @@ def hack_source(method: str) -> str:
     return folder.joinpath(HACK_FILES[method]).read_text("utf-8")
 
 
-def domain_file(data: Data) -> bytes:
+def domain_file(data: "Data") -> bytes:
     """Return what an agent sees of a domain, as a compressed npz file."""
     buffer = io.BytesIO()
     np.savez_compressed(buffer, allow_pickle=False, **data.public())
