@@ -41,3 +41,7 @@ class UserError(Exception):
     def __init__(self, *problems: Problem) -> None:
         super().__init__("\n".join(str(problem) for problem in problems))
         self.problems = problems
+
+    def __reduce__(self) -> tuple[type["UserError"], tuple[Problem, ...]]:
+        """Return how it is made again where it is sent to: a worker's mistakes come back with their places."""
+        return type(self), self.problems

@@ -27,8 +27,9 @@ def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | No
 @click.option("--worlds", type=int, help="Draw so many worlds.  [default: one for each replication]")
 @click.option("--precision", callback=_part, help="Stop when spend's errors are below this part, such as 2%.")
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same result.")
-@click.option("--workers", type=int, help="Processes; the result is the same.  [default: all cores]")
-@click.option("--engine", type=click.Choice(["reference"]), default="reference", show_default=True)
+@click.option("--workers", type=int, help="Cores to use; the result is the same.  [default: all cores]")
+@click.option("--on", metavar="CLUSTER", help="A Dask cluster: local:4, or a scheduler's tcp://host:8786.")
+@click.option("--engine", type=click.Choice(["compiled", "reference"]), default="compiled", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write pictures and data here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, and nothing else.")
 @click.option("--quiet", is_flag=True, help="Print the answer only.")
@@ -39,6 +40,7 @@ def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     precision: float | None,
     seed: int,
     workers: int | None,
+    on: str | None,
     engine: str,
     out: Path | None,
     as_json: bool,
@@ -50,6 +52,7 @@ def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
     Interrupting it (Ctrl-C) gives what has been computed so far.
     """
+    from simbudget.projection.engines import engine_named  # noqa: PLC0415
     from simbudget.projection.run import Options, project  # noqa: PLC0415
     from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
     from simbudget.report.output import write_projection  # noqa: PLC0415
@@ -59,7 +62,9 @@ def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     loaded = load_scenario(file)
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
-    options = Options(seed, replications, worlds, workers, precision, engine)
+    options = Options(seed, replications, worlds, workers, precision, engine, on)
+    if not engine_named(engine).is_compiled() and not (quiet or as_json):
+        click.echo(f"Compiling the {engine} engine, once; this takes a minute or so.", err=True)
     with progress_bar(quiet or as_json) as progress:
         projection = project(loaded.scenario, options, progress)
     projection.summary["notes"].extend(loaded.notes)

@@ -7,7 +7,10 @@ import numpy as np
 
 from simbudget.distributions.families import constant
 from simbudget.engine.laws.calls import NO_CACHE
-from simbudget.engine.laws.draws import NANOSECOND
+from simbudget.engine.laws.draws import NANOSECOND, Integers
+from simbudget.engine.laws.gates import GATE_COLUMNS
+from simbudget.engine.laws.research import Research
+from simbudget.engine.laws.review import A_SHARE, ALL, LEADERS, NONE_REVIEWED
 from simbudget.engine.laws.worlds import (
     DRAWN_EACH_TIME,
     ONE_A_REPLICATION,
@@ -26,10 +29,11 @@ from simbudget.engine.program import (
     Step,
     StepRow,
 )
-from simbudget.engine.streams import agent_key, named_purpose, step_purpose
+from simbudget.engine.streams import agent_key, direction_key, named_purpose, step_purpose
 from simbudget.prices.models import ClassPrices, model_prices
 from simbudget.scenario import model as scenarios
 from simbudget.scenario.quantities import Kind, Quantity
+from simbudget.scenario.research import Review
 
 _NO_LONG_TIER = 1 << 62
 _ALWAYS = (0, 86_400) + 7 * (1,)
@@ -41,6 +45,27 @@ _BILLING = {
     "per agent": Billing.PER_AGENT,
     "spot": Billing.SPOT,
 }
+_REVIEW_OF = {None: NONE_REVIEWED, "all": ALL, "best": LEADERS}
+_QUANTITIES = (
+    "explores",
+    "follows",
+    "ideas",
+    "first_quality",
+    "transfers",
+    "refines",
+    "gain",
+    "real_share",
+    "noise",
+    "hacks",
+    "hack_score",
+    "caught",
+    "blames",
+    "reviewed_share",
+    "review_time",
+    "review_price",
+)
+"""The fields of `Research` that are quantities."""
+
 _KIND_OF_DRAW = {
     Kind.EXACT: DRAWN_EACH_TIME,
     Kind.VARIES: DRAWN_EACH_TIME,
@@ -69,6 +94,8 @@ def lower(scenario: scenarios.Scenario) -> Program:
         steps.extend(lowering.steps(group))
     prices = tuple(lowering.price_row(group) for group in scenario.fleet)
     settings = lowering.settings()
+    directions, direction_keys = _directions(scenario)
+    review = scenario.review
     api = scenario.api
     limits = (api.requests_per_min, api.input_tokens_per_min, api.output_tokens_per_min)
     budget = scenario.stop.budget
@@ -78,12 +105,21 @@ def lower(scenario: scenarios.Scenario) -> Program:
         prices=prices,
         settings=settings,
         budget_usd=float("inf") if budget is None else budget,
+        agents_budget_usd=float("inf") if budget is None else budget - (scenario.stop.reserve or 0.0),
         limits_per_min=np.array([limit or 0.0 for limit in limits]),
-        hours=np.array([_hours(group) for group in scenario.fleet], dtype=np.int64),
+        hours=np.array([_hours(group.staff) for group in scenario.fleet], dtype=np.int64),
         agent_groups=np.repeat(np.arange(len(groups)), [row.agents for row in groups]),
         agent_keys=np.array(list(_agent_keys(scenario)), dtype=np.int64),
+        target_score=float("inf") if scenario.stop.target_score is None else scenario.stop.target_score,
+        research=lowering.research(),
+        gates=lowering.gates(),
+        review_hours=np.array(_hours(review), dtype=np.int64),
+        reviewers=review.people if review else 0,
+        agent_directions=directions,
+        direction_keys=direction_keys,
         **lowering.quantities.arrays(),
         group_names=tuple(group.group for group in scenario.fleet),
+        gate_names=tuple(gate.name or f"gate {number}" for number, gate in enumerate(scenario.gates, 1)),
         models=tuple(group.model or "" for group in scenario.fleet),
     )
 
@@ -100,11 +136,28 @@ def _agent_keys(scenario: scenarios.Scenario) -> Iterable[int]:
             yield agent_key(group.group, member)
 
 
-def _hours(group: scenarios.Group) -> tuple[int, ...]:
-    if group.staff is None:
+def _directions(scenario: scenarios.Scenario) -> tuple[Integers, Integers]:
+    """Return the direction of each agent, and the keys of the directions.
+
+    Without a word about it each agent has its own; where all choose among known methods there is one for all.
+    """
+    if scenario.research is not None and scenario.research.known_methods is not None:
+        agents = sum(group.agents for group in scenario.fleet)
+        return np.zeros(agents, dtype=np.int64), np.array([direction_key("known methods", 0)], dtype=np.int64)
+    of_agents: list[int] = []
+    keys: list[int] = []
+    for group in scenario.fleet:
+        count = min(group.directions or group.agents, group.agents)
+        of_agents.extend(len(keys) + member % count for member in range(group.agents))
+        keys.extend(direction_key(group.group, direction) for direction in range(count))
+    return np.array(of_agents, dtype=np.int64), np.array(keys, dtype=np.int64)
+
+
+def _hours(office: scenarios.Staff | Review | None) -> tuple[int, ...]:
+    if office is None:
         opens_s, closes_s, *days = _ALWAYS
     else:
-        hours = group.staff.hours
+        hours = office.hours
         opens_s, closes_s, days = hours.opens_s, hours.closes_s, [int(day) for day in hours.days]
     return opens_s * NANOSECOND, closes_s * NANOSECOND, *days
 
@@ -278,4 +331,55 @@ class _Lowering:
             cool_down_ns=_ns(scorer.cool_down.exact_value),
             quota=scorer.quota_per_agent_per_day or 0,
             score_price=quantities.fact(scorer.price),
+            no_improvement_ns=_ns(stop.no_improvement_for.exact_value) if stop.no_improvement_for else 0,
         )
+
+    def research(self) -> Research:
+        """Return the parameters of research and review; all absent where nothing is scored."""
+        scenario, fact, draw = self.scenario, self.quantities.fact, self.quantities.add
+        research, review = scenario.research, scenario.review
+        is_on = research is not None and self._has(scenarios.Score)
+        if research is None or not is_on:
+            return Research(*len(Research._fields) * [0])._replace(**dict.fromkeys(_QUANTITIES, NONE))
+        of = review.of if review else None
+        return Research(
+            is_on=1,
+            explores=fact(research.explores),
+            follows=fact(research.follows),
+            ideas=fact(research.ideas),
+            known_methods=research.known_methods or 0,
+            first_quality=draw(research.first_quality),
+            transfers=fact(research.transfers),
+            refines=fact(research.refines),
+            gain=draw(research.gain),
+            real_share=fact(research.real_share),
+            noise=fact(scenario.scorer.noise),
+            hacks=fact(research.hacks),
+            hack_score=draw(research.hack_score),
+            caught=fact(research.caught if review else None),
+            blames=fact(research.blames if review else None),
+            reviewed_share=self.quantities.number(of) if isinstance(of, float) else NONE,
+            review_of=A_SHARE if isinstance(of, float) else _REVIEW_OF[of],
+            review_time=draw(review.time if review else None),
+            review_price=fact(review.price if review else None),
+            finalists=research.finalists,
+            gates_as_they_appear=int(research.gates_start == "as finalists appear"),
+            begins_ns=scenario.stop.begins_s * NANOSECOND,
+        )
+
+    def gates(self) -> Integers:
+        """Return the [gates, 6] gates; none where nothing is scored."""
+        fact, draw = self.quantities.fact, self.quantities.add
+        rows = [
+            [
+                draw(gate.keeps),
+                fact(gate.smallest_effect),
+                fact(gate.noise),
+                fact(gate.price),
+                draw(gate.time),
+                int(gate.tries == "passed"),
+            ]
+            for gate in self.scenario.gates
+            if self.scenario.research is not None and self._has(scenarios.Score)
+        ]
+        return np.array(rows, dtype=np.int64).reshape(-1, GATE_COLUMNS)

@@ -11,10 +11,15 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.research import Lab, Research
 from simbudget.engine.laws.worlds import draw_world
+from simbudget.errors import Problem
 
 NONE: Final = -1
 """The number of a quantity that a row does not have."""
+
+IDLE_CYCLES: Final = 1000
+"""So many cycles of an agent in a row that take no time never end."""
 
 
 class Step(IntEnum):
@@ -125,6 +130,8 @@ class Settings(NamedTuple):
     quota: int
     """Submissions an agent may make in a day of the run; 0 for any number."""
     score_price: int
+    no_improvement_ns: int
+    """The run ends when the best score has not risen for so long; 0 for never."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +145,8 @@ class Program:
     settings: Settings
     budget_usd: float
     """Infinite if there is none."""
+    agents_budget_usd: float
+    """The budget less what is kept for gates: what agents may spend."""
     limits_per_min: Floats
     """[3] requests, input tokens and output tokens per minute; 0 is unlimited."""
     hours: Integers
@@ -146,6 +155,18 @@ class Program:
     """[agents] the group of each."""
     agent_keys: Integers
     """[agents] the number of each one's streams."""
+    target_score: float
+    """The run ends when a score reaches it; infinite if there is none."""
+    research: Research
+    gates: Integers
+    """[gates, 6] see `laws.gates`."""
+    review_hours: Integers
+    """[9] the reviewers' office hours, see `laws.hours`."""
+    reviewers: int
+    agent_directions: Integers
+    """[agents] the direction in which each starts to look for ideas."""
+    direction_keys: Integers
+    """[directions] the number of each one's streams."""
     rows: Floats
     """[quantities, 8] see `laws.draws`."""
     table: Floats
@@ -157,6 +178,7 @@ class Program:
     purposes: Integers
     """[quantities] each one's stream, from its name."""
     group_names: tuple[str, ...]
+    gate_names: tuple[str, ...]
     models: tuple[str, ...]
     """One name a group; empty for people."""
 
@@ -168,7 +190,23 @@ class Program:
     def world(self, seed: int, world: int, replication: int) -> Floats:
         """Return the [quantities, 8] rows of one world, facts settled as in one replication."""
         stream = np.array([seed, world, replication], dtype=np.int64)
-        return draw_world(self.rows, self.table, self.kinds, self.spreads, self.purposes, stream)
+        rows = np.empty_like(self.rows)
+        draw_world(rows, self.rows, self.table, self.kinds, self.spreads, self.purposes, stream)
+        return rows
+
+    def lab(self, rows: Floats, seed: int, world: int, replication: int) -> Lab:
+        """Return what the laws of research look up in one world, whose `rows` are given."""
+        run = np.array([seed, world, replication], dtype=np.int64)
+        keys = np.asarray(self.agent_keys, dtype=np.int64)
+        return Lab(rows, self.table, self.research, self.gates, self.review_hours, keys, run)
+
+    def never_ends(self, group: int) -> Problem:
+        """Return what is wrong with a group whose agents go through cycles that take no time."""
+        return Problem(
+            f"group {self.group_names[group]!r}: {IDLE_CYCLES:,} cycles in a row took no time, "
+            "so the run would never end",
+            remedy="give a step of its cycle some time, or set stop.cycles_per_agent",
+        )
 
     def is_deterministic(self) -> bool:
         """Return whether every replication in every world is the same."""
@@ -176,6 +214,7 @@ class Program:
         fails = any(not self._is_surely(step.fails, 0.0) for step in self.steps)
         errors = any(not self._is_surely(group.error_rate, 0.0) for group in self.groups)
         chance = crashes or fails or errors or self.settings.preempted_every != NONE
+        chance = chance or bool(self.research.is_on)
         return not chance and not self.kinds.any() and bool((self.rows[:, 0] == 0).all())
 
     def _is_surely(self, quantity: int, value: float) -> bool:

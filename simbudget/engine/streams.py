@@ -29,6 +29,11 @@ POST: Final = 6  # lane: post tokens; index: the agent's posts
 SUBMISSION: Final = 7  # lane: scoring time; index: the agent's submissions
 CRASH: Final = 8  # lanes: up time, restart time; index: the agent's crashes
 PREEMPTION: Final = 9  # lane: GPU time to the next pre-emption; index: the agent's stretches on GPUs
+IDEA: Final = 10  # lanes: explores, follows, alike, which one; index: the agent's submissions
+ATTEMPT: Final = 11  # lanes: refines, gain, hacks, hack score; index: the agent's submissions
+MEASUREMENT: Final = 12  # lanes: noise, chosen for review, review's verdict, review's time; index: as above
+WORTH: Final = 13  # of a direction, not an agent; lanes: first quality, real core; index: its methods
+TRY: Final = 14  # of a direction; lanes: keeps, noise, time; index: 64 times its method plus the gate
 STEPS: Final = (
     1024  # lanes: size, GPUs, failure, where it fails; index: 4 times the agent's cycle plus the attempt
 )
@@ -99,6 +104,11 @@ def step_purpose(kind: int, ordinal: int) -> int:
 def named_purpose(name: str) -> int:
     """Return the purpose that a quantity's name stands for: the same on every machine and in every version."""
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") >> 1
+
+
+def direction_key(group: str, direction: int) -> int:
+    """Return the number of the streams of one of the directions in which a group's agents look for ideas."""
+    return (named_purpose(f"direction of {group}") & 0x7FFFFFFF) << 32 | direction
 
 
 def agent_key(group: str, member: int) -> int:

@@ -9,6 +9,7 @@ import numpy as np
 
 from simbudget.engine.laws.draws import Floats
 from simbudget.engine.laws.money import HOUR_NS
+from simbudget.engine.laws.tally import LOOKS, TALLY
 from simbudget.engine.program import Billing, Program
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 
@@ -38,7 +39,11 @@ LIMIT_QUEUED_NS: Final = GPU_NS + 5
 """For how long calls waited, by the limit that held up the line."""
 LIMIT_USED: Final = LIMIT_QUEUED_NS + len(API_LIMITS)
 """What was let through, by limit."""
-SUMS: Final = LIMIT_USED + len(API_LIMITS)
+RESEARCH: Final = LIMIT_USED + len(API_LIMITS)
+"""What came of the research, see `laws.tally`; nothing is there where nothing is scored."""
+RESULTS: Final = RESEARCH + len(TALLY)
+"""Transferable results had the run stopped at each look."""
+SUMS: Final = RESULTS + LOOKS
 """How many sums there are."""
 
 _DOWN: Final = ACTIVITIES.index("down")
@@ -76,7 +81,20 @@ def totals(program: Program, sums: Floats) -> dict[str, Floats]:
             f"queued_{name}_hours": sums[:, LIMIT_QUEUED_NS + i] / HOUR_NS
             for i, name in enumerate(API_LIMITS)
         },
+        **_research(program, sums),
     }
+
+
+def _research(program: Program, sums: Floats) -> dict[str, Floats]:
+    """Return what came of the research; NaN where nothing is scored."""
+    names = [*TALLY, *(result_column(look) for look in range(LOOKS))]
+    told = sums[:, RESEARCH:SUMS] if program.research.is_on else np.full((len(sums), len(names)), np.nan)
+    return {name: told[:, i] for i, name in enumerate(names)}
+
+
+def result_column(look: int) -> str:
+    """Return the name of the transferable results had the run stopped after so many 24ths of its horizon, from 0."""
+    return f"transferable_after_{look + 1:02d}_of_{LOOKS}"
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

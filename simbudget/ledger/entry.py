@@ -33,8 +33,9 @@ class Entry(NamedTuple):
     """One thing that happened: who, when, for how long, what was used, what it cost.
 
     `started_s` and `duration_s` are of the thing itself; `queued_s` is how long it was waited for before.
-    Token classes exclude each other. `outcome` is `ok`, `failed` (an attempt without a result), `cut` (by a
-    crash or the end of the run), `unserved` (cut, or stopped by the budget, while it queued) or `preempted`.
+    Token classes exclude each other. `outcome` is `ok`, `failed` (an attempt without a result, a gate not passed),
+    `cut` (by a crash or the end of the run), `unserved` (cut, or stopped by the budget, while it queued), `preempted`,
+    or `blamed` (a submission that its review takes for a hack). `score` is what was measured: by the scorer, by a gate.
     Only rows that cost something have a `component`.
 
     What a log does not say is not known, and never zero: None in a count (NA in the frame), NaN in a time,
@@ -55,12 +56,14 @@ class Entry(NamedTuple):
     cache_write_tokens: int | None = 0
     cache_read_tokens: int | None = 0
     output_tokens: int | None = 0
-    gpus: int = 0
+    gpus: int | None = 0
     component: str = ""
     cost_usd: float = 0.0
     score: float = float("nan")
     outcome: str = "ok"
     source: str = "simulated"
+    context_tokens: int | None = None
+    """The whole prompt: the sum of its three classes, also where the log does not tell them apart."""
     cache_write_1h_tokens: int | None = None
     """Those of the `cache_write_tokens` that the cache keeps for an hour."""
     thinking_tokens: int | None = None
@@ -71,6 +74,8 @@ class Entry(NamedTuple):
     """What the log itself says that this cost."""
     list_cost_usd: float = float("nan")
     """What the known tokens cost by the price list of the day: a lower bound where a count is not known."""
+    status: str = ""
+    """The log's own word for how it ended, if it has one: `keep`, `crash`, `end_turn`, …"""
     kept: bool | None = None
     """Whether an experiment's change was kept as the new best."""
     name: str = ""

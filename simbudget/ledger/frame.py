@@ -11,6 +11,9 @@ import pandas as pd
 
 from simbudget.ledger.entry import Entry
 
+PROMPT_CLASSES: Final = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens")
+"""The columns of the token classes that a call's prompt is made of."""
+
 DTYPES: Final = {
     "run": "int64",
     "agent": "int64",
@@ -26,17 +29,19 @@ DTYPES: Final = {
     "cache_write_tokens": "Int64",
     "cache_read_tokens": "Int64",
     "output_tokens": "Int64",
-    "gpus": "int64",
+    "gpus": "Int64",
     "component": "category",
     "cost_usd": "float64",
     "score": "float64",
     "outcome": "category",
     "source": "category",
+    "context_tokens": "Int64",
     "cache_write_1h_tokens": "Int64",
     "thinking_tokens": "Int64",
     "calls": "Int64",
     "reported_cost_usd": "float64",
     "list_cost_usd": "float64",
+    "status": "category",
     "kept": "boolean",
     "name": "category",
     "parent": "category",
@@ -46,4 +51,12 @@ DTYPES: Final = {
 
 def ledger_frame(entries: Iterable[Entry]) -> pd.DataFrame:
     """Return `entries` as a frame, a row each in their order, with the columns and types of `DTYPES`."""
-    return pd.DataFrame(list(entries), columns=list(Entry._fields)).astype(DTYPES)
+    frame = pd.DataFrame(list(entries), columns=list(Entry._fields)).astype(DTYPES)
+    return with_context_tokens(frame)
+
+
+def with_context_tokens(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a ledger whose `context_tokens` are filled in where the classes of a prompt are known."""
+    prompt = frame[list(PROMPT_CLASSES)].sum(axis="columns", skipna=False)
+    known = frame["context_tokens"].fillna(prompt.where(frame["component"] == "tokens"))
+    return frame.assign(context_tokens=known.astype("Int64"))

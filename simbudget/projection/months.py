@@ -1,27 +1,61 @@
 """Calendar months: what the model's provider is paid in each, against the monthly cap of a usage tier."""
 
 import datetime
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.ledger.entry import COMPONENTS
 from simbudget.prices.tiers import monthly_spend_cap_usd, smallest_tier_for
-from simbudget.projection.projection import Projection
+from simbudget.scenario.model import Scenario
 
-_TOKENS = COMPONENTS.index("tokens")
+DEAREST_MONTH: Final = "tokens_dearest_month_usd"
+"""The column of a projection's replications that says what tokens cost in the dearest calendar month of each."""
+
 _LONGEST_MONTH_HOURS = 31 * 24.0
 
 
-def check_spend_cap(projection: Projection) -> tuple[list[dict[str, Any]], list[str]]:
+@dataclass(frozen=True)
+class Calendar:
+    """Which spans of a run's time fall into one calendar month."""
+
+    windows: npt.NDArray[np.int64]
+    """[windows, 2] the first span of each, and the one after the last."""
+
+    @staticmethod
+    def of(scenario: Scenario, bin_edges_hours: npt.NDArray[np.float64]) -> "Calendar":
+        """Return the calendar of a run.
+
+        Where the scenario does not say on which date the run begins, any 31 days in a row may be a month.
+        """
+        starts_hours = bin_edges_hours[:-1]
+        begins = scenario.stop.begins_on
+        if begins is None:
+            last = np.searchsorted(starts_hours, starts_hours + _LONGEST_MONTH_HOURS)
+            return Calendar(np.column_stack([np.arange(len(starts_hours)), last]))
+        months = _months(begins, scenario.stop.begins_s % 86_400, starts_hours)
+        first = np.flatnonzero(np.diff(months, prepend=months[0] - 1))
+        return Calendar(np.column_stack([first, [*first[1:], len(months)]]))
+
+    def dearest_month(self, spend_usd: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Return the [replications] spend in the dearest month of each, from [replications, bins] spend."""
+        until = np.zeros((len(spend_usd), spend_usd.shape[1] + 1))
+        np.cumsum(spend_usd, axis=1, out=until[:, 1:])
+        dearest: npt.NDArray[np.float64] = (until[:, self.windows[:, 1]] - until[:, self.windows[:, 0]]).max(
+            axis=1
+        )
+        return dearest
+
+
+def check_spend_cap(scenario: Scenario, most_usd: float) -> tuple[list[dict[str, Any]], list[str]]:
     """Return whether the usage tier allows the spend on tokens, as a limit, and notes about it.
 
-    What counts is the p90 of the spend in the dearest calendar month. Where the scenario does not say on which
-    date the run begins, the dearest 31 days in a row.
+    Args:
+        scenario: says which tier it is, if any.
+        most_usd: the p90 of the spend on tokens in the dearest calendar month.
     """
-    most_usd = float(np.quantile(dearest_month_usd(projection), 0.9))
-    tier = projection.scenario.api.tier
+    tier = scenario.api.tier
     needed = smallest_tier_for(most_usd)
     if tier is None:
         return [], [_note(needed, most_usd)] if most_usd > 0 else []
@@ -36,24 +70,6 @@ def check_spend_cap(projection: Projection) -> tuple[list[dict[str, Any]], list[
 
 def _note(tier: str, most_usd: float) -> str:
     return f"tokens need usage tier {tier} (p90 ${most_usd:,.0f} in the dearest month)"
-
-
-def dearest_month_usd(projection: Projection) -> npt.NDArray[np.float64]:
-    """Return the [replications] spend on tokens in the dearest calendar month of each."""
-    spend_usd = projection.spend_by_time_usd[:, _TOKENS, :]
-    starts_hours = projection.bin_edges_hours[:-1]
-    begins = projection.scenario.stop.begins_on
-    if begins is not None:
-        months = _months(begins, projection.scenario.stop.begins_s % 86_400, starts_hours)
-        windows = [months == month for month in np.unique(months)]
-    else:
-        ends_hours = starts_hours + _LONGEST_MONTH_HOURS
-        windows = [
-            (starts_hours >= start) & (starts_hours < end)
-            for start, end in zip(starts_hours, ends_hours, strict=True)
-        ]
-    dearest: npt.NDArray[np.float64] = np.array([spend_usd[:, w].sum(axis=1) for w in windows]).max(axis=0)
-    return dearest
 
 
 def _months(begins: datetime.date, begins_s: float, hours: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -1,7 +1,8 @@
 """Running a projection: replication after replication, until there are enough."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from contextlib import closing
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,10 +14,13 @@ from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.engine.reference import simulate
 from simbudget.errors import Problem, UserError
-from simbudget.projection.blocks import BlockOfOutcomes, Plan
-from simbudget.projection.executors import cores, outcomes_in_order
+from simbudget.projection.aggregate import Aggregate
+from simbudget.projection.blocks import WORLD_EACH, Block, Plan
+from simbudget.projection.engines import DEFAULT_ENGINE, engine_named
+from simbudget.projection.executors import blocks_in_order
+from simbudget.projection.months import Calendar
+from simbudget.projection.precision import FIRST_LOOK, is_precise, next_look
 from simbudget.projection.projection import Projection
-from simbudget.projection.statistics import monte_carlo_errors, statistics
 from simbudget.projection.summary import summarise
 from simbudget.scenario.model import Scenario
 
@@ -24,14 +28,10 @@ DEFAULT_REPLICATIONS: Final = 100
 MOST_FOR_PRECISION: Final = 10_000
 """Replications at most when a precision is asked for and no number."""
 
-PER_WORLD: Final = 1
-"""Replications in a world, unless asked otherwise: a new world tells more than another run in the same one."""
+_ENOUGH: Final = -1
+_TO_TELL_LUCK: Final = 2
+"""Replications in each world where results are counted: two runs in a world tell luck from what is unknown."""
 
-ENGINES: Final = ("reference",)
-
-_ONE_WORLD: Final = 1 << 62
-_FIRST_LOOK: Final = 40
-_LOOK_EVERY: Final = 20
 _UNKNOWN: Final = (ONE_A_WORLD, TYPICAL_A_WORLD, TYPICAL_A_WORLD_ONE_A_REPLICATION)
 
 
@@ -43,12 +43,15 @@ class Options:
     replications: int | None = None
     """At most so many; by default `DEFAULT_REPLICATIONS`, and one where nothing is left to chance."""
     worlds: int | None = None
-    """Over so many worlds; by default a world for each replication, and one where nothing is unknown."""
+    """Over so many worlds; by default a world for each replication (for two where results are counted), and one where
+    nothing is unknown."""
     workers: int | None = None
-    """Processes; by default one for each core. The result does not depend on it."""
+    """Threads or processes; by default one for each core. The result does not depend on it."""
     precision: float | None = None
     """Stop when the Monte-Carlo errors of spend are below this part of each of its figures."""
-    engine: str = "reference"
+    engine: str = DEFAULT_ENGINE
+    on: str | None = None
+    """A Dask cluster in place of this machine's cores: `local:4`, or a scheduler such as `tcp://host:8786`."""
 
 
 def project(
@@ -67,21 +70,22 @@ def project(
     """
     options = options or Options()
     _require_sense(options)
-    program = lower(scenario)
-    plan = _plan(program, options)
-    progress = progress or (lambda done, total: None)
-    blocks, interrupted = _run(plan, options, progress)
-    frame = _frame(blocks)
-    by_time_usd = np.concatenate([block.by_time_usd for block in blocks])[: len(frame)]
-    worlds = int(frame["world"].nunique())
-    edges_hours = np.linspace(0.0, program.settings.horizon_ns / HOUR_NS, BINS + 1)
+    plan = _plan(lower(scenario), options)
+    edges_hours = np.linspace(0.0, plan.program.settings.horizon_ns / HOUR_NS, BINS + 1)
+    aggregate = Aggregate(plan.program, Calendar.of(scenario, edges_hours))
+    interrupted = _run(plan, options, aggregate, progress or (lambda done, total: None))
     projection = Projection(
-        scenario, options.seed, options.engine, worlds, frame, by_time_usd, edges_hours, {}
+        scenario=scenario,
+        seed=options.seed,
+        engine=options.engine,
+        worlds=aggregate.worlds,
+        figures=aggregate.figures(),
+        replications=aggregate.frame(),
+        spend_by_time_usd=aggregate.kept().spend_by_time_usd,
+        bin_edges_hours=edges_hours,
+        summary={},
     )
-    summary = summarise(projection, interrupted)
-    return Projection(
-        scenario, options.seed, options.engine, worlds, frame, by_time_usd, edges_hours, summary
-    )
+    return replace(projection, summary=summarise(projection, interrupted))
 
 
 def trace(scenario: Scenario, seed: int = 1, replication: int = 0) -> pd.DataFrame:
@@ -91,13 +95,14 @@ def trace(scenario: Scenario, seed: int = 1, replication: int = 0) -> pd.DataFra
         UserError: the scenario cannot be simulated.
     """
     program = lower(scenario)
-    plan = _plan(program, Options(seed=seed))
-    outcome = simulate(program, seed, plan.world_of(replication), replication % plan.per_world)
+    worlds, replications = _plan(program, Options(seed=seed)).keys_of(range(replication, replication + 1))
+    outcome = simulate(program, seed, int(worlds[0]), int(replications[0]))
     assert outcome.ledger is not None
     return outcome.ledger
 
 
 def _require_sense(options: Options) -> None:
+    engine_named(options.engine)
     counts = {"replications": options.replications, "worlds": options.worlds, "workers": options.workers}
     problems = [
         Problem(f"--{name} is {count}", remedy="write a whole number of at least 1")
@@ -110,9 +115,9 @@ def _require_sense(options: Options) -> None:
         problems.append(
             Problem(f"--seed is {options.seed}", remedy="write a whole number from 0 to 2^63 - 1")
         )
-    if options.engine not in ENGINES:
+    if options.on is not None and options.workers is not None:
         problems.append(
-            Problem(f"engine {options.engine!r} does not exist", remedy=f"write one of {ENGINES}")
+            Problem("--on and --workers are given", remedy="a cluster has its own workers: leave one out")
         )
     if problems:
         raise UserError(*problems)
@@ -122,44 +127,45 @@ def _plan(program: Program, options: Options) -> Plan:
     default = DEFAULT_REPLICATIONS if options.precision is None else MOST_FOR_PRECISION
     replications = options.replications or default
     if program.is_deterministic():
-        return Plan(program, options.seed, 1, 1)
-    if options.worlds is not None:
-        return Plan(program, options.seed, replications, -(-replications // options.worlds))
+        return Plan(program, options.seed, 1, 1, options.engine)
     has_unknown = bool(np.isin(program.kinds, _UNKNOWN).any())
-    return Plan(program, options.seed, replications, PER_WORLD if has_unknown else _ONE_WORLD)
+    worlds = options.worlds or (WORLD_EACH if has_unknown else 1)
+    counts_results = program.research.is_on and len(program.gates) > 0
+    in_a_row = _TO_TELL_LUCK if counts_results and has_unknown and options.worlds is None else 1
+    return Plan(program, options.seed, replications, worlds, options.engine, in_a_row)
 
 
-def _run(
-    plan: Plan, options: Options, progress: Callable[[int, int], None]
-) -> tuple[list[BlockOfOutcomes], bool]:
-    """Return the blocks that were simulated, and whether an interrupt ended that."""
-    blocks: list[BlockOfOutcomes] = []
-    done, next_look = 0, _FIRST_LOOK
+def _run(plan: Plan, options: Options, aggregate: Aggregate, progress: Callable[[int, int], None]) -> bool:
+    """Aggregate the plan's replications until they are enough; return whether an interrupt ended that."""
+    look = FIRST_LOOK
     progress(0, plan.replications)
     try:
-        for block in outcomes_in_order(plan, options.workers or cores()):
-            blocks.append(block)
-            done += len(block.worlds)
-            progress(done, plan.replications)
-            if options.precision is not None and done >= next_look:
-                next_look += _LOOK_EVERY
-                if _is_precise(_frame(blocks), options.precision):
+        with closing(blocks_in_order(plan, options.workers, options.on)) as blocks:
+            for block in blocks:
+                if options.precision is None:
+                    aggregate.add(block)
+                elif (look := _add_and_look(aggregate, block, look, options.precision)) == _ENOUGH:
                     break
+                progress(aggregate.replications, plan.replications)
     except KeyboardInterrupt:
-        if not blocks:
+        if not aggregate.replications:
             raise
-        return blocks, True
-    return blocks, False
+        return True
+    return False
 
 
-def _frame(blocks: list[BlockOfOutcomes]) -> pd.DataFrame:
-    totals = [total for block in blocks for total in block.totals]
-    frame = pd.DataFrame(totals).astype(np.float64)
-    frame.insert(0, "world", np.array([world for block in blocks for world in block.worlds], dtype=np.int64))
-    return frame
+def _add_and_look(aggregate: Aggregate, block: Block, look: int, precision: float) -> int:
+    """Aggregate a block, looking where it is due whether that is enough; return when to look next, or `_ENOUGH`.
 
-
-def _is_precise(frame: pd.DataFrame, precision: float) -> bool:
-    """Return whether the Monte-Carlo error of every figure of spend is below a part of that figure."""
-    spend, worlds = frame[["spend_usd"]].to_numpy(), frame["world"].to_numpy()
-    return bool((monte_carlo_errors(spend, worlds) <= precision * np.abs(statistics(spend))).all())
+    Looks are after numbers of replications that do not depend on the blocks, and nothing is added after the last.
+    """
+    first = 0
+    while first < len(block):
+        end = min(len(block), first + look - aggregate.replications)
+        aggregate.add(block.part(first, end))
+        first = end
+        if aggregate.replications == look:
+            if is_precise(aggregate, precision):
+                return _ENOUGH
+            look = next_look(look)
+    return look

@@ -1,5 +1,7 @@
 """The statistics of a projection's columns, each with its Monte-Carlo error."""
 
+from collections.abc import Iterator
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -9,9 +11,29 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 STATISTICS: Final = ("mean", "p10", "p50", "p90")
+QUANTILES: Final = (0.1, 0.5, 0.9)
 
-_QUANTILES: Final = (0.1, 0.5, 0.9)
 _RESAMPLES: Final = 200
+
+
+@dataclass(frozen=True)
+class Figures:
+    """What the replications of a projection say together."""
+
+    replications: int
+    """How many they rest on."""
+    columns: tuple[str, ...]
+    statistics: Floats
+    """[statistics, columns]; NaN where a column does not apply."""
+    errors: Floats
+    """[statistics, columns] the Monte-Carlo error of each."""
+    within_budget: float
+    """The share of replications that spent at most the budget; 1 without a budget."""
+    within_budget_error: float
+
+    def value(self, column: str, statistic: str = "mean") -> float:
+        """Return a statistic of a column by their names."""
+        return float(self.statistics[STATISTICS.index(statistic), self.columns.index(column)])
 
 
 def statistics(values: Floats) -> Floats:
@@ -20,7 +42,7 @@ def statistics(values: Floats) -> Floats:
     Quantiles interpolate linearly between order statistics (Hyndman and Fan, "Sample quantiles in statistical
     packages", The American Statistician 50 (1996), definition 7).
     """
-    return np.vstack([_mean(values), np.quantile(values, _QUANTILES, axis=0)])
+    return np.vstack([_mean(values), np.quantile(values, QUANTILES, axis=0)])
 
 
 def monte_carlo_errors(values: Floats, worlds: Integers) -> Floats:
@@ -32,21 +54,29 @@ def monte_carlo_errors(values: Floats, worlds: Integers) -> Floats:
     """
     if len(values) < 2:
         return np.full((len(STATISTICS), values.shape[1]), np.nan)
-    names, members = np.unique(worlds, return_inverse=True)
-    if len(names) == 1:
-        members = np.arange(len(values))
-    clusters = [np.flatnonzero(members == cluster) for cluster in range(members.max() + 1)]
-    random = np.random.default_rng(0)  # the error's own error is small, and has to be the same each time
-    resampled = []
-    for _ in range(_RESAMPLES):
-        drawn = random.integers(len(clusters), size=len(clusters))
-        resampled.append(statistics(values[np.concatenate([clusters[cluster] for cluster in drawn])]))
-    errors: Floats = np.std(resampled, axis=0, ddof=1)
+    resamples = _resamples(worlds)
+    errors: Floats = np.std([statistics(values[rows]) for rows in resamples], axis=0, ddof=1)
     return errors
 
 
+def _resamples(worlds: Integers) -> Iterator[Integers]:
+    """Yield the rows of each resample: those of worlds drawn with replacement."""
+    random = np.random.default_rng(0)  # the error's own error is small, and has to be the same each time
+    names, members = np.unique(worlds, return_inverse=True)
+    if len(names) in (1, len(worlds)):
+        for _ in range(_RESAMPLES):
+            yield random.integers(len(worlds), size=len(worlds))
+        return
+    ends = np.cumsum(np.bincount(members))
+    clusters = np.split(np.argsort(members, kind="stable"), ends[:-1])
+    for _ in range(_RESAMPLES):
+        drawn = random.integers(len(clusters), size=len(clusters))
+        yield np.concatenate([clusters[cluster] for cluster in drawn])
+
+
 def _mean(values: Floats) -> Floats:
-    """Return the mean of each column; a constant column's mean is that constant to the last bit."""
-    first = values[0]
-    mean: Floats = first + (values - first).mean(axis=0)
+    """Return the mean of each column, which does not depend on the others; a constant column's is that constant."""
+    columns = np.ascontiguousarray(values.T)
+    first = columns[:, :1]
+    mean: Floats = first[:, 0] + (columns - first).mean(axis=1)
     return mean

@@ -3,13 +3,14 @@
 from typing import Any, Final
 
 import numpy as np
-import pandas as pd
 
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.projection.limits import check_limits
-from simbudget.projection.months import check_spend_cap
+from simbudget.projection.months import DEAREST_MONTH, check_spend_cap
 from simbudget.projection.projection import Projection
-from simbudget.projection.statistics import STATISTICS, monte_carlo_errors, statistics
+from simbudget.projection.research import notes_on_research, summarise_research
+from simbudget.projection.sketches import ACCURACY
+from simbudget.projection.statistics import STATISTICS, Figures
 
 Layout = dict[str, "str | Layout"]
 
@@ -41,28 +42,32 @@ _NEGLIGIBLE_WAITING: Final = 0.005
 
 def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
     """Return the summary of a projection: figures over worlds and replications, and their Monte-Carlo errors."""
-    frame, scenario = projection.replications, projection.scenario
-    columns = frame.drop(columns="world")
-    values, worlds = columns.to_numpy(), frame["world"].to_numpy()
-    figures = _by_column(columns, statistics(values))
-    errors = _by_column(columns, monte_carlo_errors(values, worlds))
+    scenario, figures = projection.scenario, projection.figures
+    errors = _by_column(figures.columns, figures.errors)
     within, within_error = _within_budget(projection)
+    research = summarise_research(projection)
     summary: dict[str, Any] = {
         "scenario": scenario.name,
         "seed": projection.seed,
         "engine": projection.engine,
         "worlds": projection.worlds,
-        "replications": len(frame),
+        "replications": figures.replications,
         "simulated_hours": float(projection.bin_edges_hours[-1]),
-        **_lay_out(LAYOUT, figures),
+        **_lay_out(LAYOUT, _by_column(figures.columns, figures.statistics)),
         "probability_within_budget": within,
-        "bottleneck": _bottleneck(frame),
-        "research": None,
+        "bottleneck": _bottleneck(figures),
+        "research": research,
     }
-    cap, notes = check_spend_cap(projection)
+    cap, cap_notes = check_spend_cap(scenario, figures.value(DEAREST_MONTH, "p90"))
+    notes = [*notes_on_research(projection), *cap_notes]
+    if figures.replications > len(projection.replications):
+        notes.append(
+            f"quantiles over {figures.replications:,} replications are within {ACCURACY:.1%} (DDSketch); pictures of "
+            f"single replications and replications.parquet rest on the first {len(projection.replications):,}"
+        )
     return {
         **summary,
-        "limits": [*check_limits(scenario.limits, frame, scenario.stop.budget), *cap],
+        "limits": [*check_limits(scenario.limits, figures, research), *cap],
         "monte_carlo_error": {**_lay_out(LAYOUT, errors), "probability_within_budget": within_error},
         "prices_on": scenario.prices.on.isoformat(),
         "interrupted": interrupted,
@@ -70,14 +75,14 @@ def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
     }
 
 
-def _by_column(columns: pd.DataFrame, figures: np.ndarray) -> dict[str, dict[str, float | None]]:
+def _by_column(columns: tuple[str, ...], values: np.ndarray) -> dict[str, dict[str, float | None]]:
     """Return the statistics of each column by name; None where there is no number."""
     return {
         column: {
-            name: None if np.isnan(figure) else float(figure)
-            for name, figure in zip(STATISTICS, figures[:, index], strict=True)
+            name: None if np.isnan(value) else float(value)
+            for name, value in zip(STATISTICS, values[:, index], strict=True)
         }
-        for index, column in enumerate(map(str, columns))
+        for index, column in enumerate(columns)
     }
 
 
@@ -95,18 +100,16 @@ def _lay_out(layout: Layout, figures: dict[str, dict[str, float | None]]) -> dic
 
 def _within_budget(projection: Projection) -> tuple[float | None, float | None]:
     """Return the probability of a spend of at most the budget, and its Monte-Carlo error; None without one."""
-    budget_usd = projection.scenario.stop.budget
-    if budget_usd is None:
+    if projection.scenario.stop.budget is None:
         return None, None
-    frame = projection.replications
-    within = (frame["spend_usd"].to_numpy() <= budget_usd).astype(np.float64)[:, np.newaxis]
-    error = float(monte_carlo_errors(within, frame["world"].to_numpy())[0, 0])
-    return float(within.mean()), None if np.isnan(error) else error
+    figures = projection.figures
+    error = figures.within_budget_error
+    return figures.within_budget, None if np.isnan(error) else error
 
 
-def _bottleneck(frame: pd.DataFrame) -> str:
+def _bottleneck(figures: Figures) -> str:
     """Return the resource for which the agents wait longest, over all replications."""
-    waiting = {name: float(frame[f"queued_{name}_hours"].mean()) for name in RESOURCES}
+    waiting = {name: figures.value(f"queued_{name}_hours") for name in RESOURCES}
     worst = max(waiting, key=lambda name: waiting[name])
-    negligible = waiting[worst] <= _NEGLIGIBLE_WAITING * float(frame["agent_hours"].mean())
+    negligible = waiting[worst] <= _NEGLIGIBLE_WAITING * figures.value("agent_hours")
     return NO_BOTTLENECK if negligible else worst

@@ -7,9 +7,12 @@ import pandas as pd
 
 from simbudget.projection.projection import Projection
 from simbudget.projection.run import trace
+from simbudget.report.figures.acceptability import acceptability_curve
 from simbudget.report.figures.agent_time import agent_time
 from simbudget.report.figures.components import components
+from simbudget.report.figures.cost_effectiveness import cost_effectiveness
 from simbudget.report.figures.gantt import gantt
+from simbudget.report.figures.results_over_time import results_over_time
 from simbudget.report.figures.spend_over_time import spend_over_time
 from simbudget.report.figures.style import write_picture
 from simbudget.report.figures.within_budget import within_budget
@@ -23,6 +26,12 @@ _PICTURES = {
     "agent-time": agent_time,
 }
 
+_PICTURES_OF_RESULTS = {
+    "cost-effectiveness": cost_effectiveness,
+    "acceptability": acceptability_curve,
+    "results-over-time": results_over_time,
+}
+
 
 def agent_names(scenario: Scenario) -> list[str]:
     """Return the name of each agent: its group's and its number in it."""
@@ -33,7 +42,8 @@ def write_pictures(projection: Projection, folder: Path) -> list[Path]:
     """Write every picture of a projection, each with its data; return what was written."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    for name, draw in _PICTURES.items():
+    prices = projection.summary["research"] is not None and projection.scenario.gates
+    for name, draw in (_PICTURES | (_PICTURES_OF_RESULTS if prices else {})).items():
         written += write_picture(*draw(projection), folder, name)
     ledger = trace(projection.scenario, projection.seed)
     return written + write_picture(*gantt(ledger, agent_names(projection.scenario)), folder, "gantt")

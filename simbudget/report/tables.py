@@ -1,14 +1,14 @@
 """A projection as one line that says the answer, and tables that fit a terminal."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from simbudget.report.numbers import Figure, count, hours, percent, usd, usd_exactly
-
-Summary = dict[str, Any]
+from simbudget.report.numbers import count, hours, percent, usd, usd_exactly
+from simbudget.report.research_tables import price_of_a_result, research_tables
+from simbudget.report.table_rows import Summary, add_row, is_certain, new_table
 
 _RESOURCES = {
     "gpu": "GPUs",
@@ -25,11 +25,6 @@ _ACTIVITIES = {
 }
 
 
-def is_certain(summary: Summary) -> bool:
-    """Return whether there was one replication, which says all there is to say."""
-    return bool(summary["replications"] == 1)
-
-
 def answer(summary: Summary) -> str:
     """Return the answer in one line: spend, time, and the probability of staying within the budget."""
     spend, clock = summary["spend_usd"], summary["wall_clock_hours"]
@@ -43,6 +38,7 @@ def answer(summary: Summary) -> str:
         line += "; within the budget" if within else "; the budget stops it"
     elif within is not None:
         line += f"; within the budget with probability {percent(within)}"
+    line += price_of_a_result(summary)
     unmet = sum(not limit["holds"] for limit in summary["limits"])
     if unmet:
         line += f"; {unmet} of {len(summary['limits'])} limits not met"
@@ -55,41 +51,25 @@ def projection_tables(summary: Summary) -> Iterator[Table]:
     yield _work(summary)
     yield _time(summary)
     yield _resources(summary)
+    if summary["research"] is not None:
+        yield from research_tables(summary)
     if summary["limits"]:
         yield _limits(summary)
-
-
-def _table(title: str, summary: Summary, first: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    table.add_column(first)
-    for column in ("amount",) if is_certain(summary) else ("p10", "p50", "p90", "mean"):
-        table.add_column(column, justify="right", no_wrap=True)
-    return table
-
-
-def _row(
-    table: Table, summary: Summary, name: str, figure: Figure, show: Callable[[float | None], str]
-) -> None:
-    """Add a figure, if it applies: its interval with its mean, or its one value."""
-    if figure is None:
-        return
-    columns = ("mean",) if is_certain(summary) else ("p10", "p50", "p90", "mean")
-    table.add_row(name, *(show(figure[column]) for column in columns))
 
 
 def _spend(summary: Summary) -> Table:
     replications, worlds = summary["replications"], summary["worlds"]
     many = "" if is_certain(summary) else f" ({replications:,} replications, {worlds:,} worlds)"
-    table = _table(f"Spend{many}", summary, "component")
+    table = new_table(f"Spend{many}", summary, "component")
     show = (lambda value: usd_exactly(value or 0.0)) if is_certain(summary) else usd
     for component, figure in summary["spend_by_component_usd"].items():
         if figure and figure["mean"]:
-            _row(table, summary, component, figure, show)
+            add_row(table, summary, component, figure, show)
     table.add_section()
-    _row(table, summary, "total", summary["spend_usd"], show)
-    _row(table, summary, "per agent-hour", summary["cost_per_agent_hour_usd"], show)
+    add_row(table, summary, "total", summary["spend_usd"], show)
+    add_row(table, summary, "per agent-hour", summary["cost_per_agent_hour_usd"], show)
     if summary["overrun_usd"]["mean"]:
-        _row(table, summary, "over the budget", summary["overrun_usd"], show)
+        add_row(table, summary, "over the budget", summary["overrun_usd"], show)
     if not is_certain(summary):
         table.caption, table.caption_justify = _monte_carlo(summary), "left"
     return table
@@ -103,8 +83,8 @@ def _monte_carlo(summary: Summary) -> str:
 
 
 def _work(summary: Summary) -> Table:
-    table = _table("Work and time", summary, "what")
-    _row(table, summary, "wall clock", summary["wall_clock_hours"], hours)
+    table = new_table("Work and time", summary, "what")
+    add_row(table, summary, "wall clock", summary["wall_clock_hours"], hours)
     gpu_hours, tokens = summary["gpu_hours"], summary["tokens"]
     figures = {
         "agent-hours": summary["agent_hours"],
@@ -116,26 +96,26 @@ def _work(summary: Summary) -> Table:
     }
     for name, figure in figures.items():
         if figure and figure["mean"]:
-            _row(table, summary, name, figure, count)
+            add_row(table, summary, name, figure, count)
     return table
 
 
 def _time(summary: Summary) -> Table:
-    table = _table("Where the agents' time goes", summary, "activity")
+    table = new_table("Where the agents' time goes", summary, "activity")
     for activity, figure in summary["agent_time_share"].items():
         if figure and figure["mean"]:
-            _row(table, summary, _ACTIVITIES.get(activity, activity), figure, percent)
+            add_row(table, summary, _ACTIVITIES.get(activity, activity), figure, percent)
     return table
 
 
 def _resources(summary: Summary) -> Table:
     bottleneck = summary["bottleneck"]
     named = "nothing is waited for" if bottleneck == "none" else _RESOURCES[bottleneck]
-    table = _table(f"Use of what is limited; bottleneck: {named}", summary, "resource")
+    table = new_table(f"Use of what is limited; bottleneck: {named}", summary, "resource")
     for resource, figure in summary["utilisation"].items():
         if figure is None or not figure["mean"]:
             continue
-        _row(table, summary, _RESOURCES[resource], figure, percent)
+        add_row(table, summary, _RESOURCES[resource], figure, percent)
     return table
 
 
@@ -152,8 +132,10 @@ def _limits(summary: Summary) -> Table:
 def _limit_value(limit: dict[str, Any]) -> str:
     """Return the value of a limit in the unit of its figure."""
     figure = limit["limit"].split()[0]
+    if limit["value"] is None:
+        return "no result"
     if figure.startswith("probability"):
         return percent(limit["value"])
-    if figure in ("spend", "overrun", "cost_per_agent_hour", "usage"):
+    if figure in ("spend", "overrun", "usage") or figure.startswith("cost_per"):
         return usd(limit["value"]) if limit["value"] < 1000 else f"${limit['value']:,.0f}"
     return hours(limit["value"]) if figure == "wall_clock" else count(limit["value"])

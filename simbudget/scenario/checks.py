@@ -4,15 +4,17 @@ from simbudget.distributions.families import constant
 from simbudget.errors import UserError
 from simbudget.prices.gpus import gpu_price
 from simbudget.prices.models import ClassPrices, model_prices
+from simbudget.scenario.fields import read_block
 from simbudget.scenario.limits import NEEDS_RESEARCH
 from simbudget.scenario.model import Context, Experiment, Group, Scenario, Score, Share, Think
 from simbudget.scenario.quantities import Kind, Quantity
 from simbudget.scenario.reading import Provenance, Reading
+from simbudget.scenario.research import MOST_GATES, Research
 
 
 def check_scenario(reading: Reading, scenario: Scenario) -> Scenario:
     """Note what does not go together, and return the scenario with what depends on several parts filled in."""
-    scenario = _fill_in_gpus(reading, scenario)
+    scenario = _fill_in_research(reading, _fill_in_gpus(reading, scenario))
     for group in scenario.fleet:
         _check_group(reading, scenario, group)
         _check_cycle(reading, scenario, group)
@@ -20,6 +22,7 @@ def check_scenario(reading: Reading, scenario: Scenario) -> Scenario:
         _check_context(reading, group.context, group)
     _check_models(reading, scenario)
     _check_gpus(reading, scenario)
+    _check_gates(reading, scenario)
     _check_limits(reading, scenario)
     if scenario.stop.budget is not None and scenario.fixed.highest >= scenario.stop.budget:
         _problem(
@@ -57,6 +60,25 @@ def _fill_in_gpus(reading: Reading, scenario: Scenario) -> Scenario:
         reading.note("gpus.price", text, "exact", None)
         gpus = gpus.model_copy(update={"price": price})
     return scenario.model_copy(update={"gpus": gpus})
+
+
+def _fill_in_research(reading: Reading, scenario: Scenario) -> Scenario:
+    """Return the scenario with the default `research` where something needs scores, and none is written."""
+    stop = scenario.stop
+    needed = scenario.review, scenario.gates, stop.target_score, stop.no_improvement_for
+    if scenario.research is not None or not any(value is not None and value != () for value in needed):
+        return scenario
+    return scenario.model_copy(update={"research": read_block(reading, Research, None, "research")})
+
+
+def _check_gates(reading: Reading, scenario: Scenario) -> None:
+    if len(scenario.gates) > MOST_GATES:
+        message = f"there are {len(scenario.gates):,} gates; at most {MOST_GATES} are allowed"
+        _problem(reading, "gates", message, "leave some out")
+    reserve, budget = scenario.stop.reserve, scenario.stop.budget
+    if reserve is not None and (budget is None or reserve >= budget):
+        message = "`reserve` is the part of the budget that is kept for gates, and has to be below it"
+        _problem(reading, "stop.reserve", message, "write a `budget` above it, or take it out")
 
 
 def _check_group(reading: Reading, scenario: Scenario, group: Group) -> None:
@@ -194,6 +216,8 @@ def _check_limits(reading: Reading, scenario: Scenario) -> None:
         name = f"limits[{index}]"
         if limit.figure in ("probability_within_budget", "overrun") and scenario.stop.budget is None:
             _problem(reading, name, f"`{limit.figure}` needs a budget", "write `stop: {budget: ...}`")
-        if limit.figure in NEEDS_RESEARCH:
-            message = f"`{limit.figure}` is not projected by this version"
-            _problem(reading, name, message, "take the limit out")
+        if limit.figure in NEEDS_RESEARCH and not scenario.gates:
+            message = (
+                f"`{limit.figure}` needs gates: without one nothing says what holds outside the benchmark"
+            )
+            _problem(reading, name, message, "write `gates`, or take the limit out")

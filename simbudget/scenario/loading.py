@@ -178,17 +178,12 @@ def _read_limits(reading: Reading, node: Node | None) -> tuple[Limit, ...]:
 
 
 def _notes(scenario: Scenario) -> tuple[str, ...]:
-    """Return what of the scenario this version checks but does not simulate."""
-    blocks = {"review": scenario.review, "research": scenario.research, "gates": scenario.gates}
-    stops = {
-        "stop.target_score": scenario.stop.target_score,
-        "stop.no_improvement_for": scenario.stop.no_improvement_for,
-    }
-    names = [name for name, value in {**blocks, **stops}.items() if value]
+    """Return what is worth saying of a scenario that is not wrong."""
     late = [note for group in scenario.fleet for note in _late(group, scenario.stop.after.exact_value)]
-    if not names:
-        return tuple(late)
-    return (f"{', '.join(names)}: checked but not simulated; what they cost is not in the spend", *late)
+    scores = any(step.kind == "score" for group in scenario.fleet for step in group.cycle)
+    if scenario.research is not None and not scores:
+        late.append("no cycle has a `score` step, so there are no scores and no results")
+    return tuple(late)
 
 
 def _late(group: Group, ends_s: float) -> list[str]:

@@ -212,6 +212,8 @@ class Stop(Block):
     begins: Annotated[Begins, Parsed(parse_begins, "Mon 9:00")]
     cycles_per_agent: Annotated[int | None, whole(1, 1_000_000_000)]
     target_score: Annotated[float | None, number(Dimension.NUMBER, -10.0, 10.0)]
+    reserve: Annotated[float | None, number(Dimension.MONEY, 0.0, MOST_USD)]
+    """The part of the budget that agents leave for gates."""
     no_improvement_for: Annotated[Quantity | None, time(exact=True, low=1.0, optional=True)]
 
     @property

@@ -130,3 +130,33 @@ def load(document: dict[str, Any]) -> Scenario | None:
 def scenarios() -> st.SearchStrategy[Scenario]:
     """Return scenarios over the whole language."""
     return documents().map(load).filter(lambda loaded: loaded is not None)  # type: ignore[return-value]
+
+
+def _in_step(amount: Any, key: str = "") -> Any:
+    """Return a time in whole half hours, so that much happens at the same instant; other amounts as they are."""
+    if isinstance(amount, dict):
+        if "typical" in amount:
+            return _in_step(amount["typical"], key)
+        return {name: _in_step(part, name) for name, part in amount.items()}
+    if isinstance(amount, list):
+        return [_in_step(part) for part in amount]
+    if isinstance(amount, str) and amount.endswith((" s", " min")) and key != "cache":
+        at_least = 1 if key in ("every", "checkpoint_every") else 0
+        return f"{30 * max(at_least, int(amount.split()[0]) % 3)} min"
+    return amount
+
+
+def _tied(document: dict[str, Any]) -> Scenario | None:
+    instant = {"first_token": "0 s", "output_speed": "1000000 tokens/s"}
+    agents = any(group.get("kind") != "people" for group in document["fleet"])
+    models = {"models": {"claude-opus-4-6": instant}} if agents else {}
+    calls = {"output_tokens": 0, "tool_result_tokens": 500, "tool_time": "1 min"}
+    for group in document["fleet"]:
+        if "turn" in group:
+            group["turn"] = calls
+    return load(_in_step(document) | {"stop": document["stop"]} | models)
+
+
+def tied_scenarios() -> st.SearchStrategy[Scenario]:
+    """Return scenarios in which nearly everything happens on the half hour."""
+    return documents().map(_tied).filter(lambda loaded: loaded is not None)  # type: ignore[return-value]

@@ -175,11 +175,13 @@ def test_the_example_means_what_it_says() -> None:
     assert (group.crashes.every.kind, group.crashes.restart.kind) == (Kind.UNKNOWN, Kind.VARIES)
 
 
-def test_blocks_that_are_not_simulated_are_named() -> None:
-    notes = load_scenario(EXAMPLE).notes
-    assert any(
-        all(word in note for word in ("review", "research", "gates", "not simulated")) for note in notes
-    )
+def test_what_needs_scores_gets_the_default_research() -> None:
+    text = "fleet: [{agents: 1}]\ncycle: [think: {turns: 3}, score]\n"
+    assert loads_scenario(text).scenario.research is None
+    for more in ("gates: [{keeps: 50%}]", "review: {people: 1}", "stop: {target_score: 0.9}"):
+        loaded = loads_scenario(text + more)
+        assert loaded.scenario.research is not None
+        assert any(row.name == "research.transfers" and row.source == "default" for row in loaded.provenance)
     assert loaded("").notes == ()
     assert any("target_score" in note for note in loaded("stop: {target_score: 0.9}").notes)
 

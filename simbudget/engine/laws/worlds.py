@@ -5,7 +5,7 @@ from typing import Final
 
 from simbudget.compilation import compiled
 from simbudget.distributions.base import CONSTANT, LOGNORMAL, NORMAL_P90
-from simbudget.engine.laws.draws import Floats, Integers, draw
+from simbudget.engine.laws.draws import ROW_LENGTH, Floats, Integers, draw
 from simbudget.engine.streams import WORLD_ITSELF, uniforms
 
 DRAWN_EACH_TIME: Final = 0
@@ -34,15 +34,23 @@ def scatter(rows: Floats, quantity: int, typical: float, spread: float) -> None:
 
 
 @compiled
-def draw_world(
-    rows: Floats, table: Floats, kinds: Integers, spreads: Floats, purposes: Integers, stream: Integers
-) -> Floats:
-    """Return `rows` with everything unknown settled, and with each fact one number: the world.
+def draw_world(  # noqa: PLR0913, PLR0917  the columns of a table of quantities
+    world: Floats,
+    rows: Floats,
+    table: Floats,
+    kinds: Integers,
+    spreads: Floats,
+    purposes: Integers,
+    stream: Integers,
+) -> None:
+    """Write into `world` the `rows` with everything unknown settled, and with each fact one number.
 
     `kinds`, `spreads` and `purposes` have one number a quantity: when it is drawn, its scatter p90/median, and
     the purpose of its stream. `stream` is seed, world, replication.
     """
-    world = rows.copy()
+    for quantity in range(len(rows)):
+        for column in range(ROW_LENGTH):
+            world[quantity, column] = rows[quantity, column]
     for quantity in range(len(kinds)):
         kind = kinds[quantity]
         if kind == DRAWN_EACH_TIME:
@@ -57,4 +65,3 @@ def draw_world(
             scatter(world, quantity, draw(rows, table, quantity, u_typical), spreads[quantity])
             if kind == TYPICAL_A_WORLD_ONE_A_REPLICATION:
                 settle(world, quantity, draw(world, table, quantity, u_fact))
-    return world

@@ -4,6 +4,7 @@ Each agent is a process that reads like its day (`agent`), talks to its model (`
 (`experiments`) and shares with the others what a fleet shares (`site`). Every number comes from the laws.
 """
 
-from simbudget.engine.reference.run import Outcome, simulate
+from simbudget.engine.outcome import Outcome, Sums
+from simbudget.engine.reference.run import simulate, simulate_many
 
-__all__ = ["Outcome", "simulate"]
+__all__ = ["Outcome", "Sums", "simulate", "simulate_many"]

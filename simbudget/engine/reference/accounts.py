@@ -74,8 +74,12 @@ class Accounts:
 
     def pay(self, component: int, cost_usd: float) -> None:
         """Spend money on a component now."""
+        self.pay_at(component, cost_usd, self._clock.now)
+
+    def pay_at(self, component: int, cost_usd: float, at_ns: int) -> None:
+        """Spend money on a component that is due at `at_ns`, and settled now."""
         self._spend(component, cost_usd)
-        self.by_time_usd[component, bin_of(self._clock.now, self._bin_ns)] += cost_usd
+        self.by_time_usd[component, bin_of(at_ns, self._bin_ns)] += cost_usd
 
     def pay_for_time(self, component: int, cost_usd: float, started_ns: int, ended_ns: int) -> None:
         """Spend money on a component that has accrued evenly from `started_ns` to `ended_ns`."""

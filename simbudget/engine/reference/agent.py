@@ -14,7 +14,7 @@ from simbudget.engine.laws.calls import draw_post
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.hours import closes_ns, is_open, opens_ns
 from simbudget.engine.laws.work import DAY_NS, draw_crash, draw_scoring_ns, draw_turns, draw_work_ns
-from simbudget.engine.program import NONE, Lasts, Step, StepRow
+from simbudget.engine.program import IDLE_CYCLES, NONE, Lasts, Step, StepRow
 from simbudget.engine.reference.accounts import BudgetReachedError
 from simbudget.engine.reference.calls import Line
 from simbudget.engine.reference.clock import Happens, Phase
@@ -24,15 +24,13 @@ from simbudget.engine.reference.record import EntryInTheMaking
 from simbudget.engine.reference.running_costs import RunningCosts
 from simbudget.engine.reference.site import SCORER, Site
 from simbudget.engine.reference.timesheet import Timesheet
-from simbudget.errors import Problem, UserError
+from simbudget.errors import UserError
 from simbudget.ledger.entry import ACTIVITIES
 
 CRASH: Final = "crash"
 HORIZON: Final = "horizon"
 
 _NUMBER_OF_ACTIVITY: Final = {activity: number for number, activity in enumerate(ACTIVITIES)}
-_IDLE_CYCLES: Final = 1000
-"""So many cycles in a row that take no time never end."""
 
 
 class Agent:
@@ -99,15 +97,8 @@ class Agent:
             self.completed_cycles += 1
             self.site.tally.cycles += 1
             idle = idle + 1 if self.site.clock.now == began_ns else 0
-            if idle == _IDLE_CYCLES:
-                raise UserError(self._never_ends())
-
-    def _never_ends(self) -> Problem:
-        name = self.site.program.group_names[self.group_number]
-        return Problem(
-            f"group {name!r}: {_IDLE_CYCLES:,} cycles in a row took no time, so the run would never end",
-            remedy="give a step of its cycle some time, or set stop.cycles_per_agent",
-        )
+            if idle == IDLE_CYCLES:
+                raise UserError(self.site.program.never_ends(self.group_number))
 
     def _cycle(self) -> Happens:
         self.cycle += 1
@@ -201,8 +192,10 @@ class Agent:
             started_ns = clock.now
             paid = {"component": "scorer", "cost_usd": price_usd} if price_usd else {}
             try:
-                queued_ns = started_ns - asked_ns
-                yield from self.spends("scoring", "score", duration_ns, queued_ns=queued_ns, **paid)
+                self.does("scoring")
+                with self.entry("score", queued_ns=started_ns - asked_ns, **paid) as entry:
+                    yield clock.after(duration_ns, Phase.END, self.number)
+                    entry.columns["score"] = site.board.submit(self.number, submission)
             finally:
                 site.tally.scorer_ns += clock.now - started_ns
 
@@ -226,10 +219,12 @@ class Agent:
         settings, table = site.program.settings, site.program.table
         post_tokens = draw_post(site.rows, table, settings.post_tokens, self.stream, self._posts)
         self._posts += 1
+        read_tokens, told = site.forum.read(self.number)
+        site.board.learn(self.number, told)
         if not self.group.is_people:
-            self.line.context.tokens += site.forum.read(self.number)
+            self.line.context.tokens += read_tokens
             yield from self.line.call("post", post_tokens)
-        site.forum.post(self.number, post_tokens)
+        site.forum.post(self.number, post_tokens, site.board.tell(self.number))
 
     # Office hours.
 

@@ -1,13 +1,12 @@
 """One run: a fleet from its start to its end, and what it adds up to."""
 
-from dataclasses import dataclass
-
 import numpy as np
-import pandas as pd
 from simpy.events import AllOf
 
-from simbudget.engine.laws.draws import Floats
+from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.tally import research_tally, results_by_time
 from simbudget.engine.lowering import lower
+from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import Billing, Program
 from simbudget.engine.reference.agent import HORIZON, Agent
 from simbudget.engine.reference.clock import Phase
@@ -24,6 +23,8 @@ from simbudget.engine.totals import (
     LIMIT_QUEUED_NS,
     LIMIT_USED,
     MODEL_CALLS,
+    RESEARCH,
+    RESULTS,
     SCORER_CALLS,
     SCORER_NS,
     SPENT_USD,
@@ -34,18 +35,6 @@ from simbudget.engine.totals import (
 from simbudget.ledger.entry import FLEET
 from simbudget.ledger.frame import ledger_frame
 from simbudget.scenario.model import Scenario
-
-
-@dataclass(frozen=True)
-class Outcome:
-    """What one run came to."""
-
-    totals: dict[str, float]
-    """Sums over the fleet, by name; see `engine.totals`."""
-    by_time_usd: Floats
-    """[components, `laws.money.BINS`] what was spent in each span of time from 0 to the horizon."""
-    ledger: pd.DataFrame | None
-    """Every entry, in the order of their starts; None if they were not recorded."""
 
 
 def simulate(
@@ -64,7 +53,33 @@ def simulate(
         UserError: the scenario needs what does not exist, or never ends.
     """
     program = scenario if isinstance(scenario, Program) else lower(scenario)
-    site = Site(program, Key(seed, world, replication), record)
+    site, sums = _play(program, Key(seed, world, replication), record)
+    ledger = None
+    if record:
+        ledger = ledger_frame(sorted(site.record.entries, key=lambda entry: (entry.started_s, entry.agent)))
+    figures = totals(program, sums[np.newaxis])
+    return Outcome(
+        {name: float(of_run[0]) for name, of_run in figures.items()}, site.accounts.by_time_usd, ledger
+    )
+
+
+def simulate_many(program: Program, seed: int, worlds: Integers, replications: Integers) -> Sums:
+    """Return what runs of a program come to: for each a world, and a replication in it.
+
+    Raises:
+        UserError: the scenario never ends.
+    """
+    sums, by_time_usd = [], []
+    for world, replication in zip(worlds.tolist(), replications.tolist(), strict=True):
+        site, of_run = _play(program, Key(seed, world, replication), record=False)
+        sums.append(of_run)
+        by_time_usd.append(site.accounts.by_time_usd)
+    return Sums(np.array(sums), np.array(by_time_usd))
+
+
+def _play(program: Program, key: Key, record: bool) -> tuple[Site, Floats]:
+    """Play one run to its end; return what the fleet shared, and the run's [SUMS] sums."""
+    site = Site(program, key, record)
     agents = [Agent(site, number) for number in range(program.agents)]
     _spend_fixed(site)
     if program.settings.billing == Billing.RESERVED:
@@ -72,15 +87,12 @@ def simulate(
     horizon = site.clock.after(program.settings.horizon_ns, Phase.HORIZON)
     assert horizon.callbacks is not None
     horizon.callbacks.append(lambda _: _cut(agents))
+    site.board.end_run = lambda: _cut(agents)
+    site.board.begin()
     site.clock.run(until=AllOf(site.clock, [agent.process for agent in agents]))
     _pay_reserved_pool(site)
-    ledger = None
-    if record:
-        ledger = ledger_frame(sorted(site.record.entries, key=lambda entry: (entry.started_s, entry.agent)))
-    figures = totals(program, _sums(site, agents)[np.newaxis])
-    return Outcome(
-        {name: float(of_run[0]) for name, of_run in figures.items()}, site.accounts.by_time_usd, ledger
-    )
+    site.board.conclude()
+    return site, _sums(site, agents)
 
 
 def _cut(agents: list[Agent]) -> None:
@@ -125,5 +137,9 @@ def _sums(site: Site, agents: list[Agent]) -> Floats:
     sums[SCORER_NS] = tally.scorer_ns
     sums[CYCLES] = tally.cycles
     sums[LIMIT_QUEUED_NS:LIMIT_USED] = limiter.queued_ns
-    sums[LIMIT_USED:SUMS] = limiter.used
+    sums[LIMIT_USED:RESEARCH] = limiter.used
+    if site.board.is_on:
+        board = site.board
+        research_tally(board.lab, board.notebook, sums[RESEARCH:RESULTS])
+        results_by_time(board.lab, board.notebook, site.program.settings.horizon_ns, sums[RESULTS:SUMS])
     return sums

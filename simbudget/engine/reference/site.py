@@ -8,6 +8,7 @@ import numpy as np
 from simbudget.engine.laws.draws import Floats
 from simbudget.engine.program import NONE, Billing, Program
 from simbudget.engine.reference.accounts import Accounts, Meter, StaffMeter
+from simbudget.engine.reference.board import Board
 from simbudget.engine.reference.clock import Clock
 from simbudget.engine.reference.limiter import Limiter
 from simbudget.engine.reference.pool import Pool
@@ -42,19 +43,23 @@ class Forum:
     """Where agents post, and read what others posted since they last looked."""
 
     def __init__(self, agents: int, reads_at_most: int) -> None:
-        self._posts: list[tuple[int, int]] = []
+        self._posts: list[tuple[int, int, int]] = []
         self._seen = [0] * agents
         self._reads_at_most = reads_at_most
 
-    def post(self, agent: int, tokens: int) -> None:
-        """Let others see a post of so many tokens."""
-        self._posts.append((agent, tokens))
+    def post(self, agent: int, tokens: int, submission: int) -> None:
+        """Let others see a post of so many tokens, which tells of a submission or of none."""
+        self._posts.append((agent, tokens, submission))
 
-    def read(self, agent: int) -> int:
-        """Return the tokens of the latest posts of others since the agent's last look, and note the look."""
-        unread = [tokens for author, tokens in self._posts[self._seen[agent] :] if author != agent]
+    def read(self, agent: int) -> tuple[int, list[int]]:
+        """Return the tokens of the latest posts of others since the agent's last look, and what they tell of.
+
+        Notes the look.
+        """
+        unread = [post for post in self._posts[self._seen[agent] :] if post[0] != agent]
         self._seen[agent] = len(self._posts)
-        return sum(unread[max(0, len(unread) - self._reads_at_most) :])
+        read = unread[max(0, len(unread) - self._reads_at_most) :]
+        return sum(tokens for _, tokens, _ in read), [submission for _, _, submission in read]
 
 
 @dataclass(frozen=True)
@@ -76,12 +81,13 @@ class Site:
         self.rows: Floats = program.world(key.seed, key.world, key.replication)
         self.clock = Clock(program.agents)
         self.record = Record(self.clock, key.replication, record)
-        self.accounts = Accounts(self.clock, program.budget_usd, settings.horizon_ns)
+        self.accounts = Accounts(self.clock, program.agents_budget_usd, settings.horizon_ns)
         self.limiter = Limiter(self.clock, program.limits_per_min)
         self.gpus = Pool(self.clock, settings.gpus)
         self.scorer = Pool(self.clock, settings.servers)
         self.forum = Forum(program.agents, settings.reads_at_most)
         self.tally = Tally()
+        self.board = Board(self)
         self.prices = tuple(self._prices(group) for group in range(len(program.groups)))
         gpu_price = self.fact(settings.gpu_price)
         self.gpu_meter = self._gpu_meter(gpu_price, settings.billing, settings.gpus, settings.gpu_users)

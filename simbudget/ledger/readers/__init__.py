@@ -1,12 +1,16 @@
 """Readers of logs of real runs: one module a format, recognised by content; `read_logs` is the way in."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from simbudget.ledger.imported import ImportedLedger
 
 
-def read_logs(paths: Sequence[Path], columns: Mapping[str, str] | None = None) -> ImportedLedger:
+def read_logs(
+    paths: Sequence[Path],
+    columns: Mapping[str, str] | None = None,
+    begins: Callable[[Path], None] = lambda _: None,
+) -> ImportedLedger:
     """Return the ledger of all runs that files, or folders of files, tell of.
 
     A format is recognised by what is in a file, not by its name; gzipped files are read as what they hold. The
@@ -15,8 +19,15 @@ def read_logs(paths: Sequence[Path], columns: Mapping[str, str] | None = None) -
     Args:
         paths: files, and folders that are searched for files.
         columns: for tables of no known format: which of their columns is which of the ledger's.
+        begins: called with each file before it is read.
 
     Raises:
-        UserError: a path does not exist, or nothing in any of the files is a log.
+        UserError: a path does not exist, nothing in any of the files is a log, or `columns` names what a ledger
+            does not have.
     """
-    raise NotImplementedError
+    from simbudget.ledger.readers.formats import FORMATS  # noqa: PLC0415  slow to import
+    from simbudget.ledger.readers.mapped_table import mapped_format  # noqa: PLC0415
+    from simbudget.ledger.readers.reading import read_all  # noqa: PLC0415
+
+    mapped = (mapped_format(columns),) if columns else ()
+    return read_all(paths, (*mapped, *FORMATS), begins)

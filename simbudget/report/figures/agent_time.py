@@ -21,5 +21,5 @@ def agent_time(projection: Projection) -> tuple[Figure, pd.DataFrame]:
     interval_bars(axes, data, ACTIVITY_COLOURS, percent)
     axes.set(xlabel="share of the agents' time: mean, and p10 to p90", xlim=(0, None))
     axes.xaxis.set_major_formatter(PercentFormatter(1.0))
-    entitle(axes, "Where the agents' time goes", basis(len(projection.replications), projection.worlds))
+    entitle(axes, "Where the agents' time goes", basis(projection))
     return figure, data

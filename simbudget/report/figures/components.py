@@ -19,5 +19,5 @@ def components(projection: Projection) -> tuple[Figure, pd.DataFrame]:
     interval_bars(axes, data, COMPONENT_COLOURS, usd)
     axes.set(xlabel="spend (US dollars): mean, and p10 to p90", xlim=(0, None))
     axes.xaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
-    entitle(axes, "Spend by component", basis(len(projection.replications), projection.worlds))
+    entitle(axes, "Spend by component", basis(projection))
     return figure, data

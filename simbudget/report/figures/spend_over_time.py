@@ -13,7 +13,7 @@ _QUANTILES = {"p10_usd": 0.1, "p25_usd": 0.25, "p50_usd": 0.5, "p75_usd": 0.75, 
 
 def spend_over_time(projection: Projection) -> tuple[Figure, pd.DataFrame]:
     """Return the picture, and its quantiles of cumulative spend by hour."""
-    spent = projection.spend_by_time_usd.sum(axis=1).cumsum(axis=1)
+    spent = projection.spend_by_time_usd.cumsum(axis=1)
     spent = np.concatenate([np.zeros((len(spent), 1)), spent], axis=1)
     hours = projection.bin_edges_hours
     quantiles = {name: np.quantile(spent, p, axis=0) for name, p in _QUANTILES.items()}
@@ -34,5 +34,5 @@ def spend_over_time(projection: Projection) -> tuple[Figure, pd.DataFrame]:
     axes.set(xlim=(0, hours[-1]), ylim=(0, 1.3 * max(data["p90_usd"].iloc[-1], budget or 0.0) or 1.0))
     axes.yaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
     axes.legend(frameon=False, loc="upper left", ncols=2)
-    entitle(axes, "Spend over time", basis(len(spent), projection.worlds))
+    entitle(axes, "Spend over time", basis(projection, single=True))
     return figure, data

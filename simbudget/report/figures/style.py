@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
+from simbudget.projection.projection import Projection
 
 # Okabe and Ito's colours for all kinds of colour vision, in an order whose greys differ from their neighbours'.
 # M. Okabe and K. Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/
@@ -48,11 +49,14 @@ def new_figure(height: float = 4.0) -> tuple[Figure, Axes]:
     return figure, axes
 
 
-def basis(replications: int, worlds: int) -> str:
-    """Return what a picture rests on, for its title."""
-    if replications == 1:
+def basis(projection: Projection, single: bool = False) -> str:
+    """Return what a picture rests on, for its title: all replications, or every single one that was kept."""
+    made, kept, worlds = projection.figures.replications, len(projection.replications), projection.worlds
+    if made == 1:
         return "1 replication"
-    return f"{replications:,} replications in {worlds:,} world{'s' if worlds > 1 else ''}"
+    if single and kept < made:
+        return f"the first {kept:,} of {made:,} replications"
+    return f"{made:,} replications in {worlds:,} world{'s' if worlds > 1 else ''}"
 
 
 def entitle(axes: Axes, title: str, rests_on: str) -> None:

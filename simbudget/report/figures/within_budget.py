@@ -21,7 +21,7 @@ def within_budget(projection: Projection) -> tuple[Figure, pd.DataFrame]:
     top = max(spend[-1], budget or 0.0) * 1.05 or 1.0
     axes.step([0, *spend, top], [0, *data["probability"], 1], where="post", color=INK, lw=1.8)
     if budget is not None:
-        share = float((spend <= budget).mean())
+        share = projection.figures.within_budget
         axes.axvline(
             budget, color=BUDGET_COLOUR, ls="--", lw=1.4, label=f"budget ${budget:,.0f}: {share:.0%}"
         )
@@ -30,5 +30,5 @@ def within_budget(projection: Projection) -> tuple[Figure, pd.DataFrame]:
     axes.set_ylim(0, 1.02)
     axes.xaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
     axes.yaxis.set_major_formatter(PercentFormatter(1.0))
-    entitle(axes, "Probability of staying within a budget", basis(len(spend), projection.worlds))
+    entitle(axes, "Probability of staying within a budget", basis(projection, single=True))
     return figure, data

@@ -1,0 +1,209 @@
+"""The accounts of a run, and what agents cost by being there; see `accounts` and `running_costs` of `reference`."""
+
+import math
+from typing import Final
+
+from simbudget.compilation import inlined, internal
+from simbudget.engine.compiled.entries import (
+    NO_MODEL,
+    RESERVED,
+    SANDBOXES,
+    STAFF_HOURS,
+    add_entry,
+    add_fleet_entry,
+)
+from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.laws.hours import closes_ns, open_ns, opens_ns
+from simbudget.engine.laws.money import accrued_usd, bin_of, is_reached, spread, time_cost_usd
+from simbudget.engine.program import Billing
+from simbudget.ledger.entry import COMPONENTS
+
+TOKENS: Final = COMPONENTS.index("tokens")
+GPU: Final = COMPONENTS.index("gpu")
+SCORER: Final = COMPONENTS.index("scorer")
+SANDBOX: Final = COMPONENTS.index("sandbox")
+REVIEW: Final = COMPONENTS.index("review")
+GATES: Final = COMPONENTS.index("gates")
+STAFF: Final = COMPONENTS.index("staff")
+FIXED: Final = COMPONENTS.index("fixed")
+
+GPU_METER: Final = 0
+_SANDBOX_METERS: Final = 1
+
+_RESERVED_POOL: Final = int(Billing.RESERVED)
+_PER_AGENT: Final = int(Billing.PER_AGENT)
+
+
+@inlined
+def pay(run: Record, component: int, cost_usd: float) -> None:
+    """Spend money on a component now."""
+    run.spent_usd += cost_usd
+    run.by_component_usd[component] += cost_usd
+    run.by_time_usd[component, bin_of(run.now, run.bin_ns)] += cost_usd
+
+
+@internal
+def pay_for_time(run: Record, component: int, cost_usd: float, started: int, ended: int) -> None:
+    """Spend money on a component that has accrued evenly from `started` to `ended`."""
+    run.spent_usd += cost_usd
+    run.by_component_usd[component] += cost_usd
+    spread(run.by_time_usd[component], cost_usd, started, ended, run.bin_ns)
+
+
+@internal
+def pay_at(run: Record, component: int, cost_usd: float, at: int) -> None:
+    """Spend money on a component that is due at an instant to come, and settled now."""
+    run.spent_usd += cost_usd
+    run.by_component_usd[component] += cost_usd
+    run.by_time_usd[component, bin_of(at, run.bin_ns)] += cost_usd
+
+
+@inlined
+def budget_is_reached(site: Site, run: Record) -> bool:
+    """Return whether what has been spent and what has accrued reach the budget."""
+    if run.budget_usd == math.inf:
+        return False
+    return _look(site, run)
+
+
+@internal
+def _look(site: Site, run: Record) -> bool:
+    total_usd = run.spent_usd
+    for number in range(len(site.meters)):
+        meter = site.meters[number]
+        if meter.units != 0.0:
+            reading = float(_reading_ns(site, run, meter, run.now))
+            total_usd += accrued_usd(meter.usd_per_hour, meter.units, meter.sum_of_starts_ns, reading)
+    return is_reached(run.budget_usd, total_usd)
+
+
+@internal
+def _reading_ns(site: Site, run: Record, meter: Record, at: int) -> int:
+    """Return the time on a meter: the clock's, or for staff that of the office hours."""
+    if meter.staff_group < 0:
+        return at
+    return open_ns(site.groups[meter.staff_group].hours, 0, run.begins_ns + at)
+
+
+@internal
+def start_meter(site: Site, run: Record, number: int, units: int) -> None:
+    """Let so many units begin to cost."""
+    meter = site.meters[number]
+    meter.units += float(units)
+    meter.sum_of_starts_ns += float(units) * float(_reading_ns(site, run, meter, run.now))
+
+
+@internal
+def stop_meter(site: Site, run: Record, number: int, started: int, units: int) -> float:
+    """Return what so many units have cost, in US dollars, that cost no more from now on."""
+    meter = site.meters[number]
+    began = _reading_ns(site, run, meter, started)
+    meter.units -= float(units)
+    meter.sum_of_starts_ns -= float(units) * float(began)
+    elapsed_ns = float(_reading_ns(site, run, meter, run.now) - began)
+    return time_cost_usd(meter.usd_per_hour, float(units), elapsed_ns)
+
+
+# What an agent costs by merely being there.
+
+
+@internal
+def begin_costs(site: Site, run: Record, agent: Record) -> None:
+    """Let an agent's share of the GPUs, its pay and its sandbox begin to cost."""
+    if _has_gpus(site, run, agent):
+        start_meter(site, run, GPU_METER, 1)
+    if site.groups[agent.group].is_people:
+        start_meter(site, run, _staff_meter(site, agent), 1)
+    resume_costs(site, run, agent)
+
+
+@internal
+def resume_costs(site: Site, run: Record, agent: Record) -> None:
+    """Let the sandbox of an agent that is up again cost."""
+    agent.is_up = 1
+    agent.sandbox_since = run.now
+    start_meter(site, run, _SANDBOX_METERS + agent.group, 1)
+
+
+@internal
+def pause_costs(site: Site, run: Record, agent: Record) -> None:
+    """Pay for the sandbox of an agent that is down; its GPUs go on costing."""
+    agent.is_up = 0
+    started = agent.sandbox_since
+    cost_usd = stop_meter(site, run, _SANDBOX_METERS + agent.group, started, 1)
+    _pay_and_record(site, run, agent, SANDBOX, SANDBOXES, cost_usd, started, run.now)
+
+
+@internal
+def end_costs(site: Site, run: Record, agent: Record) -> None:
+    """Pay for what has not been paid yet."""
+    if agent.is_up:
+        pause_costs(site, run, agent)
+    if _has_gpus(site, run, agent):
+        cost_usd = stop_meter(site, run, GPU_METER, agent.started, 1)
+        _pay_and_record(site, run, agent, GPU, RESERVED, cost_usd, agent.started, run.now)
+    if site.groups[agent.group].is_people:
+        stop_meter(site, run, _staff_meter(site, agent), agent.started, 1)
+        _pay_staff(site, run, agent)
+
+
+@internal
+def begin_reserved_pool(site: Site, run: Record) -> None:
+    """Let a reserved pool begin to cost."""
+    if run.billing == _RESERVED_POOL:
+        start_meter(site, run, GPU_METER, run.units[0])
+
+
+@internal
+def pay_reserved_pool(site: Site, run: Record) -> None:
+    """Pay for a reserved pool from 0 to now."""
+    if run.billing == _RESERVED_POOL:
+        cost_usd = stop_meter(site, run, GPU_METER, 0, run.units[0])
+        pay_for_time(run, GPU, cost_usd, 0, run.now)
+        add_fleet_entry(site, run, RESERVED, GPU, cost_usd, run.units[0])
+
+
+@internal
+def _pay_staff(site: Site, run: Record, agent: Record) -> None:
+    """Pay for every stretch of office hours on its own."""
+    hours = site.groups[agent.group].hours
+    usd_per_hour = site.meters[_staff_meter(site, agent)].usd_per_hour
+    ended = run.now
+    opens = opens_ns(hours, run.begins_ns + agent.started)
+    while opens < run.begins_ns + ended:
+        closes = closes_ns(hours, opens)
+        from_ns, to_ns = opens - run.begins_ns, min(closes - run.begins_ns, ended)
+        cost_usd = time_cost_usd(usd_per_hour, 1.0, float(to_ns - from_ns))
+        _pay_and_record(site, run, agent, STAFF, STAFF_HOURS, cost_usd, from_ns, to_ns)
+        opens = opens_ns(hours, closes)
+
+
+@internal
+def _pay_and_record(  # noqa: PLR0913, PLR0917  the site, whose costs they are, and what they are
+    site: Site,
+    run: Record,
+    agent: Record,
+    component: int,
+    kind: int,
+    cost_usd: float,
+    started: int,
+    ended: int,
+) -> None:
+    if cost_usd == 0.0:
+        return
+    pay_for_time(run, component, cost_usd, started, ended)
+    if run.records:
+        row = site.entries[add_entry(site, run, agent.number, kind, started, ended)]
+        row.model = NO_MODEL
+        row.component = component
+        row.cost_usd = cost_usd
+
+
+@internal
+def _has_gpus(site: Site, run: Record, agent: Record) -> bool:
+    return run.billing == _PER_AGENT and site.groups[agent.group].is_people == 0 and run.units[0] > 0
+
+
+@internal
+def _staff_meter(site: Site, agent: Record) -> int:
+    return _SANDBOX_METERS + len(site.groups) + agent.group

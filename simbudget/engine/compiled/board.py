@@ -1,0 +1,179 @@
+"""The board of a run: what is submitted, scored, reviewed and tried at gates, at what cost; see `reference.board`.
+
+An agent asks something of the board and waits; the kernel has it answered before anything else happens. So what only
+the board needs does not go through the functions of every event.
+"""
+
+import math
+from typing import NamedTuple
+
+from simbudget.compilation import internal
+from simbudget.engine.compiled.accounts import GATES, REVIEW, pay_at, pay_for_time
+from simbudget.engine.compiled.entries import BLAMED as IS_BLAMED
+from simbudget.engine.compiled.entries import FAILED, GATE, OK, add_entry
+from simbudget.engine.compiled.entries import REVIEW as IS_REVIEW
+from simbudget.engine.compiled.events import HORIZON, SLOTS, after, cancel
+from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.steps import FOR_POSTS, FOR_SCORE
+from simbudget.engine.laws.draws import Integers
+from simbudget.engine.laws.gates import (
+    PRICE,
+    appears,
+    find_finalists,
+    gates_begin_ns,
+    is_admitted,
+    try_at_gate,
+)
+from simbudget.engine.laws.money import is_reached
+from simbudget.engine.laws.research import (
+    AUTHOR,
+    BLAMED,
+    IS_LATE,
+    LEADS,
+    REVIEW_STARTS_NS,
+    REVIEWED_NS,
+    SCORE,
+    SCORED_NS,
+    SUBMISSIONS,
+    Lab,
+    Notebook,
+    certain,
+    clear,
+    is_full,
+    learn,
+    submit,
+    tell,
+)
+from simbudget.engine.laws.review import LEADERS, is_chosen, review, review_cost_usd
+
+
+class Desk(NamedTuple):
+    """What the board needs beside the site."""
+
+    lab: Lab
+    notebook: Notebook
+    told: Integers
+    """[posts that can still be read] the submission that each post tells of, by its number modulo the length."""
+
+
+@internal
+def open_board(site: Site, run: Record, desk: Desk, key: Integers) -> None:
+    """Begin with nothing on the board."""
+    run.board_asked = run.notebook_is_short = run.target_is_reached = 0
+    for part in range(len(key)):
+        desk.lab.run[part] = key[part]
+    clear(desk.notebook)
+    if run.has_research and run.no_improvement_ns > 0:
+        after(site, run, SLOTS * run.agents + 1, run.no_improvement_ns, HORIZON, 0)
+
+
+@internal
+def answer(site: Site, run: Record, desk: Desk) -> None:
+    """Do what was asked of the board."""
+    number, asked = run.board_agent, run.board_asked
+    run.board_asked = 0
+    if asked == FOR_SCORE:
+        _submit(site, run, desk, site.agents[number])
+    elif asked == FOR_POSTS:
+        own = site.agents[number].own_post
+        for post in range(run.board_first_post, run.posts):
+            if post != own:
+                learn(desk.notebook, number, desk.told[post % len(desk.told)], run.now)
+    else:
+        desk.told[run.posts % len(desk.told)] = tell(desk.notebook, number)
+
+
+@internal
+def _submit(site: Site, run: Record, desk: Desk, agent: Record) -> None:
+    lab, notebook = desk.lab, desk.notebook
+    agent.entry_score = math.nan
+    if is_full(notebook):
+        run.notebook_is_short = 1
+        return
+    submission = submit(lab, notebook, agent.number, agent.submissions - 1, run.now)
+    is_finalist = appears(lab, notebook, submission)
+    if is_chosen(lab, notebook, submission) or (is_finalist and lab.research.review_of == LEADERS):
+        review(lab, notebook, submission, run.now)
+        _pay_review(site, run, desk, submission)
+    row = notebook.submissions[submission]
+    if is_finalist and row[BLAMED] == 0:
+        notebook.ranking[0] = submission
+        _try(site, run, desk, 1, max(run.now, row[REVIEWED_NS]))
+    agent.entry_score = notebook.worths[submission, SCORE]
+    _stop(site, run, agent.entry_score, row[LEADS] == 1)
+
+
+@internal
+def _stop(site: Site, run: Record, score: float, leads: bool) -> None:
+    """End the run if the target is reached; wait for the next improvement if this was one."""
+    slot = SLOTS * run.agents + 1
+    if run.target_is_reached:
+        return
+    if score >= run.target_score:
+        run.target_is_reached = 1
+        cancel(site, run, slot)
+        after(site, run, slot, 0, HORIZON, 0)
+    elif leads and run.no_improvement_ns > 0:
+        cancel(site, run, slot)
+        after(site, run, slot, run.no_improvement_ns, HORIZON, 0)
+
+
+@internal
+def conclude(site: Site, run: Record, desk: Desk) -> None:
+    """Review the finalists of a run that has ended, and try at the gates those that have not been."""
+    if run.has_research == 0 or len(desk.lab.gates) == 0:
+        return
+    count = find_finalists(desk.lab, desk.notebook, run.now)
+    for submission in range(desk.notebook.counts[SUBMISSIONS]):
+        if desk.notebook.submissions[submission, IS_LATE] == 1:
+            _pay_review(site, run, desk, submission)
+    _try(site, run, desk, count, gates_begin_ns(desk.notebook, run.now))
+
+
+@internal
+def _pay_review(site: Site, run: Record, desk: Desk, submission: int) -> None:
+    row = desk.notebook.submissions[submission]
+    cost_usd = review_cost_usd(desk.lab, desk.notebook, submission)
+    pay_for_time(run, REVIEW, cost_usd, row[REVIEW_STARTS_NS], row[REVIEWED_NS])
+    if not run.records:
+        return
+    number = add_entry(site, run, row[AUTHOR], IS_REVIEW, row[REVIEW_STARTS_NS], row[REVIEWED_NS])
+    entry = site.entries[number]
+    entry.queued_ns = row[REVIEW_STARTS_NS] - row[SCORED_NS]
+    entry.score = desk.notebook.worths[submission, SCORE]
+    entry.outcome = IS_BLAMED if row[BLAMED] == 1 else OK
+    if cost_usd != 0.0:
+        entry.component = REVIEW
+        entry.cost_usd = cost_usd
+
+
+@internal
+def _try(site: Site, run: Record, desk: Desk, count: int, starts: int) -> None:
+    """Try so many of the ranking at gate after gate, side by side at each, as far as the budget goes."""
+    for gate in range(len(desk.lab.gates)):
+        ends = starts
+        for place in range(count):
+            submission = desk.notebook.ranking[place]
+            if is_reached(run.budget_with_gates_usd, run.spent_usd):
+                return
+            if is_admitted(desk.lab, desk.notebook, submission, gate):
+                ends = max(ends, starts + _try_at(site, run, desk, submission, gate, starts))
+        starts = ends
+
+
+@internal
+def _try_at(site: Site, run: Record, desk: Desk, submission: int, gate: int, starts: int) -> int:
+    """Try a submission at a gate, and return how long that takes."""
+    price_usd = certain(desk.lab, desk.lab.gates[gate, PRICE])
+    measured, duration_ns, passes = try_at_gate(desk.lab, desk.notebook, submission, gate)
+    pay_at(run, GATES, price_usd, starts)
+    if run.records:
+        author = desk.notebook.submissions[submission, AUTHOR]
+        entry = site.entries[add_entry(site, run, author, GATE, starts, starts + duration_ns)]
+        entry.turn = gate
+        entry.score = measured
+        entry.outcome = OK if passes else FAILED
+        if price_usd != 0.0:
+            entry.component = GATES
+            entry.cost_usd = price_usd
+    return duration_ns

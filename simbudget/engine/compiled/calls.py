@@ -1,0 +1,276 @@
+"""An agent's line to its model: the context that it sends, the calls that it makes; see `reference.calls`."""
+
+from typing import Final
+
+from simbudget.compilation import inlined, internal
+from simbudget.engine.compiled.accounts import TOKENS, budget_is_reached, pay
+from simbudget.engine.compiled.entries import (
+    CALL,
+    COMPACTION,
+    CUT,
+    FAILED,
+    POST,
+    add_agent_entry,
+    add_call_entry,
+)
+from simbudget.engine.compiled.events import ASK, END, ITSELF, SLOTS, after, is_due
+from simbudget.engine.compiled.points import (
+    ANSWERED,
+    AT_HEAD_OF_LINE,
+    ATTEMPT_FAILED,
+    BUDGET_REACHED,
+    LEAVES_LINE,
+    LET_THROUGH,
+    POLL_ANSWERED,
+    POST_ANSWERED,
+    TRIES,
+    TRIES_IN_TURN,
+    TURN_ANSWERED,
+    WAITS,
+)
+from simbudget.engine.compiled.pools import ask, is_idle, leave
+from simbudget.engine.compiled.state import LINE, Record, Site
+from simbudget.engine.compiled.timesheet import MODEL, WAITING_API, does
+from simbudget.engine.laws.buckets import call_starts_ns, take
+from simbudget.engine.laws.calls import (
+    NEVER,
+    back_off_ns,
+    cache_lives,
+    call_cost_usd,
+    call_duration_ns,
+    draw_attempt,
+    draw_compacted,
+    draw_first_prompt,
+    token_classes,
+)
+
+HELD: Final = 0
+SENT: Final = 1
+BEGAN: Final = 2
+LIFE: Final = 3
+"""The cells of a context: tokens, tokens that the last call sent, when it began, the cache's life in nanoseconds."""
+
+
+@internal
+def open_context(site: Site, agent: Record) -> None:
+    """Begin a new context with nothing but the first prompt."""
+    group = site.groups[agent.group]
+    prompt = draw_first_prompt(site.rows, site.table, group.first_prompt, agent.stream, agent.contexts)
+    agent.contexts += 1
+    agent.first_prompt_tokens = prompt
+    agent.context_turns = 0
+    _begin_context(agent, prompt)
+
+
+@internal
+def context_is_used(agent: Record) -> bool:
+    """Return whether a call has been made, or anything has joined the first prompt."""
+    return agent.context[BEGAN] != NEVER or agent.context[HELD] != agent.first_prompt_tokens
+
+
+@internal
+def _begin_context(agent: Record, tokens: int) -> None:
+    agent.context[HELD] = tokens
+    agent.context[SENT] = 0
+    agent.context[BEGAN] = NEVER
+
+
+@inlined
+def wants_call(agent: Record, kind: int, output_tokens: int, thinking_tokens: int) -> None:
+    """Note the call that the agent makes next."""
+    agent.call_kind = kind
+    agent.call_output = output_tokens + thinking_tokens
+    agent.call_joins = output_tokens
+
+
+@inlined
+def calls(site: Site, run: Record, agent: Record) -> int:
+    """Make the call, or first a compaction if the context is full."""
+    group = site.groups[agent.group]
+    if agent.context[HELD] > group.limit_tokens:
+        agent.request_kind = COMPACTION
+        agent.request_output = draw_compacted(
+            site.rows, site.table, group.compacted, agent.stream, agent.compactions
+        )
+        agent.compactions += 1
+        return _requests(run, agent)
+    return _requests_call(run, agent)
+
+
+@inlined
+def _requests_call(run: Record, agent: Record) -> int:
+    agent.request_kind = agent.call_kind
+    agent.request_output = agent.call_output
+    return _requests(run, agent)
+
+
+@inlined
+def _requests(run: Record, agent: Record) -> int:
+    agent.request_asked = run.now
+    agent.failures = 0
+    return TRIES
+
+
+@inlined
+def tries(site: Site, run: Record, agent: Record) -> int:
+    """Wait for the agent's turn at this instant."""
+    if is_due(run, site):
+        after(site, run, SLOTS * agent.number + ITSELF, 0, ASK, agent.number)
+        agent.point = TRIES_IN_TURN
+        return WAITS
+    return TRIES_IN_TURN
+
+
+@inlined
+def tries_in_turn(site: Site, run: Record, agent: Record) -> int:
+    """Look at the budget, and ask to be let through."""
+    if budget_is_reached(site, run):
+        return BUDGET_REACHED
+    does(run, agent, WAITING_API)
+    if not run.is_limited:
+        return LET_THROUGH
+    return _joins_line(site, run, agent)
+
+
+@internal
+def _joins_line(site: Site, run: Record, agent: Record) -> int:
+    agent.line_asked = run.now
+    if is_idle(run, LINE) and _call_starts(run, agent) <= run.now:
+        return LET_THROUGH
+    ask(site, run, agent, LINE, 1)
+    agent.point = AT_HEAD_OF_LINE
+    return WAITS
+
+
+@internal
+def at_head_of_line(site: Site, run: Record, agent: Record) -> int:
+    """Wait until every bucket can pay for the call."""
+    starts = _call_starts(run, agent)
+    if starts <= run.now:
+        return LEAVES_LINE
+    after(site, run, SLOTS * agent.number + ITSELF, starts - run.now, ASK, agent.number)
+    agent.point = LEAVES_LINE
+    return WAITS
+
+
+@internal
+def leaves_line(site: Site, run: Record, agent: Record) -> int:
+    """Leave the head of the line, or wherever the agent stands in it."""
+    leave(site, run, agent, LINE)
+    run.limit_queued_ns[run.held_up_by] += run.now - agent.line_asked
+    return LET_THROUGH
+
+
+@internal
+def _call_starts(run: Record, agent: Record) -> int:
+    starts, last = call_starts_ns(run.buckets, agent.context, agent.request_output, run.now)
+    if starts > run.now:
+        run.held_up_by = last
+    return starts
+
+
+@inlined
+def let_through(site: Site, run: Record, agent: Record) -> int:
+    """Begin the call, which may turn out to fail."""
+    if budget_is_reached(site, run):
+        return BUDGET_REACHED
+    group = site.groups[agent.group]
+    first_ns, speed, fails, giving_up_ns = draw_attempt(
+        site.rows, site.table, group.call, agent.stream, agent.attempts
+    )
+    agent.attempts += 1
+    context, life_ns = agent.context, agent.context[LIFE]
+    lives = cache_lives(context[BEGAN], run.now, life_ns)
+    uncached, write, read = token_classes(context[HELD], context[SENT], lives, life_ns)
+    _take_from_limits(run, uncached + write, agent.request_output)
+    agent.entry_began = run.now
+    if fails:
+        agent.giving_up_ns = giving_up_ns
+        agent.point = ATTEMPT_FAILED
+        after(site, run, SLOTS * agent.number + ITSELF, first_ns, END, agent.number)
+        return WAITS
+    _pay_call(site, run, agent, uncached, write, read)
+    context[BEGAN] = agent.call_began = run.now
+    context[SENT] = context[HELD]
+    agent.context_turns += 1
+    does(run, agent, MODEL)
+    agent.point = ANSWERED
+    duration_ns = call_duration_ns(first_ns, agent.request_output, speed)
+    after(site, run, SLOTS * agent.number + ITSELF, duration_ns, END, agent.number)
+    return WAITS
+
+
+@inlined
+def _take_from_limits(run: Record, input_tokens: int, output_tokens: int) -> None:
+    run.limit_used[0] += 1
+    run.limit_used[1] += input_tokens
+    run.limit_used[2] += output_tokens
+    if run.is_limited:
+        take(run.buckets, input_tokens, output_tokens, run.now)
+
+
+@inlined
+def _pay_call(site: Site, run: Record, agent: Record, uncached: int, write: int, read: int) -> None:
+    output = agent.request_output
+    cost_usd = call_cost_usd(site.groups[agent.group].prices, uncached, write, read, output)
+    pay(run, TOKENS, cost_usd)
+    run.model_calls += 1
+    run.tokens[0] += uncached
+    run.tokens[1] += write
+    run.tokens[2] += read
+    run.tokens[3] += output
+    if run.records:
+        agent.entry_queued_ns = run.now - agent.request_asked
+        agent.entry_tokens[0] = uncached
+        agent.entry_tokens[1] = write
+        agent.entry_tokens[2] = read
+        agent.entry_tokens[3] = output
+        agent.entry_cost_usd = cost_usd
+
+
+@internal
+def attempt_failed(site: Site, run: Record, agent: Record) -> int:
+    """Back off after an attempt that failed, or give up for a while."""
+    record_failed_attempt(site, run, agent, FAILED)
+    agent.failures += 1
+    slot = SLOTS * agent.number + ITSELF
+    if agent.failures <= run.retries:
+        after(site, run, slot, back_off_ns(agent.failures), END, agent.number)
+    else:
+        after(site, run, slot, agent.giving_up_ns, END, agent.number)
+        agent.failures = 0
+    agent.point = TRIES
+    return WAITS
+
+
+@internal
+def record_failed_attempt(site: Site, run: Record, agent: Record, outcome: int) -> None:
+    """Record an attempt that bills nothing."""
+    if run.records:
+        number = add_agent_entry(site, run, agent, agent.request_kind, agent.entry_began, outcome)
+        site.entries[number].model = agent.group
+
+
+@inlined
+def answered(site: Site, run: Record, agent: Record, outcome: int) -> int:
+    """Take the answer: into the context, or as the sum of it."""
+    if run.records:
+        add_call_entry(site, run, agent, outcome)
+    if agent.request_kind == COMPACTION:
+        _begin_context(agent, agent.first_prompt_tokens + agent.request_output)
+        return _requests_call(run, agent)
+    agent.context[HELD] += agent.call_joins
+    if agent.call_kind == CALL:
+        return TURN_ANSWERED
+    return POST_ANSWERED if agent.call_kind == POST else POLL_ANSWERED
+
+
+@internal
+def break_off_call(site: Site, run: Record, agent: Record) -> None:
+    """Leave the call wherever it stands, because the agent is interrupted."""
+    if agent.point in (AT_HEAD_OF_LINE, LEAVES_LINE):
+        leaves_line(site, run, agent)
+    elif agent.point == ATTEMPT_FAILED:
+        record_failed_attempt(site, run, agent, CUT)
+    elif agent.point == ANSWERED and run.records:
+        add_call_entry(site, run, agent, CUT)

@@ -1,0 +1,113 @@
+"""The entries of a run, if they are wanted: rows of numbers, each added when what it tells of is over.
+
+The table of entries has a fixed length. When it is full, entries are still counted, so that the run can be played again
+with a table that is long enough.
+"""
+
+import math
+from typing import Final
+
+from simbudget.compilation import internal
+from simbudget.engine.compiled.state import Record, Site
+
+KINDS: Final = (
+    "call",
+    "compaction",
+    "post",
+    "poll",
+    "tool",
+    "experiment",
+    "score",
+    "wait",
+    "down",
+    "sandbox",
+    "staff",
+    "reserved",
+    "fixed",
+    "review",
+    "gate",
+)
+CALL: Final = 0
+COMPACTION: Final = 1
+POST: Final = 2
+POLL: Final = 3
+TOOL: Final = 4
+EXPERIMENT: Final = 5
+SCORE: Final = 6
+WAIT: Final = 7
+DOWN: Final = 8
+SANDBOXES: Final = 9
+STAFF_HOURS: Final = 10
+RESERVED: Final = 11
+FIXED_COSTS: Final = 12
+REVIEW: Final = 13
+GATE: Final = 14
+
+OUTCOMES: Final = ("ok", "failed", "cut", "unserved", "preempted", "blamed")
+OK: Final = 0
+FAILED: Final = 1
+CUT: Final = 2
+UNSERVED: Final = 3
+PREEMPTED: Final = 4
+BLAMED: Final = 5
+
+NO_MODEL: Final = -1
+NO_COMPONENT: Final = -1
+_NO_PLACE: Final = -1
+_FLEET: Final = -1
+
+
+@internal
+def add_entry(site: Site, run: Record, agent: int, kind: int, started: int, ended: int) -> int:
+    """Add an entry that has no place in an agent's work; return its number, to fill in what else it has."""
+    number = min(run.entries, len(site.entries) - 1)
+    run.entries += 1
+    row = site.entries[number]
+    row.agent = agent
+    row.kind = kind
+    row.started = started
+    row.ended = ended
+    row.cycle = row.session = row.turn = _NO_PLACE
+    row.queued_ns = 0
+    row.model = NO_MODEL
+    row.tokens[:] = 0
+    row.gpus = 0
+    row.component = NO_COMPONENT
+    row.cost_usd = 0.0
+    row.score = math.nan
+    row.outcome = OK
+    return number
+
+
+@internal
+def add_agent_entry(site: Site, run: Record, agent: Record, kind: int, started: int, outcome: int) -> int:
+    """Add an entry of what an agent has done until now; return its number."""
+    number = add_entry(site, run, agent.number, kind, started, run.now)
+    row = site.entries[number]
+    row.cycle = agent.cycle
+    row.session = agent.contexts - 1
+    row.turn = agent.context_turns - 1
+    row.outcome = outcome
+    return number
+
+
+@internal
+def add_call_entry(site: Site, run: Record, agent: Record, outcome: int) -> None:
+    """Add the entry of a call that was paid."""
+    row = site.entries[add_agent_entry(site, run, agent, agent.request_kind, agent.entry_began, outcome)]
+    row.queued_ns = agent.entry_queued_ns
+    row.model = agent.group
+    for token_class in range(len(agent.entry_tokens)):
+        row.tokens[token_class] = agent.entry_tokens[token_class]
+    row.component = 0
+    row.cost_usd = agent.entry_cost_usd
+
+
+@internal
+def add_fleet_entry(site: Site, run: Record, kind: int, component: int, cost_usd: float, gpus: int) -> None:
+    """Add an entry of the fleet as a whole, from the start until now."""
+    if run.records:
+        row = site.entries[add_entry(site, run, _FLEET, kind, 0, run.now)]
+        row.component = component
+        row.cost_usd = cost_usd
+        row.gpus = gpus

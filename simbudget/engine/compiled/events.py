@@ -1,0 +1,147 @@
+"""What is scheduled: a binary heap of events, at most one for each slot, in the order of the reference engine's clock.
+
+A slot is something that can happen to one agent: what it waits for itself, what its job waits for, a crash, and the two
+interruptions. An event is ordered by its time, then by its priority, then by when it was scheduled; the last two are
+one number, its rank. An event that will not come is taken out, so the heap never has more events than slots.
+"""
+
+from typing import Final
+
+from simbudget.compilation import inlined, internal
+from simbudget.engine.compiled.state import Record, Site
+
+ITSELF: Final = 0
+JOB: Final = 1
+CRASH: Final = 2
+INTERRUPTION: Final = 3
+INTERRUPTION_OF_JOB: Final = 4
+SLOTS: Final = 5
+"""Slots of each agent; the run itself has two more, its horizon and a stop before it."""
+
+NOWHERE: Final = -1
+
+URGENT: Final = 0
+AT_ONCE: Final = 1
+_OWN_PRIORITIES: Final = 2
+# Phases of an instant, as in `reference.clock`.
+END: Final = 0
+CRASHES: Final = 1
+HORIZON: Final = 2
+ASK: Final = 3
+
+_PRIORITY_UNIT: Final = 1 << 40
+"""Ranks count priorities in this unit, and below it what has been scheduled so far: a trillion events."""
+
+
+@inlined
+def is_due(run: Record, site: Site) -> bool:
+    """Return whether anything else is to happen at this instant."""
+    return run.heap_size > 0 and site.heap[0].at <= run.now
+
+
+@inlined
+def after(site: Site, run: Record, slot: int, delay_ns: int, phase: int, agent: int) -> None:
+    """Schedule a slot's event `delay_ns` from now, in its place among those of that instant."""
+    schedule(site, run, slot, run.now + delay_ns, _OWN_PRIORITIES + phase * run.agents + agent)
+
+
+@internal
+def at_once(site: Site, run: Record, slot: int, priority: int) -> None:
+    """Schedule a slot's event before all that is still to happen at this instant: how one process tells another."""
+    schedule(site, run, slot, run.now, priority)
+
+
+@inlined
+def schedule(site: Site, run: Record, slot: int, at: int, priority: int) -> None:
+    """Put a slot's event into the heap; it must not be there."""
+    heap, places = site.heap, site.places
+    rank = priority * _PRIORITY_UNIT + run.scheduled
+    run.scheduled += 1
+    place = run.heap_size
+    run.heap_size += 1
+    _rise(heap, places, place, at, rank, slot)
+
+
+@internal
+def cancel(site: Site, run: Record, slot: int) -> None:
+    """Take a slot's event out of the heap, if it is there."""
+    place = site.places[slot]
+    if place != NOWHERE:
+        _take_out(site, run, place)
+
+
+@inlined
+def next_slot(site: Site, run: Record) -> int:
+    """Take out the next event, let it be its time, and return its slot."""
+    heap = site.heap
+    slot = heap[0].slot
+    run.now = heap[0].at
+    _take_out(site, run, 0)
+    return slot
+
+
+@inlined
+def is_urgent(site: Site, run: Record) -> bool:
+    """Return whether the next event is an interruption at this instant."""
+    return run.heap_size > 0 and site.heap[0].at == run.now and site.heap[0].rank < _PRIORITY_UNIT
+
+
+@inlined
+def _take_out(site: Site, run: Record, place: int) -> None:
+    heap, places = site.heap, site.places
+    places[heap[place].slot] = NOWHERE
+    last = run.heap_size - 1
+    run.heap_size = last
+    if place == last:
+        return
+    at, rank, slot = heap[last].at, heap[last].rank, heap[last].slot
+    parent = (place - 1) // 2
+    if place > 0 and _is_before(at, rank, heap[parent].at, heap[parent].rank):
+        _rise(heap, places, place, at, rank, slot)
+    else:
+        _sink(heap, places, place, at, rank, slot, last)
+
+
+@inlined
+def _is_before(at: int, rank: int, other_at: int, other_rank: int) -> bool:
+    return at < other_at or (at == other_at and rank < other_rank)
+
+
+@inlined
+def _put(heap: Record, places: Record, place: int, at: int, rank: int, slot: int) -> None:
+    event = heap[place]
+    event.at = at
+    event.rank = rank
+    event.slot = slot
+    places[slot] = place
+
+
+@inlined
+def _rise(heap: Record, places: Record, place: int, at: int, rank: int, slot: int) -> None:
+    """Put an event at a place, or above it where it belongs."""
+    while place > 0:
+        parent = (place - 1) // 2
+        above = heap[parent]
+        if not _is_before(at, rank, above.at, above.rank):
+            break
+        _put(heap, places, place, above.at, above.rank, above.slot)
+        place = parent
+    _put(heap, places, place, at, rank, slot)
+
+
+@inlined
+def _sink(heap: Record, places: Record, place: int, at: int, rank: int, slot: int, size: int) -> None:  # noqa: PLR0913, PLR0917
+    """Put an event at a place of a heap of this size, or below it where it belongs."""
+    while True:
+        child = 2 * place + 1
+        if child >= size:
+            break
+        right = child + 1
+        if right < size and _is_before(heap[right].at, heap[right].rank, heap[child].at, heap[child].rank):
+            child = right
+        below = heap[child]
+        if not _is_before(below.at, below.rank, at, rank):
+            break
+        _put(heap, places, place, below.at, below.rank, below.slot)
+        place = child
+    _put(heap, places, place, at, rank, slot)

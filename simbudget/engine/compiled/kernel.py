@@ -1,0 +1,293 @@
+"""The kernel: the loop over what happens, and the runs of many replications one after the other.
+
+What happens is handed to whom it happens to; `life` and `jobs` say what follows. A replication uses the same arrays as
+the one before it, so that a block of replications needs the memory of one.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from simbudget.compilation import compiled, internal
+from simbudget.engine.compiled.accounts import (
+    FIXED,
+    begin_reserved_pool,
+    pay,
+    pay_reserved_pool,
+)
+from simbudget.engine.compiled.board import Desk, answer, conclude, open_board
+from simbudget.engine.compiled.calls import LIFE
+from simbudget.engine.compiled.entries import FIXED_COSTS, add_fleet_entry
+from simbudget.engine.compiled.events import (
+    ASK,
+    CRASH,
+    HORIZON,
+    INTERRUPTION,
+    ITSELF,
+    JOB,
+    NOWHERE,
+    SLOTS,
+    URGENT,
+    after,
+    at_once,
+    is_urgent,
+    next_slot,
+)
+from simbudget.engine.compiled.jobs import play_job
+from simbudget.engine.compiled.life import BY_CRASH, BY_HORIZON, advance, cancel_job, interrupt, job_tells
+from simbudget.engine.compiled.points import JOB_OVER, JOB_TELLS, STARTS
+from simbudget.engine.compiled.pools import open_pools
+from simbudget.engine.compiled.state import GPUS, SCORERS, Record, Site
+from simbudget.engine.compiled.timesheet import NOTHING
+from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.money import BINS
+from simbudget.engine.laws.tally import research_tally, results_by_time
+from simbudget.engine.laws.worlds import draw_world
+from simbudget.engine.program import NONE
+from simbudget.engine.totals import (
+    ACTIVITY_NS,
+    COMPONENT_USD,
+    CYCLES,
+    ENDED_NS,
+    EXPERIMENTS,
+    GPU_NS,
+    LIFE_NS,
+    LIFE_OF_GPU_USERS_NS,
+    LIMIT_QUEUED_NS,
+    LIMIT_USED,
+    MODEL_CALLS,
+    RESEARCH,
+    RESULTS,
+    SCORER_CALLS,
+    SCORER_NS,
+    SPENT_USD,
+    TOKENS,
+)
+from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
+
+_TOKEN_CLASSES: Final = 4
+_LIMITS: Final = 3
+
+
+@compiled
+def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, which replications, and where results go
+    site: Site,
+    desk: Desk,
+    rows: Floats,
+    kinds: Integers,
+    spreads: Floats,
+    purposes: Integers,
+    limits_per_min: Floats,
+    keys: Integers,
+    sums: Floats,
+    by_time_usd: Floats,
+) -> None:
+    """Run replications, and write what each comes to.
+
+    `keys` is [runs, 3]: seed, world and replication of each; `sums` is [runs, SUMS], `by_time_usd` [runs, components,
+    bins]. After a run that could not be finished the others are left undone; `site.run` says why.
+    """
+    for number in range(len(keys)):
+        draw_world(site.rows, rows, site.table, kinds, spreads, purposes, keys[number])
+        _begin(site, site.run[0], limits_per_min, keys[number])
+        open_board(site, site.run[0], desk, keys[number])
+        _play(site, site.run[0], desk)
+        _add_up(site, site.run[0], sums[number])
+        _add_up_research(site.run[0], desk, sums[number])
+        _copy_spans(site.run[0], by_time_usd[number])
+        if site.run[0].never_ends or site.run[0].forum_is_short or site.run[0].notebook_is_short:
+            return
+
+
+@internal
+def _play(site: Site, run: Record, desk: Desk) -> None:
+    """Let everything happen, in its order, until the last agent's end."""
+    begin_reserved_pool(site, run)
+    while run.alive > 0 or is_urgent(site, run):
+        slot = next_slot(site, run)
+        number = slot // SLOTS
+        if number == run.agents:
+            _meet_horizon(site, run)
+        else:
+            _happens(site, run, site.agents[number], slot % SLOTS)
+            while run.board_asked:
+                answer(site, run, desk)
+                agent = site.agents[run.board_agent]
+                advance(site, run, agent, agent.point)
+        if run.never_ends:
+            return
+    pay_reserved_pool(site, run)
+    conclude(site, run, desk)
+
+
+@internal
+def _happens(site: Site, run: Record, agent: Record, what: int) -> None:
+    """Let one thing happen to an agent."""
+    if what == ITSELF:
+        advance(site, run, agent, agent.point)
+    elif what == JOB:
+        _happens_to_job(site, run, agent)
+    elif what == CRASH:
+        agent.interrupted_by = BY_CRASH
+        at_once(site, run, SLOTS * agent.number + INTERRUPTION, URGENT)
+    elif what == INTERRUPTION:
+        interrupt(site, run, agent)
+    else:
+        cancel_job(site, run, agent)
+
+
+@internal
+def _happens_to_job(site: Site, run: Record, agent: Record) -> None:
+    if agent.job_point == JOB_TELLS:
+        job_tells(site, run, agent)
+        return
+    play_job(site, run, agent, agent.job_point)
+    if agent.job_is_alive == 0 and agent.job_is_beside == 0:
+        advance(site, run, agent, JOB_OVER)
+
+
+@internal
+def _meet_horizon(site: Site, run: Record) -> None:
+    for number in range(run.agents):
+        agent = site.agents[number]
+        if agent.is_alive:
+            agent.interrupted_by = BY_HORIZON
+            at_once(site, run, SLOTS * number + INTERRUPTION, URGENT)
+
+
+# How a run begins.
+
+
+@internal
+def _begin(site: Site, run: Record, limits_per_min: Floats, key: Integers) -> None:
+    """Make everything as it is before the run."""
+    run.now = run.alive = run.scheduled = run.heap_size = run.entries = run.never_ends = 0
+    run.posts = run.posted_tokens = run.forum_is_short = run.held_up_by = 0
+    run.spent_usd = run.gpu_ns = run.scorer_ns = 0.0
+    run.by_component_usd[:] = 0.0
+    run.by_time_usd[:] = 0.0
+    run.limit_queued_ns[:] = 0.0
+    run.limit_used[:] = 0
+    run.tokens[:] = 0
+    run.model_calls = run.experiments = run.scorer_calls = run.cycles = 0
+    site.places[:] = NOWHERE
+    open_pools(run, run.units[GPUS], run.units[SCORERS])
+    for limit in range(_LIMITS):
+        run.buckets[limit, 0] = run.buckets[limit, 1] = limits_per_min[limit]
+        run.buckets[limit, 2] = 0.0
+    _settle_facts(site, run)
+    for number in range(run.agents):
+        _place(site, run, site.agents[number], key)
+    pay_fixed(site, run)
+    after(site, run, SLOTS * run.agents, run.horizon, HORIZON, 0)
+
+
+@internal
+def pay_fixed(site: Site, run: Record) -> None:
+    """Pay what the run costs whatever happens."""
+    fixed_usd = _fact(site, run.fixed)
+    if fixed_usd != 0.0:
+        pay(run, FIXED, fixed_usd)
+        add_fleet_entry(site, run, FIXED_COSTS, FIXED, fixed_usd, 0)
+
+
+@internal
+def _fact(site: Site, quantity: int) -> float:
+    """Return the one value that a fact has in this run; 0 for none."""
+    return 0.0 if quantity == NONE else site.rows[quantity, 1]
+
+
+@internal
+def _settle_facts(site: Site, run: Record) -> None:
+    """Note this world's prices, on the meters and elsewhere."""
+    run.score_price_usd = _fact(site, run.score_price)
+    groups = len(site.groups)
+    for number in range(len(site.meters)):
+        site.meters[number].units = site.meters[number].sum_of_starts_ns = 0.0
+    site.meters[0].usd_per_hour = _fact(site, run.gpu_price) * run.gpu_share
+    for number in range(groups):
+        group = site.groups[number]
+        site.meters[1 + number].usd_per_hour = _fact(site, group.sandbox_price)
+        site.meters[1 + groups + number].usd_per_hour = _fact(site, group.staff_price)
+        group.prices[0] = float(group.price_row[0])
+        for price in range(1, len(group.prices)):
+            group.prices[price] = _fact(site, group.price_row[price])
+
+
+@internal
+def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
+    """Make an agent as it is before it starts, and let it start in its time."""
+    group = site.groups[agent.group]
+    for part in range(len(key)):
+        agent.stream[part] = key[part]
+    agent.is_alive = agent.has_lived = agent.interrupted_by = 0
+    agent.needs_context = 1
+    agent.cycle = -1
+    agent.completed_cycles = agent.idle_cycles = agent.crashes = 0
+    agent.contexts = agent.context_turns = agent.turns = agent.attempts = agent.compactions = 0
+    agent.context[:] = 0
+    agent.context[LIFE] = group.cache_life_ns
+    agent.submissions = agent.submissions_that_day = agent.posts = agent.posts_seen = agent.polls = 0
+    agent.own_post = -1
+    agent.own_post_tokens = agent.polls_now = agent.waits_for_poll = agent.waits_for_job = 0
+    agent.job_is_alive = agent.stretches = agent.is_up = 0
+    agent.activity = agent.activity_of_job = NOTHING
+    agent.started = agent.ended = 0
+    agent.spent_ns[:] = 0
+    agent.waits_in[:] = 0
+    start = group.first_start + (agent.number - group.first_agent) * group.start_every_ns
+    if start < run.horizon:
+        agent.is_alive = 1
+        run.alive += 1
+        agent.point = STARTS
+        after(site, run, SLOTS * agent.number + ITSELF, start, ASK, agent.number)
+
+
+# What a run comes to.
+
+
+@internal
+def _add_up(site: Site, run: Record, sums: Floats) -> None:
+    """Write a run's [SUMS] sums; see `engine.totals`."""
+    sums[:] = 0.0
+    sums[SPENT_USD] = run.spent_usd
+    for component in range(len(COMPONENTS)):
+        sums[COMPONENT_USD + component] = run.by_component_usd[component]
+    for number in range(run.agents):
+        _add_up_life(site, site.agents[number], sums)
+    sums[ENDED_NS] = run.now
+    sums[MODEL_CALLS] = run.model_calls
+    for token_class in range(_TOKEN_CLASSES):
+        sums[TOKENS + token_class] = run.tokens[token_class]
+    sums[GPU_NS] = run.gpu_ns
+    sums[EXPERIMENTS] = run.experiments
+    sums[SCORER_CALLS] = run.scorer_calls
+    sums[SCORER_NS] = run.scorer_ns
+    sums[CYCLES] = run.cycles
+    for limit in range(_LIMITS):
+        sums[LIMIT_QUEUED_NS + limit] = run.limit_queued_ns[limit]
+        sums[LIMIT_USED + limit] = run.limit_used[limit]
+
+
+@internal
+def _add_up_research(run: Record, desk: Desk, sums: Floats) -> None:
+    if run.has_research:
+        research_tally(desk.lab, desk.notebook, sums[RESEARCH:RESULTS])
+        results_by_time(desk.lab, desk.notebook, run.horizon, sums[RESULTS:])
+
+
+@internal
+def _copy_spans(run: Record, by_time_usd: Floats) -> None:
+    for component in range(len(COMPONENTS)):
+        for span in range(BINS):
+            by_time_usd[component, span] = run.by_time_usd[component, span]
+
+
+@internal
+def _add_up_life(site: Site, agent: Record, sums: Floats) -> None:
+    for activity in range(len(ACTIVITIES)):
+        sums[ACTIVITY_NS + activity] += np.float64(agent.spent_ns[activity])
+    life_ns = np.float64(agent.ended - agent.started) if agent.has_lived else 0.0
+    sums[LIFE_NS] += life_ns
+    if site.groups[agent.group].is_people == 0:
+        sums[LIFE_OF_GPU_USERS_NS] += life_ns

@@ -1,0 +1,70 @@
+"""The points of an agent's life: where it goes on when what it waited for has happened.
+
+A process of the reference engine stops at its `yield`s and goes on behind them. Here every stretch between two of them
+is a function; it returns the point at which the agent goes on at once, or `WAITS` after it has noted in `agent.point`
+where the agent goes on when its event comes.
+"""
+
+from typing import Final
+
+WAITS: Final = 0
+
+# From start to end.
+STARTS: Final = 1
+NEXT_CYCLE: Final = 2
+NEXT_STEP: Final = 3
+OFFICE_OPENS: Final = 4
+DOES_STEP: Final = 5
+STEP_DONE: Final = 6
+RESTARTS: Final = 7
+BUDGET_REACHED: Final = 8
+ENDS: Final = 9
+
+# A call to the model.
+CALLS: Final = 10
+TRIES: Final = 11
+TRIES_IN_TURN: Final = 12
+AT_HEAD_OF_LINE: Final = 13
+LEAVES_LINE: Final = 14
+LET_THROUGH: Final = 15
+ATTEMPT_FAILED: Final = 16
+ANSWERED: Final = 17
+
+# The steps of a cycle.
+THINKS: Final = 20
+TURNS: Final = 21
+TURN_ANSWERED: Final = 22
+TOOL_DONE: Final = 23
+WORKS: Final = 24
+GOES_ON_WORKING: Final = 25
+OFFICE_OPENS_FOR_WORK: Final = 26
+STRETCH_DONE: Final = 27
+POST_KNOWN: Final = 29
+SUBMITS: Final = 30
+ALLOWED_TO_SUBMIT: Final = 31
+SUBMITS_IN_TURN: Final = 32
+AT_SCORER: Final = 33
+SCORED: Final = 34
+SHARES: Final = 35
+SHARES_IN_TURN: Final = 36
+POST_ANSWERED: Final = 37
+SCORE_KNOWN: Final = 38
+POSTS_READ: Final = 39
+
+# An experiment, as its agent sees it.
+EXPERIMENTS: Final = 40
+EXPERIMENTS_IN_TURN: Final = 41
+IN_EXPERIMENT: Final = 42
+NEXT_POLL: Final = 43
+POLL_DUE: Final = 44
+POLL_ANSWERED: Final = 45
+AWAITS_JOB: Final = 46
+JOB_OVER: Final = 47
+
+# An experiment, as the job that it is.
+JOB_BEGINS: Final = 50
+JOB_TRIES: Final = 51
+JOB_QUEUES: Final = 52
+JOB_AT_GPUS: Final = 53
+JOB_STAYED: Final = 54
+JOB_TELLS: Final = 55

@@ -1,0 +1,228 @@
+"""Runs of a program with the compiled engine: its tables as arrays, and what the runs come to."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from simbudget.compilation import CODE_FOLDER
+from simbudget.engine.compiled.entries import KINDS, NO_COMPONENT, NO_MODEL, OUTCOMES
+from simbudget.engine.compiled.events import SLOTS
+from simbudget.engine.compiled.state import (
+    AGENT,
+    ENTRY,
+    EVENT,
+    GPUS,
+    GROUP,
+    METER,
+    RUN,
+    SCORERS,
+    STEP,
+    Site,
+)
+from simbudget.engine.laws.draws import Integers
+from simbudget.engine.laws.money import BINS
+from simbudget.engine.outcome import Outcome, Sums
+from simbudget.engine.program import Billing, GroupRow, Program
+from simbudget.engine.totals import SUMS, totals
+from simbudget.errors import UserError
+from simbudget.ledger.entry import COMPONENTS, Entry
+from simbudget.ledger.frame import DTYPES, with_context_tokens
+
+if TYPE_CHECKING:
+    from simbudget.engine.compiled.board import Desk
+
+_POSTS: Final = 4096
+"""Posts that can still be read, to begin with; a run that needs more is played again with more."""
+
+_SUBMISSIONS: Final = 1024
+"""Room for submissions, to begin with; a run that makes more is played again with more."""
+
+_ENTRIES: Final = 1 << 14
+_SECOND_NS: Final = 1e9
+
+
+def is_compiled() -> bool:
+    """Return whether the kernel's machine code lies on disk, so that the first run need not wait for a compiler."""
+    return any(CODE_FOLDER.rglob("kernel.play_many*.nbc"))
+
+
+def simulate_many(program: Program, seed: int, worlds: Integers, replications: Integers) -> Sums:
+    """Return what runs of a program come to: for each a world, and a replication in it. Lets other threads run.
+
+    Raises:
+        UserError: the scenario never ends.
+    """
+    keys = np.column_stack([np.full_like(worlds, seed), worlds, replications])
+    return _play(program, _site(program, records=False), keys)
+
+
+def simulate(
+    program: Program, seed: int = 1, world: int = 0, replication: int = 0, record: bool = True
+) -> Outcome:
+    """Return what one run of a program comes to, with its ledger if that is wanted.
+
+    Raises:
+        UserError: the scenario never ends.
+    """
+    keys = np.array([[seed, world, replication]], dtype=np.int64)
+    site = _site(program, records=record)
+    sums = _play(program, site, keys)
+    needed = int(site.run[0]["entries"])
+    if record and needed > len(site.entries):
+        site = site._replace(entries=np.zeros(needed, dtype=ENTRY))
+        sums = _play(program, site, keys)
+    ledger = _ledger(program, site.entries[:needed], replication) if record else None
+    figures = totals(program, sums.sums)
+    return Outcome({name: float(of_run[0]) for name, of_run in figures.items()}, sums.by_time_usd[0], ledger)
+
+
+def _play(program: Program, site: Site, keys: Integers) -> Sums:
+    from simbudget.engine.compiled.kernel import play_many  # noqa: PLC0415  only what runs needs the machine code
+
+    sums, by_time_usd = np.zeros((len(keys), SUMS)), np.zeros((len(keys), len(COMPONENTS), BINS))
+    room = _SUBMISSIONS
+    while True:
+        play_many(
+            site,
+            _desk(program, site, room),
+            program.rows,
+            program.kinds,
+            program.spreads,
+            program.purposes,
+            program.limits_per_min,
+            keys,
+            sums,
+            by_time_usd,
+        )
+        if site.run[0]["never_ends"]:
+            raise UserError(program.never_ends(int(site.run[0]["never_ends"]) - 1))
+        if site.run[0]["forum_is_short"]:
+            site = site._replace(forum=np.zeros(2 * len(site.forum), dtype=np.int64))
+        elif site.run[0]["notebook_is_short"]:
+            room *= 4
+        else:
+            return Sums(sums, by_time_usd)
+
+
+# The tables of a program as arrays.
+
+
+def _site(program: Program, records: bool) -> Site:
+    agents, settings = program.agents, program.settings
+    slots = SLOTS * agents + 2
+    return Site(
+        run=_run(program, records),
+        agents=_agents(program),
+        groups=np.array([_group(program, number) for number in range(len(program.groups))], dtype=GROUP),
+        steps=np.array(
+            [
+                (step.kind, (step.purpose, step.size, step.gpus, step.fails), _poll_cells(step))
+                for step in program.steps
+            ],
+            dtype=STEP,
+        ),
+        meters=_meters(len(program.groups)),
+        heap=np.zeros(slots, dtype=EVENT),
+        places=np.zeros(slots, dtype=np.int64),
+        rows=program.rows.copy(),
+        table=program.table,
+        forum=np.zeros(min(settings.reads_at_most + 2, _POSTS), dtype=np.int64),
+        entries=np.zeros(_ENTRIES if records else 1, dtype=ENTRY),
+    )
+
+
+def _desk(program: Program, site: Site, room: int) -> "Desk":
+    from simbudget.engine.compiled.board import Desk  # noqa: PLC0415
+    from simbudget.engine.laws.research import empty_notebook  # noqa: PLC0415
+
+    lab = program.lab(site.rows, 0, 0, 0)
+    room = room if program.research.is_on else 1
+    notebook = empty_notebook(program.agent_directions, program.direction_keys, program.reviewers, room)
+    return Desk(lab, notebook, np.zeros_like(site.forum))
+
+
+def _poll_cells(step: Any) -> tuple[int, int, int]:
+    return step.poll_every, step.poll_output, step.poll_result
+
+
+def _run(program: Program, records: bool) -> npt.NDArray[Any]:
+    settings, run = program.settings, np.zeros(1, dtype=RUN)
+    row = run[0]
+    row["agents"] = program.agents
+    row["horizon"] = settings.horizon_ns
+    row["bin_ns"] = settings.horizon_ns / BINS
+    row["budget_usd"] = program.agents_budget_usd
+    row["budget_with_gates_usd"] = program.budget_usd
+    row["target_score"] = program.target_score
+    row["has_research"] = program.research.is_on
+    row["is_limited"] = bool(program.limits_per_min.any())
+    row["records"] = records
+    row["units"][GPUS], row["units"][SCORERS] = settings.gpus, settings.servers
+    shared = settings.billing == Billing.PER_AGENT and settings.gpu_users
+    row["gpu_share"] = settings.gpus / settings.gpu_users if shared else 1.0
+    for name in set(RUN.names or ()) & set(settings._fields):
+        row[name] = getattr(settings, name)
+    return run
+
+
+def _agents(program: Program) -> npt.NDArray[Any]:
+    agents = np.zeros(program.agents, dtype=AGENT)
+    agents["number"] = np.arange(program.agents)
+    agents["group"] = program.agent_groups
+    agents["stream"][:, 3] = program.agent_keys
+    return agents
+
+
+def _group(program: Program, number: int) -> tuple[Any, ...]:
+    row = program.groups[number]
+    cells = {
+        "first_start": row.first_start_ns,
+        "turn": (row.output, row.thinking, row.tool_result, row.tool_time),
+        "call": (row.first_token, row.output_speed, row.error_rate, row.gives_up_for),
+        "crash": (row.crash_every, row.crash_restart),
+        "price_row": tuple(program.prices[number]),
+        "prices": 9 * (0.0,),
+        "hours": tuple(program.hours[number]),
+    }
+    named = {name: getattr(row, name) for name in GroupRow._fields}
+    return tuple((cells | named | {"first_start": row.first_start_ns})[name] for name in GROUP.names or ())
+
+
+def _meters(groups: int) -> npt.NDArray[Any]:
+    meters = np.zeros(1 + 2 * groups, dtype=METER)
+    meters["staff_group"] = [*(1 + groups) * [-1], *range(groups)]
+    return meters
+
+
+# The ledger.
+
+
+def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFrame:
+    """Return the entries as a ledger, in the order of their starts."""
+    rows = entries[np.lexsort((entries["agent"], entries["started"] / _SECOND_NS))]
+    names = {
+        "kind": np.array(KINDS, dtype=object)[rows["kind"]],
+        "model": np.array([*program.models, ""], dtype=object)[_or_last(rows["model"], NO_MODEL)],
+        "component": np.array([*COMPONENTS, ""], dtype=object)[_or_last(rows["component"], NO_COMPONENT)],
+        "outcome": np.array(OUTCOMES, dtype=object)[rows["outcome"]],
+    }
+    tokens = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
+    columns: dict[str, Any] = {
+        **Entry._field_defaults,
+        "run": run,
+        "started_s": rows["started"] / _SECOND_NS,
+        "duration_s": (rows["ended"] - rows["started"]) / _SECOND_NS,
+        "queued_s": rows["queued_ns"] / _SECOND_NS,
+        **{name: rows[name] for name in ("agent", "cycle", "session", "turn", "gpus", "cost_usd", "score")},
+        **{name: rows["tokens"][:, number] for number, name in enumerate(tokens)},
+        **names,
+        "source": "simulated",
+    }
+    frame = pd.DataFrame({name: columns[name] for name in DTYPES}, index=range(len(rows))).astype(DTYPES)
+    return with_context_tokens(frame)
+
+
+def _or_last(numbers: Integers, none: int) -> Integers:
+    return np.where(numbers == none, -1, numbers)

@@ -1,0 +1,288 @@
+"""The state of one run as flat records: what the reference engine keeps in objects, here in rows of numbers.
+
+A record reads like an object (`agent.turns_left`) and compiles to a memory access. Everything is sized by the fleet, so
+memory grows linearly with the agents; only the entries, which are kept when a ledger is wanted, grow with the run.
+Times are nanoseconds and end in no suffix where the field's name says what happens then; durations end in `_ns`.
+"""
+
+from typing import Any, Final, NamedTuple
+
+import numpy as np
+
+from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.money import BINS
+from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
+
+Record = Any
+"""A row of one of the dtypes below; numba knows its fields."""
+
+GPUS: Final = 0
+SCORERS: Final = 1
+LINE: Final = 2
+POOLS: Final = 3
+"""Pools with a line in front of them: GPUs, scorer servers, and the one place at the head of the provider's line."""
+
+_INT: Final = np.int64
+_FLOAT: Final = np.float64
+
+RUN: Final = np.dtype(
+    [
+        # what the run is
+        ("agents", _INT),
+        ("horizon", _INT),
+        ("begins_ns", _INT),
+        ("bin_ns", _FLOAT),
+        ("budget_usd", _FLOAT),
+        ("fixed", _INT),
+        ("score_price", _INT),
+        ("score_price_usd", _FLOAT),
+        ("gpu_price", _INT),
+        ("gpu_share", _FLOAT),
+        ("most_cycles", _INT),
+        ("reads_at_most", _INT),
+        ("post_tokens", _INT),
+        ("retries", _INT),
+        ("billing", _INT),
+        ("preempted_every", _INT),
+        ("checkpoint_every_ns", _INT),
+        ("scoring_time", _INT),
+        ("cool_down_ns", _INT),
+        ("quota", _INT),
+        ("is_limited", _INT),
+        ("records", _INT),
+        ("has_research", _INT),
+        ("target_score", _FLOAT),
+        ("no_improvement_ns", _INT),
+        ("budget_with_gates_usd", _FLOAT),
+        # where it stands
+        ("now", _INT),
+        ("alive", _INT),
+        ("scheduled", _INT),
+        ("heap_size", _INT),
+        ("entries", _INT),
+        ("never_ends", _INT),
+        # the pools
+        ("units", _INT, POOLS),
+        ("free", _INT, POOLS),
+        ("head", _INT, POOLS),
+        ("tail", _INT, POOLS),
+        # the rate limits
+        ("buckets", _FLOAT, (3, 3)),
+        ("held_up_by", _INT),
+        ("limit_queued_ns", _FLOAT, 3),
+        ("limit_used", _INT, 3),
+        # the forum
+        ("posts", _INT),
+        ("posted_tokens", _INT),
+        ("forum_is_short", _INT),
+        # what is asked of the board
+        ("board_asked", _INT),
+        ("board_agent", _INT),
+        ("board_first_post", _INT),
+        ("notebook_is_short", _INT),
+        ("target_is_reached", _INT),
+        # the accounts
+        ("spent_usd", _FLOAT),
+        ("by_component_usd", _FLOAT, len(COMPONENTS)),
+        ("by_time_usd", _FLOAT, (len(COMPONENTS), BINS)),
+        # the tally
+        ("model_calls", _INT),
+        ("tokens", _INT, 4),
+        ("experiments", _INT),
+        ("scorer_calls", _INT),
+        ("cycles", _INT),
+        ("gpu_ns", _FLOAT),
+        ("scorer_ns", _FLOAT),
+    ],
+    align=True,
+)
+
+AGENT: Final = np.dtype(
+    [
+        ("number", _INT),
+        ("group", _INT),
+        ("stream", _INT, 4),
+        # where it stands in its life
+        ("point", _INT),
+        ("is_alive", _INT),
+        ("interrupted_by", _INT),
+        ("needs_context", _INT),
+        ("cycle", _INT),
+        ("completed_cycles", _INT),
+        ("idle_cycles", _INT),
+        ("cycle_began", _INT),
+        ("step", _INT),
+        ("turns_left", _INT),
+        ("crashes", _INT),
+        ("restart_ns", _INT),
+        # its context, and its line to the model
+        ("context", _INT, 4),  # tokens, sent tokens, when the last call began, the cache's life
+        ("first_prompt_tokens", _INT),
+        ("context_turns", _INT),
+        ("contexts", _INT),
+        ("turns", _INT),
+        ("attempts", _INT),
+        ("compactions", _INT),
+        ("call_began", _INT),
+        ("call_kind", _INT),
+        ("call_output", _INT),
+        ("call_joins", _INT),
+        ("request_kind", _INT),
+        ("request_output", _INT),
+        ("request_asked", _INT),
+        ("failures", _INT),
+        ("giving_up_ns", _INT),
+        ("line_asked", _INT),
+        ("tool_ns", _INT),
+        ("tool_result_tokens", _INT),
+        # work of people, submissions, posts
+        ("work_left_ns", _INT),
+        ("stretch_ns", _INT),
+        ("submissions", _INT),
+        ("submitted", _INT),
+        ("submissions_that_day", _INT),
+        ("scorer_asked", _INT),
+        ("posts", _INT),
+        ("post_tokens", _INT),
+        ("posts_seen", _INT),
+        ("own_post", _INT),
+        ("own_post_tokens", _INT),
+        # polling beside an experiment
+        ("polls", _INT),
+        ("polls_now", _INT),
+        ("poll_asked", _INT),
+        ("poll_output", _INT),
+        ("poll_result_tokens", _INT),
+        ("waits_for_poll", _INT),
+        ("waits_for_job", _INT),
+        # the experiment
+        ("job_point", _INT),
+        ("job_is_beside", _INT),
+        ("job_is_alive", _INT),
+        ("job_is_over", _INT),
+        ("job_is_allowed", _INT),
+        ("job_ns", _INT),
+        ("job_gpus", _INT),
+        ("job_attempt", _INT),
+        ("job_fails", _INT),
+        ("job_work_ns", _INT),
+        ("job_done_ns", _INT),
+        ("job_asked", _INT),
+        ("job_began", _INT),
+        ("job_stay_ns", _INT),
+        ("job_preempted", _INT),
+        ("job_turn", _INT),
+        ("stretches", _INT),
+        # the timesheet
+        ("activity", _INT),
+        ("activity_of_job", _INT),
+        ("since", _INT),
+        ("started", _INT),
+        ("ended", _INT),
+        ("has_lived", _INT),
+        ("spent_ns", _INT, len(ACTIVITIES)),
+        # what it costs to be there
+        ("sandbox_since", _INT),
+        ("is_up", _INT),
+        # its places in the lines
+        ("next", _INT, POOLS),
+        ("previous", _INT, POOLS),
+        ("wants", _INT, POOLS),
+        ("waits_in", _INT, POOLS),
+        # the entry in the making
+        ("entry_began", _INT),
+        ("entry_queued_ns", _INT),
+        ("entry_tokens", _INT, 4),
+        ("entry_cost_usd", _FLOAT),
+        ("entry_score", _FLOAT),
+    ],
+    align=True,
+)
+
+GROUP: Final = np.dtype(
+    [
+        ("first_agent", _INT),
+        ("first_step", _INT),
+        ("steps", _INT),
+        ("is_people", _INT),
+        ("first_start", _INT),
+        ("start_every_ns", _INT),
+        ("lasts", _INT),
+        ("cache_life_ns", _INT),
+        ("limit_tokens", _INT),
+        ("turn", _INT, 4),
+        ("call", _INT, 4),
+        ("crash", _INT, 2),
+        ("first_prompt", _INT),
+        ("compacted", _INT),
+        ("sandbox_price", _INT),
+        ("staff_price", _INT),
+        ("price_row", _INT, 9),
+        ("prices", _FLOAT, 9),
+        ("hours", _INT, 9),
+    ],
+    align=True,
+)
+
+STEP: Final = np.dtype(
+    [("kind", _INT), ("cells", _INT, 4), ("poll", _INT, 3)],
+    align=True,
+)
+
+METER: Final = np.dtype(
+    [
+        ("component", _INT),
+        ("staff_group", _INT),
+        ("usd_per_hour", _FLOAT),
+        ("units", _FLOAT),
+        ("sum_of_starts_ns", _FLOAT),
+    ],
+    align=True,
+)
+"""Of the GPUs, then of each group's sandboxes, then of each group's people."""
+
+EVENT: Final = np.dtype([("at", _INT), ("rank", _INT), ("slot", _INT)], align=True)
+
+ENTRY: Final = np.dtype(
+    [
+        ("agent", _INT),
+        ("cycle", _INT),
+        ("session", _INT),
+        ("turn", _INT),
+        ("kind", _INT),
+        ("started", _INT),
+        ("ended", _INT),
+        ("queued_ns", _INT),
+        ("model", _INT),  # the number of the group whose model it is
+        ("tokens", _INT, 4),
+        ("gpus", _INT),
+        ("component", _INT),
+        ("cost_usd", _FLOAT),
+        ("score", _FLOAT),
+        ("outcome", _INT),
+    ],
+    align=True,
+)
+
+
+class Site(NamedTuple):
+    """All that a run is, as arrays; what of it a scenario fixes is the same for every replication."""
+
+    run: np.ndarray[Any, Any]
+    """[1] of RUN."""
+    agents: np.ndarray[Any, Any]
+    groups: np.ndarray[Any, Any]
+    steps: np.ndarray[Any, Any]
+    meters: np.ndarray[Any, Any]
+    heap: np.ndarray[Any, Any]
+    """[slots] of EVENT, a binary heap of those that are scheduled."""
+    places: Integers
+    """[slots] where in the heap each slot's event is, or NOWHERE."""
+    rows: Floats
+    """[quantities, 8] the world's quantities, see `laws.draws`."""
+    table: Floats
+    """What the rows look up."""
+    forum: Integers
+    """[posts that can still be read] the tokens posted before each post, by its number modulo the length."""
+    entries: np.ndarray[Any, Any]
+    """[capacity] of ENTRY."""

@@ -1,0 +1,47 @@
+"""The timesheet of an agent: what it does with its time; see `reference.timesheet`."""
+
+from typing import Final
+
+from simbudget.compilation import inlined, internal
+from simbudget.engine.compiled.state import Record
+from simbudget.ledger.entry import ACTIVITIES
+
+MODEL: Final = ACTIVITIES.index("model")
+TOOL: Final = ACTIVITIES.index("tool")
+EXPERIMENT: Final = ACTIVITIES.index("experiment")
+SCORING: Final = ACTIVITIES.index("scoring")
+WAITING_GPU: Final = ACTIVITIES.index("waiting_gpu")
+WAITING_SCORER: Final = ACTIVITIES.index("waiting_scorer")
+WAITING_API: Final = ACTIVITIES.index("waiting_api")
+WAITING_OTHER: Final = ACTIVITIES.index("waiting_other")
+DOWN: Final = ACTIVITIES.index("down")
+NOTHING: Final = -1
+
+
+@inlined
+def does(run: Record, agent: Record, activity: int) -> None:
+    """Note what the agent does from now on."""
+    _add_up(run, agent)
+    agent.activity = activity
+
+
+@internal
+def waits_for_experiment(run: Record, agent: Record, activity: int) -> None:
+    """Note what the experiment does, for which the agent waits from now on; NOTHING: it has ended."""
+    _add_up(run, agent)
+    agent.activity_of_job = activity
+
+
+@internal
+def end_timesheet(run: Record, agent: Record) -> None:
+    """End the agent's life."""
+    _add_up(run, agent)
+    agent.ended = run.now
+
+
+@inlined
+def _add_up(run: Record, agent: Record) -> None:
+    activity = agent.activity if agent.activity_of_job == NOTHING else agent.activity_of_job
+    if activity != NOTHING:
+        agent.spent_ns[activity] += run.now - agent.since
+    agent.since = run.now

@@ -1,0 +1,202 @@
+"""Gates: tests of the best methods away from the benchmark, each with its price, time, noise and smallest effect.
+
+At a gate a method keeps a share of its real effect. It holds there if that effect is at least the smallest that
+matters, and it passes if the effect measured, noise included, is. Hacks have no real effect.
+"""
+
+import math
+from typing import Final
+
+from simbudget.compilation import compiled
+from simbudget.distributions.sampling import normal_score
+from simbudget.engine.laws.draws import Floats, draw, draw_ns
+from simbudget.engine.laws.research import (
+    DIRECTION,
+    HOLDS,
+    IS_HACK,
+    IS_LATE,
+    KEY,
+    METHOD,
+    METHODS,
+    NOBODY,
+    ORDINAL,
+    PASSED,
+    REAL,
+    REVIEWED_NS,
+    SCORE,
+    SCORED_NS,
+    SUBMISSIONS,
+    TRIED,
+    Lab,
+    Notebook,
+    certain,
+    is_struck,
+)
+from simbudget.engine.laws.review import LEADERS, review
+from simbudget.engine.streams import TRY, uniforms
+
+MOST_GATES: Final = 64
+"""As the language allows."""
+
+# Columns of the gates: four quantities, the time, and whether only what passed the gates before is tried.
+KEEPS: Final = 0
+SMALLEST: Final = 1
+NOISE: Final = 2
+PRICE: Final = 3
+TIME: Final = 4
+ONLY_PASSED: Final = 5
+GATE_COLUMNS: Final = 6
+
+
+FOR_EVER_NS: Final = 1 << 62
+
+
+@compiled
+def power(effect: float, smallest: float, noise: float) -> float:
+    """Return the probability that a gate passes a method with this effect; at no effect: of a false alarm."""
+    if noise == 0.0:
+        return 1.0 if effect >= smallest and effect > 0.0 else 0.0
+    return 0.5 * math.erfc((smallest - effect) / (noise * math.sqrt(2.0)))
+
+
+@compiled
+def find_versions(notebook: Notebook, until_ns: int, now_ns: int) -> None:
+    """Note for each method its best submission scored by `until_ns` that is not struck by `now_ns`, or NOBODY."""
+    versions, scores = notebook.versions, notebook.worths[:, SCORE]
+    for method in range(notebook.counts[METHODS]):
+        versions[method] = NOBODY
+    for submission in range(notebook.counts[SUBMISSIONS]):
+        row = notebook.submissions[submission]
+        if row[SCORED_NS] > until_ns or is_struck(notebook, submission, now_ns):
+            continue
+        other = versions[row[METHOD]]
+        if other == NOBODY or scores[submission] > scores[other]:
+            versions[row[METHOD]] = submission
+
+
+@compiled
+def rank(notebook: Notebook, until_ns: int, now_ns: int, most: int) -> int:
+    """Note the best submissions of distinct methods, the best first, at most so many; return how many they are.
+
+    Which submissions count is as in `find_versions`. Of equal scores the one that was scored first goes first.
+    """
+    find_versions(notebook, until_ns, now_ns)
+    ranking, scores, ranked = notebook.ranking, notebook.worths[:, SCORE], 0
+    for method in range(notebook.counts[METHODS]):
+        submission = notebook.versions[method]
+        if submission == NOBODY:
+            continue
+        place = ranked
+        while place > 0 and _is_better(scores, submission, ranking[place - 1]):
+            if place < most:
+                ranking[place] = ranking[place - 1]
+            place -= 1
+        if place < most:
+            ranking[place] = submission
+            ranked = min(ranked + 1, most)
+    return ranked
+
+
+@compiled
+def _is_better(scores: Floats, submission: int, other: int) -> bool:
+    if scores[submission] == scores[other]:
+        return submission < other
+    return scores[submission] > scores[other]
+
+
+@compiled
+def effect_at_gate(lab: Lab, notebook: Notebook, submission: int, gate: int) -> tuple[float, float, int]:
+    """Return a try at a gate: the effect there, the effect measured, and the time it takes in nanoseconds.
+
+    What is kept and the noise belong to the method and the gate, whichever version is tried.
+    """
+    row, columns = notebook.submissions[submission], lab.gates[gate]
+    method = notebook.methods[row[METHOD]]
+    key, index = notebook.directions[method[DIRECTION], KEY], method[ORDINAL] * MOST_GATES + gate
+    u_keeps, u_noise, u_time, _ = uniforms(lab.run[0], lab.run[1], lab.run[2], key, TRY, index)
+    real = 0.0 if row[IS_HACK] == 1 else notebook.worths[submission, REAL]
+    effect = real * draw(lab.rows, lab.table, columns[KEEPS], u_keeps)
+    noise = certain(lab, columns[NOISE])
+    measured = effect if noise == 0.0 else effect + noise * normal_score(u_noise)
+    return effect, measured, draw_ns(lab.rows, lab.table, columns[TIME], u_time)
+
+
+@compiled
+def reaches(effect: float, smallest: float) -> bool:
+    """Return whether an effect is at least the smallest that matters, and an effect at all."""
+    return effect > 0.0 and effect >= smallest
+
+
+@compiled
+def holds_everywhere(lab: Lab, notebook: Notebook, submission: int) -> bool:
+    """Return whether a submission holds at every gate in truth: whether it is a transferable result."""
+    for gate in range(len(lab.gates)):
+        effect, _, _ = effect_at_gate(lab, notebook, submission, gate)
+        if not reaches(effect, certain(lab, lab.gates[gate, SMALLEST])):
+            return False
+    return True
+
+
+@compiled
+def appears(lab: Lab, notebook: Notebook, submission: int) -> bool:
+    """Return whether a submission that was just scored makes an untried method one of the finalists."""
+    row = notebook.submissions[submission]
+    if lab.research.gates_as_they_appear == 0 or notebook.methods[row[METHOD], TRIED] != NOBODY:
+        return False
+    ranked = rank(notebook, row[SCORED_NS], row[SCORED_NS], lab.research.finalists)
+    found = False
+    for place in range(ranked):
+        found |= notebook.ranking[place] == submission
+    return found
+
+
+@compiled
+def find_finalists(lab: Lab, notebook: Notebook, now_ns: int) -> int:
+    """Rank the submissions to try at gates when a run has ended at `now_ns`, and return how many they are.
+
+    Where only leaders are reviewed, the other finalists are reviewed now, and replaced if they are blamed.
+    """
+    while True:
+        ranked, reviewed = rank(notebook, FOR_EVER_NS, FOR_EVER_NS, lab.research.finalists), 0
+        for place in range(ranked):
+            submission = notebook.ranking[place]
+            row = notebook.submissions[submission]
+            if lab.research.review_of == LEADERS and row[REVIEWED_NS] == NOBODY:
+                review(lab, notebook, submission, now_ns)
+                row[IS_LATE] = 1
+                reviewed += 1
+        if reviewed == 0:
+            return ranked
+
+
+@compiled
+def gates_begin_ns(notebook: Notebook, ended_ns: int) -> int:
+    """Return when the gates begin after a run that ended at `ended_ns`: when every review is done."""
+    begin_ns = ended_ns
+    for submission in range(notebook.counts[SUBMISSIONS]):
+        begin_ns = max(begin_ns, notebook.submissions[submission, REVIEWED_NS])
+    return begin_ns
+
+
+@compiled
+def is_admitted(lab: Lab, notebook: Notebook, submission: int, gate: int) -> bool:
+    """Return whether a finalist is to be tried at a gate, if there is money for it."""
+    method = notebook.methods[notebook.submissions[submission, METHOD]]
+    if gate == 0:
+        return method[TRIED] == NOBODY
+    if method[TRIED] != submission:
+        return False
+    return lab.gates[gate, ONLY_PASSED] == 0 or method[PASSED] == gate
+
+
+@compiled
+def try_at_gate(lab: Lab, notebook: Notebook, submission: int, gate: int) -> tuple[float, int, bool]:
+    """Try a finalist at a gate, note it, and return the effect measured, the time in ns, and whether it passes."""
+    method = notebook.methods[notebook.submissions[submission, METHOD]]
+    _, measured, time_ns = effect_at_gate(lab, notebook, submission, gate)
+    passes = reaches(measured, certain(lab, lab.gates[gate, SMALLEST]))
+    if gate == 0:
+        method[TRIED] = submission
+        method[HOLDS] = int(holds_everywhere(lab, notebook, submission))
+    method[PASSED] += int(passes)
+    return measured, time_ns, passes

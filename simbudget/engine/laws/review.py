@@ -1,0 +1,80 @@
+"""Review: people who look at submissions in their office hours, first come first served.
+
+A review holds nobody up, so when it will begin and end follows at once from when it is asked for: the reviewer who
+is free first takes it (Kiefer and Wolfowitz's recursion for a queue with several servers). What it finds out is
+known from its end on; until then a hack misleads whoever reads of it.
+"""
+
+from typing import Final
+
+from simbudget.compilation import compiled
+from simbudget.engine.laws.draws import Integers, draw_ns
+from simbudget.engine.laws.hours import closes_ns, opens_ns
+from simbudget.engine.laws.money import time_cost_usd
+from simbudget.engine.laws.research import (
+    AUTHOR,
+    BLAMED,
+    IS_HACK,
+    LEADS,
+    NUMBER,
+    REVIEW_NS,
+    REVIEW_STARTS_NS,
+    REVIEWED_NS,
+    Lab,
+    Notebook,
+    agent_lanes,
+    certain,
+)
+from simbudget.engine.streams import MEASUREMENT
+
+NONE_REVIEWED: Final = 0
+ALL: Final = 1
+LEADERS: Final = 2
+A_SHARE: Final = 3
+
+
+@compiled
+def done_ns(hours: Integers, starts_week_ns: int, work_ns: int) -> int:
+    """Return when work is done that is begun in office hours and done in office hours only (week's time)."""
+    at_ns = starts_week_ns
+    while work_ns > closes_ns(hours, at_ns) - at_ns:
+        closes = closes_ns(hours, at_ns)
+        work_ns -= closes - at_ns
+        at_ns = opens_ns(hours, closes)
+    return at_ns + work_ns
+
+
+@compiled
+def is_chosen(lab: Lab, notebook: Notebook, submission: int) -> bool:
+    """Return whether a submission is to be reviewed when its score is there."""
+    row, research = notebook.submissions[submission], lab.research
+    if research.review_of == A_SHARE:
+        u_chosen = agent_lanes(lab, row[AUTHOR], MEASUREMENT, row[NUMBER])[1]
+        return u_chosen < certain(lab, research.reviewed_share)
+    return research.review_of == ALL or (research.review_of == LEADERS and row[LEADS] == 1)
+
+
+@compiled
+def review(lab: Lab, notebook: Notebook, submission: int, now_ns: int) -> None:
+    """Put a submission into the reviewers' queue, and note when its review begins and ends and what it finds."""
+    row, begins_ns = notebook.submissions[submission], lab.research.begins_ns
+    _, _, u_verdict, u_time = agent_lanes(lab, row[AUTHOR], MEASUREMENT, row[NUMBER])
+    reviewer = 0
+    for other in range(1, len(notebook.reviewers_ns)):
+        if notebook.reviewers_ns[other] < notebook.reviewers_ns[reviewer]:
+            reviewer = other
+    free_ns = max(now_ns, notebook.reviewers_ns[reviewer])
+    starts_ns = opens_ns(lab.hours, begins_ns + free_ns)
+    work_ns = draw_ns(lab.rows, lab.table, lab.research.review_time, u_time)
+    row[REVIEW_STARTS_NS], row[REVIEW_NS] = starts_ns - begins_ns, work_ns
+    row[REVIEWED_NS] = done_ns(lab.hours, starts_ns, work_ns) - begins_ns
+    notebook.reviewers_ns[reviewer] = row[REVIEWED_NS]
+    finds = certain(lab, lab.research.caught if row[IS_HACK] == 1 else lab.research.blames)
+    row[BLAMED] = int(u_verdict < finds)
+
+
+@compiled
+def review_cost_usd(lab: Lab, notebook: Notebook, submission: int) -> float:
+    """Return what the review of a submission costs."""
+    work_ns = float(notebook.submissions[submission, REVIEW_NS])
+    return time_cost_usd(certain(lab, lab.research.review_price), 1.0, work_ns)

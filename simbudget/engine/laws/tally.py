@@ -1,0 +1,137 @@
+"""The tally of a run's research: what came of it, and what would have come of it had it stopped sooner."""
+
+import math
+from typing import Final
+
+from simbudget.compilation import compiled
+from simbudget.engine.laws.draws import Floats
+from simbudget.engine.laws.gates import FOR_EVER_NS, find_versions, holds_everywhere, rank
+from simbudget.engine.laws.research import (
+    BLAMED,
+    HOLDS,
+    IS_HACK,
+    IS_HONEST,
+    IS_LATE,
+    METHODS,
+    NOBODY,
+    PASSED,
+    QUALITY,
+    REVIEW_NS,
+    REVIEW_STARTS_NS,
+    REVIEWED_NS,
+    SCORE,
+    SCORED_NS,
+    SUBMISSIONS,
+    TRIED,
+    Lab,
+    Notebook,
+)
+
+LOOKS: Final = 24
+"""Times, from one 24th of the horizon to all of it, for which results are counted as if the run had stopped then."""
+
+TALLY: Final = (
+    "submissions",
+    "methods",
+    "best_measured_score",
+    "best_measured_true_quality",
+    "second_measured_score",
+    "best_true_quality",
+    "hacks_made",
+    "hacks_caught",
+    "hacks_missed",
+    "blamed_honest",
+    "reviews",
+    "review_hours",
+    "review_wait_hours",
+    "finalists",
+    "transferable_true",
+    "transferable_found",
+    "transferable_false",
+    "transferable_untried",
+)
+"""What is told of a run's research, by the names of the projection's columns."""
+
+TALLY_LENGTH: Final = len(TALLY)
+
+_HOUR_NS: Final = 3.6e12
+
+
+@compiled
+def research_tally(lab: Lab, notebook: Notebook, told: Floats) -> None:
+    """Write the [TALLY] figures of a run whose reviews and gates are done; NaN for the best of no submissions."""
+    told[:] = 0.0
+    told[0] = notebook.counts[SUBMISSIONS]
+    _tally_scores(notebook, told)
+    _tally_reviews(notebook, told)
+    _tally_methods(lab, notebook, told)
+
+
+@compiled
+def _tally_scores(notebook: Notebook, told: Floats) -> None:
+    ranked = rank(notebook, FOR_EVER_NS, FOR_EVER_NS, 2)
+    told[2:6] = math.nan
+    if ranked > 0:
+        best = notebook.ranking[0]
+        told[2], told[3] = notebook.worths[best, SCORE], notebook.worths[best, QUALITY]
+    if ranked > 1:
+        told[4] = notebook.worths[notebook.ranking[1], SCORE]
+    for submission in range(notebook.counts[SUBMISSIONS]):
+        is_hack, quality = notebook.submissions[submission, IS_HACK], notebook.worths[submission, QUALITY]
+        if is_hack == 0 and not told[5] >= quality:
+            told[5] = quality
+
+
+@compiled
+def _tally_reviews(notebook: Notebook, told: Floats) -> None:
+    waited = 0
+    for submission in range(notebook.counts[SUBMISSIONS]):
+        row = notebook.submissions[submission]
+        told[6] += row[IS_HACK]
+        told[7] += row[IS_HACK] * row[BLAMED]
+        told[9] += (1 - row[IS_HACK]) * row[BLAMED]
+        if row[REVIEWED_NS] != NOBODY:
+            told[10] += 1
+            told[11] += row[REVIEW_NS] / _HOUR_NS
+            if row[IS_LATE] == 0:
+                waited += 1
+                told[12] += (row[REVIEW_STARTS_NS] - row[SCORED_NS]) / _HOUR_NS
+    told[8] = told[6] - told[7]
+    told[12] = told[12] / waited if waited > 0 else math.nan
+
+
+@compiled
+def _tally_methods(lab: Lab, notebook: Notebook, told: Floats) -> None:
+    if len(lab.gates) == 0:
+        told[13:18] = math.nan
+    find_versions(notebook, FOR_EVER_NS, FOR_EVER_NS)
+    for method in range(notebook.counts[METHODS]):
+        row = notebook.methods[method]
+        told[1] += row[IS_HONEST]
+        if len(lab.gates) == 0:
+            continue
+        if row[TRIED] == NOBODY:
+            version = notebook.versions[method]
+            told[17] += version != NOBODY and holds_everywhere(lab, notebook, version)
+            continue
+        passed = row[PASSED] == len(lab.gates)
+        told[13] += 1
+        told[14] += row[HOLDS]
+        told[15] += row[HOLDS] * passed
+        told[16] += (1 - row[HOLDS]) * passed
+
+
+@compiled
+def results_by_time(lab: Lab, notebook: Notebook, horizon_ns: int, results: Floats) -> None:
+    """Write the [LOOKS] transferable results among the finalists, had the run stopped at each look.
+
+    Reviews tell the same as they did. NaN without gates.
+    """
+    for look in range(LOOKS):
+        results[look] = 0.0 if len(lab.gates) > 0 else math.nan
+        if len(lab.gates) == 0:
+            continue
+        until_ns = horizon_ns // LOOKS * (look + 1) if look + 1 < LOOKS else horizon_ns
+        ranked = rank(notebook, until_ns, FOR_EVER_NS, lab.research.finalists)
+        for place in range(ranked):
+            results[look] += holds_everywhere(lab, notebook, notebook.ranking[place])

@@ -1,0 +1,165 @@
+"""The board: what has been submitted, scored, reviewed and tried at gates in one run, and what that costs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from simbudget.engine.laws.gates import (
+    PRICE,
+    appears,
+    find_finalists,
+    gates_begin_ns,
+    is_admitted,
+    try_at_gate,
+)
+from simbudget.engine.laws.money import is_reached
+from simbudget.engine.laws.research import (
+    AUTHOR,
+    BLAMED,
+    IMPROVED_NS,
+    IS_LATE,
+    LEADS,
+    NOBODY,
+    REVIEW_STARTS_NS,
+    REVIEWED_NS,
+    SCORE,
+    SCORED_NS,
+    SUBMISSIONS,
+    empty_notebook,
+    learn,
+    submit,
+    tell,
+    with_room,
+)
+from simbudget.engine.laws.review import LEADERS, is_chosen, review, review_cost_usd
+from simbudget.engine.reference.clock import Phase
+from simbudget.ledger.entry import COMPONENTS
+
+if TYPE_CHECKING:
+    from simbudget.engine.reference.site import Site
+
+_REVIEW = COMPONENTS.index("review")
+_GATES = COMPONENTS.index("gates")
+_ROOM = 64
+"""For so many submissions, to begin with."""
+
+
+class Board:
+    """The board of one run, and its consequences for money and for the end of the run."""
+
+    def __init__(self, site: Site) -> None:
+        program = site.program
+        self._site = site
+        self.is_on = bool(program.research.is_on)
+        key = site.key
+        self.lab = program.lab(site.rows, key.seed, key.world, key.replication)
+        self.notebook = empty_notebook(
+            program.agent_directions, program.direction_keys, program.reviewers, _ROOM
+        )
+        self.end_run: Callable[[], None] = lambda: None
+        """What ends the run; whoever runs it says how."""
+
+    def begin(self) -> None:
+        """Let the run end when nothing improves for too long from its start on."""
+        if self.is_on and self._site.program.settings.no_improvement_ns:
+            self._await_improvement()
+
+    def submit(self, agent: int, number: int) -> float:
+        """Return the score of an agent's submission, and do what follows from it; NaN where nothing is scored."""
+        if not self.is_on:
+            return float("nan")
+        lab, now_ns = self.lab, self._site.clock.now
+        self.notebook = notebook = with_room(self.notebook)
+        submission = submit(lab, notebook, agent, number, now_ns)
+        is_finalist = appears(lab, notebook, submission)
+        if is_chosen(lab, notebook, submission) or (is_finalist and lab.research.review_of == LEADERS):
+            review(lab, notebook, submission, now_ns)
+            self._pay_review(submission)
+        row = notebook.submissions[submission]
+        if is_finalist and not row[BLAMED]:
+            self._try([submission], max(now_ns, int(row[REVIEWED_NS])))
+        score = float(notebook.worths[submission, SCORE])
+        self._stop(score, bool(row[LEADS]))
+        return score
+
+    def tell(self, agent: int) -> int:
+        """Return the submission that an agent's post tells of, or NOBODY."""
+        return tell(self.notebook, agent) if self.is_on else NOBODY
+
+    def learn(self, agent: int, submissions: list[int]) -> None:
+        """Let an agent know of what it has read."""
+        if self.is_on:
+            for submission in submissions:
+                learn(self.notebook, agent, submission, self._site.clock.now)
+
+    def conclude(self) -> None:
+        """Review the finalists of a run that has ended, and try at the gates those that have not been."""
+        if not self.is_on or not len(self.lab.gates):
+            return
+        ended_ns = self._site.clock.now
+        count = find_finalists(self.lab, self.notebook, ended_ns)
+        for submission in range(self.notebook.counts[SUBMISSIONS]):
+            if self.notebook.submissions[submission, IS_LATE]:
+                self._pay_review(submission)
+        chosen = [int(submission) for submission in self.notebook.ranking[:count]]
+        self._try(chosen, gates_begin_ns(self.notebook, ended_ns))
+
+    def _stop(self, score: float, leads: bool) -> None:
+        """End the run if the target is reached; wait for the next improvement if this was one."""
+        if score >= self._site.program.target_score:
+            self._at_horizon(0, lambda: True)
+        elif leads and self._site.program.settings.no_improvement_ns:
+            self._await_improvement()
+
+    def _await_improvement(self) -> None:
+        since_ns = self._site.clock.now
+        wait_ns = self._site.program.settings.no_improvement_ns
+        self._at_horizon(wait_ns, lambda: bool(self.notebook.counts[IMPROVED_NS] == since_ns))
+
+    def _at_horizon(self, wait_ns: int, still: Callable[[], bool]) -> None:
+        """End the run after a while, if something is still so."""
+        event = self._site.clock.after(wait_ns, Phase.HORIZON)
+        assert event.callbacks is not None
+        event.callbacks.append(lambda _: self.end_run() if still() else None)
+
+    def _pay_review(self, submission: int) -> None:
+        site, row = self._site, self.notebook.submissions[submission]
+        starts_ns, ends_ns = int(row[REVIEW_STARTS_NS]), int(row[REVIEWED_NS])
+        cost_usd = review_cost_usd(self.lab, self.notebook, submission)
+        site.accounts.pay_for_time(_REVIEW, cost_usd, starts_ns, ends_ns)
+        columns = {
+            "queued_ns": starts_ns - int(row[SCORED_NS]),
+            "score": float(self.notebook.worths[submission, SCORE]),
+            "outcome": "blamed" if row[BLAMED] else "ok",
+            **({"component": "review", "cost_usd": cost_usd} if cost_usd else {}),
+        }
+        site.record.add(int(row[AUTHOR]), "review", starts_ns, ends_ns, columns)
+
+    def _try(self, chosen: list[int], starts_ns: int) -> None:
+        """Try submissions at gate after gate, side by side at each, as far as the budget goes."""
+        site, lab = self._site, self.lab
+        for gate in range(len(lab.gates)):
+            ends_ns = starts_ns
+            for submission in chosen:
+                if is_reached(site.program.budget_usd, site.accounts.spent_usd):
+                    return
+                if is_admitted(lab, self.notebook, submission, gate):
+                    ends_ns = max(ends_ns, starts_ns + self._try_at(submission, gate, starts_ns))
+            starts_ns = ends_ns
+
+    def _try_at(self, submission: int, gate: int, starts_ns: int) -> int:
+        """Try a submission at a gate, and return how long that takes."""
+        site = self._site
+        price_usd = site.fact(int(self.lab.gates[gate, PRICE]))
+        measured, duration_ns, passes = try_at_gate(self.lab, self.notebook, submission, gate)
+        site.accounts.pay_at(_GATES, price_usd, starts_ns)
+        columns = {
+            "turn": gate,
+            "score": measured,
+            "outcome": "ok" if passes else "failed",
+            **({"component": "gates", "cost_usd": price_usd} if price_usd else {}),
+        }
+        author = int(self.notebook.submissions[submission, AUTHOR])
+        site.record.add(author, "gate", starts_ns, starts_ns + duration_ns, columns)
+        return duration_ns

@@ -1,0 +1,47 @@
+"""What the entries of a ledger cost by the price list of their day."""
+
+import datetime
+
+import numpy as np
+import pandas as pd
+
+from simbudget.prices.cost import TokenCounts, cost_usd, known_prices
+
+
+def counts_of(entries: pd.DataFrame) -> TokenCounts:
+    """Return the token counts of entries; what is not known counts nothing."""
+
+    def of(name: str) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+        return entries[name].to_numpy(dtype=np.float64, na_value=0.0)
+
+    written, for_an_hour = of("cache_write_tokens"), of("cache_write_1h_tokens")
+    for_an_hour = np.minimum(for_an_hour, written)
+    return TokenCounts(
+        uncached=of("uncached_input_tokens"),
+        write_5m=written - for_an_hour,
+        write_1h=for_an_hour,
+        read=of("cache_read_tokens"),
+        output=of("output_tokens"),
+    )
+
+
+def days_of(entries: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
+    """Return the date (UTC) of each entry, NaT where the log has no dates."""
+    began = runs.set_index("run")["began_at"].reindex(entries["run"]).to_numpy()
+    after = pd.to_timedelta(entries["started_s"].fillna(0.0).to_numpy(), unit="s")
+    return pd.Series((pd.DatetimeIndex(began) + after).normalize(), index=entries.index)
+
+
+def list_costs(entries: pd.DataFrame, days: pd.Series) -> pd.Series:
+    """Return what each entry's known tokens cost by the list of its day, NaN where the list has no price.
+
+    An entry without a date has the prices of today.
+    """
+    costs = pd.Series(np.nan, index=entries.index)
+    today = datetime.date.today()
+    keyed = pd.DataFrame({"model": entries["model"].astype(str), "day": days.dt.date.fillna(today)})
+    for (model, day), group in keyed.groupby(["model", "day"], dropna=False):
+        prices, rows = known_prices(str(model), today if pd.isna(day) else day.date()), group.index
+        if prices is not None:
+            costs.loc[rows] = cost_usd(prices, counts_of(entries.loc[rows]))
+    return costs

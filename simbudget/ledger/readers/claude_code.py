@@ -1,0 +1,187 @@
+"""Claude Code's session logs (JSONL), also those that the Agent SDK writes.
+
+One message stands on a line for each of its blocks, and a resumed session may hold another's lines again: a
+message is counted once, by its id and its request's, with its last usage. Lines whose `stop_reason` is null
+carry the output count of the stream's beginning, a placeholder: where no line has more, the count is not known.
+Sub-agents are lines marked as sidechains, or files of their own with the session's id. A compaction's own call
+is not logged; only that it happened, and at what context.
+"""
+
+from typing import Final
+
+from simbudget.ledger.readers.files import LogFile
+from simbudget.ledger.readers.format import Format
+from simbudget.ledger.readers.gathering import Gathering, RunInMaking
+from simbudget.ledger.readers.thread import NO_USAGE, Thread, Usage
+from simbudget.ledger.readers.values import JsonObject, duration_s, listing, mapping, moment, text
+
+_SIDE_LINES: Final = {"summary", "file-history-snapshot", "queue-operation", "progress", "custom-title"}
+"""Types of lines that only Claude Code writes and that say nothing of what was used."""
+_ASKS_PERSON: Final = {"AskUserQuestion", "ExitPlanMode"}
+"""Tools whose result is a person's answer."""
+_SYNTHETIC: Final = "<synthetic>"
+"""The model of messages that Claude Code made up itself, such as errors."""
+_MS: Final = 1e-3
+
+
+def _recognises(file: LogFile) -> bool:
+    return any(
+        ("sessionId" in line and "uuid" in line and line.get("type") in ("user", "assistant", "system"))
+        or line.get("type") in _SIDE_LINES
+        for line in file.objects
+    )
+
+
+def _read(file: LogFile, gathering: Gathering) -> None:
+    reading = _Reading(file, gathering)
+    for number, line in file.json_lines(lambda number, why: gathering.cannot_read(file.path, number, why)):
+        kind = line.get("type")
+        if kind in ("user", "assistant", "system"):
+            reading.line(number, kind, line)
+    for thread in reading.threads.values():
+        thread.breaks_off()
+
+
+class _Reading:
+    """The reading of one file."""
+
+    def __init__(self, file: LogFile, gathering: Gathering) -> None:
+        self.threads: dict[tuple[str, str], Thread] = {}
+        self._file, self._gathering = file, gathering
+        self._roots: dict[str, str] = {}
+        self._current: dict[int, tuple[str, str]] = {}
+
+    def line(self, number: int, kind: str, line: JsonObject) -> None:
+        session = text(line.get("sessionId") or line.get("session_id"))
+        if not session:
+            self._gathering.cannot_read(self._file.path, number, "no session id")
+            return
+        run = self._run(session, line)
+        uuid = text(line.get("uuid"))
+        if uuid and not self._gathering.is_new(("line", uuid)):
+            run.repeated += kind == "assistant"
+            return
+        thread = self._thread(run, session, line)
+        at_s = moment(line.get("timestamp"))
+        if kind == "assistant":
+            self._assistant(thread, line, at_s)
+        elif kind == "user":
+            self._user(thread, line, at_s)
+        else:
+            self._system(thread, line, at_s)
+        thread.sees(at_s)
+
+    def _run(self, session: str, line: JsonObject) -> RunInMaking:
+        key = f"claude {session}"
+        known = self._gathering.runs.get(key)
+        if known is not None:
+            return known
+        project = text(line.get("cwd")).replace("\\", "/").rstrip("/").rpartition("/")[2]
+        return self._gathering.run(key, FORMAT.name, self._file.path, session, project)
+
+    def _thread(self, run: RunInMaking, session: str, line: JsonObject) -> Thread:
+        agent = self._agent(line) if line.get("isSidechain") else ""
+        thread = self.threads.get((session, agent))
+        if thread is None:
+            thread = self.threads[session, agent] = Thread(self._gathering, run, agent)
+        return thread
+
+    def _agent(self, line: JsonObject) -> str:
+        """Return a sub-agent's id: its own, or that of the first line of its chain."""
+        agent, uuid, parent = (text(line.get(name)) for name in ("agentId", "uuid", "parentUuid"))
+        if not agent:
+            agent = self._roots.get(parent, uuid)
+            self._roots[uuid] = agent
+        return agent
+
+    def _assistant(self, thread: Thread, line: JsonObject, at_s: float) -> None:
+        message = mapping(line.get("message"))
+        model = text(message.get("model"))
+        if model == _SYNTHETIC or line.get("isApiErrorMessage"):
+            if line.get("isApiErrorMessage"):
+                thread.fails(at_s, text(line.get("error")) or "error")
+            return
+        self._message(thread, line, message, model, at_s)
+        for block in listing(message.get("content")):
+            if mapping(block).get("type") == "tool_use":
+                thread.asks_tool(text(block.get("id")), text(block.get("name")), at_s)
+
+    def _message(
+        self, thread: Thread, line: JsonObject, message: JsonObject, model: str, at_s: float
+    ) -> None:
+        """Count a message, or what a further line says of one that was counted."""
+        if not isinstance(message.get("usage"), dict):
+            thread.run.missing["usage of calls"] += 1
+            return
+        key = ("message", text(message.get("id")), text(line.get("requestId")))
+        row = self._gathering.row(key) if key[1] else None
+        usage, status = _usage(message, thread.run), text(message.get("stop_reason"))
+        if row is None:
+            row = thread.call(usage, model, thread.ready_s, at_s, status=status)
+            self._gathering.remember(key, row)
+        else:
+            self._amend(thread, row, usage, at_s, is_same_telling=self._current.get(id(thread)) == key[1:])
+        self._current[id(thread)] = key[1:]
+        thread.ready_s = at_s
+
+    def _amend(self, thread: Thread, row: int, usage: Usage, at_s: float, *, is_same_telling: bool) -> None:
+        """Take the last usage of a message, and its end."""
+        columns = self._gathering.columns
+        if not is_same_telling:
+            thread.run.repeated += 1
+        if usage.output is not None or columns.get(row, "output_tokens") is None:
+            for name, tokens in usage.columns().items():
+                columns.set(row, name, tokens)
+        if is_same_telling:
+            columns.set(row, "duration_s", thread.lasted_s(columns.get(row, "started_s") or 0.0, at_s))
+
+    def _user(self, thread: Thread, line: JsonObject, at_s: float) -> None:
+        content = mapping(line.get("message")).get("content")
+        results = [block for block in map(mapping, listing(content)) if block.get("type") == "tool_result"]
+        for block in results:
+            self._result(thread, block, mapping(line.get("toolUseResult")), at_s)
+        if results or line.get("isMeta") or line.get("isCompactSummary"):
+            return
+        if not line.get("isSidechain"):
+            thread.waits_for_person(at_s)
+        thread.ready_s = at_s
+
+    def _result(self, thread: Thread, block: JsonObject, result: JsonObject, at_s: float) -> None:
+        tool_id = text(block.get("tool_use_id"))
+        agent = text(result.get("agentId"))
+        if agent:
+            thread.run.named_agents.add(agent)
+        worked = result.get("totalDurationMs", result.get("durationMs"))
+        outcome = "failed" if block.get("is_error") is True else "ok"
+        kind = "wait" if thread.tool_name(tool_id) in _ASKS_PERSON else "tool"
+        thread.tool_ends(tool_id, at_s, duration_s(worked, _MS), kind, outcome=outcome)
+
+    def _system(self, thread: Thread, line: JsonObject, at_s: float) -> None:
+        subtype = line.get("subtype")
+        if subtype == "api_error":
+            thread.fails(at_s, "api_error")
+            retry_s = duration_s(line.get("retryInMs"), _MS)
+            thread.ready_s = at_s + (retry_s if retry_s >= 0 else 0.0)
+        elif subtype == "compact_boundary":
+            about = mapping(line.get("compactMetadata"))
+            before = thread.run.count(about.get("preTokens"))
+            usage = NO_USAGE._replace(context=before)
+            took_s = duration_s(about.get("durationMs"), _MS)
+            started_s = at_s - took_s if took_s >= 0 else thread.ready_s
+            thread.compacts(started_s, at_s, usage, status=text(about.get("trigger")))
+
+
+def _usage(message: JsonObject, run: RunInMaking) -> Usage:
+    usage = message["usage"]
+    writes = mapping(usage.get("cache_creation"))
+    is_final = message.get("stop_reason") is not None
+    return Usage(
+        uncached=run.count(usage.get("input_tokens")),
+        write=run.count(usage.get("cache_creation_input_tokens", 0)),
+        read=run.count(usage.get("cache_read_input_tokens", 0)),
+        output=run.count(usage.get("output_tokens")) if is_final else None,
+        write_1h=run.count(writes.get("ephemeral_1h_input_tokens")),
+    )
+
+
+FORMAT: Final = Format("claude-code", "Claude Code session", _recognises, _read)

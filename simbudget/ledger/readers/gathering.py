@@ -1,0 +1,119 @@
+"""What readers gather while they read: entries, runs, what stood there twice, and what could not be read.
+
+A run is known by a key of its own (its format and id), so that files that tell of the same run add to one run.
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+from simbudget.ledger.entry import Entry
+from simbudget.ledger.imported import Unread
+from simbudget.ledger.readers.columns import GrowingColumns
+from simbudget.ledger.readers.values import MOST_TOKENS, NOT_KNOWN, number
+
+_MOST_REASONS: Final = 10_000
+
+
+@dataclass
+class RunInMaking:
+    """What is known so far of a run."""
+
+    number: int
+    source: str
+    path: str
+    project: str
+    name: str
+    part_of: str = ""
+    """The key of the run whose sub-agents these are; empty if of none."""
+    agents: dict[str, int] = field(default_factory=lambda: {"": 0})
+    named_agents: set[str] = field(default_factory=set)
+    """The keys of sub-agents that the log speaks of, whether or not their own doings are told."""
+    last_turns: Counter[int] = field(default_factory=Counter)
+    """How many turns of each agent have been read."""
+    repeated: int = 0
+    reported_cost_usd: float = NOT_KNOWN
+    reported_turns: int | None = None
+    api_duration_s: float = NOT_KNOWN
+    duration_s: float = NOT_KNOWN
+    began_s: float = NOT_KNOWN
+    """From when the run's times count, if that is not its first entry."""
+    is_dated: bool = True
+    """Whether times are since 1970, and not since the run's begin."""
+    is_priced: bool = False
+    """Whether its entries' costs are final."""
+    metric: str = ""
+    better: str = ""
+    notes: str = ""
+    odd_notes: str = ""
+    missing: Counter[str] = field(default_factory=Counter)
+    """What the log does not say, and how often."""
+    odd: Counter[str] = field(default_factory=Counter)
+    """What was odd in the log, and how often."""
+
+    def agent(self, key: str) -> int:
+        """Return the number of an agent of this run, known by a key of its own; the main one's is empty."""
+        return self.agents.setdefault(key, len(self.agents))
+
+    def count(self, value: object, most: int = MOST_TOKENS) -> int | None:
+        """Return a count; None if the log gives none, or one that cannot be, which is noted as odd."""
+        if type(value) is int and 0 <= value <= most:
+            return value
+        if value is None:
+            return None
+        found = number(value)
+        if 0 <= found <= most and found == int(found):
+            return int(found)
+        self.odd["counts that cannot be"] += 1
+        return None
+
+
+class Gathering:
+    """Everything gathered so far, from any number of files."""
+
+    def __init__(self) -> None:
+        self.columns = GrowingColumns()
+        self.runs: dict[str, RunInMaking] = {}
+        self._rows: dict[int, int] = {}
+        self._unread: dict[tuple[str, str], list[int]] = {}
+
+    def run(self, key: str, source: str, path: Path, name: str, project: str = "") -> RunInMaking:
+        """Return the run of a key, beginning it if it is new."""
+        known = self.runs.get(key)
+        if known is None:
+            place = project or path.resolve().parent.name
+            known = self.runs[key] = RunInMaking(len(self.runs), source, str(path), place, name)
+        return known
+
+    def add(self, entry: Entry) -> int:
+        """Add an entry, and return its row."""
+        return self.columns.append(entry)
+
+    def row(self, key: tuple[str, ...]) -> int | None:
+        """Return the row that was remembered for a thing in the log, if it was read before."""
+        return self._rows.get(hash(key))
+
+    def remember(self, key: tuple[str, ...], row: int) -> None:
+        """Remember the row of a thing in the log, to know it when it comes again."""
+        self._rows[hash(key)] = row
+
+    def is_new(self, key: tuple[str, ...]) -> bool:
+        """Return whether a thing in the log comes for the first time, and remember it."""
+        before = len(self._rows)
+        self._rows.setdefault(hash(key), -1)
+        return len(self._rows) > before
+
+    def cannot_read(self, path: Path, line: int, why: str) -> None:
+        """Note a line that cannot be read; for each file and reason the first is kept, and how many."""
+        if len(self._unread) >= _MOST_REASONS and (str(path), why) not in self._unread:
+            path, line, why = Path("…"), 0, "further files with lines that cannot be read"
+        first = self._unread.setdefault((str(path), why), [line, 0])
+        first[1] += 1
+
+    @property
+    def unread(self) -> tuple[Unread, ...]:
+        """What could not be read."""
+        return tuple(
+            Unread(path, line, why, many) for (path, why), (line, many) in sorted(self._unread.items())
+        )

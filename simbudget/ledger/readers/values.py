@@ -1,0 +1,101 @@
+"""What a log's values mean, and what to do where they make no sense: not known, never a guess, never an error."""
+
+import datetime
+import math
+from typing import Any, Final
+
+JsonObject = dict[str, Any]
+
+NOT_KNOWN: Final = math.nan
+"""A time, a duration or a cost that a log does not say."""
+
+MOST_TOKENS: Final = 10**8
+"""No single call has more tokens than this; a count above it is damage."""
+
+_EARLIEST_S: Final = 1_262_304_000.0
+"""2010: dates before it are defaults of clocks that were not set."""
+_LATEST_S: Final = 4_102_444_800.0
+"""2100."""
+_LONGEST_S: Final = 10.0 * 365 * 86400
+
+
+def mapping(value: object) -> JsonObject:
+    """Return a JSON object, empty if the value is none."""
+    return value if isinstance(value, dict) else {}
+
+
+def listing(value: object) -> list[Any]:
+    """Return a JSON array, empty if the value is none."""
+    return value if isinstance(value, list) else []
+
+
+def text(value: object) -> str:
+    """Return a text, or a whole number as text, without line breaks and of bearable length; else nothing."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        value = str(value)
+    if not isinstance(value, str):
+        return ""
+    shown = value[:200]
+    return shown if shown.isprintable() else "".join(letter for letter in shown if letter.isprintable())
+
+
+def number(value: object) -> float:
+    """Return a number, also one that stands as text; NaN for all else."""
+    if isinstance(value, bool) or value is None:
+        return NOT_KNOWN
+    if isinstance(value, int | float | str):
+        try:
+            found = float(value)
+        except (ValueError, OverflowError):
+            return NOT_KNOWN
+        return found if math.isfinite(found) else NOT_KNOWN
+    return NOT_KNOWN
+
+
+def is_known(value: float) -> bool:
+    """Return whether a time, a duration or a cost is known."""
+    return not math.isnan(value)
+
+
+def amount(value: object) -> float:
+    """Return a number that cannot be negative: money, a duration; NaN for all else."""
+    found = number(value)
+    return found if found >= 0 else NOT_KNOWN
+
+
+def duration_s(value: object, unit_s: float = 1.0) -> float:
+    """Return a duration in seconds from one in units of `unit_s`; NaN if it is negative or beyond ten years."""
+    found = amount(value) * unit_s
+    return found if found <= _LONGEST_S else NOT_KNOWN
+
+
+def moment(value: object) -> float:
+    """Return a date and time as seconds since 1970, NaN if it is none between 2010 and 2100.
+
+    Texts are ISO 8601, in UTC if they do not say; numbers are seconds, or thousandths, millionths or
+    billionths of them, told apart by their size.
+    """
+    if isinstance(value, str):
+        return _plausible(_from_text(value))
+    seconds = number(value)
+    for _ in range(3):
+        if seconds > _LATEST_S:
+            seconds /= 1000
+    return _plausible(seconds)
+
+
+def _from_text(value: str) -> float:
+    try:
+        date = datetime.datetime.fromisoformat(value)
+        return date.replace(tzinfo=date.tzinfo or datetime.UTC).timestamp()
+    except (ValueError, OverflowError):
+        pass
+    try:
+        seconds = number(value)
+        return moment(seconds) if math.isfinite(seconds) else NOT_KNOWN
+    except ValueError:
+        return NOT_KNOWN
+
+
+def _plausible(seconds: float) -> float:
+    return seconds if _EARLIEST_S <= seconds <= _LATEST_S else NOT_KNOWN

@@ -1,0 +1,53 @@
+"""Engines: what simulates the replications of a block, and where such blocks run best.
+
+Every engine takes the same arrays and gives the same bits; they differ in speed, and in whether they let other
+threads run meanwhile. A new engine is one more row of `ENGINES`.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Final
+
+from simbudget.compilation import has_code
+from simbudget.engine import compiled, reference
+from simbudget.engine.laws.draws import Integers
+from simbudget.engine.outcome import Sums
+from simbudget.engine.program import Program
+from simbudget.errors import Problem, UserError
+
+SimulateMany = Callable[[Program, int, Integers, Integers], Sums]
+"""Program, seed, [runs] worlds, [runs] replications."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """One way to simulate."""
+
+    name: str
+    simulate_many: SimulateMany
+    runs_in_threads: bool
+    """Whether it lets other threads run meanwhile; otherwise each worker is a process."""
+    is_compiled: Callable[[], bool]
+    """Tells whether its machine code is on disk."""
+    compiling_takes: str
+    """Roughly, to tell who waits."""
+
+
+ENGINES: Final = {
+    engine.name: engine
+    for engine in (
+        Engine("compiled", compiled.simulate_many, True, compiled.is_compiled, "half a minute"),
+        Engine("reference", reference.simulate_many, False, has_code, "10 s"),
+    )
+}
+"""Every engine by its name; the first is the default."""
+
+DEFAULT_ENGINE: Final = next(iter(ENGINES))
+
+
+def engine_named(name: str) -> Engine:
+    """Return an engine by its name; UserError if there is none."""
+    if name not in ENGINES:
+        problem = Problem(f"engine {name!r} does not exist", remedy=f"write one of {', '.join(ENGINES)}")
+        raise UserError(problem)
+    return ENGINES[name]

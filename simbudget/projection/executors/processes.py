@@ -1,0 +1,45 @@
+"""Processes of this machine, for an engine that lets no other thread run meanwhile."""
+
+import multiprocessing
+import signal
+from collections.abc import Generator
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+
+from simbudget.errors import Problem, UserError
+from simbudget.projection.blocks import Block, Cutter, Plan, simulate_block
+from simbudget.projection.executors.window import in_order
+
+_plan: Plan | None = None
+"""The plan of this worker process; it is sent once, not with every block."""
+
+
+def in_processes(plan: Plan, cutter: Cutter, workers: int) -> Generator[Block, None, None]:
+    """Yield a plan's blocks, in their order.
+
+    Raises:
+        UserError: the scenario never ends, or a worker was killed.
+    """
+    can_fork_cleanly = "forkserver" in multiprocessing.get_all_start_methods()
+    context = multiprocessing.get_context("forkserver" if can_fork_cleanly else "spawn")
+    if can_fork_cleanly:
+        context.set_forkserver_preload(["simbudget.projection.blocks"])
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(plan,))
+    try:
+        yield from in_order(cutter, lambda numbers: pool.submit(_simulate, numbers), lambda: workers)
+    except BrokenProcessPool:
+        problem = Problem("a worker process was killed", remedy="it may lack memory: try --workers 1")
+        raise UserError(problem) from None
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
+
+def _start_worker(plan: Plan) -> None:
+    global _plan  # noqa: PLW0603  a worker process has one plan for its life
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
+    _plan = plan
+
+
+def _simulate(numbers: range) -> Block:
+    assert _plan is not None
+    return simulate_block(_plan, numbers)

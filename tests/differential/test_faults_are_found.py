@@ -1,0 +1,128 @@
+"""A fault put into either engine is found by comparing it with the other over random scenarios."""
+
+import dataclasses
+from collections import deque
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, find, settings
+
+from simbudget.engine import compiled, reference
+from simbudget.engine.lowering import lower
+from simbudget.engine.program import Program
+from simbudget.engine.reference.agent import Agent
+from simbudget.engine.reference.calls import Line
+from simbudget.engine.reference.pool import Pool
+from simbudget.engine.reference.running_costs import RunningCosts
+from simbudget.engine.reference.site import Forum
+from simbudget.engine.reference.timesheet import Timesheet
+from simbudget.scenario.model import Scenario
+from tests.differential.test_engines_agree import SLOW, both, differences
+from tests.invariants.strategies import scenarios, tied_scenarios
+
+searching = settings(
+    max_examples=400,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[Phase.generate],
+    suppress_health_check=[*SLOW, HealthCheck.differing_executors],
+)
+
+Fault = Callable[[pytest.MonkeyPatch], None]
+
+
+def the_last_in_line_comes_first(patch: pytest.MonkeyPatch) -> None:
+    def ask(pool: Any, units: int = 1) -> Any:
+        pool._line = deque(reversed(pool._line))
+        return real(pool, units)
+
+    real = Pool.ask
+    patch.setattr(Pool, "ask", ask)
+
+
+def a_crash_leaves_the_context(patch: pytest.MonkeyPatch) -> None:
+    def restart(agent: Any) -> Any:
+        yield from real(agent)
+        agent._needs_context = False
+
+    real = Agent._restart
+    patch.setattr(Agent, "_restart", restart)
+
+
+def a_compaction_keeps_the_cache(patch: pytest.MonkeyPatch) -> None:
+    def compact(line: Any) -> Any:
+        yield from real(line)
+        line.context.began_ns = line.began_ns
+
+    real = Line._compact
+    patch.setattr(Line, "_compact", compact)
+
+
+def an_agent_reads_its_own_posts(patch: pytest.MonkeyPatch) -> None:
+    def read(forum: Any, agent: int) -> int:
+        unread = [tokens for _, tokens in forum._posts[forum._seen[agent] :]]
+        forum._seen[agent] = len(forum._posts)
+        return sum(unread[max(0, len(unread) - forum._reads_at_most) :])
+
+    patch.setattr(Forum, "read", read)
+
+
+def a_sandbox_costs_while_its_agent_is_down(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Agent, "_restart", _restart_without_pause)
+
+
+def _restart_without_pause(agent: Any) -> Any:
+    with agent.entry("down"):
+        agent.does("down")
+        yield agent.site.clock.after(agent._restart_ns, 0, agent.number)
+    agent._needs_context = True
+    agent._await_crash()
+
+
+def an_experiment_does_not_count_as_waiting(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(Timesheet, "waits_for_experiment", lambda sheet, activity: None)
+
+
+def people_are_paid_around_the_clock(patch: pytest.MonkeyPatch) -> None:
+    def pay(costs: Any) -> None:
+        meter = costs._site.staff_meters[costs._group]
+        hours = (costs._site.clock.now - costs._started_ns) / 3.6e12
+        costs._pay(6, "staff", meter.usd_per_hour * hours, costs._started_ns)
+
+    patch.setattr(RunningCosts, "_pay_staff", pay)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        the_last_in_line_comes_first,
+        a_crash_leaves_the_context,
+        a_compaction_keeps_the_cache,
+        an_agent_reads_its_own_posts,
+        a_sandbox_costs_while_its_agent_is_down,
+        an_experiment_does_not_count_as_waiting,
+        people_are_paid_around_the_clock,
+    ],
+)
+def test_a_fault_in_the_reference_engine_is_found(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault(monkeypatch)
+    find(scenarios() | tied_scenarios(), lambda which: differ(lower(which)), settings=searching)
+
+
+def differ(program: Program) -> bool:
+    return bool(differences(*both(program, seed=7)))
+
+
+@pytest.mark.parametrize("setting", ["retries", "cool_down_ns", "reads_at_most", "checkpoint_every_ns"])
+def test_one_more_of_a_setting_in_the_compiled_engine_alone_is_found(setting: str) -> None:
+    def differs(which: Scenario) -> bool:
+        program = lower(which)
+        more = program.settings._replace(**{setting: getattr(program.settings, setting) + 1})
+        if setting == "checkpoint_every_ns" and not program.settings.checkpoint_every_ns:
+            return False
+        one = reference.simulate(program, 7, 3, 0)
+        return bool(differences(one, compiled.simulate(dataclasses.replace(program, settings=more), 7, 3, 0)))
+
+    find(scenarios(), differs, settings=searching)
