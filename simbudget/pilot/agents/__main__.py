@@ -1,9 +1,11 @@
 """Lives one agent's life, and ends with the run, when told to, or when the one that started it is gone.
 
+It prints `ready agent-N` when it has loaded everything, and begins when it gets the run's clock on its standard input.
 The exit status is 0 when the agent has come to an end of its own, which the ledger's memory has the reason of.
 """
 
 import asyncio
+import json
 import os
 import signal
 import sys
@@ -16,6 +18,7 @@ from simbudget.pilot.agents.agent import Agent
 from simbudget.pilot.agents.diary import Diary
 from simbudget.pilot.agents.line import Line, StoppedError
 from simbudget.pilot.agents.settings import AgentSettings
+from simbudget.pilot.clock import RunClock
 from simbudget.pilot.draws import Draws
 from simbudget.pilot.guard import BudgetGuard
 from simbudget.pilot.locks import hold_lock
@@ -24,15 +27,15 @@ from simbudget.pilot.service.client import ServiceGoneError, SiteClient
 from simbudget.pilot.serving import parent_gone
 from simbudget.pilot.slot_server import SlotsGoneError
 from simbudget.pilot.tasks.loading import load_task
+from simbudget.pilot.tasks.task import Task
 from simbudget.scenario.loading import load_scenario
+from simbudget.scenario.model import Scenario
 
 _RUN: Final = 0
 
 
-async def live(settings: AgentSettings) -> str:
+async def live(settings: AgentSettings, scenario: Scenario, task: Task, clock: RunClock) -> str:
     """Live an agent's life; returns why it ended."""
-    clock = settings.clock
-    scenario = load_scenario(settings.scenario).scenario
     rates = pilot_rates(scenario, Draws(settings.seed, settings.luck), settings.live)
     guard = BudgetGuard(settings.ledger, settings.cap_usd, rates, _RUN, clock.now_s)
     store = guard.store
@@ -42,19 +45,18 @@ async def live(settings: AgentSettings) -> str:
     diary = Diary(store, _RUN, settings.agent, clock, settings.source)
     store.remember(f"agent {settings.agent} began", clock.now_s())
     first_cycle, sessions = _so_far(store, settings.agent)
-    task = load_task(settings.task, 0, settings.task_folder)
     line = Line(settings, scenario, diary, guard)
     async with SiteClient(settings.site_url, settings.agent, settings.site_token) as site:
         agent = Agent(settings, scenario, task, site, line, diary)
-        return await _until_it_ends(agent, (first_cycle, sessions), settings, diary)
+        return await _until_it_ends(agent, (first_cycle, sessions), settings.ends_at_s, diary)
 
 
-async def _until_it_ends(agent: Agent, so_far: tuple[int, int], settings: AgentSettings, diary: Diary) -> str:
+async def _until_it_ends(agent: Agent, so_far: tuple[int, int], ends_at_s: float, diary: Diary) -> str:
     """Let an agent work until it stops by itself, is told to stop, or the run's time is over."""
     working = asyncio.create_task(agent.live(*so_far))
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    over = asyncio.create_task(asyncio.sleep(settings.clock.wall_until_s(settings.ends_at_s)))
+    over = asyncio.create_task(asyncio.sleep(diary.clock.wall_until_s(ends_at_s)))
     ends = {
         over: "time",
         asyncio.create_task(told.wait()): "told to",
@@ -95,7 +97,13 @@ def main() -> None:
     """Live an agent's life."""
     settings = AgentSettings.model_validate_json(Path(sys.argv[1]).read_bytes())
     lock = hold_lock(settings.folder / "lock", 30.0)
-    reason = asyncio.run(live(settings))
+    scenario = load_scenario(settings.scenario).scenario
+    task = load_task(settings.task, 0, settings.task_folder)
+    print(f"ready agent-{settings.agent}", flush=True)
+    go = sys.stdin.buffer.readline()
+    if not go:
+        return
+    reason = asyncio.run(live(settings, scenario, task, RunClock(**json.loads(go))))
     with LedgerStore(settings.ledger) as store:
         store.remember(f"agent {settings.agent} ended", reason)
     lock.close()

@@ -89,6 +89,7 @@ class Agent:
     def _open_context(self, cycle: int) -> None:
         """Begin a new context with what every context begins with, and with the notebook."""
         self._diary.session += 1
+        self._diary.turn = -1
         self._compactions = 0
         self._pending_use = None
         self._conversation = self._new_conversation()

@@ -8,9 +8,10 @@ from simbudget.pilot.tasks.task import Method, Task
 
 _RULES: Final = """\
 You are one of {agents} automated researchers who work on the same task, each in a sandbox of its own, for a limited
-time. You work in cycles: think, run an experiment, have its answer scored, share what you found. Change one thing at a time,
-keep what works, and say what did not. Experiments take a slot of a shared pool; scores are noisy, and seeds differ.
-Files of the sandbox are read with read_file. A known method is run by its name; one of your own brings its code along.
+time. You work in cycles: think, run an experiment, have its answer scored, share what you found. Change one thing
+at a time, keep what works, and say what did not. Experiments take a slot of a shared pool; scores are noisy, and seeds
+differ. Files of the sandbox are read with read_file. A known method is run by its name; one of your own brings its
+code along.
 Results, notes and findings have records: lines of JSON about one idea each."""
 
 _DIRECTION: Final = "Begin with this direction, and leave it when something else is better: {direction}."
@@ -54,10 +55,11 @@ def filled(prompt: str, tokens: int) -> str:
 
 _BACKGROUND: Final = """\
 Weak-to-strong generalisation asks whether a strong model can be trained on the labels of a weaker one and come out
-better than its teacher. The measure is the performance gap recovered: the student's gain over its teacher as a share of what a
-student trained on the truth would gain. Plain training recovers a part of the gap, since a strong student does not
-repeat errors that look like noise to it; it repeats those that are systematic. Known remedies weigh confident labels more, let
-the student overrule its teacher, train several students, or use the structure of the inputs without labels.
+better than its teacher. The measure is the performance gap recovered: the student's gain over its teacher as a share
+of what a student trained on the truth would gain. Plain training recovers a part of the gap, since a strong student
+does not repeat errors that look like noise to it; it repeats those that are systematic. Known remedies weigh confident
+labels more, let the student overrule its teacher, train several students, or use the structure of the inputs without
+labels.
 """
 
 

@@ -4,8 +4,6 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from simbudget.pilot.clock import RunClock
-
 
 class AgentSettings(BaseModel):
     """What an agent's process needs to know."""
@@ -30,8 +28,6 @@ class AgentSettings(BaseModel):
     scenario: Path
     task: str
     task_folder: Path | None
-    began_unix_s: float
-    at_s: float
     time_scale: float
     ends_at_s: float
     """When the run ends, in seconds of the run."""
@@ -51,11 +47,6 @@ class AgentSettings(BaseModel):
     """What a slot costs by the scenario, where it is paid for by use."""
     scorer_usd: float = 0.0
     """What a call of the scorer costs by the scenario."""
-
-    @property
-    def clock(self) -> RunClock:
-        """Return the run's clock."""
-        return RunClock(self.began_unix_s, self.at_s, self.time_scale)
 
     @property
     def source(self) -> str:

@@ -16,6 +16,7 @@ from simbudget.errors import Problem, UserError
 
 _PATIENCE_S: Final = 120.0
 _SAID: Final = 2_000
+_TRIES: Final = 5
 
 
 class Child:
@@ -26,33 +27,51 @@ class Child:
         self.process: Process | None = None
         self.starts = 0
 
-    async def start(self, answers: bool) -> str:
-        """Start it; if it is one that answers, wait until it does, and return its address.
+    async def start(self) -> str:
+        """Start it, wait until it is ready, and return what it says then: a server's address, an agent's name.
+
+        One that is killed before it is ready is started again, a few times.
 
         Raises:
             UserError: it does not start; says what it wrote.
         """
+        for _ in range(_TRIES):
+            said = await self._start()
+            if said is not None:
+                return said
+            assert self.process is not None
+            if (self.process.returncode or 0) >= 0:
+                break
+        raise UserError(Problem(f"{self._module} did not start: {self.said()}"))
+
+    async def _start(self) -> str | None:
+        """Start it once; returns what it says when it is ready, None if it never is."""
         self.starts += 1
         with self._log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", self._module, str(self._settings)),
                 stdin=PIPE,
-                stdout=PIPE if answers else log,
+                stdout=PIPE,
                 stderr=log,
                 start_new_session=True,  # Ctrl-C is for the runner, which ends the others in their order
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
-        if not answers:
-            return ""
         assert self.process.stdout is not None
         line = b""
         with suppress(TimeoutError):
             line = await asyncio.wait_for(self.process.stdout.readline(), _PATIENCE_S)
         words = line.decode().split()
         if len(words) != 2 or words[0] != "ready":
-            await self.stop(0.0)
-            raise UserError(Problem(f"{self._module} did not start: {self.said()}"))
+            await self.stop(1.0)
+            return None
         return words[1]
+
+    async def tell(self, line: str) -> None:
+        """Write a line to its standard input; nothing happens if it has ended."""
+        if self.process is not None and self.process.stdin is not None:
+            with suppress(ConnectionError):
+                self.process.stdin.write(f"{line}\n".encode())
+                await self.process.stdin.drain()
 
     @property
     def has_ended(self) -> bool:

@@ -6,9 +6,11 @@ where it was. The runner itself may be killed too: then the others end, and a re
 
 import asyncio
 import datetime
+import json
+import os
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any, Final
 
 from simbudget.errors import Problem, UserError
@@ -100,6 +102,7 @@ class Runner:
         self._store.update_run(RUN, cap_usd=options.budget_usd, ended_at=None, ended_because=None)
         at_s = max(self._last_s(self._store), float(self._store.recall("clock") or 0.0))
         self._clock = RunClock(time.time(), at_s, options.scale)
+        """For the servers, which are started first; that of the agents begins when they are all ready."""
         used_s = float(self._store.recall("used wall seconds") or 0.0)
         self._used_before_s = used_s
         self._ends_at_s = at_s + max(0.0, options.lasts_s - used_s) * options.scale
@@ -124,8 +127,7 @@ class Runner:
         try:
             await self._start_servers()
             await self._close_old_entries()
-            for each in self.plan.agents:
-                self._members.append(await self._start_agent(each))
+            await self._start_agents()
             reason = await self._watch()
         finally:
             await self._end_all()
@@ -137,9 +139,9 @@ class Runner:
         """Start the model server, unless the provider's is used, and the service."""
         if not self.plan.options.live:
             self._model_server = self._child("model_server", self._model_server_settings(0))
-            self._model_url = await self._model_server.start(answers=True)
+            self._model_url = await self._model_server.start()
         self._service = self._child("service", self._service_settings(0))
-        self._site_url = await self._service.start(answers=True)
+        self._site_url = await self._service.start()
         rates = pilot_rates(self.plan.scenario, self._draws, self.plan.options.live)
         self._resolver = Resolver(
             self._store, RUN, rates, self._model_url, gpu_usd_per_hour_of_use(self.plan)
@@ -195,7 +197,26 @@ class Runner:
 
     # Agents.
 
-    async def _start_agent(self, each: AgentPlan) -> _Member:
+    async def _start_agents(self) -> None:
+        """Start the agents, and the run's clock when all of them are ready."""
+        self._members = [self._member(each) for each in self.plan.agents]
+        loading = asyncio.Semaphore(os.cpu_count() or 1)
+
+        async def load(member: _Member) -> None:
+            async with loading:
+                await member.child.start()
+
+        await asyncio.gather(*(load(member) for member in self._members))
+        self._clock = RunClock(time.time(), self._clock.at_s, self._clock.time_scale)
+        for member in self._members:
+            await self._let_go(member)
+
+    async def _let_go(self, member: _Member) -> None:
+        """Let an agent that is ready begin."""
+        member.started_at = time.monotonic()
+        await member.child.tell(json.dumps(asdict(self._clock)))
+
+    def _member(self, each: AgentPlan) -> _Member:
         options = self.plan.options
         token = self.keys.agents[each.agent]
         settings = AgentSettings(
@@ -211,8 +232,6 @@ class Runner:
             scenario=options.scenario.resolve(),
             task=options.task,
             task_folder=options.scenario.resolve().parent,
-            began_unix_s=self._clock.began_unix_s,
-            at_s=self._clock.at_s,
             time_scale=options.scale,
             ends_at_s=self._ends_at_s,
             seed=options.seed,
@@ -234,8 +253,6 @@ class Runner:
         member = _Member(each, child)
         last = self._store.recall(f"agent {each.agent} began")
         member.died_s = self._clock.at_s if last is not None else None
-        await child.start(answers=False)
-        member.started_at = time.monotonic()
         return member
 
     async def _watch(self) -> str:
@@ -266,11 +283,11 @@ class Runner:
         if self._model_server is not None and self._model_server.has_ended:
             port = int(str(self._model_url).rpartition(":")[2])
             self.folder.write_settings("model_server", self._model_server_settings(port))
-            await self._model_server.start(answers=True)
+            await self._model_server.start()
         if self._service.has_ended:
             port = int(self._site_url.rpartition(":")[2])
             self.folder.write_settings("service", self._service_settings(port))
-            await self._service.start(answers=True)
+            await self._service.start()
 
     async def _look_after(self, member: _Member, now_s: float) -> None:
         """See whether an agent is up again, has come to its end, or has died and is to be started again."""
@@ -298,8 +315,8 @@ class Runner:
         await self._resolver.resolve(agent, now_s)
         self._account_until(agent, now_s)
         member.died_s = now_s if member.died_s is None else member.died_s
-        await member.child.start(answers=False)
-        member.started_at = time.monotonic()
+        await member.child.start()
+        await self._let_go(member)
 
     def _account_until(self, agent: int, died_s: float) -> None:
         """Write what the agent did between its last entry and its death."""
@@ -341,7 +358,7 @@ class Runner:
 
     def _close_books(self, reason: str) -> None:
         """Write what the pilot cost by being there, and that it has ended."""
-        ended_s = self._clock.now_s()
+        ended_s = self._last_s(self._store)
         lives = {
             int(agent): (float(from_s), float(to_s))
             for agent, from_s, to_s in self._store.query(
