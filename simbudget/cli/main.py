@@ -24,8 +24,14 @@ _COMMANDS: Final = {
     "review": "Show which submissions of a pilot need a look, and decide on them.",
     "trace": "Write everything that happens in one replication.",
     "prices": "Show what models and GPUs cost on a date.",
+    "import": "Read logs of real runs into a ledger.",
+    "calibrate": "Learn a scenario's quantities from logs of real runs.",
+    "backtest": "Say how good projections would have been on known runs.",
 }
 """Each command's one line of help, known without importing it."""
+
+_MODULES: Final = {"import": "import_logs"}
+"""Where commands are whose names no module can have."""
 
 
 class _Commands(click.Group):
@@ -39,7 +45,9 @@ class _Commands(click.Group):
         """Return a command by its name."""
         if cmd_name not in _COMMANDS:
             return None
-        command: click.Command = getattr(import_module(f"simbudget.cli.{cmd_name}"), f"{cmd_name}_command")
+        command: click.Command = getattr(
+            import_module(f"simbudget.cli.{_MODULES.get(cmd_name, cmd_name)}"), f"{cmd_name}_command"
+        )
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:

@@ -20,6 +20,7 @@ from simbudget.distributions.base import (
     NORMAL,
     SCORE_LIMIT,
     SCORE_POINTS,
+    SHAPED,
     STEPS,
     TRIANGULAR,
     UNIFORM,
@@ -157,6 +158,8 @@ def quantile(  # noqa: PLR0911, PLR0913, PLR0917  a row is plain numbers, and ev
     if code == NORMAL:
         return a + b * score
     tabulated = _tabulated(score, start, table)
+    if code == SHAPED:
+        return math.exp(min(a + b * tabulated, _LARGEST_EXPONENT))
     if code == LOG_SCORES:
         return math.exp(min(tabulated, _LARGEST_EXPONENT))
     if code == LOGIT_SCORES:

@@ -34,6 +34,9 @@ ATTEMPT: Final = 11  # lanes: refines, gain, hacks, hack score; index: the agent
 MEASUREMENT: Final = 12  # lanes: noise, chosen for review, review's verdict, review's time; index: as above
 WORTH: Final = 13  # of a direction, not an agent; lanes: first quality, real core; index: its methods
 TRY: Final = 14  # of a direction; lanes: keeps, noise, time; index: 64 times its method plus the gate
+LEVELS: Final = (
+    15  # lanes: as of TURN, how much more or less than typical in one context; index: the agent's contexts
+)
 STEPS: Final = (
     1024  # lanes: size, GPUs, failure, where it fails; index: 4 times the agent's cycle plus the attempt
 )

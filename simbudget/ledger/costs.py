@@ -40,8 +40,8 @@ def list_costs(entries: pd.DataFrame, days: pd.Series) -> pd.Series:
     costs = pd.Series(np.nan, index=entries.index)
     today = datetime.date.today()
     keyed = pd.DataFrame({"model": entries["model"].astype(str), "day": days.dt.date.fillna(today)})
-    for (model, day), group in keyed.groupby(["model", "day"], dropna=False):
-        prices, rows = known_prices(str(model), today if pd.isna(day) else day.date()), group.index
+    for (model, day), group in keyed.groupby(["model", "day"]):
+        prices, rows = known_prices(str(model), datetime.date.fromisoformat(str(day))), group.index
         if prices is not None:
             costs.loc[rows] = cost_usd(prices, counts_of(entries.loc[rows]))
     return costs

@@ -24,17 +24,21 @@ def write_ledger(ledger: ImportedLedger, path: Path) -> list[Path]:
     Raises:
         UserError: the path has another ending.
     """
+    check_name(path)
     if path.suffix == ".parquet":
         _write_parquet(ledger, path)
         return [path]
-    if path.suffix == ".csv":
-        beside = runs_beside(path)
-        ledger.entries.to_csv(path, index=False, lineterminator="\n")
-        ledger.runs.to_csv(beside, index=False, lineterminator="\n")
-        return [path, beside]
-    raise UserError(
-        Problem("a ledger is written as Parquet or CSV", Place(str(path)), "end the name in .parquet or .csv")
-    )
+    beside = runs_beside(path)
+    ledger.entries.to_csv(path, index=False, lineterminator="\n")
+    ledger.runs.to_csv(beside, index=False, lineterminator="\n")
+    return [path, beside]
+
+
+def check_name(path: Path) -> None:
+    """Raise UserError if a ledger cannot be written under a name."""
+    if path.suffix not in (".parquet", ".csv"):
+        remedy = "end the name in .parquet or .csv"
+        raise UserError(Problem("a ledger is written as Parquet or CSV", Place(str(path)), remedy))
 
 
 def runs_beside(path: Path) -> Path:

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
@@ -15,6 +16,17 @@ def standard_output() -> Console:
     console = Console()
     console.width = min(console.width, _WIDEST)
     return console
+
+
+@contextmanager
+def reading() -> Iterator[Callable[[Path], None]]:
+    """Say on stderr, if that is a terminal, which file is being read; yields what to call with it."""
+    console = Console(stderr=True)
+    if not console.is_terminal:
+        yield lambda _: None
+        return
+    with console.status("reading") as status:
+        yield lambda path: status.update(f"reading {path}")
 
 
 @contextmanager

@@ -52,20 +52,24 @@ LIFE: Final = 3
 
 
 @internal
-def open_context(site: Site, agent: Record) -> None:
-    """Begin a new context with nothing but the first prompt."""
+def open_context(site: Site, run: Record, agent: Record) -> None:
+    """Begin a new context with nothing but the first prompt; an agent's first one may be under way already."""
     group = site.groups[agent.group]
     prompt = draw_first_prompt(site.rows, site.table, group.first_prompt, agent.stream, agent.contexts)
-    agent.contexts += 1
-    agent.first_prompt_tokens = prompt
+    agent.first_prompt_tokens = agent.opened_with_tokens = prompt
     agent.context_turns = 0
     _begin_context(agent, prompt)
+    if agent.contexts == 0 and group.start_context_tokens:
+        agent.opened_with_tokens = agent.context[HELD] = group.start_context_tokens
+        agent.context[SENT] = group.start_cached_tokens
+        agent.context[BEGAN] = run.now
+    agent.contexts += 1
 
 
 @internal
 def context_is_used(agent: Record) -> bool:
     """Return whether a call has been made, or anything has joined the first prompt."""
-    return agent.context[BEGAN] != NEVER or agent.context[HELD] != agent.first_prompt_tokens
+    return agent.context_turns > 0 or agent.context[HELD] != agent.opened_with_tokens
 
 
 @internal

@@ -275,7 +275,7 @@ def _next_cycle(site: Site, run: Record, agent: Record) -> int:
     agent.cycle_began = run.now
     agent.cycle += 1
     if agent.needs_context or group.lasts == _CYCLE:
-        open_context(site, agent)
+        open_context(site, run, agent)
         agent.needs_context = 0
     agent.step = group.first_step
     return NEXT_STEP

@@ -5,17 +5,21 @@ Token classes exclude each other: uncached input, cache write, cache read, outpu
 
 from typing import Final
 
+import numpy as np
+
 from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import (
     NANOSECOND,
     Floats,
     Integers,
+    differs,
     draw,
+    draw_at_level,
     draw_count,
     draw_ns,
     nanoseconds,
 )
-from simbudget.engine.streams import CALL, COMPACTION, CONTEXT, POLL, POST, TURN, lanes
+from simbudget.engine.streams import CALL, COMPACTION, CONTEXT, LEVELS, POLL, POST, TURN, lanes
 
 NEVER: Final = -1
 """The start of a call that has not been made."""
@@ -32,18 +36,23 @@ _LONGEST_WAIT_NS: Final = 8 * NANOSECOND
 
 @compiled
 def draw_turn(
-    rows: Floats, table: Floats, quantities: Integers, stream: Integers, turn: int
+    rows: Floats, table: Floats, quantities: Integers, stream: Integers, turn: int, context: int
 ) -> tuple[int, int, int, int]:
     """Return a turn's output, thinking and tool result tokens, and its tool time in nanoseconds.
 
-    `quantities` are the four quantities in this order; `turn` counts the agent's turns.
+    `quantities` are the four quantities in this order; `turn` counts the agent's turns, `context` its contexts.
     """
     u_output, u_thinking, u_result, u_time = lanes(stream, TURN, turn)
+    levels = (0.5, 0.5, 0.5, 0.5)
+    for k in range(len(quantities)):
+        if differs(rows, quantities[k]):
+            levels = lanes(stream, LEVELS, context)
+            break
     return (
-        draw_count(rows, table, quantities[0], u_output),
-        draw_count(rows, table, quantities[1], u_thinking),
-        draw_count(rows, table, quantities[2], u_result),
-        draw_ns(rows, table, quantities[3], u_time),
+        int(np.rint(draw_at_level(rows, table, quantities[0], u_output, levels[0]))),
+        int(np.rint(draw_at_level(rows, table, quantities[1], u_thinking, levels[1]))),
+        int(np.rint(draw_at_level(rows, table, quantities[2], u_result, levels[2]))),
+        nanoseconds(draw_at_level(rows, table, quantities[3], u_time, levels[3])),
     )
 
 

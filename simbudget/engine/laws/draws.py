@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.compilation import compiled
-from simbudget.distributions.sampling import quantile
+from simbudget.distributions.base import LOGNORMAL, SHAPED
+from simbudget.distributions.sampling import normal_score, quantile
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -32,6 +33,26 @@ def draw(rows: Floats, table: Floats, quantity: int, u: float) -> float:
     """Return the draw of a quantity for the uniform `u` in (0, 1), in the quantity's base unit."""
     row = rows[quantity]
     value = quantile(int(row[0]), row[1], row[2], row[3], int(row[4]), int(row[5]), table, u)
+    return min(max(value, row[LOW]), row[HIGH])
+
+
+@compiled
+def differs(rows: Floats, quantity: int) -> bool:
+    """Return whether a quantity's typical value differs between contexts: its row's `c` says by how much."""
+    return rows[quantity, 3] > 0.0 and (rows[quantity, 0] == LOGNORMAL or rows[quantity, 0] == SHAPED)
+
+
+@compiled
+def draw_at_level(rows: Floats, table: Floats, quantity: int, u: float, u_level: float) -> float:
+    """Return the draw of a quantity for `u`, in a context whose level is that of the uniform `u_level`.
+
+    The level multiplies the typical value by exp(c z), z the normal score of `u_level`: sessions differ.
+    """
+    if not differs(rows, quantity):
+        return draw(rows, table, quantity, u)
+    row = rows[quantity]
+    location = row[1] + row[3] * normal_score(u_level)
+    value = quantile(int(row[0]), location, row[2], 0.0, int(row[4]), int(row[5]), table, u)
     return min(max(value, row[LOW]), row[HIGH])
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
+from simbudget.errors import Problem, UserError
 from simbudget.ledger.imported import ImportedLedger
 
 
@@ -31,3 +32,17 @@ def read_logs(
 
     mapped = (mapped_format(columns),) if columns else ()
     return read_all(paths, (*mapped, *FORMATS), begins)
+
+
+def column_map(columns: str | None) -> dict[str, str]:
+    """Return the columns that were named as `started=ts,input=in`.
+
+    Raises:
+        UserError: a part is not `name=column`.
+    """
+    pairs = [part.partition("=") for part in columns.split(",")] if columns else []
+    wrong = [name for name, mark, column in pairs if not (mark and name.strip() and column.strip())]
+    if wrong:
+        shown = ", ".join(repr(name) for name in wrong)
+        raise UserError(Problem(f"--columns: found {shown}", remedy="write started=ts,input=in_tokens,…"))
+    return {name.strip(): column.strip() for name, _, column in pairs}

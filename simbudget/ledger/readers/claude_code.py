@@ -13,7 +13,15 @@ from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.thread import NO_USAGE, Thread, Usage
-from simbudget.ledger.readers.values import JsonObject, duration_s, listing, mapping, moment, text
+from simbudget.ledger.readers.values import (
+    JsonObject,
+    duration_s,
+    folder_name,
+    listing,
+    mapping,
+    moment,
+    text,
+)
 
 _SIDE_LINES: Final = {"summary", "file-history-snapshot", "queue-operation", "progress", "custom-title"}
 """Types of lines that only Claude Code writes and that say nothing of what was used."""
@@ -76,7 +84,7 @@ class _Reading:
         known = self._gathering.runs.get(key)
         if known is not None:
             return known
-        project = text(line.get("cwd")).replace("\\", "/").rstrip("/").rpartition("/")[2]
+        project = folder_name(line.get("cwd"))
         return self._gathering.run(key, FORMAT.name, self._file.path, session, project)
 
     def _thread(self, run: RunInMaking, session: str, line: JsonObject) -> Thread:

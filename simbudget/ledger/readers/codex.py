@@ -11,7 +11,15 @@ from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.thread import NO_USAGE, Thread, Usage
-from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, duration_s, mapping, moment, text
+from simbudget.ledger.readers.values import (
+    NOT_KNOWN,
+    JsonObject,
+    duration_s,
+    folder_name,
+    mapping,
+    moment,
+    text,
+)
 
 _LINE_TYPES: Final = {"session_meta", "event_msg", "response_item", "turn_context", "compacted"}
 _ASKS: Final = {"function_call", "custom_tool_call", "local_shell_call"}
@@ -63,7 +71,7 @@ class _Reading:
         """Return the thread of the rollout's run, which its first line tells of, if it is whole."""
         if self.thread is None:
             name = text(meta.get("id")) or self._file.path.name
-            project = text(meta.get("cwd")).replace("\\", "/").rstrip("/").rpartition("/")[2]
+            project = folder_name(meta.get("cwd"))
             run = self._gathering.run(f"codex {name}", FORMAT.name, self._file.path, name, project)
             parent = mapping(mapping(meta.get("source")).get("subagent"))
             run.part_of = _parent_key(parent)

@@ -9,7 +9,16 @@ from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.thread import Thread, Usage
-from simbudget.ledger.readers.values import JsonObject, amount, is_known, listing, mapping, moment, text
+from simbudget.ledger.readers.values import (
+    JsonObject,
+    amount,
+    folder_name,
+    is_known,
+    listing,
+    mapping,
+    moment,
+    text,
+)
 
 
 def _recognises(file: LogFile) -> bool:
@@ -22,7 +31,7 @@ def _recognises(file: LogFile) -> bool:
 def _read(file: LogFile, gathering: Gathering) -> None:
     about = mapping(file.document.get("info"))
     name = text(about.get("id")) or file.path.name
-    project = text(about.get("directory")).replace("\\", "/").rstrip("/").rpartition("/")[2]
+    project = folder_name(about.get("directory"))
     run = gathering.run(f"opencode {name}", FORMAT.name, file.path, name, project)
     run.part_of = f"opencode {about['parentID']}" if text(about.get("parentID")) else ""
     thread = Thread(gathering, run)

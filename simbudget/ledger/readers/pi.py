@@ -10,7 +10,7 @@ from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.thread import NO_USAGE, Thread, Usage
-from simbudget.ledger.readers.values import JsonObject, amount, listing, mapping, moment, text
+from simbudget.ledger.readers.values import JsonObject, amount, folder_name, listing, mapping, moment, text
 
 _FAILED: Final = {"error", "aborted"}
 
@@ -45,7 +45,7 @@ def _read(file: LogFile, gathering: Gathering) -> None:
 
 def _begin(file: LogFile, gathering: Gathering, line: JsonObject) -> Thread:
     name = (text(line.get("id")) if line.get("type") == "session" else "") or file.path.name
-    project = text(line.get("cwd")).replace("\\", "/").rstrip("/").rpartition("/")[2]
+    project = folder_name(line.get("cwd"))
     return Thread(gathering, gathering.run(f"pi {name}", FORMAT.name, file.path, name, project))
 
 

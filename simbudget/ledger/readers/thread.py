@@ -71,6 +71,7 @@ class Thread:
         self._agent = run.agent(agent)
         self.turn = run.last_turns[self._agent] - 1
         self._tools: dict[str, _Tool] = {}
+        self._interruption: tuple[float, float] | None = None
 
     def sees(self, at_s: float) -> None:
         """Note the time of a line."""
@@ -88,6 +89,8 @@ class Thread:
 
     def call(self, usage: Usage, model: str, started_s: float, ended_s: float, **columns: Any) -> int:
         """Add a call, and return its row."""
+        if self._tools:
+            self._drop_tools()
         self.turn += 1
         self.run.last_turns[self._agent] = self.turn + 1
         known = {"component": "tokens", "cost_usd": NOT_KNOWN, **usage.columns(), **columns}
@@ -116,12 +119,31 @@ class Thread:
         self.ready_s = ended_s
 
     def waits_for_person(self, until_s: float) -> None:
-        """Add the pause from the last line to a person's word, if nothing was under way."""
-        if not self._tools and self.turn >= 0:
-            paused_s = self.lasted_s(self.last_s, until_s)
-            if paused_s > 0:
-                self.add("wait", self.last_s, paused_s, name=PERSON)
-        self._tools.clear()  # what a person's word broke off never ends
+        """Add the pause from the last line to a person's word.
+
+        While tools are under way it may be a word in between; that shows when they end, or are broken off.
+        """
+        if self.turn < 0:
+            return
+        if self._tools:
+            self._interruption = (self.last_s, until_s)
+            return
+        self._pause(self.last_s, until_s)
+
+    def _pause(self, began_s: float, until_s: float) -> None:
+        paused_s = self.lasted_s(began_s, until_s)
+        if paused_s > 0:
+            self.add("wait", began_s, paused_s, name=PERSON)
+
+    def _drop_tools(self) -> None:
+        """Cut the tools that were never answered before the next call, which a person broke off."""
+        dropped = [key for key, tool in self._tools.items() if tool.turn <= self.turn]
+        for key in dropped:
+            tool = self._tools.pop(key)
+            self.add("tool", tool.asked_s, NOT_KNOWN, turn=tool.turn, name=tool.name, outcome="cut")
+        if dropped and self._interruption:
+            self._pause(*self._interruption)
+        self._interruption = None
 
     def asks_tool(self, tool_id: str, name: str, at_s: float, turn: int | None = None) -> None:
         """Note that a call asks for a tool: the last call, if no other turn is named."""

@@ -12,6 +12,10 @@ NOT_KNOWN: Final = math.nan
 MOST_TOKENS: Final = 10**8
 """No single call has more tokens than this; a count above it is damage."""
 
+_LONGEST: Final = 200
+"""Characters of a name."""
+_MOST: Final = 10**30
+
 _EARLIEST_S: Final = 1_262_304_000.0
 """2010: dates before it are defaults of clocks that were not set."""
 _LATEST_S: Final = 4_102_444_800.0
@@ -31,12 +35,17 @@ def listing(value: object) -> list[Any]:
 
 def text(value: object) -> str:
     """Return a text, or a whole number as text, without line breaks and of bearable length; else nothing."""
-    if isinstance(value, int) and not isinstance(value, bool):
-        value = str(value)
+    if type(value) is int:
+        value = str(value) if abs(value) < _MOST else ""
     if not isinstance(value, str):
         return ""
-    shown = value[:200]
+    shown = value[:_LONGEST]
     return shown if shown.isprintable() else "".join(letter for letter in shown if letter.isprintable())
+
+
+def folder_name(value: object) -> str:
+    """Return the last part of a folder's path, of whatever system."""
+    return text(value).replace("\\", "/").rstrip("/").rpartition("/")[2]
 
 
 def number(value: object) -> float:
@@ -87,14 +96,11 @@ def moment(value: object) -> float:
 def _from_text(value: str) -> float:
     try:
         date = datetime.datetime.fromisoformat(value)
-        return date.replace(tzinfo=date.tzinfo or datetime.UTC).timestamp()
+        return (date if date.tzinfo else date.replace(tzinfo=datetime.UTC)).timestamp()
     except (ValueError, OverflowError):
         pass
-    try:
-        seconds = number(value)
-        return moment(seconds) if math.isfinite(seconds) else NOT_KNOWN
-    except ValueError:
-        return NOT_KNOWN
+    seconds = number(value)
+    return moment(seconds) if is_known(seconds) else NOT_KNOWN
 
 
 def _plausible(seconds: float) -> float:

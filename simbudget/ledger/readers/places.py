@@ -1,0 +1,41 @@
+"""Where the tools keep their logs, for whoever does not name any."""
+
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+_PLACES: Final = (
+    ("Claude Code", "CLAUDE_CONFIG_DIR", ".claude", "projects"),
+    ("Claude Code", None, ".config/claude", "projects"),
+    ("Codex CLI", "CODEX_HOME", ".codex", "sessions"),
+    ("OpenCode", None, ".local/share/opencode", "storage"),
+    ("Pi", None, ".pi/agent", "sessions"),
+)
+"""The tool, the variable that moves its folder, the folder in the home, and the logs' folder within it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """A folder in which a tool keeps its logs."""
+
+    tool: str
+    path: Path
+    files: int
+    """How many files there are; 0 also where there is no such folder."""
+
+
+def usual_places(home: Path | None = None, environment: Mapping[str, str] = os.environ) -> list[Place]:
+    """Return the folders in which tools usually keep their logs, whether or not there are any."""
+    return [
+        Place(tool, path, sum(1 for file in path.rglob("*") if file.is_file()) if path.is_dir() else 0)
+        for tool, path in _paths(home or Path.home(), environment)
+    ]
+
+
+def _paths(home: Path, environment: Mapping[str, str]) -> Iterator[tuple[str, Path]]:
+    for tool, variable, folder, within in _PLACES:
+        moved = environment.get(variable, "") if variable else ""
+        for base in moved.split(",") if moved else [str(home / folder)]:
+            yield tool, Path(base) / within

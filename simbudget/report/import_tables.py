@@ -1,0 +1,175 @@
+"""What was found in logs, as one line and as tables that fit a terminal."""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.table import Table
+
+from simbudget.ledger.readers.places import Place
+from simbudget.report.numbers import NOTHING, count, hours, usd_exactly
+
+Figures = dict[str, Any]
+
+_WORK = {
+    "runs": "runs",
+    "agents": "agents",
+    "calls": "model calls",
+    "failed_calls": "failed calls",
+    "compactions": "compactions",
+    "tool_uses": "tool uses",
+    "experiments": "experiments",
+    "failed_experiments": "  failed",
+    "kept_experiments": "  kept",
+    "repeated": "left out: told twice",
+}
+_TOKENS = {
+    "uncached_input": "uncached input",
+    "cache_write": "cache writes",
+    "cache_write_1h": "  for an hour",
+    "cache_read": "cache reads",
+    "output": "output",
+    "thinking": "  thinking",
+}
+_HOURS = {
+    "clock": "on the clock",
+    "model": "  model calls",
+    "tool": "  tools",
+    "experiment": "  experiments",
+    "score": "  scoring",
+    "waiting_for_people": "  waiting for people",
+}
+
+
+def found(figures: Figures) -> str:
+    """Return the answer in one line."""
+    cost = figures["cost"]
+    parts = [f"{figures['runs']:,} runs", f"{figures['calls']:,} model calls"]
+    if figures["experiments"]:
+        parts.append(f"{figures['experiments']:,} experiments")
+    if figures["calls"]:
+        at_least = "at least " if cost["entries_without_cost"] else ""
+        known = max(cost["ledger_usd"], cost["by_list_usd"] or 0.0) if at_least else cost["ledger_usd"]
+        parts.append(f"{at_least}{usd_exactly(known)}")
+    line = f"Found {', '.join(parts)}"
+    unread = figures["unread_lines"]
+    return f"{line}; {unread:,} lines or files could not be read." if unread else f"{line}."
+
+
+def import_tables(figures: Figures) -> Iterator[Table]:
+    """Yield the tables: what was found by format, tokens, cost, hours, what was odd, what could not be read."""
+    yield _by_source(figures, "What was found", _WORK, "", _whole)
+    if figures["calls"]:
+        yield _tokens(figures)
+    yield _by_source(figures, "Hours", _HOURS, "hours", hours)
+    if figures["calls"]:
+        yield _costs(figures)
+    if figures["gaps"]["count"]:
+        yield _gaps(figures["gaps"])
+    if figures["not_known"] or figures["oddities"]:
+        yield _notes(figures)
+    if figures["unread"]:
+        yield _unread(figures["unread"])
+
+
+def places_table(places: Iterable[Place]) -> Table:
+    """Return where logs were looked for, and how many files there are."""
+    table = _table("Where tools keep their logs", "tool", "folder")
+    table.add_column("files", justify="right")
+    for place in places:
+        table.add_row(place.tool, str(place.path), f"{place.files:,}" if place.files else NOTHING)
+    return table
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        table.add_column(column, overflow="fold")
+    return table
+
+
+def _columns(figures: Figures) -> list[Figures]:
+    """Return what has a column: each format, and all together if there are several."""
+    sources: list[Figures] = figures["sources"]
+    return [*sources, {**figures, "source": "all"}] if len(sources) > 1 else sources
+
+
+def _by_source(figures: Figures, title: str, rows: dict[str, str], within: str, show: Any) -> Table:
+    table = _table(title, "what")
+    columns = _columns(figures)
+    for column in columns:
+        table.add_column(column["source"], justify="right", overflow="fold")
+    for key, name in rows.items():
+        values = [(column[within] if within else column)[key] for column in columns]
+        if any(values):
+            table.add_row(name, *(show(value) if value else NOTHING for value in values))
+    return table
+
+
+def _whole(value: float) -> str:
+    return f"{value:,}" if value < 1e6 else count(value)
+
+
+def _tokens(figures: Figures) -> Table:
+    table = _by_source(figures, "Tokens", _TOKENS, "tokens", count)
+    unknown = {_TOKENS[name]: many for name, many in figures["tokens_not_known_of_calls"].items() if many}
+    if unknown:
+        listed = "; ".join(f"{name} of {many:,}" for name, many in unknown.items())
+        table.caption = f"Not known, and not in these sums: calls' {listed}"
+        table.caption_justify = "left"
+    return table
+
+
+def _costs(figures: Figures) -> Table:
+    cost = figures["cost"]
+    table = _table("Cost: as reported, and by the price list of the day", "log", "model")
+    for column in ("entries", "reported", "by the list"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("why they differ", overflow="fold")
+    for row in figures["cost_comparisons"]:
+        listed = NOTHING if row["list_usd"] is None else usd_exactly(row["list_usd"])
+        reported = NOTHING if row["reported_usd"] is None else usd_exactly(row["reported_usd"])
+        model = row["model"] or NOTHING
+        table.add_row(row["source"], model, f"{row['entries']:,}", reported, listed, row["explanation"])
+    table.add_section()
+    reported = NOTHING if cost["reported_usd"] is None else usd_exactly(cost["reported_usd"])
+    listed = NOTHING if cost["by_list_usd"] is None else usd_exactly(cost["by_list_usd"])
+    table.add_row("all", "", "", reported, listed, _without(cost))
+    return table
+
+
+def _without(cost: Figures) -> str:
+    """Return what the sums leave out."""
+    unpriced = cost["entries_without_price"]
+    return f"the list has no price for {unpriced:,} entries" if unpriced else ""
+
+
+def _gaps(gaps: Figures) -> Table:
+    title = f"{gaps['count']:,} gaps of more than {hours(gaps['longer_than_hours'])}, {hours(gaps['hours'])} in all"
+    table = _table(title, "run")
+    for column in ("begins after", "lasts"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for gap in gaps["longest"]:
+        table.add_row(gap["run"], hours(gap["after_hours"]), hours(gap["hours"]))
+    return table
+
+
+def _notes(figures: Figures) -> Table:
+    table = _table("What the logs do not say, and what is odd in them", "what")
+    table.add_column("runs", justify="right")
+    for notes in (figures["not_known"], figures["oddities"]):
+        for note, runs in notes.items():
+            table.add_row(note, f"{runs:,}")
+    return table
+
+
+def _unread(unread: list[Figures], most: int = 20) -> Table:
+    table = _table("What could not be read", "file", "first line", "why")
+    table.add_column("count", justify="right")
+    for row in unread[:most]:
+        table.add_row(
+            row["path"], f"{row['line']:,}" if row["line"] else NOTHING, row["why"], f"{row['count']:,}"
+        )
+    if len(unread) > most:
+        table.add_row(f"… and {len(unread) - most:,} more", "", "", "")
+    return table
