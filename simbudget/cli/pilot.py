@@ -1,6 +1,8 @@
 """`simbudget pilot`: runs a scenario for real, for a while, and writes a ledger to calibrate on."""
 
 import json
+import sys
+from contextlib import redirect_stdout
 from pathlib import Path
 from typing import Any
 
@@ -88,7 +90,10 @@ def _then(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str,
 @click.option("--then", callback=_then, help="Afterwards: calibrate, or calibrate,project.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, and nothing else.")
 @click.option("--quiet", is_flag=True, help="Print the answer only.")
-def pilot_command(then: tuple[str, ...], as_json: bool, quiet: bool, **options: Any) -> None:
+@click.pass_context
+def pilot_command(
+    context: click.Context, then: tuple[str, ...], as_json: bool, quiet: bool, **options: Any
+) -> None:
     """Run SCENARIO for real, for a short while, and write a ledger to calibrate on.
 
     Without --live the model is a program on a local server that speaks the same protocol; agents, sandboxes,
@@ -101,6 +106,7 @@ def pilot_command(then: tuple[str, ...], as_json: bool, quiet: bool, **options: 
     from simbudget.report.console import standard_output  # noqa: PLC0415
     from simbudget.report.pilot_view import (  # noqa: PLC0415
         live_view,
+        next_step,
         pilot_answer,
         pilot_tables,
         reconciliation_line,
@@ -122,3 +128,34 @@ def pilot_command(then: tuple[str, ...], as_json: bool, quiet: bool, **options: 
                 console.print(f"Note: {note}.", highlight=False)
         console.print(reconciliation_line(summary), highlight=False, soft_wrap=True)
         console.print(f"Ledger: {summary['ledger']}", highlight=False, soft_wrap=True)
+        if not then:
+            console.print(next_step(summary, options["scenario"]), highlight=False, soft_wrap=True)
+    if then and summary["model_calls"]:
+        _go_on(context, then, options["scenario"], Path(summary["ledger"]), as_json or quiet)
+
+
+def _go_on(context: click.Context, then: tuple[str, ...], scenario: Path, ledger: Path, quiet: bool) -> None:
+    """Calibrate the scenario on the ledger, and project it, as the commands of those names do."""
+    from simbudget.cli.calibrate import calibrate_command  # noqa: PLC0415
+    from simbudget.cli.project import project_command  # noqa: PLC0415
+
+    new = ledger.parent / "calibrated.yaml"
+    with redirect_stdout(sys.stderr if quiet else sys.stdout):
+        context.invoke(
+            calibrate_command,
+            **{
+                "scenario": scenario,
+                "logs": (ledger,),
+                "output": new,
+                "keep": (),
+                "seed": 1,
+                "no_check": quiet,
+            },
+        )
+        if "project" in then:
+            context.invoke(
+                project_command,
+                **dict.fromkeys(("replications", "worlds", "precision", "workers", "on")),
+                **{"file": new, "seed": 1, "engine": "compiled", "as_json": False, "quiet": quiet},
+                out=ledger.parent / "projection",
+            )

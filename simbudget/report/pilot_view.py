@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 from rich import box
@@ -76,6 +77,14 @@ def pilot_answer(summary: dict[str, Any]) -> str:
         f"{hours(summary['run_hours'])} of the run, {summary['submissions']} submissions, {found}; "
         f"ended: {summary['ended_because']}."
     )
+
+
+def next_step(summary: dict[str, Any], scenario: Path) -> str:
+    """Return the line that says what to do with a pilot's ledger."""
+    if not summary["model_calls"]:
+        return "Nothing was called, so there is nothing to calibrate on: give it more time, with --resume."
+    folder = Path(summary["ledger"]).parent
+    return f"Next: simbudget calibrate {scenario} {summary['ledger']} -o {folder / 'calibrated.yaml'}"
 
 
 def pilot_tables(summary: dict[str, Any]) -> list[Table]:
