@@ -13,6 +13,7 @@ from simbudget.calibration.observations import FLOORS, NO_SPEED, Observed, compa
 from simbudget.calibration.pooling import log_of, pool
 from simbudget.calibration.rates import pooled_rate
 from simbudget.calibration.sessions import Session, sessions_of
+from simbudget.calibration.steps import scoring_times
 from simbudget.calibration.survival import censored_lognormal
 from simbudget.calibration.wording import written_fact, written_varying
 from simbudget.distributions.posteriors import Posterior
@@ -69,6 +70,7 @@ _TURN: Final = {
     "first_prompt": _Place("context.first_prompt_tokens", Dimension.NUMBER),
     "compacted": _Place("context.compacted_to_tokens", Dimension.NUMBER),
     "turns": _Place("cycle.think.turns", Dimension.NUMBER),
+    "post": _Place("forum.post_tokens", Dimension.NUMBER),
 }
 
 
@@ -87,6 +89,7 @@ def fit_ledger(
     sessions = sessions_of(ledger)
     fits = [*fit_sessions(sessions, models, worlds, people, rng)]
     fits.extend(_fit_jobs(jobs_of(ledger), worlds, rng))
+    fits.extend(_fit_scorer(ledger, sessions, worlds, rng))
     return _jointly(fits, worlds, rng)
 
 
@@ -227,6 +230,21 @@ def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Itera
         yield Fit(name, quantity, written, evidence, shape.log_scores, times[np.isfinite(times)])
     hits, tries = jobs.failures_by_run()
     yield _rate("cycle.experiment.fails", hits, tries, evidence, worlds, rng)
+
+
+def _fit_scorer(
+    ledger: ImportedLedger, sessions: Sequence[Session], worlds: int, rng: np.random.Generator
+) -> Iterator[Fit]:
+    """Yield the scorer's time, where a ledger tells it."""
+    times = scoring_times(ledger.entries)
+    count = sum(map(len, times))
+    if count < _FEWEST:
+        return
+    posterior, shape = pool([log_of(values, FLOORS["scoring_time"]) for values in times], worlds, rng)
+    written = written_varying(posterior, Dimension.DURATION)
+    evidence = _evidence([session for session in sessions if session.steps is not None], count)
+    quantity = CalibratedQuantity("scorer.time", written, shape.family, posterior, evidence)
+    yield Fit("scorer.time", quantity, written, evidence, shape.log_scores, np.concatenate(times))
 
 
 def _jointly(fits: Sequence[Fit], worlds: int, rng: np.random.Generator) -> list[Fit]:

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.calibration.sessions import Session
+from simbudget.calibration.steps import Steps
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,6 +29,8 @@ FLOORS: Final = {
     "compacted": 1.0,
     "turns": 1.0,
     "experiment_time": 0.1,
+    "post": 1.0,
+    "scoring_time": 0.1,
 }
 """The smallest value whose logarithm is taken: what is smaller rounds to nothing."""
 
@@ -64,7 +67,11 @@ def observe(sessions: Sequence[Session], people: bool = False, speed: float | No
     thinks = knows and _thinking_share(sessions) > _LITTLE_THINKING
     values: dict[str, list[Floats]] = {name: [] for name in FLOORS}
     for session in sessions:
-        of_session = _turns(session, knows, thinks, speed, people) | _contexts(session)
+        if session.steps is None:
+            of_session = _turns(session, knows, thinks, speed, people) | _contexts(session)
+        else:
+            of_session = _told(session, session.steps, speed) | _contexts(session)
+            of_session["turns"] = session.steps.turns
         for name, array in of_session.items():
             values[name].append(array[np.isfinite(array)])
     missing = sum(int(np.isnan(session.output).sum()) for session in sessions)
@@ -91,6 +98,24 @@ def _turns(session: Session, knows: bool, thinks: bool, speed: float, people: bo
         "tool_result": np.maximum(growth - joined, 0.0),
         "tool_time": gap_s,
         "first_token": np.maximum(duration_s - output / speed, 0.0),
+    }
+
+
+def _told(session: Session, steps: Steps, speed: float) -> dict[str, Floats]:
+    """Return what a session of a ledger that tells steps says: only turns of thinking are turns."""
+    is_turn, output = steps.is_turn, session.output
+    thinking = np.nan_to_num(session.thinking)
+    joined = output - thinking
+    followed = is_turn[:-1]
+    post_tokens = float(output[steps.is_post].mean()) if steps.is_post.any() else 0.0
+    results = session.growth - joined[:-1] - steps.posts_read[1:] * post_tokens
+    return {
+        "output": joined[is_turn],
+        "thinking": thinking[is_turn] if thinking.any() else np.zeros(0),
+        "tool_result": np.maximum(results[followed], 0.0),
+        "tool_time": steps.tool_s[is_turn],
+        "first_token": np.maximum(session.duration_s - output / speed, 0.0),
+        "post": output[steps.is_post],
     }
 
 

@@ -1,4 +1,7 @@
-"""Sessions: a ledger's model calls as arrays, one session an agent of a run, with what lies between the calls."""
+"""Sessions: a ledger's model calls as arrays, one session an agent of a run, with what lies between the calls.
+
+Where a ledger tells contexts, as a pilot's does, a session is one context.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -9,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from simbudget.calibration.steps import Steps, steps_of, tells_steps
 from simbudget.ledger.imported import ImportedLedger
 
 Floats = npt.NDArray[np.float64]
@@ -57,6 +61,8 @@ class Session:
     """The day of its last call."""
     name: str = ""
     """The run's own name; with the agent's number, if it is not the first."""
+    steps: Steps | None = None
+    """What a ledger says that tells cycles and contexts."""
 
     def __len__(self) -> int:
         """Return the number of calls."""
@@ -106,7 +112,9 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
     entries = ledger.entries
     runs = ledger.runs.set_index("run")
     relevant = entries[entries["kind"].isin((*_CALL_KINDS, "wait"))]
-    for (run, agent), of_agent in relevant.groupby(["run", "agent"], sort=True):
+    telling = {run: of_run for run, of_run in entries.groupby("run") if tells_steps(of_run)}
+    contexts = relevant["session"].where(relevant["run"].isin(list(telling)), 0)
+    for (run, agent, _), of_agent in relevant.groupby(["run", "agent", contexts], sort=True):
         calls = of_agent[of_agent["kind"].isin(_CALL_KINDS)].sort_values("started_s", kind="stable")
         failed = calls["outcome"].astype(str) == "failed"
         answered = calls[~failed]
@@ -130,6 +138,7 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
             failures=int(failed.sum()),
             ended=_day(about, arrays["started_s"]),
             name=str(about["name"]) + (f" agent {agent}" if agent else ""),
+            steps=_steps(answered, telling.get(run), agent),
         )
 
 
@@ -137,6 +146,10 @@ def _cost(answered: pd.DataFrame, list_cost_usd: Floats) -> Floats:
     """Return [calls] what each cost by the price list, or what the ledger says it cost where no price is known."""
     known = answered["cost_usd"].to_numpy(np.float64)
     return np.where(np.isfinite(list_cost_usd) | ~(known > 0), list_cost_usd, known)
+
+
+def _steps(calls: pd.DataFrame, of_run: pd.DataFrame | None, agent: object) -> Steps | None:
+    return None if of_run is None else steps_of(calls, of_run[of_run["agent"] == agent], of_run)
 
 
 def _person_s(of_agent: pd.DataFrame, started_s: Floats) -> Floats:

@@ -24,6 +24,7 @@ _COMMANDS: Final = {
     "sensitivity": "Rank what moves cost and results, and what is worth knowing.",
     "plan": "Search for the best plan within a budget.",
     "plan-pilot": "Say which short pilot run would narrow the projection most.",
+    "pilot": "Run a scenario for real, for a short while, and write a ledger to calibrate on.",
     "review": "Show which submissions of a pilot need a look, and decide on them.",
     "trace": "Write everything that happens in one replication.",
     "watch": "Project a run anew from where it stands.",
