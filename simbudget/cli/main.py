@@ -24,9 +24,15 @@ _COMMANDS: Final = {
     "sensitivity": "Rank what moves cost and results, and what is worth knowing.",
     "plan": "Search for the best plan within a budget.",
     "plan-pilot": "Say which short pilot run would narrow the projection most.",
+    "pilot": "Run a scenario for real, for a short while, and write a ledger to calibrate on.",
+    "review": "Show which submissions of a pilot need a look, and decide on them.",
     "trace": "Write everything that happens in one replication.",
+    "watch": "Project a run anew from where it stands.",
+    "report": "Write a report to hand round: HTML, or Markdown for a pull request.",
     "prices": "Show what models and GPUs cost on a date.",
     "import": "Read logs of real runs into a ledger.",
+    "calibrate": "Learn a scenario's quantities from logs of real runs.",
+    "backtest": "Say how good projections would have been on known runs.",
 }
 """Each command's one line of help, known without importing it."""
 

@@ -125,11 +125,11 @@ def _limits(summary: Summary) -> Table:
     table.add_column("is", justify="right", no_wrap=True)
     table.add_column("met", no_wrap=True)
     for limit in summary["limits"]:
-        table.add_row(limit["limit"], _limit_value(limit), "yes" if limit["holds"] else "NO")
+        table.add_row(limit["limit"], limit_value(limit), "yes" if limit["holds"] else "NO")
     return table
 
 
-def _limit_value(limit: dict[str, Any]) -> str:
+def limit_value(limit: dict[str, Any]) -> str:
     """Return the value of a limit in the unit of its figure."""
     figure = limit["limit"].split()[0]
     if limit["value"] is None:

@@ -1,0 +1,103 @@
+"""`simbudget report`: a projection as one HTML file to hand round, or as Markdown for a pull request."""
+
+import shlex
+from pathlib import Path
+
+import click
+
+
+@click.command("report")
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Where to.  [default: report.html]",
+)
+@click.option("--markdown", is_flag=True, help="Markdown for a pull request, on stdout unless -o is given.")
+@click.option(
+    "--base", type=click.Path(path_type=Path), help="What FILE was before: the Markdown says what changes."
+)
+@click.option("--replications", type=int, help="Make so many.  [default: 400]")
+@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same report.")
+@click.option("--workers", type=int, help="Cores to use; the result is the same.  [default: all cores]")
+def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
+    file: Path,
+    output: Path | None,
+    markdown: bool,
+    base: Path | None,
+    replications: int | None,
+    seed: int,
+    workers: int | None,
+) -> None:
+    """Write a report of the scenario FILE.
+
+    One HTML file with the answer, interactive charts, all assumptions with where they are from, and how to make it
+    again. It needs no network, neither to be made nor to be read.
+
+    Examples: simbudget report scenario.yaml -o report.html
+
+              simbudget report scenario.yaml --markdown --base old.yaml
+    """
+    if base is not None and not markdown:
+        raise click.UsageError("--base goes with --markdown; `simbudget compare` compares otherwise")
+    count = replications or _REPLICATIONS
+    if markdown:
+        text = _markdown(file, base, count, seed, workers)
+        if output is None:
+            click.echo(text, nl=False)
+            return
+        output.write_text(text, encoding="utf-8")
+        click.echo(f"Wrote {output} ({len(text):,} characters).")
+        return
+    output = output or Path("report.html")
+    line = _html(file, output, count, seed, workers)
+    click.echo(line)
+    click.echo(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB).")
+
+
+def _html(file: Path, output: Path, count: int, seed: int, workers: int | None) -> str:
+    """Write the page, and return the answer in one line."""
+    from simbudget.projection.run import Options, project  # noqa: PLC0415
+    from simbudget.report.console import progress_bar  # noqa: PLC0415
+    from simbudget.report.html.page import Subject, report_page  # noqa: PLC0415
+    from simbudget.report.tables import answer  # noqa: PLC0415
+    from simbudget.scenario.document import read_file  # noqa: PLC0415
+    from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
+
+    loaded, text = load_scenario(file), read_file(file)
+    with progress_bar(False) as progress:
+        projection = project(loaded.scenario, Options(seed, count, workers=workers), progress)
+    projection.summary["notes"].extend(loaded.notes)
+    names = f"{shlex.quote(file.name)} -o {shlex.quote(output.name)}"
+    command = f"simbudget report {names} --replications {count} --seed {seed}"
+    page = report_page(Subject(projection, loaded.provenance, text, file.name, command))
+    output.write_text(page, encoding="utf-8")
+    return answer(projection.summary)
+
+
+def _markdown(file: Path, base: Path | None, count: int, seed: int, workers: int | None) -> str:
+    from simbudget.deciding.alternatives import Alternative, Sample  # noqa: PLC0415
+    from simbudget.deciding.compare import compare  # noqa: PLC0415
+    from simbudget.projection.run import Options, project  # noqa: PLC0415
+    from simbudget.report.console import progress_bar  # noqa: PLC0415
+    from simbudget.report.markdown import change_markdown, projection_markdown  # noqa: PLC0415
+    from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
+
+    loaded = load_scenario(file)
+    command = f"simbudget report {shlex.quote(file.name)} --markdown"
+    options = f"--replications {count} --seed {seed}"
+    with progress_bar(False) as progress:
+        if base is None:
+            projection = project(loaded.scenario, Options(seed, count, workers=workers), progress)
+            projection.summary["notes"].extend(loaded.notes)
+            return projection_markdown(projection, loaded.provenance, f"{command} {options}")
+        before = load_scenario(base)
+        pair = [Alternative("before", before.scenario), Alternative("now", loaded.scenario)]
+        comparison = compare(pair, Sample(count, seed, workers), progress)
+    comparison.projections[1].summary["notes"].extend(loaded.notes)
+    command = f"{command} --base {shlex.quote(base.name)} {options}"
+    return change_markdown(comparison, before.provenance, loaded.provenance, command)
+
+
+_REPLICATIONS = 400

@@ -1,0 +1,98 @@
+"""`simbudget watch`: a run under way, projected anew from where it stands."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+_PAST_A_LIMIT = 1
+
+
+def _amount(dimension: str) -> Any:
+    def parsed(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+        from simbudget.scenario.amounts import Amount  # noqa: PLC0415
+        from simbudget.units import Dimension  # noqa: PLC0415
+
+        if text is None:
+            return None
+        try:
+            value = Amount(Dimension[dimension], exact=True).parse(text).distribution.mean()
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+        if value <= 0:
+            raise click.BadParameter(f"{text!r} is not above nothing")
+        return value
+
+    return parsed
+
+
+@click.command("watch")
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LOG...")
+@click.option("--scenario", required=True, type=click.Path(path_type=Path), help="What was planned.")
+@click.option("--follow", is_flag=True, help="Look again and again, until the planned end or Ctrl-C.")
+@click.option(
+    "--interval", callback=_amount("DURATION"), default="30 s", show_default=True, help="With --follow."
+)
+@click.option(
+    "--elapsed", callback=_amount("DURATION"), help="The run's age.  [default: its last entry's end]"
+)
+@click.option("--worth", callback=_amount("MONEY"), metavar="$", help="What a transferable result is worth.")
+@click.option(
+    "--sure",
+    callback=_amount("FRACTION"),
+    default="80%",
+    show_default=True,
+    help="On track if within budget so surely.",
+)
+@click.option(
+    "--runs", type=click.IntRange(50, 10_000), default=600, show_default=True, help="Simulated runs."
+)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print everything as JSON; one line a look with --follow."
+)
+def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
+    logs: tuple[Path, ...],
+    scenario: Path,
+    follow: bool,
+    interval: float,
+    elapsed: float | None,
+    worth: float | None,
+    sure: float,
+    runs: int,
+    seed: int,
+    as_json: bool,
+) -> None:
+    """Say whether the run that LOG tells of is on track, and what it will come to.
+
+    LOG is a ledger of simbudget's (Parquet, CSV, a pilot's store) or any log that `simbudget import` reads. What was
+    spent is taken from it, what was seen so far sharpens what was unknown, and the rest is projected anew.
+
+    Exit status 1: a limit of the scenario is not met, or the budget is not kept as surely as asked for.
+
+    Example: simbudget watch pilot/ledger.sqlite --scenario scenario.yaml --worth '$50,000'
+    """
+    from simbudget.deciding.following import Look, looks  # noqa: PLC0415
+    from simbudget.deciding.watch import Watching  # noqa: PLC0415
+    from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
+    from simbudget.report.watch_tables import outlook_json, outlook_view  # noqa: PLC0415
+    from simbudget.report.watching import live_view  # noqa: PLC0415
+    from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
+
+    look = Look(load_scenario(scenario), logs, elapsed, Watching(runs, seed, sure, worth))
+    if not follow:
+        with progress_bar(as_json) as progress:
+            outlook = look.now(progress)
+        if as_json:
+            click.echo(json.dumps(outlook_json(outlook), indent=2, allow_nan=False))
+        else:
+            standard_output().print(outlook_view(outlook), highlight=False)
+    elif as_json:
+        for outlook in looks(look, interval):
+            click.echo(json.dumps(outlook_json(outlook), allow_nan=False))
+    else:
+        outlook = live_view(looks(look, interval))
+    if not outlook.is_on_track:
+        sys.exit(_PAST_A_LIMIT)

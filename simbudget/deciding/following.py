@@ -1,0 +1,62 @@
+"""Following: a log that grows is looked at again and again, until the run's planned end."""
+
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from simbudget.deciding.courses import Progress
+from simbudget.deciding.standing import standing_of
+from simbudget.deciding.watch import Outlook, Watching, watch
+from simbudget.errors import UserError
+from simbudget.ledger.readers import read_logs
+from simbudget.scenario.loading import LoadedScenario
+
+_WHEN_DUE = ("on demand", "spot")
+
+
+@dataclass(frozen=True)
+class Look:
+    """What is looked at, and how."""
+
+    loaded: LoadedScenario
+    logs: Sequence[Path]
+    elapsed_s: float | None
+    how: Watching
+
+    def now(self, progress: Progress = lambda done, total: None) -> Outlook:
+        """Return the outlook by what the logs say now; UserError if they cannot be read or say nothing yet."""
+        gpus = self.loaded.scenario.gpus
+        standing = standing_of(read_logs(self.logs), self.elapsed_s, str(gpus.billing) in _WHEN_DUE)
+        return watch(self.loaded, standing, self.how, progress)
+
+    def state(self) -> tuple[tuple[str, int, int], ...]:
+        """Return what changes when a log grows: sizes and times of all files."""
+        files = [file for log in self.logs for file in ([log] if log.is_file() else sorted(log.rglob("*")))]
+        beside = [file.with_name(file.name + "-wal") for file in files]  # where SQLite writes first
+        stats = [(str(file), file.stat()) for file in (*files, *beside) if file.is_file()]
+        return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+
+
+def looks(look: Look, interval_s: float, sleep: Callable[[float], None] = time.sleep) -> Iterator[Outlook]:
+    """Yield an outlook whenever a log has grown, at most one an interval, until the planned end is past.
+
+    What cannot be read at one moment, since it is being written, is read at the next; only the first look must
+    succeed.
+
+    Raises:
+        UserError: the first look failed.
+    """
+    before, outlook = look.state(), look.now()
+    yield outlook
+    while outlook.elapsed_hours < outlook.ends_hours:
+        sleep(interval_s)
+        state = look.state()
+        if state == before:
+            continue
+        try:
+            outlook = look.now()
+        except UserError:
+            continue
+        before = state
+        yield outlook

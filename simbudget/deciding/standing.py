@@ -1,0 +1,167 @@
+"""Where a run stands: what a ledger says has been done, used and spent up to its last entry, and up to half of that.
+
+Only what the log speaks to is here. A count that is not known is left out, never taken for nothing.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from simbudget.errors import Problem, UserError
+from simbudget.ledger.entry import CALLS
+from simbudget.ledger.imported import ImportedLedger
+
+_CALL_KINDS: Final = ("call", "post", "poll", "compaction", CALLS)
+_NO_RESULT: Final = ("failed", "cut", "unserved", "preempted")
+_KNOWN: Final = 0.9
+"""A count is known if it is for so large a part of the calls; the others are taken as their mean."""
+_TOKENS: Final = {
+    "tokens_uncached_input": "uncached_input_tokens",
+    "tokens_cache_write": "cache_write_tokens",
+    "tokens_cache_read": "cache_read_tokens",
+    "tokens_output": "output_tokens",
+}
+_PAID_WHEN_DUE: Final = ("tokens", "scorer", "review", "gates")
+"""Components whose entries tell all at any time; what accrues (sandboxes, reserved GPUs) has none yet."""
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a run has come to so far. Keys are columns of a projection's replications."""
+
+    elapsed_s: float
+    so_far: dict[str, float]
+    halfway: dict[str, float]
+    """The same, up to half the time that has passed."""
+    paid_usd: dict[str, float]
+    """By component, for those whose entries tell all that was paid."""
+    agents: int
+    last_at: pd.Timestamp | None
+    """When its last entry ended; None if the log has no dates."""
+    notes: tuple[str, ...]
+
+
+def standing_of(
+    ledger: ImportedLedger, elapsed_s: float | None = None, gpus_are_paid_when_due: bool = True
+) -> Standing:
+    """Return where the run that a ledger tells of stands.
+
+    Several runs in a ledger, such as the sessions of a fleet's agents, are one run: they are laid on one clock by
+    their dates, or all begin at once if they have none.
+
+    Args:
+        ledger: what was read.
+        elapsed_s: how long the run has lasted; by default until the end of its last entry. What ended later is not
+            looked at.
+        gpus_are_paid_when_due: whether a job's GPUs are paid by its own entry, as on demand.
+
+    Raises:
+        UserError: nothing has happened in the run yet.
+    """
+    entries = _on_one_clock(ledger)
+    if entries.empty or not (entries["ended_s"] > 0).any():
+        raise UserError(Problem("nothing has happened in this run yet", remedy="ask again when it has begun"))
+    last_s = float(entries["ended_s"].max())
+    elapsed_s = elapsed_s or last_s
+    seen = entries[entries["ended_s"] <= elapsed_s]
+    so_far = _totals(seen)
+    halfway = _totals(entries[entries["ended_s"] <= elapsed_s / 2], set(so_far))
+    _add_under_way(so_far, seen, elapsed_s)
+    components = (*_PAID_WHEN_DUE, "gpu") if gpus_are_paid_when_due else _PAID_WHEN_DUE
+    notes = []
+    if not any(name.startswith("spend") for name in so_far):
+        notes.append("the log does not say what anything cost: money is the scenario's, given what was done")
+    if len(ledger.runs) > 1:
+        notes.append(f"{len(ledger.runs):,} runs in the log are taken as one")
+    dated = ledger.runs["began_at"].min()
+    return Standing(
+        elapsed_s,
+        so_far,
+        {name: halfway.get(name, 0.0) for name in so_far},
+        {name: so_far[f"spend_{name}_usd"] for name in components if f"spend_{name}_usd" in so_far},
+        int(entries.loc[entries["agent"] >= 0, ["run", "agent"]].drop_duplicates().shape[0]),
+        None if pd.isna(dated) else dated + pd.Timedelta(seconds=last_s),
+        tuple(notes),
+    )
+
+
+def _add_under_way(so_far: dict[str, float], seen: pd.DataFrame, elapsed_s: float) -> None:
+    """Add the GPU time of jobs under way, which a log tells only when they have ended, and what it costs.
+
+    An agent that has been silent for longer than all but 5 % of what it does beside experiments is taken to wait for
+    one, on as many GPUs as usual; silent for longer than any experiment took, it is not.
+    """
+    jobs = seen[seen["kind"].astype(str) == "experiment"]
+    if "gpu_hours_used" not in so_far or len(jobs) < 2:
+        return
+    others = seen.loc[seen["kind"].astype(str) != "experiment", "duration_s"].dropna()
+    usual_s = float(others.quantile(0.95)) if len(others) else 0.0
+    silent_s = elapsed_s - seen[seen["agent"] >= 0].groupby(["run", "agent"])["ended_s"].max()
+    longest_s = float(jobs["duration_s"].max())
+    waiting_s = float(silent_s[(silent_s > usual_s) & (silent_s <= longest_s)].sum())
+    hours = waiting_s * float(jobs["gpus"].astype("float64").median()) / 3600.0
+    if "spend_gpu_usd" in so_far:
+        so_far["spend_gpu_usd"] *= 1.0 + hours / so_far["gpu_hours_used"]
+    so_far["gpu_hours_used"] += hours
+
+
+def _on_one_clock(ledger: ImportedLedger) -> pd.DataFrame:
+    """Return the entries with the seconds since the start of all at which each ended."""
+    entries, runs = ledger.entries, ledger.runs
+    later_s = pd.Series(0.0, index=runs["run"].to_numpy())
+    if runs["began_at"].notna().all() and len(runs):
+        later_s = pd.Series(
+            (runs["began_at"] - runs["began_at"].min()).dt.total_seconds().to_numpy(),
+            index=runs["run"].to_numpy(),
+        )
+    began_s = entries["started_s"] + entries["run"].map(later_s).fillna(0.0)
+    return entries.assign(ended_s=began_s + entries["duration_s"].fillna(0.0))
+
+
+def _totals(seen: pd.DataFrame, names: set[str] | None = None) -> dict[str, float]:
+    """Return the totals that entries tell, or those of them that have these names."""
+    kinds, outcomes = seen["kind"].astype(str), seen["outcome"].astype(str)
+    calls = seen[kinds.isin(_CALL_KINDS) & (outcomes != "failed")]
+    jobs = seen[kinds == "experiment"]
+    totals: dict[str, float] = {}
+    if len(calls):
+        totals |= _of_calls(calls)
+    if len(jobs):
+        totals["experiments"] = float((~outcomes[jobs.index].isin(_NO_RESULT)).sum())
+        gpu_s = (jobs["gpus"].astype("float64") * jobs["duration_s"]).to_numpy(np.float64)
+        if np.isfinite(gpu_s).mean() >= _KNOWN and np.nansum(gpu_s) > 0:
+            totals["gpu_hours_used"] = _filled(gpu_s) / 3600.0
+    scored = seen[kinds == "score"]
+    if len(scored):
+        totals["scorer_calls"] = float((outcomes[scored.index] == "ok").sum())
+    totals |= _of_money(seen)
+    return totals if names is None else {name: value for name, value in totals.items() if name in names}
+
+
+def _of_calls(calls: pd.DataFrame) -> dict[str, float]:
+    many = calls["calls"].astype("float64").fillna(1.0)
+    totals = {"model_calls": float(many.sum())}
+    for name, column in _TOKENS.items():
+        values = calls[column].astype("float64").to_numpy(np.float64, na_value=np.nan)
+        if np.isfinite(values).mean() >= _KNOWN:
+            totals[name] = _filled(values)
+    return totals
+
+
+def _of_money(seen: pd.DataFrame) -> dict[str, float]:
+    """Return what was paid by component: as it was charged, else by the price list."""
+    cost = seen["cost_usd"].where(seen["cost_usd"].notna(), seen["list_cost_usd"])
+    paid = cost.groupby(seen["component"].astype(str)).agg(["sum", "count", "size"])
+    return {
+        f"spend_{name}_usd": float(row["sum"])
+        for name, row in paid.iterrows()
+        if name and row["count"] >= _KNOWN * row["size"] and row["sum"] > 0
+    }
+
+
+def _filled(values: npt.NDArray[np.float64]) -> float:
+    """Return a sum, a few values that are not known taken as the mean of the others."""
+    return float(np.nanmean(values) * len(values))

@@ -1,0 +1,194 @@
+"""The page: a projection, its scenario's text and where every value came from, as one HTML file."""
+
+import hashlib
+import json
+import re
+from base64 import b64encode
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, Final
+
+from simbudget import __version__
+from simbudget.projection.projection import Projection
+from simbudget.report.html.charts import Chart, charts
+from simbudget.report.html.figures import Cell, cell, figure_tables, words
+from simbudget.report.html.headline import headline
+from simbudget.report.numbers import NOTHING, count, hours, percent, usd
+from simbudget.report.tables import limit_value
+from simbudget.scenario.reading import DEFAULT, Provenance
+
+_HERE: Final = "simbudget.report.html"
+_FONTS: Final = {
+    "Report Sans": "inter-latin-wght-normal.woff2",
+    "Report Serif": "source-serif-4-latin-wght-normal.woff2",
+}
+_SHOW: Final = {"usd": usd, "hours": hours, "percent": percent, "count": count}
+_LINE: Final = re.compile(r".*:(\d+)")
+
+
+@dataclass(frozen=True)
+class Subject:
+    """What a report is about."""
+
+    projection: Projection
+    provenance: tuple[Provenance, ...]
+    text: str
+    """The scenario's file."""
+    file: str
+    """Its name."""
+    command: str
+    """What makes the report again."""
+
+
+@dataclass(frozen=True)
+class Assumption:
+    """One value of the scenario as the report shows it."""
+
+    name: str
+    text: str
+    kind: str
+    source: str
+    line: int | None
+    """Of the scenario's text, if it stands there."""
+
+    @classmethod
+    def of(cls, row: Provenance) -> "Assumption":
+        """Return it from where the value came from."""
+        found = _LINE.fullmatch(row.source)
+        line = int(found.group(1)) if found else None
+        return cls(row.name, row.text, row.kind, f"line {line}" if line else row.source, line)
+
+
+def report_page(subject: Subject) -> str:
+    """Return the report as HTML."""
+    summary, drawn = subject.projection.summary, charts(subject.projection)
+    script, library = _read("page.js"), _read("vendor/echarts.min.js")
+    data = _json({"charts": {chart.id: chart.spec for chart in drawn.values()}})
+    encoded = subject.text.encode()
+    return _template().render(
+        version=__version__,
+        summary=summary,
+        head=headline(subject.projection),
+        charts=drawn,
+        tables=figure_tables(summary),
+        gates=_gates(subject.projection),
+        limits=[
+            {**limit, "index": i, "shown": limit_value(limit)} for i, limit in enumerate(summary["limits"])
+        ],
+        assumptions=_blocks(map(Assumption.of, subject.provenance)),
+        kinds=_kinds(subject.provenance),
+        default=DEFAULT,
+        errors=_errors(summary),
+        text_lines=subject.text.splitlines(),
+        file=subject.file,
+        command=subject.command,
+        sha256=hashlib.sha256(encoded).hexdigest(),
+        fonts={name: b64encode(_bytes(f"vendor/{file}")).decode() for name, file in _FONTS.items()},
+        style=_read("page.css"),
+        script=script,
+        library=library,
+        script_hashes=[_csp_hash(library), _csp_hash(script)],
+        data=data,
+        summary_json=_json(summary),
+    )
+
+
+def chart_cells(chart: Chart) -> list[list[tuple[Any, str]]]:
+    """Return the rows of a chart's table: each value, and how it is written."""
+    shows = [_SHOW.get(chart.units[name]) for name in chart.data.columns]
+    return [
+        [
+            (value, str(value).replace("_", " ") if show is None else show(float(value)))
+            for value, show in zip(row, shows, strict=True)
+        ]
+        for row in chart.data.itertuples(index=False, name=None)
+    ]
+
+
+def _json(value: object) -> str:
+    """Return JSON that can stand inside a script element, whatever it says."""
+    return json.dumps(value, allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
+
+
+def _csp_hash(script: str) -> str:
+    """Return the source expression that lets a browser run this script and no other (CSP level 3, section 6.7)."""
+    return f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
+
+
+def _blocks(assumptions: Iterable[Assumption]) -> dict[str, list[Assumption]]:
+    """Return the values by the block of the scenario that they stand in."""
+    blocks: dict[str, list[Assumption]] = {}
+    for assumption in assumptions:
+        blocks.setdefault(re.split(r"[.\[]", assumption.name)[0], []).append(assumption)
+    return blocks
+
+
+def _kinds(provenance: Iterable[Provenance]) -> dict[str, int]:
+    """Return how many values are of each kind, and how many are defaults."""
+    rows = list(provenance)
+    kinds = {kind: sum(row.kind == kind for row in rows) for kind in ("exact", "varies", "unknown", "both")}
+    return kinds | {"defaults": sum(row.source == DEFAULT for row in rows), "all": len(rows)}
+
+
+def _errors(summary: dict[str, Any]) -> list[tuple[str, list[Cell]]]:
+    """Return the Monte-Carlo errors of the main figures; none for a single replication."""
+    if summary["replications"] == 1:
+        return []
+    named = {"spend": ("spend_usd", usd), "wall clock": ("wall_clock_hours", hours)}
+    return [
+        (
+            name,
+            [
+                cell(summary, f"monte_carlo_error.{path}.{column}", show)
+                for column in ("p10", "p50", "p90", "mean")
+            ],
+        )
+        for name, (path, show) in named.items()
+    ]
+
+
+def _gates(projection: Projection) -> list[dict[str, Cell | str]]:
+    """Return what each gate costs and tells; nothing where there is none."""
+    summary = projection.summary
+    gates = (summary["research"] or {}).get("gates", [])
+    shown: list[dict[str, Cell | str]] = []
+    for index, gate in enumerate(gates):
+        numbers = {
+            "false_alarm": percent,
+            "power_at_smallest_effect": percent,
+            "power_at_twice_smallest_effect": percent,
+            "price_usd": usd,
+            "hours": hours,
+        }
+        cells: dict[str, Cell | str] = {
+            name: Cell(f"research.gates.{index}.{name}", gate[name], show(gate[name]))
+            for name, show in numbers.items()
+        }
+        shown.append({"name": gate["name"], **cells})
+    return shown
+
+
+def _bytes(name: str) -> bytes:
+    return files(_HERE).joinpath(name).read_bytes()
+
+
+@lru_cache(maxsize=8)
+def _read(name: str) -> str:
+    return _bytes(name).decode()
+
+
+@lru_cache(maxsize=1)
+def _template() -> Any:
+    from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  slow to import
+
+    environment = Environment(
+        loader=PackageLoader("simbudget.report", "html"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.globals |= {"chart_cells": chart_cells, "words": words, "NOTHING": NOTHING}
+    return environment.get_template("page.html")

@@ -1,0 +1,228 @@
+"""The report as Markdown for a pull request: what a scenario comes to, and what a change of it does to cost and yield.
+
+GitHub takes 65,536 characters a comment; what would be longer is left out, and said to be.
+"""
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from typing import Final
+
+from simbudget import __version__
+from simbudget.deciding.compare import Against, Comparison
+from simbudget.deciding.differences import Difference
+from simbudget.deciding.outcomes import Outcome, Unit
+from simbudget.projection.projection import Projection
+from simbudget.report.html.figures import FigureTable, figure_tables
+from simbudget.report.numbers import NOTHING, count, hours, usd
+from simbudget.report.tables import answer, limit_value
+from simbudget.scenario.reading import Provenance
+
+MOST_CHARACTERS: Final = 60_000
+"""Below what GitHub takes, with room for what a bot may add."""
+
+_MOST_CHANGES: Final = 60
+_SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|~@&])")
+
+
+def plain(text: str) -> str:
+    """Return text that Markdown shows as it is: no markup, no mention of anybody, no table's end, one line."""
+    return _SPECIAL.sub(lambda found: f"&#{ord(found.group(1))};", " ".join(text.split())[:200])
+
+
+def _code(text: str) -> str:
+    return f"<code>{plain(text)}</code>"
+
+
+def projection_markdown(projection: Projection, provenance: Sequence[Provenance], command: str) -> str:
+    """Return a projection's report as Markdown."""
+    summary = projection.summary
+    tables = figure_tables(summary)
+    parts = [f"### {plain(summary['scenario'])}", answer(summary), *_limits(summary["limits"])]
+    parts += [_figures(tables[name]) for name in ("spend", "research") if name in tables]
+    folded = "\n\n".join(_figures(tables[name]) for name in ("work", "time") if tables[name].rows)
+    parts.append(_folded("Time and work", folded))
+    parts += [f"> {plain(note[:1].upper() + note[1:])}." for note in summary["notes"]]
+    written = [row for row in provenance if row.source != "default"]
+    rows = [f"| {_code(row.name)} | {_code(row.text)} | {row.kind} |" for row in written]
+    parts.append(
+        _folded(
+            f"What was assumed ({len(written)} values)",
+            _fitting("| quantity | value | kind |\n| --- | --- | --- |", rows),
+        )
+    )
+    return _ended(parts, projection, command)
+
+
+def change_markdown(
+    comparison: Comparison, before: Sequence[Provenance], after: Sequence[Provenance], command: str
+) -> str:
+    """Return what the change from the first alternative to the second does, as Markdown.
+
+    Args:
+        comparison: of the scenario before with the scenario after.
+        before: where the first's values came from.
+        after: where the second's came from.
+        command: what makes it again.
+    """
+    old, new = comparison.projections
+    against = comparison.against[0]
+    parts = [f"### {plain(new.summary['scenario'])}: what this change does", _sentence(against)]
+    parts.append(_differences(comparison, against))
+    parts.append(
+        "<sub>Both were run in the same worlds with the same luck, so the difference is that of the change. Its "
+        "interval, 95 %, is how well the mean difference is known from so many runs; p10 to p90 is how it differs "
+        "from run to run.</sub>"
+    )
+    parts += _limits(new.summary["limits"], old.summary["limits"])
+    changes = changed_values(before, after)
+    rows = [f"| {_code(name)} | {_value(a)} | {_value(b)} |" for name, a, b in changes]
+    parts.append(_fitting("| changed | before | now |\n| --- | --- | --- |", rows[:_MOST_CHANGES], len(rows)))
+    parts.append(
+        _folded(
+            "What it comes to now",
+            f"{answer(new.summary)}\n\n{_figures(figure_tables(new.summary)['spend'])}",
+        )
+    )
+    parts += [f"> {plain(note[:1].upper() + note[1:])}." for note in new.summary["notes"]]
+    return _ended([part for part in parts if part], new, command)
+
+
+def changed_values(
+    before: Sequence[Provenance], after: Sequence[Provenance]
+) -> list[tuple[str, str | None, str | None]]:
+    """Return the values that are not the same: name, text before and text now; None where there was none."""
+    old, new = ({row.name: row.text for row in rows} for rows in (before, after))
+    names = [*old, *(name for name in new if name not in old)]
+    return [(name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)]
+
+
+def _value(text: str | None) -> str:
+    return NOTHING if text is None else _code(text)
+
+
+def _sentence(against: Against) -> str:
+    if against.is_same:
+        return (
+            "**The same in every simulated run**: nothing that this change touches matters to cost or yield."
+        )
+    spend = next(found for outcome, found in against.differences.items() if outcome.name == "spend_usd")
+    if spend.is_same:
+        return "**Costs the same in every simulated run.**"
+    if not spend.is_told:
+        more = "" if spend.needed is None else f"; about {spend.needed:,} replications would tell"
+        return f"**No difference in cost can be told** from {spend.replications:,} replications{more}."
+    way = "dearer" if spend.mean > 0 else "cheaper"
+    low, high = sorted((abs(spend.low), abs(spend.high)))
+    return f"**{usd(abs(spend.mean))} {way}** on average (95 %: {usd(low)} to {usd(high)})."
+
+
+_SHOW: Final[dict[Unit, Callable[[float | None], str]]] = {
+    Unit.USD: usd,
+    Unit.HOURS: hours,
+    Unit.COUNT: count,
+    Unit.SCORE: lambda value: NOTHING if value is None else f"{value:.2f}",
+    Unit.SHARE: lambda value: NOTHING if value is None else f"{value * 100:.1f} %",
+}
+
+
+def _signed(value: float, unit: Unit) -> str:
+    if value != value:  # noqa: PLR0124  NaN
+        return NOTHING
+    shown = _SHOW[unit](abs(value))
+    return shown if value == 0 else f"{'+' if value > 0 else '−'}{shown}"
+
+
+def _differences(comparison: Comparison, against: Against) -> str:
+    lines = [
+        "| | before | now | difference | 95 % | p10 to p90 |",
+        "| --- | ---: | ---: | ---: | --- | --- |",
+    ]
+    old, new = (projection.replications for projection in comparison.projections)
+    for outcome, found in against.differences.items():
+        show = _SHOW[outcome.unit]
+        means = [
+            float(
+                (frame["transferable_true"] > 0).mean()
+                if outcome.unit is Unit.SHARE
+                else frame[outcome.column].mean()
+            )
+            for frame in (old, new)
+        ]
+        lines.append(f"| {outcome.label} | {show(means[0])} | {show(means[1])} | {_cells(outcome, found)} |")
+    price = against.price_usd
+    if price is not None:
+        values = [
+            _price(projection.summary["research"]["cost_per_transferable_result_usd"]["estimate"])
+            for projection in comparison.projections
+        ]
+        change = _end(price.estimate)
+        span = f"{_end(price.low)} to {_end(price.high)}"
+        lines.append(f"| cost per transferable result | {values[0]} | {values[1]} | {change} | {span} | |")
+    return "\n".join(lines)
+
+
+def _price(value: float | None) -> str:
+    return "no result" if value is None else usd(value)
+
+
+def _end(value: float | None) -> str:
+    return "no end" if value is None or value != value else _signed(value, Unit.USD)  # noqa: PLR0124  NaN
+
+
+def _cells(outcome: Outcome, found: Difference) -> str:
+    if found.is_same:
+        return "none | – | –"
+    told = "" if found.is_told else " (not told from none)"
+    interval = f"{_signed(found.low, outcome.unit)} to {_signed(found.high, outcome.unit)}{told}"
+    spread = f"{_signed(found.p10, outcome.unit)} to {_signed(found.p90, outcome.unit)}"
+    return f"**{_signed(found.mean, outcome.unit)}** | {interval} | {spread}"
+
+
+def _limits(limits: Sequence[dict[str, object]], before: Sequence[dict[str, object]] = ()) -> Iterator[str]:
+    """Yield the limits as a list; with whether each was met before."""
+    if not limits:
+        return
+    was = {limit["limit"]: limit["holds"] for limit in before}
+    lines = []
+    for limit in limits:
+        mark = "✅" if limit["holds"] else "❌"
+        words = "met" if limit["holds"] else "not met"
+        change = (
+            "" if limit["limit"] not in was or was[limit["limit"]] == limit["holds"] else ", which is new"
+        )
+        lines.append(f"- {mark} {_code(str(limit['limit']))}: {words}{change}; it is {limit_value(limit)}")
+    yield "\n".join(lines)
+
+
+def _figures(table: FigureTable) -> str:
+    head = f"| {table.title} | {' | '.join(table.columns)} |\n| --- |{' ---: |' * len(table.columns)}"
+    rows = [f"| {row.label} | {' | '.join(cell.text for cell in row.cells)} |" for row in table.rows]
+    return "\n".join([head, *rows])
+
+
+def _fitting(head: str, rows: Sequence[str], of: int | None = None) -> str:
+    """Return a table of as many rows as there is room for; empty without rows."""
+    if not rows:
+        return ""
+    room, kept = MOST_CHARACTERS // 2, []
+    for row in rows:
+        room -= len(row) + 1
+        if room < 0:
+            break
+        kept.append(row)
+    left = (of or len(rows)) - len(kept)
+    more = f"\n\n… and {left:,} more" if left else ""
+    return "\n".join([head, *kept]) + more
+
+
+def _folded(title: str, content: str) -> str:
+    return f"<details><summary>{title}</summary>\n\n{content}\n\n</details>" if content else ""
+
+
+def _ended(parts: Sequence[str], projection: Projection, command: str) -> str:
+    summary = projection.summary
+    end = (
+        f"<sub>simbudget {__version__}, {summary['replications']:,} replications in {summary['worlds']:,} worlds, seed "
+        f"{summary['seed']}: {_code(command)}</sub>"
+    )
+    return "\n\n".join([*(part for part in parts if part), end]) + "\n"

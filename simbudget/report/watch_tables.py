@@ -1,0 +1,157 @@
+"""An outlook as one sentence that says whether the run is on track, tables, and JSON."""
+
+from collections.abc import Iterator
+from dataclasses import asdict
+from typing import Any
+
+from rich.box import SIMPLE_HEAD
+from rich.console import Group
+from rich.table import Table
+
+from simbudget.deciding.watch import Outlook, Worthwhile
+from simbudget.report.numbers import count, hours, percent, rounded, usd
+
+_MOST_LEARNT = 5
+_WORTH_TELLING = 0.05
+_CERTAIN = 0.005
+"""An interval narrower than this part of its middle is not told."""
+
+
+def verdict(outlook: Outlook) -> str:
+    """Return whether the run is on track, in one sentence."""
+    spent, ends = outlook.spent_usd, outlook.spend_usd
+    so_far = f"{_about(spent)} spent after {hours(outlook.elapsed_hours)}, {_pace(outlook)}"
+    rest = (
+        f"the planned end at {hours(outlook.ends_hours)} would come to {usd(ends['p50'])} ({_interval(ends)})"
+    )
+    track = "On track" if outlook.is_on_track else "Off track"
+    return f"{track}: {so_far}; {rest}{_budget(outlook)}{_limits(outlook)}."
+
+
+def _about(figure: dict[str, float]) -> str:
+    certain = figure["p90"] - figure["p10"] <= _CERTAIN * figure["p50"]
+    return usd(figure["p50"]) if certain else f"about {usd(figure['p50'])}"
+
+
+def _interval(figure: dict[str, float]) -> str:
+    return f"80 %: {usd(figure['p10'])} to {usd(figure['p90'])}"
+
+
+def _pace(outlook: Outlook) -> str:
+    expected, spent = outlook.expected_by_now_usd, outlook.spent_usd["p50"]
+    if spent > expected["p90"]:
+        return f"more than the {usd(expected['p10'])} to {usd(expected['p90'])} that were projected"
+    if spent < expected["p10"]:
+        return f"less than the {usd(expected['p10'])} to {usd(expected['p90'])} that were projected"
+    return "as projected"
+
+
+def _budget(outlook: Outlook) -> str:
+    if outlook.budget_usd is None or outlook.within_budget is None:
+        return ""
+    budget = usd(outlook.budget_usd)
+    if outlook.spent_usd["p50"] >= outlook.budget_usd:
+        return f"; the budget of {budget} is spent"
+    met = outlook.budget_met_hours
+    words = f"; within the budget of {budget} with probability {percent(outlook.within_budget)}"
+    if met is not None and met["p50"] is not None:
+        words += f", which it otherwise reaches after about {hours(met['p50'])} ({_hours_interval(met)})"
+    return words
+
+
+def _hours_interval(met: dict[str, float | None]) -> str:
+    early, late = met["p10"], met["p90"]
+    assert early is not None
+    return f"80 %: {hours(early)} to {hours(late) if late is not None else 'never'}"
+
+
+def _limits(outlook: Outlook) -> str:
+    unmet = sum(not limit["holds"] for limit in outlook.limits)
+    return f"; {unmet} of {len(outlook.limits)} limits not met" if unmet else ""
+
+
+def worthwhile_words(found: Worthwhile, outlook: Outlook) -> str:
+    """Return in one sentence until when the run is worth its price."""
+    hour = (
+        f"the next hour costs {usd(found.next_hour_costs_usd)} and brings {usd(found.next_hour_brings_usd)}"
+    )
+    interval = f"80 %: {hours(found.p10)} to {hours(found.p90)}"
+    if found.stop_at_hours <= outlook.elapsed_hours:
+        return f"Already now {hour}: stop ({interval})."
+    if found.stop_at_hours >= outlook.ends_hours:
+        return (
+            f"Until the planned end each hour is expected to bring more than it costs ({interval}); {hour}."
+        )
+    return f"After about {hours(found.stop_at_hours)} ({interval}) an hour costs more than it brings; {hour}."
+
+
+def outlook_view(outlook: Outlook) -> Group:
+    """Return everything that the terminal shows of an outlook."""
+    parts: list[Any] = [verdict(outlook)]
+    if outlook.worthwhile is not None:
+        parts.append(worthwhile_words(outlook.worthwhile, outlook))
+    parts += ["", *outlook_tables(outlook)]
+    parts += [f"Note: {note}." for note in outlook.notes]
+    return Group(*parts)
+
+
+def outlook_tables(outlook: Outlook) -> Iterator[Table]:
+    """Yield the tables of an outlook: the planned end, what was learnt, limits."""
+    table = _new("At the planned end", "figure", "p10", "p50", "p90")
+    for name, figure in outlook.by_component_usd.items():
+        table.add_row(name, *(usd(figure[key]) for key in ("p10", "p50", "p90")))
+    table.add_section()
+    for name, figure in (("total", outlook.spend_usd), ("  before the run", outlook.spend_before_usd)):
+        table.add_row(name, *(usd(figure[key]) for key in ("p10", "p50", "p90")))
+    table.add_section()
+    for name, figure in outlook.counts.items():
+        label = name.replace("_", " ").replace("gpu hours", "GPU-hours")
+        table.add_row(label, *(count(figure[key]) for key in ("p10", "p50", "p90")))
+    yield table
+    learnt = [each for each in outlook.learnt if each.narrower >= _WORTH_TELLING][:_MOST_LEARNT]
+    if learnt:
+        table = _new("Learnt so far", "unknown", "before (p10 to p90)", "now", "narrower by")
+        for each in learnt:
+            spans = (f"{rounded(q[0])} to {rounded(q[2])}" for q in (each.before, each.after))
+            table.add_row(each.name, *spans, percent(each.narrower))
+        yield table
+    if outlook.limits:
+        table = _new("Limits", "limit", "would be", "met")
+        for limit in outlook.limits:
+            table.add_row(limit["limit"], rounded(limit["value"]), "yes" if limit["holds"] else "NO")
+        yield table
+
+
+def _new(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
+    for number, column in enumerate(columns):
+        table.add_column(column, justify="right" if number else "left", overflow="fold")
+    return table
+
+
+def outlook_json(outlook: Outlook) -> dict[str, Any]:
+    """Return an outlook as plain values: what `watch --json` prints."""
+    standing = outlook.standing
+    return {
+        "on_track": outlook.is_on_track,
+        "verdict": verdict(outlook),
+        "elapsed_hours": outlook.elapsed_hours,
+        "planned_end_hours": outlook.ends_hours,
+        "last_entry_at": None if standing.last_at is None else standing.last_at.isoformat(),
+        "observed": dict(standing.so_far),
+        "spent_usd": outlook.spent_usd,
+        "expected_by_now_usd": outlook.expected_by_now_usd,
+        "spend_usd": outlook.spend_usd,
+        "spend_before_usd": outlook.spend_before_usd,
+        "spend_by_component_usd": outlook.by_component_usd,
+        **outlook.counts,
+        "budget_usd": outlook.budget_usd,
+        "probability_within_budget": outlook.within_budget,
+        "budget_met_hours": outlook.budget_met_hours,
+        "limits": outlook.limits,
+        "learnt": [asdict(each) for each in outlook.learnt],
+        "worthwhile": None if outlook.worthwhile is None else asdict(outlook.worthwhile),
+        "surprise": outlook.surprise,
+        "spend_over_time_usd": outlook.curve,
+        "notes": list(outlook.notes),
+    }
