@@ -33,6 +33,10 @@ _FEWEST_FOR_ORDER: Final = 10
 """Runs that it takes to say what goes together."""
 
 
+ALL_THAT_JOINED: Final = "output counts are not known: whatever joined the context stands here"
+"""The remark on tool results that were learnt from sessions without output counts."""
+
+
 @dataclass(frozen=True)
 class Fit:
     """What was learnt of one quantity."""
@@ -160,8 +164,7 @@ def _growth(
 
     Outputs then join nothing: they stand in `thinking_tokens`, as assumed, lest they be counted twice.
     """
-    remark = "output counts are not known: whatever joined the context stands here"
-    place = replace(_TURN["tool_result"], remark=remark)
+    place = replace(_TURN["tool_result"], remark=ALL_THAT_JOINED)
     yield from _varying("tool_result", place, seen.values["tool_result"], sessions, worlds, rng)
 
 
