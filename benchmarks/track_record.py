@@ -103,7 +103,10 @@ def _forecasts(data: Path, projects: Sequence[str], by: str, replications: int) 
             print(f"{paths}: {error}", file=sys.stderr)
             continue
         print(by, [path.name for path in paths], file=sys.stderr, flush=True)
-        yield from forecasts_of(ledger, Plan(CUT, by, replications, most_cases=MOST_CASES))
+        try:
+            yield from forecasts_of(ledger, Plan(CUT, by, replications, most_cases=MOST_CASES))
+        except UserError as error:
+            print(f"{paths}: {error}", file=sys.stderr)
 
 
 def _past(forecasts: Sequence[Forecast]) -> dict[str, list[PastCase]]:

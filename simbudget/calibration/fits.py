@@ -30,6 +30,9 @@ _FEWEST: Final = 3
 """With fewer values a quantity stays as it was."""
 _FEWEST_COMPACTIONS: Final = 8
 _FEWEST_FOR_ORDER: Final = 10
+_MOST_OF_LIMIT: Final = 0.5
+_Z90: Final = 1.2815515655446004
+_LEAST_SCATTER: Final = 0.05
 """Runs that it takes to say what goes together."""
 
 
@@ -112,7 +115,8 @@ def fit_sessions(
         whose = of_turns if source is seen else sessions
         if name == "tool_result" and not seen.knows_output:
             continue  # what the context grew by is output and tool result; see `_growth`
-        yield from _varying(name, place, source.values[name], whose, worlds, rng)
+        for fit in _varying(name, place, source.values[name], whose, worlds, rng):
+            yield _below(fit, limit) if name == "compacted" and limit is not None else fit
     if not seen.knows_output:
         yield from _growth(seen, of_turns, worlds, rng)
     if limit is not None and compactions >= _FEWEST_COMPACTIONS:
@@ -155,6 +159,17 @@ def _varying(
     observed = np.concatenate([v for v, _ in having])
     levels = {s.run: float(log_of(v, FLOORS[name]).mean()) for v, s in having}
     yield Fit(place.name, quantity, written, evidence, shape.log_scores, observed, levels=levels)
+
+
+def _below(fit: Fit, limit: float) -> Fit:
+    """Return the fit of compacted sizes with so little scatter that nine in ten are well below the limit."""
+    assert fit.quantity is not None
+    draws = fit.quantity.posterior.draws.copy()
+    room = np.log(_MOST_OF_LIMIT * limit) - draws[:, 0]
+    draws[:, 1] = np.minimum(draws[:, 1], np.maximum(room / _Z90, _LEAST_SCATTER))
+    posterior = Posterior(draws, fit.quantity.posterior.shape)
+    written = written_varying(posterior, Dimension.NUMBER)
+    return replace(fit, written=written, quantity=replace(fit.quantity, posterior=posterior, written=written))
 
 
 def _growth(
