@@ -1,4 +1,4 @@
-"""Synthetic truth: random worlds are simulated, calibrated on, and projected; do 80 % intervals hold the truth?
+"""Synthetic truth: whether 80 % intervals hold what is true in random worlds that were simulated and calibrated on.
 
 `python benchmarks/synthetic_truth.py [--worlds 200] [--write]`. Each world is a random scenario of sessions whose
 numbers are exact but for their scatter. A pilot of so many sessions is simulated by the compiled engine, calibrated
@@ -42,7 +42,13 @@ stop: {{after: 3650 days, cycles_per_agent: {count}}}
 
 def random_world(rng: np.random.Generator) -> dict[str, float]:
     """Return the numbers of a random world."""
-    typical = {"turns": (15, 60), "output": (100, 1000), "result": (200, 2000), "tool": (1, 20), "first": (1, 5)}
+    typical = {
+        "turns": (15, 60),
+        "output": (100, 1000),
+        "result": (200, 2000),
+        "tool": (1, 20),
+        "first": (1, 5),
+    }
     world = {name: float(np.exp(rng.uniform(*np.log(ends)))) for name, ends in typical.items()}
     world |= {f"s_{name}": float(rng.uniform(1.2, 3.5)) for name in typical}
     return world | {"prompt": float(rng.uniform(5e3, 4e4)), "speed": float(rng.uniform(30, 90))}
@@ -89,14 +95,18 @@ def one(number: int) -> list[tuple[str, int, bool]]:
             middle = 0.0 if posterior.shape is None else float(posterior.shape[len(posterior.shape) // 2])
             medians = np.exp(posterior.draws[:, 0] + posterior.draws[:, 1] * middle)
             rows.append((fit.name, sessions, held(medians, world[names[fit.name]])))
-    projected = project(session_scenario(known, fits, TO_COME), Options(seed=1, replications=DRAWS, workers=1))
+    projected = project(
+        session_scenario(known, fits, TO_COME), Options(seed=1, replications=DRAWS, workers=1)
+    )
     totals = session_samples(projected.replications)
     return rows + [(f"total {name}", sessions, held(totals[name], float(truth[name][0]))) for name in TOTALS]
 
 
 def main() -> None:
     """Measure, and print or write the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--worlds", type=int, default=200)
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
@@ -113,7 +123,9 @@ def main() -> None:
     ]
     for quantity, part in frame.groupby("quantity", sort=False):
         by = [part[part["sessions"] == n]["held"].mean() for n in PILOTS]
-        lines.append(f"| {quantity} | {part['held'].mean():.0%} | " + " | ".join(f"{x:.0%}" for x in by) + " |")
+        lines.append(
+            f"| {quantity} | {part['held'].mean():.0%} | " + " | ".join(f"{x:.0%}" for x in by) + " |"
+        )
     text = "\n".join(lines) + "\n"
     if arguments.write:
         Path(__file__).with_suffix(".md").write_text(text, encoding="utf-8")

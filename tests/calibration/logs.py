@@ -55,7 +55,13 @@ def sessions_ledger(runs: int, turns: int = 25, seed: int = 3) -> ImportedLedger
 def runs_table(runs: int) -> pd.DataFrame:
     """Return a table of so many runs of which nothing more is known."""
     began_at = pd.Timestamp("2026-02-01", tz="UTC")
-    columns = {"run": range(runs), "source": "simulated", "project": "truth", "agents": 1, "began_at": began_at}
+    columns = {
+        "run": range(runs),
+        "source": "simulated",
+        "project": "truth",
+        "agents": 1,
+        "began_at": began_at,
+    }
     texts = dict.fromkeys(("path", "model", "metric", "better", "not_known", "oddities"), "")
     frame = pd.DataFrame({**texts, **columns}, index=range(runs))
     return typed_runs(frame.assign(name=[f"run {run}" for run in range(runs)]))

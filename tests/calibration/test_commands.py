@@ -39,12 +39,16 @@ def test_backtest_by_runs_and_by_time_work_too(folder: Path) -> None:
 
 def test_calibrate_shows_before_and_after_and_writes_pictures(folder: Path) -> None:
     arguments = ["calibrate", str(folder / "scenario.yaml"), str(folder / "logs.csv")]
-    result = CliRunner().invoke(commands, [*arguments, "-o", str(folder / "new.yaml")], catch_exceptions=False)
+    result = CliRunner().invoke(
+        commands, [*arguments, "-o", str(folder / "new.yaml")], catch_exceptions=False
+    )
     assert "100 to 2000" in result.stdout
     assert "models[m]" in result.stdout
     assert (folder / "new-pictures" / "before-after.png").is_file()
     assert (folder / "new-pictures" / "predictive-check.csv").is_file()
-    checked = CliRunner().invoke(commands, ["check", str(folder / "new.yaml"), "--json"], catch_exceptions=False)
+    checked = CliRunner().invoke(
+        commands, ["check", str(folder / "new.yaml"), "--json"], catch_exceptions=False
+    )
     sources = {row["name"]: row["source"] for row in json.loads(checked.stdout)["values"]}
     assert sources["turn.tool_time"].startswith("calibration (n=")
 

@@ -28,7 +28,12 @@ def world(rng: np.random.Generator) -> tuple[float, float, float, list[Floats]]:
     mean, scatter, between = rng.normal(5, 1), rng.uniform(0.4, 1.2), rng.uniform(0.0, 0.7)
     runs = rng.integers(4, 16)
     levels = mean + between * rng.standard_normal(runs)
-    return mean, scatter, between, [level + scatter * rng.standard_normal(rng.integers(8, 60)) for level in levels]
+    return (
+        mean,
+        scatter,
+        between,
+        [level + scatter * rng.standard_normal(rng.integers(8, 60)) for level in levels],
+    )
 
 
 def coverage_of_median(pooled: bool) -> float:
@@ -57,7 +62,9 @@ def test_totals_of_runs_to_come_lie_in_their_interval_as_often_as_it_says() -> N
         mean, scatter, between, runs = world(rng)
         posterior, _ = pool(runs, DRAWS, rng)
         levels, values = (5, 1), (5, 40)
-        truth = np.exp(mean + between * rng.standard_normal(levels) + scatter * rng.standard_normal(values)).sum()
+        truth = np.exp(
+            mean + between * rng.standard_normal(levels) + scatter * rng.standard_normal(values)
+        ).sum()
         shape = (DRAWS, *values)
         drawn = posterior.sample(
             rng.standard_normal(shape), np.broadcast_to(rng.standard_normal((DRAWS, *levels)), shape)
@@ -77,7 +84,9 @@ def coverage_of_durations(censored_is_known: bool) -> float:
         values = np.minimum(durations, seen_for)
         if not censored_is_known:
             values, censored = values[~censored], censored[~censored]
-        posterior, _ = censored_lognormal([(values[k::10], censored[k::10]) for k in range(10)], DRAWS, rng, 0.1)
+        posterior, _ = censored_lognormal(
+            [(values[k::10], censored[k::10]) for k in range(10)], DRAWS, rng, 0.1
+        )
         held.append(covers(posterior.draws[:, 0], mean))
     return float(np.mean(held))
 
