@@ -244,7 +244,8 @@ def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Itera
         quantity = CalibratedQuantity(name, written, shape.family, posterior, evidence)
         yield Fit(name, quantity, written, evidence, shape.log_scores, times[np.isfinite(times)])
     hits, tries = jobs.failures_by_run()
-    yield _rate("cycle.experiment.fails", hits, tries, evidence, worlds, rng)
+    if hits.sum() > 0:  # a log without any may be one that does not tell
+        yield _rate("cycle.experiment.fails", hits, tries, evidence, worlds, rng)
 
 
 def _jointly(fits: Sequence[Fit], worlds: int, rng: np.random.Generator) -> list[Fit]:
