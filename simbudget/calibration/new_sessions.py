@@ -32,12 +32,12 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
     models = [session.model for session in sessions]
     typical = max(sessions, key=lambda session: (models.count(session.model), session.ended))
     limit = text.get("context.limit_tokens", str(int(max(s.context.max() for s in sessions) + 1)))
-    limit = str(max(int(limit), _least_limit(learnt)))
+    text["context.limit_tokens"] = str(max(int(limit), _least_limit(learnt)))
     lines = [
         f"fleet: [{{group: session, agents: 1, model: {MODEL}}}]",
         f"cycle: [{{think: {{turns: {text['cycle.think[0].turns']}}}}}]",
         "turn: {" + ", ".join(_entries(text, "turn.", {"output_tokens": "0", "tool_time": "0 s"})) + "}",
-        "context: {lasts: cycle, " + ", ".join(_entries(text, "context.", {"limit_tokens": limit})) + "}",
+        "context: {lasts: cycle, " + ", ".join(_entries(text, "context.", {})) + "}",
         f"models: {{{MODEL}: {{" + ", ".join(_entries(text, f"models[{MODEL}].", {})) + "}}",
         f"prices: {{{MODEL}: {session_prices(typical, 'turn.output_tokens' in text)}}}",
         f"stop: {{after: 3650 days, cycles_per_agent: {count}}}",
