@@ -47,8 +47,8 @@ HELD_OUT = (
 )
 CAMPAIGNS = ("auto-research-recipes", "pi-autoresearch", "results-tsv", "hilo-parameter-golf")
 CUT = 0.2
-MOST_CASES = 75
-"""So many sessions of a project are projected, evenly taken: time is short, and they say enough."""
+MOST_CASES = {"calls": 75, "time": 15, "runs": 75}
+"""So many sessions of a project are projected, evenly taken: they say enough."""
 SHIPPED = 40
 """So many cases of a project and quantity ship with the product."""
 
@@ -103,7 +103,10 @@ def _forecasts(data: Path, projects: Sequence[str], by: str, replications: int) 
             print(f"{paths}: {error}", file=sys.stderr)
             continue
         print(by, [path.name for path in paths], file=sys.stderr, flush=True)
-        yield from forecasts_of(ledger, Plan(CUT, by, replications, most_cases=MOST_CASES))
+        try:
+            yield from forecasts_of(ledger, Plan(CUT, by, replications, most_cases=MOST_CASES[by]))
+        except UserError as error:
+            print(f"{paths}: {error}", file=sys.stderr)
 
 
 def _past(forecasts: Sequence[Forecast]) -> dict[str, list[PastCase]]:

@@ -15,7 +15,7 @@ from simbudget.projection.run import Options, project
 
 Floats = npt.NDArray[np.float64]
 
-SPLITS: Final = 6
+SPLITS: Final = 4
 """So often the runs are parted, each time otherwise."""
 
 _FEWEST_RUNS: Final = 10

@@ -31,7 +31,14 @@ _FEWEST: Final = 3
 """With fewer values a quantity stays as it was."""
 _FEWEST_COMPACTIONS: Final = 8
 _FEWEST_FOR_ORDER: Final = 10
+_MOST_OF_LIMIT: Final = 0.5
+_Z90: Final = 1.2815515655446004
+_LEAST_SCATTER: Final = 0.05
 """Runs that it takes to say what goes together."""
+
+
+ALL_THAT_JOINED: Final = "output counts are not known: whatever joined the context stands here"
+"""The remark on tool results that were learnt from sessions without output counts."""
 
 
 @dataclass(frozen=True)
@@ -111,7 +118,8 @@ def fit_sessions(
         whose = of_turns if source is seen else sessions
         if name == "tool_result" and not seen.knows_output:
             continue  # what the context grew by is output and tool result; see `_growth`
-        yield from _varying(name, place, source.values[name], whose, worlds, rng)
+        for fit in _varying(name, place, source.values[name], whose, worlds, rng):
+            yield _below(fit, limit) if name == "compacted" and limit is not None else fit
     if not seen.knows_output:
         yield from _growth(seen, of_turns, worlds, rng)
     if limit is not None and compactions >= _FEWEST_COMPACTIONS:
@@ -156,6 +164,17 @@ def _varying(
     yield Fit(place.name, quantity, written, evidence, shape.log_scores, observed, levels=levels)
 
 
+def _below(fit: Fit, limit: float) -> Fit:
+    """Return the fit of compacted sizes with so little scatter that nine in ten are well below the limit."""
+    assert fit.quantity is not None
+    draws = fit.quantity.posterior.draws.copy()
+    room = np.log(_MOST_OF_LIMIT * limit) - draws[:, 0]
+    draws[:, 1] = np.minimum(draws[:, 1], np.maximum(room / _Z90, _LEAST_SCATTER))
+    posterior = Posterior(draws, fit.quantity.posterior.shape)
+    written = written_varying(posterior, Dimension.NUMBER)
+    return replace(fit, written=written, quantity=replace(fit.quantity, posterior=posterior, written=written))
+
+
 def _growth(
     seen: Observed, sessions: Sequence[Session], worlds: int, rng: np.random.Generator
 ) -> Iterator[Fit]:
@@ -163,8 +182,7 @@ def _growth(
 
     Outputs then join nothing: they stand in `thinking_tokens`, as assumed, lest they be counted twice.
     """
-    remark = "output counts are not known: whatever joined the context stands here"
-    place = replace(_TURN["tool_result"], remark=remark)
+    place = replace(_TURN["tool_result"], remark=ALL_THAT_JOINED)
     yield from _varying("tool_result", place, seen.values["tool_result"], sessions, worlds, rng)
 
 
@@ -229,7 +247,8 @@ def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Itera
         quantity = CalibratedQuantity(name, written, shape.family, posterior, evidence)
         yield Fit(name, quantity, written, evidence, shape.log_scores, times[np.isfinite(times)])
     hits, tries = jobs.failures_by_run()
-    yield _rate("cycle.experiment.fails", hits, tries, evidence, worlds, rng)
+    if hits.sum() > 0:  # a log without any may be one that does not tell
+        yield _rate("cycle.experiment.fails", hits, tries, evidence, worlds, rng)
 
 
 def _fit_scorer(

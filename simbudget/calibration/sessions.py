@@ -23,6 +23,8 @@ _PEOPLE: Final = ("person", "AskUserQuestion", "ExitPlanMode")
 _KEPT_AFTER_COMPACTION: Final = 0.75
 """A context that falls below this part of what it was has been compacted, or cleared."""
 _SMALLEST_COMPACTED: Final = 30_000
+_SMALLEST_CONTEXT: Final = 500
+"""No agent's system prompt is shorter than this."""
 _COLUMNS: Final = {
     "uncached_input_tokens": "uncached",
     "cache_write_tokens": "write",
@@ -96,6 +98,11 @@ class Session:
         return Session(
             self.run, self.source, self.project, self.model, **arrays, ended=self.ended, name=self.name
         )
+
+    @property
+    def knows_input(self) -> bool:
+        """Return whether whole contexts are known: some logs leave out what came from the cache."""
+        return len(self) > 0 and bool(np.median(self.context) >= _SMALLEST_CONTEXT)
 
     @property
     def knows_output(self) -> bool:

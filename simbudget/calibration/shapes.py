@@ -25,6 +25,7 @@ _FEW: Final = 20
 _MARGIN: Final = 0.01
 """A family has to beat the lognormal by so much log score an observation, lest chance decides."""
 _MOST_SCORED: Final = 2000
+_LEAST_LOG_DENSITY: Final = -100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,9 @@ def _log_scores(residuals: Sequence[Floats]) -> dict[str, float]:
     for k, held in enumerate(folds):
         rest = np.concatenate([fold for j, fold in enumerate(folds) if j != k])
         for name, family in _families().items():
-            totals.setdefault(name, []).append(float(family.logpdf(held, *_fitted(name, family, rest)).sum()))
+            with np.errstate(over="ignore"):  # far out a density is 0, and its logarithm very small
+                density = family.logpdf(held, *_fitted(name, family, rest))
+            totals.setdefault(name, []).append(float(np.maximum(density, _LEAST_LOG_DENSITY).sum()))
         kernel = stats.gaussian_kde(rest) if np.ptp(rest) > 0 else None
         if kernel is not None:
             density = np.maximum(kernel(held), 1e-12)

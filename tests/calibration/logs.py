@@ -1,12 +1,12 @@
 """Logs of runs whose truth is known: simulated by the reference engine from a scenario without doubt in it."""
 
-import numpy as np
 import pandas as pd
 
 from simbudget.engine.lowering import lower
 from simbudget.engine.reference import simulate
 from simbudget.ledger.frame import DTYPES
-from simbudget.ledger.imported import RUN_DTYPES, ImportedLedger
+from simbudget.ledger.imported import ImportedLedger
+from simbudget.ledger.stored import typed_runs
 from simbudget.scenario.loading import loads_scenario
 
 TRUTH = """
@@ -54,13 +54,14 @@ def sessions_ledger(runs: int, turns: int = 25, seed: int = 3) -> ImportedLedger
 
 def runs_table(runs: int) -> pd.DataFrame:
     """Return a table of so many runs of which nothing more is known."""
-    nothing = {"int64": 0, "float64": np.nan, "Int64": pd.NA, "datetime64[ns, UTC]": pd.NaT}
-    columns = {name: [nothing.get(dtype, "")] * runs for name, dtype in RUN_DTYPES.items()}
-    columns |= {
-        "run": list(range(runs)),
-        "source": ["simulated"] * runs,
-        "project": ["truth"] * runs,
-        "name": [f"run {run}" for run in range(runs)],
-        "began_at": [pd.Timestamp("2026-02-01", tz="UTC")] * runs,
+    began_at = pd.Timestamp("2026-02-01", tz="UTC")
+    columns = {
+        "run": range(runs),
+        "source": "simulated",
+        "project": "truth",
+        "agents": 1,
+        "began_at": began_at,
     }
-    return pd.DataFrame(columns).astype(RUN_DTYPES)
+    texts = dict.fromkeys(("path", "model", "metric", "better", "not_known", "oddities"), "")
+    frame = pd.DataFrame({**texts, **columns}, index=range(runs))
+    return typed_runs(frame.assign(name=[f"run {run}" for run in range(runs)]))

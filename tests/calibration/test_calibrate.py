@@ -5,6 +5,7 @@ import pytest
 
 from simbudget.calibration.calibrate import Calibrated, calibrate
 from simbudget.calibration.checks import check_calibration
+from simbudget.calibration.fits import fit_ledger
 from simbudget.calibration.writing import write_calibrated
 from simbudget.errors import UserError
 from simbudget.projection.run import Options, project
@@ -57,7 +58,7 @@ def test_what_is_kept_stays_as_it_was() -> None:
 
 
 def test_a_name_to_keep_that_is_none_is_said(of_many: Calibrated) -> None:
-    with pytest.raises(UserError, match="turn.outputs"):
+    with pytest.raises(UserError, match=r"turn\.outputs"):
         calibrated(5, keep=("turn.outputs",))
 
 
@@ -94,8 +95,6 @@ def test_totals_of_what_was_calibrated_on_are_reproduced() -> None:
 
 
 def test_a_model_of_other_runs_is_caught_by_the_check() -> None:
-    from simbudget.calibration.fits import fit_ledger
-
     fits = fit_ledger(sessions_ledger(40, turns=60), ("model",), 200)
     checks = check_calibration(sessions_ledger(40, turns=25), fits=fits)
     words = {check.label: check.words for check in checks}

@@ -15,13 +15,13 @@ from tests.calibration.logs import ASSUMED, sessions_ledger
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory) -> Path:
     folder = tmp_path_factory.mktemp("commands")
-    write_ledger(sessions_ledger(14), folder / "logs.parquet")
+    write_ledger(sessions_ledger(14), folder / "logs.csv")
     (folder / "scenario.yaml").write_text(ASSUMED, encoding="utf-8")
     return folder
 
 
 def test_backtest_prints_the_scores_of_each_quantity_as_json(folder: Path) -> None:
-    arguments = ["backtest", str(folder / "logs.parquet"), "--replications", "60", "--json"]
+    arguments = ["backtest", str(folder / "logs.csv"), "--replications", "60", "--json"]
     result = CliRunner().invoke(commands, arguments, catch_exceptions=False)
     (scores,) = json.loads(result.stdout).values()
     figures = scores["input_tokens"]
@@ -32,13 +32,13 @@ def test_backtest_prints_the_scores_of_each_quantity_as_json(folder: Path) -> No
 
 def test_backtest_by_runs_and_by_time_work_too(folder: Path) -> None:
     for by in ("runs", "time"):
-        arguments = ["backtest", str(folder / "logs.parquet"), "--replications", "40", "--by", by]
+        arguments = ["backtest", str(folder / "logs.csv"), "--replications", "40", "--by", by]
         result = CliRunner().invoke(commands, arguments, catch_exceptions=False)
         assert "median error" in result.stdout
 
 
 def test_calibrate_shows_before_and_after_and_writes_pictures(folder: Path) -> None:
-    arguments = ["calibrate", str(folder / "scenario.yaml"), str(folder / "logs.parquet")]
+    arguments = ["calibrate", str(folder / "scenario.yaml"), str(folder / "logs.csv")]
     result = CliRunner().invoke(
         commands, [*arguments, "-o", str(folder / "new.yaml")], catch_exceptions=False
     )
@@ -62,6 +62,6 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_read(folder: Pat
 
 @pytest.mark.parametrize("cut", ["0%", "120%", "some"])
 def test_a_cut_that_is_no_part_is_refused(folder: Path, cut: str) -> None:
-    result = CliRunner().invoke(commands, ["backtest", str(folder / "logs.parquet"), "--cut", cut])
+    result = CliRunner().invoke(commands, ["backtest", str(folder / "logs.csv"), "--cut", cut])
     assert result.exit_code == 2
     assert "write such as 20%" in result.stderr
