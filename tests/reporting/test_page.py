@@ -6,6 +6,7 @@ import json
 import re
 import shutil
 import subprocess
+from itertools import pairwise
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
@@ -18,7 +19,7 @@ from simbudget.report.html.page import Subject, report_page
 from simbudget.scenario.loading import loads_scenario
 from tests.reporting.small import small
 
-HOSTILE = '\'</script><script>document.title="owned"</script><img src=x onerror=document.title="owned"> & "{{ 7 * 7 }}\''
+HOSTILE = '\'</script><script>document.title="owned"</script><img src=x onerror=document.title="owned"> & {{ 7 * 7 }}\''
 
 
 def made(text: str, replications: int = 30) -> tuple[str, dict]:
@@ -74,7 +75,7 @@ def test_the_figures_of_a_report_are_those_of_the_json(report):
 
 
 def test_every_figure_of_the_head_is_among_them(report):
-    page, summary = report
+    page, _ = report
     told = {each.get("data-figure") for each in parsed(page).iter("data")}
     assert {
         "spend_usd.p10",
@@ -129,14 +130,14 @@ def test_each_chart_has_words_and_its_data_as_a_table(report):
     for figure in figures:
         plot = next(div for div in figure.iter("div") if div.get("role") == "img")
         assert len(plot.get("aria-label")) > 30
-        assert list(figure.iter("tbody"))[0].findall("tr")
+        assert next(figure.iter("tbody")).findall("tr")
         assert figure.find("figcaption") is not None
 
 
 def test_headings_go_down_one_step_at_a_time(report):
     levels = [int(e.tag[1]) for e in parsed(report[0]).iter() if re.fullmatch("h[1-6]", str(e.tag))]
     assert levels[0] == 1 and levels.count(1) == 1
-    assert all(b <= a + 1 for a, b in zip(levels, levels[1:], strict=False))
+    assert all(b <= a + 1 for a, b in pairwise(levels))
 
 
 def test_every_assumption_stands_with_its_line(report):
