@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO_OUT := simbudget-out
 
-.PHONY: demo test check bench examples format all clean
+.PHONY: demo test check backtest bench examples format all clean
 
 demo: $(READY)  ## project the seed experiment and show its result
 	$(BIN)/simbudget project scenarios/aar-weak-to-strong.yaml --replications 1000 --out $(DEMO_OUT) \
@@ -26,6 +26,9 @@ bench: $(READY)  ## measure, beside peers, and write the tables in benchmarks/
 	$(BIN)/python -m benchmarks.start_up --write
 	$(BIN)/python -m benchmarks.fleets --write
 	$(BIN)/python -m benchmarks.memory --write
+
+backtest: $(READY)  ## backtests on the logs at hand: the track record in docs/ and in the product
+	$(BIN)/python benchmarks/track_record.py --write
 
 examples: $(READY)  ## make the pictures in plots/ again
 	$(BIN)/python scenarios/draw.py

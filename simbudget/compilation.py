@@ -64,6 +64,11 @@ def compiled(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Resu
     return cast(Callable[_Parameters, _Result], numba.njit(**_OPTIONS)(law))
 
 
+def inlined_law(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
+    """Return `law` compiled as by `compiled`, and made part of whatever compiled code calls it."""
+    return cast(Callable[_Parameters, _Result], numba.njit(forceinline=True, **_OPTIONS)(law))
+
+
 def internal(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
     """Return `law` compiled as by `compiled`, to be called from compiled code only: half the work for the compiler."""
     return cast(Callable[_Parameters, _Result], numba.njit(**_OPTIONS, **_NO_WRAPPERS)(law))

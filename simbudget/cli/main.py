@@ -23,15 +23,20 @@ _COMMANDS: Final = {
     "compare": "Compare plans: differences with intervals, and the best buy.",
     "sensitivity": "Rank what moves cost and results, and what is worth knowing.",
     "plan": "Search for the best plan within a budget.",
+    "plan-pilot": "Say which short pilot run would narrow the projection most.",
+    "pilot": "Run a scenario for real, for a short while, and write a ledger to calibrate on.",
+    "review": "Show which submissions of a pilot need a look, and decide on them.",
     "trace": "Write everything that happens in one replication.",
     "watch": "Project a run anew from where it stands.",
     "report": "Write a report to hand round: HTML, or Markdown for a pull request.",
     "prices": "Show what models and GPUs cost on a date.",
     "import": "Read logs of real runs into a ledger.",
+    "calibrate": "Learn a scenario's quantities from logs of real runs.",
+    "backtest": "Say how good projections would have been on known runs.",
 }
 """Each command's one line of help, known without importing it."""
 
-_MODULES: Final = {"import": "import_logs"}
+_MODULES: Final = {"import": "import_logs", "plan-pilot": "plan_pilot"}
 """Where commands are whose names no module can have."""
 
 
@@ -47,7 +52,8 @@ class _Commands(click.Group):
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = getattr(
-            import_module(f"simbudget.cli.{_MODULES.get(cmd_name, cmd_name)}"), f"{cmd_name}_command"
+            import_module(f"simbudget.cli.{_MODULES.get(cmd_name, cmd_name)}"),
+            f"{cmd_name.replace('-', '_')}_command",
         )
         return command
 

@@ -24,13 +24,32 @@ Floats = npt.NDArray[np.float64]
 ERROR: Final = 0.01
 """How likely a fit takes in a term that means nothing."""
 
-_DEGREE_OF_ONE: Final = 8
-_DEGREE_OF_EACH: Final = 4
-_DEGREE_OF_TWO: Final = 6
 _MOST_TERMS: Final = 60
 _ROWS_A_TERM: Final = 5
 _MOST_CELLS: Final = 30_000_000
 """Of the table of all terms; with more unknowns only products of those that matter by themselves are tried."""
+
+
+@dataclass(frozen=True)
+class Basis:
+    """Which terms may be taken in."""
+
+    one: int
+    """Degrees of one unknown, at most."""
+    each: int
+    """Degrees of each of two unknowns; 0 for no products."""
+    two: int
+    """Of both together."""
+
+
+CURVED: Final = Basis(one=8, each=4, two=6)
+"""For unknowns that may act in any way."""
+
+ALONE: Final = Basis(one=8, each=0, two=0)
+"""For one unknown at a time."""
+
+PLAIN: Final = Basis(one=3, each=1, two=2)
+"""For evidence, of which more means more: few terms, so that weak ones are seen too."""
 
 Term = tuple[tuple[int, int], ...]
 """(unknown, degree) of one or two unknowns."""
@@ -70,7 +89,7 @@ class Emulator:
 
     def main_effect(self, unknown: int, uniform: float) -> float:
         """Return the mean outcome where one unknown has this rank, all others as they may be."""
-        powers = legendre(np.array([uniform]), _DEGREE_OF_ONE)[0]
+        powers = legendre(np.array([uniform]), CURVED.one)[0]
         return self.mean + sum(
             float(coefficient * powers[term[0][1]])
             for term, coefficient in zip(self.terms, self.coefficients, strict=True)
@@ -124,41 +143,41 @@ def _has(term: Term, unknown: int) -> bool:
     return any(of == unknown for of, _ in term)
 
 
-def fit(uniforms: Floats, outcome: Floats, products: bool = True) -> Emulator:
+def fit(uniforms: Floats, outcome: Floats, basis: Basis = CURVED) -> Emulator:
     """Return the emulator of an outcome.
 
     Args:
         uniforms: [rows, unknowns] ranks of the unknowns, from 0 to 1.
         outcome: [rows].
-        products: whether two unknowns may matter together.
+        basis: which terms may be taken in.
     """
     rows, unknowns = uniforms.shape
     singles: list[Term] = [
-        ((unknown, degree),) for unknown in range(unknowns) for degree in range(1, _DEGREE_OF_ONE + 1)
+        ((unknown, degree),) for unknown in range(unknowns) for degree in range(1, basis.one + 1)
     ]
     chosen = _pursue(uniforms, outcome, singles, [])
-    if products and unknowns > 1:
-        pairs = _pairs(range(unknowns))
+    if basis.each and unknowns > 1:
+        pairs = _pairs(range(unknowns), basis)
         if (len(pairs) + len(singles)) * rows > _MOST_CELLS:
-            pairs = _pairs(sorted({of for term in chosen for of, _ in term}))
+            pairs = _pairs(sorted({of for term in chosen for of, _ in term}), basis)
         chosen = _pursue(uniforms, outcome, [*singles, *pairs], chosen)
     return _solve(uniforms, outcome, chosen, len(singles))
 
 
-def _pairs(unknowns: Iterable[int]) -> list[Term]:
-    degrees = range(1, _DEGREE_OF_EACH + 1)
+def _pairs(unknowns: Iterable[int], basis: Basis) -> list[Term]:
+    degrees = range(1, basis.each + 1)
     return [
         ((first, a), (second, b))
         for first, second in combinations(unknowns, 2)
         for a in degrees
         for b in degrees
-        if a + b <= _DEGREE_OF_TWO
+        if a + b <= basis.two
     ]
 
 
 def _columns(terms: Sequence[Term], uniforms: Floats) -> Floats:
     """Return the [rows, terms] values of terms."""
-    powers = legendre(uniforms, _DEGREE_OF_ONE)
+    powers = legendre(uniforms, CURVED.one)
     columns = np.ones((len(uniforms), len(terms)))
     for place, term in enumerate(terms):
         for unknown, degree in term:

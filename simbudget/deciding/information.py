@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.deciding.emulator import Emulator, fit
+from simbudget.deciding.emulator import ALONE, CURVED, Basis, Emulator, fit
 
 Floats = npt.NDArray[np.float64]
 
@@ -47,14 +47,12 @@ def partial_perfect(uniforms: Floats, benefits: Floats) -> list[Value]:
         uniforms: [worlds, unknowns] ranks.
         benefits: [worlds, plans] net benefits; doing nothing among them, if that can be done.
     """
-    return [
-        of_group(uniforms[:, [unknown]], benefits, products=False) for unknown in range(uniforms.shape[1])
-    ]
+    return [of_group(uniforms[:, [unknown]], benefits, ALONE) for unknown in range(uniforms.shape[1])]
 
 
-def of_group(uniforms: Floats, benefits: Floats, products: bool = True) -> Value:
+def of_group(uniforms: Floats, benefits: Floats, basis: Basis = CURVED) -> Value:
     """Return the expected value of knowing a group of unknowns together; of all, that of perfect information."""
-    emulators = [fit(uniforms, column, products) for column in benefits.T]
+    emulators = [fit(uniforms, column, basis) for column in benefits.T]
     if not any(emulator.terms for emulator in emulators):
         return Value(0.0, 0.0)
     informed = np.column_stack([emulator.predict(uniforms) for emulator in emulators])

@@ -89,7 +89,7 @@ def _calls_before(
     kind: npt.NDArray[np.object_], agent: npt.NDArray[np.int64], over: npt.NDArray[np.bool_]
 ) -> Floats:
     """Return how many calls each agent made before each of its experiments that began."""
-    counts = []
+    counts: list[int] = []
     for number in np.unique(agent):
         own = kind[(agent == number) & (over | (kind == "experiment"))]
         begun = np.flatnonzero(own == "experiment")

@@ -18,10 +18,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from simbudget.deciding.alternatives import Alternative, Progress, Sample, paired_rows, project_together
+from simbudget.deciding.alternatives import (
+    Alternative,
+    Progress,
+    Sample,
+    as_it_stands,
+    paired_rows,
+    project_together,
+)
 from simbudget.deciding.changes import Change, Source
 from simbudget.deciding.differences import by_world
-from simbudget.deciding.emulator import Emulator, fit
+from simbudget.deciding.emulator import PLAIN, Emulator, fit
 from simbudget.deciding.information import Value, of_group
 from simbudget.deciding.net_benefit import net_benefits
 from simbudget.deciding.outcomes import RESULTS, SPEND, counts_results
@@ -104,31 +111,45 @@ class Run:
     results_between: float | None
 
 
+@dataclass(frozen=True)
+class Pilots:
+    """The pilots that are looked at: every size with every length."""
+
+    sizes: tuple[int, ...]
+    """Agents of the first group."""
+    hours: tuple[float, ...]
+
+
+def usual_pilots(scenario: Scenario) -> Pilots:
+    """Return pilots to look at where none are named: a third of the agents or all, for an hour to half a day."""
+    agents = scenario.fleet[0].agents
+    horizon_h = scenario.stop.after.exact_value / 3600.0
+    hours = tuple(hours for hours in (1.0, 3.0, 10.0) if hours <= horizon_h / 2) or (horizon_h / 4,)
+    return Pilots(tuple(sorted({max(1, agents // 3), agents})), hours)
+
+
 def plan_pilot(
     source: Source,
-    sizes: Sequence[int],
-    hours: Sequence[float],
+    looked_at: Pilots,
     sample: Sample,
     plans: Sequence[Alternative] = (),
     worth_usd: float | None = None,
     progress: Progress | None = None,
 ) -> PilotPlan:
-    """Return what pilots of these sizes and lengths would tell, and which to run.
+    """Return what pilots would tell, and which to run.
 
     Args:
         source: the scenario.
-        sizes: agents of the first group.
-        hours: lengths; a longer pilot begins with a shorter one.
+        looked_at: sizes and lengths; a longer pilot begins with a shorter one.
         sample: replications of the run, two in each world, and the seed.
-        plans: others that the scenario is decided against, beside doing nothing.
+        plans: the scenario, and others that it is decided against, beside doing nothing.
         worth_usd: what a transferable result is worth; by default what one costs.
         progress: called with the steps done and those to do.
 
     Raises:
         UserError: a change that makes the pilot is wrong, or the scenario cannot be simulated.
     """
-    loaded = source.load()
-    every = [Alternative("as it stands", loaded.scenario), *plans]
+    every = list(plans) or [as_it_stands(source)]
     run = whole_run(every, sample, progress)
     if worth_usd is None and run.results_between is not None and run.results[0].any():
         worth_usd = float(run.spends_usd[0].sum() / run.results[0].sum())
@@ -137,13 +158,15 @@ def plan_pilot(
         benefits = net_benefits(run.spends_usd, run.results, worth_usd)
     pilots = [
         _expected(run, benefits, size, length, *evidence)
-        for size in sizes
-        for length, evidence in records(source, size, sorted(hours), run.worlds, sample.seed).items()
+        for size in looked_at.sizes
+        for length, evidence in records(
+            source, size, sorted(looked_at.hours), run.worlds, sample.seed
+        ).items()
     ]
     total = run.spend_between + run.spend_within
     most = 1.0 - float(np.sqrt(run.spend_within / total)) if total > 0.0 else 0.0
     return PilotPlan(
-        scenario=loaded.scenario,
+        scenario=every[0].scenario,
         seed=sample.seed,
         worlds=len(run.worlds),
         spread_usd=float(np.sqrt(total)),
@@ -226,7 +249,7 @@ def _expected(
         explained=1.0 - between / run.spend_between if run.spend_between > 0.0 else 0.0,
         narrowing=1.0 - float(np.sqrt(after / before)) if before > 0.0 else 0.0,
         results_explained=results_explained,
-        information=of_group(evidence, benefits, products=False) if benefits is not None else None,
+        information=of_group(evidence, benefits, PLAIN) if benefits is not None else None,
     )
 
 
@@ -252,7 +275,7 @@ def standing(shown: Floats) -> Floats:
 
 def learnt(evidence: Floats, outcome: Floats) -> Emulator:
     """Return what an outcome's mean is, given what a pilot shows."""
-    return fit(evidence, outcome, products=True)
+    return fit(evidence, outcome, PLAIN)
 
 
 def explained_variance(emulator: Emulator) -> float:

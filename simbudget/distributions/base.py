@@ -22,6 +22,7 @@ LOG_SCORES: Final = 5  # exp(t(z)), t tabulated at equally spaced normal scores
 LOGIT_SCORES: Final = 6  # 1 / (1 + exp(-t(z))), t tabulated at equally spaced normal scores
 STEPS: Final = 7  # `length` ascending values, then as many cumulative probabilities
 EXPONENTIAL: Final = 8  # mean a
+SHAPED: Final = 9  # exp(a + b t(z)), t tabulated at equally spaced normal scores; a LOGNORMAL has t(z) = z
 
 SCORE_LIMIT: Final = 8.5
 """Tabulated families cover normal scores from minus this to this: beyond what 53 random bits can ask for."""

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.compilation import compiled
+from simbudget.compilation import compiled, inlined_law
 from simbudget.distributions.base import (
     CONSTANT,
     EXPONENTIAL,
@@ -20,6 +20,7 @@ from simbudget.distributions.base import (
     NORMAL,
     SCORE_LIMIT,
     SCORE_POINTS,
+    SHAPED,
     STEPS,
     TRIANGULAR,
     UNIFORM,
@@ -31,7 +32,7 @@ _SCORES_PER_UNIT: Final = (SCORE_POINTS - 1) / (2 * SCORE_LIMIT)
 _LARGEST_EXPONENT: Final = 709.0
 
 
-@compiled
+@inlined_law
 def normal_score(u: float) -> float:
     """Return the standard normal quantile of `u` in (0, 1), to about 1e-15 relative.
 
@@ -123,6 +124,12 @@ def _triangular(low: float, mode: float, high: float, u: float) -> float:
     return high - math.sqrt((1.0 - u) * width * (high - mode))
 
 
+@inlined_law
+def lognormal(mean_of_log: float, deviation_of_log: float, u: float) -> float:
+    """Return the draw of a lognormal for the uniform `u` in (0, 1)."""
+    return math.exp(min(mean_of_log + deviation_of_log * normal_score(u), _LARGEST_EXPONENT))
+
+
 @compiled
 def _step(start: int, length: int, table: Floats, u: float) -> float:
     """Return the first value whose cumulative probability is at least `u`."""
@@ -151,12 +158,14 @@ def quantile(  # noqa: PLR0911, PLR0913, PLR0917  a row is plain numbers, and ev
         return -a * math.log1p(-u)
     if code == STEPS:
         return _step(start, length, table, u)
-    score = normal_score(u)
     if code == LOGNORMAL:
-        return math.exp(min(a + b * score, _LARGEST_EXPONENT))
+        return lognormal(a, b, u)
+    score = normal_score(u)
     if code == NORMAL:
         return a + b * score
     tabulated = _tabulated(score, start, table)
+    if code == SHAPED:
+        return math.exp(min(a + b * tabulated, _LARGEST_EXPONENT))
     if code == LOG_SCORES:
         return math.exp(min(tabulated, _LARGEST_EXPONENT))
     if code == LOGIT_SCORES:

@@ -12,6 +12,8 @@ from simbudget.engine.laws.gates import GATE_COLUMNS
 from simbudget.engine.laws.research import Research
 from simbudget.engine.laws.review import A_SHARE, ALL, LEADERS, NONE_REVIEWED
 from simbudget.engine.laws.worlds import (
+    CALIBRATED,
+    CALIBRATED_FACT,
     DRAWN_EACH_TIME,
     ONE_A_REPLICATION,
     ONE_A_WORLD,
@@ -138,6 +140,12 @@ def _agent_keys(scenario: scenarios.Scenario) -> Iterable[int]:
             yield agent_key(group.group, member)
 
 
+def _cached_at_start(group: scenarios.Group) -> int:
+    """Return how much of the context under way at the start the cache holds: all, unless the scenario says less."""
+    start, cached = round(group.start.context_tokens.exact_value), group.start.cached_tokens
+    return start if cached is None else min(start, round(cached.exact_value))
+
+
 def _directions(scenario: scenarios.Scenario) -> tuple[Integers, Integers]:
     """Return the direction of each agent, and the keys of the directions.
 
@@ -187,6 +195,9 @@ class _Quantities:
         if key not in self.numbers:
             kind = (_KIND_OF_FACT if is_fact else _KIND_OF_DRAW)[quantity.kind]
             row = (*quantity.distribution.row(self.table), quantity.low, quantity.high)
+            if quantity.posterior is not None:
+                kind = CALIBRATED_FACT if is_fact else CALIBRATED
+                row = (*quantity.posterior.row(self.table), quantity.low, quantity.high)
             self.numbers[key] = self._append(row, kind, quantity.spread or 1.0, named_purpose(quantity.name))
         return self.numbers[key]
 
@@ -253,6 +264,8 @@ class _Lowering:
             crash_restart=quantities.add(crashes.restart if crashes else None),
             sandbox_price=quantities.fact(group.sandbox.price),
             staff_price=quantities.fact(staff.price if staff else None),
+            start_context_tokens=round(group.start.context_tokens.exact_value),
+            start_cached_tokens=_cached_at_start(group),
         )
 
     def steps(self, group: scenarios.Group) -> Iterable[StepRow]:

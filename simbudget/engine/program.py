@@ -92,6 +92,10 @@ class GroupRow(NamedTuple):
     crash_restart: int
     sandbox_price: int
     staff_price: int
+    start_context_tokens: int = 0
+    """With so many tokens, not with a first prompt, each agent's first context begins; 0: as any other."""
+    start_cached_tokens: int = 0
+    """So many of them the cache holds at the agent's start."""
 
 
 class PriceRow(NamedTuple):

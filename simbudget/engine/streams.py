@@ -15,7 +15,7 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from simbudget.compilation import compiled
+from simbudget.compilation import compiled, inlined_law
 
 Integers = npt.NDArray[np.int64]
 
@@ -34,6 +34,9 @@ ATTEMPT: Final = 11  # lanes: refines, gain, hacks, hack score; index: the agent
 MEASUREMENT: Final = 12  # lanes: noise, chosen for review, review's verdict, review's time; index: as above
 WORTH: Final = 13  # of a direction, not an agent; lanes: first quality, real core; index: its methods
 TRY: Final = 14  # of a direction; lanes: keeps, noise, time; index: 64 times its method plus the gate
+LEVELS: Final = (
+    15  # lanes: as of TURN, how much more or less than typical in one context; index: the agent's contexts
+)
 STEPS: Final = (
     1024  # lanes: size, GPUs, failure, where it fails; index: 4 times the agent's cycle plus the attempt
 )
@@ -63,7 +66,7 @@ def _high_word(typing_context: Any, left: Any, right: Any) -> Any:
     return numba.uint64(numba.uint64, numba.uint64), generate
 
 
-@compiled
+@inlined_law
 def philox(
     seed: int, world: int, replication: int, agent: int, purpose: int, index: int
 ) -> tuple[int, int, int, int]:
@@ -81,7 +84,7 @@ def philox(
     return word_0, word_1, word_2, word_3
 
 
-@compiled
+@inlined_law
 def unit(word: int) -> float:
     """Return the uniform in (0, 1), both ends excluded, that a word stands for."""
     return (float(word >> _unsigned(11)) + 0.5) * _UNIT

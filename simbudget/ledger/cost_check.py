@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from simbudget.ledger.costs import counts_of, days_of
+from simbudget.ledger.costs import counts_of, dates_of, days_of
 from simbudget.prices.cost import TokenCounts, cost_usd, known_prices
 from simbudget.prices.models import ListPrices
 
@@ -107,7 +107,7 @@ def _candidates(model: str, entries: pd.DataFrame, days: pd.Series) -> Iterator[
         counts.uncached, counts.write_5m, counts.write_1h, counts.read, counts.output + thinking
     )
     today = pd.Series(datetime.date.today(), index=entries.index)
-    on = days.dt.date.fillna(datetime.date.today())
+    on = dates_of(days, datetime.date.today())
     yield (
         _cost(model, counts.with_5m_writes(), on),
         "1-hour cache writes reported at the price of 5-minute ones",

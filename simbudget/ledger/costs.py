@@ -32,6 +32,12 @@ def days_of(entries: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
     return pd.Series((pd.DatetimeIndex(began) + after).normalize(), index=entries.index)
 
 
+def dates_of(days: pd.Series, otherwise: datetime.date) -> pd.Series:
+    """Return days as dates; where there is none, the other one."""
+    dates = [otherwise if pd.isna(day) else day.date() for day in days]
+    return pd.Series(dates, index=days.index, dtype=object)
+
+
 def list_costs(entries: pd.DataFrame, days: pd.Series) -> pd.Series:
     """Return what each entry's known tokens cost by the list of its day, NaN where the list has no price.
 
@@ -39,7 +45,7 @@ def list_costs(entries: pd.DataFrame, days: pd.Series) -> pd.Series:
     """
     costs = pd.Series(np.nan, index=entries.index)
     today = datetime.date.today()
-    keyed = pd.DataFrame({"model": entries["model"].astype(str), "day": days.dt.date.fillna(today)})
+    keyed = pd.DataFrame({"model": entries["model"].astype(str), "day": dates_of(days, today)})
     for (model, day), group in keyed.groupby(["model", "day"]):
         prices, rows = known_prices(str(model), datetime.date.fromisoformat(str(day))), group.index
         if prices is not None:

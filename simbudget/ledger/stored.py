@@ -1,6 +1,5 @@
 """A ledger in a file of its own: Parquet (entries, with the runs in the file's metadata) or CSV (two files)."""
 
-import io
 import json
 from dataclasses import astuple
 from pathlib import Path
@@ -48,8 +47,7 @@ def runs_beside(path: Path) -> Path:
 
 def runs_from_json(content: bytes) -> pd.DataFrame:
     """Return the table of runs from Parquet's metadata."""
-    frame = pd.read_json(io.BytesIO(content), orient="records", dtype=False, convert_dates=False)
-    return typed_runs(frame)
+    return typed_runs(pd.DataFrame(json.loads(content)))
 
 
 def typed_runs(frame: pd.DataFrame) -> pd.DataFrame:
@@ -59,7 +57,8 @@ def typed_runs(frame: pd.DataFrame) -> pd.DataFrame:
         frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601").dt.as_unit("ns")
     for name, dtype in RUN_DTYPES.items():
         if dtype == "object":
-            frame[name] = frame[name].fillna("").astype(str).astype(object)
+            words = frame[name].astype(object)
+            frame[name] = words.where(words.notna(), "").map(str).astype(object)
         elif dtype == "int64":
             frame[name] = frame[name].fillna(0)
     return frame.astype(RUN_DTYPES)

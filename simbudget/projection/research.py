@@ -130,12 +130,15 @@ def over_time(projection: Projection) -> pd.DataFrame:
 
     Columns: hours, spend_usd, results. What the gates cost at the end is left out: that would be spent at any time.
     """
-    frame, by_time = projection.replications, projection.spend_by_time_usd.mean(axis=0)
+    frame, spent_usd = projection.replications, projection.spend_by_time_usd.cumsum(axis=1)
     assert projection.scenario.research is not None
     if projection.scenario.research.gates_start == "at the end":
-        by_time[-1] -= float(frame["spend_gates_usd"].mean())
-    bins = len(by_time) // LOOKS
-    spent: Floats = by_time.cumsum()[bins - 1 :: bins]
+        before_gates = (frame["spend_usd"] - frame["spend_gates_usd"]).to_numpy(dtype=np.float64)
+        spent_usd = np.minimum(
+            spent_usd, before_gates[:, np.newaxis]
+        )  # gates are the last thing that is paid
+    bins = spent_usd.shape[1] // LOOKS
+    spent: Floats = spent_usd.mean(axis=0)[bins - 1 :: bins]
     results = [float(frame[result_column(look)].mean()) for look in range(LOOKS)]
     hours = projection.bin_edges_hours[bins::bins]
     return pd.DataFrame({"hours": hours, "spend_usd": spent, "results": results})

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from simbudget.engine.laws.money import BINS, HOUR_NS
-from simbudget.engine.laws.worlds import ONE_A_WORLD, TYPICAL_A_WORLD, TYPICAL_A_WORLD_ONE_A_REPLICATION
+from simbudget.engine.laws.worlds import UNKNOWN_KINDS
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.engine.reference import simulate
@@ -31,8 +31,6 @@ MOST_FOR_PRECISION: Final = 10_000
 _ENOUGH: Final = -1
 _TO_TELL_LUCK: Final = 2
 """Replications in each world where results are counted: two runs in a world tell luck from what is unknown."""
-
-_UNKNOWN: Final = (ONE_A_WORLD, TYPICAL_A_WORLD, TYPICAL_A_WORLD_ONE_A_REPLICATION)
 
 
 @dataclass(frozen=True)
@@ -129,7 +127,7 @@ def _plan(program: Program, options: Options) -> Plan:
     engine = FOR_OWN_STEPS if program.own_steps else options.engine
     if program.is_deterministic():
         return Plan(program, options.seed, 1, 1, engine)
-    has_unknown = bool(np.isin(program.kinds, _UNKNOWN).any())
+    has_unknown = bool(np.isin(program.kinds, UNKNOWN_KINDS).any())
     worlds = options.worlds or (WORLD_EACH if has_unknown else 1)
     counts_results = program.research.is_on and len(program.gates) > 0
     in_a_row = _TO_TELL_LUCK if counts_results and has_unknown and options.worlds is None else 1

@@ -12,9 +12,12 @@ from matplotlib.figure import Figure
 from simbudget.deciding.compare import Comparison
 from simbudget.deciding.plan import Plan, written_plan
 from simbudget.deciding.plan import as_json as plan_as_json
+from simbudget.deciding.plan_pilot import PilotPlan
+from simbudget.deciding.plan_pilot import as_json as pilots_as_json
 from simbudget.deciding.sensitivity import Sensitivity, as_json
 from simbudget.report.figures.comparison import best_buy, cost_against_results, spend_compared
 from simbudget.report.figures.frontier import plan_frontier
+from simbudget.report.figures.pilots import pilots
 from simbudget.report.figures.style import write_picture
 from simbudget.report.figures.tornado import tornado, tornado_of_choices
 
@@ -63,3 +66,10 @@ def write_plan(found: Plan, folder: Path) -> list[Path]:
     scenario.write_text(written_plan(found), encoding="utf-8")
     picture = _pictures({"frontier": partial(plan_frontier, found)}, folder)
     return [scenario, write_json(plan_as_json(found), folder / "plan.json"), *picture]
+
+
+def write_pilots(found: PilotPlan, folder: Path) -> list[Path]:
+    """Write what pilots would tell; return what was written."""
+    folder.mkdir(parents=True, exist_ok=True)
+    picture = _pictures({"pilots": partial(pilots, found)}, folder)
+    return [write_json(pilots_as_json(found), folder / "pilots.json"), *picture]

@@ -44,9 +44,9 @@ _HOURS = {
 def found(figures: Figures) -> str:
     """Return the answer in one line."""
     cost = figures["cost"]
-    parts = [f"{figures['runs']:,} runs", f"{figures['calls']:,} model calls"]
+    parts = [_many(figures["runs"], "run"), _many(figures["calls"], "model call")]
     if figures["experiments"]:
-        parts.append(f"{figures['experiments']:,} experiments")
+        parts.append(_many(figures["experiments"], "experiment"))
     if figures["calls"]:
         at_least = "at least " if cost["entries_without_cost"] else ""
         known = max(cost["ledger_usd"], cost["by_list_usd"] or 0.0) if at_least else cost["ledger_usd"]
@@ -54,6 +54,10 @@ def found(figures: Figures) -> str:
     line = f"Found {', '.join(parts)}"
     unread = figures["unread_lines"]
     return f"{line}; {unread:,} lines or files could not be read." if unread else f"{line}."
+
+
+def _many(number: int, thing: str) -> str:
+    return f"{number:,} {thing}" if number == 1 else f"{number:,} {thing}s"
 
 
 def import_tables(figures: Figures) -> Iterator[Table]:

@@ -1,9 +1,11 @@
 """Writing: a projection's and a trace's files, into a folder of the user's."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
+from matplotlib.figure import Figure
 
 from simbudget.projection.projection import Projection
 from simbudget.projection.run import trace
@@ -38,12 +40,17 @@ def agent_names(scenario: Scenario) -> list[str]:
     return [f"{group.group} {member + 1}" for group in scenario.fleet for member in range(group.agents)]
 
 
+def pictures_of(projection: Projection) -> dict[str, Callable[[Projection], tuple[Figure, pd.DataFrame]]]:
+    """Return what draws each picture of a projection, by name."""
+    prices = projection.summary["research"] is not None and projection.scenario.gates
+    return _PICTURES | (_PICTURES_OF_RESULTS if prices else {})
+
+
 def write_pictures(projection: Projection, folder: Path) -> list[Path]:
     """Write every picture of a projection, each with its data; return what was written."""
     folder.mkdir(parents=True, exist_ok=True)
     written = []
-    prices = projection.summary["research"] is not None and projection.scenario.gates
-    for name, draw in (_PICTURES | (_PICTURES_OF_RESULTS if prices else {})).items():
+    for name, draw in pictures_of(projection).items():
         written += write_picture(*draw(projection), folder, name)
     ledger = trace(projection.scenario, projection.seed)
     return written + write_picture(*gantt(ledger, agent_names(projection.scenario)), folder, "gantt")

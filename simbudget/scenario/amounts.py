@@ -85,9 +85,7 @@ class Amount:
             key = name.rpartition(".")[2]
             reading.problem(f"`{key}`: {wrong}", wrong.node.place, wrong.remedy or self.advice())
             return self._stand_in(name)
-        text = _written(node)
-        reading.note(name, text, draws.kind.value, node)
-        return Quantity(name, draws.kind, draws.distribution, draws.spread, self.low, self.high, text)
+        return self._quantity(reading, name, draws, _written(node), node)
 
     def parse(self, text: str) -> Draws:
         """Return what a single text stands for; ValueError, with a message, if it is wrong here."""
@@ -104,8 +102,23 @@ class Amount:
         if self.default is None:
             return None if self.optional else self._stand_in(name)
         draws = self._draws(reading, parse_value(self.default, "default"))
-        reading.note(name, self.default, draws.kind.value, None)
-        return Quantity(name, draws.kind, draws.distribution, draws.spread, self.low, self.high, self.default)
+        return self._quantity(reading, name, draws, self.default, None)
+
+    def _quantity(self, reading: Reading, name: str, draws: Draws, text: str, node: Node | None) -> Quantity:
+        """Return what was written, or what a calibration learnt of it; note where it came from."""
+        learnt = reading.calibrated(name, text, node)
+        if learnt is None or self.exact:
+            reading.note(
+                name, text, draws.kind.value, node, str(learnt.evidence) if learnt and node else None
+            )
+            return Quantity(name, draws.kind, draws.distribution, draws.spread, self.low, self.high, text)
+        if node is None:  # the default is not what it stands for now
+            text = learnt.written
+            draws = self._draws(reading, parse_value(text, "calibration"))
+        kind = Kind.UNKNOWN if learnt.posterior.is_fact else Kind.BOTH
+        reading.note(name, text, kind.value, node, str(learnt.evidence))
+        bounds = (self.low, self.high)
+        return Quantity(name, kind, draws.distribution, draws.spread, *bounds, text, learnt.posterior)
 
     def _stand_in(self, name: str) -> Quantity:
         value = max(self.low, 1.0)

@@ -1,11 +1,11 @@
 """Evidence: what has been observed so far narrows what is unknown of `research`.
 
-Counts of a probability's own trials narrow it by the beta-binomial rule: a beta prior with the same p10 and p90 as the
-range that was written, with the counts added to its two parameters. Gates speak of two probabilities at once, whether
-a method has a real core and how much of its refinement is real; their joint posterior is summed over a grid, and each
-margin kept as the beta distribution with its mean and variance. Where a gate passes the methods with a core and no
-others, that is the beta-binomial rule again. A history of scores narrows `refines` in the same way.
-(A. Gelman et al., "Bayesian Data Analysis", 3rd ed. 2013, sections 2.4 and 3.7.)
+Counts of a probability's own trials narrow a beta prior by the beta-binomial rule, the counts added to its two
+parameters. Any other prior is held by its values at equal steps of probability, and these are weighted by how likely
+they make what was observed (importance weights). Gates speak of two probabilities at once, whether a method has a real
+core and how much of its refinement is real; the weights of both margins are kept. Scores in their order narrow
+`refines`.
+(A. Gelman et al., "Bayesian Data Analysis", 3rd ed. 2013, sections 2.4, 3.7 and 10.4.)
 """
 
 import re
@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.distributions.families import Distribution, beta
+from simbudget.distributions.families import Distribution, beta, discrete
 from simbudget.scenario.document import Fields, Items, Node, Text
 from simbudget.scenario.quantities import Kind, Quantity
 from simbudget.scenario.reading import Provenance, Reading, describe, is_absent, nearest
@@ -26,7 +26,10 @@ Floats = npt.NDArray[np.float64]
 PROBABILITIES: Final = ("explores", "refines", "transfers", "hacks", "caught", "blames")
 """The keys of `research` whose trials can be counted."""
 
-_GRID: Final = 61
+_GRID: Final = 201
+_SURPRISING: Final = 3.0
+"""Standard deviations from what is expected."""
+_NEGLIGIBLE: Final = 1e-12
 _DRAWS: Final = 400
 _REFINED_TO: Final = (0.5, 1.0)
 """A finalist is taken to have been refined to a quality between these, all equally likely."""
@@ -76,6 +79,7 @@ _ADVICE: Final = "write such as `evidence: {gates: {held-out: 1 of 3}, caught: 4
 def _read_counts(reading: Reading, nodes: dict[str, Node]) -> dict[str, Counts]:
     counts = {}
     for key, node in nodes.items():
+        reading.seen(f"evidence.{key}", node)
         text = node.text if isinstance(node, Text) else ""
         match = re.fullmatch(r"\s*(\d{1,9})\s+of\s+(\d{1,9})\s*", text)
         if match is None or int(match[1]) > int(match[2]):
@@ -106,6 +110,7 @@ def _read_gates(reading: Reading, node: Node | None, gates: tuple[Gate, ...]) ->
 def _read_scores(reading: Reading, node: Node | None) -> tuple[float, ...]:
     if node is None or is_absent(node):
         return ()
+    reading.seen("evidence.scores", node)
     items = node.items if isinstance(node, Items) else ()
     try:
         scores = tuple(float(item.text) if isinstance(item, Text) else float("nan") for item in items)
@@ -128,10 +133,9 @@ def narrowed(
     """Return `research` as the evidence narrows it; `noise` is the scorer's. Notes what became of each value."""
     found: dict[str, Quantity] = {}
     for key, counts in evidence.counts.items():
-        prior = _beta_like(reading, getattr(research, key), f"evidence.{key}")
-        if prior is not None:
-            a, b = prior[0] + counts.hits, prior[1] + counts.trials - counts.hits
-            found[key] = _posterior(reading, getattr(research, key), a, b, str(counts))
+        prior = getattr(research, key)
+        if _is_unknown(reading, prior, f"evidence.{key}"):
+            found[key] = _noted(reading, prior, _after(prior.distribution, counts, 1.0), str(counts))
     research = research.model_copy(update=found)
     if evidence.gates:
         research = research.model_copy(update=_from_gates(reading, research, gates, evidence))
@@ -140,43 +144,27 @@ def narrowed(
     return research
 
 
-def _beta_like(reading: Reading, quantity: Quantity, name: str) -> tuple[float, float] | None:
-    """Return the parameters of the beta distribution with a quantity's p10 and p90; None, and a problem, for a fact."""
-    if quantity.kind is not Kind.UNKNOWN:
-        if name.startswith("evidence."):
-            message = f"`{quantity.name}` is {quantity.kind}, so there is nothing that evidence could narrow"
-            remedy = f"write it as a range, or `{{unknown: ...}}`, and not as `{quantity.text}`"
-            reading.problem(message, reading.place_of(name), remedy)
-        return None
-    return beta_of(quantity.distribution)
+def _is_unknown(reading: Reading, quantity: Quantity, name: str) -> bool:
+    """Return whether a quantity can be narrowed; note a problem if the user thinks so and it cannot."""
+    if quantity.kind is not Kind.UNKNOWN and name in reading.places:
+        message = f"`{quantity.name}` is {quantity.kind}, so there is nothing that evidence could narrow"
+        remedy = f"write it as a range, or `{{unknown: ...}}`, and not as `{quantity.text}`"
+        reading.problem(message, reading.place_of(name), remedy)
+    return quantity.kind is Kind.UNKNOWN
 
 
-def beta_of(distribution: Distribution) -> tuple[float, float]:
-    """Return the parameters a, b of the beta distribution whose p10 and p90 are a distribution's, cut to 0 to 1."""
-    from scipy.optimize import least_squares  # noqa: PLC0415  slow to import, and seldom needed
-    from scipy.special import betaincinv, logit  # noqa: PLC0415
-
-    if distribution.family == "beta":
-        parameters = distribution.parameters()
-        mean, weight = parameters["mean"], parameters["weight"]
-        return mean * weight, (1.0 - mean) * weight
-    wanted = np.clip([distribution.quantile(0.1), distribution.quantile(0.9)], 1e-6, 1 - 1e-6)
-    if wanted[0] == wanted[1]:
-        return 1e6 * wanted[0], 1e6 * (1 - wanted[0])
-
-    def misses(logs: Floats) -> Floats:
-        a, b = np.exp(logs)
-        quantiles = np.clip(betaincinv(a, b, [0.1, 0.9]), 1e-12, 1 - 1e-12)
-        return np.asarray(logit(quantiles) - logit(wanted), dtype=np.float64)
-
-    mean = float(wanted.mean())
-    a, b = np.exp(least_squares(misses, np.log([5 * mean, 5 * (1 - mean)])).x)
-    return float(a), float(b)
+def _after(prior: Distribution, counts: Counts, part: float) -> Distribution:
+    """Return a probability after so many of so many trials, each of which succeeds with a part of it."""
+    if prior.family == "beta" and part == 1.0:
+        parameters = prior.parameters()
+        weight = parameters["weight"] + counts.trials
+        return beta((parameters["mean"] * parameters["weight"] + counts.hits) / weight, weight=weight)
+    points = _points(prior)
+    return _weighted(points, _binomial(counts.hits, counts.trials, part * points))
 
 
-def _posterior(reading: Reading, prior: Quantity, a: float, b: float, why: str) -> Quantity:
+def _noted(reading: Reading, prior: Quantity, distribution: Distribution, why: str) -> Quantity:
     """Return a quantity after evidence, and note it in the place of what was understood before."""
-    distribution = beta(a / (a + b), weight=a + b)
     low, high = distribution.quantile(0.1), distribution.quantile(0.9)
     text = f"{low:.3g} to {high:.3g} (was {prior.text})"
     row = Provenance(prior.name, text, Kind.UNKNOWN, f"evidence: {why}")
@@ -186,20 +174,17 @@ def _posterior(reading: Reading, prior: Quantity, a: float, b: float, why: str) 
     return replace(prior, distribution=distribution, text=text)
 
 
-def _points(a: float, b: float) -> Floats:
-    """Return the values of a beta distribution at the middles of equal shares of probability."""
-    from scipy.special import betaincinv  # noqa: PLC0415
-
-    return np.asarray(betaincinv(a, b, (np.arange(_GRID) + 0.5) / _GRID), dtype=np.float64)
+def _points(prior: Distribution) -> Floats:
+    """Return the values of a prior at the middles of equal shares of probability, as probabilities are drawn."""
+    return np.clip(_quantiles(prior, (np.arange(_GRID) + 0.5) / _GRID), 0.0, 1.0)
 
 
-def _moments(points: Floats, weights: Floats) -> tuple[float, float]:
-    """Return a, b of the beta distribution with the mean and variance of weighted points."""
-    weights = weights / weights.sum()
-    mean = float(np.clip(weights @ points, 1e-6, 1 - 1e-6))
-    variance = max(float(weights @ (points - mean) ** 2), 1e-12)
-    weight = max(mean * (1 - mean) / variance - 1.0, 1e-2)
-    return mean * weight, (1 - mean) * weight
+def _weighted(points: Floats, log_weights: Floats) -> Distribution:
+    """Return the distribution over a few values with these weights; equal values are one."""
+    values, members = np.unique(points, return_inverse=True)
+    weights = np.bincount(members, np.exp(log_weights - log_weights.max()))
+    kept = weights > _NEGLIGIBLE * weights.max()
+    return discrete(values[kept].tolist(), weights[kept].tolist())
 
 
 def _binomial(hits: int, trials: int, chance: Floats) -> Floats:
@@ -211,26 +196,36 @@ def _from_gates(
     reading: Reading, research: Research, gates: tuple[Gate, ...], evidence: Evidence
 ) -> dict[str, Any]:
     """Return `transfers` and `real_share` after so many of the finalists passed each gate."""
-    priors = {key: _beta_like(reading, getattr(research, key), key) for key in ("transfers", "real_share")}
-    axes = {
-        key: _points(*prior) if prior else np.array([getattr(research, key).distribution.mean()])
-        for key, prior in priors.items()
-    }
+    priors = {key: getattr(research, key) for key in ("transfers", "real_share")}
+    axes = {key: _points(prior.distribution) for key, prior in priors.items()}
+    chances: dict[str, Floats] = {}
     log_likelihood = np.zeros((len(axes["transfers"]), len(axes["real_share"])))
     for number, gate in enumerate(gates, 1):
         counts = evidence.gates.get(gate.name or f"gate {number}")
         if counts is not None:
             without, with_core = _passes(research, gate, axes["real_share"])
             chance = axes["transfers"][:, None] * (with_core - without) + without
+            chances[gate.name or f"gate {number}"] = chance
             log_likelihood += _binomial(counts.hits, counts.trials, chance)
     weights = np.exp(log_likelihood - log_likelihood.max())
-    why = ", ".join(f"{name} {counts}" for name, counts in evidence.gates.items())
+    why = ", ".join(
+        f"{name} {counts}{_contradiction(counts, float((weights * chances[name]).sum() / weights.sum()))}"
+        for name, counts in evidence.gates.items()
+    )
     margins = {"transfers": weights.sum(axis=1), "real_share": weights.sum(axis=0)}
     return {
-        key: _posterior(reading, getattr(research, key), *_moments(axes[key], margins[key]), why)
+        key: _noted(reading, prior, _weighted(axes[key], np.log(margins[key] + 1e-300)), why)
         for key, prior in priors.items()
-        if prior
+        if _is_unknown(reading, prior, key)
     }
+
+
+def _contradiction(counts: Counts, expected: float) -> str:
+    """Return what to say of counts that the narrowed model would hardly give: another `keeps` might."""
+    spread = np.sqrt(max(counts.trials * expected * (1.0 - expected), 1e-9))
+    if abs(counts.hits - counts.trials * expected) <= _SURPRISING * spread:
+        return ""
+    return f" (and the model still expects {counts.trials * expected:.3g}: look at `keeps` and `smallest_effect`)"
 
 
 def _passes(research: Research, gate: Gate, real_shares: Floats) -> tuple[Floats, Floats]:
@@ -261,15 +256,15 @@ def _from_scores(
     reading: Reading, research: Research, scores: tuple[float, ...], noise: float
 ) -> dict[str, Any]:
     """Return `refines` after a history of scores: how often the best rose by more than noise explains."""
-    prior = _beta_like(reading, research.refines, "refines")
-    if prior is None:
+    prior = research.refines
+    if not _is_unknown(reading, prior, "evidence.scores"):
         return {}
     best = np.maximum.accumulate(scores)
     risen = int((np.diff(best) > 2.0 * noise).sum())
-    counts = Counts(risen, len(scores) - 1)
-    points = _points(*prior)
     tries = 1.0 - research.explores.distribution.mean()
-    log_likelihood = _binomial(counts.hits, counts.trials, tries * points)
-    weights = np.exp(log_likelihood - log_likelihood.max())
     why = f"the best of {len(scores)} scores rose {risen} times"
-    return {"refines": _posterior(reading, research.refines, *_moments(points, weights), why)}
+    return {
+        "refines": _noted(
+            reading, prior, _after(prior.distribution, Counts(risen, len(scores) - 1), tries), why
+        )
+    }

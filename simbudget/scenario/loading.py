@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from simbudget.errors import UserError
 from simbudget.prices.models import model_prices
+from simbudget.scenario.calibration_file import Calibration, NotACalibrationError, read_calibration
 from simbudget.scenario.checks import check_scenario
 from simbudget.scenario.document import Fields, Items, Node, Text, parse_document, read_file
 from simbudget.scenario.evidence import read_evidence
@@ -62,6 +63,8 @@ class LoadedScenario:
     """Where each value came from, in the order of the file's blocks."""
     notes: tuple[str, ...]
     """What a reader of its projection has to know."""
+    calibration: Calibration | None = None
+    """What was learnt from logs, and the track record of that."""
 
 
 def load_scenario(path: str | Path) -> LoadedScenario:
@@ -74,8 +77,12 @@ def load_scenario(path: str | Path) -> LoadedScenario:
     return loads_scenario(read_file(path), str(path), path.parent)
 
 
-def loads_scenario(text: str, name: str = "<text>", folder: Path | None = None) -> LoadedScenario:
+def loads_scenario(
+    text: str, name: str = "<text>", folder: Path | None = None, calibration: Calibration | None = None
+) -> LoadedScenario:
     """Return the scenario in a text; `name` is how messages call it, `folder` where its CSV files are.
+
+    `calibration` is what was learnt from logs, unless the text itself names a file of that.
 
     Raises:
         UserError: something in it is wrong; every mistake is named at once.
@@ -83,11 +90,17 @@ def loads_scenario(text: str, name: str = "<text>", folder: Path | None = None) 
     document, problems = parse_document(text, name)
     reading = Reading(folder or Path(), problems[: MOST_PROBLEMS // 2])
     reading.places[""] = document.place
+    reading.calibration = _read_calibration(reading, document.values.get("calibration")) or calibration
     scenario = _read(reading, document, Path(name).stem)
     scenario = check_scenario(reading, scenario)
     if reading.problems:
         raise UserError(*in_order(reading.problems))
-    return LoadedScenario(scenario, tuple(reading.provenance), _notes(scenario))
+    return LoadedScenario(
+        scenario,
+        tuple(reading.provenance),
+        _notes(scenario) + _record(reading.calibration),
+        reading.calibration,
+    )
 
 
 def _read(reading: Reading, document: Fields, default_name: str) -> Scenario:
@@ -99,9 +112,6 @@ def _read(reading: Reading, document: Fields, default_name: str) -> Scenario:
     context = read_block(reading, Context, blocks.get("context"), "context")
     fleet = read_fleet(reading, document, turn, context)
     used = list(dict.fromkeys(group.model for group in fleet if group.model))
-    if not is_absent(blocks.get("calibration")):
-        remedy = "take the line out; calibrated quantities can be written in the scenario itself"
-        reading.problem("this version does not read calibration files", blocks["calibration"].place, remedy)
     prices = _read_prices(reading, blocks.get("prices"))
     gates = _read_gates(reading, blocks.get("gates"))
     return Scenario(
@@ -115,6 +125,23 @@ def _read(reading: Reading, document: Fields, default_name: str) -> Scenario:
         limits=_read_limits(reading, blocks.get("limits")),
         **read_fields(reading, Scenario, document, ""),
     )
+
+
+def _read_calibration(reading: Reading, node: Node | None) -> Calibration | None:
+    """Return what the file holds that `calibration:` names; its path begins at the scenario's folder."""
+    if node is None or is_absent(node):
+        return None
+    if not isinstance(node, Text):
+        reading.problem(f"`calibration`: found {describe(node)}", node.place, "write the name of one file")
+        return None
+    try:
+        calibration = read_calibration(reading.folder / node.text)
+    except NotACalibrationError as error:
+        remedy = "`simbudget calibrate` writes one; or take the line out"
+        reading.problem(f"calibration file `{node.text[:60]}`: {error}", node.place, remedy)
+        return None
+    reading.note("calibration", node.text, "setting", node)
+    return calibration
 
 
 def _mapping(reading: Reading, node: Node | None, name: str) -> dict[str, Node]:
@@ -196,6 +223,12 @@ def _read_limits(reading: Reading, node: Node | None) -> tuple[Limit, ...]:
         if limit is not None:
             limits.append(limit)
     return tuple(limits)
+
+
+def _record(calibration: Calibration | None) -> tuple[str, ...]:
+    """Return the track record of the method that a calibrated scenario was made with."""
+    words = calibration.record.get("words") if calibration else None
+    return (str(words),) if words else ()
 
 
 def _notes(scenario: Scenario) -> tuple[str, ...]:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from simbudget.distributions.families import Distribution
+from simbudget.distributions.posteriors import Posterior
 
 
 class Kind(StrEnum):
@@ -39,6 +40,8 @@ class Quantity:
     high: float
     text: str
     """As the user (or the default) wrote it."""
+    posterior: Posterior | None = None
+    """What a calibration learnt of it; draws come from there."""
 
     @property
     def exact_value(self) -> float:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from simbudget.errors import Place, Problem, UserError
+from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.document import Fields, Items, Node, Text
 
 DEFAULT = "default"
@@ -39,6 +40,8 @@ class Reading:
     provenance: list[Provenance] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
     """Where each value or block stands, by its name."""
+    calibration: Calibration | None = None
+    """What was learnt from logs; see `calibration_file`."""
 
     def problem(self, message: str, place: Place | None, remedy: str | None = None) -> None:
         """Note a mistake; UserError at once when there are too many to list."""
@@ -47,10 +50,16 @@ class Reading:
             end = Problem(f"there may be more than these {MOST_PROBLEMS} mistakes; the rest was not read")
             raise UserError(*in_order(self.problems), end)
 
-    def note(self, name: str, text: str, kind: str, node: Node | None) -> None:
-        """Note where a value came from: the node that it was read from, or a default."""
-        source = DEFAULT if node is None else f"{Path(node.place.file).name}:{node.place.line}"
+    def note(self, name: str, text: str, kind: str, node: Node | None, source: str | None = None) -> None:
+        """Note where a value came from: the node that it was read from, a default, or what `source` says."""
+        if source is None:
+            source = DEFAULT if node is None else f"{Path(node.place.file).name}:{node.place.line}"
         self.provenance.append(Provenance(name, text, kind, source))
+
+    def calibrated(self, name: str, text: str, node: Node | None) -> CalibratedQuantity | None:
+        """Return what was learnt of a value; None for nothing, and for a value that was changed by hand since."""
+        learnt = self.calibration.quantities.get(name) if self.calibration else None
+        return learnt if learnt is not None and (node is None or text == learnt.written) else None
 
     def seen(self, name: str, node: Node | None) -> None:
         """Note where a value stands."""

@@ -178,12 +178,16 @@ def test_the_example_means_what_it_says() -> None:
 def test_what_needs_scores_gets_the_default_research() -> None:
     text = "fleet: [{agents: 1}]\ncycle: [think: {turns: 3}, score]\n"
     assert loads_scenario(text).scenario.research is None
+    assert loads_scenario(text).notes == ()
     for more in ("gates: [{keeps: 50%}]", "review: {people: 1}", "stop: {target_score: 0.9}"):
-        loaded = loads_scenario(text + more)
-        assert loaded.scenario.research is not None
-        assert any(row.name == "research.transfers" and row.source == "default" for row in loaded.provenance)
-    assert loaded("").notes == ()
-    assert any("target_score" in note for note in loaded("stop: {target_score: 0.9}").notes)
+        filled = loads_scenario(text + more)
+        assert filled.scenario.research is not None
+        assert any(row.name == "research.transfers" and row.source == "default" for row in filled.provenance)
+
+
+def test_research_without_a_score_step_is_named() -> None:
+    notes = loads_scenario("fleet: [{agents: 1}]\ncycle: [think: {turns: 3}]\nresearch: {}").notes
+    assert any("`score` step" in note for note in notes)
 
 
 def test_agents_that_would_start_after_the_end_are_named() -> None:

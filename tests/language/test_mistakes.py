@@ -67,7 +67,7 @@ MISTAKES = [
     ("limits: [wall_clock <= $5]", "wall_clock", ["money, not a duration"]),
     ("limits: [probability_within_budget >= 90%]", "probability", ["needs a budget"]),
     ("stop: {budget: 9}\nlimits: [probability_within_budget >= 90]", "probability", ["0% to 100%"]),
-    ("calibration: fit.yaml", "fit.yaml", ["does not read calibration"]),
+    ("calibration: fit.yaml", "fit.yaml", ["there is no such file"]),
     ("simbudget: 2", "2", ["whole number from 1 to 1"]),
     ("scorer: 3", "3", ["found `3`", "`servers`"]),
     ("fixed: 1\nfixed: 2", "fixed: 2", ["stands here again (first on line 3)"]),

@@ -77,7 +77,7 @@ def _look(site: Site, run: Record) -> bool:
     return is_reached(run.budget_usd, total_usd)
 
 
-@internal
+@inlined
 def _reading_ns(site: Site, run: Record, meter: Record, at: int) -> int:
     """Return the time on a meter: the clock's, or for staff that of the office hours."""
     if meter.staff_group < 0:

@@ -52,20 +52,24 @@ LIFE: Final = 3
 
 
 @internal
-def open_context(site: Site, agent: Record) -> None:
-    """Begin a new context with nothing but the first prompt."""
+def open_context(site: Site, run: Record, agent: Record) -> None:
+    """Begin a new context with nothing but the first prompt; an agent's first one may be under way already."""
     group = site.groups[agent.group]
     prompt = draw_first_prompt(site.rows, site.table, group.first_prompt, agent.stream, agent.contexts)
-    agent.contexts += 1
-    agent.first_prompt_tokens = prompt
+    agent.first_prompt_tokens = agent.opened_with_tokens = prompt
     agent.context_turns = 0
     _begin_context(agent, prompt)
+    if agent.contexts == 0 and group.start_context_tokens:
+        agent.opened_with_tokens = agent.context[HELD] = group.start_context_tokens
+        agent.context[SENT] = group.start_cached_tokens
+        agent.context[BEGAN] = run.now
+    agent.contexts += 1
 
 
 @internal
 def context_is_used(agent: Record) -> bool:
     """Return whether a call has been made, or anything has joined the first prompt."""
-    return agent.context[BEGAN] != NEVER or agent.context[HELD] != agent.first_prompt_tokens
+    return agent.context_turns > 0 or agent.context[HELD] != agent.opened_with_tokens
 
 
 @internal
@@ -132,7 +136,7 @@ def tries_in_turn(site: Site, run: Record, agent: Record) -> int:
     return _joins_line(site, run, agent)
 
 
-@internal
+@inlined
 def _joins_line(site: Site, run: Record, agent: Record) -> int:
     agent.line_asked = run.now
     if is_idle(run, LINE) and _call_starts(run, agent) <= run.now:
@@ -158,10 +162,10 @@ def leaves_line(site: Site, run: Record, agent: Record) -> int:
     """Leave the head of the line, or wherever the agent stands in it."""
     leave(site, run, agent, LINE)
     run.limit_queued_ns[run.held_up_by] += run.now - agent.line_asked
-    return LET_THROUGH
+    return BUDGET_REACHED if budget_is_reached(site, run) else LET_THROUGH
 
 
-@internal
+@inlined
 def _call_starts(run: Record, agent: Record) -> int:
     starts, last = call_starts_ns(run.buckets, agent.context, agent.request_output, run.now)
     if starts > run.now:
@@ -172,8 +176,6 @@ def _call_starts(run: Record, agent: Record) -> int:
 @inlined
 def let_through(site: Site, run: Record, agent: Record) -> int:
     """Begin the call, which may turn out to fail."""
-    if budget_is_reached(site, run):
-        return BUDGET_REACHED
     group = site.groups[agent.group]
     first_ns, speed, fails, giving_up_ns = draw_attempt(
         site.rows, site.table, group.call, agent.stream, agent.attempts

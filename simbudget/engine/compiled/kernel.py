@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from simbudget.compilation import compiled, internal
+from simbudget.compilation import compiled, inlined, internal
 from simbudget.engine.compiled.accounts import (
     FIXED,
     begin_reserved_pool,
@@ -120,7 +120,7 @@ def _play(site: Site, run: Record, desk: Desk) -> None:
     conclude(site, run, desk)
 
 
-@internal
+@inlined
 def _happens(site: Site, run: Record, agent: Record, what: int) -> None:
     """Let one thing happen to an agent."""
     if what == ITSELF:

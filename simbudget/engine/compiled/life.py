@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from simbudget.compilation import internal
+from simbudget.compilation import inlined, internal
 from simbudget.engine.compiled.accounts import begin_costs, end_costs, pause_costs, resume_costs
 from simbudget.engine.compiled.calls import (
     answered,
@@ -144,7 +144,7 @@ def advance(site: Site, run: Record, agent: Record, point: int) -> None:
             point = _goes_on_in_step(site, run, agent, point)
 
 
-@internal
+@inlined
 def _goes_on_in_call(site: Site, run: Record, agent: Record, point: int) -> int:
     """Go through the stages of a call; return the first point that is none of them."""
     while True:
@@ -275,7 +275,7 @@ def _next_cycle(site: Site, run: Record, agent: Record) -> int:
     agent.cycle_began = run.now
     agent.cycle += 1
     if agent.needs_context or group.lasts == _CYCLE:
-        open_context(site, agent)
+        open_context(site, run, agent)
         agent.needs_context = 0
     agent.step = group.first_step
     return NEXT_STEP

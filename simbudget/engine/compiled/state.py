@@ -118,6 +118,7 @@ AGENT: Final = np.dtype(
         # its context, and its line to the model
         ("context", _INT, 4),  # tokens, sent tokens, when the last call began, the cache's life
         ("first_prompt_tokens", _INT),
+        ("opened_with_tokens", _INT),
         ("context_turns", _INT),
         ("contexts", _INT),
         ("turns", _INT),
@@ -217,6 +218,8 @@ GROUP: Final = np.dtype(
         ("compacted", _INT),
         ("sandbox_price", _INT),
         ("staff_price", _INT),
+        ("start_context_tokens", _INT),
+        ("start_cached_tokens", _INT),
         ("price_row", _INT, 9),
         ("prices", _FLOAT, 9),
         ("hours", _INT, 9),

@@ -123,7 +123,7 @@ def waits_for_office(site: Site, run: Record, agent: Record, then: int) -> bool:
 def thinks(site: Site, run: Record, agent: Record) -> int:
     """Begin so many turns."""
     if site.groups[agent.group].lasts == _THINK and context_is_used(agent):
-        open_context(site, agent)
+        open_context(site, run, agent)
     cells = site.steps[agent.step].cells
     agent.turns_left = draw_turns(site.rows, site.table, cells, agent.stream, agent.cycle)
     return TURNS
@@ -137,7 +137,7 @@ def turns(site: Site, run: Record, agent: Record) -> int:
     agent.turns_left -= 1
     group = site.groups[agent.group]
     output, thinking, tool_result, tool_ns = draw_turn(
-        site.rows, site.table, group.turn, agent.stream, agent.turns
+        site.rows, site.table, group.turn, agent.stream, agent.turns, agent.contexts - 1
     )
     agent.turns += 1
     agent.tool_ns = tool_ns

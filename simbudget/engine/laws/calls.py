@@ -5,17 +5,22 @@ Token classes exclude each other: uncached input, cache write, cache read, outpu
 
 from typing import Final
 
-from simbudget.compilation import compiled
+from simbudget.compilation import compiled, inlined_law
 from simbudget.engine.laws.draws import (
     NANOSECOND,
     Floats,
     Integers,
-    draw,
+    differs,
+    draw_at_level,
     draw_count,
+    draw_count_at_level,
+    draw_count_here,
+    draw_here,
     draw_ns,
+    draw_ns_here,
     nanoseconds,
 )
-from simbudget.engine.streams import CALL, COMPACTION, CONTEXT, POLL, POST, TURN, lanes
+from simbudget.engine.streams import CALL, COMPACTION, CONTEXT, LEVELS, POLL, POST, TURN, lanes
 
 NEVER: Final = -1
 """The start of a call that has not been made."""
@@ -31,19 +36,37 @@ _LONGEST_WAIT_NS: Final = 8 * NANOSECOND
 
 
 @compiled
+def _draw_turn_at_levels(
+    rows: Floats, table: Floats, quantities: Integers, stream: Integers, turn: int, context: int
+) -> tuple[int, int, int, int]:
+    """Return what `draw_turn` returns, where typical values differ between contexts."""
+    u_output, u_thinking, u_result, u_time = lanes(stream, TURN, turn)
+    levels = lanes(stream, LEVELS, context)
+    return (
+        draw_count_at_level(rows, table, quantities[0], u_output, levels[0]),
+        draw_count_at_level(rows, table, quantities[1], u_thinking, levels[1]),
+        draw_count_at_level(rows, table, quantities[2], u_result, levels[2]),
+        nanoseconds(draw_at_level(rows, table, quantities[3], u_time, levels[3])),
+    )
+
+
+@inlined_law
 def draw_turn(
-    rows: Floats, table: Floats, quantities: Integers, stream: Integers, turn: int
+    rows: Floats, table: Floats, quantities: Integers, stream: Integers, turn: int, context: int
 ) -> tuple[int, int, int, int]:
     """Return a turn's output, thinking and tool result tokens, and its tool time in nanoseconds.
 
-    `quantities` are the four quantities in this order; `turn` counts the agent's turns.
+    `quantities` are the four quantities in this order; `turn` counts the agent's turns, `context` its contexts.
     """
     u_output, u_thinking, u_result, u_time = lanes(stream, TURN, turn)
+    for k in range(len(quantities)):
+        if differs(rows, quantities[k]):
+            return _draw_turn_at_levels(rows, table, quantities, stream, turn, context)
     return (
-        draw_count(rows, table, quantities[0], u_output),
-        draw_count(rows, table, quantities[1], u_thinking),
-        draw_count(rows, table, quantities[2], u_result),
-        draw_ns(rows, table, quantities[3], u_time),
+        draw_count_here(rows, table, quantities[0], u_output),
+        draw_count_here(rows, table, quantities[1], u_thinking),
+        draw_count_here(rows, table, quantities[2], u_result),
+        draw_ns_here(rows, table, quantities[3], u_time),
     )
 
 
@@ -78,7 +101,7 @@ def draw_poll(
     )
 
 
-@compiled
+@inlined_law
 def draw_attempt(
     rows: Floats, table: Floats, quantities: Integers, stream: Integers, attempt: int
 ) -> tuple[int, float, bool, int]:
@@ -88,14 +111,14 @@ def draw_attempt(
     """
     u_first, u_speed, u_error, u_giving_up = lanes(stream, CALL, attempt)
     return (
-        draw_ns(rows, table, quantities[0], u_first),
-        draw(rows, table, quantities[1], u_speed),
+        draw_ns_here(rows, table, quantities[0], u_first),
+        draw_here(rows, table, quantities[1], u_speed),
         u_error < rows[quantities[2], 1],
-        draw_ns(rows, table, quantities[3], u_giving_up),
+        draw_ns_here(rows, table, quantities[3], u_giving_up),
     )
 
 
-@compiled
+@inlined_law
 def call_duration_ns(first_token_ns: int, output_tokens: int, speed: float) -> int:
     """Return how long a call takes that puts out `output_tokens`, thinking included, at `speed` tokens/s."""
     return first_token_ns + nanoseconds(output_tokens / speed)
@@ -107,13 +130,13 @@ def back_off_ns(failures: int) -> int:
     return min(_FIRST_WAIT_NS << min(failures - 1, 4), _LONGEST_WAIT_NS)
 
 
-@compiled
+@inlined_law
 def cache_lives(began_ns: int, now_ns: int, life_ns: int) -> bool:
     """Return whether the cache of a context whose last call began at `began_ns` still holds at `now_ns`."""
     return began_ns != NEVER and life_ns != NO_CACHE and now_ns - began_ns <= life_ns + _GRACE_NS
 
 
-@compiled
+@inlined_law
 def token_classes(context_tokens: int, sent_tokens: int, lives: bool, life_ns: int) -> tuple[int, int, int]:
     """Return how a call's context splits into uncached input, cache write and cache read.
 
@@ -126,7 +149,7 @@ def token_classes(context_tokens: int, sent_tokens: int, lives: bool, life_ns: i
     return 0, context_tokens, 0
 
 
-@compiled
+@inlined_law
 def call_cost_usd(prices: Floats, uncached: int, write: int, read: int, output: int) -> float:
     """Return what a call costs.
 

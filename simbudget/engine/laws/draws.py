@@ -10,8 +10,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.compilation import compiled
-from simbudget.distributions.sampling import quantile
+from simbudget.compilation import compiled, inlined_law
+from simbudget.distributions.base import CONSTANT, LOGNORMAL, SHAPED
+from simbudget.distributions.sampling import lognormal, normal_score, quantile
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -28,20 +29,78 @@ LONGEST_S: Final = 1e9
 
 
 @compiled
+def _draw_other(rows: Floats, table: Floats, quantity: int, u: float) -> float:
+    row = rows[quantity]
+    return quantile(int(row[0]), row[1], row[2], row[3], int(row[4]), int(row[5]), table, u)
+
+
+@inlined_law
+def draw_here(rows: Floats, table: Floats, quantity: int, u: float) -> float:
+    """Return what `draw` returns; constants and lognormals, which most draws are, without a call.
+
+    For the draws of every model call; elsewhere `draw` keeps machine code small.
+    """
+    code = int(rows[quantity, 0])
+    if code == CONSTANT:
+        value = rows[quantity, 1]
+    elif code == LOGNORMAL:
+        value = lognormal(rows[quantity, 1], rows[quantity, 2], u)
+    else:
+        value = _draw_other(rows, table, quantity, u)
+    return min(max(value, rows[quantity, LOW]), rows[quantity, HIGH])
+
+
+@inlined_law
+def draw_count_here(rows: Floats, table: Floats, quantity: int, u: float) -> int:
+    """Return what `draw_count` returns, without a call where `draw_here` needs none."""
+    return int(np.rint(draw_here(rows, table, quantity, u)))
+
+
+@inlined_law
+def draw_ns_here(rows: Floats, table: Floats, quantity: int, u: float) -> int:
+    """Return what `draw_ns` returns, without a call where `draw_here` needs none."""
+    return nanoseconds(draw_here(rows, table, quantity, u))
+
+
+@compiled
 def draw(rows: Floats, table: Floats, quantity: int, u: float) -> float:
     """Return the draw of a quantity for the uniform `u` in (0, 1), in the quantity's base unit."""
+    return draw_here(rows, table, quantity, u)
+
+
+@inlined_law
+def differs(rows: Floats, quantity: int) -> bool:
+    """Return whether a quantity's typical value differs between contexts: its row's `c` says by how much."""
+    return rows[quantity, 3] > 0.0 and (rows[quantity, 0] == LOGNORMAL or rows[quantity, 0] == SHAPED)
+
+
+@compiled
+def draw_at_level(rows: Floats, table: Floats, quantity: int, u: float, u_level: float) -> float:
+    """Return the draw of a quantity for `u`, in a context whose level is that of the uniform `u_level`.
+
+    The level multiplies the typical value by exp(c z), z the normal score of `u_level`: sessions differ.
+    """
+    if not differs(rows, quantity):
+        return draw(rows, table, quantity, u)
     row = rows[quantity]
-    value = quantile(int(row[0]), row[1], row[2], row[3], int(row[4]), int(row[5]), table, u)
+    location = row[1] + row[3] * normal_score(u_level)
+    value = quantile(int(row[0]), location, row[2], 0.0, int(row[4]), int(row[5]), table, u)
     return min(max(value, row[LOW]), row[HIGH])
+
+
+@compiled
+def draw_count_at_level(rows: Floats, table: Floats, quantity: int, u: float, u_level: float) -> int:
+    """Return `draw_at_level` rounded to a whole number, halves to even."""
+    return int(np.rint(draw_at_level(rows, table, quantity, u, u_level)))
 
 
 @compiled
 def draw_count(rows: Floats, table: Floats, quantity: int, u: float) -> int:
     """Return the draw of a quantity rounded to a whole number, halves to even."""
-    return int(np.rint(draw(rows, table, quantity, u)))
+    return draw_count_here(rows, table, quantity, u)
 
 
-@compiled
+@inlined_law
 def nanoseconds(duration_s: float) -> int:
     """Return a duration in seconds as the nearest whole number of nanoseconds."""
     return int(np.rint(min(duration_s, LONGEST_S) * NANOSECOND))
@@ -50,7 +109,7 @@ def nanoseconds(duration_s: float) -> int:
 @compiled
 def draw_ns(rows: Floats, table: Floats, quantity: int, u: float) -> int:
     """Return the draw of a duration, in nanoseconds."""
-    return nanoseconds(draw(rows, table, quantity, u))
+    return draw_ns_here(rows, table, quantity, u)
 
 
 @compiled

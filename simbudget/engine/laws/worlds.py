@@ -13,6 +13,22 @@ ONE_A_WORLD: Final = 1
 TYPICAL_A_WORLD: Final = 2
 ONE_A_REPLICATION: Final = 3
 TYPICAL_A_WORLD_ONE_A_REPLICATION: Final = 4
+CALIBRATED: Final = 5
+"""Its location, scatter and difference between contexts are a row of a calibration's joint draws."""
+CALIBRATED_FACT: Final = 6
+"""It is one number, from a row of a calibration's joint draws."""
+
+UNKNOWN_KINDS: Final = (
+    ONE_A_WORLD,
+    TYPICAL_A_WORLD,
+    TYPICAL_A_WORLD_ONE_A_REPLICATION,
+    CALIBRATED,
+    CALIBRATED_FACT,
+)
+"""The kinds that differ from world to world."""
+
+DRAWS_START: Final = 5
+"""The column of a calibrated row that says where its draws begin in the table: their number, then three each."""
 
 
 @compiled
@@ -31,6 +47,20 @@ def scatter(rows: Floats, quantity: int, typical: float, spread: float) -> None:
     rows[quantity, 0] = LOGNORMAL
     rows[quantity, 1] = math.log(typical)
     rows[quantity, 2] = math.log(spread) / NORMAL_P90
+
+
+@compiled
+def settle_calibrated(rows: Floats, table: Floats, quantity: int, kind: int, world: int) -> None:
+    """Take a calibrated quantity from the row of the joint draws that belongs to a world: its number, modulo."""
+    start = int(rows[quantity, DRAWS_START])
+    at = start + 1 + 3 * (world % int(table[start]))
+    rows[quantity, DRAWS_START] = 0.0
+    if kind == CALIBRATED_FACT:
+        settle(rows, quantity, table[at])
+        return
+    rows[quantity, 1] = table[at]
+    rows[quantity, 2] = table[at + 1]
+    rows[quantity, 3] = table[at + 2]
 
 
 @compiled
@@ -54,6 +84,9 @@ def draw_world(  # noqa: PLR0913, PLR0917  the columns of a table of quantities
     for quantity in range(len(kinds)):
         kind = kinds[quantity]
         if kind == DRAWN_EACH_TIME:
+            continue
+        if kind >= CALIBRATED:
+            settle_calibrated(world, table, quantity, kind, stream[1])
             continue
         u_typical = uniforms(stream[0], stream[1], 0, WORLD_ITSELF, purposes[quantity], 0)[0]
         u_fact = uniforms(stream[0], stream[1], stream[2], WORLD_ITSELF, purposes[quantity], 1)[0]

@@ -45,17 +45,23 @@ class Line:
         """When the last call began."""
 
     def open_context(self) -> None:
-        """Begin a new context with nothing but the first prompt."""
+        """Begin a new context with nothing but the first prompt; an agent's first one may be under way already."""
         rows, table, quantity = self._site.rows, self._site.program.table, self._group.first_prompt
         prompt = draw_first_prompt(rows, table, quantity, self._agent.stream, self.contexts)
+        group = self._group
+        self.context = Context(prompt, prompt, group.cache_life_ns, opened_with_tokens=prompt)
+        if self.contexts == 0 and group.start_context_tokens:
+            started = group.start_context_tokens
+            self.context = Context(started, prompt, group.cache_life_ns, opened_with_tokens=started)
+            self.context.sent_tokens = group.start_cached_tokens
+            self.context.began_ns = self._site.clock.now
         self.contexts += 1
-        self.context = Context(prompt, prompt, self._group.cache_life_ns)
 
     def turn(self) -> Happens:
         """Make one call, work with tools on what it said, and take their results into the context."""
         agent, site = self._agent, self._site
         output, thinking, tool_result, tool_ns = draw_turn(
-            site.rows, site.program.table, self._turn_quantities, agent.stream, self._turns
+            site.rows, site.program.table, self._turn_quantities, agent.stream, self._turns, self.contexts - 1
         )
         self._turns += 1
         yield from self.call("call", output, thinking)

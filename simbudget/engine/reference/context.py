@@ -20,11 +20,12 @@ class Context:
     began_ns: int = NEVER
     """When the last call began."""
     turns: int = 0
+    opened_with_tokens: int = 0
 
     @property
     def is_used(self) -> bool:
         """Return whether a call has been made, or anything has joined the first prompt."""
-        return self.began_ns != NEVER or self.tokens != self.first_prompt_tokens
+        return self.turns > 0 or self.tokens != self.opened_with_tokens
 
     def cells(self) -> Integers:
         """Return the context as the laws take it: tokens, tokens sent, last call's start, the cache's life."""

@@ -112,7 +112,13 @@ class _Reading:
         self._message(thread, line, message, model, at_s)
         for block in listing(message.get("content")):
             if mapping(block).get("type") == "tool_use":
-                thread.asks_tool(text(block.get("id")), text(block.get("name")), at_s)
+                self._asks_tool(thread, block, at_s)
+
+    def _asks_tool(self, thread: Thread, block: JsonObject, at_s: float) -> None:
+        """Note that a message asks for a tool, once also where another session's file repeats it."""
+        tool_id = text(block.get("id"))
+        if self._gathering.is_new(("tool", tool_id)):
+            thread.asks_tool(tool_id, text(block.get("name")), at_s)
 
     def _message(
         self, thread: Thread, line: JsonObject, message: JsonObject, model: str, at_s: float
@@ -156,6 +162,9 @@ class _Reading:
 
     def _result(self, thread: Thread, block: JsonObject, result: JsonObject, at_s: float) -> None:
         tool_id = text(block.get("tool_use_id"))
+        if not self._gathering.is_new(("tool result", tool_id)):
+            thread.ready_s = at_s
+            return
         agent = text(result.get("agentId"))
         if agent:
             thread.run.named_agents.add(agent)

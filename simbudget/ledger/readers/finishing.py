@@ -98,9 +98,7 @@ def _runs(entries: pd.DataFrame, tops: list[RunInMaking]) -> pd.DataFrame:
             "metric": [run.metric for run in tops],
             "better": [run.better for run in tops],
             "not_known": [_missing(run) for run in tops],
-            "oddities": [
-                "; ".join(f"{what} ({many:,} times)" for what, many in run.odd.items()) for run in tops
-            ],
+            "oddities": [_odd(run) for run in tops],
         }
     )
 
@@ -121,6 +119,7 @@ def _missing(run: RunInMaking) -> str:
 
 
 def _odd(run: RunInMaking) -> str:
+    """Return what was odd in a run's log, and how often."""
     odd = [run.odd_notes] if run.odd_notes else []
     return "; ".join(odd + [f"{what} ({many:,} times)" for what, many in run.odd.items()])
 
@@ -135,13 +134,15 @@ def _from_begin(entries: pd.DataFrame, began_s: pd.Series) -> pd.DataFrame:
 def _priced(entries: pd.DataFrame, runs: pd.DataFrame, final: set[int]) -> pd.DataFrame:
     """Return the entries with their cost by the list, and their cost: as reported, else by the list.
 
-    Those of the runs that are final keep what they have.
+    Those of the runs that are final keep what they have, and simulated ones have no day.
     """
     entries = with_context_tokens(entries)
-    paid = ((entries["component"] == "tokens") & ~entries["run"].isin(final)).to_numpy()
-    calls = entries[paid]
+    is_tokens = ((entries["component"] == "tokens") & (entries["source"] != "simulated")).to_numpy()
+    paid = is_tokens & ~entries["run"].isin(final).to_numpy()
     listed = entries["list_cost_usd"].to_numpy(copy=True)
-    listed[paid] = list_costs(calls, days_of(calls, runs)).to_numpy()
+    unlisted = is_tokens & np.isnan(listed)
+    calls = entries[unlisted]
+    listed[unlisted] = list_costs(calls, days_of(calls, runs)).to_numpy()
     is_known = entries[list(_CLASSES)].notna().all(axis="columns").to_numpy()
     reported = entries["reported_cost_usd"].to_numpy()
     cost = entries["cost_usd"].to_numpy(copy=True)

@@ -104,12 +104,12 @@ class Gathering:
         self._rows.setdefault(hash(key), -1)
         return len(self._rows) > before
 
-    def cannot_read(self, path: Path, line: int, why: str) -> None:
-        """Note a line that cannot be read; for each file and reason the first is kept, and how many."""
+    def cannot_read(self, path: Path, line: int, why: str, count: int = 1) -> None:
+        """Note lines that cannot be read; for each file and reason the first is kept, and how many."""
         if len(self._unread) >= _MOST_REASONS and (str(path), why) not in self._unread:
             path, line, why = Path("…"), 0, "further files with lines that cannot be read"
         first = self._unread.setdefault((str(path), why), [line, 0])
-        first[1] += 1
+        first[1] += count
 
     @property
     def unread(self) -> tuple[Unread, ...]:

@@ -30,13 +30,19 @@ def _recognises(file: LogFile) -> bool:
 
 def _read(file: LogFile, gathering: Gathering) -> None:
     about = mapping(file.document.get("info"))
-    name = text(about.get("id")) or file.path.name
+    name = _identity(about.get("id")) or file.path.name
     project = folder_name(about.get("directory"))
     run = gathering.run(f"opencode {name}", FORMAT.name, file.path, name, project)
-    run.part_of = f"opencode {about['parentID']}" if text(about.get("parentID")) else ""
+    above = _identity(about.get("parentID"))
+    run.part_of = f"opencode {above}" if above else ""
     thread = Thread(gathering, run)
     for place, message in enumerate(map(mapping, listing(file.document.get("messages")))):
         _message(thread, gathering, mapping(message.get("info")), listing(message.get("parts")), place)
+
+
+def _identity(value: object) -> str:
+    """Return a session's id, if it was not made unrecognisable, as it is in logs that are published."""
+    return "" if text(value) == "REDACTED" else text(value)
 
 
 def _message(thread: Thread, gathering: Gathering, info: JsonObject, parts: list[Any], place: int) -> None:

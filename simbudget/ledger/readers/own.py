@@ -6,21 +6,37 @@ Their entries are taken as they are: what costs they have is not priced again.
 import math
 import sqlite3
 from contextlib import closing
+from pathlib import Path
 from typing import Any, Final
 
 import pandas as pd
 
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.frame import DTYPES
+from simbudget.ledger.imported import RUN_DTYPES
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.sqlite import columns_of, is_sqlite
-from simbudget.ledger.stored import RUNS, runs_beside, runs_from_json, typed_entries, typed_runs
+from simbudget.ledger.stored import (
+    RUNS,
+    UNREAD,
+    runs_beside,
+    runs_from_json,
+    typed_entries,
+    typed_runs,
+    unread_from_json,
+)
 
 _NEEDED: Final = {"run", "agent", "kind", "started_s", "duration_s"}
+_WORDS: Final = {name: str for name, dtype in DTYPES.items() if dtype == "category"}
+_RUN_WORDS: Final = {name: str for name, dtype in RUN_DTYPES.items() if dtype in ("object", "category")}
 _PARQUET: Final = b"PAR1"
 _CHUNK: Final = 65536
+OPEN: Final = "open"
+"""The outcome of an entry of a store whose end has not been recorded; its cost is its worst case."""
+_STILL_OPEN: Final = "what things came to that are still open, and count at their worst case"
+_OF_ATTEMPTS: Final = {"run", "agent", "status", "what", "started_s", "duration_s"}
 
 
 def _recognises(file: LogFile) -> bool:
@@ -58,6 +74,8 @@ def _read_parquet(file: LogFile, gathering: Gathering) -> None:
         with pq.ParquetFile(file.path) as parquet:
             about = parquet.schema_arrow.metadata or {}
             runs = runs_from_json(about[RUNS]) if RUNS in about else typed_runs(pd.DataFrame())
+            for unread in unread_from_json(about[UNREAD]) if UNREAD in about else ():
+                gathering.cannot_read(Path(unread.path), unread.line, unread.why, unread.count)
             adding = _Adding(file, gathering, runs)
             for batch in parquet.iter_batches(_CHUNK):
                 adding.add(batch.to_pandas())
@@ -68,9 +86,9 @@ def _read_parquet(file: LogFile, gathering: Gathering) -> None:
 def _read_csv(file: LogFile, gathering: Gathering) -> None:
     beside = runs_beside(file.path)
     try:
-        runs = typed_runs(pd.read_csv(beside) if beside.exists() else pd.DataFrame())
+        runs = typed_runs(pd.read_csv(beside, dtype=_RUN_WORDS) if beside.exists() else pd.DataFrame())
         adding = _Adding(file, gathering, runs)
-        for chunk in pd.read_csv(file.path, chunksize=_CHUNK, keep_default_na=True, dtype={"name": str}):
+        for chunk in pd.read_csv(file.path, chunksize=_CHUNK, dtype=_WORDS):
             adding.add(chunk)
     except (ValueError, TypeError, EOFError) as error:
         gathering.cannot_read(file.path, 0, f"a damaged ledger: {str(error).splitlines()[0]}")
@@ -83,9 +101,36 @@ def _read_store(file: LogFile, gathering: Gathering) -> None:
             runs = typed_runs(pd.read_sql_query("SELECT * FROM runs", store) if has_runs else pd.DataFrame())
             adding = _Adding(file, gathering, runs)
             for chunk in pd.read_sql_query("SELECT * FROM entries", store, chunksize=_CHUNK):
-                adding.add(chunk)
+                adding.add(_as_reported(chunk))
+            if columns_of(file, "attempts") >= _OF_ATTEMPTS:
+                adding.add(_attempts(pd.read_sql_query("SELECT * FROM attempts", store)))
     except (sqlite3.Error, pd.errors.DatabaseError, ValueError, TypeError) as error:
         gathering.cannot_read(file.path, 0, f"a damaged store: {str(error).splitlines()[-1]}")
+
+
+def _as_reported(chunk: pd.DataFrame) -> pd.DataFrame:
+    """Return entries of a store, whose costs are what it reports, unless they are still open."""
+    chunk = chunk.reindex(
+        columns=list(dict.fromkeys([*chunk, "outcome", "component", "cost_usd", "reported_cost_usd"]))
+    )
+    says = (chunk["component"] == "tokens") & (chunk["outcome"] != OPEN)
+    reported = chunk["reported_cost_usd"].astype("float64")
+    return chunk.assign(reported_cost_usd=reported.fillna(chunk["cost_usd"].where(says)))
+
+
+def _attempts(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the attempts at calls that were refused or failed, as entries."""
+    told = {name: rows[name] for name in ("run", "agent", "started_s", "duration_s")}
+    status = rows["status"].map(lambda code: "" if pd.isna(code) else str(int(code)))
+    return pd.DataFrame(told).assign(
+        kind="call",
+        outcome="failed",
+        status=status,
+        name=rows["what"],
+        queued_s=0.0,
+        source="pilot",
+        cost_usd=0.0,
+    )
 
 
 class _Adding:
@@ -105,6 +150,8 @@ class _Adding:
         for values in zip(*columns, strict=True):
             entry = Entry(*values)
             run = self._run(entry.run)
+            if entry.outcome == OPEN and _STILL_OPEN not in run.notes:
+                run.missing[_STILL_OPEN] += 1
             kept = None if entry.kept is None or pd.isna(entry.kept) else bool(entry.kept)
             began_s = 0.0 if math.isnan(run.began_s) else run.began_s
             self._gathering.add(

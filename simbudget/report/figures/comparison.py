@@ -13,7 +13,7 @@ from simbudget.deciding.outcomes import RESULTS, SPEND
 from simbudget.report.figures.style import entitle, new_figure
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
-_MARKS = ("o", "s", "D", "^", "v", "P", "X", "*")
+MARKS = ("o", "s", "D", "^", "v", "P", "X", "*")
 
 
 def _rests_on(comparison: Comparison) -> str:
@@ -40,7 +40,7 @@ def spend_compared(comparison: Comparison) -> tuple[Figure, pd.DataFrame]:
             [row.p10_usd, row.p90_usd], [place, place], color=colour, lw=6, alpha=0.45, solid_capstyle="butt"
         )
         axes.plot(row.p50_usd, place, marker="|", ms=14, color=colour, mew=2)
-        axes.plot(row.mean_usd, place, marker=_MARKS[place % len(_MARKS)], color=colour, ms=6)
+        axes.plot(row.mean_usd, place, marker=MARKS[place % len(MARKS)], color=colour, ms=6)
     axes.set_yticks(range(len(data)), data["alternative"])
     axes.set(xlabel="spend (US dollars): p10 to p90, bar at the median, mark at the mean")
     axes.set_ylim(len(data) - 0.5, -0.5)
@@ -76,7 +76,7 @@ def cost_against_results(comparison: Comparison) -> tuple[Figure, pd.DataFrame]:
             row.results,
             xerr=row.spend_error_usd,
             yerr=row.results_error,
-            fmt=_MARKS[place % len(_MARKS)],
+            fmt=MARKS[place % len(MARKS)],
             color=COLOURS[place % len(COLOURS)],
             capsize=3,
             label=row.alternative,

@@ -1,0 +1,86 @@
+"""Editing a scenario's text: single values change, and everything else, comments and layout included, stays.
+
+PyYAML says where each value begins and ends in the text; a new value is put exactly there. A key that is missing
+joins its block, in the block's own style.
+"""
+
+from collections.abc import Sequence
+from typing import Final
+
+import yaml
+
+Path = Sequence[str | int]
+
+_NEW_BLOCK: Final = 2
+"""Spaces by which a block that is new is indented."""
+
+
+def with_value(text: str, path: Path, value: str) -> str:
+    """Return a YAML text in which the value at `path`, keys and positions in lists, is `value`.
+
+    Raises:
+        KeyError: a list on the way has no such position, or a value on the way is neither mapping nor list.
+    """
+    root = yaml.compose(text, yaml.SafeLoader)
+    if not isinstance(root, yaml.MappingNode):
+        raise KeyError(path[0])
+    node: yaml.Node = root
+    for depth, step in enumerate(path):
+        child = _child(node, step)
+        if child is None:
+            return _inserted(text, node, path[depth:], value, is_root=node is root)
+        node = child
+    return _replaced(text, node, value)
+
+
+def _child(node: yaml.Node, step: str | int) -> yaml.Node | None:
+    """Return what stands at a key or position; None for a key that is missing."""
+    if isinstance(node, yaml.SequenceNode):
+        if not isinstance(step, int) or step >= len(node.value):
+            raise KeyError(step)
+        child: yaml.Node = node.value[step]
+        return child
+    if not isinstance(node, yaml.MappingNode):
+        raise KeyError(step)
+    return next((value for key, value in node.value if key.value == str(step)), None)
+
+
+def _replaced(text: str, node: yaml.Node, value: str) -> str:
+    start, end = node.start_mark.index, node.end_mark.index
+    written = text[start:end]
+    stripped = written.rstrip()
+    end = start + len(stripped)
+    space = " " if start > 0 and text[start - 1] == ":" else ""
+    return text[:start] + space + value + text[end:]
+
+
+def _inserted(text: str, node: yaml.Node, path: Path, value: str, is_root: bool) -> str:
+    """Return the text with the keys that are left of `path` added to a mapping."""
+    if not isinstance(node, yaml.MappingNode):
+        raise KeyError(path[0])
+    if node.flow_style:
+        inner = value
+        for key in reversed(path[1:]):
+            inner = f"{{{key}: {inner}}}"
+        end = node.end_mark.index - 1
+        before = text[:end].rstrip()
+        comma = "" if before.endswith(("{", ",")) else ", "
+        return f"{before}{comma}{path[0]}: {inner}" + text[end:]
+    indent = 0 if is_root else node.start_mark.column
+    lines = [
+        f"{' ' * (indent + _NEW_BLOCK * depth)}{key}:{f' {value}' if depth == len(path) - 1 else ''}"
+        for depth, key in enumerate(path)
+    ]
+    at = len(text) if is_root else _end_of_block(text, node)
+    before = text[:at]
+    if before and not before.endswith("\n"):
+        before += "\n"
+    return before + "\n".join(lines) + "\n" + text[at:]
+
+
+def _end_of_block(text: str, node: yaml.MappingNode) -> int:
+    """Return where the line after a block mapping's last value begins."""
+    last = node.value[-1][1]
+    end = last.start_mark.index + len(text[last.start_mark.index : last.end_mark.index].rstrip())
+    line_end = text.find("\n", end)
+    return len(text) if line_end < 0 else line_end + 1

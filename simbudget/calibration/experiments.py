@@ -1,0 +1,75 @@
+"""Experiments of a ledger as arrays: how long they took, how they ended, whose they were."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from simbudget.ledger.imported import ImportedLedger
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+
+@dataclass(frozen=True, eq=False)
+class Jobs:
+    """Experiments in the order of their starts within each run; arrays of one length."""
+
+    run: npt.NDArray[np.int64]
+    agent: npt.NDArray[np.int64]
+    started_s: Floats
+    duration_s: Floats
+    """NaN where the log does not say."""
+    failed: Flags
+    censored: Flags
+    """Whether it still ran when the log ended."""
+    kept: Flags
+    score: Floats
+    gpus: Floats
+    source: str
+    date: str
+    runs: int
+
+    def __len__(self) -> int:
+        """Return the number of experiments."""
+        return len(self.run)
+
+    def by_run(self, which: Flags) -> list[tuple[Floats, Flags]]:
+        """Return each run's durations, of those that `which` says and that have one, and which are censored."""
+        which = which & np.isfinite(self.duration_s)
+        return [
+            (self.duration_s[which & (self.run == run)], self.censored[which & (self.run == run)])
+            for run in np.unique(self.run[which])
+        ]
+
+    def failures_by_run(self) -> tuple[Floats, Floats]:
+        """Return [runs] how many failed, and how many there were."""
+        runs = np.unique(self.run)
+        hits = np.array([self.failed[self.run == run].sum() for run in runs], dtype=np.float64)
+        tries = np.array([(self.run == run).sum() for run in runs], dtype=np.float64)
+        return hits, tries
+
+
+def jobs_of(ledger: ImportedLedger) -> Jobs | None:
+    """Return a ledger's experiments; None if it has none."""
+    entries = ledger.entries
+    jobs = entries[entries["kind"] == "experiment"].sort_values(["run", "started_s"], kind="stable")
+    if jobs.empty:
+        return None
+    outcome = jobs["outcome"].astype(str)
+    began = ledger.runs["began_at"].max()
+    return Jobs(
+        run=jobs["run"].to_numpy(np.int64),
+        agent=jobs["agent"].to_numpy(np.int64),
+        started_s=jobs["started_s"].to_numpy(np.float64),
+        duration_s=jobs["duration_s"].to_numpy(np.float64),
+        failed=outcome.eq("failed").to_numpy(),
+        censored=outcome.eq("cut").to_numpy(),
+        kept=jobs["kept"].fillna(False).to_numpy(np.bool_),
+        score=jobs["score"].to_numpy(np.float64),
+        gpus=jobs["gpus"].to_numpy(np.float64),
+        source=", ".join(sorted(jobs["source"].astype(str).unique())),
+        date="" if pd.isna(began) else str(began.date()),
+        runs=int(jobs["run"].nunique()),
+    )

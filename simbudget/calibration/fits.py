@@ -1,0 +1,293 @@
+"""Fits: for each quantity of a scenario that a ledger speaks to, what was learnt of it and on what evidence."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.calibration.drift import drift_words
+from simbudget.calibration.experiments import Jobs, jobs_of
+from simbudget.calibration.observations import FLOORS, NO_SPEED, Observed, compaction_limit, observe
+from simbudget.calibration.pooling import log_of, pool
+from simbudget.calibration.rates import pooled_rate
+from simbudget.calibration.sessions import Session, sessions_of
+from simbudget.calibration.steps import scoring_times
+from simbudget.calibration.survival import censored_lognormal
+from simbudget.calibration.wording import written_fact, written_varying
+from simbudget.distributions.posteriors import Posterior
+from simbudget.ledger.imported import ImportedLedger
+from simbudget.scenario.calibration_file import CalibratedQuantity, Evidence
+from simbudget.units import Dimension
+
+Floats = npt.NDArray[np.float64]
+
+WORLDS: Final = 500
+"""Joint draws in a calibration."""
+
+_SEED: Final = 20_260_301
+_FEWEST: Final = 3
+"""With fewer values a quantity stays as it was."""
+_FEWEST_COMPACTIONS: Final = 8
+_FEWEST_FOR_ORDER: Final = 10
+"""Runs that it takes to say what goes together."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was learnt of one quantity."""
+
+    name: str
+    quantity: CalibratedQuantity | None
+    """None for a setting, which is one exact number."""
+    written: str
+    evidence: Evidence
+    log_scores: dict[str, float] = field(default_factory=dict)
+    """Families' leave-one-run-out log scores."""
+    observed: Floats = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
+    """The values themselves; of a rate, each run's."""
+    rate: float = float("nan")
+    """Of a rate: that of all runs together."""
+    levels: Mapping[int, float] = field(default_factory=dict, repr=False, compare=False)
+    """By run: its mean logarithm, of what varies within runs."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an observed quantity stands in a scenario."""
+
+    name: str
+    dimension: Dimension
+    remark: str = ""
+
+
+_TURN: Final = {
+    "output": _Place("turn.output_tokens", Dimension.NUMBER),
+    "thinking": _Place("turn.thinking_tokens", Dimension.NUMBER),
+    "tool_result": _Place("turn.tool_result_tokens", Dimension.NUMBER),
+    "tool_time": _Place("turn.tool_time", Dimension.DURATION),
+    "first_prompt": _Place("context.first_prompt_tokens", Dimension.NUMBER),
+    "compacted": _Place("context.compacted_to_tokens", Dimension.NUMBER),
+    "turns": _Place("cycle.think.turns", Dimension.NUMBER),
+    "post": _Place("forum.post_tokens", Dimension.NUMBER),
+}
+
+
+def fit_ledger(
+    ledger: ImportedLedger, models: Sequence[str] = (), worlds: int = WORLDS, people: bool = False
+) -> list[Fit]:
+    """Return what a ledger says of a scenario's quantities, in the order of the scenario's blocks.
+
+    Args:
+        ledger: logs of real runs.
+        models: the scenario's models, whose speeds are learnt.
+        worlds: how many joint draws.
+        people: whether waiting for people counts as tool time.
+    """
+    rng = np.random.default_rng(_SEED)
+    sessions = sessions_of(ledger)
+    fits = [*fit_sessions(sessions, models, worlds, people, rng)]
+    fits.extend(_fit_jobs(jobs_of(ledger), worlds, rng))
+    fits.extend(_fit_scorer(ledger, sessions, worlds, rng))
+    return _jointly(fits, worlds, rng)
+
+
+def fit_sessions(
+    sessions: Sequence[Session], models: Sequence[str], worlds: int, people: bool, rng: np.random.Generator
+) -> Iterator[Fit]:
+    """Yield what sessions say; those with known outputs speak of outputs, all of contexts and times."""
+    if not sessions:
+        return
+    knowing = [session for session in sessions if session.knows_output]
+    of_turns = knowing if len(knowing) >= max(1, len(sessions) // 10) else sessions
+    seen = observe(of_turns, people)
+    everyone = observe(sessions, people)
+    limit, compactions = compaction_limit(sessions)
+    for name, place in _TURN.items():
+        if name == "compacted" and compactions < _FEWEST_COMPACTIONS:
+            continue
+        source = seen if name in ("output", "thinking", "tool_result") else everyone
+        whose = of_turns if source is seen else sessions
+        if name == "tool_result" and not seen.knows_output:
+            continue  # what the context grew by is output and tool result; see `_growth`
+        yield from _varying(name, place, source.values[name], whose, worlds, rng)
+    if not seen.knows_output:
+        yield from _growth(seen, of_turns, worlds, rng)
+    if limit is not None and compactions >= _FEWEST_COMPACTIONS:
+        evidence = _evidence(sessions, compactions, "median of Kaplan and Meier's estimator")
+        yield _setting("context.limit_tokens", round(limit), evidence, worlds)
+    for model in models:
+        yield from _speeds(model, sessions, people, worlds, rng)
+    yield from _errors(sessions, worlds, rng)
+
+
+def _setting(name: str, value: float, evidence: Evidence, worlds: int) -> Fit:
+    """Return the fit of what is one exact number."""
+    draws = np.column_stack([np.full(worlds, float(value)), np.zeros((worlds, 2))])
+    written = str(value)
+    quantity = CalibratedQuantity(name, written, "exact", Posterior(draws, is_fact=True), evidence)
+    return Fit(name, quantity, written, evidence)
+
+
+def _varying(
+    name: str,
+    place: _Place,
+    values: Sequence[Floats],
+    sessions: Sequence[Session],
+    worlds: int,
+    rng: np.random.Generator,
+) -> Iterator[Fit]:
+    """Yield the fit of what varies, if there are enough values."""
+    having = [(v, s) for v, s in zip(values, sessions, strict=True) if len(v)]
+    count = sum(len(v) for v, _ in having)
+    if count < _FEWEST:
+        return
+    logs = [log_of(v, FLOORS[name]) for v, _ in having]
+    if name == "compacted":  # few each, and hardly a run's own
+        logs = [value for run in logs for value in np.split(run, len(run))]
+    posterior, shape = pool(logs, worlds, rng)
+    remark = "; ".join(filter(None, (place.remark, drift_words([v for v, _ in having]))))
+    evidence = _evidence([s for _, s in having], count, remark)
+    written = written_varying(posterior, place.dimension)
+    quantity = CalibratedQuantity(place.name, written, shape.family, posterior, evidence)
+    observed = np.concatenate([v for v, _ in having])
+    levels = {s.run: float(log_of(v, FLOORS[name]).mean()) for v, s in having}
+    yield Fit(place.name, quantity, written, evidence, shape.log_scores, observed, levels=levels)
+
+
+def _growth(
+    seen: Observed, sessions: Sequence[Session], worlds: int, rng: np.random.Generator
+) -> Iterator[Fit]:
+    """Yield the tool result of sessions whose outputs are not known: all that the context grew by.
+
+    Outputs then join nothing: they stand in `thinking_tokens`, as assumed, lest they be counted twice.
+    """
+    remark = "output counts are not known: whatever joined the context stands here"
+    place = replace(_TURN["tool_result"], remark=remark)
+    yield from _varying("tool_result", place, seen.values["tool_result"], sessions, worlds, rng)
+
+
+def _speeds(
+    model: str, sessions: Sequence[Session], people: bool, worlds: int, rng: np.random.Generator
+) -> Iterator[Fit]:
+    """Yield first token and output speed of a model, from its sessions; from all if none has its name."""
+    own = [s for s in sessions if s.model.startswith(model)] or list(sessions)
+    knowing = [s for s in own if s.knows_output]
+    whose = knowing if sum(map(len, knowing)) >= 30 else own
+    seen = observe(whose, people)
+    remark = (
+        "" if seen.knows_output else "output counts are not known: the whole duration of calls stands here"
+    )
+    place = _Place(f"models[{model}].first_token", Dimension.DURATION, remark)
+    yield from _varying("first_token", place, seen.values["first_token"], whose, worlds, rng)
+    evidence = _evidence(whose, sum(map(len, whose)), remark)
+    speed = max(min(seen.output_speed, NO_SPEED), 1.0)
+    draws = np.column_stack([np.full(worlds, np.log(speed)), np.zeros(worlds), np.zeros(worlds)])
+    written = f"{speed:.4g} tokens/s" if speed < NO_SPEED else "1000000 tokens/s"
+    name = f"models[{model}].output_speed"
+    yield Fit(name, CalibratedQuantity(name, written, "exact", Posterior(draws), evidence), written, evidence)
+
+
+def _errors(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) -> Iterator[Fit]:
+    """Yield the error rate of calls, where logs show errors."""
+    failures = np.array([s.failures for s in sessions], dtype=np.float64)
+    tries = failures + np.array([len(s) for s in sessions])
+    if failures.sum() > 0:
+        yield _rate("api.error_rate", failures, tries, _evidence(sessions, int(tries.sum())), worlds, rng)
+
+
+def _rate(
+    name: str, hits: Floats, tries: Floats, evidence: Evidence, worlds: int, rng: np.random.Generator
+) -> Fit:
+    draws = pooled_rate(hits, tries, worlds, rng)
+    posterior = Posterior(np.column_stack([draws, np.zeros((worlds, 2))]), is_fact=True)
+    written = written_fact(draws, Dimension.FRACTION)
+    quantity = CalibratedQuantity(name, written, "fact", posterior, evidence)
+    return Fit(
+        name,
+        quantity,
+        written,
+        evidence,
+        observed=hits / np.maximum(tries, 1),
+        rate=float(hits.sum() / max(tries.sum(), 1)),
+    )
+
+
+def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Iterator[Fit]:
+    """Yield the time and the failures of experiments, and the scorer's time."""
+    if jobs is None:
+        return
+    evidence = Evidence(len(jobs), jobs.runs, jobs.source, jobs.date, int(jobs.censored.sum()))
+    times = jobs.duration_s[~jobs.failed]
+    if np.isfinite(times).sum() >= _FEWEST:
+        posterior, shape = censored_lognormal(
+            jobs.by_run(~jobs.failed), worlds, rng, FLOORS["experiment_time"]
+        )
+        written = written_varying(posterior, Dimension.DURATION)
+        name = "cycle.experiment.time"
+        quantity = CalibratedQuantity(name, written, shape.family, posterior, evidence)
+        yield Fit(name, quantity, written, evidence, shape.log_scores, times[np.isfinite(times)])
+    hits, tries = jobs.failures_by_run()
+    yield _rate("cycle.experiment.fails", hits, tries, evidence, worlds, rng)
+
+
+def _fit_scorer(
+    ledger: ImportedLedger, sessions: Sequence[Session], worlds: int, rng: np.random.Generator
+) -> Iterator[Fit]:
+    """Yield the scorer's time, where a ledger tells it."""
+    times = scoring_times(ledger.entries)
+    count = sum(map(len, times))
+    if count < _FEWEST:
+        return
+    posterior, shape = pool([log_of(values, FLOORS["scoring_time"]) for values in times], worlds, rng)
+    written = written_varying(posterior, Dimension.DURATION)
+    evidence = _evidence([session for session in sessions if session.steps is not None], count)
+    quantity = CalibratedQuantity("scorer.time", written, shape.family, posterior, evidence)
+    yield Fit("scorer.time", quantity, written, evidence, shape.log_scores, np.concatenate(times))
+
+
+def _jointly(fits: Sequence[Fit], worlds: int, rng: np.random.Generator) -> list[Fit]:
+    """Return the fits with their draws in such an order that what goes together in the runs does so in the worlds.
+
+    Means of runs that are correlated are so in the posterior of their common mean; draws are put into the order of
+    ranks of correlated normal scores (Iman and Conover, Communications in Statistics B11 (1982), 311-334).
+    """
+    joint = [k for k, fit in enumerate(fits) if len(fit.levels) >= _FEWEST_FOR_ORDER]
+    if len(joint) < 2:
+        return list(fits)
+    correlation = _correlation([fits[k].levels for k in joint])
+    scores = rng.standard_normal((worlds, len(joint))) @ np.linalg.cholesky(correlation).T
+    result = list(fits)
+    for column, k in enumerate(joint):
+        quantity = fits[k].quantity
+        assert quantity is not None
+        draws = quantity.posterior.draws
+        ordered = draws[np.argsort(draws[:, 0], kind="stable")]
+        ranks = np.argsort(np.argsort(scores[:, column], kind="stable"), kind="stable")
+        posterior = replace(quantity.posterior, draws=ordered[ranks])
+        result[k] = replace(fits[k], quantity=replace(quantity, posterior=posterior))
+    return result
+
+
+def _correlation(levels: Sequence[Mapping[int, float]]) -> Floats:
+    """Return the correlations of runs' levels, drawn towards none as far as runs are few; positive definite."""
+    count = len(levels)
+    matrix = np.eye(count)
+    for a in range(count):
+        for b in range(a):
+            runs = sorted(levels[a].keys() & levels[b].keys())
+            first, second = (np.array([levels[k][run] for run in runs]) for k in (a, b))
+            if len(runs) >= _FEWEST_FOR_ORDER and first.std() > 0 and second.std() > 0:
+                r = np.corrcoef(first, second)[0, 1] * len(runs) / (len(runs) + _FEWEST_FOR_ORDER)
+                matrix[a, b] = matrix[b, a] = r
+    values, vectors = np.linalg.eigh(matrix)
+    near = vectors @ np.diag(np.maximum(values, 0.02)) @ vectors.T
+    scale = np.sqrt(np.diag(near))
+    return np.asarray(near / np.outer(scale, scale))
+
+
+def _evidence(sessions: Sequence[Session], count: int, remark: str = "") -> Evidence:
+    sources = ", ".join(sorted({session.source for session in sessions}))
+    days = [session.ended for session in sessions if session.ended]
+    return Evidence(count, len({s.run for s in sessions}), sources, max(days, default=""), 0, remark)

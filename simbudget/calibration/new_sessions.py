@@ -1,0 +1,51 @@
+"""Sessions yet to come: the scenario that a user would write for them, calibrated on those that were."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from simbudget.calibration.fits import Fit
+from simbudget.calibration.sessions import Session
+from simbudget.calibration.within import session_prices
+from simbudget.scenario.calibration_file import Calibration
+from simbudget.scenario.loading import loads_scenario
+from simbudget.scenario.model import Scenario
+
+MODEL: Final = "model"
+"""What the scenario calls its model."""
+
+
+def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: int = 1) -> Scenario:
+    """Return the scenario of an agent that has so many sessions, one after the other, all its quantities calibrated.
+
+    Args:
+        sessions: those that were calibrated on; the most frequent model's prices are taken.
+        fits: what was learnt from them; turns and tool results at least.
+        count: how many sessions.
+    """
+    names = {"cycle.think.turns": "cycle.think[0].turns"}
+    learnt = {names.get(fit.name, fit.name): fit.quantity for fit in fits if fit.quantity is not None}
+    text = {name: quantity.written for name, quantity in learnt.items()}
+    models = [session.model for session in sessions]
+    typical = max(sessions, key=lambda session: (models.count(session.model), session.ended))
+    limit = text.get("context.limit_tokens", str(int(max(s.context.max() for s in sessions) + 1)))
+    lines = [
+        f"fleet: [{{group: session, agents: 1, model: {MODEL}}}]",
+        f"cycle: [{{think: {{turns: {text['cycle.think[0].turns']}}}}}]",
+        "turn: {" + ", ".join(_entries(text, "turn.", {"output_tokens": "0", "tool_time": "0 s"})) + "}",
+        "context: {lasts: cycle, " + ", ".join(_entries(text, "context.", {"limit_tokens": limit})) + "}",
+        f"models: {{{MODEL}: {{" + ", ".join(_entries(text, f"models[{MODEL}].", {})) + "}}",
+        f"prices: {{{MODEL}: {session_prices(typical, 'turn.output_tokens' in text)}}}",
+        f"stop: {{after: 3650 days, cycles_per_agent: {count}}}",
+    ]
+    if "api.error_rate" in text:
+        lines.append(f"api: {{error_rate: {text['api.error_rate']}}}")
+    return loads_scenario("\n".join(lines), "check", calibration=Calibration(learnt)).scenario
+
+
+def _entries(text: dict[str, str], block: str, defaults: dict[str, str]) -> Iterator[str]:
+    """Yield `key: value` of a block's quantities, those with a default even where nothing was learnt."""
+    values = defaults | {
+        name.removeprefix(block): value for name, value in text.items() if name.startswith(block)
+    }
+    for key, value in values.items():
+        yield f"{key}: {value}"

@@ -1,0 +1,73 @@
+"""Where what was learnt belongs in a scenario: names of its quantities, and the paths to them in its text."""
+
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from simbudget.scenario.loading import LoadedScenario
+from simbudget.scenario.model import Group, Scenario
+
+_STEP: Final = re.compile(
+    r"^(?P<cycle>(?:fleet\[.*\]\.)?cycle)\.(?P<kind>\w+)\[(?P<number>\d+)\]\.(?P<key>\w+)$"
+)
+_GROUP: Final = re.compile(r"^fleet\[(?P<group>.*)\]\.(?P<rest>.+)$")
+_MODEL: Final = re.compile(r"^models\[(?P<model>.*)\]\.(?P<key>\w+)$")
+
+
+def places_of(loaded: LoadedScenario, name: str) -> list[str]:
+    """Return the names of a scenario's quantities that a quantity stands for: its own, and groups' own ones.
+
+    Steps are by kind: `cycle.think.turns` stands for the turns of every think step.
+    """
+    block, _, key = name.rpartition(".")
+    found = []
+    for row in loaded.provenance:
+        own = _GROUP.match(row.name)
+        step = _STEP.match(row.name)
+        is_step = step is not None and block == f"cycle.{step['kind']}" and step["key"] == key
+        if row.name == name or (own and own["rest"] == name) or is_step:
+            found.append(row.name)
+    return found
+
+
+def path_of(scenario: Scenario, name: str, has_list: bool = True) -> list[str | int]:
+    """Return the keys and positions that lead to a quantity in the scenario's text.
+
+    Args:
+        scenario: what was read.
+        name: of the quantity, such as `cycle.think[0].turns`.
+        has_list: whether `fleet` is a list; one group needs none.
+    """
+    own = _GROUP.match(name)
+    if own:
+        number = [group.group for group in scenario.fleet].index(own["group"])
+        group = scenario.fleet[number]
+        return ["fleet", *([number] if has_list else []), *_within(group, own["rest"])]
+    return _within(scenario.fleet[0], name)
+
+
+def _within(group: Group, name: str) -> list[str | int]:
+    """Return the path of a name within the scenario or within a group, whose steps are those of `group`."""
+    model = _MODEL.match(name)
+    if model:
+        return ["models", model["model"], model["key"]]
+    step = _STEP.match(name)
+    if step:
+        alike = [number for number, other in enumerate(group.cycle) if other.kind == step["kind"]]
+        return ["cycle", alike[int(step["number"])], step["kind"], step["key"]]
+    return list(name.split("."))
+
+
+def shares(scenario: Scenario, names: Sequence[str]) -> Iterator[float]:
+    """Yield which part of a session's turns each think step has, by what was assumed of them."""
+    typical = []
+    for name in names:
+        step = _STEP.match(name)
+        own = _GROUP.match(name)
+        group = next((g for g in scenario.fleet if own and g.group == own["group"]), scenario.fleet[0])
+        thinks = [other for other in group.cycle if other.kind == "think"]
+        turns = thinks[int(step["number"])].turns if step else None
+        typical.append(turns.distribution.quantile(0.5) if turns else 1.0)
+    for name, value in zip(names, typical, strict=True):
+        cycle = name.split(".think[")[0]
+        yield value / sum(v for n, v in zip(names, typical, strict=True) if n.startswith(f"{cycle}.think["))

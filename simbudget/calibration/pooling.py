@@ -1,0 +1,276 @@
+"""Partial pooling: what runs have in common, how they differ, and what the start of one says of its rest.
+
+The model is the hierarchical normal one of the logarithms (Gelman et al., Bayesian Data Analysis, 3rd edition,
+section 5.4): the j-th value of run i is y = level_i + residual, levels are normal around a common mean with
+standard deviation tau, and tau's posterior is computed on a grid, the mean integrated out. A level is estimated
+from values cut to the middle 90 % of all, since a few huge ones would say little about the next.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.calibration.shapes import Shape, choose_shape, observed_shape
+from simbudget.distributions.posteriors import Posterior, score_grid
+
+Floats = npt.NDArray[np.float64]
+
+_CUT: Final = (0.05, 0.95)
+_TAU_GRID: Final = np.linspace(0.0, 2.0, 201)
+_TAU_SCALE: Final = 0.5
+"""Of tau's half-Cauchy prior: runs that differ by a factor of 1.6 are usual."""
+_SMALLEST: Final = 1e-3
+_FACTORS: Final = (0.2, 1.3)
+"""Between these scatter is changed to keep the mean."""
+_FEW_FOR_MEAN: Final = 30.0
+"""With so many values half of that change is made: the mean of a few says little."""
+_PARTS: Final = 400
+_PRIOR_RUNS: Final = 4.0
+"""What is assumed of other runs counts as so many of them."""
+_PRIOR_SIGMA: Final = 0.9
+_PRIOR_FREEDOM: Final = 4.0
+"""What is assumed of the scatter counts as so many values."""
+
+
+@dataclass(frozen=True, eq=False)
+class Levels:
+    """Runs' levels: of each its mean logarithm, its number of values and the variance of one."""
+
+    means: Floats
+    counts: Floats
+    sigma2: float
+    """Variance of a value around its run's level, cut values."""
+    cut: tuple[float, float]
+    """Logarithms are cut to these before a level is taken."""
+
+
+def log_of(values: Floats, floor: float) -> Floats:
+    """Return logarithms, of values below `floor` (as of zeros) that of `floor`."""
+    return np.asarray(np.log(np.maximum(values, floor)))
+
+
+def levels_of(runs: Sequence[Floats], cut: tuple[float, float] | None = None) -> Levels:
+    """Return the levels of [runs] arrays of logarithms, each with a value at least."""
+    if cut is None:
+        low, high = np.quantile(np.concatenate(runs), _CUT)
+        cut = float(low), float(high)
+    cut_runs = [np.clip(run, *cut) for run in runs]
+    means = np.array([run.mean() for run in cut_runs])
+    counts = np.array([float(len(run)) for run in cut_runs])
+    squares = sum(float(((run - run.mean()) ** 2).sum()) for run in cut_runs)
+    freedom = float((counts - 1).sum())
+    sigma2 = (squares + _PRIOR_SIGMA**2) / (freedom + 1.0)
+    return Levels(means, counts, sigma2, cut)
+
+
+def pool(runs: Sequence[Floats], worlds: int, rng: np.random.Generator) -> tuple[Posterior, Shape]:
+    """Return the posterior of a quantity for runs yet to come, and its shape.
+
+    Args:
+        runs: [runs] arrays of logarithms, each with a value at least.
+        worlds: how many joint draws.
+        rng: what the draws are made from.
+    """
+    if all(len(run) <= 1 for run in runs):  # what differs between runs is the scatter itself
+        return _single_valued(np.concatenate(runs), worlds, rng)
+    levels = levels_of(runs)
+    mean, tau = _draw_mean_and_tau(levels, worlds, rng)
+    shape, centre, scatter = _shape(runs, levels)
+    count = sum(map(len, runs))
+    location = mean + centre
+    scatters = scatter * _scatter_factor(runs, count, worlds, rng)
+    target = float(np.exp(np.concatenate(runs)).mean() / np.exp(np.median(location)))
+    factor = _mean_keeping_factor(shape, scatters, tau, target)
+    factor = 1.0 + (factor - 1.0) * count / (count + _FEW_FOR_MEAN)
+    return Posterior(np.column_stack([location, factor * scatters, factor * tau]), shape.table), shape
+
+
+def _single_valued(values: Floats, worlds: int, rng: np.random.Generator) -> tuple[Posterior, Shape]:
+    """Return the posterior of unrelated values, and their shape: mean and variance of the logarithm under a weak prior.
+
+    Normal-inverse-chi-squared (Bayesian Data Analysis, section 3.3), the prior worth a few values of scatter.
+    """
+    count = len(values)
+    freedom = count - 1 + _PRIOR_FREEDOM
+    squares = float(((values - values.mean()) ** 2).sum()) + _PRIOR_FREEDOM * _PRIOR_SIGMA**2
+    sigma = np.sqrt(squares / rng.chisquare(freedom, worlds))
+    location = values.mean() + sigma / np.sqrt(count) * rng.standard_normal(worlds)
+    shape = choose_shape([values[k : k + 1] - values.mean() for k in range(count)])
+    return Posterior(np.column_stack([location, sigma, np.zeros(worlds)]), shape.table), shape
+
+
+def _draw_mean_and_tau(levels: Levels, worlds: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Return [worlds] draws of the common mean and of tau, from tau's marginal posterior on a grid."""
+    variances = levels.sigma2 / levels.counts
+    log_posterior = np.empty(len(_TAU_GRID))
+    centres, precisions = np.empty(len(_TAU_GRID)), np.empty(len(_TAU_GRID))
+    for k, tau in enumerate(_TAU_GRID):
+        weights = 1.0 / (variances + tau**2)
+        precisions[k] = weights.sum()
+        centres[k] = (weights * levels.means).sum() / precisions[k]
+        squares = weights * (levels.means - centres[k]) ** 2
+        log_posterior[k] = 0.5 * (np.log(weights) - squares).sum() - 0.5 * np.log(precisions[k])
+        log_posterior[k] -= np.log1p((tau / _TAU_SCALE) ** 2)
+    chances = np.exp(log_posterior - log_posterior.max())
+    drawn = rng.choice(len(_TAU_GRID), size=worlds, p=chances / chances.sum())
+    mean = centres[drawn] + rng.standard_normal(worlds) / np.sqrt(precisions[drawn])
+    return mean, _TAU_GRID[drawn]
+
+
+def _shape(
+    runs: Sequence[Floats], levels: Levels, choose: Callable[[Sequence[Floats]], Shape] = choose_shape
+) -> tuple[Shape, float, float]:
+    """Return the shape of residuals, and their mean and standard deviation; tails are not cut."""
+    residuals = [run - mean for run, mean in zip(runs, levels.means, strict=True)]
+    longer = [part for part in residuals if len(part) >= 10] or residuals
+    together = np.concatenate(longer)
+    if len(together) < 2:
+        return choose([]), 0.0, _PRIOR_SIGMA
+    count = len(together)
+    scatter = np.sqrt((together.var() * count + _PRIOR_SIGMA**2) / (count + 1.0))
+    return choose(longer), float(together.mean()), float(scatter)
+
+
+def _scatter_factor(runs: Sequence[Floats], count: int, worlds: int, rng: np.random.Generator) -> Floats:
+    """Return [worlds] factors of the scatter: what is not known of it, for so many values; the prior is worth a few."""
+    freedom = max(count - len(runs), 0) + _PRIOR_FREEDOM
+    return np.asarray(np.sqrt(freedom / rng.chisquare(freedom, worlds)))
+
+
+def _mean_keeping_factor(shape: Shape, scatters: Floats, between: Floats, target: float) -> float:
+    """Return by what factor scatter must shrink or grow for the mean of draws to be what it was in the logs.
+
+    Totals are sums of draws, and a log scale says little of a mean: where the level of a run and its tail do not go
+    together as the model has it, the mean of draws is far too high.
+
+    Args:
+        shape: of the draws.
+        scatters: [worlds] their scatter.
+        between: [worlds] how levels differ.
+        target: the mean over the exponential of the location.
+    """
+    t = score_midpoints() if shape.table is None else np.interp(score_midpoints(), score_grid(), shape.table)
+    few = scatters[:: max(1, len(scatters) // 40)]
+    levels = between[:: max(1, len(between) // 40)]
+
+    def mean(factor: float) -> float:
+        inner = np.exp(np.minimum(factor * few[:, None] * t, 50.0)).mean()
+        return float(inner * np.exp((factor * levels) ** 2 / 2).mean())
+
+    low, high = _FACTORS
+    for _ in range(30):
+        middle = (low + high) / 2
+        low, high = (middle, high) if mean(middle) < target else (low, middle)
+    return (low + high) / 2
+
+
+def score_midpoints() -> Floats:
+    """Return normal scores in the middle of equal parts of the probability."""
+    from scipy.special import ndtri  # noqa: PLC0415  slow to import
+
+    return np.asarray(ndtri((np.arange(_PARTS) + 0.5) / _PARTS))
+
+
+def rest_of_run(
+    others: Sequence[Floats], begun: Floats, cut: float, worlds: int, rng: np.random.Generator
+) -> Posterior:
+    """Return the posterior of a quantity for the rest of a run that has begun.
+
+    A run's level in its first part says something of its level in the rest, more or less so as other runs
+    show: levels drift. First and rest are jointly normal over runs, with the moments of the others.
+
+    Args:
+        others: [runs] arrays of logarithms, of whole runs.
+        begun: logarithms of what the run has shown.
+        cut: the part of a run that the beginning is, such as 0.2.
+        worlds: how many joint draws.
+        rng: what the draws are made from.
+    """
+    usable = [run for run in others if len(run) >= 5]
+    pooled = np.concatenate([*usable, begun]) if usable else begun
+    if not len(pooled):
+        raise ValueError("neither the run nor another has a value")
+    low, high = np.quantile(pooled, _CUT)
+    drift = _Drift.learnt(usable, cut, (float(low), float(high)))
+    location = drift.rest_level(np.clip(begun, low, high), worlds, rng)
+    rests = [run[_first(run, cut) :] for run in usable] or [begun]
+    levels = levels_of(rests, (float(low), float(high)))
+    shape, centre, scatter = _shape(rests, levels, choose=observed_shape)
+    scatters = scatter * _run_scatter(rests, worlds, rng)
+    if usable:
+        expected = sum(len(r) * np.exp(level + centre) for r, level in zip(rests, levels.means, strict=True))
+        target = float(sum(np.exp(r).sum() for r in rests) / expected)
+        scatters = scatters * _mean_keeping_factor(shape, scatters, np.zeros(1), target)
+    draws = np.column_stack([location + centre, scatters, np.zeros(worlds)])
+    return Posterior(draws, shape.table)
+
+
+def _first(run: Floats, cut: float) -> int:
+    """Return how many of a run's values belong to its beginning."""
+    return min(max(2, int(np.ceil(cut * len(run)))), len(run) - 1)
+
+
+def _run_scatter(runs: Sequence[Floats], worlds: int, rng: np.random.Generator) -> Floats:
+    """Return [worlds] factors of the scatter, as it differs between runs."""
+    deviations = np.array([run.std() for run in runs if len(run) >= 15 and run.std() > 0])
+    if len(deviations) < 5:
+        return np.exp(0.2 * rng.standard_normal(worlds))
+    factors = deviations / np.sqrt(np.mean(deviations**2))
+    return np.asarray(rng.choice(factors, worlds))
+
+
+@dataclass(frozen=True)
+class _Drift:
+    """How runs' levels in their first part and in the rest go together; variances of logarithms."""
+
+    first_mean: float
+    rest_mean: float
+    shared: float
+    """Variance of what both have in common."""
+    first_own: float
+    rest_own: float
+    sigma2: float
+    mean_variance: float
+    """Of `rest_mean`, which few runs leave uncertain."""
+
+    @classmethod
+    def learnt(cls, runs: Sequence[Floats], cut: float, bounds: tuple[float, float]) -> "_Drift":
+        """Return it as runs show it; what is assumed counts as `_PRIOR_RUNS` runs."""
+        if not runs:
+            return cls(np.nan, np.nan, 0.09, 0.15, 0.03, _PRIOR_SIGMA**2, 1.0)
+        parts = [(np.clip(r[: _first(r, cut)], *bounds), np.clip(r[_first(r, cut) :], *bounds)) for r in runs]
+        first, rest = (np.array([part[k].mean() for part in parts]) for k in (0, 1))
+        n_first, n_rest = (np.array([len(part[k]) for part in parts]) for k in (0, 1))
+        inner = sum(((part[1] - part[1].mean()) ** 2).sum() for part in parts)
+        sigma2 = (inner + _PRIOR_SIGMA**2) / ((n_rest - 1).sum() + 1.0)
+        count, prior = len(runs), _PRIOR_RUNS
+        d_first, d_rest = first - first.mean(), rest - rest.mean()
+        shared = max((prior * 0.09 + (d_first * d_rest).sum()) / (prior + count - 1), 0.005)
+        own_first = (d_first**2 - sigma2 / n_first).sum() - count * shared
+        own_rest = (d_rest**2 - sigma2 / n_rest).sum() - count * shared
+        return cls(
+            float(first.mean()),
+            float(rest.mean()),
+            float(shared),
+            float(max((prior * 0.15 + own_first) / (prior + count - 1), 0.0)),
+            float(max((prior * 0.03 + own_rest) / (prior + count - 1), 0.0)),
+            float(sigma2),
+            float(np.mean((d_rest**2 + 0.1) / count)),
+        )
+
+    def rest_level(self, begun: Floats, worlds: int, rng: np.random.Generator) -> Floats:
+        """Return [worlds] draws of the level of the rest, given cut logarithms of the beginning."""
+        noise = rng.standard_normal(worlds)
+        if not len(begun):
+            spread = np.sqrt(self.shared + self.rest_own + self.mean_variance)
+            return np.asarray(self.rest_mean + spread * noise)
+        seen = self.sigma2 / len(begun) + self.first_own
+        if np.isnan(self.rest_mean):  # no other run: the beginning is all that is known
+            return np.asarray(begun.mean() + np.sqrt(seen + self.rest_own) * noise)
+        prior = self.shared + self.mean_variance
+        weight = prior / (prior + seen)
+        level = self.rest_mean + weight * (begun.mean() - self.first_mean)
+        return np.asarray(level + np.sqrt(prior * (1 - weight) + self.rest_own) * noise)

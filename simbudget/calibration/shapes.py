@@ -1,0 +1,133 @@
+"""The shape of what varies: which family its scatter has, by how well it predicts runs it was not fitted to.
+
+Residuals are logarithms less their run's level. A family is scored by its mean log density on the residuals of
+each run when fitted to the others (leave-one-run-out); the empirical distribution, smoothed by a kernel, is one of
+them, and wins where no named one fits (Gelman et al., Bayesian Data Analysis, 3rd edition, section 7.2).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.distributions.posteriors import score_grid
+
+Floats = npt.NDArray[np.float64]
+
+LOGNORMAL: Final = "lognormal"
+EMPIRICAL: Final = "empirical"
+
+_FOLDS: Final = 8
+_FEW: Final = 20
+"""With fewer observations the lognormal is taken: nothing else could be told from it."""
+_MARGIN: Final = 0.01
+"""A family has to beat the lognormal by so much log score an observation, lest chance decides."""
+_MOST_SCORED: Final = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class Shape:
+    """A family's standardised quantiles, and how it was chosen."""
+
+    family: str
+    table: Floats | None
+    """[`SCORE_POINTS`] of mean 0 and standard deviation 1; None for the lognormal."""
+    log_scores: dict[str, float]
+    """Each family's mean leave-one-run-out log score; higher is better."""
+
+
+def choose_shape(residuals: Sequence[Floats]) -> Shape:
+    """Return the shape of runs' residuals; [runs] arrays."""
+    everything = np.concatenate(residuals) if residuals else np.zeros(0)
+    if len(everything) < _FEW or np.ptp(everything) < 1e-9:
+        return Shape(LOGNORMAL, None, {})
+    scores = _log_scores(residuals)
+    best = max(scores, key=lambda family: scores[family])
+    if scores[best] < scores[LOGNORMAL] + _MARGIN:
+        best = LOGNORMAL
+    return Shape(best, None if best == LOGNORMAL else _table(best, everything), scores)
+
+
+def observed_shape(residuals: Sequence[Floats]) -> Shape:
+    """Return the empirical shape where there is enough to show one, else the lognormal."""
+    everything = np.concatenate(residuals) if residuals else np.zeros(0)
+    if len(everything) < 10 * _FEW or np.ptp(everything) < 1e-9:
+        return Shape(LOGNORMAL, None, {})
+    return Shape(EMPIRICAL, _table(EMPIRICAL, everything), {})
+
+
+def _families() -> dict[str, Any]:
+    """Return the named families by the distribution of the logarithm."""
+    from scipy import stats  # noqa: PLC0415  slow to import
+
+    return {LOGNORMAL: stats.norm, "gamma": stats.loggamma, "weibull": stats.gumbel_l}
+
+
+def _log_scores(residuals: Sequence[Floats]) -> dict[str, float]:
+    """Return each family's mean log density on runs that it was not fitted to."""
+    from scipy import stats  # noqa: PLC0415
+
+    folds = _folds(residuals)
+    totals: dict[str, list[float]] = {}
+    for k, held in enumerate(folds):
+        rest = np.concatenate([fold for j, fold in enumerate(folds) if j != k])
+        for name, family in _families().items():
+            totals.setdefault(name, []).append(float(family.logpdf(held, *_fitted(name, family, rest)).sum()))
+        kernel = stats.gaussian_kde(rest) if np.ptp(rest) > 0 else None
+        if kernel is not None:
+            density = np.maximum(kernel(held), 1e-12)
+            totals.setdefault(EMPIRICAL, []).append(float(np.log(density).sum()))
+    count = sum(len(fold) for fold in folds)
+    return {name: sum(parts) / count for name, parts in totals.items() if len(parts) == len(folds)}
+
+
+def _folds(residuals: Sequence[Floats]) -> list[Floats]:
+    """Return runs' residuals in a few folds, whole runs together; a single run is parted in time."""
+    runs = [run for run in residuals if len(run)]
+    if len(runs) == 1:
+        return [part for part in np.array_split(runs[0], _FOLDS) if len(part)]
+    stride = max(1, sum(map(len, runs)) // _MOST_SCORED)
+    count = min(_FOLDS, len(runs))
+    return [np.concatenate([run[::stride] for run in runs[k::count]]) for k in range(count)]
+
+
+def _fitted(name: str, family: Any, values: Floats) -> tuple[float, ...]:
+    """Return a family's parameters, by moments of the logarithm."""
+    mean, deviation = float(values.mean()), max(float(values.std()), 1e-6)
+    if name == LOGNORMAL:
+        return mean, deviation
+    if name == "weibull":
+        scale = deviation * np.sqrt(6.0) / np.pi
+        return mean + np.euler_gamma * scale, scale
+    return _gamma_by_moments(mean, deviation)
+
+
+def _gamma_by_moments(mean: float, deviation: float) -> tuple[float, float]:
+    """Return shape and location of the logarithm of a gamma variable: its variance is trigamma(shape)."""
+    from scipy.optimize import brentq  # noqa: PLC0415  slow to import
+    from scipy.special import digamma, polygamma  # noqa: PLC0415
+
+    variance = min(max(deviation**2, 1e-4), 1e4)
+    shape = float(np.exp(brentq(lambda log: float(polygamma(1, np.exp(log))) - variance, -12.0, 12.0)))
+    return shape, mean - float(digamma(shape))
+
+
+def _table(name: str, values: Floats) -> Floats:
+    """Return a family's quantiles at the grid of normal scores, standardised."""
+    from scipy.special import ndtr  # noqa: PLC0415
+
+    p = np.clip(ndtr(score_grid()), 1e-12, 1 - 1e-12)
+    if name == EMPIRICAL:
+        quantiles = np.quantile(values, p)
+        mean, deviation = values.mean(), values.std()
+    else:
+        family = _families()[name]
+        parameters = _fitted(name, family, values)
+        quantiles, mean, deviation = (
+            family.ppf(p, *parameters),
+            family.mean(*parameters),
+            family.std(*parameters),
+        )
+    return np.asarray((quantiles - mean) / deviation)

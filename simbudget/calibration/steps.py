@@ -1,0 +1,111 @@
+"""Ledgers that tell cycles, contexts and what agents did between their calls, as a pilot's does.
+
+Other logs say of a session only its calls, and what lies between two of them has to be tool time. Here experiments,
+submissions and waits have entries of their own, calls say whether they are turns of thinking, and a context is known
+from the next one, so nothing has to be guessed.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+Floats = npt.NDArray[np.float64]
+Flags = npt.NDArray[np.bool_]
+
+_AFTER_THINKING: Final = ("experiment", "score", "post")
+
+
+@dataclass(frozen=True, eq=False)
+class Steps:
+    """What such a ledger says of the calls of one context, beside what every ledger says."""
+
+    is_turn: Flags
+    """[calls] whether it is a turn of thinking."""
+    is_post: Flags
+    """[calls] whether it tells the others something."""
+    tool_s: Floats
+    """[calls] the work with tools after it and before the agent's next turn; 0 for what is no turn."""
+    posts_read: Floats
+    """[calls] how many posts of others have joined the context just before it."""
+    turns: Floats
+    """[cycles] how many turns each cycle's thinking took, of those whose end the ledger has."""
+
+
+def tells_steps(entries: pd.DataFrame) -> bool:
+    """Return whether a run's entries tell its cycles and contexts, and its work with tools."""
+    calls = entries[entries["kind"] == "call"]
+    return (
+        len(calls) > 0
+        and bool((calls["cycle"] >= 0).all() and (calls["session"] >= 0).all())
+        and bool((entries["kind"] == "tool").any())
+    )
+
+
+def scoring_times(entries: pd.DataFrame) -> list[Floats]:
+    """Return how long the scorer took, an array for each agent of a run that tells its steps."""
+    scores = entries[(entries["kind"] == "score") & (entries["outcome"].astype(str) == "ok")]
+    found = [
+        of_agent["duration_s"].dropna().to_numpy(np.float64)
+        for (run, _), of_agent in scores.groupby(["run", "agent"])
+        if tells_steps(entries[entries["run"] == run])
+    ]
+    return [times for times in found if len(times)]
+
+
+def steps_of(calls: pd.DataFrame, of_agent: pd.DataFrame, of_run: pd.DataFrame) -> Steps:
+    """Return what a ledger says of the steps of one context.
+
+    Args:
+        calls: the context's answered calls, by their start.
+        of_agent: all entries of its agent.
+        of_run: all entries of its run.
+    """
+    is_turn = calls["kind"].eq("call").to_numpy()
+    is_post = calls["kind"].eq("post").to_numpy()
+    return Steps(
+        is_turn,
+        is_post,
+        _tool_s(calls, of_agent),
+        _posts_read(calls, of_agent, of_run),
+        _turns(calls, of_agent),
+    )
+
+
+def _tool_s(calls: pd.DataFrame, of_agent: pd.DataFrame) -> Floats:
+    """Return [calls] the time with tools that belongs to each: that until the agent's next turn."""
+    turns_s = np.sort(of_agent.loc[of_agent["kind"] == "call", "started_s"].to_numpy(np.float64))
+    tools = of_agent[of_agent["kind"] == "tool"]
+    belongs_to = np.searchsorted(turns_s, tools["started_s"].to_numpy(np.float64), side="right") - 1
+    totals = np.bincount(
+        belongs_to[belongs_to >= 0],
+        weights=tools["duration_s"].to_numpy(np.float64)[belongs_to >= 0],
+        minlength=len(turns_s),
+    )
+    found = np.zeros(len(calls))
+    is_turn = calls["kind"].eq("call").to_numpy()
+    found[is_turn] = totals[np.searchsorted(turns_s, calls["started_s"].to_numpy(np.float64)[is_turn])]
+    return found
+
+
+def _posts_read(calls: pd.DataFrame, of_agent: pd.DataFrame, of_run: pd.DataFrame) -> Floats:
+    """Return [calls] how many others' posts there were since the agent's last own, before each of its posts."""
+    agent = of_agent["agent"].iat[0]
+    posts = of_run[of_run["kind"] == "post"]
+    others_s = np.sort(posts.loc[posts["agent"] != agent, "started_s"].to_numpy(np.float64))
+    own_s = np.sort(posts.loc[posts["agent"] == agent, "started_s"].to_numpy(np.float64))
+    counts = np.diff(np.searchsorted(others_s, own_s), prepend=0)
+    found = np.zeros(len(calls))
+    is_post = calls["kind"].eq("post").to_numpy()
+    found[is_post] = counts[np.searchsorted(own_s, calls["started_s"].to_numpy(np.float64)[is_post])]
+    return found
+
+
+def _turns(calls: pd.DataFrame, of_agent: pd.DataFrame) -> Floats:
+    """Return [cycles] the turns of the cycles whose thinking has ended."""
+    counts = calls.loc[calls["kind"] == "call"].groupby("cycle").size()
+    ended = of_agent.loc[of_agent["kind"].isin(_AFTER_THINKING), "cycle"].unique()
+    last = of_agent["cycle"].max()
+    return np.array([n for cycle, n in counts.items() if cycle in ended or cycle < last], np.float64)

@@ -1,0 +1,33 @@
+"""The track record: what backtests on the logs that the project was built with showed, as it ships with the product.
+
+`make backtest` writes `track_record.json`; new backtests learn from its cases how far to stretch intervals, and
+projections of calibrated scenarios quote its figures.
+"""
+
+import json
+from collections.abc import Mapping
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, Final
+
+from simbudget.calibration.conformal import PastCase
+
+FILE: Final = "track_record.json"
+
+
+@lru_cache(maxsize=1)
+def track_record() -> Mapping[str, Any]:
+    """Return the record; empty if none was written yet."""
+    path = files("simbudget.calibration").joinpath(FILE)
+    if not path.is_file():
+        return {}
+    content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+    return content
+
+
+def past_cases(by: str) -> dict[str, list[PastCase]]:
+    """Return the record's cases of one task, by quantity."""
+    cases: dict[str, list[PastCase]] = {}
+    for quantity, rows in track_record().get("cases", {}).get(by, {}).items():
+        cases[quantity] = [PastCase(str(p), str(run), float(position)) for p, run, position in rows]
+    return cases

@@ -1,0 +1,63 @@
+"""What was learnt, as the scenario language writes it: readable, and close to what the draws say."""
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.distributions.posteriors import Posterior
+from simbudget.units import Dimension
+
+Floats = npt.NDArray[np.float64]
+
+_DURATIONS = (("days", 86_400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
+
+
+def written_varying(posterior: Posterior, dimension: Dimension) -> str:
+    """Return `{typical: 410 to 455, varies: 3.1x}`: p10 to p90 of the median, and p90/median of draws."""
+    medians, high = quantiles_of(posterior, (0.5, 0.9))
+    low, up = np.quantile(medians, (0.1, 0.9))
+    spread = max(float(np.median(high) / max(np.median(medians), 1e-9)), 1.0)
+    digits = max(3, _digits_apart(low, up))
+    ends = f"{_amount(low, dimension, digits)} to {_amount(up, dimension, digits)}"
+    return f"{{typical: {ends}, varies: {min(spread, 999.0):.3g}x}}"
+
+
+def written_fact(draws: Floats, dimension: Dimension) -> str:
+    """Return `4.1% to 6.3%`: p10 to p90 of what is one number."""
+    low, up = np.quantile(draws, (0.1, 0.9))
+    digits = max(2, _digits_apart(low, up))
+    return f"{_amount(low, dimension, digits)} to {_amount(up, dimension, digits)}"
+
+
+def quantiles_of(posterior: Posterior, at: tuple[float, ...], draws: int = 400) -> Floats:
+    """Return [len(at), worlds] quantiles of draws in each world, contexts' differences included."""
+    rng = np.random.default_rng(0)
+    scores = rng.standard_normal((1, draws))
+    levels = rng.standard_normal((1, draws))
+    worlds = len(posterior.draws)
+    sample = posterior.sample(np.repeat(scores, worlds, 0), np.repeat(levels, worlds, 0))
+    return np.asarray(np.quantile(sample, at, axis=1))
+
+
+def _digits_apart(low: float, high: float) -> int:
+    """Return how many significant digits tell two numbers apart."""
+    if high <= low or low <= 0:
+        return 3
+    return int(np.ceil(-np.log10((high - low) / high))) + 1
+
+
+def _amount(value: float, dimension: Dimension, digits: int) -> str:
+    """Return an amount with so many significant digits."""
+    if dimension is Dimension.FRACTION:
+        return f"{_plain(100 * value, digits)}%"
+    if dimension is Dimension.DURATION:
+        return f"{_plain(value, digits)} s"
+    return _plain(value, digits)
+
+
+def _plain(value: float, digits: int) -> str:
+    """Return a number without an exponent."""
+    if value <= 0:
+        return "0"
+    places = max(0, digits - 1 - int(np.floor(np.log10(value))))
+    text = f"{value:.{min(places, 9)}f}"
+    return text.rstrip("0").rstrip(".") if "." in text else text

@@ -1,0 +1,80 @@
+"""`simbudget backtest`: how good projections would have been on runs whose end is known."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+def _part(_: click.Context, __: click.Parameter, text: str) -> float:
+    """Return `20%` or `0.2` as a number between 0 and 1."""
+    try:
+        part = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        part = 0.0
+    if not 0.0 < part < 1.0:
+        raise click.BadParameter(f"{text!r} is no part of a run; write such as 20%")
+    return part
+
+
+@click.command("backtest")
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LOG...")
+@click.option("--cut", default="20%", show_default=True, callback=_part, help="What is known of each run.")
+@click.option(
+    "--by",
+    type=click.Choice(["calls", "time", "runs"]),
+    default="calls",
+    show_default=True,
+    help="Know so much of each run's calls, or of its time, or so many of the runs.",
+)
+@click.option(
+    "--replications", type=click.IntRange(20), default=200, show_default=True, help="For each case."
+)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Same seed, same result.")
+@click.option(
+    "--out", type=click.Path(path_type=Path, file_okay=False), help="Write the picture and cases here."
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON, and nothing else.")
+def backtest_command(  # noqa: PLR0913, PLR0917  one parameter for each option
+    logs: tuple[Path, ...],
+    cut: float,
+    by: str,
+    replications: int,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+) -> None:
+    """Project what is known already: the rest of each run in the LOGs from its beginning, or runs from others.
+
+    Each projection is made as a user makes one: calibrated on what came before (and on the other runs),
+    simulated, and scored against what happened, beside a straight line and a bootstrap of calls. Intervals are
+    stretched by what the other runs' projections showed; `raw` are the scores before that.
+    """
+    from simbudget.calibration.backtest import Plan, backtest, summary  # noqa: PLC0415
+    from simbudget.calibration.track_record import past_cases  # noqa: PLC0415
+    from simbudget.errors import Problem, UserError  # noqa: PLC0415
+    from simbudget.ledger.readers import read_logs  # noqa: PLC0415
+    from simbudget.report.backtest_tables import backtest_answer, backtest_tables  # noqa: PLC0415
+    from simbudget.report.console import progress_bar, reading, standard_output  # noqa: PLC0415
+
+    with reading() as begins:
+        ledger = read_logs(logs, begins=begins)
+    with progress_bar(as_json) as progress:
+        found = backtest(ledger, Plan(cut, by, replications, seed, past_cases(by)), progress)
+    if not found.forecasts:
+        remedy = "a run needs 15 calls, or a campaign 20 experiments; --by runs needs five runs"
+        raise UserError(Problem(f"nothing in these logs can be projected by {by}", remedy=remedy))
+    scores = summary(found)
+    if out is not None:
+        from simbudget.report.backtest_output import write_backtest  # noqa: PLC0415
+
+        written = write_backtest(found, scores, out)
+    if as_json:
+        click.echo(json.dumps(scores, indent=2, allow_nan=False))
+        return
+    console = standard_output()
+    console.print(backtest_answer(scores, cut, by), highlight=False, soft_wrap=True)
+    for table in backtest_tables(scores):
+        console.print(table, highlight=False)
+    if out is not None:
+        console.print(f"Picture and data: {out} ({len(written)} files)", highlight=False, soft_wrap=True)

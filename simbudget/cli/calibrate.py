@@ -1,0 +1,50 @@
+"""`simbudget calibrate`: a scenario's quantities learnt from logs of real runs."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command("calibrate")
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LOG...")
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    metavar="NEW.yaml",
+    help="Write the calibrated scenario here, its joint draws and pictures beside it.",
+)
+@click.option("--keep", multiple=True, metavar="NAME", help="Leave this quantity as it is; may be repeated.")
+@click.option(
+    "--seed", type=click.IntRange(0), default=1, show_default=True, help="For the simulations shown."
+)
+@click.option("--no-check", is_flag=True, help="Do not simulate what was calibrated on.")
+def calibrate_command(
+    scenario: Path, logs: tuple[Path, ...], output: Path, keep: tuple[str, ...], seed: int, no_check: bool
+) -> None:
+    """Learn the quantities of SCENARIO from the LOGs.
+
+    Example: simbudget calibrate scenario.yaml ~/.claude/projects -o calibrated.yaml
+
+    The new scenario keeps the old one's comments. What was learnt is shown beside what was assumed, with its
+    evidence, and the runs that it was learnt from are simulated again, to see what the model cannot reproduce.
+    """
+    from simbudget.calibration.calibrate import calibrate  # noqa: PLC0415
+    from simbudget.calibration.writing import calibration_name, require_writable, write_calibrated  # noqa: PLC0415
+    from simbudget.ledger.readers import read_logs  # noqa: PLC0415
+    from simbudget.report.calibration_output import show_and_draw  # noqa: PLC0415
+    from simbudget.report.console import reading, standard_output  # noqa: PLC0415
+    from simbudget.scenario.document import read_file  # noqa: PLC0415
+    from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
+
+    before, text = load_scenario(scenario), read_file(scenario)
+    require_writable(scenario, text, output)
+    with reading() as begins:
+        ledger = read_logs(logs, begins=begins)
+    calibrated = calibrate(before, text, ledger, calibration_name(output), keep)
+    written = write_calibrated(calibrated, output)
+    pictures = output.parent / f"{output.stem}-pictures"
+    written += show_and_draw(standard_output(), calibrated, None if no_check else ledger, seed, pictures)
+    click.echo(f"Wrote {output} and {len(written) - 1} files beside it. Now: simbudget project {output}")

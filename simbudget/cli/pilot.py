@@ -1,0 +1,161 @@
+"""`simbudget pilot`: runs a scenario for real, for a while, and writes a ledger to calibrate on."""
+
+import json
+import sys
+from contextlib import redirect_stdout
+from pathlib import Path
+from typing import Any
+
+import click
+
+
+def _duration(_: click.Context, __: click.Parameter, text: str) -> float:
+    """Return `30min` in seconds."""
+    from simbudget.units import Dimension, parse_amount  # noqa: PLC0415
+
+    try:
+        amount = parse_amount(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if amount.dimension is not Dimension.DURATION:
+        raise click.BadParameter(f"{text!r} is no duration; write such as 30min")
+    return amount.value
+
+
+def _money(_: click.Context, __: click.Parameter, text: str) -> float:
+    """Return `$5` in US dollars."""
+    from simbudget.units import Dimension, parse_amount  # noqa: PLC0415
+
+    try:
+        amount = parse_amount(text)
+    except ValueError as error:
+        raise click.BadParameter(str(error)) from None
+    if amount.dimension not in (Dimension.MONEY, Dimension.NUMBER):
+        raise click.BadParameter(f"{text!r} is no amount of money; write such as '$5'")
+    return amount.value
+
+
+def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+    """Return `2%` or `0.02` as a number."""
+    if text is None:
+        return None
+    try:
+        part = float(text[:-1]) / 100 if text.endswith("%") else float(text)
+    except ValueError:
+        part = -1.0
+    if not 0.0 <= part <= 1.0:
+        raise click.BadParameter(f"{text!r} is no part; write such as 2%")
+    return part
+
+
+def _then(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...]:
+    """Return `calibrate,project` as its parts."""
+    steps = tuple(step.strip() for step in (text or "").split(",") if step.strip())
+    unknown = [step for step in steps if step not in ("calibrate", "project")]
+    if unknown or (steps and steps[0] != "calibrate"):
+        raise click.BadParameter(f"{text!r}; write calibrate, or calibrate,project")
+    return steps
+
+
+@click.command("pilot")
+@click.argument("scenario", type=click.Path(path_type=Path))
+@click.option(
+    "--for", "lasts_s", callback=_duration, default="5min", show_default=True, help="On your clock."
+)
+@click.option(
+    "--budget", callback=_money, default="$5", show_default=True, help="What may be billed at most."
+)
+@click.option("--agents", type=int, help="How many.  [default: as many as the scenario has]")
+@click.option("--live", is_flag=True, help="Use the real API, with ANTHROPIC_API_KEY. Costs real money.")
+@click.option(
+    "--out",
+    type=click.Path(path_type=Path, file_okay=False),
+    default=Path("pilot"),
+    show_default=True,
+    help="Ledger, sandboxes and logs go here.",
+)
+@click.option("--task", default="weak-to-strong", show_default=True, help="Or FILE.yaml, or module:Class.")
+@click.option(
+    "--time-scale", type=float, help="Pace of the local run: 60 makes a minute an hour.  [default: 60]"
+)
+@click.option(
+    "--slots", type=int, help="Experiments at once.  [default: the scenario's GPUs, at most your cores]"
+)
+@click.option(
+    "--hacks", callback=_part, help="How often the local researcher cheats.  [default: the scenario's]"
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="What is unknown of the local system.")
+@click.option("--luck", type=int, default=0, show_default=True, help="Another run of the same system.")
+@click.option("--resume", is_flag=True, help="Go on with the pilot in --out.")
+@click.option("--then", callback=_then, help="Afterwards: calibrate, or calibrate,project.")
+@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, and nothing else.")
+@click.option("--quiet", is_flag=True, help="Print the answer only.")
+@click.pass_context
+def pilot_command(
+    context: click.Context, then: tuple[str, ...], as_json: bool, quiet: bool, **options: Any
+) -> None:
+    """Run SCENARIO for real, for a short while, and write a ledger to calibrate on.
+
+    Without --live the model is a program on a local server that speaks the same protocol; agents, sandboxes,
+    training, scorer and ledger are real. Ctrl-C ends it in good order; --resume goes on.
+
+    Example: simbudget pilot scenario.yaml --for 5min --budget '$5' --agents 3
+    """
+    from simbudget.pilot.run.pilot import prepare, run_pilot  # noqa: PLC0415
+    from simbudget.pilot.run.plan import Options  # noqa: PLC0415
+    from simbudget.report.console import standard_output  # noqa: PLC0415
+    from simbudget.report.pilot_view import (  # noqa: PLC0415
+        live_view,
+        next_step,
+        pilot_answer,
+        pilot_tables,
+        reconciliation_line,
+    )
+
+    options["budget_usd"], options["hack_rate"] = options.pop("budget"), options.pop("hacks")
+    prepared = prepare(Options(**options))
+    with live_view(quiet or as_json) as show:
+        summary = run_pilot(prepared, show)
+    if as_json:
+        click.echo(json.dumps(summary, indent=2, allow_nan=False))
+    else:
+        console = standard_output()
+        console.print(pilot_answer(summary), highlight=False, soft_wrap=True)
+        if not quiet:
+            for table in pilot_tables(summary):
+                console.print(table, highlight=False)
+            for note in summary["notes"]:
+                console.print(f"Note: {note}.", highlight=False)
+        console.print(reconciliation_line(summary), highlight=False, soft_wrap=True)
+        console.print(f"Ledger: {summary['ledger']}", highlight=False, soft_wrap=True)
+        if not then:
+            console.print(next_step(summary, options["scenario"]), highlight=False, soft_wrap=True)
+    if then and summary["model_calls"]:
+        _go_on(context, then, options["scenario"], Path(summary["ledger"]), as_json or quiet)
+
+
+def _go_on(context: click.Context, then: tuple[str, ...], scenario: Path, ledger: Path, quiet: bool) -> None:
+    """Calibrate the scenario on the ledger, and project it, as the commands of those names do."""
+    from simbudget.cli.calibrate import calibrate_command  # noqa: PLC0415
+    from simbudget.cli.project import project_command  # noqa: PLC0415
+
+    new = ledger.parent / "calibrated.yaml"
+    with redirect_stdout(sys.stderr if quiet else sys.stdout):
+        context.invoke(
+            calibrate_command,
+            **{
+                "scenario": scenario,
+                "logs": (ledger,),
+                "output": new,
+                "keep": (),
+                "seed": 1,
+                "no_check": quiet,
+            },
+        )
+        if "project" in then:
+            context.invoke(
+                project_command,
+                **dict.fromkeys(("replications", "worlds", "precision", "workers", "on")),
+                **{"file": new, "seed": 1, "engine": "compiled", "as_json": False, "quiet": quiet},
+                out=ledger.parent / "projection",
+            )

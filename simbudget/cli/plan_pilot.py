@@ -1,0 +1,85 @@
+"""`simbudget plan-pilot`: which short real run would narrow the projection most for its money."""
+
+import json
+from pathlib import Path
+
+import click
+
+from simbudget.cli.options import file_argument, money, sample_options, say_if_compiling, say_written
+
+
+def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> tuple[float, ...]:
+    """Return numbers such as `1,4,12`."""
+    try:
+        numbers = tuple(float(part) for part in text.split(",")) if text else ()
+    except ValueError:
+        raise click.BadParameter(f"{text!r} are no numbers; write such as 1,4,12") from None
+    if any(not 0.0 < number < 1e6 for number in numbers):
+        raise click.BadParameter("only numbers above 0 make sense")
+    return numbers
+
+
+@click.command("plan-pilot")
+@file_argument
+@click.option(
+    "--hours", callback=_numbers, help="Lengths of pilots.  [default: 1,3,10, at most half of the run]"
+)
+@click.option("--agents", callback=_numbers, help="Their sizes.  [default: a third of the agents, and all]")
+@click.option(
+    "--worth", callback=money, help="What a transferable result is worth.  [default: what one costs]"
+)
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE[,VALUE...]",
+    help="Other plans that are decided against.",
+)
+@sample_options(600)
+def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
+    file: Path,
+    hours: tuple[float, ...],
+    agents: tuple[float, ...],
+    worth: float | None,
+    settings: tuple[str, ...],
+    replications: int,
+    seed: int,
+    workers: int | None,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Say which short pilot of the scenario FILE to run first, or that none would change anything.
+
+    \b
+    simbudget plan-pilot scenario.yaml --hours 1,4,12 --agents 1,9
+    simbudget plan-pilot scenario.yaml --worth $50000 --set agents=4
+
+    Pilots are simulated beside the whole run, in the same worlds; they end before any gate.
+    """
+    from simbudget.deciding.alternatives import Sample, as_it_stands, with_each  # noqa: PLC0415
+    from simbudget.deciding.changes import Source, parse_changes  # noqa: PLC0415
+    from simbudget.deciding.plan_pilot import Pilots, plan_pilot, usual_pilots  # noqa: PLC0415
+    from simbudget.deciding.plan_pilot import as_json as found_as_json  # noqa: PLC0415
+    from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
+    from simbudget.report.deciding_output import write_pilots  # noqa: PLC0415
+    from simbudget.report.pilots import pilot_tables, pilots_answer  # noqa: PLC0415
+
+    source = Source.of(file)
+    plan = as_it_stands(source)
+    usual = usual_pilots(plan.scenario)
+    looked_at = Pilots(tuple(int(number) for number in agents) or usual.sizes, hours or usual.hours)
+    plans = [plan, *with_each(source, [parse_changes(setting) for setting in settings])]
+    say_if_compiling(quiet or as_json)
+    with progress_bar(quiet or as_json) as progress:
+        found = plan_pilot(source, looked_at, Sample(replications, seed, workers), plans, worth, progress)
+    written = write_pilots(found, out) if out is not None else []
+    if as_json:
+        click.echo(json.dumps(found_as_json(found), indent=2, allow_nan=False))
+        return
+    console = standard_output()
+    console.print(pilots_answer(found), highlight=False)
+    if not quiet:
+        for table in pilot_tables(found):
+            console.print(table, highlight=False)
+    say_written(out, written)

@@ -1,0 +1,67 @@
+"""`simbudget review`: what the detectors found in a pilot's submissions, and people's decisions on it."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command("review")
+@click.argument("directory", type=click.Path(path_type=Path))
+@click.option("--show", type=int, metavar="NUMBER", help="Show a submission: its evidence, and its code.")
+@click.option(
+    "--accept", type=int, multiple=True, metavar="NUMBER", help="Let a submission count; repeatable."
+)
+@click.option("--reject", type=int, multiple=True, metavar="NUMBER", help="Let it not count; repeatable.")
+@click.option("--note", default="", help="Why, kept with the decision.")
+@click.option("--all", "everything", is_flag=True, help="List what has been decided, too.")
+@click.option("--json", "as_json", is_flag=True, help="Print the state of review as JSON, and nothing else.")
+def review_command(  # noqa: PLR0913, PLR0917  one parameter for each option
+    directory: Path,
+    show: int | None,
+    accept: tuple[int, ...],
+    reject: tuple[int, ...],
+    note: str,
+    everything: bool,
+    as_json: bool,
+) -> None:
+    """Review the submissions of the pilot in DIRECTORY.
+
+    Example: simbudget review pilot-out --reject 7 --note "read the labels"
+
+    Lists what waits for a decision. A flagged submission does not count until it has been accepted.
+    """
+    from simbudget.pilot.review.played import played_hacks  # noqa: PLC0415
+    from simbudget.pilot.review.queue import case_of, decide, find_database, open_store, review  # noqa: PLC0415
+    from simbudget.report.console import standard_output  # noqa: PLC0415
+    from simbudget.report.review_tables import (  # noqa: PLC0415
+        as_plain,
+        case_text,
+        hacks_table,
+        queue_table,
+        review_answer,
+    )
+
+    both = sorted(set(accept) & set(reject))
+    if both:
+        raise click.UsageError(f"submission {both[0]} is accepted and rejected at once")
+    store = open_store(find_database(directory))
+    decide(store, [*((number, True) for number in accept), *((number, False) for number in reject)], note)
+    state = review(store)
+    hacks = played_hacks(state)
+    if as_json:
+        click.echo(json.dumps(as_plain(state, hacks), indent=2))
+        return
+    console = standard_output()
+    if show is not None:
+        case = case_of(state, show)
+        console.print(
+            case_text(case, store.source(case.row.code) or ""), markup=False, highlight=False, soft_wrap=True
+        )
+        return
+    console.print(review_answer(state, hacks), highlight=False, soft_wrap=True)
+    table = queue_table(state, everything)
+    if table.row_count:
+        console.print(table, highlight=False)
+    if hacks:
+        console.print(hacks_table(state, hacks), highlight=False)

@@ -1,0 +1,57 @@
+"""What a calibration learnt of one quantity: joint draws of its parameters, and the shape of what varies.
+
+A draw of what varies is exp(location + difference between contexts + scatter · t(z)): t is the identity for a
+lognormal, else tabulated. One draw of the parameters is one world, so a world that has slow models has them
+everywhere.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.distributions.base import CONSTANT, LOGNORMAL, SCORE_LIMIT, SCORE_POINTS, SHAPED, Row
+
+Floats = npt.NDArray[np.float64]
+
+
+def score_grid() -> Floats:
+    """Return the normal scores at which a shape is tabulated."""
+    return np.linspace(-SCORE_LIMIT, SCORE_LIMIT, SCORE_POINTS)
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """What is known of one quantity after calibration."""
+
+    draws: Floats
+    """[worlds, 3] location (of the logarithm), scatter, and standard deviation between contexts; of a fact: its
+    value, 0, 0."""
+    shape: Floats | None = None
+    """[`SCORE_POINTS`] t at `score_grid`, of median about 0 and standard deviation about 1; None: lognormal."""
+    is_fact: bool = False
+
+    def row(self, table: list[float]) -> Row:
+        """Return the row; the shape and the draws are tabulated (see `engine.laws.worlds`)."""
+        shape_start = len(table)
+        if self.shape is not None:
+            table.extend(self.shape.tolist())
+        draws_start = len(table)
+        table.append(float(len(self.draws)))
+        table.extend(self.draws.ravel().tolist())
+        if self.is_fact:
+            return Row(CONSTANT, float(self.draws[0, 0]), length=draws_start)
+        code = LOGNORMAL if self.shape is None else SHAPED
+        location, scatter, between = map(float, self.draws[0])
+        return Row(code, location, scatter, between, shape_start, draws_start)
+
+    def sample(self, scores: Floats, level_scores: Floats | None = None) -> Floats:
+        """Return [worlds, ...] draws of what varies for [worlds, ...] normal scores, a world a row."""
+        location, scatter, between = (
+            self.draws[:, k].reshape(-1, *(1,) * (scores.ndim - 1)) for k in range(3)
+        )
+        if self.is_fact:
+            return np.broadcast_to(location, scores.shape)
+        t = scores if self.shape is None else np.interp(scores, score_grid(), self.shape)
+        levels = 0.0 if level_scores is None else between * level_scores
+        return np.asarray(np.exp(location + levels + scatter * t))

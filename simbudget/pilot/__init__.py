@@ -1,0 +1,1 @@
+"""The pilot: a short, real run of a scenario, to calibrate on."""

@@ -1,0 +1,112 @@
+"""Lives one agent's life, and ends with the run, when told to, or when the one that started it is gone.
+
+It prints `ready agent-N` when it has loaded everything, and begins when it gets the run's clock on its standard input.
+The exit status is 0 when the agent has come to an end of its own, which the ledger's memory has the reason of.
+"""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+from contextlib import suppress
+from pathlib import Path
+from typing import Final
+
+from simbudget.ledger.store import LedgerStore
+from simbudget.pilot.agents.agent import Agent
+from simbudget.pilot.agents.diary import Diary
+from simbudget.pilot.agents.line import Line, StoppedError
+from simbudget.pilot.agents.settings import AgentSettings
+from simbudget.pilot.clock import RunClock
+from simbudget.pilot.draws import Draws
+from simbudget.pilot.guard import BudgetGuard
+from simbudget.pilot.locks import hold_lock
+from simbudget.pilot.rates import pilot_rates
+from simbudget.pilot.service.client import ServiceGoneError, SiteClient
+from simbudget.pilot.serving import parent_gone
+from simbudget.pilot.slot_server import SlotsGoneError
+from simbudget.pilot.tasks.loading import load_task
+from simbudget.pilot.tasks.task import Task
+from simbudget.scenario.loading import load_scenario
+from simbudget.scenario.model import Scenario
+
+_RUN: Final = 0
+
+
+async def live(settings: AgentSettings, scenario: Scenario, task: Task, clock: RunClock) -> str:
+    """Live an agent's life; returns why it ended."""
+    rates = pilot_rates(scenario, Draws(settings.seed, settings.luck), settings.live)
+    guard = BudgetGuard(settings.ledger, settings.cap_usd, rates, _RUN, clock.now_s)
+    store = guard.store
+    group = scenario.fleet[settings.group]
+    starts_s = group.start.first.exact_value + settings.member * group.start.then_every.exact_value
+    await asyncio.sleep(clock.wall_until_s(starts_s))
+    diary = Diary(store, _RUN, settings.agent, clock, settings.source)
+    store.remember(f"agent {settings.agent} began", clock.now_s())
+    first_cycle, sessions = _so_far(store, settings.agent)
+    line = Line(settings, scenario, diary, guard)
+    async with SiteClient(settings.site_url, settings.agent, settings.site_token) as site:
+        agent = Agent(settings, scenario, task, site, line, diary)
+        return await _until_it_ends(agent, (first_cycle, sessions), settings.ends_at_s, diary)
+
+
+async def _until_it_ends(agent: Agent, so_far: tuple[int, int], ends_at_s: float, diary: Diary) -> str:
+    """Let an agent work until it stops by itself, is told to stop, or the run's time is over."""
+    working = asyncio.create_task(agent.live(*so_far))
+    told = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
+    over = asyncio.create_task(asyncio.sleep(diary.clock.wall_until_s(ends_at_s)))
+    ends = {
+        over: "time",
+        asyncio.create_task(told.wait()): "told to",
+        asyncio.create_task(parent_gone()): "alone",
+    }
+    done, _ = await asyncio.wait({working, *ends}, return_when=asyncio.FIRST_COMPLETED)
+    reason = next((ends[task] for task in ends if task in done), "")
+    if reason == "alone":
+        os._exit(
+            1
+        )  # what is under way stays open in the ledger, and is found out about when the pilot is resumed
+    if working not in done:
+        working.cancel()
+    try:
+        with suppress(asyncio.CancelledError):
+            await working
+    except StoppedError as stopped:
+        reason = reason or str(stopped)
+    except SlotsGoneError:
+        reason = reason or "alone"
+    except ServiceGoneError:
+        reason = reason or "the service is gone"
+    diary.close_gap()
+    for task in ends:
+        task.cancel()
+    return reason
+
+
+def _so_far(store: LedgerStore, agent: int) -> tuple[int, int]:
+    """Return the cycle to go on with, and how many sessions there were."""
+    cycle, session = store.query(
+        "SELECT max(cycle), max(session) FROM entries WHERE run = ? AND agent = ?", (_RUN, agent)
+    )[0]
+    return (-1 if cycle is None else cycle) + 1, (-1 if session is None else session) + 1
+
+
+def main() -> None:
+    """Live an agent's life."""
+    settings = AgentSettings.model_validate_json(Path(sys.argv[1]).read_bytes())
+    lock = hold_lock(settings.folder / "lock", 30.0)
+    scenario = load_scenario(settings.scenario).scenario
+    task = load_task(settings.task, 0, settings.task_folder)
+    print(f"ready agent-{settings.agent}", flush=True)
+    go = sys.stdin.buffer.readline()
+    if not go:
+        return
+    reason = asyncio.run(live(settings, scenario, task, RunClock(**json.loads(go))))
+    with LedgerStore(settings.ledger) as store:
+        store.remember(f"agent {settings.agent} ended", reason)
+    lock.close()
+
+
+main()

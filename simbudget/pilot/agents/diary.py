@@ -1,0 +1,83 @@
+"""An agent's diary: what it does, written to the ledger when it begins and when it is over, without gaps.
+
+What lies between two things that have an entry of their own is the agent's work with its tools: it gets an entry
+of kind `tool`, so that an agent's entries add up to its life.
+"""
+
+import asyncio
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+from simbudget.ledger.entry import Entry
+from simbudget.ledger.store import Intent, LedgerStore
+from simbudget.pilot.clock import RunClock
+
+_SHORTEST_S: Final = 1e-6
+
+
+class NeverHappenedError(Exception):
+    """What had been begun did not come about, such as a submission that was refused."""
+
+
+class Diary:
+    """The diary of one agent, and where it stands: its cycle, its session and its turn."""
+
+    def __init__(self, store: LedgerStore, run: int, agent: int, clock: RunClock, source: str) -> None:
+        self.store, self.clock = store, clock
+        self._common = {"run": run, "agent": agent, "source": source}
+        self.cycle = self.session = self.turn = -1
+        self.until_s = clock.now_s()
+        """Up to when the agent's time is accounted for."""
+        self.tools_used: list[str] = []
+
+    @property
+    def place(self) -> dict[str, int]:
+        """Return where the agent stands."""
+        return {"cycle": self.cycle, "session": self.session, "turn": self.turn}
+
+    def close_gap(self) -> None:
+        """Write the time since the last entry as work with tools."""
+        now_s = self.clock.now_s()
+        if now_s - self.until_s > _SHORTEST_S:
+            name = self.tools_used[0] if len(self.tools_used) == 1 else ""
+            self.store.add(self._entry("tool", self.until_s, now_s - self.until_s, name=name))
+        self.tools_used = []
+        self.until_s = now_s
+
+    def write(self, kind: str, **columns: Any) -> None:
+        """Write that something went on from where the last entry ended until now."""
+        now_s = self.clock.now_s()
+        self.store.add(self._entry(kind, self.until_s, now_s - self.until_s, **columns))
+        self.until_s = now_s
+
+    @contextmanager
+    def doing(self, kind: str, worst_usd: float = 0.0, **columns: Any) -> Iterator[dict[str, Any]]:
+        """Write that something begins, and when the block is left that it is over; yields the columns to fill in.
+
+        `queued_s` among the columns is time that was waited for just before. Left by a cancellation the entry is
+        `cut`, by an error `failed`; by NeverHappenedError there is none.
+        """
+        began_s = self.clock.now_s()
+        entry = self._entry(kind, began_s, 0.0, **columns)
+        key = self.store.open(Intent(entry, uuid.uuid4().hex, worst_usd))
+        came_to: dict[str, Any] = {"cost_usd": 0.0}
+        try:
+            yield came_to
+        except asyncio.CancelledError:
+            came_to["outcome"] = "cut"
+            raise
+        except NeverHappenedError:
+            self.store.discard(key)
+            raise
+        except BaseException:
+            came_to.setdefault("outcome", "failed")
+            raise
+        finally:
+            self.until_s = self.clock.now_s()
+            self.store.settle(key, **{"duration_s": self.until_s - began_s, **came_to})
+
+    def _entry(self, kind: str, started_s: float, duration_s: float, **columns: Any) -> Entry:
+        stated = {"queued_s": 0.0, **self._common, **self.place, **columns}
+        return Entry(kind=kind, started_s=started_s, duration_s=duration_s, **stated)

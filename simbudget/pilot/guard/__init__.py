@@ -1,0 +1,15 @@
+"""The budget guard: before a call its worst case is reserved, and a call that could pass the cap is not made.
+
+It stands on its own, around anybody's `anthropic` client:
+
+    guard = BudgetGuard(Path("spend.sqlite"), cap_usd=5)
+    client = guard.wrap(anthropic.AsyncAnthropic())
+    ...                                       # messages.create, messages.stream: as ever
+    print(guard.spend())
+"""
+
+from simbudget.ledger.store import CapReachedError, Spend
+from simbudget.pilot.guard.bounds import UnboundedCostError
+from simbudget.pilot.guard.guard import BudgetGuard, UnguardedCallError
+
+__all__ = ["BudgetGuard", "CapReachedError", "Spend", "UnboundedCostError", "UnguardedCallError"]

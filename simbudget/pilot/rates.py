@@ -1,0 +1,40 @@
+"""What the models of a pilot cost: by the scenario's prices, or, live, as they are billed today."""
+
+import datetime
+
+from simbudget.pilot.draws import Draws
+from simbudget.pilot.guard.pricing import Rates, list_rates
+from simbudget.prices.models import ClassPrices, LongPrices
+from simbudget.scenario.model import ModelPrices, PriceTier, Scenario
+
+
+def pilot_rates(scenario: Scenario, draws: Draws, live: bool) -> dict[str, Rates]:
+    """Return the prices of every model of the fleet. Raises UserError: the list does not have one."""
+    on = datetime.datetime.now(datetime.UTC).date() if live else scenario.prices.on
+    rates = {}
+    for group in scenario.fleet:
+        if group.model is None:
+            continue
+        own = scenario.prices.models.get(group.model)
+        rates[group.model] = _own(own, draws) if own is not None else list_rates(group.model, on)
+    return rates
+
+
+def _own(prices: ModelPrices, draws: Draws) -> Rates:
+    """Return the scenario's own prices; `cache_write` is the class that the scenario's cache writes."""
+    long = prices.long
+    if long is None:
+        return Rates(_classes(prices, draws))
+    above = int(long.above.exact_value)
+    return Rates(_classes(prices, draws), LongPrices(**vars(_classes(long, draws)), above_tokens=above))
+
+
+def _classes(tier: PriceTier, draws: Draws) -> ClassPrices:
+    write = draws.value(tier.cache_write)
+    return ClassPrices(
+        input=draws.value(tier.input),
+        cache_write_5m=write,
+        cache_write_1h=write,
+        cache_read=draws.value(tier.cache_read),
+        output=draws.value(tier.output),
+    )

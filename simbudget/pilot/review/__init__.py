@@ -1,0 +1,1 @@
+"""Review: detectors over the service's database, and a queue for people."""

@@ -1,0 +1,121 @@
+"""The queue for people: what the detectors found and nobody has decided yet; and how good the detectors were."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from simbudget.errors import Problem, UserError
+from simbudget.pilot.review.detectors import Code, Finding, find
+from simbudget.pilot.service.store import Store, SubmissionRow
+
+
+@dataclass(frozen=True)
+class Case:
+    """A submission with what was found, and what a person decided: None as long as nobody has."""
+
+    row: SubmissionRow
+    findings: tuple[Finding, ...]
+    accepted: bool | None
+    note: str
+
+
+@dataclass(frozen=True)
+class Review:
+    """All submissions of a run, flagged or not."""
+
+    cases: tuple[Case, ...]
+
+    @property
+    def queue(self) -> tuple[Case, ...]:
+        """Return what waits for a decision: flagged, and not decided."""
+        return tuple(case for case in self.cases if case.findings and case.accepted is None)
+
+    @property
+    def rejected(self) -> frozenset[int]:
+        """Return the submissions that do not count: rejected by a person, or flagged and not decided yet."""
+        return frozenset(
+            case.row.number
+            for case in self.cases
+            if case.accepted is False or (case.findings and case.accepted is None)
+        )
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How good the detectors were, where the truth is known (the researcher program says what it plays)."""
+
+    hacks: int
+    caught: int
+    honest: int
+    blamed: int
+
+    @property
+    def missed(self) -> int:
+        """Return how many hacks no detector found."""
+        return self.hacks - self.caught
+
+
+DATABASE = "site.sqlite"
+"""The service's database in a pilot's folder."""
+
+
+def find_database(directory: Path) -> Path:
+    """Return the service's database in a pilot's folder; a file is taken as that itself."""
+    return directory / DATABASE if directory.is_dir() else directory
+
+
+def open_store(database: Path) -> Store:
+    """Return the store of a service that has been started once; raises UserError."""
+    if not database.is_file():
+        raise UserError(
+            Problem(
+                f"{database} is not there", remedy="give the folder of a pilot, or the service's database"
+            )
+        )
+    with database.open("rb") as file:
+        if file.read(16) not in (b"SQLite format 3\0", b""):
+            raise UserError(Problem(f"{database} is no database", remedy="give the folder of a pilot"))
+    return Store(database)
+
+
+def review(store: Store) -> Review:
+    """Return the state of review of a service's submissions."""
+    rows = store.submissions()
+    found = find(rows, Code(store.sources(sorted({row.code for row in rows})), store.known_sources()))
+    decided = store.verdicts()
+    return Review(tuple(_case(row, found, decided.get(row.number)) for row in rows))
+
+
+def _case(row: SubmissionRow, found: Sequence[Finding], decided: tuple[bool, str] | None) -> Case:
+    """Return a submission as a case."""
+    own = tuple(one for one in found if one.submission == row.number)
+    return Case(row, own, *(decided or (None, "")))
+
+
+def case_of(state: Review, submission: int) -> Case:
+    """Return one submission's case; raises UserError."""
+    for case in state.cases:
+        if case.row.number == submission:
+            return case
+    there = f"there are 1 to {len(state.cases)}" if state.cases else "there are none yet"
+    raise UserError(Problem(f"there is no submission {submission}", remedy=there))
+
+
+def decide(store: Store, decisions: Collection[tuple[int, bool]], note: str) -> None:
+    """Keep a person's decisions: submissions, and whether each is accepted.
+
+    Raises UserError for a submission that is not there, keeping none of them.
+    """
+    if not decisions:
+        return
+    state = review(store)
+    with store.change():
+        for number, accepted in decisions:
+            store.decide(case_of(state, number).row.number, accepted, note)
+
+
+def outcome(state: Review, hacks: Collection[int]) -> Outcome:
+    """Return how good the detectors were, given which submissions were hacks."""
+    flagged = {case.row.number for case in state.cases if case.findings}
+    honest = {case.row.number for case in state.cases} - set(hacks)
+    return Outcome(len(hacks), len(flagged & set(hacks)), len(honest), len(flagged & honest))

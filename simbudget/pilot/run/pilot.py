@@ -1,0 +1,80 @@
+"""A pilot from options to summary: what the command line calls."""
+
+import asyncio
+import signal
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from simbudget.errors import Problem, UserError
+from simbudget.pilot.run.folder import Folder, Keys, new_keys
+from simbudget.pilot.run.plan import Options, Plan, make_plan
+from simbudget.pilot.run.progress import Progress
+from simbudget.pilot.run.runner import Runner
+from simbudget.pilot.run.summary import summarise
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A pilot that is ready to run: everything was checked, and nothing was started or spent."""
+
+    plan: Plan
+    folder: Folder
+    keys: Keys
+
+
+def prepare(options: Options) -> Prepared:
+    """Return a pilot that can be run, new or resumed. Raises UserError, with everything that stands against it."""
+    folder = Folder(options.out)
+    if options.resume:
+        stated, keys = folder.read()
+        options = _resumed(options, stated)
+        return Prepared(make_plan(options, keys.task_secret), folder, keys)
+    keys = new_keys(0)
+    plan = make_plan(options, keys.task_secret)
+    keys = replace(new_keys(len(plan.agents)), task_secret=keys.task_secret)
+    folder.make(options, plan.scenario_text, keys)
+    for name, content in plan.task.public_files().items():
+        path = folder.public / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    return Prepared(plan, folder, keys)
+
+
+def run_pilot(prepared: Prepared, show: Callable[[Progress], None]) -> dict[str, Any]:
+    """Run a pilot, and return its summary; Ctrl-C and SIGTERM end it in good order. Raises UserError."""
+    reason = asyncio.run(_run(prepared, show))
+    with prepared.folder.store() as store:
+        return {**summarise(store, prepared), "ended_because": reason}
+
+
+async def _run(prepared: Prepared, show: Callable[[Progress], None]) -> str:
+    runner = Runner(prepared.plan, prepared.folder, prepared.keys, show)
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        loop.add_signal_handler(number, runner.stopping.set)
+    return await runner.run()
+
+
+def _resumed(options: Options, stated: dict[str, Any]) -> Options:
+    """Return the options of a resumed pilot: time and budget may be new, the rest is as it was begun with."""
+    text = options.scenario.read_text("utf-8") if options.scenario.exists() else ""
+    if text != stated["scenario_text"]:
+        raise UserError(
+            Problem(
+                f"{options.scenario} is not what the pilot was begun with",
+                remedy=f"give {options.out / 'scenario.yaml'}, or begin a new pilot with another --out",
+            )
+        )
+    kept = (
+        "agents",
+        "live",
+        "task",
+        "time_scale",
+        "slots",
+        "seed",
+        "luck",
+        "hack_rate",
+        "experiment_timeout_s",
+    )
+    return replace(options, **{key: stated[key] for key in kept})

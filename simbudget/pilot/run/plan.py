@@ -1,0 +1,201 @@
+"""What a pilot is to be: the options, the agents that they make of a scenario's fleet, and what stands against it.
+
+Everything that can be wrong is found before anything is started or spent, and reported at once.
+"""
+
+import importlib.util
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from simbudget.errors import Problem, UserError
+from simbudget.pilot.draws import Draws
+from simbudget.pilot.rates import pilot_rates
+from simbudget.pilot.tasks.loading import load_task
+from simbudget.pilot.tasks.task import Task
+from simbudget.prices.tiers import monthly_spend_cap_usd
+from simbudget.scenario.loading import load_scenario
+from simbudget.scenario.model import Scenario
+
+LOCAL_TIME_SCALE: Final = 60.0
+"""Without a key, a minute on the wall is an hour of the run."""
+_MOST_AGENTS: Final = 200
+_KEY: Final = "ANTHROPIC_API_KEY"
+_MEMORY_EACH_BYTES: Final = 180 * 1024 * 1024
+"""What an agent's process needs, its sandbox not counted."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What a user asks for."""
+
+    scenario: Path
+    out: Path
+    lasts_s: float
+    """On the wall's clock."""
+    budget_usd: float
+    agents: int | None = None
+    """None: as the scenario's fleet."""
+    live: bool = False
+    task: str = "weak-to-strong"
+    time_scale: float | None = None
+    """None: 60 on the local server, 1 live."""
+    slots: int | None = None
+    """None: as many as the scenario has GPUs, and no more than the machine has cores."""
+    seed: int = 1
+    luck: int = 0
+    hack_rate: float | None = None
+    experiment_timeout_s: float = 120.0
+    resume: bool = False
+
+    @property
+    def scale(self) -> float:
+        """Return how many seconds of the run a second on the wall is."""
+        if self.time_scale is not None:
+            return self.time_scale
+        return 1.0 if self.live else LOCAL_TIME_SCALE
+
+
+@dataclass(frozen=True)
+class AgentPlan:
+    """One agent of a pilot."""
+
+    agent: int
+    group: int
+    """The place of its group in the scenario's fleet."""
+    member: int
+    """Its number in its group."""
+    model: str
+    direction: str
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A pilot that can be started."""
+
+    options: Options
+    scenario: Scenario
+    scenario_text: str
+    task: Task
+    agents: tuple[AgentPlan, ...]
+    slots: int
+    notes: tuple[str, ...]
+    """What a user has to know before it starts, a clause each."""
+
+
+def make_plan(options: Options, secret: int) -> Plan:
+    """Return the plan of a pilot. Raises UserError, with everything that stands against it."""
+    problems: list[Problem] = []
+    problems += _of_options(options)
+    missing = [
+        name for name in ("fastapi", "uvicorn", "sklearn", "psutil") if not importlib.util.find_spec(name)
+    ]
+    if missing:
+        raise UserError(
+            Problem(f"a pilot needs {', '.join(missing)}", remedy="install simbudget[pilot]"), *problems
+        )
+    loaded = load_scenario(options.scenario)
+    scenario = loaded.scenario
+    task = load_task(options.task, secret, options.scenario.parent)
+    agents = _agents(scenario, task, options.agents)
+    if not agents:
+        problems.append(Problem("the fleet has people only", remedy="give the scenario a group of agents"))
+    problems += _of_scenario(scenario, options)
+    if problems:
+        raise UserError(*problems)
+    pilot_rates(scenario, Draws(options.seed, options.luck), options.live)
+    slots = options.slots or max(1, min(scenario.gpus.count, os.cpu_count() or 1))
+    text = options.scenario.read_text("utf-8")
+    notes = tuple(_notes(scenario, options, len(agents), slots))
+    return Plan(options, scenario, text, task, agents, slots, notes)
+
+
+def _of_options(options: Options) -> Iterator[Problem]:
+    if not 0 < options.budget_usd < float("inf"):
+        yield Problem(f"a budget of {options.budget_usd:g} dollars", remedy="write such as --budget '$5'")
+    if not 0 < options.lasts_s < float("inf"):
+        yield Problem(f"a pilot of {options.lasts_s:g} s", remedy="write such as --for 30min")
+    if options.agents is not None and not 1 <= options.agents <= _MOST_AGENTS:
+        yield Problem(f"{options.agents} agents", remedy=f"write 1 to {_MOST_AGENTS}")
+    if options.slots is not None and options.slots < 1:
+        yield Problem(f"{options.slots} slots", remedy="write 1 or more")
+    if options.time_scale is not None and not 0 < options.time_scale <= 3600:
+        yield Problem(f"a time scale of {options.time_scale:g}", remedy="write a number above 0, up to 3600")
+    if options.live:
+        if options.scale != 1.0:
+            yield Problem("--live goes at the pace of the wall's clock", remedy="leave --time-scale out")
+        if not os.environ.get(_KEY):
+            yield Problem(
+                f"--live needs an API key, and {_KEY} is not set; nothing was spent",
+                remedy=f"set {_KEY}, or leave --live out to run on the local model server",
+            )
+
+
+def _of_scenario(scenario: Scenario, options: Options) -> Iterator[Problem]:
+    """Yield what in a scenario a pilot cannot do."""
+    tier = scenario.api.tier
+    if options.live and tier is not None:
+        cap_usd = monthly_spend_cap_usd(tier)
+        if cap_usd is not None and options.budget_usd > cap_usd:
+            yield Problem(
+                f"the budget of ${options.budget_usd:,.0f} is above what usage tier {tier} allows in a month "
+                f"(${cap_usd:,.0f})",
+                remedy="lower --budget, or name a higher api.tier",
+            )
+
+
+def _notes(scenario: Scenario, options: Options, agents: int, slots: int) -> Iterator[str]:
+    """Yield what a user has to know of a pilot before it starts."""
+    from simbudget.pilot.sandbox.sandbox import isolation  # noqa: PLC0415  only here
+
+    how = isolation()
+    if how != "bubblewrap":
+        yield f"sandboxes are {how} here: install bubblewrap (bwrap) to keep experiments from files and network"
+    wanted = scenario.gpus.count
+    if slots < wanted and options.slots is None:
+        yield (
+            f"{slots} slots stand for the scenario's {wanted} GPUs, since this machine has no more cores: "
+            "waiting for them is this machine's, not your cluster's"
+        )
+    if any(group.kind == "people" for group in scenario.fleet):
+        yield "people of the fleet take no part in a pilot"
+    if any(group.crashes for group in scenario.fleet):
+        yield "the scenario's crashes are not staged; what crashes in the pilot is real"
+    if any(getattr(step, "polls", None) for group in scenario.fleet for step in group.cycle):
+        yield "agents wait for their experiments without polling"
+    needed = agents * _MEMORY_EACH_BYTES
+    free = _free_memory_bytes()
+    if needed > free:
+        yield f"{agents} agents need about {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} are free"
+
+
+def _free_memory_bytes() -> int:
+    import psutil  # noqa: PLC0415  of the extra `pilot`
+
+    return int(psutil.virtual_memory().available)
+
+
+def _agents(scenario: Scenario, task: Task, wanted: int | None) -> tuple[AgentPlan, ...]:
+    """Return the agents: the scenario's, or so many as are wanted, from its groups in turn by their sizes."""
+    groups = [(place, group) for place, group in enumerate(scenario.fleet) if group.kind == "agents"]
+    if not groups:
+        return ()
+    whole = sum(group.agents for _, group in groups)
+    total = wanted or min(whole, _MOST_AGENTS)
+    directions = _directions(task)
+    members = dict.fromkeys((place for place, _ in groups), 0)
+    plans = []
+    for number in range(total):
+        place, group = min(groups, key=lambda pair: ((members[pair[0]] + 1) / pair[1].agents, pair[0]))
+        distinct = min(group.directions or len(directions) or 1, max(1, len(directions)))
+        direction = directions[members[place] % distinct] if directions else ""
+        plans.append(AgentPlan(number, place, members[place], str(group.model), direction))
+        members[place] += 1
+    return tuple(plans)
+
+
+def _directions(task: Task) -> list[str]:
+    """Return the directions that the task's methods belong to, baselines left out."""
+    return list(dict.fromkeys(method.direction for method in task.methods if method.direction != "baseline"))

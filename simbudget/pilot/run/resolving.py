@@ -1,0 +1,69 @@
+"""What became of what an agent had begun when it died: every open entry is closed, none is lost or counted twice.
+
+A call: the local model server is asked by the call's name; what it billed is taken over, and what it never got
+is closed there and taken back here. The real provider cannot be asked, so there a call stays at its worst case.
+Anything else (an experiment, a submission) lasted until the agent died.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+
+from simbudget.ledger.store import LedgerStore, OpenEntry
+from simbudget.pilot.guard.pricing import Rates, usage_of
+
+
+@dataclass(frozen=True)
+class Resolver:
+    """Closes open entries of dead agents."""
+
+    store: LedgerStore
+    run: int
+    rates: dict[str, Rates]
+    model_server: str | None
+    """The address of the local model server; None: the provider cannot be asked."""
+    gpu_usd_per_hour: float = 0.0
+
+    async def resolve(self, agent: int, died_s: float) -> int:
+        """Close what is open of an agent that died at a moment of the run; returns how many entries."""
+        found = self.store.open_entries(self.run, agent)
+        for each in found:
+            if each.entry.component == "tokens":
+                await self._resolve_call(each, died_s)
+            else:
+                self._cut(each, died_s)
+        return len(found)
+
+    async def _resolve_call(self, found: OpenEntry, died_s: float) -> None:
+        if self.model_server is None:
+            self.store.write_off(found.key)
+            return
+        said = await self._ask(found.request_id)
+        if not said["billed"]:
+            self.store.discard(found.key)
+            return
+        usage = usage_of(said["usage"])
+        self.store.settle(
+            found.key,
+            outcome="cut",
+            duration_s=max(0.0, died_s - found.entry.started_s),
+            cost_usd=self.rates[found.entry.model].cost_usd(usage),
+            name=said["id"],
+            **usage.columns(),
+        )
+
+    async def _ask(self, request_id: str) -> dict[str, Any]:
+        async with httpx2.AsyncClient(base_url=str(self.model_server), timeout=30.0) as client:
+            response = await client.post(f"/simbudget/requests/{request_id}/settle")
+            response.raise_for_status()
+            said: dict[str, Any] = response.json()
+            return said
+
+    def _cut(self, found: OpenEntry, died_s: float) -> None:
+        entry = found.entry
+        lasted_s = max(0.0, died_s - entry.started_s)
+        cost_usd = entry.cost_usd if entry.kind == "score" else 0.0
+        if entry.kind == "experiment":
+            cost_usd = min(entry.cost_usd, self.gpu_usd_per_hour * entry.gpus * lasted_s / 3600.0)
+        self.store.settle(found.key, outcome="cut", duration_s=lasted_s, cost_usd=cost_usd)

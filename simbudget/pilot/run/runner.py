@@ -1,0 +1,378 @@
+"""The runner: starts a pilot's processes, looks after them until the end, and closes the books.
+
+Agents, service and model server are processes of their own; any of them may be killed, and is started again
+where it was. The runner itself may be killed too: then the others end, and a resumed pilot goes on.
+"""
+
+import asyncio
+import datetime
+import json
+import os
+import time
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from typing import Any, Final
+
+from simbudget.errors import Problem, UserError
+from simbudget.ledger.entry import Entry
+from simbudget.ledger.store import LedgerStore, RunRow
+from simbudget.pilot.agents.settings import AgentSettings
+from simbudget.pilot.clock import RunClock
+from simbudget.pilot.draws import Draws
+from simbudget.pilot.locks import hold_lock
+from simbudget.pilot.model_server.settings import ModelServerSettings
+from simbudget.pilot.rates import pilot_rates
+from simbudget.pilot.run.folder import Folder, Keys
+from simbudget.pilot.run.plan import AgentPlan, Plan
+from simbudget.pilot.run.processes import Child
+from simbudget.pilot.run.progress import Progress, look
+from simbudget.pilot.run.resolving import Resolver
+from simbudget.pilot.run.standing import gpu_usd_per_hour_of_use, scorer_usd, standing_entries
+from simbudget.pilot.sandbox.slots import SlotPool
+from simbudget.pilot.service.settings import ServiceSettings
+from simbudget.pilot.slot_server import SlotServer
+from simbudget.pilot.tasks.task import Experiment
+
+RUN: Final = 0
+"""A pilot's ledger has one run."""
+
+_LOOK_EVERY_S: Final = 0.25
+_GRACE_S: Final = 60.0
+"""So long agents may take to their end: model calls under way are paid for, and awaited."""
+_QUICK_DEATH_S: Final = 5.0
+_MOST_QUICK_DEATHS: Final = 5
+_AGENT_GONE_WITHIN_S: Final = 30.0
+
+
+@dataclass
+class _Member:
+    """An agent's process, and what is known of its lives."""
+
+    plan: AgentPlan
+    child: Child
+    started_at: float = 0.0
+    died_s: float | None = None
+    """When it died, until it is up again."""
+    ended: str | None = None
+    quick_deaths: int = 0
+
+
+@dataclass
+class Runner:
+    """Runs one pilot, from its start or from where it was."""
+
+    plan: Plan
+    folder: Folder
+    keys: Keys
+    show: Callable[[Progress], None]
+    """Called a few times a second with how the pilot stands."""
+    stopping: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set to end the pilot early, in good order."""
+
+    async def run(self) -> str:
+        """Run until the end; returns why it ended. Raises UserError: a process does not start, or all agents fail."""
+        lock = hold_lock(self.folder.root / "runner.lock", 0.0)
+        self._store = self.folder.store()
+        try:
+            self._begin()
+            return await self._run()
+        finally:
+            self._store.close()
+            lock.close()
+
+    # The beginning.
+
+    def _begin(self) -> None:
+        """Write the run's row, and let its clock go on from where it stood."""
+        options, scenario = self.plan.options, self.plan.scenario
+        self._store.begin_run(
+            RunRow(
+                run=RUN,
+                name=scenario.name,
+                source=self._source,
+                began_at=datetime.datetime.now(datetime.UTC).isoformat(),
+                model=", ".join(dict.fromkeys(each.model for each in self.plan.agents)),
+                agents=len(self.plan.agents),
+                cap_usd=options.budget_usd,
+                time_scale=options.scale,
+                task=options.task,
+                scenario=self.plan.scenario_text,
+            )
+        )
+        self._store.update_run(RUN, cap_usd=options.budget_usd, ended_at=None, ended_because=None)
+        at_s = max(self._last_s(self._store), float(self._store.recall("clock") or 0.0))
+        self._clock = RunClock(time.time(), at_s, options.scale)
+        """For the servers, which are started first; that of the agents begins when they are all ready."""
+        used_s = float(self._store.recall("used wall seconds") or 0.0)
+        self._used_before_s = used_s
+        self._ends_at_s = at_s + max(0.0, options.lasts_s - used_s) * options.scale
+        self._ends_at_s = min(self._ends_at_s, scenario.stop.after.exact_value)
+
+    @staticmethod
+    def _last_s(store: LedgerStore) -> float:
+        last = store.query("SELECT max(started_s + duration_s) FROM entries WHERE run = ?", (RUN,))[0][0]
+        return float(last or 0.0)
+
+    @property
+    def _source(self) -> str:
+        return "pilot live" if self.plan.options.live else "pilot"
+
+    async def _run(self) -> str:
+        self._pool = SlotPool(self.plan.slots)
+        self._slots = SlotServer(self._pool)
+        await self._slots.start()
+        self._model_server: Child | None = None
+        self._model_url: str | None = None
+        self._members: list[_Member] = []
+        try:
+            await self._start_servers()
+            await self._close_old_entries()
+            await self._start_agents()
+            reason = await self._watch()
+        finally:
+            await self._end_all()
+        self._close_books(reason)
+        self.show(self._look())
+        return reason
+
+    async def _start_servers(self) -> None:
+        """Start the model server, unless the provider's is used, and the service."""
+        if not self.plan.options.live:
+            self._model_server = self._child("model_server", self._model_server_settings(0))
+            self._model_url = await self._model_server.start()
+        self._service = self._child("service", self._service_settings(0))
+        self._site_url = await self._service.start()
+        rates = pilot_rates(self.plan.scenario, self._draws, self.plan.options.live)
+        self._resolver = Resolver(
+            self._store, RUN, rates, self._model_url, gpu_usd_per_hour_of_use(self.plan)
+        )
+
+    async def _close_old_entries(self) -> None:
+        """Close what an earlier stretch of the run left open, when its agents are surely gone."""
+        for each in self.plan.agents:
+            hold_lock(self.folder.agent(each.agent) / "lock", _AGENT_GONE_WITHIN_S).close()
+            await self._resolver.resolve(each.agent, self._clock.at_s)
+
+    def _child(self, name: str, settings: Any) -> Child:
+        path = self.folder.write_settings(name, settings)
+        return Child(f"simbudget.pilot.{name}", path, self.folder.logs / f"{name}.log")
+
+    @property
+    def _draws(self) -> Draws:
+        return Draws(self.plan.options.seed, self.plan.options.luck)
+
+    def _model_server_settings(self, port: int) -> ModelServerSettings:
+        options, task = self.plan.options, self.plan.task
+        hacks = {hack.name: task.source(Experiment(hack.name)) for hack in task.hacks}
+        return ModelServerSettings(
+            scenario=options.scenario.resolve(),
+            journal=self.folder.provider,
+            seed=options.seed,
+            luck=options.luck,
+            began_unix_s=self._clock.began_unix_s,
+            at_s=self._clock.at_s,
+            time_scale=options.scale,
+            users={f"agent-{each.agent}": each.group for each in self.plan.agents},
+            keys={token: f"agent-{number}" for number, token in enumerate(self.keys.agents)},
+            hacks={name: code for name, code in hacks.items() if not code.startswith("# unknown method")},
+            hack_rate=options.hack_rate,
+            port=port,
+        )
+
+    def _service_settings(self, port: int) -> ServiceSettings:
+        options, scorer, draws = self.plan.options, self.plan.scenario.scorer, self._draws
+        return ServiceSettings(
+            task=options.task,
+            secret=self.keys.task_secret,
+            database=self.folder.site,
+            tokens=dict(enumerate(self.keys.agents)),
+            task_folder=options.scenario.resolve().parent,
+            port=port,
+            servers=scorer.servers,
+            scoring_s=self._clock.wall_s(draws.value(scorer.time, "typical")),
+            cool_down_s=self._clock.wall_s(scorer.cool_down.exact_value),
+            quota=scorer.quota_per_agent_per_day,
+            quota_period_s=self._clock.wall_s(86_400.0),
+        )
+
+    # Agents.
+
+    async def _start_agents(self) -> None:
+        """Start the agents, and the run's clock when all of them are ready."""
+        self._members = [self._member(each) for each in self.plan.agents]
+        loading = asyncio.Semaphore(os.cpu_count() or 1)
+
+        async def load(member: _Member) -> None:
+            async with loading:
+                await member.child.start()
+
+        await asyncio.gather(*(load(member) for member in self._members))
+        self._clock = RunClock(time.time(), self._clock.at_s, self._clock.time_scale)
+        for member in self._members:
+            await self._let_go(member)
+
+    async def _let_go(self, member: _Member) -> None:
+        """Let an agent that is ready begin."""
+        member.started_at = time.monotonic()
+        await member.child.tell(json.dumps(asdict(self._clock)))
+
+    def _member(self, each: AgentPlan) -> _Member:
+        options = self.plan.options
+        token = self.keys.agents[each.agent]
+        settings = AgentSettings(
+            agent=each.agent,
+            agents=len(self.plan.agents),
+            group=each.group,
+            member=each.member,
+            direction=each.direction,
+            folder=self.folder.agent(each.agent),
+            public=self.folder.public,
+            ledger=self.folder.ledger,
+            cap_usd=options.budget_usd,
+            scenario=options.scenario.resolve(),
+            task=options.task,
+            task_folder=options.scenario.resolve().parent,
+            time_scale=options.scale,
+            ends_at_s=self._ends_at_s,
+            seed=options.seed,
+            luck=options.luck,
+            live=options.live,
+            base_url=self._model_url,
+            api_key=None if options.live else token,
+            site_url=self._site_url,
+            site_token=token,
+            slots_port=self._slots.port,
+            experiment_timeout_s=options.experiment_timeout_s,
+            gpu_usd_per_hour=gpu_usd_per_hour_of_use(self.plan),
+            scorer_usd=scorer_usd(self.plan),
+        )
+        name = f"agent-{each.agent}"
+        path = self.folder.write_settings(name, settings)
+        child = Child("simbudget.pilot.agents", path, self.folder.logs / f"{name}.log")
+        self._store.remember(f"agent {each.agent} ended", None)
+        member = _Member(each, child)
+        last = self._store.recall(f"agent {each.agent} began")
+        member.died_s = self._clock.at_s if last is not None else None
+        return member
+
+    async def _watch(self) -> str:
+        """Look after the processes until the run is over; returns why it is."""
+        while True:
+            now_s = self._clock.now_s()
+            self._store.remember("clock", now_s)
+            self._store.remember(
+                "used wall seconds", self._used_before_s + time.time() - self._clock.began_unix_s
+            )
+            await self._look_after_servers()
+            for member in self._members:
+                await self._look_after(member, now_s)
+            self.show(self._look())
+            if all(member.ended for member in self._members):
+                return ", ".join(dict.fromkeys(str(member.ended) for member in self._members))
+            if self.stopping.is_set():
+                return "interrupted"
+            if now_s >= self._ends_at_s + _GRACE_S * self.plan.options.scale:
+                return "time"
+            try:
+                await asyncio.wait_for(self.stopping.wait(), _LOOK_EVERY_S)
+            except TimeoutError:
+                continue
+
+    async def _look_after_servers(self) -> None:
+        """Start a server that has ended again, at its old address."""
+        if self._model_server is not None and self._model_server.has_ended:
+            port = int(str(self._model_url).rpartition(":")[2])
+            self.folder.write_settings("model_server", self._model_server_settings(port))
+            await self._model_server.start()
+        if self._service.has_ended:
+            port = int(self._site_url.rpartition(":")[2])
+            self.folder.write_settings("service", self._service_settings(port))
+            await self._service.start()
+
+    async def _look_after(self, member: _Member, now_s: float) -> None:
+        """See whether an agent is up again, has come to its end, or has died and is to be started again."""
+        agent = member.plan.agent
+        if member.died_s is not None:
+            began_s = self._store.recall(f"agent {agent} began")
+            if began_s is not None and began_s > member.died_s:
+                self._write_down(agent, member.died_s, began_s)
+                member.died_s = None
+        if member.ended or not member.child.has_ended:
+            return
+        reason = self._store.recall(f"agent {agent} ended")
+        if member.child.ended_well and reason:
+            member.ended = reason
+            return
+        await self._died(member, now_s)
+
+    async def _died(self, member: _Member, now_s: float) -> None:
+        """Close what a dead agent had open, and start it again. Raises UserError: it dies at once, again and again."""
+        agent = member.plan.agent
+        lived = time.monotonic() - member.started_at
+        member.quick_deaths = member.quick_deaths + 1 if lived < _QUICK_DEATH_S else 0
+        if member.quick_deaths >= _MOST_QUICK_DEATHS:
+            raise UserError(Problem(f"agent {agent} does not stay up: {member.child.said()}"))
+        await self._resolver.resolve(agent, now_s)
+        self._account_until(agent, now_s)
+        member.died_s = now_s if member.died_s is None else member.died_s
+        await member.child.start()
+        await self._let_go(member)
+
+    def _account_until(self, agent: int, died_s: float) -> None:
+        """Write what the agent did between its last entry and its death."""
+        last = self._store.query(
+            "SELECT max(started_s + duration_s) FROM entries WHERE run = ? AND agent = ?", (RUN, agent)
+        )[0][0]
+        if last is not None and died_s > last:
+            self._store.add(self._entry(agent, "tool", last, died_s)._replace(outcome="cut"))
+
+    def _write_down(self, agent: int, died_s: float, began_s: float) -> None:
+        self._store.add(self._entry(agent, "down", died_s, began_s))
+
+    def _entry(self, agent: int, kind: str, from_s: float, to_s: float) -> Entry:
+        return Entry(RUN, agent, -1, -1, -1, kind, from_s, to_s - from_s, 0.0, source=self._source)
+
+    # The end.
+
+    async def _end_all(self) -> None:
+        """End agents first, since they pay for what is under way, then the servers."""
+        for member in self._members:
+            member.child.ask_to_end()
+        await asyncio.gather(*(self._end(member) for member in self._members))
+        self._slots.close()
+        for server in (self._service_or_none(), self._model_server):
+            if server is not None:
+                await server.stop(5.0)
+
+    async def _end(self, member: _Member) -> None:
+        process = member.child.process
+        if process is not None and process.returncode is None:
+            try:
+                await asyncio.wait_for(process.wait(), _GRACE_S)
+            except TimeoutError:
+                await member.child.stop(0.0)
+        await self._resolver.resolve(member.plan.agent, self._clock.now_s())
+
+    def _service_or_none(self) -> Child | None:
+        return getattr(self, "_service", None)
+
+    def _close_books(self, reason: str) -> None:
+        """Write what the pilot cost by being there, and that it has ended."""
+        ended_s = self._last_s(self._store)
+        lives = {
+            int(agent): (float(from_s), float(to_s))
+            for agent, from_s, to_s in self._store.query(
+                "SELECT agent, min(started_s), max(started_s + duration_s) FROM entries"
+                " WHERE run = ? AND agent >= 0 AND kind NOT IN ('sandbox', 'reserved') GROUP BY agent",
+                (RUN,),
+            )
+        }
+        self._store.remove_kinds(RUN, ("sandbox", "reserved"))
+        for entry in standing_entries(self.plan, lives, ended_s, self._source):
+            self._store.add(entry)
+        now = datetime.datetime.now(datetime.UTC).isoformat()
+        self._store.update_run(RUN, ended_at=now, ended_because=reason)
+        self._store.remember("clock", ended_s)
+
+    def _look(self) -> Progress:
+        return look(self._store, RUN, self._clock, self._pool, self.plan, self._ends_at_s)

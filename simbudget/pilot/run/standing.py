@@ -1,0 +1,67 @@
+"""What a pilot costs by merely being there, at the scenario's prices: sandboxes, and GPUs that are not paid by use.
+
+Nobody bills it in a pilot; it is in the ledger so that a pilot's spend has the components that a projection has.
+"""
+
+from simbudget.ledger.entry import FLEET, Entry
+from simbudget.pilot.draws import Draws
+from simbudget.pilot.run.plan import Plan
+
+_HOUR_S = 3600.0
+
+
+def gpu_usd_per_hour_of_use(plan: Plan) -> float:
+    """Return what a GPU costs where it is paid for by use; 0 where it is not."""
+    gpus = plan.scenario.gpus
+    if gpus.price is None or gpus.billing in ("reserved", "per agent"):
+        return 0.0
+    return _draws(plan).value(gpus.price)
+
+
+def scorer_usd(plan: Plan) -> float:
+    """Return what a call of the scorer costs."""
+    return _draws(plan).value(plan.scenario.scorer.price)
+
+
+def standing_entries(
+    plan: Plan, lives: dict[int, tuple[float, float]], ended_s: float, source: str
+) -> list[Entry]:
+    """Return the entries of what agents cost that lived from and to a moment each, in a run that ended at one."""
+    scenario, draws = plan.scenario, _draws(plan)
+    gpus = scenario.gpus
+    price = draws.value(gpus.price) if gpus.price is not None else 0.0
+    entries = []
+    for each in plan.agents:
+        if each.agent not in lives:
+            continue
+        from_s, to_s = lives[each.agent]
+        sandbox = draws.value(scenario.fleet[each.group].sandbox.price)
+        entries.append(_entry(each.agent, "sandbox", sandbox, (from_s, to_s), source))
+        if gpus.billing == "per agent":
+            share = gpus.count / sum(group.agents for group in scenario.fleet if group.kind == "agents")
+            entries.append(_entry(each.agent, "reserved", price * share, (from_s, to_s), source))
+    if gpus.billing == "reserved":
+        entries.append(_entry(FLEET, "reserved", price * gpus.count, (0.0, ended_s), source))
+    return [entry for entry in entries if entry.cost_usd > 0.0]
+
+
+def _entry(agent: int, kind: str, usd_per_hour: float, life_s: tuple[float, float], source: str) -> Entry:
+    began_s, ended_s = life_s
+    return Entry(
+        run=0,
+        agent=agent,
+        cycle=-1,
+        session=-1,
+        turn=-1,
+        kind=kind,
+        started_s=began_s,
+        duration_s=ended_s - began_s,
+        queued_s=0.0,
+        component="gpu" if kind == "reserved" else kind,
+        cost_usd=usd_per_hour * (ended_s - began_s) / _HOUR_S,
+        source=source,
+    )
+
+
+def _draws(plan: Plan) -> Draws:
+    return Draws(plan.options.seed, plan.options.luck)

@@ -1,0 +1,167 @@
+"""What came of a pilot: spend, use, time and scores, and whether the books agree."""
+
+from typing import TYPE_CHECKING, Any, Final
+
+from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
+from simbudget.ledger.store import OPEN, WORST_CASE, LedgerStore
+from simbudget.pilot.draws import Draws
+from simbudget.pilot.guard.pricing import usage_of
+from simbudget.pilot.rates import pilot_rates
+
+if TYPE_CHECKING:
+    from simbudget.pilot.run.pilot import Prepared
+
+_RUN: Final = 0
+_HOUR_S: Final = 3600.0
+_CALLS: Final = ("call", "post", "compaction", "poll")
+_A_CENT_S_HUNDREDTH: Final = 1e-6
+
+
+def summarise(store: LedgerStore, prepared: "Prepared") -> dict[str, Any]:
+    """Return the summary of a pilot, as `simbudget pilot --json` prints it."""
+    row = store.runs()[_RUN]
+    spend = store.spend(_RUN)
+    hours = _agent_hours(store)
+    by_component = {
+        name: store.spend(_RUN, name).worst_usd for name in COMPONENTS if store.spend(_RUN, name).worst_usd
+    }
+    total = sum(by_component.values())
+    return {
+        "scenario": row.name,
+        "source": row.source,
+        "ledger": str(store.path),
+        "agents": row.agents,
+        "run_hours": float(store.recall("clock") or 0.0) / _HOUR_S,
+        "time_scale": row.time_scale,
+        "cap_usd": row.cap_usd,
+        "billed_usd": spend.settled_usd,
+        "open_usd": spend.open_usd,
+        "spend_usd": total,
+        "spend_by_component_usd": by_component,
+        "agent_hours": hours,
+        "cost_per_agent_hour_usd": total / hours if hours else None,
+        **_counts(store),
+        "best_score": store.query("SELECT max(score) FROM entries WHERE run = ?", (_RUN,))[0][0],
+        "agent_time_share": _time_shares(store),
+        "reconciliation": _reconcile(store, prepared),
+        "notes": list(prepared.plan.notes),
+    }
+
+
+def _counts(store: LedgerStore) -> dict[str, Any]:
+    marks = ", ".join("?" * len(_CALLS))
+    calls, uncached, write, read, output = store.query(
+        "SELECT count(*), total(uncached_input_tokens), total(cache_write_tokens), total(cache_read_tokens),"
+        f" total(output_tokens) FROM entries WHERE run = ? AND component = 'tokens' AND outcome != '{OPEN}'",
+        (_RUN,),
+    )[0]
+    failed = store.query(
+        f"SELECT count(*) FROM entries WHERE run = ? AND outcome = 'failed' AND kind IN ({marks})",
+        (_RUN, *_CALLS),
+    )[0][0]
+    turned_away = store.query("SELECT count(*) FROM attempts WHERE run = ? AND status = 429", (_RUN,))[0][0]
+    experiments = dict(
+        store.query(
+            "SELECT outcome, count(*) FROM entries WHERE run = ? AND kind = 'experiment' GROUP BY outcome",
+            (_RUN,),
+        )
+    )
+    scores = store.query(
+        "SELECT count(*) FROM entries WHERE run = ? AND kind = 'score' AND outcome = 'ok'", (_RUN,)
+    )[0][0]
+    return {
+        "model_calls": calls,
+        "failed_calls": failed,
+        "turned_away": turned_away,
+        "tokens": {
+            "uncached_input": int(uncached),
+            "cache_write": int(write),
+            "cache_read": int(read),
+            "output": int(output),
+        },
+        "experiments": experiments.get("ok", 0),
+        "experiments_failed": experiments.get("failed", 0),
+        "submissions": scores,
+    }
+
+
+def _agent_hours(store: LedgerStore) -> float:
+    """Return the agents' lives together, downtime excluded, in hours of the run."""
+    lives = store.query(
+        "SELECT max(started_s + duration_s) - min(started_s) FROM entries WHERE run = ? AND agent >= 0"
+        " GROUP BY agent",
+        (_RUN,),
+    )
+    down = store.query("SELECT total(duration_s) FROM entries WHERE run = ? AND kind = 'down'", (_RUN,))[0][0]
+    return float(sum(life for (life,) in lives if life) - down) / _HOUR_S
+
+
+def time_spent_s(store: LedgerStore) -> dict[str, float]:
+    """Return how long agents did what, in seconds of the run, by activity."""
+    spent = dict.fromkeys(ACTIVITIES, 0.0)
+    rows = store.query(
+        "SELECT kind, outcome, total(duration_s), total(queued_s) FROM entries WHERE run = ? AND agent >= 0"
+        " GROUP BY kind, outcome",
+        (_RUN,),
+    )
+    for kind, outcome, duration_s, queued_s in rows:
+        if kind in _CALLS:
+            if outcome != "failed":  # a failed attempt lies within the time that its call was waited for
+                spent["model"] += duration_s
+                spent["waiting_api"] += queued_s
+        elif kind == "experiment":
+            spent["experiment"] += duration_s
+            spent["waiting_gpu"] += queued_s
+        elif kind == "score":
+            spent["scoring"] += duration_s
+            spent["waiting_scorer"] += queued_s
+        elif kind == "wait":
+            spent["waiting_other"] += duration_s
+        elif kind in ("tool", "down"):
+            spent[kind] += duration_s
+    return spent
+
+
+def _time_shares(store: LedgerStore) -> dict[str, float]:
+    spent = time_spent_s(store)
+    total = sum(spent.values())
+    return {activity: (seconds / total if total else 0.0) for activity, seconds in spent.items()}
+
+
+def _reconcile(store: LedgerStore, prepared: "Prepared") -> dict[str, Any]:
+    """Return how the ledger compares with the provider's own books, where they can be seen."""
+    worst = store.query(
+        "SELECT count(*), total(cost_usd) FROM entries WHERE run = ? AND (source = ? OR outcome = ?)"
+        " AND component = 'tokens'",
+        (_RUN, WORST_CASE, OPEN),
+    )[0]
+    said = {"at_worst_case": worst[0], "at_worst_case_usd": worst[1], "provider_usd": None, "agrees": None}
+    if prepared.plan.options.live or not prepared.folder.provider.exists():
+        return said
+    from simbudget.pilot.model_server.journal import Journal  # noqa: PLC0415  only where the server is local
+
+    journal = Journal(prepared.folder.provider)
+    try:
+        billed = journal.usages()
+        models = journal.models()
+    finally:
+        journal.close()
+    options = prepared.plan.options
+    rates = pilot_rates(prepared.plan.scenario, Draws(options.seed, options.luck), False)
+    provider_usd = sum(rates[models[name]].cost_usd(usage_of(usage)) for name, usage in billed.items())
+    known = {
+        name
+        for (name,) in store.query(
+            "SELECT request_id FROM entries WHERE run = ? AND component = 'tokens' AND outcome != ?",
+            (_RUN, OPEN),
+        )
+    }
+    ledger_usd = store.spend(_RUN).settled_usd
+    agrees = known == set(billed) and abs(provider_usd - ledger_usd) < _A_CENT_S_HUNDREDTH
+    return {
+        **said,
+        "provider_usd": provider_usd,
+        "billed_and_missing": len(set(billed) - known),
+        "recorded_and_not_billed": len(known - set(billed)),
+        "agrees": agrees,
+    }

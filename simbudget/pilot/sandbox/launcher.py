@@ -1,0 +1,135 @@
+"""The last program before an agent's: puts itself within limits, becomes the sandbox's user, and becomes the command.
+
+It is run as a script, by path, in the sandbox itself, and so imports the standard library only:
+
+    python -I -S launcher.py '{"limits": {"RLIMIT_CPU": 60, …}, "user": 1900000000, "guard": false,
+        "directory": "/sandbox"}' COMMAND…
+
+With `guard` it stays, as the ancestor of all that the command starts, and ends it all when the command ends or
+when its own parent does; that is for machines without a process namespace.
+"""
+
+import ctypes
+import json
+import os
+import resource
+import signal
+import sys
+
+_PR_SET_PDEATHSIG = 1
+_PR_SET_CHILD_SUBREAPER = 36
+_PR_SET_NO_NEW_PRIVS = 38
+_COULD_NOT_START = 127
+
+
+def _prctl(option: int, value: int) -> None:
+    """Set one of the process's own switches."""
+    ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
+
+
+def _confine(limits: dict[str, int], user: int | None) -> None:
+    """Take on the limits, then the user; a limit that is lower already stays."""
+    for name, value in limits.items():
+        kind = getattr(resource, name)
+        hard = resource.getrlimit(kind)[1]
+        allowed = value if hard == resource.RLIM_INFINITY else min(value, hard)
+        resource.setrlimit(kind, (allowed, allowed))
+    if user is not None:
+        os.setgroups([])
+        os.setresgid(user, user, user)
+        os.setresuid(user, user, user)
+    _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+def _become(command: list[str], directory: str) -> None:
+    """Become the command, in its directory; does not return."""
+    try:
+        os.chdir(directory)
+        os.execvp(command[0], command)
+    except OSError as error:
+        print(f"{command[0]}: {error.strerror}", file=sys.stderr, flush=True)
+        os._exit(_COULD_NOT_START)
+
+
+def _descendants() -> set[int]:
+    """Return all processes whose ancestor this is."""
+    parents = {}
+    for name in os.listdir("/proc"):  # noqa: PTH208  pathlib is slow to import
+        if name.isdigit():
+            try:
+                with open(f"/proc/{name}/stat", "rb") as file:  # noqa: PTH123
+                    parents[int(name)] = int(file.read().rpartition(b")")[2].split()[1])
+            except OSError:
+                continue
+    found: set[int] = {os.getpid()}
+    while True:
+        more = {child for child, parent in parents.items() if parent in found} - found
+        if not more:
+            return found - {os.getpid()}
+        found |= more
+
+
+def _end_all() -> None:
+    """Kill all descendants, until there are none."""
+    for _ in range(1000):
+        left = _descendants()
+        if not left:
+            return
+        for one in left:
+            try:
+                os.kill(one, signal.SIGKILL)
+            except OSError:
+                continue
+        _reap()
+
+
+def _reap() -> None:
+    """Collect children that have ended."""
+    try:
+        while os.waitpid(-1, os.WNOHANG) != (0, 0):
+            pass
+    except ChildProcessError:
+        pass
+
+
+def _guard(limits: dict[str, int], user: int | None, command: list[str], directory: str) -> int:
+    """Run the command as a child; returns its exit status once all that it started has ended."""
+    parent = os.getppid()
+    _prctl(_PR_SET_CHILD_SUBREAPER, 1)
+
+    def stop(_: int, __: object) -> None:
+        _end_all()
+        os._exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, stop)
+    _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+    if os.getppid() != parent:
+        return _COULD_NOT_START
+    child = os.fork()
+    if child == 0:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        _confine(limits, user)
+        _become(command, directory)
+    while True:
+        ended, status = os.waitpid(-1, 0)
+        if ended == child:
+            _end_all()
+            return os.waitstatus_to_exitcode(status)
+
+
+def main() -> None:
+    """Do what the arguments say."""
+    order, command = json.loads(sys.argv[1]), sys.argv[2:]
+    if not order["guard"]:
+        _confine(order["limits"], order["user"])
+        _become(command, order["directory"])
+    status = _guard(order["limits"], order["user"], command, order["directory"])
+    if status < 0:  # ended by a signal: end in the same way
+        resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+        signal.signal(-status, signal.SIG_DFL) if -status not in (signal.SIGKILL, signal.SIGSTOP) else None
+        os.kill(os.getpid(), -status)
+    sys.exit(status)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,230 @@
+"""A sandbox: one agent's directory, and the runs in it.
+
+    sandbox = Sandbox(directory, Limits())
+    sandbox.write(task.public_files())
+    completed = await sandbox.run(("python", "run.py"), timeout_s=60)
+    answer = sandbox.read("answer.json")
+
+What keeps a run apart is in `isolation.py`; which limits the kernel keeps in `launcher.py`, which are summed up
+over a run's processes in `usage.py`.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import stat
+import subprocess
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import IO, Final
+
+from simbudget.pilot.sandbox.isolation import Isolation, environment, isolation, own_user, wrapped
+from simbudget.pilot.sandbox.limits import Completed, Killed, Limits
+from simbudget.pilot.sandbox.usage import Usage, over_disk, passed_limit, tree_pids
+
+_LOOK_EVERY_S: Final = 0.1
+_KILLING_ROUNDS: Final = 200
+_PRIVATE: Final = 0o700
+
+
+class Sandbox:
+    """One agent's sandbox. Runs in the same directory share its files: one at a time, as a rule."""
+
+    def __init__(self, directory: Path, limits: Limits = Limits(), kind: Isolation | None = None) -> None:  # noqa: B008
+        self.directory = directory.resolve()
+        self.limits = limits
+        self.kind = kind or isolation()
+        self.directory.mkdir(parents=True, exist_ok=True)
+        self.directory.chmod(_PRIVATE)
+        self._give(self.directory)
+
+    def write(self, files: Mapping[str, bytes]) -> None:
+        """Put files into the directory, by relative path; what a run left in the way is replaced.
+
+        Raises ValueError for a path that leads out of the directory.
+        """
+        for name, content in files.items():
+            parts = Path(name).parts
+            if not parts or Path(name).is_absolute() or ".." in parts:
+                raise ValueError(f"{name!r} leads out of the sandbox")
+            folder = self.directory
+            for part in parts[:-1]:
+                folder = self._folder(folder / part)
+            self._place(folder / parts[-1], content)
+
+    def _folder(self, path: Path) -> Path:
+        """Return a real folder at a path; a run could have left a link there that leads elsewhere."""
+        if path.is_symlink() or (path.exists() and not path.is_dir()):
+            path.unlink()
+        path.mkdir(exist_ok=True)
+        self._give(path)
+        return path
+
+    def _place(self, path: Path, content: bytes) -> None:
+        """Write a new file at a path, whatever was there."""
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path)
+        descriptor, fresh = tempfile.mkstemp(dir=path.parent)
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+        self._give(Path(fresh))
+        Path(fresh).replace(path)
+
+    def _give(self, path: Path) -> None:
+        """Make the sandbox's user the owner of a path."""
+        user = own_user(self.directory, self.kind)
+        if user is not None:
+            os.chown(path, user, user, follow_symlinks=False)
+
+    def read(self, path: str, at_most_bytes: int = 16 * 1024 * 1024) -> bytes | None:
+        """Return a file that a run left; None if there is none, it is larger, or it is no plain file."""
+        try:
+            descriptor = _opened_within(self.directory, path)
+        except OSError:
+            return None
+        with os.fdopen(descriptor, "rb") as file:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                return None
+            content = file.read(at_most_bytes + 1)
+        return content if len(content) <= at_most_bytes else None
+
+    async def run(
+        self, command: Sequence[str], timeout_s: float, more_environment: Mapping[str, str] | None = None
+    ) -> Completed:
+        """Run a command in the directory, within the limits; cancelling it kills it and all that it started."""
+        if over_disk(self.directory, self.limits):
+            return Completed(-signal.SIGKILL, "", "the sandbox's directory is full\n", 0.0, 0.0, 0, "disk")
+        whole = wrapped(command, self.directory, self.limits, self.kind)
+        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+            began = time.monotonic()
+            process = subprocess.Popen(
+                whole,
+                stdin=subprocess.DEVNULL,
+                stdout=stdout,
+                stderr=stderr,
+                env={**environment(self.directory, self.kind), **(more_environment or {})},
+                start_new_session=True,
+            )
+            seen = Usage()
+            because = await self._ended(process, timeout_s, seen)
+            wall_s = time.monotonic() - began
+            return Completed(
+                returncode=process.returncode,
+                stdout=_kept(stdout, self.limits.output_bytes),
+                stderr=_kept(stderr, self.limits.output_bytes),
+                wall_s=wall_s,
+                cpu_s=seen.cpu_s,
+                peak_memory_bytes=seen.peak_memory_bytes,
+                killed_because=because,
+            )
+
+    async def _ended(
+        self, process: "subprocess.Popen[bytes]", timeout_s: float, seen: Usage
+    ) -> Killed | None:
+        """Wait until a run has ended or must end, and see to it that nothing of it is left."""
+        give_up = time.monotonic() + timeout_s
+        because: Killed | None = None
+        exited = _exit_of(process.pid)
+        try:
+            while because is None and not exited.done():
+                left_s = give_up - time.monotonic()
+                await asyncio.wait([exited], timeout=max(0.0, min(_LOOK_EVERY_S, left_s)))
+                if not exited.done():
+                    because = passed_limit(process.pid, self.directory, self.limits, seen)
+                    because = because or ("timeout" if left_s <= 0 else None)
+        finally:
+            if not exited.done():
+                _kill(process.pid)
+            _collect(process, seen)
+            exited.cancel()
+        return because or _told_by(process.returncode, seen, self.limits)
+
+
+def _opened_within(directory: Path, path: str) -> int:
+    """Return a descriptor of a file below a directory, reached without following a link; raises OSError."""
+    *folders, name = Path(path).parts
+    here = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        for folder in folders:
+            if folder in {"..", "/"}:
+                raise FileNotFoundError(path)
+            below = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=here)
+            os.close(here)
+            here = below
+        return os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK, dir_fd=here)
+    finally:
+        os.close(here)
+
+
+def _exit_of(pid: int) -> "asyncio.Future[None]":
+    """Return a future that is done when a child has ended; the child is still to be collected."""
+    loop = asyncio.get_running_loop()
+    exited: asyncio.Future[None] = loop.create_future()
+    descriptor = os.pidfd_open(pid)
+    loop.add_reader(descriptor, _set, exited)
+
+    def close(_: object) -> None:
+        loop.remove_reader(descriptor)
+        os.close(descriptor)
+
+    exited.add_done_callback(close)
+    return exited
+
+
+def _set(future: "asyncio.Future[None]") -> None:
+    """Set a future that may be set, or cancelled, already."""
+    if not future.done():
+        future.set_result(None)
+
+
+def _kill(pid: int) -> None:
+    """Kill a run: all its processes, stopped first so that none begets another, then the one that holds it together.
+
+    Under bubblewrap the last step alone would do, since its processes end with their namespace.
+    """
+    for _ in range(_KILLING_ROUNDS):
+        below = [one for one in tree_pids(pid) if one != pid]
+        if not below:
+            break
+        for which in (signal.SIGSTOP, signal.SIGKILL):
+            for one in below:
+                _signal(one, which)
+    _signal(pid, signal.SIGKILL)
+
+
+def _signal(pid: int, which: signal.Signals) -> None:
+    """Send a signal to a process that may be gone."""
+    with contextlib.suppress(OSError):
+        os.kill(pid, which)
+
+
+def _collect(process: "subprocess.Popen[bytes]", seen: Usage) -> None:
+    """Collect a child that has ended or is about to, with what it used."""
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seen.cpu_s = max(seen.cpu_s, used.ru_utime + used.ru_stime)
+
+
+def _told_by(returncode: int, seen: Usage, limits: Limits) -> Killed | None:
+    """Return the limit that the kernel itself has ended a run for."""
+    if returncode in {-signal.SIGXCPU, 128 + signal.SIGXCPU} or (
+        returncode in {-signal.SIGKILL, 128 + signal.SIGKILL} and seen.cpu_s >= limits.cpu_s
+    ):
+        return "cpu"
+    return "disk" if returncode in {-signal.SIGXFSZ, 128 + signal.SIGXFSZ} else None
+
+
+def _kept(file: IO[bytes], most_bytes: int) -> str:
+    """Return what a run has written: all of it, or the beginning and the end."""
+    size = file.seek(0, os.SEEK_END)
+    file.seek(0)
+    if size <= most_bytes:
+        return file.read().decode("utf-8", "replace")
+    beginning = file.read(most_bytes // 2).decode("utf-8", "replace")
+    file.seek(size - most_bytes // 2)
+    left_out = f"\n… {size - most_bytes // 2 * 2:,} bytes left out …\n"
+    return beginning + left_out + file.read().decode("utf-8", "replace")

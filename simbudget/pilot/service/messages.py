@@ -1,0 +1,117 @@
+"""What agents and the service say to each other, as JSON over HTTP."""
+
+from collections.abc import Mapping
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+Key = str
+"""An idempotency key: the same key from the same agent gives the first answer again, and counts once."""
+
+
+class _Message(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+class Submission(_Message):
+    """An answer to be scored, and what it was made with."""
+
+    method: str = Field(min_length=1, max_length=100)
+    seed: int = Field(default=0, ge=0, lt=2**63)
+    hyperparameters: Mapping[str, float | int | str] = Field(default_factory=dict, max_length=50)
+    code: str = Field(min_length=64, max_length=64, pattern="^[0-9a-f]{64}$")
+    """The code store's name for the source that made the answer."""
+    answer: Mapping[str, Any]
+
+
+class Scored(_Message):
+    """What the scorer answers, rounded as the service is set."""
+
+    submission: int
+    """Counts from 1 over the whole fleet."""
+    score: float
+    parts: Mapping[str, float]
+    queued_s: float
+    scoring_s: float
+    left_in_quota: int | None
+    """How many submissions the agent has left in this period; None without a quota."""
+    next_allowed_s: float
+    """In how many seconds the next submission is allowed."""
+
+
+class NewPost(_Message):
+    """A finding for the forum."""
+
+    text: str = Field(min_length=1, max_length=20_000)
+    method: str = ""
+    hyperparameters: Mapping[str, float | int | str] = Field(default_factory=dict, max_length=50)
+    score: float | None = None
+    code: str | None = None
+    submission: int | None = Field(default=None, ge=1, lt=2**63)
+
+
+class Post(NewPost):
+    """A finding on the forum."""
+
+    number: int
+    agent: int
+    posted_at_s: float
+    """Seconds since the epoch."""
+
+
+class Posts(_Message):
+    """Posts, oldest first, and whether there are more."""
+
+    posts: tuple[Post, ...]
+    more: bool
+
+
+class NewSource(_Message):
+    """A source for the code store."""
+
+    source: str = Field(min_length=1, max_length=200_000)
+
+
+class Stored(_Message):
+    """The code store's name for a source: its SHA-256."""
+
+    code: str
+
+
+class Source(_Message):
+    """A source in the code store."""
+
+    code: str
+    source: str
+
+
+class Standing(_Message):
+    """What the scorer knows of an agent."""
+
+    agent: int
+    submissions: int
+    left_in_quota: int | None
+    next_allowed_s: float
+    best_score: float | None
+
+
+Reason = Literal[
+    "no such agent",
+    "wrong token",
+    "malformed",
+    "too large",
+    "no such code",
+    "cool-down",
+    "quota used up",
+    "key used for something else",
+]
+
+
+class Refusal(_Message):
+    """Why a request was refused; nothing was changed by it."""
+
+    reason: Reason
+    what: str
+    """In words: what was found and what is allowed."""
+    retry_after_s: float | None = None
+    """When the same request may be granted; None if never."""

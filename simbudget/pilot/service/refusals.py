@@ -1,0 +1,53 @@
+"""Refusing a request: the one way in which the service says no, and the bound on a body's size."""
+
+from collections.abc import Awaitable, Callable, MutableMapping
+from typing import Any
+
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from simbudget.pilot.service.messages import Refusal
+
+_TOO_LARGE = 413
+
+_Message = MutableMapping[str, Any]
+_Receive = Callable[[], Awaitable[_Message]]
+_Send = Callable[[_Message], Awaitable[None]]
+_App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
+
+
+class RefusedRequest(HTTPException):
+    """A request is refused; nothing was changed."""
+
+    def __init__(self, status: int, refusal: Refusal) -> None:
+        super().__init__(status, refusal.what)
+        self.refusal = refusal
+
+
+def refusal_response(status: int, refusal: Refusal) -> JSONResponse:
+    """Return a refusal as it is sent, with a `retry-after` where there is one."""
+    headers = {} if refusal.retry_after_s is None else {"retry-after": f"{refusal.retry_after_s:.3f}"}
+    return JSONResponse(refusal.model_dump(), status, headers)
+
+
+class SizeLimit:
+    """ASGI middleware that refuses bodies above a size, whatever their length header says."""
+
+    def __init__(self, app: _App, max_body_bytes: int) -> None:
+        self._app = app
+        self._max_body_bytes = max_body_bytes
+
+    async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
+        """Pass the request on, counting what comes."""
+        seen = 0
+
+        async def counted() -> _Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self._max_body_bytes:
+                what = f"the body is larger than {self._max_body_bytes:,} bytes"
+                raise RefusedRequest(_TOO_LARGE, Refusal(reason="too large", what=what))
+            return message
+
+        await self._app(scope, counted if scope["type"] == "http" else receive, send)

@@ -1,0 +1,195 @@
+"""The service's memory: one SQLite file in WAL mode, each change one transaction that is on disk when it returns.
+
+A change and the reply to it are written together under the agent's idempotency key, so that a request which is
+sent again after a crash finds its reply, and one that was cut short left nothing.
+"""
+
+import hashlib
+import json
+import sqlite3
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+OF_THE_TASK = -1
+"""Who has stored the sources that came with the task."""
+
+_JSON = frozenset({"hyperparameters", "answer", "parts", "majority_share"})
+_SCHEMA = """
+create table if not exists facts (name text primary key, value real not null);
+create table if not exists code (
+    code text primary key, agent integer not null, stored_at_s real not null, source text not null
+) without rowid;
+create table if not exists replies (
+    agent integer not null, key text not null, request text not null, reply text not null,
+    primary key (agent, key)
+) without rowid;
+create table if not exists submissions (
+    number integer primary key, agent integer not null, submitted_at_s real not null,
+    method text not null, seed integer not null, hyperparameters text not null,
+    code text not null references code, answer text not null,
+    score real not null, parts text not null, shown_score real not null, majority_share text not null
+);
+create index if not exists submissions_of on submissions (agent, submitted_at_s);
+create table if not exists posts (
+    number integer primary key, agent integer not null, posted_at_s real not null, post text not null
+);
+create table if not exists verdicts (
+    submission integer primary key references submissions, accepted integer not null,
+    note text not null, decided_at_s real not null
+);
+"""
+
+
+@dataclass(frozen=True)
+class SubmissionRow:
+    """A submission as it is kept: unrounded, with all that review needs."""
+
+    number: int
+    agent: int
+    submitted_at_s: float
+    method: str
+    seed: int
+    hyperparameters: Mapping[str, Any]
+    code: str
+    answer: Mapping[str, Any]
+    score: float
+    parts: Mapping[str, float]
+    shown_score: float
+    majority_share: Mapping[str, float]
+
+
+class Store:
+    """A connection to the database of a service; one process may hold several, several processes may hold one."""
+
+    def __init__(self, path: Path) -> None:
+        self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
+        self._connection.execute("pragma journal_mode = wal")
+        self._connection.execute("pragma synchronous = full")
+        self._connection.execute("pragma foreign_keys = on")
+        self._connection.executescript(_SCHEMA)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    @contextmanager
+    def change(self) -> Iterator[None]:
+        """Make what is done inside one transaction; nothing of it stays if it raises."""
+        self._connection.execute("begin immediate")
+        try:
+            yield
+        except BaseException:
+            self._connection.execute("rollback")
+            raise
+        self._connection.execute("commit")
+
+    def first_start_s(self) -> float:
+        """Return when the service was started for the first time, in seconds since the epoch."""
+        self._connection.execute("insert or ignore into facts values ('first start', ?)", (time.time(),))
+        return float(self._one("select value from facts where name = 'first start'")[0])
+
+    def _one(self, query: str, *values: Any) -> Any:
+        return self._connection.execute(query, values).fetchone()
+
+    def reply_to(self, agent: int, key: str) -> tuple[str, str] | None:
+        """Return the request's digest and the reply that a key has been given."""
+        found: tuple[str, str] | None = self._one(
+            "select request, reply from replies where agent = ? and key = ?", agent, key
+        )
+        return found
+
+    def keep_reply(self, agent: int, key: str, request: str, reply: str) -> None:
+        """Keep a reply under its key; call it within `change`."""
+        self._connection.execute("insert into replies values (?, ?, ?, ?)", (agent, key, request, reply))
+
+    def add_code(self, agent: int, source: str) -> str:
+        """Store a source under its SHA-256, once."""
+        code = hashlib.sha256(source.encode()).hexdigest()
+        self._connection.execute(
+            "insert or ignore into code values (?, ?, ?, ?)", (code, agent, time.time(), source)
+        )
+        return code
+
+    def source(self, code: str) -> str | None:
+        """Return a stored source."""
+        found = self._one("select source from code where code = ?", code)
+        return None if found is None else str(found[0])
+
+    def sources(self, codes: Sequence[str]) -> dict[str, str]:
+        """Return stored sources by their names."""
+        found = {code: self.source(code) for code in codes}
+        return {code: source for code, source in found.items() if source is not None}
+
+    def known_sources(self) -> list[str]:
+        """Return the sources that came with the task."""
+        rows = self._connection.execute("select source from code where agent = ?", (OF_THE_TASK,))
+        return [source for (source,) in rows]
+
+    def add_submission(self, row: SubmissionRow) -> None:
+        """Add a submission; call it within `change`."""
+        values = (
+            *(row.number, row.agent, row.submitted_at_s, row.method, row.seed),
+            *(json.dumps(row.hyperparameters), row.code, json.dumps(row.answer), row.score),
+            *(json.dumps(row.parts), row.shown_score, json.dumps(row.majority_share)),
+        )
+        self._connection.execute(f"insert into submissions values ({', '.join('?' * len(values))})", values)
+
+    def next_submission(self) -> int:
+        """Return the next submission's number."""
+        return int(self._one("select coalesce(max(number), 0) + 1 from submissions")[0])
+
+    def submissions(self) -> list[SubmissionRow]:
+        """Return all submissions, in order."""
+        return [
+            _submission(row) for row in self._connection.execute("select * from submissions order by number")
+        ]
+
+    def count_since(self, agent: int, since_s: float) -> int:
+        """Return how many submissions an agent has made since a moment."""
+        query = "select count(*) from submissions where agent = ? and submitted_at_s >= ?"
+        return int(self._one(query, agent, since_s)[0])
+
+    def last_submission_s(self, agent: int) -> float | None:
+        """Return when an agent has last submitted."""
+        found = self._one("select max(submitted_at_s) from submissions where agent = ?", agent)[0]
+        return None if found is None else float(found)
+
+    def best_shown(self, agent: int) -> float | None:
+        """Return the best score that an agent has been told."""
+        found = self._one("select max(shown_score) from submissions where agent = ?", agent)[0]
+        return None if found is None else float(found)
+
+    def add_post(self, agent: int, post: str) -> int:
+        """Add a post, as JSON; call it within `change`."""
+        number = int(self._one("select coalesce(max(number), 0) + 1 from posts")[0])
+        self._connection.execute("insert into posts values (?, ?, ?, ?)", (number, agent, time.time(), post))
+        return number
+
+    def posts(self, since: int, at_most: int, not_by: int | None) -> Sequence[tuple[int, int, float, str]]:
+        """Return number, agent, time and JSON of the posts after `since`, oldest first."""
+        query = "select * from posts where number > ? and agent is not ? order by number limit ?"
+        return self._connection.execute(query, (since, not_by, at_most)).fetchall()
+
+    def verdicts(self) -> dict[int, tuple[bool, str]]:
+        """Return what people have decided: by submission, whether it was accepted, and their note."""
+        rows = self._connection.execute("select submission, accepted, note from verdicts")
+        return {number: (bool(accepted), note) for number, accepted, note in rows}
+
+    def decide(self, submission: int, accepted: bool, note: str) -> None:
+        """Keep a person's decision; a later one replaces it."""
+        self._connection.execute(
+            "insert or replace into verdicts values (?, ?, ?, ?)", (submission, accepted, note, time.time())
+        )
+
+
+def _submission(row: tuple[Any, ...]) -> SubmissionRow:
+    """Return a row of the table as a submission; the columns stand in the order of the fields."""
+    names = [one.name for one in fields(SubmissionRow)]
+    values = dict(zip(names, row, strict=True))
+    return SubmissionRow(
+        **{name: json.loads(value) if name in _JSON else value for name, value in values.items()}
+    )

@@ -1,0 +1,120 @@
+"""Finding a task by its name: one that ships, one described in a YAML file, or a class of the user's own."""
+
+from dataclasses import replace
+from importlib import import_module
+from pathlib import Path
+from typing import Any
+
+from pydantic import ValidationError
+
+from simbudget.errors import Problem, UserError
+from simbudget.pilot.tasks.command import CommandDescription, CommandTask
+from simbudget.pilot.tasks.task import Task
+from simbudget.scenario.document import Fields, Items, Node, parse_document, read_file
+
+SHIPPED = ("weak-to-strong",)
+
+
+def load_task(name: str, secret: int, folder: Path | None = None) -> Task:
+    """Return a task.
+
+    `name` is `weak-to-strong`, the path of a YAML file that describes a command (relative to `folder`), or
+    `module:Class` of a Task whose constructor takes the secret. `secret` decides all that agents must not be
+    able to work out (which items are test items, what is generated); a pilot draws it once and keeps it.
+    Raises UserError.
+    """
+    if name in SHIPPED:
+        from simbudget.pilot.tasks.weak_to_strong.task import WeakToStrong  # noqa: PLC0415  scikit-learn is slow
+
+        return WeakToStrong(secret)
+    if name.endswith((".yaml", ".yml")):
+        return load_command_task((folder or Path()) / name)
+    if ":" in name:
+        own: Task = _own_class(name)(secret)
+        return own
+    raise UserError(
+        Problem(
+            f"there is no task {name!r}",
+            remedy="write weak-to-strong, FILE.yaml of a command, or module:Class",
+        )
+    )
+
+
+def _own_class(name: str) -> type[Any]:
+    """Return the class that `module:Class` names; raises UserError."""
+    module, _, attribute = name.partition(":")
+    try:
+        found = getattr(import_module(module), attribute)
+    except (ImportError, AttributeError, ValueError) as error:
+        raise UserError(
+            Problem(f"task {name!r}: {error}", remedy="name a module that can be imported")
+        ) from error
+    if not (isinstance(found, type) and issubclass(found, Task)):
+        raise UserError(
+            Problem(f"task {name!r} is no Task", remedy="subclass simbudget.pilot.tasks.task.Task")
+        )
+    return found
+
+
+def load_command_task(path: Path) -> CommandTask:
+    """Return the task that a YAML file describes; raises UserError, with every mistake and its place."""
+    try:
+        document, problems = parse_document(read_file(path), str(path))
+    except UserError as error:
+        raise UserError(*(replace(one, remedy=_of_tasks(one.remedy)) for one in error.problems)) from None
+    if problems:
+        raise UserError(*problems)
+    try:
+        description = CommandDescription.model_validate(_plain(document))
+    except ValidationError as error:
+        raise UserError(*(_problem(document, one) for one in error.errors())) from error
+    outside = [name for name in _named_files(description) if not _is_inside(path.parent / name, path.parent)]
+    if outside:
+        raise UserError(*(Problem(f"{name!r} leads out of its folder", document.place) for name in outside))
+    missing = [name for name in _named_files(description) if not (path.parent / name).exists()]
+    if missing:
+        raise UserError(*(Problem(f"there is no {name} beside it", document.place) for name in missing))
+    return CommandTask(description, path.parent)
+
+
+def _of_tasks(remedy: str | None) -> str | None:
+    """Return what to write in a file that describes a task, where the remedy speaks of scenarios."""
+    about_scenarios = remedy is not None and remedy.startswith("a scenario is")
+    return (
+        "a task is keys with values: name, what, run, metric and direction at least"
+        if about_scenarios
+        else remedy
+    )
+
+
+def _is_inside(path: Path, folder: Path) -> bool:
+    """Return whether a path stays within a folder, links followed."""
+    return path.resolve().is_relative_to(folder.resolve())
+
+
+def _named_files(description: CommandDescription) -> list[str]:
+    """Return every file that a description names."""
+    of_gates = [name for gate in description.gates for name in gate.files]
+    return [*description.files, *of_gates, *([description.edits] if description.edits else [])]
+
+
+def _plain(node: Node) -> Any:
+    """Return a node as what pydantic reads."""
+    if isinstance(node, Fields):
+        return {key: _plain(value) for key, value in node.values.items()}
+    if isinstance(node, Items):
+        return [_plain(item) for item in node.items]
+    return None if node.is_null else node.text
+
+
+def _problem(document: Node, error: Any) -> Problem:
+    """Return one of pydantic's errors with its place in the file."""
+    node, place = document, document.place
+    for part in error["loc"]:
+        if isinstance(node, Fields) and part in node.values:
+            place, node = node.key_places[part], node.values[part]
+        elif isinstance(node, Items) and isinstance(part, int):
+            node = node.items[part]
+            place = node.place
+    where = ".".join(map(str, error["loc"]))
+    return Problem(f"{where}: {error['msg'][:1].lower()}{error['msg'][1:]}", place)

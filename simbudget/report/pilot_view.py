@@ -1,0 +1,156 @@
+"""A pilot as a person sees it: the live view while it runs, and the summary when it has ended."""
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich import box
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.table import Table
+from rich.text import Text
+
+from simbudget.pilot.run.progress import Progress
+from simbudget.report.numbers import NOTHING, count, hours, percent, usd
+
+_WIDEST = 110
+_MOST_ROWS = 16
+
+_DOING = {
+    "call": "thinking",
+    "post": "sharing",
+    "compaction": "summing up",
+    "poll": "polling",
+    "tool": "working with tools",
+    "experiment": "experiment",
+    "score": "being scored",
+}
+
+
+@contextmanager
+def live_view(hidden: bool) -> Iterator[Callable[[Progress], None]]:
+    """Show on stderr how a pilot stands, if that is a terminal; yields what to call with each look at it."""
+    console = Console(stderr=True)
+    console.width = min(console.width, _WIDEST)
+    if hidden or not sys.stderr.isatty():
+        yield lambda progress: None
+        return
+    with Live(console=console, refresh_per_second=4, transient=True) as live:
+        yield lambda progress: live.update(progress_view(progress))
+
+
+def progress_view(progress: Progress) -> RenderableType:
+    """Return how a pilot stands, for a terminal."""
+    best = NOTHING if progress.best_score is None else f"{progress.best_score:.3f}"
+    left = f"{int(progress.wall_left_s // 60)}:{int(progress.wall_left_s % 60):02d} left"
+    money = f"{usd(progress.spent_usd)} of {usd(progress.cap_usd)} spent"
+    if progress.open_usd:
+        money += f", {usd(progress.open_usd)} at worst under way"
+    lines = [
+        f"{left}, {hours(progress.run_s / 3600)} of the run done · {money} · "
+        f"{usd(progress.usd_per_run_hour)} an hour of the run",
+        f"{progress.calls:,} calls · {progress.experiments:,} experiments "
+        f"({progress.slots_taken} of {progress.slots} slots taken, {progress.queue_length} wait) · "
+        f"{progress.submissions:,} submissions, best score {best}",
+    ]
+    table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in ("agent", "doing", "cycle", "calls", "spent", "best"):
+        table.add_column(column, justify="left" if column == "doing" else "right")
+    for each in progress.agents[:_MOST_ROWS]:
+        score = NOTHING if each.best_score is None else f"{each.best_score:.3f}"
+        doing = _DOING.get(each.doing, each.doing)
+        table.add_row(str(each.agent), doing, str(each.cycle), f"{each.calls:,}", usd(each.spent_usd), score)
+    parts: list[RenderableType] = [*(Text(line) for line in lines), table]
+    if len(progress.agents) > _MOST_ROWS:
+        parts.append(Text(f"and {len(progress.agents) - _MOST_ROWS} more agents"))
+    return Group(*parts)
+
+
+def pilot_answer(summary: dict[str, Any]) -> str:
+    """Return the one line that says what came of a pilot."""
+    best = summary["best_score"]
+    found = "nothing was scored" if best is None else f"best score {best:.3f}"
+    return (
+        f"{usd(summary['billed_usd'])} billed of {usd(summary['cap_usd'])}; {summary['agents']} agents, "
+        f"{hours(summary['run_hours'])} of the run, {summary['submissions']} submissions, {found}; "
+        f"ended: {summary['ended_because']}."
+    )
+
+
+def next_step(summary: dict[str, Any], scenario: Path) -> str:
+    """Return the line that says what to do with a pilot's ledger."""
+    if not summary["model_calls"]:
+        return "Nothing was called, so there is nothing to calibrate on: give it more time, with --resume."
+    folder = Path(summary["ledger"]).parent
+    return f"Next: simbudget calibrate {scenario} {summary['ledger']} -o {folder / 'calibrated.yaml'}"
+
+
+def pilot_tables(summary: dict[str, Any]) -> list[Table]:
+    """Return the tables of a pilot's summary."""
+    return [_spend(summary), _use(summary), _time(summary)]
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for index, column in enumerate(columns):
+        table.add_column(column, justify="left" if index == 0 else "right")
+    return table
+
+
+def _spend(summary: dict[str, Any]) -> Table:
+    table = _table("Spend, by the provider's bill and the scenario's prices", "component", "US dollars")
+    for component, spent in summary["spend_by_component_usd"].items():
+        table.add_row(component, usd(spent))
+    table.add_row("total", usd(summary["spend_usd"]))
+    table.add_row("per agent-hour", usd(summary["cost_per_agent_hour_usd"]))
+    return table
+
+
+def _use(summary: dict[str, Any]) -> Table:
+    table = _table("What was done", "", "")
+    tokens = summary["tokens"]
+    rows = [
+        ("model calls", f"{summary['model_calls']:,}"),
+        ("failed, turned away", f"{summary['failed_calls']:,}, {summary['turned_away']:,}"),
+        ("tokens read from the cache", count(tokens["cache_read"])),
+        ("tokens written to the cache", count(tokens["cache_write"])),
+        ("tokens sent in full", count(tokens["uncached_input"])),
+        ("tokens put out", count(tokens["output"])),
+        ("experiments, failed ones", f"{summary['experiments']:,}, {summary['experiments_failed']:,}"),
+        ("submissions", f"{summary['submissions']:,}"),
+    ]
+    for name, value in rows:
+        table.add_row(name, value)
+    return table
+
+
+def _time(summary: dict[str, Any]) -> Table:
+    table = _table(f"Where {hours(summary['agent_hours'])} of agents' time went", "activity", "share")
+    for activity, share in summary["agent_time_share"].items():
+        if share:
+            table.add_row(activity.replace("_", " "), percent(share))
+    return table
+
+
+def reconciliation_line(summary: dict[str, Any]) -> str:
+    """Return the line that says whether the books agree."""
+    books = summary["reconciliation"]
+    parts = []
+    if books["agrees"] is True:
+        parts.append(f"The ledger and the provider's books agree: {usd(books['provider_usd'])}.")
+    elif books["agrees"] is False:
+        parts.append(
+            f"The ledger ({usd(summary['billed_usd'])}) and the provider's books ({usd(books['provider_usd'])}) "
+            f"do not agree: {books['billed_and_missing']} billed calls are missing, "
+            f"{books['recorded_and_not_billed']} were not billed."
+        )
+    else:
+        parts.append("Compare the bill with the provider's usage page; its books cannot be seen from here.")
+    if books["at_worst_case"]:
+        parts.append(
+            f"{books['at_worst_case']} calls whose answer was lost count at their worst case, "
+            f"{usd(books['at_worst_case_usd'])}."
+        )
+    return " ".join(parts)

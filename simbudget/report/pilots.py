@@ -1,0 +1,58 @@
+"""What a person sees of the planning of a pilot: which to run, and what each would tell."""
+
+from collections.abc import Iterator
+
+from rich.table import Table
+
+from simbudget.deciding.plan_pilot import WORTHWHILE, Pilot, PilotPlan
+from simbudget.report.comparison import plan_table
+from simbudget.report.numbers import hours, percent, usd
+
+
+def pilots_answer(found: PilotPlan) -> str:
+    """Return the answer: the pilot to run, or why none."""
+    best = found.recommended
+    if best is not None:
+        gain = ""
+        if best.net_usd is not None and best.information is not None:
+            gain = f"; for the decision it is worth {usd(best.information.usd)}, {usd(best.net_usd)} more than it costs"
+        return (
+            f"Run {_name(best)} for about {usd(best.cost_usd)}: it is expected to make the projected spend "
+            f"{percent(best.narrowing)} narrower (all that could be known: {percent(found.most)}){gain}."
+        )
+    if found.worth_usd is not None:
+        narrowest = max(found.pilots, key=lambda pilot: pilot.narrowing)
+        return (
+            f"No pilot pays for the decision between {', '.join(found.plans)}, a result being worth "
+            f"{usd(found.worth_usd)}: what it shows would not change it by enough. To project the spend alone, "
+            f"{_name(narrowest)} would make it {percent(narrowest.narrowing)} narrower for {usd(narrowest.cost_usd)}."
+        )
+    return (
+        f"No pilot is worth its price: none would make the projected spend {percent(WORTHWHILE)} narrower; "
+        f"{percent(1 - found.most)} of its spread is luck that no evidence removes."
+    )
+
+
+def _name(pilot: Pilot) -> str:
+    return f"{pilot.agents} agent{'s' if pilot.agents > 1 else ''} for {hours(pilot.hours)}"
+
+
+def pilot_tables(found: PilotPlan) -> Iterator[Table]:
+    """Yield the table of pilots."""
+    decides = found.worth_usd is not None
+    table = plan_table(f"What pilots would tell ({found.worlds:,} worlds)", "pilot")
+    for column in (
+        "costs",
+        "spend narrower by",
+        "for each $100",
+        *(("results explained", "worth") if decides else ()),
+    ):
+        table.add_column(column, justify="right", overflow="fold")
+    for pilot in found.pilots:
+        cells = [usd(pilot.cost_usd), percent(pilot.narrowing), percent(pilot.narrowing_per_100_usd)]
+        if decides and pilot.information is not None:
+            cells += [percent(pilot.results_explained), usd(pilot.information.usd)]
+        table.add_row(_name(pilot), *cells)
+    table.caption = f"spread of the spend now: {usd(found.spread_usd)} (standard deviation)"
+    table.caption_justify = "left"
+    yield table

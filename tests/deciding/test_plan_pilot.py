@@ -1,0 +1,90 @@
+"""Pilots: what is predicted of them holds on simulated truths, and one that shows nothing is not recommended."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from simbudget.deciding.alternatives import Sample, as_it_stands
+from simbudget.deciding.changes import Source
+from simbudget.deciding.emulator import PLAIN, fit
+from simbudget.deciding.information import Value
+from simbudget.deciding.plan_pilot import Pilot, Pilots, plan_pilot, recommend, records, standing, whole_run
+
+JOBS = """
+fleet: [{agents: 8}]
+cycle: [experiment: {gpus: 1, time: {typical: 10 min to 40 min, varies: 2x}}]
+gpus: {count: 8, price: 3 $/h, billing: on demand}
+stop: {after: 90 days, cycles_per_agent: 40}
+prices: {on: 2026-06-01}
+"""
+"""Spend is proportional to the typical time, but for little luck: 320 jobs."""
+
+SPREAD = math.log(2.0) / 1.2815515655446004
+"""Standard deviation of the logarithm of the typical time, p90 being twice the median; and of the draws around it."""
+
+
+def source(text: str = JOBS) -> Source:
+    return Source(text, "plan.yaml", Path())
+
+
+def variance_left(jobs: int) -> float:
+    """Return the part of the variance of the spend that is left after so many jobs were seen: normal and conjugate.
+
+    The posterior variance of the logarithm is v = 1 / (1 / s0^2 + n / s^2), and the mean of a lognormal's variance
+    over what may be seen is exp(s0^2) (1 - exp(-v)) / (exp(s0^2) - 1) of what it was.
+    """
+    posterior = 1.0 / (1.0 / SPREAD**2 + jobs / SPREAD**2)
+    return math.exp(SPREAD**2) * (1.0 - math.exp(-posterior)) / (math.exp(SPREAD**2) - 1.0)
+
+
+@pytest.mark.parametrize("cycles", [1, 4])
+def test_the_narrowing_is_that_of_the_closed_form(cycles: int) -> None:
+    run = whole_run([as_it_stands(source())], Sample(1200))
+    text = JOBS.replace("cycles_per_agent: 40", f"cycles_per_agent: {cycles}")
+    shown, _ = records(source(text), 2, [400.0], run.worlds, 1)[400.0]
+    emulator = fit(standing(shown), run.spends_usd[0], PLAIN)
+    assert emulator.residual_variance / emulator.variance == pytest.approx(
+        variance_left(2 * cycles), abs=0.06
+    )
+
+
+def test_predicted_narrowing_is_achieved_on_truths_that_were_not_fitted() -> None:
+    fitted, fresh = (whole_run([as_it_stands(source())], Sample(600, seed)) for seed in (1, 2))
+    shown = [records(source(), 4, [1.0], run.worlds, seed)[1.0][0] for run, seed in ((fitted, 1), (fresh, 2))]
+    both = standing(np.vstack(shown))  # ranks among all that pilots show, not of what the runs come to
+    emulator = fit(both[: len(shown[0])], fitted.spends_usd[0], PLAIN)
+    new = both[len(shown[0]) :]
+    missed = (fresh.spends_usd[0] - emulator.predict(new)) ** 2
+    error = float(missed.std(ddof=1) / math.sqrt(len(missed)))
+    predicted = emulator.residual_variance
+    assert missed.mean() == pytest.approx(predicted, abs=4 * error)
+    assert predicted < 0.7 * emulator.variance  # it does tell something
+    of_other_worlds = emulator.predict(np.random.default_rng(1).permutation(new))
+    assert ((fresh.spends_usd[0] - of_other_worlds) ** 2).mean() > predicted + 4 * error  # the twin
+
+
+def test_a_longer_pilot_tells_more() -> None:
+    found = plan_pilot(source(), Pilots((2,), (1.0, 8.0)), Sample(400))
+    short, long = found.pilots
+    assert long.narrowing > short.narrowing > 0.1
+    assert long.cost_usd > short.cost_usd
+    assert found.recommended in found.pilots
+
+
+def test_where_nothing_is_unknown_no_pilot_is_recommended() -> None:
+    certain = JOBS.replace("{typical: 10 min to 40 min, varies: 2x}", "10 min to 40 min")
+    found = plan_pilot(source(certain), Pilots((2,), (1.0, 8.0)), Sample(400))
+    assert found.recommended is None
+    assert all(pilot.narrowing < 0.05 for pilot in found.pilots)
+
+
+def test_for_a_decision_the_pilot_that_gains_most_beyond_its_price_is_recommended() -> None:
+    def pilot(cost: float, value: float) -> Pilot:
+        return Pilot(1, 1.0, cost, 0.5, 0.5, 0.1, Value(value, 5.0))
+
+    cheap, good, dear = pilot(10, 40), pilot(50, 200), pilot(500, 510)
+    assert recommend([cheap, good, dear]) is good
+    assert recommend([pilot(100, 90)]) is None
+    assert recommend([]) is None

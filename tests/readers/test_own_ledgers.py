@@ -1,0 +1,114 @@
+"""What simbudget writes it reads again as it was: Parquet, CSV, traces, and a pilot's store."""
+
+import os
+import sqlite3
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from simbudget.ledger.entry import Entry
+from simbudget.ledger.frame import DTYPES
+from simbudget.ledger.imported import ImportedLedger
+from simbudget.ledger.stored import write_ledger
+from simbudget.ledger.summary import summarise
+from tests.readers.sessions import REAL, SESSION, read, write
+
+
+@pytest.fixture(scope="module")
+def everything(tmp_path_factory: pytest.TempPathFactory) -> ImportedLedger:
+    damaged = write(tmp_path_factory.mktemp("damaged") / "a", SESSION, end="\n{cut")
+    return read(
+        *sorted(path for path in REAL.rglob("*") if path.suffix in (".gz", ".tsv", ".jsonl")), damaged
+    )
+
+
+def plain(entries: pd.DataFrame) -> pd.DataFrame:
+    """Return entries with words instead of categories, whose numbers do not matter."""
+    return entries.astype({name: "object" for name, dtype in DTYPES.items() if dtype == "category"})
+
+
+@pytest.mark.parametrize("name", ["ledger.parquet", "ledger.csv"])
+def test_a_ledger_that_is_written_is_read_as_it_was(
+    everything: ImportedLedger, tmp_path: Path, name: str
+) -> None:
+    write_ledger(everything, tmp_path / name)
+    again = read(tmp_path / name)
+    pd.testing.assert_frame_equal(plain(again.entries), plain(everything.entries), atol=1e-5)
+    about = ["reported_cost_usd", "duration_s", "repeated", "project", "name", "source", "metric", "better"]
+    pd.testing.assert_frame_equal(again.runs[about], everything.runs[about], check_categorical=False)
+    pd.testing.assert_series_equal(again.runs["began_at"], everything.runs["began_at"])
+    assert again.runs["not_known"].tolist() == everything.runs["not_known"].tolist()
+    assert again.runs["oddities"].tolist() == everything.runs["oddities"].tolist()
+
+
+def test_what_could_not_be_read_stays_with_a_ledger(everything: ImportedLedger, tmp_path: Path) -> None:
+    write_ledger(everything, tmp_path / "a.parquet")
+    assert read(tmp_path / "a.parquet").unread == everything.unread != ()
+
+
+def test_money_is_the_same_after_being_written(everything: ImportedLedger, tmp_path: Path) -> None:
+    write_ledger(everything, tmp_path / "a.parquet")
+    before, after = summarise(everything), summarise(read(tmp_path / "a.parquet"))
+    assert after["cost"] == pytest.approx(before["cost"], abs=1e-9)
+    assert after["tokens"] == before["tokens"]
+
+
+SQL = {"int64": "INTEGER", "Int64": "INTEGER", "boolean": "INTEGER", "float64": "REAL", "category": "TEXT"}
+CALL = Entry(
+    0, 0, 0, 0, 0, "call", 0.0, 4.0, 0.0, "claude-opus-4-6", 1000, 0, 10000, 200, None, "tokens", 0.015,
+    source="pilot",
+)  # fmt: skip
+
+
+def store(path: Path, *entries: Entry) -> Path:
+    """Write a store as a pilot does."""
+    with sqlite3.connect(path) as database:
+        columns = ", ".join(f"{name} {SQL[DTYPES[name]]}" for name in Entry._fields)
+        database.execute(f"CREATE TABLE entries (id INTEGER PRIMARY KEY, {columns}, request_id TEXT)")
+        database.execute("CREATE TABLE runs (run INTEGER, name TEXT, source TEXT, began_at TEXT, model TEXT)")
+        database.execute(
+            "CREATE TABLE attempts (run, agent, request_id, status, what, started_s, duration_s)"
+        )
+        database.execute("INSERT INTO runs VALUES (0, 'mini', 'pilot', '2026-06-01T10:00:00+00:00', '')")
+        names, marks = ", ".join(Entry._fields), ", ".join("?" * len(Entry._fields))
+        rows = [[None if value != value else value for value in entry] for entry in entries]  # noqa: PLR0124
+        database.executemany(f"INSERT INTO entries ({names}) VALUES ({marks})", rows)
+        database.execute("INSERT INTO attempts VALUES (0, 0, 'r', 529, 'overloaded', 5.0, 1.0)")
+    database.close()
+    return path
+
+
+def test_a_pilots_store_is_a_log(tmp_path: Path) -> None:
+    unknown = CALL._replace(
+        turn=1,
+        started_s=10.0,
+        outcome="open",
+        cost_usd=0.4,
+        uncached_input_tokens=None,
+        cache_write_tokens=None,
+        cache_read_tokens=None,
+        output_tokens=None,
+    )
+    experiment = Entry(
+        0, 1, 0, -1, -1, "experiment", 1.0, 600.0, 5.0, gpus=1, component="gpu", kept=True, score=0.4
+    )
+    ledger = read(store(tmp_path / "pilot", CALL, unknown, experiment))
+    entries = ledger.entries
+    assert entries["outcome"].tolist() == ["ok", "ok", "failed", "open"]
+    assert entries["cost_usd"].sum() == pytest.approx(0.415)
+    assert entries["output_tokens"].isna().tolist() == [False, False, True, True]
+    assert entries["kept"].fillna(False).sum() == 1 and ledger.runs["agents"].tolist() == [2]
+    assert "still open" in ledger.runs["not_known"][0]
+    assert str(ledger.runs["began_at"][0]) == "2026-06-01 10:00:00+00:00"
+    comparison = summarise(ledger)["cost_comparisons"][0]
+    assert comparison["explanation"] == "agrees to the cent"
+
+
+def test_a_store_that_is_cut_off_is_reported(tmp_path: Path) -> None:
+    path = store(tmp_path / "pilot", *[CALL._replace(turn=turn) for turn in range(2000)])
+    os.truncate(path, path.stat().st_size // 2)
+    other = write(tmp_path / "a", SESSION)
+    ledger = read(path, other)
+    assert len(ledger.entries[ledger.entries["source"] == "claude-code"]) == 5
+    assert ledger.unread
