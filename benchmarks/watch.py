@@ -1,4 +1,4 @@
-"""How honest `watch` is: real logs cut at 25, 50 and 75 % of their time, projected to their end, beside a straight line.
+"""How honest `watch` is: real logs cut at 25, 50 and 75 % of their time, projected on, beside a straight line.
 
 Two kinds of runs, each watched with one scenario whose ranges were written down beforehand and fit none of them:
 sessions of coding agents (calls, tokens and cost of each; times in which a person was waited for or nothing happened
@@ -25,8 +25,11 @@ from simbudget.scenario.loading import LoadedScenario, loads_scenario
 
 CUTS = (0.25, 0.5, 0.75)
 PAUSE_S = 600.0
+HERE = Path(__file__).parent
 FEWEST_CALLS, FEWEST_EXPERIMENTS = 40, 25
-MOST_OF_A_SOURCE = 20
+MOST_OF_A_SOURCE = 8
+MOST_HOURS = 150.0
+RUNS = {"session": 300, "campaign": 120}
 
 SESSION = """
 fleet: [{{agents: 1, model: claude-opus-4-6}}]
@@ -36,7 +39,10 @@ turn:
   tool_result_tokens: {{typical: 300 to 5000, varies: 6x}}
   tool_time: {{typical: 0.5 s to 60 s, varies: 10x}}
 context: {{first_prompt_tokens: 18000, limit_tokens: 165000, compacted_to_tokens: 20000, lasts: life, cache: 5 min}}
-models: {{claude-opus-4-6: {{first_token: {{typical: 1 s to 12 s, varies: 2x}}, output_speed: {{unknown: 20 to 150 tokens/s}}}}}}
+models:
+  claude-opus-4-6:
+    first_token: {{typical: 1 s to 12 s, varies: 2x}}
+    output_speed: {{unknown: 20 to 150 tokens/s}}
 stop: {{after: {hours:.6f} h}}
 """
 CAMPAIGN = """
@@ -61,6 +67,7 @@ CAMPAIGNS = ("auto-research-recipes", "pi-autoresearch", "results-tsv", "hilo-pa
 
 
 def only(ledger: ImportedLedger, run: int) -> ImportedLedger:
+    """Return one run of a ledger."""
     return ImportedLedger(
         ledger.entries[ledger.entries["run"] == run], ledger.runs[ledger.runs["run"] == run]
     )
@@ -77,6 +84,7 @@ def without_pauses(ledger: ImportedLedger) -> ImportedLedger:
 
 
 def runs(data: Path) -> Iterator[tuple[str, str, ImportedLedger]]:
+    """Yield the runs that are watched: kind, source, ledger."""
     for kind, sources in (("session", SESSIONS), ("campaign", CAMPAIGNS)):
         for source in sources:
             try:
@@ -99,6 +107,7 @@ def runs(data: Path) -> Iterator[tuple[str, str, ImportedLedger]]:
 
 
 def scenario_of(kind: str, ledger: ImportedLedger, hours: float) -> LoadedScenario:
+    """Return the scenario that a run is watched with."""
     if kind == "session":
         return loads_scenario(SESSION.format(hours=hours))
     agents = max(1, ledger.entries.loc[ledger.entries["agent"] >= 0, "agent"].nunique())
@@ -106,18 +115,27 @@ def scenario_of(kind: str, ledger: ImportedLedger, hours: float) -> LoadedScenar
 
 
 def cases(data: Path) -> pd.DataFrame:
+    """Return a row for each run, cut and figure."""
     rows = []
     for kind, source, ledger in runs(data):
-        whole = standing_of(ledger)
+        try:
+            whole = standing_of(ledger)
+        except UserError:  # a log without times
+            continue
         hours = whole.elapsed_s / 3600.0
-        if not 0.05 <= hours <= 24 * 30:
+        if not 0.05 <= hours <= MOST_HOURS:
             continue
         loaded = scenario_of(kind, ledger, hours)
+        print(f"{source}: {hours:.1f} h", file=sys.stderr)
         names = ("experiments",) if kind == "campaign" else ("model_calls", "tokens_cache_read", "spend_usd")
+        if "--write" in sys.argv:
+            pd.DataFrame(rows).to_csv(
+                HERE / "watch.csv", index=False, float_format="%.6g", lineterminator="\n"
+            )
         for cut in CUTS:
             try:
                 standing = standing_of(ledger, cut * whole.elapsed_s)
-                outlook = watch(loaded, standing, Watching(runs=300))
+                outlook = watch(loaded, standing, Watching(runs=RUNS[kind]))
             except UserError:
                 continue
             for name in names:
@@ -154,6 +172,7 @@ def cases(data: Path) -> pd.DataFrame:
 
 
 def table(found: pd.DataFrame) -> pd.DataFrame:
+    """Return errors, widths and coverage by kind of run, figure and cut."""
     rest = found["truth"]
     found = found.assign(
         error=(found["p50"] - rest).abs() / rest,
@@ -173,13 +192,16 @@ def table(found: pd.DataFrame) -> pd.DataFrame:
 
 
 def as_markdown(found: pd.DataFrame) -> str:
+    """Return the table as Markdown."""
     lines = [
-        "| runs | figure | cut at | n | median error | straight line | 80 % interval's width | holds the truth | straight line's |",
+        "| runs | figure | cut at | n | median error | straight line | 80 % interval's width "
+        "| holds the truth | straight line's |",
         "| --- | --- | --- | --- | --- | --- | --- | --- | --- |",
     ]
     for (kind, figure, cut), row in table(found).iterrows():
         lines.append(
-            f"| {kind}s | {figure.replace('_', ' ')} | {cut:.0%} | {row.runs:.0f} | {row.error:.0%} | {row.line_error:.0%} "
+            f"| {kind}s | {figure.replace('_', ' ')} | {cut:.0%} | {row.runs:.0f} "
+            f"| {row.error:.0%} | {row.line_error:.0%} "
             f"| {row.width:.0%} | {row.covers:.0%} | {row.line_covers:.0%} |"
         )
     return "\n".join(lines)
@@ -190,9 +212,8 @@ if __name__ == "__main__":
     text = as_markdown(result)
     print(text)
     if "--write" in sys.argv:
-        here = Path(__file__).parent
-        (here / "watch.md").write_text(f"{text}\n", encoding="utf-8")
-        result.to_csv(here / "watch.csv", index=False, float_format="%.6g", lineterminator="\n")
-        page = here.parent / "docs" / "watch.md"
+        (HERE / "watch.md").write_text(f"{text}\n", encoding="utf-8")
+        result.to_csv(HERE / "watch.csv", index=False, float_format="%.6g", lineterminator="\n")
+        page = HERE.parent / "docs" / "watch.md"
         before, mark, after = page.read_text(encoding="utf-8").partition("<!-- benchmark -->\n")
         page.write_text(before + mark + text + "\n" + after[after.find("<!-- end -->") :], encoding="utf-8")

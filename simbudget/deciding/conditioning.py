@@ -90,7 +90,7 @@ def conditioned(values: Floats, like: Likeness) -> Floats:
     logs = np.log(values + least)
     at_real, residuals, leverage = _regression(like.statistics, logs, like.weights)
     moved = at_real + residuals * np.sqrt(1.0 + leverage) * like.widening
-    return np.maximum(np.exp(np.minimum(moved, logs.max() + 3.0)) - least, 0.0)
+    return np.asarray(np.maximum(np.exp(np.minimum(moved, logs.max() + 3.0)) - least, 0.0))
 
 
 def _regression(x: Floats, y: Floats, weights: Floats) -> tuple[float, Floats, float]:

@@ -72,7 +72,8 @@ def simulate_courses(
         frames.append(aggregate.frame())
         by_time = aggregate.kept().spend_by_time_usd
     spent = np.concatenate([np.zeros((runs, 1)), by_time.cumsum(axis=1)], axis=1)
-    return Courses(*frames, spent, hours, _unknowns(program, names, runs, seed))
+    halfway, so_far, whole = frames
+    return Courses(halfway, so_far, whole, spent, hours, _unknowns(program, names, runs, seed))
 
 
 def _unknowns(program: Program, names: Sequence[str], runs: int, seed: int) -> dict[str, Floats]:

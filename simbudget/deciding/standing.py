@@ -145,7 +145,7 @@ def _of_calls(calls: pd.DataFrame) -> dict[str, float]:
     many = calls["calls"].astype("float64").fillna(1.0)
     totals = {"model_calls": float(many.sum())}
     for name, column in _TOKENS.items():
-        values = calls[column].astype("float64").to_numpy(np.float64, na_value=np.nan)
+        values = np.asarray(calls[column].astype("float64"), dtype=np.float64)
         if np.isfinite(values).mean() >= _KNOWN:
             totals[name] = _filled(values)
     return totals

@@ -184,9 +184,14 @@ class _Conditioned:
         rest = self.courses.whole[column].to_numpy() - self.courses.so_far[column].to_numpy()
         return conditioned(np.maximum(rest, 0.0), self.like)[self.rows]
 
-    def progress(self) -> Floats:
-        """Return [draws, bins + 1] the part of what is left to spend that is spent by each time."""
+    def progress(self, gates_later: bool) -> Floats:
+        """Return [draws, bins + 1] the part of what is left to spend that is spent by each time.
+
+        Gates that come at the end are left out.
+        """
         spent, hours = self.courses.spent_usd[self.rows], self.courses.hours
+        if gates_later:
+            spent[:, -1] -= self.courses.whole["spend_gates_usd"].to_numpy()[self.rows]
         now = _at(spent, hours, self.standing.elapsed_s / _HOUR_S)[:, np.newaxis]
         left = np.maximum(spent[:, -1:] - now, 1e-12)
         return np.asarray(np.clip((spent - now) / left, 0.0, 1.0))
@@ -206,7 +211,10 @@ def _outlook(loaded: LoadedScenario, standing: Standing, how: Watching, given: _
         rest[name] = given.rest(column)
     spent, left = sum(so_far.values()), sum(rest.values())
     total = np.asarray(spent + left)
-    curve = np.asarray(spent)[:, np.newaxis] + np.asarray(left)[:, np.newaxis] * given.progress()
+    at_end = rest["gates"] if gates_later else np.zeros(len(given.rows))
+    steady = np.asarray(left - at_end)[:, np.newaxis] * given.progress(gates_later)
+    curve = np.asarray(spent)[:, np.newaxis] + steady
+    curve[:, -1] += at_end
     budget = scenario.stop.budget
     met = None if budget is None else _met_hours(curve, courses.hours, budget)
     within = None if budget is None else float((total <= budget).mean())
@@ -241,7 +249,7 @@ def _outlook(loaded: LoadedScenario, standing: Standing, how: Watching, given: _
         budget_met_hours=met,
         limits=limits,
         learnt=_learnt(given),
-        worthwhile=None if how.worth_usd is None else _worthwhile(given, how, curve),
+        worthwhile=None if how.worth_usd is None else _worthwhile(given, how, curve, at_end),
         surprise=given.like.surprise,
         curve={
             "hours": courses.hours[ahead].tolist(),
@@ -330,7 +338,7 @@ def _three(quantiles: Floats) -> tuple[float, float, float]:
     return float(quantiles[0]), float(quantiles[1]), float(quantiles[2])
 
 
-def _worthwhile(given: _Conditioned, how: Watching, curve: Floats) -> Worthwhile:
+def _worthwhile(given: _Conditioned, how: Watching, curve: Floats, at_end: Floats) -> Worthwhile:
     """Return from which hour on another hour costs more than it brings, in expectation.
 
     Where the expected worth of the results so far less the expected spend is highest, over the looks that are left;
@@ -341,14 +349,13 @@ def _worthwhile(given: _Conditioned, how: Watching, curve: Floats) -> Worthwhile
     whole = courses.whole
     results = np.column_stack([whole[result_column(look)].to_numpy() for look in range(LOOKS)])[given.rows]
     looks = courses.hours[-1] * (np.arange(LOOKS) + 1) / LOOKS
-    left = looks >= now
+    left = looks > now * (1.0 + 1e-6)
     times = np.concatenate([[now], looks[left]])
     brought = np.column_stack(
         [np.apply_along_axis(lambda r: np.interp(now, looks, r), 1, results), results[:, left]]
     )
-    gates = whole["spend_gates_usd"].to_numpy()[given.rows]
     spent = np.column_stack([_at(curve, courses.hours, hour) for hour in times])
-    spent[:, -1] -= gates
+    spent[:, -1] -= at_end  # gates are paid for whenever the run stops
     net = how.worth_usd * brought - spent
     best = int(net.mean(axis=0).argmax())
     rng = np.random.default_rng([how.seed, 11])

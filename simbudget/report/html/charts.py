@@ -137,7 +137,7 @@ def _bars(
             {
                 "name": str(row[0]).replace("_", " "),
                 "colour": colours[str(row[0])],
-                **{statistic: float(row[data.columns.get_loc(statistic)]) for statistic in _STATISTICS},
+                **{statistic: float(row[list(data.columns).index(statistic)]) for statistic in _STATISTICS},
             }
             for row in data.itertuples(index=False, name=None)
         ],
@@ -150,7 +150,7 @@ _STATISTICS: Final = ("mean", "p10", "p50", "p90")
 
 def _components(projection: Projection) -> Chart:
     data = components(projection)[1]
-    dearest = data.loc[data["mean"].idxmax()] if len(data) else None
+    dearest = data.iloc[int(data["mean"].to_numpy().argmax())] if len(data) else None
     words = "Nothing is spent."
     if dearest is not None:
         part = dearest["mean"] / data["mean"].sum()
@@ -162,7 +162,7 @@ def _components(projection: Projection) -> Chart:
 
 def _agent_time(projection: Projection) -> Chart:
     data = agent_time(projection)[1]
-    first = data.loc[data["mean"].idxmax()] if len(data) else None
+    first = data.iloc[int(data["mean"].to_numpy().argmax())] if len(data) else None
     words = "No time passes."
     if first is not None:
         activity = first["activity"].replace("_", " ")
@@ -246,7 +246,7 @@ def _acceptability(projection: Projection) -> Chart:
         if len(half)
         else f"Up to a worth of {usd(data['worth_usd'].iloc[-1])} a result, a run is likelier not to pay."
     )
-    lines = [{"name": "one run pays", "y": _numbers(data["a_run_pays"])}]
+    lines: list[dict[str, Any]] = [{"name": "one run pays", "y": _numbers(data["a_run_pays"])}]
     if "pays_in_the_long_run" in data:
         lines.append(
             {

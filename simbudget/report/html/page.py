@@ -67,7 +67,7 @@ def report_page(subject: Subject) -> str:
     script, library = _read("page.js"), _read("vendor/echarts.min.js")
     data = _json({"charts": {chart.id: chart.spec for chart in drawn.values()}})
     encoded = subject.text.encode()
-    return _template().render(
+    page: str = _template().render(
         version=__version__,
         summary=summary,
         head=headline(subject.projection),
@@ -93,6 +93,7 @@ def report_page(subject: Subject) -> str:
         data=data,
         summary_json=_json(summary),
     )
+    return page
 
 
 def chart_cells(chart: Chart) -> list[list[tuple[Any, str]]]:
