@@ -1,4 +1,4 @@
-"""Does the loop close? Pairs of a short pilot and a run four times as long: what is projected from the one, and the other.
+"""Does the loop close? Pairs of a short pilot and a run four times as long: what the one projects, and the other.
 
     python benchmarks/pilot_loop.py run /tmp/loop              # ten pairs, some 25 minutes; what is there is kept
     python benchmarks/pilot_loop.py compare /tmp/loop --write  # calibrate, project, and write the table
