@@ -13,6 +13,7 @@ demo: $(READY)  ## project the seed experiment and show its result
 		|| test $$? -eq 1  # 1: a limit of the scenario is not met, which is an answer
 
 test: $(READY)  ## run the tests
+	$(BIN)/simbudget project scenarios/autoresearch-one-gpu.yaml --replications 1 --quiet  # compiled once, not by each worker
 	$(BIN)/python -m pytest -n auto
 
 check: $(READY)  ## formatting, lint, strict types, layers
