@@ -44,7 +44,6 @@ def test_calibrate_shows_before_and_after_and_writes_pictures(folder: Path) -> N
     )
     words = " ".join(result.stdout.split())
     assert "{typical: 100" in words
-    assert "models[m].first" in words
     assert (folder / "new-pictures" / "before-after.png").is_file()
     assert (folder / "new-pictures" / "predictive-check.csv").is_file()
     checked = CliRunner().invoke(
