@@ -15,7 +15,7 @@ from simbudget.calibration.rates import pooled_rate
 from simbudget.calibration.sessions import Session, sessions_of
 from simbudget.calibration.steps import scoring_times
 from simbudget.calibration.survival import censored_lognormal
-from simbudget.calibration.wording import written_fact, written_varying
+from simbudget.calibration.wording import highest_of, written_fact, written_varying
 from simbudget.distributions.posteriors import Posterior
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.calibration_file import CalibratedQuantity, Evidence
@@ -32,8 +32,8 @@ _FEWEST: Final = 3
 _FEWEST_COMPACTIONS: Final = 8
 _FEWEST_FOR_ORDER: Final = 10
 _MOST_OF_LIMIT: Final = 0.5
-_Z90: Final = 1.2815515655446004
-_LEAST_SCATTER: Final = 0.05
+_LESS_SCATTER: Final = 0.8
+_MOST_TRIES: Final = 25
 """Runs that it takes to say what goes together."""
 
 
@@ -167,10 +167,13 @@ def _varying(
 def _below(fit: Fit, limit: float) -> Fit:
     """Return the fit of compacted sizes with so little scatter that nine in ten are well below the limit."""
     assert fit.quantity is not None
-    draws = fit.quantity.posterior.draws.copy()
-    room = np.log(_MOST_OF_LIMIT * limit) - draws[:, 0]
-    draws[:, 1] = np.minimum(draws[:, 1], np.maximum(room / _Z90, _LEAST_SCATTER))
-    posterior = Posterior(draws, fit.quantity.posterior.shape)
+    draws, shape = fit.quantity.posterior.draws.copy(), fit.quantity.posterior.shape
+    posterior = Posterior(draws, shape)
+    for _ in range(_MOST_TRIES):
+        if highest_of(posterior) <= _MOST_OF_LIMIT * limit:
+            break
+        draws = draws * np.array([1.0, _LESS_SCATTER, _LESS_SCATTER])
+        posterior = Posterior(draws, shape)
     written = written_varying(posterior, Dimension.NUMBER)
     return replace(fit, written=written, quantity=replace(fit.quantity, posterior=posterior, written=written))
 

@@ -3,12 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
-import numpy as np
-
 from simbudget.calibration.fits import Fit
 from simbudget.calibration.sessions import Session
 from simbudget.calibration.within import session_prices
-from simbudget.calibration.wording import quantiles_of
+from simbudget.calibration.wording import highest_of
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.model import Scenario
@@ -50,10 +48,7 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
 def _least_limit(learnt: dict[str, CalibratedQuantity]) -> int:
     """Return the least limit that contexts fit into right after a compaction, nine times in ten and with some room."""
     names = ("context.first_prompt_tokens", "context.compacted_to_tokens")
-    highest = [
-        float(np.median(quantiles_of(learnt[name].posterior, (0.9,)))) if name in learnt else _DEFAULT_TOKENS
-        for name in names
-    ]
+    highest = [highest_of(learnt[name].posterior) if name in learnt else _DEFAULT_TOKENS for name in names]
     return int(1.5 * sum(highest))
 
 

@@ -62,6 +62,6 @@ def runs_table(runs: int) -> pd.DataFrame:
         "agents": 1,
         "began_at": began_at,
     }
-    texts = dict.fromkeys(("path", "model", "metric", "better", "not_known", "oddities"), "")
+    texts = dict.fromkeys(("path", "model", "metric", "better", "not_known", "oddities"), "-")
     frame = pd.DataFrame({**texts, **columns}, index=range(runs))
     return typed_runs(frame.assign(name=[f"run {run}" for run in range(runs)]))
