@@ -1,4 +1,4 @@
-"""Kills -9 of a pilot's runner, agents, service and model server at random moments; are the books right each time?
+"""Kills -9 of a pilot's runner, agents, service and model server at random moments; and what the books say then.
 
 python benchmarks/pilot_kills.py --kills 50
 """
@@ -33,14 +33,14 @@ def main() -> None:
             pilot = KilledPilot(Path(folder))
             pilot.start()
             for _ in range(EACH):
-                pilot.wait_for_calls(1)
+                pilot.wait_for(1)
                 time.sleep(chance.uniform(0.0, 1.0))
                 part = chance.choice(AS_OFTEN)
                 pilot.kill(part, chance)
                 killed[part] += 1
                 if part == "runner":
                     pilot.start()
-            pilot.wait_for_calls(3)
+            pilot.wait_for(3)
             summary = pilot.end()
             pilot.check(summary)
             calls += summary["model_calls"]

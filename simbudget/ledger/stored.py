@@ -59,7 +59,7 @@ def typed_runs(frame: pd.DataFrame) -> pd.DataFrame:
         frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601").dt.as_unit("ns")
     for name, dtype in RUN_DTYPES.items():
         if dtype == "object":
-            frame[name] = frame[name].fillna("").astype(str).astype(object)
+            frame[name] = frame[name].astype(object).fillna("").astype(str).astype(object)
         elif dtype == "int64":
             frame[name] = frame[name].fillna(0)
     return frame.astype(RUN_DTYPES)

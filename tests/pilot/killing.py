@@ -13,6 +13,7 @@ import psutil
 
 from simbudget.ledger.store import LedgerStore
 from tests.pilot.provider import FAST
+from tests.pilot.test_command_task import described
 
 PARTS: Final = {
     "agent": "simbudget.pilot.agents",
@@ -28,13 +29,15 @@ class KilledPilot:
     def __init__(self, folder: Path, agents: int = 2) -> None:
         self.out, self._scenario, self._agents = folder / "out", folder / "killed.yaml", agents
         self._scenario.write_text(FAST)
+        self._task = described(folder)
         self._runner: subprocess.Popen[str] | None = None
         self.lives = 0
 
     def start(self) -> None:
         """Start the pilot, or go on with it."""
         command = [sys.executable, "-m", "simbudget", "pilot", str(self._scenario), "--out", str(self.out)]
-        command += ["--for", "1 h", "--budget", "$50", "--agents", str(self._agents), "--json"]
+        command += ["--for", "1 h", "--budget", "$50", "--agents", str(self._agents)]
+        command += ["--task", self._task.name, "--json"]
         self._runner = subprocess.Popen(
             [*command, *(["--resume"] if self.lives else [])],
             stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
@@ -47,21 +50,22 @@ class KilledPilot:
         assert self._runner is not None
         return self._runner
 
-    def wait_for_calls(self, more: int) -> None:
-        """Return when so many more calls have been written down. Raises AssertionError: the pilot has ended."""
-        wanted = self.calls() + more
+    def wait_for(self, more: int, kinds: str = "'call', 'post'") -> None:
+        """Return when so many more calls, or others, have been written down. Raises AssertionError: it has ended."""
+        wanted = self.calls(kinds) + more
         give_up = time.monotonic() + _PATIENCE_S
-        while self.calls() < wanted:
+        while self.calls(kinds) < wanted:
             assert self.runner.poll() is None, self.runner.communicate()
             assert time.monotonic() < give_up, "the pilot stands still"
             time.sleep(0.05)
 
-    def calls(self) -> int:
-        """Return how many calls the ledger has."""
+    def calls(self, kinds: str = "'call', 'post'") -> int:
+        """Return how many entries of some kinds the ledger has that are over."""
         if not (self.out / "ledger.sqlite").exists():
             return 0
         with LedgerStore(self.out / "ledger.sqlite") as store:
-            return int(store.query("SELECT count(*) FROM entries WHERE component = 'tokens'")[0][0])
+            query = f"SELECT count(*) FROM entries WHERE kind IN ({kinds}) AND outcome = 'ok'"
+            return int(store.query(query)[0][0])
 
     def kill(self, part: str, chance: random.Random) -> None:
         """Kill a part at once: `runner`, `agent` (one of them), `service` or `model server`."""

@@ -1,12 +1,10 @@
 """Pilots from the command line: real processes, sandboxes and sockets; what they write, and what kills leave."""
 
-import json
 import os
 import random
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -33,13 +31,15 @@ def scenario(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_pilot_runs_from_one_command_and_its_ledger_adds_up(scenario: Path, tmp_path: Path) -> None:
-    out = tmp_path / "out"
-    ran = pilot(scenario, "--for", "12 s", "--budget", "$5", "--out", str(out), "--json")
-    assert ran.returncode == 0, ran.stderr
-    summary: dict[str, Any] = json.loads(ran.stdout)
-    assert summary["reconciliation"]["agrees"]
-    assert summary["submissions"] >= 1
+def test_a_pilot_runs_from_one_command_and_its_ledger_adds_up(tmp_path: Path) -> None:
+    running = KilledPilot(tmp_path)
+    running.start()
+    running.wait_for(2, "'score'")
+    running.wait_for(1, "'post'")
+    summary, out = running.end(), running.out
+    running.check(summary)
+    assert summary["submissions"] >= 2
+    assert summary["ended_because"] == "interrupted"
     assert -1.0 < summary["best_score"] <= 1.0
     assert sum(summary["agent_time_share"].values()) == pytest.approx(1.0)
     assert summary["spend_usd"] == pytest.approx(sum(summary["spend_by_component_usd"].values()))
@@ -61,18 +61,18 @@ def test_whatever_is_killed_the_books_agree_and_the_run_goes_on(tmp_path: Path) 
     killed = KilledPilot(tmp_path)
     killed.start()
     for part in ("agent", "runner", "service", "model server"):
-        killed.wait_for_calls(2)
+        killed.wait_for(2)
         killed.kill(part, chance)
         if part == "runner":
             killed.start()
-    killed.wait_for_calls(2)
+    killed.wait_for(2)
     killed.check(killed.end())
 
 
 def test_the_books_do_not_agree_if_a_billed_call_is_missing(tmp_path: Path) -> None:
     killed = KilledPilot(tmp_path)
     killed.start()
-    killed.wait_for_calls(3)
+    killed.wait_for(3)
     with LedgerStore(killed.out / "ledger.sqlite") as store:
         store.update_run(0, source="pilot")
         assert (
