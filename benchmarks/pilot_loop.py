@@ -102,7 +102,10 @@ def project(pair: Path, basis: str, hours: float) -> dict[str, Any]:
     text, changed = re.subn(r"stop: \{after: [^,}]*", f"stop: {{after: {hours * 60:.2f} min", text)
     assert changed == 1, "the scenario has no stop.after"
     longer.write_text(text, "utf-8")
-    projected: dict[str, Any] = json.loads(_simbudget("project", longer, "--replications", "400", "--json"))
+    kept = pair / f"{basis}.json"
+    if not kept.exists():
+        kept.write_text(_simbudget("project", longer, "--replications", "200", "--json"), "utf-8")
+    projected: dict[str, Any] = json.loads(kept.read_text("utf-8"))
     return projected
 
 
