@@ -5,7 +5,7 @@ Where a ledger tells contexts, as a pilot's does, a session is one context.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -111,9 +111,13 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
     entries = ledger.entries
     runs = ledger.runs.set_index("run")
     relevant = entries[entries["kind"].isin((*_CALL_KINDS, "wait"))]
-    telling = {run: of_run for run, of_run in entries.groupby("run") if tells_steps(of_run)}
+    telling: dict[Any, pd.DataFrame] = {
+        run: of_run for run, of_run in entries.groupby("run") if tells_steps(of_run)
+    }
     contexts = relevant["session"].where(relevant["run"].isin(list(telling)), 0)
-    for (run, agent, _), of_agent in relevant.groupby(["run", "agent", contexts], sort=True):
+    keys: Any
+    for keys, of_agent in relevant.groupby(["run", "agent", contexts], sort=True):
+        run, agent, _ = keys
         calls = of_agent[of_agent["kind"].isin(_CALL_KINDS)].sort_values("started_s", kind="stable")
         failed = calls["outcome"].astype(str) == "failed"
         answered = calls[~failed]

@@ -92,7 +92,7 @@ def _then(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str,
 @click.option("--quiet", is_flag=True, help="Print the answer only.")
 @click.pass_context
 def pilot_command(
-    context: click.Context, then: tuple[str, ...], as_json: bool, quiet: bool, **options: Any
+    context: click.Context, /, then: tuple[str, ...], as_json: bool, quiet: bool, **options: Any
 ) -> None:
     """Run SCENARIO for real, for a short while, and write a ledger to calibrate on.
 

@@ -148,11 +148,10 @@ def _of_scenario(scenario: Scenario, options: Options) -> Iterator[Problem]:
 
 def _notes(scenario: Scenario, options: Options, agents: int, slots: int) -> Iterator[str]:
     """Yield what a user has to know of a pilot before it starts."""
-    from simbudget.pilot.sandbox.sandbox import isolation  # noqa: PLC0415  only here
+    from simbudget.pilot.sandbox.isolation import isolation, isolation_in_words  # noqa: PLC0415  only here
 
-    how = isolation()
-    if how != "bubblewrap":
-        yield f"sandboxes are {how} here: install bubblewrap (bwrap) to keep experiments from files and network"
+    if isolation() != "bubblewrap":
+        yield isolation_in_words().rstrip(".")
     wanted = scenario.gpus.count
     if slots < wanted and options.slots is None:
         yield (

@@ -65,5 +65,5 @@ class Resolver:
         lasted_s = max(0.0, died_s - entry.started_s)
         cost_usd = entry.cost_usd if entry.kind == "score" else 0.0
         if entry.kind == "experiment":
-            cost_usd = min(entry.cost_usd, self.gpu_usd_per_hour * entry.gpus * lasted_s / 3600.0)
+            cost_usd = min(entry.cost_usd, self.gpu_usd_per_hour * (entry.gpus or 0) * lasted_s / 3600.0)
         self.store.settle(found.key, outcome="cut", duration_s=lasted_s, cost_usd=cost_usd)
