@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO_OUT := simbudget-out
 
-.PHONY: demo test check bench examples format all clean
+.PHONY: demo test check backtest bench examples format all clean
 
 demo: $(READY)  ## project the seed experiment and show its result
 	$(BIN)/simbudget project scenarios/aar-weak-to-strong.yaml --replications 100 --out $(DEMO_OUT) \
@@ -20,6 +20,9 @@ check: $(READY)  ## formatting, lint, strict types, layers
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+backtest: $(READY)  ## backtests on the logs at hand: the track record in docs/ and in the product
+	$(BIN)/python benchmarks/track_record.py --write
 
 bench: $(READY)  ## measure, and write the tables in benchmarks/
 	$(BIN)/python benchmarks/start_up.py --write

@@ -15,7 +15,7 @@ from simbudget.projection.run import Options, project
 
 Floats = npt.NDArray[np.float64]
 
-SPLITS: Final = 8
+SPLITS: Final = 4
 """So often the runs are parted, each time otherwise."""
 
 _FEWEST_RUNS: Final = 10
@@ -64,10 +64,12 @@ def _from_known(
         yield _forecast(rest[0], f"{split}: {len(rest)} runs", _TOTAL + quantity, total, sample, naive)
         naive = {STRAIGHT_LINE: np.array([values.mean()]), BOOTSTRAP: values}
         for session, truth in list(zip(rest, after, strict=True))[:_NEW_RUNS]:
-            yield _forecast(session, f"{split}: {session.name}", quantity, truth[quantity], one[quantity], naive)
+            yield _forecast(
+                session, f"{split}: {session.name}", quantity, truth[quantity], one[quantity], naive
+            )
 
 
-def _forecast(  # noqa: PLR0913, PLR0917  the fields of a forecast
+def _forecast(
     session: Session, run: str, quantity: str, truth: float, sample: Floats, naive: dict[str, Floats]
 ) -> Forecast:
     return Forecast("runs", session.source, session.project, run, quantity, truth, sample, naive)

@@ -35,6 +35,8 @@ class Plan:
     by: str = "calls"
     replications: int = DEFAULT_REPLICATIONS
     seed: int = 1
+    most_cases: int | None = None
+    """So many sessions of a ledger are projected at most, evenly taken; None: all."""
     past: dict[str, list[PastCase]] = field(default_factory=dict)
     """By quantity: cases of other backtests, of the same task; see `conformal`."""
 
@@ -52,7 +54,7 @@ class Backtest:
 def backtest(ledger: ImportedLedger, plan: Plan, progress: Progress | None = None) -> Backtest:
     """Return the backtest of a ledger."""
     progress = progress or (lambda done, total: None)
-    return calibrated(list(_forecasts(ledger, plan, progress)), plan.past)
+    return calibrated(list(forecasts_of(ledger, plan, progress)), plan.past)
 
 
 def calibrated(raw: Sequence[Forecast], past: Mapping[str, Sequence[PastCase]]) -> Backtest:
@@ -84,7 +86,10 @@ def summary(
     return result
 
 
-def _forecasts(ledger: ImportedLedger, plan: Plan, progress: Progress) -> Iterator[Forecast]:
+def forecasts_of(
+    ledger: ImportedLedger, plan: Plan, progress: Progress = lambda done, total: None
+) -> Iterator[Forecast]:
+    """Yield the forecasts of a ledger, not yet stretched by what others showed."""
     sessions = sessions_of(ledger)
     if plan.by == "runs":
         yield from across_runs(sessions, plan.cut, plan.replications, plan.seed)
@@ -97,6 +102,8 @@ def _forecasts(ledger: ImportedLedger, plan: Plan, progress: Progress) -> Iterat
 def _rests(sessions: Sequence[Session], plan: Plan, progress: Progress) -> Iterator[Forecast]:
     """Yield the forecasts of the rest of each session that is long enough, the others known."""
     long = [session for session in sessions if len(session) >= FEWEST_CALLS]
+    if plan.most_cases is not None:
+        long = long[:: -(-len(long) // plan.most_cases) or 1]
     for done, session in enumerate(long):
         progress(done, len(long))
         first = _first(session, plan)

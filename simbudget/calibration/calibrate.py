@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 
 from simbudget.calibration.editing import with_value
-from simbudget.calibration.fits import WORLDS, Fit, fit_ledger
+from simbudget.calibration.fits import ALL_THAT_JOINED, WORLDS, Fit, fit_ledger
 from simbudget.calibration.places import path_of, places_of, shares
 from simbudget.calibration.track_record import track_record
 from simbudget.calibration.wording import written_varying
@@ -161,7 +161,13 @@ def _moved_output(before: LoadedScenario, changes: list[Change]) -> list[str]:
     Outputs that were assumed then join nothing: they become thinking, lest they be counted twice.
     """
     learnt = {change.name for change in changes}
-    whole = [c for c in changes if c.name == "turn.tool_result_tokens" and _OUTPUT not in learnt]
+    whole = [
+        c
+        for c in changes
+        if c.name == "turn.tool_result_tokens"
+        and c.evidence.remark.startswith(ALL_THAT_JOINED)
+        and _OUTPUT not in learnt
+    ]
     texts = {row.name: row.text for row in before.provenance}
     if not whole or _OUTPUT not in texts or texts[_THINKING] != "0":
         return []

@@ -6,7 +6,7 @@ to n^-a, as records are with a = 1 (Arnold, Balakrishnan and Nagaraja, Records, 
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -29,6 +29,8 @@ Flags = npt.NDArray[np.bool_]
 _FEWEST: Final = 20
 _FEWEST_KNOWN: Final = 5
 _FLOOR_S: Final = 1.0
+_NO_TRY: Final = "baseline"
+"""The status of what was there before the campaign began."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,8 +57,14 @@ class Campaign:
 
     def part(self, which: Flags) -> "Campaign":
         """Return the campaign of some of its experiments."""
-        arrays = (self.agent, self.started_s, self.duration_s, self.failed, self.kept)
-        return Campaign(self.name, self.source, self.project, *(array[which] for array in arrays))
+        return replace(
+            self,
+            agent=self.agent[which],
+            started_s=self.started_s[which],
+            duration_s=self.duration_s[which],
+            failed=self.failed[which],
+            kept=self.kept[which],
+        )
 
     def pauses_s(self) -> Floats:
         """Return what lay between the end of each agent's experiment and the start of its next, at least 0."""
@@ -78,8 +86,8 @@ def campaigns_of(ledger: ImportedLedger) -> list[Campaign]:
     about = ledger.runs.set_index("run")
     jobs = ledger.entries[ledger.entries["kind"] == "experiment"]
     found = []
-    for run, rows in jobs.groupby("run", sort=True):
-        rows = rows[np.isfinite(rows["started_s"])].sort_values("started_s", kind="stable")
+    known = jobs[np.isfinite(jobs["started_s"]) & (jobs["status"] != _NO_TRY)]
+    for run, rows in known.sort_values("started_s", kind="stable").groupby("run", sort=True):
         if len(rows) >= _FEWEST and rows["started_s"].iloc[-1] > rows["started_s"].iloc[0]:
             found.append(_campaign(about.loc[run], rows))
     return found
@@ -98,7 +106,9 @@ def _campaign(about: pd.Series, rows: pd.DataFrame) -> Campaign:
     )
 
 
-def campaign_forecasts(ledger: ImportedLedger, cut: float, replications: int, seed: int) -> Iterator[Forecast]:
+def campaign_forecasts(
+    ledger: ImportedLedger, cut: float, replications: int, seed: int
+) -> Iterator[Forecast]:
     """Yield the forecasts of campaigns' rests."""
     campaigns = campaigns_of(ledger)
     for number, campaign in enumerate(campaigns):
@@ -134,15 +144,26 @@ def _rest(
         samples["failures"] = rng.binomial(np.maximum(experiments, 0).astype(int), rates).astype(np.float64)
     if campaign.kept.any():
         truth["kept"] = float(rest.kept.sum())
-        exponents = thinning_exponents([other.kept for other in others if other.kept.any()], replications, rng)
+        exponents = thinning_exponents(
+            [other.kept for other in others if other.kept.any()], replications, rng
+        )
         samples["kept"] = kept_later(begun.kept, exponents, experiments, rng)
     lines = _straight_lines(begun, cut)
     for quantity, value in truth.items():
         line = lines[quantity]
-        drawn = rng.poisson(len(begun) * (1 - cut) / cut, replications) * (line / max(len(begun) * (1 - cut) / cut, 1))
+        drawn = rng.poisson(len(begun) * (1 - cut) / cut, replications) * (
+            line / max(len(begun) * (1 - cut) / cut, 1)
+        )
         naive = {STRAIGHT_LINE: np.array([line]), BOOTSTRAP: drawn}
         yield Forecast(
-            "time", campaign.source, campaign.project, campaign.name, quantity, value, samples[quantity], naive
+            "time",
+            campaign.source,
+            campaign.project,
+            campaign.name,
+            quantity,
+            value,
+            samples[quantity],
+            naive,
         )
 
 

@@ -13,8 +13,8 @@ import numpy.typing as npt
 
 from simbudget.calibration.fits import WORLDS, Fit, fit_ledger
 from simbudget.calibration.forecasts import truths
-from simbudget.calibration.sessions import Session, sessions_of
 from simbudget.calibration.new_sessions import MODEL, session_scenario
+from simbudget.calibration.sessions import Session, sessions_of
 from simbudget.calibration.within import session_samples
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project

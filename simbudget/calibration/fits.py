@@ -1,13 +1,13 @@
 """Fits: for each quantity of a scenario that a ledger speaks to, what was learnt of it and on what evidence."""
 
-import datetime
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.calibration.drift import drift_words
 from simbudget.calibration.experiments import Jobs, jobs_of
 from simbudget.calibration.observations import FLOORS, NO_SPEED, Observed, compaction_limit, observe
 from simbudget.calibration.pooling import log_of, pool
@@ -15,7 +15,7 @@ from simbudget.calibration.rates import pooled_rate
 from simbudget.calibration.sessions import Session, sessions_of
 from simbudget.calibration.steps import scoring_times
 from simbudget.calibration.survival import censored_lognormal
-from simbudget.calibration.wording import written_fact, written_varying
+from simbudget.calibration.wording import highest_of, written_fact, written_varying
 from simbudget.distributions.posteriors import Posterior
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.calibration_file import CalibratedQuantity, Evidence
@@ -30,6 +30,15 @@ _SEED: Final = 20_260_301
 _FEWEST: Final = 3
 """With fewer values a quantity stays as it was."""
 _FEWEST_COMPACTIONS: Final = 8
+_FEWEST_FOR_ORDER: Final = 10
+_MOST_OF_LIMIT: Final = 0.5
+_LESS_SCATTER: Final = 0.8
+_MOST_TRIES: Final = 25
+"""Runs that it takes to say what goes together."""
+
+
+ALL_THAT_JOINED: Final = "output counts are not known: whatever joined the context stands here"
+"""The remark on tool results that were learnt from sessions without output counts."""
 
 
 @dataclass(frozen=True)
@@ -47,6 +56,8 @@ class Fit:
     """The values themselves; of a rate, each run's."""
     rate: float = float("nan")
     """Of a rate: that of all runs together."""
+    levels: Mapping[int, float] = field(default_factory=dict, repr=False, compare=False)
+    """By run: its mean logarithm, of what varies within runs."""
 
 
 @dataclass(frozen=True)
@@ -55,6 +66,7 @@ class _Place:
 
     name: str
     dimension: Dimension
+    remark: str = ""
 
 
 _TURN: Final = {
@@ -85,7 +97,7 @@ def fit_ledger(
     fits = [*fit_sessions(sessions, models, worlds, people, rng)]
     fits.extend(_fit_jobs(jobs_of(ledger), worlds, rng))
     fits.extend(_fit_scorer(ledger, sessions, worlds, rng))
-    return _jointly(fits, sessions, worlds, rng)
+    return _jointly(fits, worlds, rng)
 
 
 def fit_sessions(
@@ -106,7 +118,8 @@ def fit_sessions(
         whose = of_turns if source is seen else sessions
         if name == "tool_result" and not seen.knows_output:
             continue  # what the context grew by is output and tool result; see `_growth`
-        yield from _varying(name, place, source.values[name], whose, worlds, rng)
+        for fit in _varying(name, place, source.values[name], whose, worlds, rng):
+            yield _below(fit, limit) if name == "compacted" and limit is not None else fit
     if not seen.knows_output:
         yield from _growth(seen, of_turns, worlds, rng)
     if limit is not None and compactions >= _FEWEST_COMPACTIONS:
@@ -132,7 +145,6 @@ def _varying(
     sessions: Sequence[Session],
     worlds: int,
     rng: np.random.Generator,
-    remark: str = "",
 ) -> Iterator[Fit]:
     """Yield the fit of what varies, if there are enough values."""
     having = [(v, s) for v, s in zip(values, sessions, strict=True) if len(v)]
@@ -143,12 +155,27 @@ def _varying(
     if name == "compacted":  # few each, and hardly a run's own
         logs = [value for run in logs for value in np.split(run, len(run))]
     posterior, shape = pool(logs, worlds, rng)
+    remark = "; ".join(filter(None, (place.remark, drift_words([v for v, _ in having]))))
     evidence = _evidence([s for _, s in having], count, remark)
     written = written_varying(posterior, place.dimension)
     quantity = CalibratedQuantity(place.name, written, shape.family, posterior, evidence)
-    yield Fit(
-        place.name, quantity, written, evidence, shape.log_scores, np.concatenate([v for v, _ in having])
-    )
+    observed = np.concatenate([v for v, _ in having])
+    levels = {s.run: float(log_of(v, FLOORS[name]).mean()) for v, s in having}
+    yield Fit(place.name, quantity, written, evidence, shape.log_scores, observed, levels=levels)
+
+
+def _below(fit: Fit, limit: float) -> Fit:
+    """Return the fit of compacted sizes with so little scatter that nine in ten are well below the limit."""
+    assert fit.quantity is not None
+    draws, shape = fit.quantity.posterior.draws.copy(), fit.quantity.posterior.shape
+    posterior = Posterior(draws, shape)
+    for _ in range(_MOST_TRIES):
+        if highest_of(posterior) <= _MOST_OF_LIMIT * limit:
+            break
+        draws = draws * np.array([1.0, _LESS_SCATTER, _LESS_SCATTER])
+        posterior = Posterior(draws, shape)
+    written = written_varying(posterior, Dimension.NUMBER)
+    return replace(fit, written=written, quantity=replace(fit.quantity, posterior=posterior, written=written))
 
 
 def _growth(
@@ -158,9 +185,8 @@ def _growth(
 
     Outputs then join nothing: they stand in `thinking_tokens`, as assumed, lest they be counted twice.
     """
-    remark = "output counts are not known: whatever joined the context stands here"
-    place = _TURN["tool_result"]
-    yield from _varying("tool_result", place, seen.values["tool_result"], sessions, worlds, rng, remark)
+    place = replace(_TURN["tool_result"], remark=ALL_THAT_JOINED)
+    yield from _varying("tool_result", place, seen.values["tool_result"], sessions, worlds, rng)
 
 
 def _speeds(
@@ -174,8 +200,8 @@ def _speeds(
     remark = (
         "" if seen.knows_output else "output counts are not known: the whole duration of calls stands here"
     )
-    place = _Place(f"models[{model}].first_token", Dimension.DURATION)
-    yield from _varying("first_token", place, seen.values["first_token"], whose, worlds, rng, remark)
+    place = _Place(f"models[{model}].first_token", Dimension.DURATION, remark)
+    yield from _varying("first_token", place, seen.values["first_token"], whose, worlds, rng)
     evidence = _evidence(whose, sum(map(len, whose)), remark)
     speed = max(min(seen.output_speed, NO_SPEED), 1.0)
     draws = np.column_stack([np.full(worlds, np.log(speed)), np.zeros(worlds), np.zeros(worlds)])
@@ -224,7 +250,8 @@ def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Itera
         quantity = CalibratedQuantity(name, written, shape.family, posterior, evidence)
         yield Fit(name, quantity, written, evidence, shape.log_scores, times[np.isfinite(times)])
     hits, tries = jobs.failures_by_run()
-    yield _rate("cycle.experiment.fails", hits, tries, evidence, worlds, rng)
+    if hits.sum() > 0:  # a log without any may be one that does not tell
+        yield _rate("cycle.experiment.fails", hits, tries, evidence, worlds, rng)
 
 
 def _fit_scorer(
@@ -242,23 +269,47 @@ def _fit_scorer(
     yield Fit("scorer.time", quantity, written, evidence, shape.log_scores, np.concatenate(times))
 
 
-def _jointly(
-    fits: Sequence[Fit], sessions: Sequence[Session], worlds: int, rng: np.random.Generator
-) -> list[Fit]:
-    """Return the fits with their draws in such an order that what goes together in the runs does so in the worlds."""
-    return list(fits)
+def _jointly(fits: Sequence[Fit], worlds: int, rng: np.random.Generator) -> list[Fit]:
+    """Return the fits with their draws in such an order that what goes together in the runs does so in the worlds.
+
+    Means of runs that are correlated are so in the posterior of their common mean; draws are put into the order of
+    ranks of correlated normal scores (Iman and Conover, Communications in Statistics B11 (1982), 311-334).
+    """
+    joint = [k for k, fit in enumerate(fits) if len(fit.levels) >= _FEWEST_FOR_ORDER]
+    if len(joint) < 2:
+        return list(fits)
+    correlation = _correlation([fits[k].levels for k in joint])
+    scores = rng.standard_normal((worlds, len(joint))) @ np.linalg.cholesky(correlation).T
+    result = list(fits)
+    for column, k in enumerate(joint):
+        quantity = fits[k].quantity
+        assert quantity is not None
+        draws = quantity.posterior.draws
+        ordered = draws[np.argsort(draws[:, 0], kind="stable")]
+        ranks = np.argsort(np.argsort(scores[:, column], kind="stable"), kind="stable")
+        posterior = replace(quantity.posterior, draws=ordered[ranks])
+        result[k] = replace(fits[k], quantity=replace(quantity, posterior=posterior))
+    return result
+
+
+def _correlation(levels: Sequence[Mapping[int, float]]) -> Floats:
+    """Return the correlations of runs' levels, drawn towards none as far as runs are few; positive definite."""
+    count = len(levels)
+    matrix = np.eye(count)
+    for a in range(count):
+        for b in range(a):
+            runs = sorted(levels[a].keys() & levels[b].keys())
+            first, second = (np.array([levels[k][run] for run in runs]) for k in (a, b))
+            if len(runs) >= _FEWEST_FOR_ORDER and first.std() > 0 and second.std() > 0:
+                r = np.corrcoef(first, second)[0, 1] * len(runs) / (len(runs) + _FEWEST_FOR_ORDER)
+                matrix[a, b] = matrix[b, a] = r
+    values, vectors = np.linalg.eigh(matrix)
+    near = vectors @ np.diag(np.maximum(values, 0.02)) @ vectors.T
+    scale = np.sqrt(np.diag(near))
+    return np.asarray(near / np.outer(scale, scale))
 
 
 def _evidence(sessions: Sequence[Session], count: int, remark: str = "") -> Evidence:
     sources = ", ".join(sorted({session.source for session in sessions}))
     days = [session.ended for session in sessions if session.ended]
     return Evidence(count, len({s.run for s in sessions}), sources, max(days, default=""), 0, remark)
-
-
-def is_day(text: str) -> bool:
-    """Return whether a text is a date."""
-    try:
-        datetime.date.fromisoformat(text)
-    except ValueError:
-        return False
-    return True

@@ -49,12 +49,12 @@ def truths(session: Session, first: int) -> dict[str, float]:
     """
     rest = session.part(first)
     gaps_s = session.gap_s[max(first - 1, 0) :]
-    known: dict[str, float] = {
-        "input_tokens": float(rest.context.sum()),
-        "new_input_tokens": float(np.nansum(rest.write) + np.nansum(rest.uncached)),
-        "cache_read_tokens": float(np.nansum(rest.read)),
-        "calls": float(len(rest)),
-    }
+    known: dict[str, float] = {}
+    if session.knows_input:
+        known["input_tokens"] = float(rest.context.sum())
+        known["new_input_tokens"] = float(np.nansum(rest.write) + np.nansum(rest.uncached))
+        known["cache_read_tokens"] = float(np.nansum(rest.read))
+    known["calls"] = float(len(rest))
     if session.knows_output:
         known["output_tokens"] = _filled_sum(rest.output)
     if np.isfinite(rest.list_cost_usd).mean() > 0.9:

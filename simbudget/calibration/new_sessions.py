@@ -6,12 +6,14 @@ from typing import Final
 from simbudget.calibration.fits import Fit
 from simbudget.calibration.sessions import Session
 from simbudget.calibration.within import session_prices
-from simbudget.scenario.calibration_file import Calibration
+from simbudget.calibration.wording import highest_of
+from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.model import Scenario
 
 MODEL: Final = "model"
 """What the scenario calls its model."""
+_DEFAULT_TOKENS: Final = 20_000.0
 
 
 def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: int = 1) -> Scenario:
@@ -28,11 +30,12 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
     models = [session.model for session in sessions]
     typical = max(sessions, key=lambda session: (models.count(session.model), session.ended))
     limit = text.get("context.limit_tokens", str(int(max(s.context.max() for s in sessions) + 1)))
+    text["context.limit_tokens"] = str(max(int(limit), _least_limit(learnt)))
     lines = [
         f"fleet: [{{group: session, agents: 1, model: {MODEL}}}]",
         f"cycle: [{{think: {{turns: {text['cycle.think[0].turns']}}}}}]",
         "turn: {" + ", ".join(_entries(text, "turn.", {"output_tokens": "0", "tool_time": "0 s"})) + "}",
-        "context: {lasts: cycle, " + ", ".join(_entries(text, "context.", {"limit_tokens": limit})) + "}",
+        "context: {lasts: cycle, " + ", ".join(_entries(text, "context.", {})) + "}",
         f"models: {{{MODEL}: {{" + ", ".join(_entries(text, f"models[{MODEL}].", {})) + "}}",
         f"prices: {{{MODEL}: {session_prices(typical, 'turn.output_tokens' in text)}}}",
         f"stop: {{after: 3650 days, cycles_per_agent: {count}}}",
@@ -40,6 +43,13 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
     if "api.error_rate" in text:
         lines.append(f"api: {{error_rate: {text['api.error_rate']}}}")
     return loads_scenario("\n".join(lines), "check", calibration=Calibration(learnt)).scenario
+
+
+def _least_limit(learnt: dict[str, CalibratedQuantity]) -> int:
+    """Return the least limit that contexts fit into right after a compaction, nine times in ten and with some room."""
+    names = ("context.first_prompt_tokens", "context.compacted_to_tokens")
+    highest = [highest_of(learnt[name].posterior) if name in learnt else _DEFAULT_TOKENS for name in names]
+    return int(1.5 * sum(highest))
 
 
 def _entries(text: dict[str, str], block: str, defaults: dict[str, str]) -> Iterator[str]:

@@ -138,7 +138,8 @@ def compaction_limit(sessions: Sequence[Session]) -> tuple[float | None, int]:
     """
     from scipy.stats import CensoredData, ecdf  # noqa: PLC0415  slow to import
 
-    seen, censored = [], []
+    seen: list[float] = []
+    censored: list[float] = []
     for session in sessions:
         at = np.flatnonzero(session.compacts)
         seen.extend(session.context[:-1][at])

@@ -22,7 +22,7 @@ def score(forecasts: Sequence[Forecast], raw: Sequence[Forecast] | None = None) 
     Errors, widths and CRPS are parts of the truth. Intervals in square brackets are 90 % of a bootstrap over runs.
     """
     cases = _Cases(forecasts)
-    result = {
+    result: dict[str, Any] = {
         "cases": len(forecasts),
         "runs": len(set(cases.runs)),
         **cases.scores(),

@@ -5,6 +5,7 @@ Where a ledger tells contexts, as a pilot's does, a session is one context.
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Final
 
 import numpy as np
@@ -22,6 +23,8 @@ _PEOPLE: Final = ("person", "AskUserQuestion", "ExitPlanMode")
 _KEPT_AFTER_COMPACTION: Final = 0.75
 """A context that falls below this part of what it was has been compacted, or cleared."""
 _SMALLEST_COMPACTED: Final = 30_000
+_SMALLEST_CONTEXT: Final = 500
+"""No agent's system prompt is shorter than this."""
 _COLUMNS: Final = {
     "uncached_input_tokens": "uncached",
     "cache_write_tokens": "write",
@@ -67,24 +70,24 @@ class Session:
         """Return the number of calls."""
         return len(self.read)
 
-    @property
+    @cached_property
     def context(self) -> Floats:
         """[calls] the tokens that each call sent."""
         return np.nan_to_num(self.uncached) + np.nan_to_num(self.write) + np.nan_to_num(self.read)
 
-    @property
+    @cached_property
     def gap_s(self) -> Floats:
         """[calls - 1] from the end of each call to the start of the next, people included; at least 0."""
         ends = self.started_s + np.nan_to_num(self.duration_s)
         return np.maximum(self.started_s[1:] - ends[:-1], 0.0)
 
-    @property
+    @cached_property
     def compacts(self) -> npt.NDArray[np.bool_]:
         """[calls - 1] whether the context was compacted or cleared between a call and the next."""
         before, after = self.context[:-1], self.context[1:]
         return (after < _KEPT_AFTER_COMPACTION * before) & (before > _SMALLEST_COMPACTED)
 
-    @property
+    @cached_property
     def growth(self) -> Floats:
         """[calls - 1] the tokens that joined the context between a call and the next; NaN at a compaction."""
         return np.where(self.compacts, np.nan, np.maximum(np.diff(self.context), 0.0))
@@ -95,6 +98,11 @@ class Session:
         return Session(
             self.run, self.source, self.project, self.model, **arrays, ended=self.ended, name=self.name
         )
+
+    @property
+    def knows_input(self) -> bool:
+        """Return whether whole contexts are known: some logs leave out what came from the cache."""
+        return len(self) > 0 and bool(np.median(self.context) >= _SMALLEST_CONTEXT)
 
     @property
     def knows_output(self) -> bool:
@@ -125,12 +133,14 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
         answered = answered[sent.sum(axis=1) > 0]
         if answered.empty:
             continue
-        about = runs.loc[run]
+        number = int(run)
+        about = runs.loc[number]
         arrays = {
             name: answered[column].to_numpy(np.float64, na_value=np.nan) for column, name in _COLUMNS.items()
         }
+        arrays["list_cost_usd"] = _cost(answered, arrays["list_cost_usd"])
         yield Session(
-            run=int(run),
+            run=number,
             source=str(about["source"]),
             project=str(about["project"] or ""),
             model=str(answered["model"].mode().iat[0]),
@@ -145,6 +155,12 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
 
 def _steps(calls: pd.DataFrame, of_run: pd.DataFrame | None, agent: object) -> Steps | None:
     return None if of_run is None else steps_of(calls, of_run[of_run["agent"] == agent], of_run)
+
+
+def _cost(answered: pd.DataFrame, list_cost_usd: Floats) -> Floats:
+    """Return [calls] what each cost by the price list, or what the ledger says it cost where no price is known."""
+    known = answered["cost_usd"].to_numpy(np.float64)
+    return np.where(np.isfinite(list_cost_usd) | ~(known > 0), list_cost_usd, known)
 
 
 def _person_s(of_agent: pd.DataFrame, started_s: Floats) -> Floats:

@@ -24,7 +24,8 @@ _FEW: Final = 20
 """With fewer observations the lognormal is taken: nothing else could be told from it."""
 _MARGIN: Final = 0.01
 """A family has to beat the lognormal by so much log score an observation, lest chance decides."""
-_MOST_SCORED: Final = 4000
+_MOST_SCORED: Final = 2000
+_LEAST_LOG_DENSITY: Final = -100.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,7 +75,9 @@ def _log_scores(residuals: Sequence[Floats]) -> dict[str, float]:
     for k, held in enumerate(folds):
         rest = np.concatenate([fold for j, fold in enumerate(folds) if j != k])
         for name, family in _families().items():
-            totals.setdefault(name, []).append(float(family.logpdf(held, *_fitted(name, family, rest)).sum()))
+            with np.errstate(over="ignore"):  # far out a density is 0, and its logarithm very small
+                density = family.logpdf(held, *_fitted(name, family, rest))
+            totals.setdefault(name, []).append(float(np.maximum(density, _LEAST_LOG_DENSITY).sum()))
         kernel = stats.gaussian_kde(rest) if np.ptp(rest) > 0 else None
         if kernel is not None:
             density = np.maximum(kernel(held), 1e-12)
@@ -94,15 +97,24 @@ def _folds(residuals: Sequence[Floats]) -> list[Floats]:
 
 
 def _fitted(name: str, family: Any, values: Floats) -> tuple[float, ...]:
-    """Return a family's parameters: of two by moments, of the gamma by maximum likelihood."""
+    """Return a family's parameters, by moments of the logarithm."""
     mean, deviation = float(values.mean()), max(float(values.std()), 1e-6)
     if name == LOGNORMAL:
         return mean, deviation
     if name == "weibull":
         scale = deviation * np.sqrt(6.0) / np.pi
         return mean + np.euler_gamma * scale, scale
-    with np.errstate(over="ignore"):  # the search for a maximum tries parameters that are far off
-        return tuple(family.fit(values[:: max(1, len(values) // 500)]))
+    return _gamma_by_moments(mean, deviation)
+
+
+def _gamma_by_moments(mean: float, deviation: float) -> tuple[float, float]:
+    """Return shape and location of the logarithm of a gamma variable: its variance is trigamma(shape)."""
+    from scipy.optimize import brentq  # noqa: PLC0415  slow to import
+    from scipy.special import digamma, polygamma  # noqa: PLC0415
+
+    variance = min(max(deviation**2, 1e-4), 1e4)
+    shape = float(np.exp(brentq(lambda log: float(polygamma(1, np.exp(log))) - variance, -12.0, 12.0)))
+    return shape, mean - float(digamma(shape))
 
 
 def _table(name: str, values: Floats) -> Floats:

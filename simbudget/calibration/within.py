@@ -166,18 +166,38 @@ def _cache(begun: Session) -> str:
 
 
 def session_prices(begun: Session, knows_output: bool) -> str:
-    """Return a session's prices as a scenario writes them; outputs that no one knows cost nothing, here and there."""
+    """Return a session's prices as a scenario writes them; outputs that no one knows cost nothing, here and there.
+
+    A model that no list has costs what the session's own calls show.
+    """
     prices = list_prices(begun)
     if prices is None:
-        return "{input: 0 $/Mtok, cache_write: 0 $/Mtok, cache_read: 0 $/Mtok, output: 0 $/Mtok}"
-    write = prices.cache_write_1h if _cache(begun) == _ONE_HOUR else prices.cache_write_5m
-    if np.nansum(begun.write) == 0:
-        write = prices.input
-    output = prices.output if knows_output else 0.0
+        read, write, output = _shown_prices(begun)
+        plain = write
+    else:
+        write = prices.cache_write_1h if _cache(begun) == _ONE_HOUR else prices.cache_write_5m
+        plain, read, output = prices.input, prices.cache_read, prices.output
+        if np.nansum(begun.write) == 0:
+            write = plain
+    output = output if knows_output else 0.0
     return (
-        f"{{input: {prices.input} $/Mtok, cache_write: {write} $/Mtok, "
-        f"cache_read: {prices.cache_read} $/Mtok, output: {output} $/Mtok}}"
+        f"{{input: {plain:.6f} $/Mtok, cache_write: {write:.6f} $/Mtok, "
+        f"cache_read: {read:.6f} $/Mtok, output: {output:.6f} $/Mtok}}"
     )
+
+
+def _shown_prices(session: Session) -> tuple[float, float, float]:
+    """Return $/Mtok of what is read from the cache, of other input, and of output, by non-negative least squares."""
+    from scipy.optimize import nnls  # noqa: PLC0415  slow to import
+
+    cost = session.list_cost_usd
+    new = np.nan_to_num(session.uncached) + np.nan_to_num(session.write)
+    tokens = np.column_stack([np.nan_to_num(session.read), new, np.nan_to_num(session.output)])
+    known = np.isfinite(cost)
+    if known.sum() < len(tokens.T):
+        return 0.0, 0.0, 0.0
+    read, write, output = (float(price) for price in nnls(tokens[known] / 1e6, cost[known])[0])
+    return read, write, output
 
 
 def list_prices(session: Session) -> ClassPrices | None:

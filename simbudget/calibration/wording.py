@@ -21,6 +21,12 @@ def written_varying(posterior: Posterior, dimension: Dimension) -> str:
     return f"{{typical: {ends}, varies: {min(spread, 999.0):.3g}x}}"
 
 
+def highest_of(posterior: Posterior) -> float:
+    """Return what a scenario takes for the highest value: p90 of the median, times p90/median of draws."""
+    medians, high = quantiles_of(posterior, (0.5, 0.9))
+    return float(np.quantile(medians, 0.9) * np.median(high) / max(np.median(medians), 1e-9))
+
+
 def written_fact(draws: Floats, dimension: Dimension) -> str:
     """Return `4.1% to 6.3%`: p10 to p90 of what is one number."""
     low, up = np.quantile(draws, (0.1, 0.9))

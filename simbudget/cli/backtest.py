@@ -34,6 +34,7 @@ def _part(_: click.Context, __: click.Parameter, text: str) -> float:
 @click.option(
     "--out", type=click.Path(path_type=Path, file_okay=False), help="Write the picture and cases here."
 )
+@click.option("--columns", metavar="A=B,...", help="For other tables: which column is what; see `import`.")
 @click.option("--json", "as_json", is_flag=True, help="Print the scores as JSON, and nothing else.")
 def backtest_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     logs: tuple[Path, ...],
@@ -42,6 +43,7 @@ def backtest_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     replications: int,
     seed: int,
     out: Path | None,
+    columns: str | None,
     as_json: bool,
 ) -> None:
     """Project what is known already: the rest of each run in the LOGs from its beginning, or runs from others.
@@ -53,14 +55,14 @@ def backtest_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.calibration.backtest import Plan, backtest, summary  # noqa: PLC0415
     from simbudget.calibration.track_record import past_cases  # noqa: PLC0415
     from simbudget.errors import Problem, UserError  # noqa: PLC0415
-    from simbudget.ledger.readers import read_logs  # noqa: PLC0415
+    from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
     from simbudget.report.backtest_tables import backtest_answer, backtest_tables  # noqa: PLC0415
     from simbudget.report.console import progress_bar, reading, standard_output  # noqa: PLC0415
 
     with reading() as begins:
-        ledger = read_logs(logs, begins=begins)
+        ledger = read_logs(logs, column_map(columns), begins)
     with progress_bar(as_json) as progress:
-        found = backtest(ledger, Plan(cut, by, replications, seed, past_cases(by)), progress)
+        found = backtest(ledger, Plan(cut, by, replications, seed, past=past_cases(by)), progress)
     if not found.forecasts:
         remedy = "a run needs 15 calls, or a campaign 20 experiments; --by runs needs five runs"
         raise UserError(Problem(f"nothing in these logs can be projected by {by}", remedy=remedy))

@@ -20,9 +20,16 @@ import click
 @click.option(
     "--seed", type=click.IntRange(0), default=1, show_default=True, help="For the simulations shown."
 )
+@click.option("--columns", metavar="A=B,...", help="For other tables: which column is what; see `import`.")
 @click.option("--no-check", is_flag=True, help="Do not simulate what was calibrated on.")
-def calibrate_command(
-    scenario: Path, logs: tuple[Path, ...], output: Path, keep: tuple[str, ...], seed: int, no_check: bool
+def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
+    scenario: Path,
+    logs: tuple[Path, ...],
+    output: Path,
+    keep: tuple[str, ...],
+    seed: int,
+    columns: str | None,
+    no_check: bool,
 ) -> None:
     """Learn the quantities of SCENARIO from the LOGs.
 
@@ -33,7 +40,7 @@ def calibrate_command(
     """
     from simbudget.calibration.calibrate import calibrate  # noqa: PLC0415
     from simbudget.calibration.writing import calibration_name, require_writable, write_calibrated  # noqa: PLC0415
-    from simbudget.ledger.readers import read_logs  # noqa: PLC0415
+    from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
     from simbudget.report.calibration_output import show_and_draw  # noqa: PLC0415
     from simbudget.report.console import reading, standard_output  # noqa: PLC0415
     from simbudget.scenario.document import read_file  # noqa: PLC0415
@@ -42,7 +49,7 @@ def calibrate_command(
     before, text = load_scenario(scenario), read_file(scenario)
     require_writable(scenario, text, output)
     with reading() as begins:
-        ledger = read_logs(logs, begins=begins)
+        ledger = read_logs(logs, column_map(columns), begins)
     calibrated = calibrate(before, text, ledger, calibration_name(output), keep)
     written = write_calibrated(calibrated, output)
     pictures = output.parent / f"{output.stem}-pictures"

@@ -42,7 +42,8 @@ class Posterior:
         if self.is_fact:
             return Row(CONSTANT, float(self.draws[0, 0]), length=draws_start)
         code = LOGNORMAL if self.shape is None else SHAPED
-        return Row(code, *map(float, self.draws[0]), start=shape_start, length=draws_start)
+        location, scatter, between = map(float, self.draws[0])
+        return Row(code, location, scatter, between, shape_start, draws_start)
 
     def sample(self, scores: Floats, level_scores: Floats | None = None) -> Floats:
         """Return [worlds, ...] draws of what varies for [worlds, ...] normal scores, a world a row."""

@@ -37,7 +37,12 @@ def cases_table(found: Backtest) -> pd.DataFrame:
     """Return a row for each case: the truth, and the forecast's quantiles before and after stretching."""
     rows = []
     for wide, raw in zip(found.forecasts, found.raw, strict=True):
-        row = {"source": wide.source, "project": wide.project, "run": wide.run, "quantity": wide.quantity}
+        row: dict[str, str | float] = {
+            "source": wide.source,
+            "project": wide.project,
+            "run": wide.run,
+            "quantity": wide.quantity,
+        }
         row |= {"truth": wide.truth}
         for name, forecast in (("", wide), ("raw_", raw)):
             for level, value in zip((10, 50, 90), np.quantile(forecast.sample, (0.1, 0.5, 0.9)), strict=True):

@@ -23,7 +23,7 @@ def show_and_draw(
     folder.mkdir(exist_ok=True)
     console.print(change_table(calibrated.changes))
     for words in calibrated.left:
-        console.print(f"Left: {words}.", highlight=False)
+        console.print(f"Left: {words}.", highlight=False, markup=False)
     options = Options(seed=seed, replications=_REPLICATIONS)
     before, after = (project(s.scenario, options) for s in (calibrated.before, calibrated.after))
     console.print(totals_table(before.summary, after.summary))
@@ -34,5 +34,5 @@ def show_and_draw(
     console.print(check_table(checks))
     for check in checks:
         if check.words:
-            console.print(f"{check.label}: {check.words}", highlight=False)
+            console.print(f"{check.label}: {check.words}", highlight=False, markup=False)
     return written + write_picture(*predictive_check(checks), folder, "predictive-check")

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
+from rich.markup import escape
 from rich.table import Table
 
 from simbudget.calibration.calibrate import Change
@@ -58,7 +59,7 @@ def check_table(checks: Sequence[Check]) -> Table:
         if len(check.observed) == 1:
             observed = observed[:1]
         table.add_row(
-            check.label,
+            escape(check.label),
             ", ".join(rounded(float(value)) for value in observed),
             ", ".join(rounded(float(value)) for value in simulated),
             f"× {check.mean_ratio:.2f}",

@@ -91,7 +91,12 @@ def loads_scenario(
     scenario = check_scenario(reading, scenario)
     if reading.problems:
         raise UserError(*in_order(reading.problems))
-    return LoadedScenario(scenario, tuple(reading.provenance), _notes(scenario), reading.calibration)
+    return LoadedScenario(
+        scenario,
+        tuple(reading.provenance),
+        _notes(scenario) + _record(reading.calibration),
+        reading.calibration,
+    )
 
 
 def _read(reading: Reading, document: Fields, default_name: str) -> Scenario:
@@ -197,6 +202,12 @@ def _read_limits(reading: Reading, node: Node | None) -> tuple[Limit, ...]:
         if limit is not None:
             limits.append(limit)
     return tuple(limits)
+
+
+def _record(calibration: Calibration | None) -> tuple[str, ...]:
+    """Return the track record of the method that a calibrated scenario was made with."""
+    words = calibration.record.get("words") if calibration else None
+    return (str(words),) if words else ()
 
 
 def _notes(scenario: Scenario) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
 from simbudget.calibration.checks import Check
 from simbudget.report.figures.style import INK
@@ -21,7 +22,7 @@ def predictive_check(checks: Sequence[Check]) -> tuple[Figure, pd.DataFrame]:
     rows = max(1, -(-len(shown) // _COLUMNS))
     figure = Figure(figsize=(2.6 * _COLUMNS, 2.1 * rows + 0.4), layout="constrained")
     FigureCanvasAgg(figure)
-    table = []
+    table: list[tuple[str, str, float, float]] = []
     for place, check in enumerate(shown):
         axes = figure.add_subplot(rows, _COLUMNS, place + 1)
         axes.spines[["top", "right"]].set_visible(False)
@@ -33,6 +34,7 @@ def predictive_check(checks: Sequence[Check]) -> tuple[Figure, pd.DataFrame]:
             axes.plot(np.maximum(quantiles, 1e-2), _LEVELS, line, color=colour, lw=1.6, label=label)
             table.extend((check.label, label, level, q) for level, q in zip(_LEVELS, quantiles, strict=True))
         axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
         axes.set_title(check.label.replace("models[model].", ""), fontsize=8.5)
         axes.tick_params(labelsize=7)
         if place == 0:

@@ -29,7 +29,7 @@ def reliability(positions: Mapping[str, Sequence[float]], title: str) -> tuple[F
         title: what was projected.
     """
     figure, axes = new_figure(5.0)
-    rows = []
+    rows: list[tuple[str, int, float, float]] = []
     axes.plot([0, 1], [0, 1], color="#999999", lw=1, label="as it should be")
     for (name, values), (colour, line, marker) in zip(positions.items(), _LINES, strict=False):
         inside = [float(np.mean(np.abs(np.array(values) - 0.5) <= level / 2)) for level in _LEVELS]

@@ -1,0 +1,108 @@
+"""A scenario calibrated on logs whose truth is known."""
+
+import numpy as np
+import pytest
+
+from simbudget.calibration.calibrate import Calibrated, calibrate
+from simbudget.calibration.checks import check_calibration
+from simbudget.calibration.fits import fit_ledger
+from simbudget.calibration.writing import write_calibrated
+from simbudget.errors import UserError
+from simbudget.projection.run import Options, project
+from simbudget.scenario.loading import load_scenario, loads_scenario
+from tests.calibration.logs import ASSUMED, sessions_ledger
+
+NAME = "new.calibration.parquet"
+
+
+def calibrated(runs: int, keep: tuple[str, ...] = ()) -> Calibrated:
+    return calibrate(loads_scenario(ASSUMED), ASSUMED, sessions_ledger(runs), NAME, keep)
+
+
+@pytest.fixture(scope="module")
+def of_many() -> Calibrated:
+    return calibrated(60)
+
+
+def test_comments_and_layout_stay(of_many: Calibrated) -> None:
+    for line in ("# A scenario to calibrate.", "# two of them", "# a guess", "# another guess"):
+        assert line in of_many.text
+    assert of_many.text.splitlines()[2:5] == ASSUMED.splitlines()[2:5]
+
+
+def test_what_was_learnt_is_near_the_truth(of_many: Calibrated) -> None:
+    truth = {
+        "turn.output_tokens": 400,
+        "turn.tool_result_tokens": 900,
+        "turn.tool_time": 4,
+        "context.first_prompt_tokens": 15_000,
+        "cycle.think[0].turns": 25,
+        "models[m].output_speed": 60,
+    }
+    for name, typical in truth.items():
+        draws = of_many.calibration.quantities[name].posterior.draws[:, 0]
+        assert abs(np.exp(np.median(draws)) / typical - 1) < 0.12, name
+
+
+def test_check_says_where_quantities_come_from(of_many: Calibrated) -> None:
+    sources = {row.name: row.source for row in of_many.after.provenance}
+    assert sources["turn.output_tokens"].startswith("calibration (n=")
+    assert "from 60 runs" in sources["turn.output_tokens"]
+    assert "simulated, 2026-02" in sources["turn.output_tokens"]
+
+
+def test_what_is_kept_stays_as_it_was() -> None:
+    kept = calibrated(12, keep=("turn.output_tokens",))
+    assert "output_tokens: {typical: 100 to 2000, varies: 3x}  # another guess" in kept.text
+    assert "turn.output_tokens" not in kept.calibration.quantities
+
+
+def test_a_name_to_keep_that_is_none_is_said(of_many: Calibrated) -> None:
+    with pytest.raises(UserError, match=r"turn\.outputs"):
+        calibrated(5, keep=("turn.outputs",))
+
+
+def test_the_written_scenario_projects_as_the_one_in_memory(of_many: Calibrated, tmp_path) -> None:
+    write_calibrated(of_many, tmp_path / "new.yaml")
+    options = Options(seed=1, replications=20, workers=1)
+    read = load_scenario(tmp_path / "new.yaml").scenario
+    first, second = (project(s, options).summary["spend_usd"] for s in (read, of_many.after.scenario))
+    assert first == second
+
+
+def test_calibrating_twice_gives_the_same_bytes(tmp_path) -> None:
+    for folder in ("one", "two"):
+        (tmp_path / folder).mkdir()
+        write_calibrated(calibrated(12), tmp_path / folder / "new.yaml")
+    for file in ("new.yaml", NAME):
+        assert (tmp_path / "one" / file).read_bytes() == (tmp_path / "two" / file).read_bytes()
+
+
+def test_few_runs_give_wider_projections_than_many(of_many: Calibrated) -> None:
+    def width(scenario) -> float:
+        spend = project(scenario, Options(seed=1, replications=200, workers=1)).replications["spend_usd"]
+        return float(np.quantile(spend, 0.9) / np.quantile(spend, 0.1))
+
+    few, many = (width(c.after.scenario) for c in (calibrated(4), of_many))
+    assert few > 1.15 * many
+
+
+def test_totals_of_what_was_calibrated_on_are_reproduced() -> None:
+    checks = check_calibration(sessions_ledger(60))
+    totals = {check.label: check for check in checks if check.is_total}
+    for label in ("input tokens a session", "output tokens a session", "model time a session"):
+        assert 0.85 < totals[label].mean_ratio < 1.18, label
+
+
+def test_a_model_of_other_runs_is_caught_by_the_check() -> None:
+    fits = fit_ledger(sessions_ledger(40, turns=60), ("model",), 200)
+    checks = check_calibration(sessions_ledger(40, turns=25), fits=fits)
+    words = {check.label: check.words for check in checks}
+    assert "more on average" in words["input tokens a session"]
+
+
+def test_logs_that_say_nothing_are_a_users_mistake() -> None:
+    ledger = sessions_ledger(3)
+    nothing = type(ledger)(ledger.entries.iloc[:0], ledger.runs)
+    with pytest.raises(UserError, match="say nothing"):
+        calibrate(loads_scenario(ASSUMED), ASSUMED, nothing, NAME)

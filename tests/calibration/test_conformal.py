@@ -1,0 +1,69 @@
+"""Forecasts that are too narrow and off are mended by what past ones showed, and never by themselves."""
+
+import numpy as np
+
+from simbudget.calibration.conformal import PastCase, Stretch, conformal, position, stretch_of, stretched
+from simbudget.calibration.forecasts import Forecast
+
+
+def forecasts(count: int, spread: float, bias: float, seed: int, project: str = "a") -> list[Forecast]:
+    """Return forecasts of lognormal truths whose own spread is 0.5."""
+    rng = np.random.default_rng(seed)
+    found = []
+    for number in range(count):
+        centre = rng.normal(10, 2)
+        truth = float(np.exp(centre + 0.5 * rng.standard_normal()))
+        sample = np.exp(centre + bias + spread * rng.standard_normal(400))
+        found.append(Forecast("calls", "s", project, f"run {number}", "input_tokens", truth, sample, {}))
+    return found
+
+
+def coverage(cases: list[Forecast]) -> float:
+    inside = [np.quantile(c.sample, 0.1) <= c.truth <= np.quantile(c.sample, 0.9) for c in cases]
+    return float(np.mean(inside))
+
+
+def test_intervals_that_are_half_as_wide_as_they_should_be_cover_80_percent_afterwards() -> None:
+    narrow = forecasts(200, 0.25, 0.0, 1)
+    assert coverage(narrow) < 0.6
+    mended, stretches = conformal(narrow)
+    assert 0.75 <= coverage(mended) <= 0.86
+    assert 1.6 < np.mean([stretch.factor for stretch in stretches]) < 2.5
+
+
+def test_what_is_always_too_high_is_shifted() -> None:
+    mended, _ = conformal(forecasts(200, 0.5, 0.6, 2))
+    errors = [np.log(np.median(case.sample) / case.truth) for case in mended]
+    assert abs(np.median(errors)) < 0.15
+
+
+def test_sound_forecasts_stay_nearly_as_they_are() -> None:
+    _, stretches = conformal(forecasts(300, 0.5, 0.0, 3))
+    assert 0.85 < np.mean([stretch.factor for stretch in stretches]) < 1.2
+
+
+def test_a_case_does_not_move_itself() -> None:
+    cases = forecasts(40, 0.25, 0.0, 4)
+    wild = [*cases[:-1], Forecast("calls", "s", "a", "run 39", "input_tokens", 1e12, cases[-1].sample, {})]
+    assert conformal(cases)[1][-1] == conformal(wild)[1][-1]
+
+
+def test_few_past_cases_change_nothing() -> None:
+    assert stretch_of([PastCase("a", str(k), 5.0) for k in range(7)], "a") == Stretch()
+
+
+def test_many_cases_of_another_project_do_not_outweigh_ones_own() -> None:
+    others = [PastCase("other", f"o{k}", 10.0) for k in range(1000)]
+    own = [PastCase("own", f"m{k}", float(k % 3 - 1) * 0.5) for k in range(300)]
+    assert stretch_of([*own, *others], "own").middle < 0.5
+
+
+def test_stretching_by_nothing_changes_nothing() -> None:
+    case = forecasts(1, 0.5, 0.0, 5)[0]
+    assert np.allclose(stretched(case, Stretch()).sample, case.sample)
+
+
+def test_the_truth_at_p90_has_position_one() -> None:
+    case = forecasts(1, 0.5, 0.0, 6)[0]
+    at_p90 = Forecast("calls", "s", "a", "r", "q", float(np.quantile(case.sample, 0.9)), case.sample, {})
+    assert abs(position(at_p90) - 1.0) < 0.05

@@ -1,0 +1,47 @@
+"""A scenario's text changes where something was learnt, and nowhere else."""
+
+import pytest
+import yaml
+
+from simbudget.calibration.editing import with_value
+
+TEXT = """# about
+a:
+  - think: {turns: 3}   # why
+  - plain
+b:      # block
+  c: 1 to 2  # range
+  d: {e: 1, f: 2}
+
+g: x
+"""
+
+
+def test_only_the_value_changes() -> None:
+    new = with_value(TEXT, ["b", "c"], "{typical: 3 to 4, varies: 2x}")
+    assert new == TEXT.replace("1 to 2", "{typical: 3 to 4, varies: 2x}")
+
+
+def test_steps_are_found_by_their_place() -> None:
+    assert with_value(TEXT, ["a", 0, "think", "turns"], "9") == TEXT.replace("turns: 3", "turns: 9")
+
+
+def test_a_missing_key_joins_its_flow_mapping() -> None:
+    assert with_value(TEXT, ["b", "d", "h"], "7") == TEXT.replace("{e: 1, f: 2}", "{e: 1, f: 2, h: 7}")
+
+
+def test_a_missing_key_joins_its_block() -> None:
+    new = with_value(TEXT, ["b", "h"], "7")
+    assert yaml.safe_load(new)["b"] == {"c": "1 to 2", "d": {"e": 1, "f": 2}, "h": 7}
+    assert "# range" in new
+    assert "\n\ng: x\n" in new
+
+
+def test_a_missing_block_comes_last() -> None:
+    new = with_value(TEXT, ["m", "n"], "7")
+    assert new == TEXT + "m:\n  n: 7\n"
+
+
+def test_a_step_without_keys_is_no_place_for_one() -> None:
+    with pytest.raises(KeyError):
+        with_value(TEXT, ["a", 1, "think", "turns"], "9")
