@@ -123,7 +123,9 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
         run: of_run for run, of_run in entries.groupby("run") if tells_steps(of_run)
     }
     contexts = relevant["session"].where(relevant["run"].isin(list(telling)), 0)
-    for (run, agent, _), of_agent in relevant.groupby(["run", "agent", contexts], sort=True):
+    keys: Any
+    for keys, of_agent in relevant.groupby(["run", "agent", contexts], sort=True):
+        run, agent, _ = keys
         calls = of_agent[of_agent["kind"].isin(_CALL_KINDS)].sort_values("started_s", kind="stable")
         failed = calls["outcome"].astype(str) == "failed"
         answered = calls[~failed]
@@ -131,7 +133,7 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
         answered = answered[sent.sum(axis=1) > 0]
         if answered.empty:
             continue
-        number = int(run)  # type: ignore[call-overload]  # a group's key, which pandas' stubs call hashable only
+        number = int(run)
         about = runs.loc[number]
         arrays = {
             name: answered[column].to_numpy(np.float64, na_value=np.nan) for column, name in _COLUMNS.items()

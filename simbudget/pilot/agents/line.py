@@ -1,6 +1,7 @@
 """An agent's line to its model: the calls that it makes, through the budget guard, until there is an answer."""
 
 import asyncio
+import time
 from collections.abc import Coroutine, Mapping
 from contextlib import suppress
 from typing import Any, Final, cast
@@ -22,7 +23,8 @@ _WAITS_FOR_OTHERS_S: Final = 0.25
 _GIVES_UP_AFTER: Final = 20
 """So many times in a row, all retries of the SDK used up, before an agent takes the provider for gone."""
 _GRACE_S: Final = 120.0
-"""So long, on the wall's clock, a call under way may take to its end when its agent is stopped."""
+"""So long, on the wall's clock, a call under way may take to its end when its agent is stopped; and so long
+one that the budget may allow once others have ended waits for them."""
 _SMALLEST_OUTPUT: Final = 1024
 _LARGEST_OUTPUT: Final = 16_000
 """The SDK asks for a stream above some 21,000."""
@@ -62,6 +64,7 @@ class Line:
         self._diary.close_gap()
         self._diary.turn = conversation.calls
         asked_s = self._diary.clock.now_s()
+        waits_until = time.monotonic() + _GRACE_S
         failures = 0
         while True:
             try:
@@ -69,7 +72,7 @@ class Line:
                     message = await _to_its_end(self._create(kind, conversation.request(), choice))
                 break
             except CapReachedError as error:
-                if not error.may_pass:
+                if not error.may_pass or time.monotonic() > waits_until:
                     conversation.take_back()
                     raise StoppedError("budget") from None
                 await asyncio.sleep(_WAITS_FOR_OTHERS_S)

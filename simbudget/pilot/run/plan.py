@@ -151,7 +151,7 @@ def _notes(scenario: Scenario, options: Options, agents: int, slots: int) -> Ite
     from simbudget.pilot.sandbox.isolation import isolation, isolation_in_words  # noqa: PLC0415  only here
 
     if isolation() != "bubblewrap":
-        yield isolation_in_words()
+        yield isolation_in_words().rstrip(".")
     wanted = scenario.gpus.count
     if slots < wanted and options.slots is None:
         yield (
