@@ -104,8 +104,11 @@ def _posts_read(calls: pd.DataFrame, of_agent: pd.DataFrame, of_run: pd.DataFram
 
 
 def _turns(calls: pd.DataFrame, of_agent: pd.DataFrame) -> Floats:
-    """Return [cycles] the turns of the cycles whose thinking has ended."""
+    """Return [cycles] the turns of the cycles whose thinking has ended; of an only cycle, if nothing cut it off."""
     counts = calls.loc[calls["kind"] == "call"].groupby("cycle").size()
     ended = of_agent.loc[of_agent["kind"].isin(_AFTER_THINKING), "cycle"].unique()
     last = of_agent["cycle"].max()
-    return np.array([n for cycle, n in counts.items() if cycle in ended or cycle < last], np.float64)
+    is_whole = len(counts) == 1 and not of_agent["outcome"].eq("cut").any()
+    return np.array(
+        [n for cycle, n in counts.items() if cycle in ended or cycle < last or is_whole], np.float64
+    )
