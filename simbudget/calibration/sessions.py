@@ -134,7 +134,7 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
         if answered.empty:
             continue
         number = int(run)
-        about = runs.loc[number]
+        about: Any = runs.loc[number]
         arrays = {
             name: answered[column].to_numpy(np.float64, na_value=np.nan) for column, name in _COLUMNS.items()
         }
