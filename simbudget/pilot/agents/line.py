@@ -78,6 +78,9 @@ class Line:
                 await asyncio.sleep(_WAITS_FOR_OTHERS_S)
                 self._diary.write("wait", name="budget")
                 asked_s = self._diary.clock.now_s()
+            except asyncio.CancelledError:
+                self._diary.until_s = self._diary.clock.now_s()  # the call was awaited, and has its entry
+                raise
             except anthropic.APIError as error:
                 failures += 1
                 await self._give_up(error, failures)
