@@ -159,14 +159,23 @@ def test_trace_writes_a_ledger_and_a_timeline(plan: Path, tmp_path: Path) -> Non
 
 
 def test_an_interrupt_gives_what_has_been_computed(plan: Path) -> None:
-    command = [sys.executable, "-m", "simbudget", "project", str(plan), "--replications", "1000000", "--json"]
+    command = [
+        sys.executable,
+        "-m",
+        "simbudget",
+        "project",
+        str(plan),
+        "--replications",
+        "1000000000",
+        "--json",
+    ]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         time.sleep(8)  # the time to start two workers; how many replications are done by then does not matter
         process.send_signal(signal.SIGINT)
         output, _ = process.communicate(timeout=60)
     summary = json.loads(output)
     assert summary["interrupted"] is True
-    assert 0 < summary["replications"] < 1_000_000
+    assert 0 < summary["replications"] < 1_000_000_000
 
 
 def test_precision_ends_a_projection_early(plan: Path) -> None:
