@@ -7,7 +7,7 @@ from simbudget.report.output import write_pictures
 from simbudget.scenario.loading import load_scenario
 
 HERE = Path(__file__).parent
-REPLICATIONS = 100
+REPLICATIONS = 400
 
 
 def main() -> None:
