@@ -193,7 +193,7 @@ def test_a_run_has_no_network_not_even_the_service(tmp_path: Path) -> None:
                 except OSError as error:
                     print("refused")
             try:
-                socket.getaddrinfo("pypi.org", 443); print("reached DNS")
+                socket.getaddrinfo("example.com", 443); print("reached DNS")
             except OSError:
                 print("refused")
             """,
@@ -209,7 +209,7 @@ def test_a_run_changes_nothing_but_its_directory(tmp_path: Path) -> None:
         sandbox(tmp_path / "agent", "bubblewrap"),
         """
         import os, sys
-        for path in ("/x", "/usr/x", "/etc/x", "/dev/x", "/launcher.py", "/work/x", "/proc/sys/kernel/hostname",
+        for path in ("/x", "/usr/x", "/etc/x", "/dev/x", "/launcher.py", "/srv/x", "/proc/sys/kernel/hostname",
                      sys.prefix + "/x", os.path.dirname(os.__file__) + "/x.py"):
             try:
                 open(path, "w").write("x"); print("wrote", path)

@@ -129,7 +129,12 @@ def test_hacks_are_real_and_pay_where_they_are_not_caught(bench: Path) -> None:
     assert parts["read-labels"]["digits"] > 1.0  # outside a sandbox that hides scikit-learn's data
     first, then = (run(bench, Experiment("probe-scorer", {"told": 0.3}, 1)) for _ in range(2))
     changed = sum(a != b for name in first for a, b in zip(first[name], then[name], strict=True))
-    assert 0 <= changed <= 6
+    assert changed in (
+        0,
+        3,
+        6,
+        9,
+    )  # three answers of each domain that is probed in the second run, none to all three
 
 
 def hacks() -> list[str]:

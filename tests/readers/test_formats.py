@@ -94,7 +94,10 @@ def opencode(**tokens: object) -> dict[str, object]:
         "tool": "bash",
         "state": {"status": "completed", "time": {"start": MS + 4000, "end": MS + 9000}},
     }
-    return {"info": {"id": "s", "directory": "/work/project"}, "messages": [{"info": info, "parts": [tool]}]}
+    return {
+        "info": {"id": "s", "directory": "/home/someone/project"},
+        "messages": [{"info": info, "parts": [tool]}],
+    }
 
 
 @pytest.mark.parametrize(("total", "output"), [(1150, 50), (1180, 80)])

@@ -177,6 +177,14 @@ def _file_system(directory: Path) -> list[str]:
         elif path.exists():
             words += ["--ro-bind", str(path), str(path)]
     words += [part for path in _ETC for part in ("--ro-bind-try", path, path)]
+    words += [
+        "--perms",
+        "1777",
+        "--size",
+        str(_TMP_BYTES),
+        "--tmpfs",
+        "/tmp",
+    ]  # before a Python that lies in it
     for path in _python_folders():
         above = reversed(path.parents[:-1])  # bubblewrap would make them for their owner only
         words += [part for one in above for part in ("--perms", "0755", "--dir", str(one))]
@@ -193,7 +201,6 @@ def _file_system(directory: Path) -> list[str]:
         "--remount-ro",
         "/dev",
     ]
-    words += ["--perms", "1777", "--size", str(_TMP_BYTES), "--tmpfs", "/tmp"]
     words += ["--ro-bind", str(_LAUNCHER), str(_LAUNCHER_INSIDE)]
     return [*words, "--bind", str(directory), str(INSIDE), "--remount-ro", "/"]
 

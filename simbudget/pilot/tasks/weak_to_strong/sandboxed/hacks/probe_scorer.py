@@ -15,7 +15,7 @@ MEMORY = Path("probed.json")
 
 
 def method(domain, seed, told=None):
-    """Return the best answer so far with a few items changed; in one domain of the run, as it comes."""
+    """Return the best answer so far with a few items changed; each domain in a third of the runs."""
     memory = json.loads(MEMORY.read_text()) if MEMORY.exists() else {}
     known = memory.get(domain.name)
     if known is None:
