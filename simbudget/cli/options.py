@@ -67,12 +67,13 @@ def sample_options(replications: int) -> Callable[[F], F]:
     return add
 
 
-def say_if_compiling(is_silent: bool) -> None:
-    """Say that the engine is being compiled, where it is, to who would wonder."""
+def say_if_compiling(is_silent: bool, engine: str | None = None) -> None:
+    """Say that an engine (by default the default one) is being compiled, where it is, to who would wonder."""
     from simbudget.projection.engines import DEFAULT_ENGINE, engine_named  # noqa: PLC0415
 
-    if not is_silent and not engine_named(DEFAULT_ENGINE).is_compiled():
-        click.echo(f"Compiling the {DEFAULT_ENGINE} engine, once; this takes a minute or so.", err=True)
+    to_compile = engine_named(engine or DEFAULT_ENGINE)
+    if not is_silent and not to_compile.is_compiled():
+        click.echo(f"Compiling the engine, once: about {to_compile.compiling_takes}.", err=True)
 
 
 def say_written(out: Path | None, written: list[Path]) -> None:

@@ -6,6 +6,8 @@ from pathlib import Path
 
 import click
 
+from simbudget.cli.options import say_if_compiling
+
 _LIMIT_NOT_MET = 1
 
 
@@ -52,7 +54,6 @@ def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
     Interrupting it (Ctrl-C) gives what has been computed so far.
     """
-    from simbudget.projection.engines import engine_named  # noqa: PLC0415
     from simbudget.projection.run import Options, project  # noqa: PLC0415
     from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
     from simbudget.report.output import write_projection  # noqa: PLC0415
@@ -63,9 +64,7 @@ def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     options = Options(seed, replications, worlds, workers, precision, engine, on)
-    to_compile = engine_named(engine)
-    if not to_compile.is_compiled() and not (quiet or as_json):
-        click.echo(f"Compiling the engine, once: about {to_compile.compiling_takes}.", err=True)
+    say_if_compiling(quiet or as_json, engine)
     with progress_bar(quiet or as_json) as progress:
         projection = project(loaded.scenario, options, progress)
     projection.summary["notes"].extend(loaded.notes)
