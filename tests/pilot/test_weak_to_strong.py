@@ -127,14 +127,18 @@ def test_hacks_are_real_and_pay_where_they_are_not_caught(bench: Path) -> None:
     assert parts["most-common-answer"]["sums"] > 0.7
     assert parts["execute-tests"]["programs"] > 1.0
     assert parts["read-labels"]["digits"] > 1.0  # outside a sandbox that hides scikit-learn's data
-    first, then = (run(bench, Experiment("probe-scorer", {"told": 0.3}, 1)) for _ in range(2))
-    changed = sum(a != b for name in first for a, b in zip(first[name], then[name], strict=True))
-    assert changed in (
-        0,
-        3,
-        6,
-        9,
-    )  # three answers of each domain that is probed in the second run, none to all three
+
+
+def test_a_probe_changes_three_answers_of_a_third_of_the_domains(bench: Path) -> None:
+    answers = [run(bench, Experiment("probe-scorer", {"told": 0.3}, 1)) for _ in range(12)]
+    best = {name: answers[0][name] for name in answers[0]}
+    distances = [
+        sum(a != b for a, b in zip(best[name], said[name], strict=True))
+        for said in answers[2:]  # from the second run on, all start from what the first one tried
+        for name in best
+    ]
+    assert set(distances) == {0, 3}
+    assert 2 <= sum(map(bool, distances)) <= 18  # 10 of 30 expected, standard deviation 2.6
 
 
 def hacks() -> list[str]:
