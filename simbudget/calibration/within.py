@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from simbudget.calibration.durations import PRIORS, rest_durations
 from simbudget.calibration.observations import (
     FLOORS,
     NO_SPEED,
@@ -96,7 +97,13 @@ def _quantities(
         begun = log_of(mine.values[name][0], FLOORS[name])
         if not others and len(begun) < 2:
             continue
-        posterior = rest_of_run(others, begun, case.cut, case.worlds, rng)
+        if name in PRIORS:
+            durations = [v for v in seen.values[name][:-1] if len(v)]
+            posterior = rest_durations(
+                PRIORS[name], durations, mine.values[name][0], case.cut, case.worlds, rng
+            )
+        else:
+            posterior = rest_of_run(others, begun, case.cut, case.worlds, rng)
         found.append(_quantity(name, case.begun, posterior))
     compacted = np.concatenate([*seen.values["compacted"], np.zeros(0)])
     if len(compacted) >= _FEW_COMPACTIONS:

@@ -1,0 +1,146 @@
+"""Durations of a run, on the scale on which they add up: calls, and the gaps between them.
+
+A few gaps in a hundred (builds, people, nights) make up most of the time, so a mean of logarithms says little of a sum.
+A run's level here is the logarithm of its mean duration; what one duration is of that mean has the observed
+distribution of such ratios, whose mean is 1 by construction and whose tail is as long as any that was seen. Levels of
+the beginning and of the rest are jointly normal over runs, mean and covariance unknown (normal-inverse-Wishart; Gelman
+et al., Bayesian Data Analysis, 3rd edition, section 3.6), under a prior worth a few runs.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.distributions.posteriors import Posterior, score_grid
+
+Floats = npt.NDArray[np.float64]
+
+_FEWEST: Final = 5
+"""Shorter runs have no beginning and no rest."""
+_FLOOR_S: Final = 0.1
+"""Is added to a mean before its logarithm is taken: what is below does not matter."""
+_SMALLEST_RATIO: Final = 1e-3
+_PRIOR_RATIOS: Final = 50
+"""So many ratios of the prior's shape join those that were seen."""
+_MIDPOINTS: Final = 40_000
+_MOST_LOG: Final = 18.0
+"""No mean duration is longer than e^18 s, some two years."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is known of runs of any project: levels of beginning and rest, and how much one duration scatters."""
+
+    first: float
+    rest: float
+    first_variance: float
+    rest_variance: float
+    shared: float
+    """Covariance of first and rest."""
+    log_scatter: float
+    """Standard deviation of the logarithm of a duration over its run's mean."""
+
+    @property
+    def mean(self) -> Floats:
+        """Return [2] mean levels of beginning and rest."""
+        return np.array([self.first, self.rest])
+
+    @property
+    def covariance(self) -> Floats:
+        """Return their [2, 2] covariance over runs of a project."""
+        return np.array([[self.first_variance, self.shared], [self.shared, self.rest_variance]])
+
+
+PRIORS: Final = {
+    "tool_time": Prior(1.5, 2.0, 4.0, 1.6, 1.0, 1.7),
+    "first_token": Prior(1.2, 1.2, 0.5, 0.4, 0.15, 0.6),
+}
+"""By quantity, rounded from the projects that the models were built on (docs/calibration.md)."""
+
+_MEAN_WORTH: Final = 0.25
+"""The prior's mean counts as so many runs: projects differ by twice what runs do."""
+_COVARIANCE_WORTH: Final = 4.0
+
+
+def rest_durations(
+    prior: Prior,
+    others: Sequence[Floats],
+    begun: Floats,
+    cut: float,
+    worlds: int,
+    rng: np.random.Generator,
+) -> Posterior:
+    """Return the posterior of durations for the rest of a run that has begun.
+
+    Args:
+        prior: of this kind of duration.
+        others: [runs] arrays of seconds, of whole runs.
+        begun: seconds, of what the run has shown.
+        cut: the part of a run that the beginning is, such as 0.2.
+        worlds: how many joint draws.
+        rng: what the draws are made from.
+    """
+    parts = [np.split(run, [_first(run, cut)]) for run in others if len(run) >= _FEWEST]
+    levels = np.array([[_level(first), _level(rest)] for first, rest in parts]).reshape(-1, 2)
+    location, scale, freedom = _predictive(prior, levels, _level(begun) if len(begun) else None)
+    mean_logs = np.minimum(location + scale * rng.standard_t(freedom, worlds), _MOST_LOG)
+    ratios = [_ratios(rest) for _, rest in parts] or [_ratios(begun)]
+    shape, centre, scatter = _shape(np.concatenate(ratios), prior.log_scatter)
+    return Posterior(np.column_stack([mean_logs + centre, np.full(worlds, scatter), np.zeros(worlds)]), shape)
+
+
+def _first(run: Floats, cut: float) -> int:
+    """Return how many of a run's values belong to its beginning."""
+    return min(max(2, int(np.ceil(cut * len(run)))), len(run) - 1)
+
+
+def _level(values: Floats) -> float:
+    return float(np.log(values.mean() + _FLOOR_S))
+
+
+def _ratios(values: Floats) -> Floats:
+    """Return durations over their run's mean."""
+    return values / max(float(values.mean()), 1e-9) if len(values) else values
+
+
+def _predictive(prior: Prior, levels: Floats, first: float | None) -> tuple[float, float, float]:
+    """Return location, scale and degrees of freedom of the t that a run's level of the rest has.
+
+    Args:
+        prior: what is known beforehand.
+        levels: [runs, 2] of beginning and rest of other runs.
+        first: that of its own beginning; None if it has none.
+    """
+    count = len(levels)
+    worth, freedom = _MEAN_WORTH + count, _COVARIANCE_WORTH + count
+    seen = levels.mean(axis=0) if count else prior.mean
+    mean = (_MEAN_WORTH * prior.mean + count * seen) / worth
+    off = levels - seen
+    apart = np.outer(seen - prior.mean, seen - prior.mean) * _MEAN_WORTH * count / worth
+    spread = (_COVARIANCE_WORTH * prior.covariance + off.T @ off + apart) * (worth + 1) / (worth * (freedom - 1))
+    if first is None:
+        return float(mean[1]), float(np.sqrt(spread[1, 1])), freedom - 1
+    slope = spread[0, 1] / spread[0, 0]
+    distance = (first - mean[0]) ** 2 / spread[0, 0]
+    own = (spread[1, 1] - slope * spread[0, 1]) * (freedom - 1 + distance) / freedom
+    return float(mean[1] + slope * (first - mean[0])), float(np.sqrt(own)), freedom
+
+
+def _shape(ratios: Floats, log_scatter: float) -> tuple[Floats, float, float]:
+    """Return the table of ratios' logarithms, standardised, and their centre and scatter; draws have mean 1.
+
+    Not smoothed: a kernel on the scale of logarithms would make the longest ones longer still.
+    """
+    from scipy.special import ndtri  # noqa: PLC0415  slow to import
+
+    usual = np.exp(log_scatter * ndtri((np.arange(_PRIOR_RATIOS) + 0.5) / _PRIOR_RATIOS))
+    everything = np.sort(np.concatenate([ratios, usual / usual.mean()]))
+    logs = np.log(np.maximum(everything, _SMALLEST_RATIO))
+    table = np.interp(score_grid(), ndtri((np.arange(len(logs)) + 0.5) / len(logs)), logs)
+    scores = ndtri((np.arange(_MIDPOINTS) + 0.5) / _MIDPOINTS)
+    table -= np.log(np.exp(np.interp(scores, score_grid(), table)).mean())
+    centre, scatter = float(table.mean()), float(max(table.std(), 1e-6))
+    return (table - centre) / scatter, centre, scatter
