@@ -20,6 +20,9 @@ Floats = npt.NDArray[np.float64]
 
 _FEWEST: Final = 5
 """Shorter runs have no beginning and no rest."""
+_LONG: Final = 14
+_ENOUGH: Final = 8
+"""With so many runs that are long, shorter ones are left aside: they are of another kind."""
 _FLOOR_S: Final = 0.1
 """Is added to a mean before its logarithm is taken: what is below does not matter."""
 _SMALLEST_RATIO: Final = 1e-3
@@ -56,6 +59,7 @@ class Prior:
 
 PRIORS: Final = {
     "tool_time": Prior(1.5, 2.0, 4.0, 1.6, 1.0, 1.7),
+    "output": Prior(6.2, 6.2, 0.4, 0.3, 0.15, 1.0),
     "first_token": Prior(1.2, 1.2, 0.5, 0.4, 0.15, 0.6),
 }
 """By quantity, rounded from the projects that the models were built on (docs/calibration.md)."""
@@ -83,13 +87,19 @@ def rest_durations(
         worlds: how many joint draws.
         rng: what the draws are made from.
     """
-    parts = [np.split(run, [_first(run, cut)]) for run in others if len(run) >= _FEWEST]
+    parts = [np.split(run, [_first(run, cut)]) for run in _telling(others)]
     levels = np.array([[_level(first), _level(rest)] for first, rest in parts]).reshape(-1, 2)
     location, scale, freedom = _predictive(prior, levels, _level(begun) if len(begun) else None)
     mean_logs = np.minimum(location + scale * rng.standard_t(freedom, worlds), _MOST_LOG)
     ratios = [_ratios(rest) for _, rest in parts] or [_ratios(begun)]
     shape, centre, scatter = _shape(np.concatenate(ratios), prior.log_scatter)
     return Posterior(np.column_stack([mean_logs + centre, np.full(worlds, scatter), np.zeros(worlds)]), shape)
+
+
+def _telling(runs: Sequence[Floats]) -> list[Floats]:
+    """Return the runs that say something of one that is long enough to be projected."""
+    long = [run for run in runs if len(run) >= _LONG]
+    return long if len(long) >= _ENOUGH else [run for run in runs if len(run) >= _FEWEST]
 
 
 def _first(run: Floats, cut: float) -> int:
