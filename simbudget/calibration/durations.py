@@ -3,8 +3,9 @@
 A few gaps in a hundred (builds, people, nights) make up most of the time, so a mean of logarithms says little of a sum.
 A run's level here is the logarithm of its mean duration; what one duration is of that mean has the observed
 distribution of such ratios, whose mean is 1 by construction and whose tail is as long as any that was seen. Levels of
-the beginning and of the rest are jointly normal over runs, mean and covariance unknown (normal-inverse-Wishart; Gelman
-et al., Bayesian Data Analysis, 3rd edition, section 3.6), under a prior worth a few runs.
+the beginning and of the rest are jointly normal over runs, and their means over projects (Gelman et al., Bayesian Data
+Analysis, 3rd edition, sections 3.6 and 5.4), so that a short beginning, a few other runs and what is usual each speak
+as far as they know something.
 """
 
 from collections.abc import Sequence
@@ -23,6 +24,8 @@ _FEWEST: Final = 5
 _LONG: Final = 14
 _ENOUGH: Final = 8
 """With so many runs that are long, shorter ones are left aside: they are of another kind."""
+_CUT: Final = 0.95
+"""A beginning's durations count no more than this quantile of all: one night says nothing of the next."""
 _FLOOR_S: Final = 0.1
 """Is added to a mean before its logarithm is taken: what is below does not matter."""
 _SMALLEST_RATIO: Final = 1e-3
@@ -35,38 +38,41 @@ _MOST_LOG: Final = 18.0
 
 @dataclass(frozen=True)
 class Prior:
-    """What is known of runs of any project: levels of beginning and rest, and how much one duration scatters."""
+    """What is known of runs of any project, of the logarithms of their mean durations."""
 
+    mean: tuple[float, float]
+    """Of beginning and rest, over projects."""
+    between: float
+    """Variance over projects, which beginning and rest share but for a twentieth."""
     first: float
     rest: float
-    first_variance: float
-    rest_variance: float
+    """Variances of beginning and rest over runs of a project."""
     shared: float
-    """Covariance of first and rest."""
+    """Their covariance."""
     log_scatter: float
     """Standard deviation of the logarithm of a duration over its run's mean."""
 
     @property
-    def mean(self) -> Floats:
-        """Return [2] mean levels of beginning and rest."""
-        return np.array([self.first, self.rest])
+    def over_projects(self) -> Floats:
+        """Return the [2, 2] covariance of projects' levels of beginning and rest."""
+        return self.between * np.array([[1.0, _ALIKE], [_ALIKE, 1.0]])
 
     @property
-    def covariance(self) -> Floats:
-        """Return their [2, 2] covariance over runs of a project."""
-        return np.array([[self.first_variance, self.shared], [self.shared, self.rest_variance]])
+    def over_runs(self) -> Floats:
+        """Return the [2, 2] covariance over runs of a project."""
+        return np.array([[self.first, self.shared], [self.shared, self.rest]])
 
 
 PRIORS: Final = {
-    "tool_time": Prior(1.5, 2.0, 4.0, 1.6, 1.0, 1.7),
-    "output": Prior(6.2, 6.2, 0.4, 0.3, 0.15, 1.0),
-    "first_token": Prior(1.2, 1.2, 0.5, 0.4, 0.15, 0.6),
+    "tool_time": Prior((1.8, 2.1), 6.0, 3.0, 1.5, 0.8, 1.7),
+    "output": Prior((6.2, 6.2), 1.0, 0.3, 0.2, 0.1, 1.0),
+    "first_token": Prior((1.2, 1.3), 1.0, 0.3, 0.2, 0.1, 0.6),
 }
 """By quantity, rounded from the projects that the models were built on (docs/calibration.md)."""
 
-_MEAN_WORTH: Final = 0.25
-"""The prior's mean counts as so many runs: projects differ by twice what runs do."""
-_COVARIANCE_WORTH: Final = 4.0
+_ALIKE: Final = 0.95
+_RUNS_WORTH: Final = 4.0
+"""The prior's covariance over runs counts as so many runs."""
 
 
 def rest_durations(
@@ -88,8 +94,10 @@ def rest_durations(
         rng: what the draws are made from.
     """
     parts = [np.split(run, [_first(run, cut)]) for run in _telling(others)]
-    levels = np.array([[_level(first), _level(rest)] for first, rest in parts]).reshape(-1, 2)
-    location, scale, freedom = _predictive(prior, levels, _level(begun) if len(begun) else None)
+    most_s = float(np.quantile(np.concatenate([*others, begun]), _CUT))
+    levels = np.array([[_level(np.minimum(a, most_s)), _level(b)] for a, b in parts]).reshape(-1, 2)
+    own = _level(np.minimum(begun, most_s)) if len(begun) else None
+    location, scale, freedom = _predictive(prior, levels, own)
     mean_logs = np.minimum(location + scale * rng.standard_t(freedom, worlds), _MOST_LOG)
     ratios = [_ratios(rest) for _, rest in parts] or [_ratios(begun)]
     shape, centre, scatter = _shape(np.concatenate(ratios), prior.log_scatter)
@@ -125,18 +133,20 @@ def _predictive(prior: Prior, levels: Floats, first: float | None) -> tuple[floa
         first: that of its own beginning; None if it has none.
     """
     count = len(levels)
-    worth, freedom = _MEAN_WORTH + count, _COVARIANCE_WORTH + count
-    seen = levels.mean(axis=0) if count else prior.mean
-    mean = (_MEAN_WORTH * prior.mean + count * seen) / worth
-    off = levels - seen
-    apart = np.outer(seen - prior.mean, seen - prior.mean) * _MEAN_WORTH * count / worth
-    spread = (_COVARIANCE_WORTH * prior.covariance + off.T @ off + apart) * (worth + 1) / (worth * (freedom - 1))
+    off = levels - levels.mean(axis=0) if count else levels
+    freedom = _RUNS_WORTH + max(count - 1, 0)
+    runs = (_RUNS_WORTH * prior.over_runs + off.T @ off) / freedom
+    mean, project = np.array(prior.mean), prior.over_projects
+    if count:
+        gain = project @ np.linalg.inv(project + runs / count)
+        mean = mean + gain @ (levels.mean(axis=0) - mean)
+        project = project - gain @ project
+    spread = project + runs
     if first is None:
-        return float(mean[1]), float(np.sqrt(spread[1, 1])), freedom - 1
+        return float(mean[1]), float(np.sqrt(spread[1, 1])), freedom
     slope = spread[0, 1] / spread[0, 0]
-    distance = (first - mean[0]) ** 2 / spread[0, 0]
-    own = (spread[1, 1] - slope * spread[0, 1]) * (freedom - 1 + distance) / freedom
-    return float(mean[1] + slope * (first - mean[0])), float(np.sqrt(own)), freedom
+    left = spread[1, 1] - slope * spread[0, 1]
+    return float(mean[1] + slope * (first - mean[0])), float(np.sqrt(left)), freedom
 
 
 def _shape(ratios: Floats, log_scatter: float) -> tuple[Floats, float, float]:
