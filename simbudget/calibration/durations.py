@@ -15,6 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.calibration.shapes import EMPIRICAL, Shape
 from simbudget.distributions.posteriors import Posterior, score_grid
 
 Floats = npt.NDArray[np.float64]
@@ -31,6 +32,9 @@ _FLOOR_S: Final = 0.1
 _SMALLEST_RATIO: Final = 1e-3
 _PRIOR_RATIOS: Final = 50
 """So many ratios of the prior's shape join those that were seen."""
+_SHOW_SHAPE: Final = 40
+"""So many values show a shape."""
+_MOST_BETWEEN: Final = 1.5
 _MIDPOINTS: Final = 40_000
 _MOST_LOG: Final = 18.0
 """No mean duration is longer than e^18 s, some two years."""
@@ -104,6 +108,42 @@ def rest_durations(
     return Posterior(np.column_stack([mean_logs + centre, np.full(worlds, scatter), np.zeros(worlds)]), shape)
 
 
+def new_durations(
+    runs: Sequence[Floats], worlds: int, rng: np.random.Generator, has_levels: bool = True
+) -> tuple[Posterior, Shape] | None:
+    """Return the posterior for runs yet to come, and its shape, so that each world's mean is one that the logs allow.
+
+    The mean of all is a ratio of sums over runs; its error is that of a ratio estimator (Cochran, Sampling Techniques,
+    3rd edition, section 2.11). None where there are too few values to show a shape.
+
+    Args:
+        runs: [runs] arrays of durations, or of one number each, such as of calls.
+        worlds: how many joint draws.
+        rng: what the draws are made from.
+        has_levels: whether a simulated run has a level of its own, as it has of a turn's quantities only.
+    """
+    sums, counts = (np.array([f(run) for run in runs], dtype=np.float64) for f in (np.sum, len))
+    if counts.sum() < _SHOW_SHAPE or sums.sum() <= 0 or len(runs) < 2:
+        return None
+    mean = sums.sum() / counts.sum()
+    influence = (sums - counts * mean) / (counts.mean() * mean)
+    freedom = len(runs) - 1.0
+    error = np.sqrt((influence**2).sum() / freedom / len(runs))
+    has_levels = has_levels and bool((counts > 1).any())
+    between = _between(sums / counts) if has_levels else 0.0
+    ratios = [_ratios(run) if has_levels else run / mean for run in runs]
+    table, centre, scatter = _shape(np.concatenate(ratios), None)
+    means = np.log(mean) + error * rng.standard_t(freedom, worlds)
+    taus = between * np.sqrt(freedom / rng.chisquare(freedom, worlds))
+    draws = np.column_stack([means - taus**2 / 2 + centre, np.full(worlds, scatter), taus])
+    return Posterior(draws, table), Shape(EMPIRICAL, table, {})
+
+
+def _between(means: Floats) -> float:
+    """Return the standard deviation of runs' levels."""
+    return float(np.minimum(np.log(means + _FLOOR_S).std(ddof=1), _MOST_BETWEEN))
+
+
 def _telling(runs: Sequence[Floats]) -> list[Floats]:
     """Return the runs that say something of one that is long enough to be projected."""
     long = [run for run in runs if len(run) >= _LONG]
@@ -149,15 +189,17 @@ def _predictive(prior: Prior, levels: Floats, first: float | None) -> tuple[floa
     return float(mean[1] + slope * (first - mean[0])), float(np.sqrt(left)), freedom
 
 
-def _shape(ratios: Floats, log_scatter: float) -> tuple[Floats, float, float]:
+def _shape(ratios: Floats, log_scatter: float | None) -> tuple[Floats, float, float]:
     """Return the table of ratios' logarithms, standardised, and their centre and scatter; draws have mean 1.
 
     Not smoothed: a kernel on the scale of logarithms would make the longest ones longer still.
     """
     from scipy.special import ndtri  # noqa: PLC0415  slow to import
 
-    usual = np.exp(log_scatter * ndtri((np.arange(_PRIOR_RATIOS) + 0.5) / _PRIOR_RATIOS))
-    everything = np.sort(np.concatenate([ratios, usual / usual.mean()]))
+    everything = np.sort(ratios)
+    if log_scatter is not None:
+        usual = np.exp(log_scatter * ndtri((np.arange(_PRIOR_RATIOS) + 0.5) / _PRIOR_RATIOS))
+        everything = np.sort(np.concatenate([ratios, usual / usual.mean()]))
     logs = np.log(np.maximum(everything, _SMALLEST_RATIO))
     table = np.interp(score_grid(), ndtri((np.arange(len(logs)) + 0.5) / len(logs)), logs)
     scores = ndtri((np.arange(_MIDPOINTS) + 0.5) / _MIDPOINTS)

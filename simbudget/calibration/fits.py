@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.calibration.drift import drift_words
+from simbudget.calibration.durations import new_durations
 from simbudget.calibration.experiments import Jobs, jobs_of
 from simbudget.calibration.observations import FLOORS, NO_SPEED, Observed, compaction_limit, observe
 from simbudget.calibration.pooling import log_of, pool
@@ -79,6 +80,10 @@ _TURN: Final = {
     "turns": _Place("cycle.think.turns", Dimension.NUMBER),
     "post": _Place("forum.post_tokens", Dimension.NUMBER),
 }
+
+
+_SUMMED: Final = ("tool_time", "first_token", "turns")
+"""Of these the sum matters and tails are heavy: see `durations`."""
 
 
 def fit_ledger(
@@ -154,7 +159,10 @@ def _varying(
     logs = [log_of(v, FLOORS[name]) for v, _ in having]
     if name == "compacted":  # few each, and hardly a run's own
         logs = [value for run in logs for value in np.split(run, len(run))]
-    posterior, shape = pool(logs, worlds, rng)
+    summing = None
+    if name in _SUMMED:
+        summing = new_durations([v for v, _ in having], worlds, rng, has_levels=name == "tool_time")
+    posterior, shape = summing or pool(logs, worlds, rng)
     remark = "; ".join(filter(None, (place.remark, drift_words([v for v, _ in having]))))
     evidence = _evidence([s for _, s in having], count, remark)
     written = written_varying(posterior, place.dimension)
