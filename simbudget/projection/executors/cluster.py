@@ -91,7 +91,9 @@ class _Awaited:
             except TimeoutError:
                 if not self.client.nthreads():
                     remedy = "start some, and the projection again"
-                    raise UserError(Problem("all workers of the Dask cluster are gone", remedy=remedy)) from None
+                    raise UserError(
+                        Problem("all workers of the Dask cluster are gone", remedy=remedy)
+                    ) from None
             else:
                 return block
 
