@@ -164,7 +164,9 @@ def one(number: int) -> list[tuple[str, int, int, float]]:
     learnt = calibrate(loads_scenario(text), text, pilot(world, cycles, number + 1), "draws.parquet")
     found = list(_quantities(world, learnt.calibration.quantities))
     drawn = samples(learnt.after.scenario, Options(seed=1, replications=DRAWS, workers=1))
-    found += [(f"total {name}", rank(drawn[name], float(truth[name][0]))) for name in truth if truth[name][0] > 0]
+    found += [
+        (f"total {name}", rank(drawn[name], float(truth[name][0]))) for name in truth if truth[name][0] > 0
+    ]
     return [(name, number, cycles, value) for name, value in found]
 
 
@@ -181,8 +183,8 @@ def _quantities(world: World, learnt: dict[str, CalibratedQuantity]) -> Iterator
         if name in learnt:
             yield name, rank(learnt[name].posterior.draws[:, 0], value)
     for name, (median, within, between) in world.varying.items():
-        if name not in learnt:
-            continue
+        if name not in learnt or ("turn.thinking_tokens" in world.varying and name in (OUTPUT, RESULT)):
+            continue  # a ledger does not tell thinking from other output
         posterior = learnt[name].posterior
         table = posterior.shape
         middle = 0.0 if table is None else float(table[len(table) // 2])

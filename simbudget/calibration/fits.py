@@ -9,9 +9,11 @@ import numpy.typing as npt
 
 from simbudget.calibration.drift import drift_words
 from simbudget.calibration.experiments import Jobs, jobs_of
+from simbudget.calibration.joint import jointly
 from simbudget.calibration.observations import FLOORS, NO_SPEED, Observed, compaction_limit, observe
-from simbudget.calibration.pooling import log_of, pool
+from simbudget.calibration.pooling import log_of
 from simbudget.calibration.rates import pooled_rate
+from simbudget.calibration.runs_to_come import pool, without_levels
 from simbudget.calibration.sessions import Session, sessions_of
 from simbudget.calibration.steps import scoring_times
 from simbudget.calibration.survival import censored_lognormal
@@ -30,12 +32,9 @@ _SEED: Final = 20_260_301
 _FEWEST: Final = 3
 """With fewer values a quantity stays as it was."""
 _FEWEST_COMPACTIONS: Final = 8
-_FEWEST_FOR_ORDER: Final = 10
 _MOST_OF_LIMIT: Final = 0.5
 _LESS_SCATTER: Final = 0.8
 _MOST_TRIES: Final = 25
-"""Runs that it takes to say what goes together."""
-
 
 ALL_THAT_JOINED: Final = "output counts are not known: whatever joined the context stands here"
 """The remark on tool results that were learnt from sessions without output counts."""
@@ -69,6 +68,9 @@ class _Place:
     remark: str = ""
 
 
+_LEVELLED: Final = ("output", "thinking", "tool_result", "tool_time")
+"""What the engine draws at a level of its context; of all else, contexts differ by chance alone."""
+
 _TURN: Final = {
     "output": _Place("turn.output_tokens", Dimension.NUMBER),
     "thinking": _Place("turn.thinking_tokens", Dimension.NUMBER),
@@ -97,7 +99,7 @@ def fit_ledger(
     fits = [*fit_sessions(sessions, models, worlds, people, rng)]
     fits.extend(_fit_jobs(jobs_of(ledger), worlds, rng))
     fits.extend(_fit_scorer(ledger, sessions, worlds, rng))
-    return _jointly(fits, worlds, rng)
+    return jointly(fits, worlds, rng)
 
 
 def fit_sessions(
@@ -155,6 +157,8 @@ def _varying(
     if name == "compacted":  # few each, and hardly a run's own
         logs = [value for run in logs for value in np.split(run, len(run))]
     posterior, shape = pool(logs, worlds, rng)
+    if name not in _LEVELLED:
+        posterior = without_levels(posterior)
     remark = "; ".join(filter(None, (place.remark, drift_words([v for v, _ in having]))))
     evidence = _evidence([s for _, s in having], count, remark)
     written = written_varying(posterior, place.dimension)
@@ -245,6 +249,7 @@ def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Itera
         posterior, shape = censored_lognormal(
             jobs.by_run(~jobs.failed), worlds, rng, FLOORS["experiment_time"]
         )
+        posterior = without_levels(posterior)
         written = written_varying(posterior, Dimension.DURATION)
         name = "cycle.experiment.time"
         quantity = CalibratedQuantity(name, written, shape.family, posterior, evidence)
@@ -263,50 +268,11 @@ def _fit_scorer(
     if count < _FEWEST:
         return
     posterior, shape = pool([log_of(values, FLOORS["scoring_time"]) for values in times], worlds, rng)
+    posterior = without_levels(posterior)
     written = written_varying(posterior, Dimension.DURATION)
     evidence = _evidence([session for session in sessions if session.steps is not None], count)
     quantity = CalibratedQuantity("scorer.time", written, shape.family, posterior, evidence)
     yield Fit("scorer.time", quantity, written, evidence, shape.log_scores, np.concatenate(times))
-
-
-def _jointly(fits: Sequence[Fit], worlds: int, rng: np.random.Generator) -> list[Fit]:
-    """Return the fits with their draws in such an order that what goes together in the runs does so in the worlds.
-
-    Means of runs that are correlated are so in the posterior of their common mean; draws are put into the order of
-    ranks of correlated normal scores (Iman and Conover, Communications in Statistics B11 (1982), 311-334).
-    """
-    joint = [k for k, fit in enumerate(fits) if len(fit.levels) >= _FEWEST_FOR_ORDER]
-    if len(joint) < 2:
-        return list(fits)
-    correlation = _correlation([fits[k].levels for k in joint])
-    scores = rng.standard_normal((worlds, len(joint))) @ np.linalg.cholesky(correlation).T
-    result = list(fits)
-    for column, k in enumerate(joint):
-        quantity = fits[k].quantity
-        assert quantity is not None
-        draws = quantity.posterior.draws
-        ordered = draws[np.argsort(draws[:, 0], kind="stable")]
-        ranks = np.argsort(np.argsort(scores[:, column], kind="stable"), kind="stable")
-        posterior = replace(quantity.posterior, draws=ordered[ranks])
-        result[k] = replace(fits[k], quantity=replace(quantity, posterior=posterior))
-    return result
-
-
-def _correlation(levels: Sequence[Mapping[int, float]]) -> Floats:
-    """Return the correlations of runs' levels, drawn towards none as far as runs are few; positive definite."""
-    count = len(levels)
-    matrix = np.eye(count)
-    for a in range(count):
-        for b in range(a):
-            runs = sorted(levels[a].keys() & levels[b].keys())
-            first, second = (np.array([levels[k][run] for run in runs]) for k in (a, b))
-            if len(runs) >= _FEWEST_FOR_ORDER and first.std() > 0 and second.std() > 0:
-                r = np.corrcoef(first, second)[0, 1] * len(runs) / (len(runs) + _FEWEST_FOR_ORDER)
-                matrix[a, b] = matrix[b, a] = r
-    values, vectors = np.linalg.eigh(matrix)
-    near = vectors @ np.diag(np.maximum(values, 0.02)) @ vectors.T
-    scale = np.sqrt(np.diag(near))
-    return np.asarray(near / np.outer(scale, scale))
 
 
 def _evidence(sessions: Sequence[Session], count: int, remark: str = "") -> Evidence:
