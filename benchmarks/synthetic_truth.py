@@ -35,6 +35,7 @@ PILOTS = {5: (1, 5), 15: (3, 5), 50: (5, 10)}
 TO_COME = (2, 10)
 DRAWS = 300
 OUTPUT, RESULT, TURNS = "turn.output_tokens", "turn.tool_result_tokens", "cycle.think[0].turns"
+SPEED = "models[m].output_speed"
 ERRORS, FAILS = "api.error_rate", "cycle.experiment[0].fails"
 ASSUMED = {
     OUTPUT: "300",
@@ -55,7 +56,7 @@ fleet: [{{group: session, agents: {agents}, model: m}}]
 cycle: [{{think: {{turns: 31}}}}{experiment}]
 turn: {{output_tokens: 300, thinking_tokens: {thinking}, tool_result_tokens: 700, tool_time: 9 s}}
 context: {{first_prompt_tokens: 9000, limit_tokens: {limit}, compacted_to_tokens: 7000, lasts: cycle}}
-models: {{m: {{first_token: 2 s, output_speed: {speed} tokens/s}}}}
+models: {{m: {{first_token: 2 s, output_speed: {speed:.6f} tokens/s}}}}
 prices: {{m: {{input: 3 $/Mtok, cache_write: 3.75 $/Mtok, cache_read: 0.3 $/Mtok, output: 15 $/Mtok}}}}
 api: {{error_rate: {errors}}}
 gpus: {{count: 200, price: 3 $/h, billing: on demand}}
@@ -182,6 +183,7 @@ def _quantities(world: World, learnt: dict[str, CalibratedQuantity]) -> Iterator
     for name, value in world.facts.items():
         if name in learnt:
             yield name, rank(learnt[name].posterior.draws[:, 0], value)
+    yield SPEED, rank(learnt[SPEED].posterior.draws[:, 0], world.speed)
     for name, (median, within, between) in world.varying.items():
         if name not in learnt or ("turn.thinking_tokens" in world.varying and name in (OUTPUT, RESULT)):
             continue  # a ledger does not tell thinking from other output

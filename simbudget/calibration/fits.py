@@ -15,6 +15,7 @@ from simbudget.calibration.pooling import log_of
 from simbudget.calibration.rates import pooled_rate
 from simbudget.calibration.runs_to_come import pool, without_levels
 from simbudget.calibration.sessions import Session, sessions_of
+from simbudget.calibration.speeds import Slope, slope_of, under_slopes
 from simbudget.calibration.steps import scoring_times
 from simbudget.calibration.survival import censored_lognormal
 from simbudget.calibration.wording import highest_of, written_fact, written_varying
@@ -200,18 +201,40 @@ def _speeds(
     own = [s for s in sessions if s.model.startswith(model)] or list(sessions)
     knowing = [s for s in own if s.knows_output]
     whose = knowing if sum(map(len, knowing)) >= 30 else own
-    seen = observe(whose, people)
-    remark = (
-        "" if seen.knows_output else "output counts are not known: the whole duration of calls stands here"
-    )
+    knows = all(session.knows_output for session in whose)
+    slope = slope_of(whose) if knows else None
+    remark = "" if knows else "output counts are not known: the whole duration of calls stands here"
     place = _Place(f"models[{model}].first_token", Dimension.DURATION, remark)
-    yield from _varying("first_token", place, seen.values["first_token"], whose, worlds, rng)
+    speed = max(1.0 / slope.seconds, 1.0) if slope else NO_SPEED
+    seen = observe(whose, people, speed)
+    at = slope.drawn(worlds, rng) if slope else np.zeros(worlds)
+    for fit in _varying("first_token", place, seen.values["first_token"], whose, worlds, rng):
+        yield _under_slopes(fit, whose, slope, at) if slope else fit
     evidence = _evidence(whose, sum(map(len, whose)), remark)
-    speed = max(min(seen.output_speed, NO_SPEED), 1.0)
-    draws = np.column_stack([np.full(worlds, np.log(speed)), np.zeros(worlds), np.zeros(worlds)])
-    written = f"{speed:.4g} tokens/s" if speed < NO_SPEED else "1000000 tokens/s"
-    name = f"models[{model}].output_speed"
-    yield Fit(name, CalibratedQuantity(name, written, "exact", Posterior(draws), evidence), written, evidence)
+    yield _speed(f"models[{model}].output_speed", slope, at, evidence)
+
+
+def _under_slopes(fit: Fit, sessions: Sequence[Session], slope: Slope, at: Floats) -> Fit:
+    """Return the fit of first tokens, each world's under its own slope."""
+    assert fit.quantity is not None
+    posterior = under_slopes(fit.quantity.posterior, sessions, slope, at)
+    written = written_varying(posterior, Dimension.DURATION)
+    return replace(fit, written=written, quantity=replace(fit.quantity, posterior=posterior, written=written))
+
+
+def _speed(name: str, slope: Slope | None, at: Floats, evidence: Evidence) -> Fit:
+    """Return the fit of the output speed: one number, which few calls leave uncertain."""
+    worlds = len(at)
+    speeds = np.full(worlds, NO_SPEED)
+    if slope is not None:
+        speeds = np.clip(1.0 / (slope.seconds + at * slope.error), 1.0, NO_SPEED)
+    low, high = (
+        f"{value:.4g}" if value < NO_SPEED else "1000000" for value in np.quantile(speeds, (0.1, 0.9))
+    )
+    written = f"{low} tokens/s" if low == high else f"{{unknown: {low} tokens/s to {high} tokens/s}}"
+    posterior = Posterior(np.column_stack([speeds, np.zeros((worlds, 2))]), is_fact=True)
+    quantity = CalibratedQuantity(name, written, "fact", posterior, evidence)
+    return Fit(name, quantity, written, evidence)
 
 
 def _errors(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) -> Iterator[Fit]:
