@@ -84,19 +84,21 @@ def mean_keeping_factor(shape: Shape, scatters: Floats, between: Floats, target:
         between: [worlds] how levels differ.
         target: the mean over the exponential of the location.
     """
-    t = score_midpoints() if shape.table is None else np.interp(score_midpoints(), score_grid(), shape.table)
-    few = scatters[:: max(1, len(scatters) // 40)]
-    levels = between[:: max(1, len(between) // 40)]
-
-    def mean(factor: float) -> float:
-        inner = np.exp(np.minimum(factor * few[:, None] * t, 50.0)).mean()
-        return float(inner * np.exp((factor * levels) ** 2 / 2).mean())
-
     low, high = _FACTORS
     for _ in range(30):
         middle = (low + high) / 2
-        low, high = (middle, high) if mean(middle) < target else (low, middle)
+        is_below = mean_of_draws(shape, scatters, between, middle) < target
+        low, high = (middle, high) if is_below else (low, middle)
     return (low + high) / 2
+
+
+def mean_of_draws(shape: Shape, scatters: Floats, between: Floats, factor: float) -> float:
+    """Return the mean of draws over the exponential of their location, scatter and levels changed by a factor."""
+    t = score_midpoints() if shape.table is None else np.interp(score_midpoints(), score_grid(), shape.table)
+    few = scatters[:: max(1, len(scatters) // 40)]
+    levels = between[:: max(1, len(between) // 40)]
+    inner = float(np.exp(np.minimum(factor * few[:, None] * t, 50.0)).mean())
+    return inner * float(np.exp((factor * levels) ** 2 / 2).mean())
 
 
 def score_midpoints() -> Floats:
