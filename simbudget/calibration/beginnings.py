@@ -57,14 +57,39 @@ class Course:
     rest_kept: int
     rest_duration_s: float
     whole_gain: float
+    kept_third: int
+    """Of the first third of all its experiments."""
+    kept_two_thirds: int
+    gain_third: float
+    gain_two_thirds: float
+
+    @property
+    def experiments(self) -> int:
+        """Return how many there were in all."""
+        return self.begun.experiments + self.rest_experiments
+
+    @property
+    def kept(self) -> int:
+        """Return how many were kept in all."""
+        return self.begun.kept + self.rest_kept
+
+    @property
+    def failed(self) -> int:
+        """Return how many failed in all."""
+        return self.begun.failed + self.rest_failed
 
 
-def beginning_of(begun: Campaign, lasted_s: float) -> Beginning:
-    """Return what a part of a campaign shows, which lasted so long."""
+def thirds(experiments: int) -> tuple[int, int]:
+    """Return how many experiments a third and two thirds of so many are."""
+    return round(experiments / 3), round(2 * experiments / 3)
+
+
+def beginning_of(begun: Campaign) -> Beginning:
+    """Return what a part of a campaign shows."""
     known_s = begun.duration_s[np.isfinite(begun.duration_s)]
     return Beginning(
         experiments=len(begun),
-        bursts=_bursts(begun, lasted_s),
+        bursts=_bursts(begun),
         failed=int(begun.failed.sum()),
         kept=int(begun.kept.sum()),
         duration_s=float(known_s.mean()) if len(known_s) else np.nan,
@@ -73,19 +98,20 @@ def beginning_of(begun: Campaign, lasted_s: float) -> Beginning:
     )
 
 
-def _bursts(begun: Campaign, lasted_s: float) -> float:
+def _bursts(begun: Campaign) -> float:
     """Return how much more the mean time between results is than a steady stream's of the same median."""
     gaps_s = np.diff(begun.ended_s)
     if len(gaps_s) < 2:
         return 0.0
     typical_s = max(float(np.median(gaps_s)), _SHORTEST_S)
-    return max(float(np.log(lasted_s / len(begun) / typical_s)) - _EXPONENTIAL, 0.0)
+    return max(float(np.log(max(gaps_s.mean(), _SHORTEST_S) / typical_s)) - _EXPONENTIAL, 0.0)
 
 
 def _spread(known_s: Floats) -> float:
-    if len(known_s) < 3:
+    ran_s = known_s[known_s > 0]
+    if len(ran_s) < 3:
         return np.nan
-    low, high = np.quantile(np.log(np.maximum(known_s, _SHORTEST_S)), (0.1, 0.9))
+    low, high = np.quantile(np.log(np.maximum(ran_s, _SHORTEST_S)), (0.1, 0.9))
     return float((high - low) / _SPREAD_P90)
 
 
@@ -94,15 +120,20 @@ def course_of(campaign: Campaign, cut: float) -> Course:
     known = campaign.until(cut)
     begun, rest = campaign.part(known), campaign.part(~known)
     rest_s = rest.duration_s[np.isfinite(rest.duration_s)]
+    third, two_thirds = thirds(len(campaign))
     return Course(
         project=campaign.project,
         cut=cut,
-        begun=beginning_of(begun, cut * (campaign.ends_s - campaign.begins_s)),
+        begun=beginning_of(begun),
         rest_experiments=len(rest),
         rest_failed=int(rest.failed.sum()),
         rest_kept=int(rest.kept.sum()),
         rest_duration_s=float(rest_s.mean()) if len(rest_s) else np.nan,
         whole_gain=float(campaign.gain[-1]),
+        kept_third=int(campaign.kept[:third].sum()),
+        kept_two_thirds=int(campaign.kept[:two_thirds].sum()),
+        gain_third=float(campaign.gain[third - 1]),
+        gain_two_thirds=float(campaign.gain[two_thirds - 1]),
     )
 
 
@@ -147,9 +178,4 @@ def courses_for(campaign: Campaign, others: Sequence[Campaign], cut: float) -> l
 
 def _size(course: Course) -> tuple[int, int, int]:
     """Return what tells a campaign from others, wherever its log lies: how many experiments, failures, results."""
-    begun = course.begun
-    return (
-        begun.experiments + course.rest_experiments,
-        begun.failed + course.rest_failed,
-        begun.kept + course.rest_kept,
-    )
+    return course.experiments, course.failed, course.kept

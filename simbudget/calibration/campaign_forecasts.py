@@ -17,8 +17,15 @@ from simbudget.calibration.beginnings import Beginning, Course, beginning_of, co
 from simbudget.calibration.campaigns import Campaign, campaigns_of, others_than
 from simbudget.calibration.drifts import PaceDrift, duration_drifts, failure_rates
 from simbudget.calibration.forecasts import BOOTSTRAP, STRAIGHT_LINE, Forecast
-from simbudget.calibration.shapes import observed_shape
-from simbudget.calibration.yields import Bank, campaign_bank, seen_of, seen_of_course
+from simbudget.calibration.shapes import shape_of
+from simbudget.calibration.yields import (
+    Bank,
+    GainLaw,
+    campaign_bank,
+    log_linear_gain,
+    seen_of,
+    seen_of_course,
+)
 from simbudget.distributions.posteriors import Posterior
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
@@ -33,12 +40,13 @@ LAST_VALUE: Final = "last_value"
 LOG_LINEAR: Final = "log_linear"
 _FEWEST_KNOWN: Final = 3
 _SHORTEST_S: Final = 1.0
+_FEWEST_FOR_SHAPE: Final = 10
 _LEAST_PAUSE: Final = 0.02
 """Agents pause at least so much of a cycle."""
 _SCATTER: Final = (0.2, 1.2)
 _QUANTILES: Final = (0.1, 0.9)
 _SPREAD_P90: Final = 2.563
-_MORE: Final = 3
+_MORE: Final = 2
 """Campaigns are played for so many times the experiments that they have: forecasts may be of more than came."""
 
 
@@ -56,7 +64,7 @@ class RestOfCampaign:
     @cached_property
     def beginning(self) -> Beginning:
         """Return what the beginning shows."""
-        return beginning_of(self.begun, self.lasted_s)
+        return beginning_of(self.begun)
 
     def rng(self, purpose: int) -> np.random.Generator:
         """Return what the draws for one purpose are made from."""
@@ -133,7 +141,9 @@ def rest_samples(case: RestOfCampaign, bank: Bank | None) -> dict[str, Floats]:
         taught = bank.taught([seen_of_course(course) for course in case.courses]).given(seen_of(begun))
         drawn = taught.drawn(case.worlds, rng)
         samples["kept"] = taught.kept_later(drawn, len(begun), experiments)
-        samples["best_score"] = np.nan_to_num(taught.gain_later(drawn, len(begun), experiments), nan=1.0)
+        gaining = taught.gaining(GainLaw.learnt(case.courses), len(begun), float(np.median(experiments)))
+        grown = gaining.gain_later(gaining.drawn(case.worlds, rng), len(begun), experiments)
+        samples["best_score"] = np.nan_to_num(grown, nan=1.0)
     return samples
 
 
@@ -149,11 +159,10 @@ def _naive(case: RestOfCampaign, cut: float, experiments: int) -> dict[str, dict
     }
     counts = case.rng(2).poisson(lines["experiments"], case.worlds) / max(lines["experiments"], 1.0)
     naive = {name: {STRAIGHT_LINE: np.array([line]), BOOTSTRAP: line * counts} for name, line in lines.items()}
-    log_linear = np.log1p(len(begun) * (1 + more)) / np.log1p(len(begun))
     naive["best_score"] = {
         STRAIGHT_LINE: np.array([1.0 + more]),
         LAST_VALUE: np.array([1.0]),
-        LOG_LINEAR: np.array([log_linear]),
+        LOG_LINEAR: np.array([log_linear_gain(len(begun), lines["experiments"])]),
     }
     return naive
 
@@ -193,7 +202,7 @@ def _durations(known_s: Floats, means_s: Floats) -> Posterior:
     """Return durations scattered as those of the beginning, whose means are those of the worlds."""
     logs = np.log(np.maximum(known_s, _SHORTEST_S))
     scatter = float(max(logs.std(), 0.01))
-    shape = observed_shape([logs - logs.mean()]).table
+    shape = shape_of(logs) if len(logs) >= _FEWEST_FOR_SHAPE and np.ptp(logs) > 0 else None
     return _with_means(Posterior(_rows(means_s, scatter), shape), means_s)
 
 

@@ -118,7 +118,7 @@ def _campaign(about: pd.Series, tries: pd.DataFrame, before: pd.DataFrame) -> Ca
         agent=tries["agent"].to_numpy(np.int64),
         started_s=tries["started_s"].to_numpy(np.float64),
         ended_s=tries["ended_s"].to_numpy(np.float64),
-        duration_s=tries["duration_s"].to_numpy(np.float64),
+        duration_s=_durations(tries["duration_s"].to_numpy(np.float64), failed),
         failed=failed,
         kept=kept,
         gain=best_gain(
@@ -129,6 +129,14 @@ def _campaign(about: pd.Series, tries: pd.DataFrame, before: pd.DataFrame) -> Ca
             tries["session"].nunique() > 1,
         ),
     )
+
+
+def _durations(duration_s: Floats, failed: Flags) -> Floats:
+    """Return durations; where a log tells those of what succeeded, a failure without one did not run."""
+    told = np.isfinite(duration_s)
+    if not (~failed).any() or told[~failed].mean() < _MOSTLY:
+        return duration_s
+    return np.asarray(np.where(failed & ~told, 0.0, duration_s))
 
 
 def best_gain(scores: Floats, counts: Flags, better: str, baseline: float, changed: bool = False) -> Floats:

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.beginnings import Course
+from simbudget.calibration.beginnings import Course, thirds
 from simbudget.calibration.campaigns import Campaign
 from simbudget.calibration.histories import Histories, play_histories
 from simbudget.engine.lowering import lower
@@ -24,7 +24,7 @@ from simbudget.scenario.loading import loads_scenario
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-WORLDS: Final = 5000
+WORLDS: Final = 8000
 MOST_EXPERIMENTS: Final = 2000
 """Campaigns are played for so many experiments at most; later ones keep nothing more."""
 RESEARCH: Final = """
@@ -37,13 +37,15 @@ RESEARCH: Final = """
 """What is assumed of a campaign before any was seen: from nearly nothing to nearly everything that is tried is kept."""
 NOISE: Final = "{unknown: 0.0001 to 0.03}"
 _SEED: Final = 20_260_302
-_PARTS: Final = 3
-"""A beginning is compared in so many parts."""
 _ROUNDS: Final = 3
 _STAYS: Final = 0.2
 """The part of the prior that other campaigns do not change."""
 _CONTINUITY: Final = 0.375
 _SHAPE_KERNEL: Final = 0.2
+_LITTLE: Final = 0.03
+"""Shares of a gain are compared by their logarithms, of this much more."""
+_ASSUMED_GAIN: Final = 0.35
+_ASSUMED_CAMPAIGNS: Final = 4.0
 
 
 @dataclass(frozen=True, eq=False)
@@ -58,26 +60,54 @@ class Seen:
     """[parts] of the best by then over the baseline, as a part of the last; NaN: not known."""
 
 
-def seen_of(campaign: Campaign, parts: int = _PARTS) -> Seen:
-    """Return what a campaign shows, in equal parts."""
-    ends = np.unique(np.round(np.linspace(0, len(campaign), parts + 1)[1:]).astype(np.int64))
-    ends = ends[ends > 0]
-    kept = campaign.kept.cumsum()[ends - 1].astype(np.float64)
-    last = campaign.gain[-1]
-    gain = campaign.gain[ends - 1] / last if np.isfinite(last) and last > 0 else np.full(len(ends), np.nan)
-    return Seen(ends, kept, gain)
+def seen_of(begun: Campaign) -> Seen:
+    """Return what the beginning of a campaign shows of what is kept."""
+    ends = np.unique(np.array([*thirds(len(begun)), len(begun)]))
+    kept = begun.kept.cumsum()[ends[ends > 0] - 1].astype(np.float64)
+    return Seen(ends[ends > 0], kept, np.full(len(kept), np.nan))
 
 
 def seen_of_course(course: Course) -> Seen:
-    """Return what a campaign of the table shows: its beginning and its whole."""
-    begun = course.begun
-    known = np.isfinite(course.whole_gain) and course.whole_gain > 0 and np.isfinite(begun.gain)
-    first = begun.gain / course.whole_gain if known else np.nan
-    return Seen(
-        np.array([begun.experiments, begun.experiments + course.rest_experiments]),
-        np.array([begun.kept, begun.kept + course.rest_kept], dtype=np.float64),
-        np.array([first, 1.0 if known else np.nan]),
-    )
+    """Return what a whole campaign shows."""
+    ends = np.array([*thirds(course.experiments), course.experiments])
+    kept = np.array([course.kept_third, course.kept_two_thirds, course.kept], dtype=np.float64)
+    if not course.whole_gain > 0:
+        return Seen(ends, kept, np.full(3, np.nan))
+    gain = np.array([course.gain_third, course.gain_two_thirds, course.whole_gain])
+    return Seen(ends, kept, gain / course.whole_gain)
+
+
+@dataclass(frozen=True)
+class GainLaw:
+    """How gains go on: the logarithm of the whole over the beginning's, beyond that of the number of experiments.
+
+    A gain in proportion to the logarithm of that number is what many campaigns show at first sight.
+    """
+
+    mean: float = 0.0
+    deviation: float = _ASSUMED_GAIN
+
+    @classmethod
+    def learnt(cls, courses: Sequence[Course]) -> "GainLaw":
+        """Return the law as campaigns show it; what is assumed counts as a few of them."""
+        seen = np.array([
+            np.log(c.whole_gain / c.begun.gain) - _log_growth(c.begun.experiments, c.rest_experiments)
+            for c in courses
+            if c.begun.gain > 0
+        ])
+        count = len(seen) + _ASSUMED_CAMPAIGNS
+        mean = float(seen.sum() / count)
+        squares = float(((seen - mean) ** 2).sum()) + _ASSUMED_CAMPAIGNS * _ASSUMED_GAIN**2
+        return cls(mean, float(np.sqrt(squares / count * (1 + 1 / count))))
+
+
+def log_linear_gain(begun: int, more: float) -> float:
+    """Return the gain by the end, as a part of that so far, if gains grow as the logarithm of experiments."""
+    return float(np.log1p(begun + more) / np.log1p(begun))
+
+
+def _log_growth(begun: int, more: float) -> float:
+    return float(np.log(log_linear_gain(begun, more)))
 
 
 @dataclass(frozen=True, eq=False)
@@ -119,6 +149,16 @@ class Bank:
         """Return the bank with the weights that the beginning of one campaign leaves."""
         return Bank(self.counts, self.best, _normalised(self.weights * self._likelihood(seen)))
 
+    def gaining(self, law: GainLaw, begun: int, more: float) -> "Bank":
+        """Return the bank with weights for what gains do in other campaigns, in so many more experiments."""
+        first, last = min(begun, self.last), min(int(begun + more), self.last)
+        before, after = self.best[:, first].astype(np.float64), self.best[:, last].astype(np.float64)
+        usable = before > 0
+        grown = np.log(np.where(usable, after, 1.0) / np.where(usable, before, 1.0))
+        apart = (grown - _log_growth(begun, more) - law.mean) / law.deviation
+        weights = self.weights * usable * np.exp(-0.5 * apart**2)
+        return self if weights.sum() <= 0 else Bank(self.counts, self.best, _normalised(weights))
+
     def _likelihood(self, seen: Seen) -> Floats:
         """Return [worlds] how like each world's campaign is to a real one; the highest is 1."""
         ends = np.minimum(np.concatenate([[0], seen.experiments]), self.last)
@@ -127,7 +167,8 @@ class Bank:
         if np.isfinite(seen.gain).all() and len(ends) > 2:
             gains = self.best[:, ends[1:]].astype(np.float64)
             shares = gains[:, :-1] / np.maximum(gains[:, -1:], 1e-12)
-            log -= 0.5 * (((shares - seen.gain[:-1]) / _SHAPE_KERNEL) ** 2).sum(axis=1)
+            apart = np.log(shares + _LITTLE) - np.log(seen.gain[:-1] + _LITTLE)
+            log -= 0.5 * ((apart / _SHAPE_KERNEL) ** 2).sum(axis=1)
         return np.asarray(np.exp(log - log.max()))
 
     def drawn(self, worlds: int, rng: np.random.Generator) -> Integers:
