@@ -34,6 +34,8 @@ _PRIOR_RATIOS: Final = 50
 """So many ratios of the prior's shape join those that were seen."""
 _SHOW_SHAPE: Final = 40
 """So many values show a shape."""
+_LEAST_PART: Final = 0.3
+"""Of the variance of levels so much is left at least."""
 _MOST_BETWEEN: Final = 1.5
 _MIDPOINTS: Final = 40_000
 _MOST_LOG: Final = 18.0
@@ -102,6 +104,7 @@ def rest_durations(
     levels = np.array([[_level(np.minimum(a, most_s)), _level(b)] for a, b in parts]).reshape(-1, 2)
     own = _level(np.minimum(begun, most_s)) if len(begun) else None
     location, scale, freedom = _predictive(prior, levels, own)
+    scale *= _without_chance(scale, [b for _, b in parts])
     mean_logs = np.minimum(location + scale * rng.standard_t(freedom, worlds), _MOST_LOG)
     ratios = [_ratios(rest) for _, rest in parts] or [_ratios(begun)]
     shape, centre, scatter = _shape(np.concatenate(ratios), prior.log_scatter)
@@ -130,7 +133,7 @@ def new_durations(
     freedom = len(runs) - 1.0
     error = np.sqrt((influence**2).sum() / freedom / len(runs))
     has_levels = has_levels and bool((counts > 1).any())
-    between = _between(sums / counts) if has_levels else 0.0
+    between = _between(runs) if has_levels else 0.0
     ratios = [_ratios(run) if has_levels else run / mean for run in runs]
     table, centre, scatter = _shape(np.concatenate(ratios), None)
     means = np.log(mean) + error * rng.standard_t(freedom, worlds)
@@ -139,9 +142,20 @@ def new_durations(
     return Posterior(draws, table), Shape(EMPIRICAL, table, {})
 
 
-def _between(means: Floats) -> float:
+def _between(runs: Sequence[Floats]) -> float:
     """Return the standard deviation of runs' levels."""
-    return float(np.minimum(np.log(means + _FLOOR_S).std(ddof=1), _MOST_BETWEEN))
+    seen = float(np.std([_level(run) for run in runs], ddof=1))
+    return min(seen * _without_chance(seen, runs), _MOST_BETWEEN)
+
+
+def _without_chance(scatter: float, runs: Sequence[Floats]) -> float:
+    """Return the part of the scatter of means' logarithms that is not the chance of which durations a run happened to have.
+
+    That chance comes again when durations are drawn around a level.
+    """
+    ratios = [_ratios(run) for run in runs if len(run) > 1]
+    chance = float(np.mean([((r - 1.0) ** 2).sum() / len(r) ** 2 for r in ratios])) if ratios else 0.0
+    return float(np.sqrt(max(1.0 - chance / scatter**2, _LEAST_PART))) if scatter else 1.0
 
 
 def _telling(runs: Sequence[Floats]) -> list[Floats]:
