@@ -9,7 +9,8 @@ import numpy.typing as npt
 
 from simbudget.calibration.drift import drift_words
 from simbudget.calibration.experiments import Jobs, jobs_of
-from simbudget.calibration.observations import FLOORS, NO_SPEED, Observed, compaction_limit, observe
+from simbudget.calibration.limits import compaction_limit
+from simbudget.calibration.observations import FLOORS, NO_SPEED, Observed, observe
 from simbudget.calibration.pooling import log_of, pool
 from simbudget.calibration.rates import pooled_rate
 from simbudget.calibration.sessions import Session, sessions_of

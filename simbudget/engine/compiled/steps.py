@@ -52,7 +52,7 @@ from simbudget.engine.compiled.pools import ask, leave
 from simbudget.engine.compiled.state import SCORERS, Record, Site
 from simbudget.engine.compiled.timesheet import SCORING, WAITING_OTHER, WAITING_SCORER, does
 from simbudget.engine.compiled.timesheet import TOOL as USES_TOOL
-from simbudget.engine.laws.calls import draw_poll, draw_post, draw_turn
+from simbudget.engine.laws.calls import draw_poll, draw_post, draw_turn, opened_result
 from simbudget.engine.laws.hours import closes_ns, is_open, opens_ns
 from simbudget.engine.laws.work import DAY_NS, draw_scoring_ns, draw_turns, draw_work_ns
 from simbudget.engine.program import NONE, Lasts
@@ -147,11 +147,20 @@ def turns(site: Site, run: Record, agent: Record) -> int:
 
 
 @inlined
+def _takes_in(site: Site, agent: Record) -> None:
+    group = site.groups[agent.group]
+    agent.context[HELD] += opened_result(
+        site.rows, group.opening_times, group.opening_turns, agent.tool_result_tokens, agent.context_results
+    )
+    agent.context_results += 1
+
+
+@inlined
 def turn_answered(site: Site, run: Record, agent: Record) -> int:
     """Work with tools on what the call said."""
     if agent.tool_ns:
         return spends(site, run, agent, USES_TOOL, agent.tool_ns, TOOL_DONE)
-    agent.context[HELD] += agent.tool_result_tokens
+    _takes_in(site, agent)
     return TURNS
 
 
@@ -159,7 +168,7 @@ def turn_answered(site: Site, run: Record, agent: Record) -> int:
 def tool_done(site: Site, run: Record, agent: Record) -> int:
     """Take the tools' results into the context."""
     record_spent(site, run, agent, TOOL, OK)
-    agent.context[HELD] += agent.tool_result_tokens
+    _takes_in(site, agent)
     return TURNS
 
 
