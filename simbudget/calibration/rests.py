@@ -53,13 +53,14 @@ class _Halves:
     bounds: tuple[float, float]
 
 
-def rest_of_counts(
+def rest_of_counts(  # noqa: PLR0913, PLR0917  what was seen of others and of the run, and what is wanted
     others: Sequence[Floats],
     begun: Floats,
     cut: float,
     left: float,
     worlds: int,
     rng: np.random.Generator,
+    evenness: float = 1.0,
 ) -> Posterior:
     """Return the posterior of a count for the rest of a run that has begun.
 
@@ -70,18 +71,19 @@ def rest_of_counts(
         left: how many values are still to come, about.
         worlds: how many joint draws.
         rng: what they are made from.
+        evenness: a sum in which values count unevenly varies as one of so much fewer values.
     """
     runs = [run for run in others if len(run) >= _FEWEST and run.any()]
     halves = _parted(runs, begun, cut)
     level, tau2, v, centre_variance = _expected(halves, begun, worlds, rng)
-    shape, mean, scatter = _shape(halves)
+    shape, scatter = _shape(halves)
     scatters = scatter * _scatters(halves, worlds, rng)
-    gain = _log_mean(shape, scatters)
     independent = (
         np.expm1(np.minimum(scatters**2, 3.0)) if shape.table is None else _relative_variance(halves)
     )
-    deviation = np.sqrt(tau2 + np.maximum(v - independent, 0.0) / max(left, 1.0) + centre_variance)
-    location = level + deviation * rng.standard_normal(worlds) - gain
+    bursts = np.maximum(v - independent, 0.0) / max(evenness * left, 1.0)
+    deviation = np.sqrt(tau2 + bursts + centre_variance)
+    location = level + deviation * rng.standard_normal(worlds) - _log_mean(shape, scatters)
     return Posterior(np.column_stack([location, scatters, np.zeros(worlds)]), shape.table)
 
 
@@ -113,17 +115,16 @@ def _log(values: Floats) -> Floats:
 def _expected(
     halves: _Halves, begun: Floats, worlds: int, rng: np.random.Generator
 ) -> tuple[float, Floats, Floats, Floats]:
-    """Return the expected logarithm of the rest's mean, [worlds] draws of tau^2 and v, and the variance of the first."""
+    """Return the expected logarithm of the rest's mean, [worlds] draws of tau^2 and v, the variance of the first."""
     seen = np.clip(_log(begun), *halves.bounds)
-    count = len(halves.rest)
-    if not count:  # no other run: the beginning is all that is known
+    if not len(halves.rest):  # no other run: the beginning is all that is known
         tau2, v = _draw_variances(np.zeros(0), np.zeros(0), worlds, rng)
         return float(np.log(max(begun.mean(), 1.0))), tau2, v, v / max(len(begun), 1) + tau2
     weights = 1.0 / (_PRIOR_TAU2 + _PRIOR_V / halves.rest_count)
     centre = float(np.average(halves.rest, weights=weights))
     slope = _slope(halves, halves.rest - centre)
-    before = halves.first - halves.first.mean()
-    left_over = halves.rest - centre - slope(halves.first_count) * before
+    expected = centre + slope(halves.first_count) * (halves.first - halves.first.mean())
+    left_over = halves.rest - expected
     shift = float(np.average(left_over, weights=weights))
     tau2, v = _draw_variances(left_over - shift, halves.rest_count, worlds, rng)
     level = centre + shift
@@ -155,14 +156,14 @@ def _draw_variances(
     return tau2[drawn], v[drawn]
 
 
-def _shape(halves: _Halves) -> tuple[Shape, float, float]:
-    """Return the shape of values over their run's mean, and the mean and standard deviation of their logarithms."""
+def _shape(halves: _Halves) -> tuple[Shape, float]:
+    """Return the shape of values over their run's mean, and the standard deviation of their logarithms."""
     logs = [np.log(np.maximum(run, _SMALLEST_SHARE)) for run in halves.relative]
     longer = [run for run in logs if len(run) >= 10] or logs
     if not longer:
-        return Shape("lognormal", None, {}), 0.0, float(np.sqrt(_PRIOR_SIGMA2))
+        return Shape("lognormal", None, {}), float(np.sqrt(_PRIOR_SIGMA2))
     together = np.concatenate(longer)
-    return observed_shape(longer), float(together.mean()), max(float(together.std()), 1e-3)
+    return observed_shape(longer), max(float(together.std()), 1e-3)
 
 
 def _scatters(halves: _Halves, worlds: int, rng: np.random.Generator) -> Floats:

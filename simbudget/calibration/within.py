@@ -45,8 +45,6 @@ _FEW_OTHERS: Final = 8
 _COUNTS: Final = ("output", "thinking", "tool_result")
 _COMPACTED: Final = (15_000.0, 0.8, 2.0)
 """What is assumed of a compacted context beyond its first prompt: median, scatter of the logarithm, worth so many."""
-_JOINS_LATER: Final = 0.75
-"""What joins a context counts in all later calls: as varied as the sum of so many of its values."""
 _HOUR_S: Final = 3600.0
 
 
@@ -85,6 +83,14 @@ class _Course:
     opening: Opening
     turns: int
     """How many turns' results it holds, that of the last call included."""
+
+    def evenness(self, left: int) -> float:
+        """Return the share of `left` results that sent tokens vary with as if all counted alike (Kish's design effect).
+
+        A result counts in all later calls, and the first ones are larger.
+        """
+        counts = np.arange(left, 0.0, -1.0) * self.opening.factor(self.turns + np.arange(float(left)))
+        return float(counts.sum() ** 2 / (left * (counts**2).sum()))
 
 
 def _course(begun: Session, seen: Observed) -> _Course:
@@ -141,8 +147,9 @@ def _count(
         *others, begun = (values / factor for values, factor in zip(seen.values[name], factors, strict=True))
     if not any(map(len, others)) and len(begun) < 2:
         return None
-    left = case.calls_left or len(case.begun) * (1.0 / case.cut - 1.0)
-    return rest_of_counts(others, begun, case.cut, _JOINS_LATER * left, case.worlds, rng)
+    left = case.calls_left or int(len(case.begun) * (1.0 / case.cut - 1.0))
+    evenness = course.evenness(left) if name == "tool_result" else 1.0
+    return rest_of_counts(others, begun, case.cut, left, case.worlds, rng, evenness)
 
 
 def _time(
