@@ -5,8 +5,8 @@ from typing import Final
 
 from simbudget.calibration.caches import cache_life
 from simbudget.calibration.fits import Fit
+from simbudget.calibration.session_prices import session_prices
 from simbudget.calibration.sessions import Session
-from simbudget.calibration.within import session_prices
 from simbudget.calibration.wording import highest_of
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.loading import loads_scenario

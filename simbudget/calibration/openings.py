@@ -1,9 +1,9 @@
 """Openings: agents look around before they work, so a context grows faster in its first turns than later.
 
-What joins in a context's k-th turn, from 0 and anew after a compaction, is taken to be 1 + (times - 1) exp(-k / turns)
-times as large as what joins later (`turn.opening` of a scenario). Both numbers are the mode of a gamma quasi-likelihood,
-each session with its own level (McCullagh and Nelder, Generalized Linear Models, chapters 8 and 9), under a prior: the
-opening of agents that nobody has seen is moderate.
+What joins in a context's k-th turn, from 0 and anew after a compaction, is taken to be
+1 + (times - 1) exp(-k / turns) times as large as what joins later (`turn.opening` of a scenario). Both numbers are
+the mode of a gamma quasi-likelihood, each session with its own level (McCullagh and Nelder, Generalized Linear
+Models, chapters 8 and 9), under a prior: the opening of agents that nobody has seen is moderate.
 """
 
 from collections.abc import Sequence
@@ -69,8 +69,8 @@ def learnt_opening(values: Sequence[Floats], ages: Sequence[Floats]) -> Opening:
             # At its own level, a session's terms of value over expectation add up to their number.
             deviance = np.log(factor).sum() + (counts * np.log(np.maximum(levels, 1e-9))).sum()
             scores[i, j] -= deviance / _DISPERSION
-    i, j = np.unravel_index(int(scores.argmax()), scores.shape)
-    return Opening(float(_TIMES[i]), float(_TURNS[j]))
+    best_times, best_turns = np.unravel_index(int(scores.argmax()), scores.shape)
+    return Opening(float(_TIMES[best_times]), float(_TURNS[best_turns]))
 
 
 def _log_prior(values: Floats, prior: tuple[float, float]) -> Floats:

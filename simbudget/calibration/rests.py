@@ -1,10 +1,11 @@
 """The rest of a run that has begun: the level of its counts, from its own beginning and from how others went on.
 
-A total is a sum, so what is projected is the arithmetic mean of the rest. Over other runs, its logarithm is regressed on
-the beginning's level, which is a mean of logarithms, since single large values at the beginning say little of the rest.
-What then remains has variance tau^2 + v/n for a rest of n values. Calls come in bursts, so v is larger than
-independent values would have it; a simulation draws values independently, and its world's level takes up the difference.
-Both are integrated over their posterior on a grid (Gelman et al., Bayesian Data Analysis, 3rd edition, chapter 5).
+A total is a sum, so what is projected is the arithmetic mean of the rest. Over other runs, its logarithm is
+regressed on the beginning's level, which is a mean of logarithms, since single large values at the beginning say
+little of the rest. What then remains has variance tau^2 + v/n for a rest of n values. Calls come in bursts, so v is
+larger than independent values would have it; a simulation draws values independently, and its world's level takes up
+the difference. Both are integrated over their posterior on a grid (Gelman et al., Bayesian Data Analysis, 3rd
+edition, chapter 5).
 """
 
 from collections.abc import Callable, Sequence

@@ -12,15 +12,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from simbudget.calibration.caches import ONE_HOUR, cache_life, misses_of, rest_misses
+from simbudget.calibration.caches import cache_life, misses_of, rest_misses
 from simbudget.calibration.limits import limit_draws
 from simbudget.calibration.observations import FLOORS, NO_SPEED, TURN_QUANTITIES, Observed, observe
 from simbudget.calibration.openings import Opening, ages_of, learnt_opening
 from simbudget.calibration.pooling import log_of, rest_of_run, score_midpoints
 from simbudget.calibration.rests import rest_of_counts
+from simbudget.calibration.session_prices import session_prices
 from simbudget.calibration.sessions import Session
 from simbudget.distributions.posteriors import Posterior
-from simbudget.prices.models import ClassPrices, model_prices
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.model import Scenario
@@ -119,10 +119,8 @@ def _quantities(
     """Yield the calibrated quantities of the rest of a session."""
     begun = case.begun
     for name in TURN_QUANTITIES:
-        if name in _COUNTS:
-            posterior = _count(name, case, seen, course, rng)
-        else:
-            posterior = _time(name, case, seen, mine, rng)
+        is_count = name in _COUNTS
+        posterior = _count(name, case, seen, course, rng) if is_count else _time(name, case, seen, mine, rng)
         if posterior is not None:
             yield _quantity(name, begun, posterior)
     yield _quantity("compacted", begun, _compacted(seen, case.worlds, rng))
@@ -249,54 +247,6 @@ def _joins_next(quantities: Mapping[str, CalibratedQuantity], course: _Course) -
             scores = np.broadcast_to(score_midpoints(), (len(posterior.draws), len(score_midpoints())))
             expected += factor * float(np.median(posterior.sample(scores).mean(axis=1)))
     return int(expected)
-
-
-def session_prices(begun: Session, knows_output: bool, life: str) -> str:
-    """Return a session's prices as a scenario writes them; outputs that no one knows cost nothing, here and there.
-
-    A model that no list has costs what the session's own calls show.
-    """
-    prices = list_prices(begun)
-    if prices is None:
-        read, write, output = _shown_prices(begun)
-        plain = write
-    else:
-        write = prices.cache_write_1h if life == ONE_HOUR else prices.cache_write_5m
-        plain, read, output = prices.input, prices.cache_read, prices.output
-        if np.nansum(begun.write) == 0:
-            write = plain
-    output = output if knows_output else 0.0
-    return (
-        f"{{input: {plain:.6f} $/Mtok, cache_write: {write:.6f} $/Mtok, "
-        f"cache_read: {read:.6f} $/Mtok, output: {output:.6f} $/Mtok}}"
-    )
-
-
-def _shown_prices(session: Session) -> tuple[float, float, float]:
-    """Return $/Mtok of what is read from the cache, of other input, and of output, by non-negative least squares."""
-    from scipy.optimize import nnls  # noqa: PLC0415  slow to import
-
-    cost = session.list_cost_usd
-    new = np.nan_to_num(session.uncached) + np.nan_to_num(session.write)
-    tokens = np.column_stack([np.nan_to_num(session.read), new, np.nan_to_num(session.output)])
-    known = np.isfinite(cost)
-    if known.sum() < len(tokens.T):
-        return 0.0, 0.0, 0.0
-    read, write, output = (float(price) for price in nnls(tokens[known] / 1e6, cost[known])[0])
-    return read, write, output
-
-
-def list_prices(session: Session) -> ClassPrices | None:
-    """Return what a session's model cost on its day; None if the price list does not have it."""
-    import datetime  # noqa: PLC0415
-
-    from simbudget.errors import UserError  # noqa: PLC0415
-
-    day = datetime.date.fromisoformat(session.ended) if session.ended else datetime.date(2026, 1, 1)
-    try:
-        return model_prices(session.model, day).base
-    except UserError:
-        return None
 
 
 def session_samples(replications: pd.DataFrame) -> dict[str, Floats]:

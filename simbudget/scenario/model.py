@@ -106,7 +106,8 @@ Step = Think | Experiment | Score | Share | OwnStep
 class Opening(Block):
     """How much more than later the tools return in a context's first turns, in which an agent looks around.
 
-    The results of its k-th turn, from 0 and anew after a compaction, are 1 + (times - 1) exp(-k / turns) times as large.
+    The results of its k-th turn, from 0 and anew after a compaction, are 1 + (times - 1) exp(-k / turns) times as
+    large.
     """
 
     times: Annotated[Quantity, fact(Dimension.NUMBER)]
