@@ -38,6 +38,7 @@ FLOORS: Final = {
 NO_SPEED: Final = 1e6
 """Tokens per second where outputs are not known: then the whole duration of a call is in `first_token`."""
 
+_NOTHING: Final = np.zeros(0)
 _LITTLE_THINKING: Final = 0.05
 _MOST_FOR_SLOPE: Final = 300
 
@@ -80,8 +81,9 @@ def observe(sessions: Sequence[Session], people: bool = False, speed: float | No
         if session.steps is not None:
             of_turns = of_turns[session.steps.is_turn[:-1]]
         ages.append(of_turns[np.isfinite(of_session["tool_result"])])
-        for name, array in of_session.items():
-            values[name].append(array[np.isfinite(array)])
+        for name, of_name in values.items():
+            array = of_session.get(name, _NOTHING)
+            of_name.append(array[np.isfinite(array)])
     missing = sum(int(np.isnan(session.output).sum()) for session in sessions)
     return Observed(values, ages, speed, knows, missing)
 
@@ -91,10 +93,9 @@ def _turns(session: Session, knows: bool, thinks: bool, speed: float, people: bo
     gap_s = session.gap_s if people else np.maximum(session.gap_s - session.person_s[:-1], 0.0)
     duration_s = session.duration_s
     if not knows:
-        nothing = np.zeros(0)
         return {
-            "output": nothing,
-            "thinking": nothing,
+            "output": _NOTHING,
+            "thinking": _NOTHING,
             "tool_result": growth,
             "tool_time": gap_s,
             "first_token": duration_s,
@@ -102,7 +103,7 @@ def _turns(session: Session, knows: bool, thinks: bool, speed: float, people: bo
     joined = np.minimum(output[:-1], growth) if thinks else output[:-1]
     return {
         "output": np.where(np.isnan(growth), output[:-1], joined) if thinks else output,
-        "thinking": np.where(np.isnan(growth), 0.0, output[:-1] - joined) if thinks else np.zeros(0),
+        "thinking": np.where(np.isnan(growth), 0.0, output[:-1] - joined) if thinks else _NOTHING,
         "tool_result": np.maximum(growth - joined, 0.0),
         "tool_time": gap_s,
         "first_token": np.maximum(duration_s - output / speed, 0.0),

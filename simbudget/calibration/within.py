@@ -13,10 +13,11 @@ import numpy.typing as npt
 import pandas as pd
 
 from simbudget.calibration.caches import cache_life, misses_of, rest_misses
+from simbudget.calibration.durations import PRIORS, rest_durations
 from simbudget.calibration.limits import limit_draws
 from simbudget.calibration.observations import FLOORS, NO_SPEED, TURN_QUANTITIES, Observed, observe
 from simbudget.calibration.openings import Opening, ages_of, learnt_opening
-from simbudget.calibration.pooling import log_of, rest_of_run, score_midpoints
+from simbudget.calibration.pooling import log_of, score_midpoints
 from simbudget.calibration.rests import rest_of_counts
 from simbudget.calibration.session_prices import session_prices
 from simbudget.calibration.sessions import Session
@@ -154,11 +155,11 @@ def _time(
     name: str, case: RestOfSession, seen: Observed, mine: Observed, rng: np.random.Generator
 ) -> Posterior | None:
     """Return the posterior of one of a turn's times; None if no one says anything."""
-    others = [log_of(values, FLOORS[name]) for values in seen.values[name][:-1] if len(values)]
-    begun = log_of(mine.values[name][0], FLOORS[name])
+    others = [values for values in seen.values[name][:-1] if len(values)]
+    begun = mine.values[name][0]
     if not others and len(begun) < 2:
         return None
-    return rest_of_run(others, begun, case.cut, case.worlds, rng)
+    return rest_durations(PRIORS[name], others, begun, case.cut, case.worlds, rng)
 
 
 def _compacted(seen: Observed, worlds: int, rng: np.random.Generator) -> Posterior:
