@@ -13,17 +13,8 @@ import numpy.typing as npt
 
 from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import Floats, Integers
-from simbudget.engine.laws.research import (
-    LEADS,
-    SCORE,
-    SUBMISSIONS,
-    Lab,
-    Notebook,
-    clear,
-    empty_notebook,
-    learn,
-    submit,
-)
+from simbudget.engine.laws.notebook import LEADS, SCORE, SUBMISSIONS, Notebook, clear, empty_notebook, learn
+from simbudget.engine.laws.research import Lab, submit
 from simbudget.engine.laws.worlds import draw_world
 from simbudget.engine.program import Program
 
@@ -75,7 +66,9 @@ def play_histories(program: Program, worlds: int, experiments: int, seed: int) -
     facts = np.empty((worlds, len(rows)))
     for world in range(worlds):
         stream: Integers = np.array([seed, world, 0], dtype=np.int64)
-        draw_world(rows, program.rows, program.table, program.kinds, program.spreads, program.purposes, stream)
+        draw_world(
+            rows, program.rows, program.table, program.kinds, program.spreads, program.purposes, stream
+        )
         facts[world] = rows[:, 1]
         lab = program.lab(rows, seed, world, 0)
         _play(lab, notebook, program.agents, kept[world], best[world])
