@@ -8,7 +8,7 @@ Theory II, section XIV.3). It is fitted with Student's t in mind, by reweighting
 Durations: those that vary drift, those of a fixed length do not: the logarithm of the ratio of means is in proportion
 to the spread of the beginning's.
 
-Failures: a campaign's beginning counts for a limited number of experiments beside what other campaigns' rests were like,
+Failures: a campaign's beginning counts for a limited number of experiments beside what others' rests were like,
 since failures come in bursts (beta-binomial, its three numbers by maximum likelihood).
 """
 

@@ -1,4 +1,4 @@
-"""Research yield: which worlds of a scenario's `research` block keep results as a campaign did, and what they keep next.
+"""Research yield: which worlds of a `research` block keep results as a campaign did, and what they keep next.
 
 Simulation-based inference (Cranmer, Brehmer and Louppe, PNAS 117 (2020), 30055) by approximate Bayesian computation
 with a kernel (Wilkinson, Statistical Applications in Genetics and Molecular Biology 12 (2013), 129): thousands of
@@ -134,7 +134,7 @@ class Bank:
     @property
     def last(self) -> int:
         """Return how many experiments the campaigns were played for."""
-        return self.counts.shape[1] - 1
+        return int(self.counts.shape[1]) - 1
 
     def taught(self, others: Sequence[Seen]) -> "Bank":
         """Return the bank with the weights that other campaigns teach."""
