@@ -78,6 +78,7 @@ def calibrate(
             Problem("the logs say nothing of this scenario's quantities", remedy="; ".join(left) or None)
         )
     left.extend(_moved_output(before, changes))
+    left.extend(_thinking_within_output(before, changes, keep))
     quantities = {
         change.name: replace(
             change.fit.quantity, name=change.name, written=change.after, posterior=_posterior(change)
@@ -179,6 +180,24 @@ def _moved_output(before: LoadedScenario, changes: list[Change]) -> list[str]:
         "turn.output_tokens: the logs' output counts are placeholders; the assumed output is billed as thinking, "
         "since what it adds to contexts is in turn.tool_result_tokens already"
     ]
+
+
+def _thinking_within_output(
+    before: LoadedScenario, changes: list[Change], keep: Collection[str]
+) -> list[str]:
+    """Return what to say, and change, where logs tell outputs but not which part was thinking: it counts once."""
+    outputs = [c for c in changes if c.name.endswith(_OUTPUT) and c.fit.quantity is not None]
+    learnt = {change.name for change in changes}
+    texts = {row.name: row.text for row in before.provenance}
+    said = []
+    for output in outputs:
+        name = output.name.removesuffix(_OUTPUT) + _THINKING
+        if name in learnt or name in keep or texts.get(name, "0") == "0":
+            continue
+        nothing = replace(output.fit, quantity=None)
+        changes.append(Change(name, texts[name], "0", output.evidence, "within output", nothing))
+        said.append(f"{name}: the logs do not tell it from other output, so it stands in {output.name}")
+    return said
 
 
 def _edited(before: LoadedScenario, text: str, changes: Sequence[Change], file_name: str) -> str:

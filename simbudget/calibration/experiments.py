@@ -36,12 +36,14 @@ class Jobs:
         return len(self.run)
 
     def by_run(self, which: Flags) -> list[tuple[Floats, Flags]]:
-        """Return each run's durations, of those that `which` says and that have one, and which are censored."""
+        """Return each run's durations, of those that `which` says and that have one, and which are censored.
+
+        An only run cannot say how runs differ: each of its experiments stands by itself.
+        """
         which = which & np.isfinite(self.duration_s)
-        return [
-            (self.duration_s[which & (self.run == run)], self.censored[which & (self.run == run)])
-            for run in np.unique(self.run[which])
-        ]
+        runs = self.run[which] if self.runs > 1 else np.arange(int(which.sum()))
+        duration_s, censored = self.duration_s[which], self.censored[which]
+        return [(duration_s[runs == run], censored[runs == run]) for run in np.unique(runs)]
 
     def failures_by_run(self) -> tuple[Floats, Floats]:
         """Return [runs] how many failed, and how many there were."""

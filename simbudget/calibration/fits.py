@@ -9,10 +9,13 @@ import numpy.typing as npt
 
 from simbudget.calibration.drift import drift_words
 from simbudget.calibration.experiments import Jobs, jobs_of
+from simbudget.calibration.joint import jointly
 from simbudget.calibration.observations import FLOORS, NO_SPEED, Observed, compaction_limit, observe
-from simbudget.calibration.pooling import log_of, pool
+from simbudget.calibration.pooling import log_of
 from simbudget.calibration.rates import pooled_rate
+from simbudget.calibration.runs_to_come import pool, without_levels
 from simbudget.calibration.sessions import Session, sessions_of
+from simbudget.calibration.speeds import Slope, slope_of, under_slopes
 from simbudget.calibration.steps import scoring_times
 from simbudget.calibration.survival import censored_lognormal
 from simbudget.calibration.wording import highest_of, written_fact, written_varying
@@ -30,12 +33,9 @@ _SEED: Final = 20_260_301
 _FEWEST: Final = 3
 """With fewer values a quantity stays as it was."""
 _FEWEST_COMPACTIONS: Final = 8
-_FEWEST_FOR_ORDER: Final = 10
 _MOST_OF_LIMIT: Final = 0.5
 _LESS_SCATTER: Final = 0.8
 _MOST_TRIES: Final = 25
-"""Runs that it takes to say what goes together."""
-
 
 ALL_THAT_JOINED: Final = "output counts are not known: whatever joined the context stands here"
 """The remark on tool results that were learnt from sessions without output counts."""
@@ -69,6 +69,9 @@ class _Place:
     remark: str = ""
 
 
+_LEVELLED: Final = ("output", "thinking", "tool_result", "tool_time")
+"""What the engine draws at a level of its context; of all else, contexts differ by chance alone."""
+
 _TURN: Final = {
     "output": _Place("turn.output_tokens", Dimension.NUMBER),
     "thinking": _Place("turn.thinking_tokens", Dimension.NUMBER),
@@ -97,7 +100,7 @@ def fit_ledger(
     fits = [*fit_sessions(sessions, models, worlds, people, rng)]
     fits.extend(_fit_jobs(jobs_of(ledger), worlds, rng))
     fits.extend(_fit_scorer(ledger, sessions, worlds, rng))
-    return _jointly(fits, worlds, rng)
+    return jointly(fits, worlds, rng)
 
 
 def fit_sessions(
@@ -155,6 +158,8 @@ def _varying(
     if name == "compacted":  # few each, and hardly a run's own
         logs = [value for run in logs for value in np.split(run, len(run))]
     posterior, shape = pool(logs, worlds, rng)
+    if name not in _LEVELLED:
+        posterior = without_levels(posterior)
     remark = "; ".join(filter(None, (place.remark, drift_words([v for v, _ in having]))))
     evidence = _evidence([s for _, s in having], count, remark)
     written = written_varying(posterior, place.dimension)
@@ -196,18 +201,40 @@ def _speeds(
     own = [s for s in sessions if s.model.startswith(model)] or list(sessions)
     knowing = [s for s in own if s.knows_output]
     whose = knowing if sum(map(len, knowing)) >= 30 else own
-    seen = observe(whose, people)
-    remark = (
-        "" if seen.knows_output else "output counts are not known: the whole duration of calls stands here"
-    )
+    knows = all(session.knows_output for session in whose)
+    slope = slope_of(whose) if knows else None
+    remark = "" if knows else "output counts are not known: the whole duration of calls stands here"
     place = _Place(f"models[{model}].first_token", Dimension.DURATION, remark)
-    yield from _varying("first_token", place, seen.values["first_token"], whose, worlds, rng)
+    speed = max(1.0 / slope.seconds, 1.0) if slope else NO_SPEED
+    seen = observe(whose, people, speed)
+    at = slope.drawn(worlds, rng) if slope else np.zeros(worlds)
+    for fit in _varying("first_token", place, seen.values["first_token"], whose, worlds, rng):
+        yield _under_slopes(fit, whose, slope, at) if slope else fit
     evidence = _evidence(whose, sum(map(len, whose)), remark)
-    speed = max(min(seen.output_speed, NO_SPEED), 1.0)
-    draws = np.column_stack([np.full(worlds, np.log(speed)), np.zeros(worlds), np.zeros(worlds)])
-    written = f"{speed:.4g} tokens/s" if speed < NO_SPEED else "1000000 tokens/s"
-    name = f"models[{model}].output_speed"
-    yield Fit(name, CalibratedQuantity(name, written, "exact", Posterior(draws), evidence), written, evidence)
+    yield _speed(f"models[{model}].output_speed", slope, at, evidence)
+
+
+def _under_slopes(fit: Fit, sessions: Sequence[Session], slope: Slope, at: Floats) -> Fit:
+    """Return the fit of first tokens, each world's under its own slope."""
+    assert fit.quantity is not None
+    posterior = under_slopes(fit.quantity.posterior, sessions, slope, at)
+    written = written_varying(posterior, Dimension.DURATION)
+    return replace(fit, written=written, quantity=replace(fit.quantity, posterior=posterior, written=written))
+
+
+def _speed(name: str, slope: Slope | None, at: Floats, evidence: Evidence) -> Fit:
+    """Return the fit of the output speed: one number, which few calls leave uncertain."""
+    worlds = len(at)
+    speeds = np.full(worlds, NO_SPEED)
+    if slope is not None:
+        speeds = np.clip(1.0 / (slope.seconds + at * slope.error), 1.0, NO_SPEED)
+    low, high = (
+        f"{value:.4g}" if value < NO_SPEED else "1000000" for value in np.quantile(speeds, (0.1, 0.9))
+    )
+    written = f"{low} tokens/s" if low == high else f"{{unknown: {low} tokens/s to {high} tokens/s}}"
+    posterior = Posterior(np.column_stack([speeds, np.zeros((worlds, 2))]), is_fact=True)
+    quantity = CalibratedQuantity(name, written, "fact", posterior, evidence)
+    return Fit(name, quantity, written, evidence)
 
 
 def _errors(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) -> Iterator[Fit]:
@@ -245,6 +272,7 @@ def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Itera
         posterior, shape = censored_lognormal(
             jobs.by_run(~jobs.failed), worlds, rng, FLOORS["experiment_time"]
         )
+        posterior = without_levels(posterior)
         written = written_varying(posterior, Dimension.DURATION)
         name = "cycle.experiment.time"
         quantity = CalibratedQuantity(name, written, shape.family, posterior, evidence)
@@ -263,50 +291,11 @@ def _fit_scorer(
     if count < _FEWEST:
         return
     posterior, shape = pool([log_of(values, FLOORS["scoring_time"]) for values in times], worlds, rng)
+    posterior = without_levels(posterior)
     written = written_varying(posterior, Dimension.DURATION)
     evidence = _evidence([session for session in sessions if session.steps is not None], count)
     quantity = CalibratedQuantity("scorer.time", written, shape.family, posterior, evidence)
     yield Fit("scorer.time", quantity, written, evidence, shape.log_scores, np.concatenate(times))
-
-
-def _jointly(fits: Sequence[Fit], worlds: int, rng: np.random.Generator) -> list[Fit]:
-    """Return the fits with their draws in such an order that what goes together in the runs does so in the worlds.
-
-    Means of runs that are correlated are so in the posterior of their common mean; draws are put into the order of
-    ranks of correlated normal scores (Iman and Conover, Communications in Statistics B11 (1982), 311-334).
-    """
-    joint = [k for k, fit in enumerate(fits) if len(fit.levels) >= _FEWEST_FOR_ORDER]
-    if len(joint) < 2:
-        return list(fits)
-    correlation = _correlation([fits[k].levels for k in joint])
-    scores = rng.standard_normal((worlds, len(joint))) @ np.linalg.cholesky(correlation).T
-    result = list(fits)
-    for column, k in enumerate(joint):
-        quantity = fits[k].quantity
-        assert quantity is not None
-        draws = quantity.posterior.draws
-        ordered = draws[np.argsort(draws[:, 0], kind="stable")]
-        ranks = np.argsort(np.argsort(scores[:, column], kind="stable"), kind="stable")
-        posterior = replace(quantity.posterior, draws=ordered[ranks])
-        result[k] = replace(fits[k], quantity=replace(quantity, posterior=posterior))
-    return result
-
-
-def _correlation(levels: Sequence[Mapping[int, float]]) -> Floats:
-    """Return the correlations of runs' levels, drawn towards none as far as runs are few; positive definite."""
-    count = len(levels)
-    matrix = np.eye(count)
-    for a in range(count):
-        for b in range(a):
-            runs = sorted(levels[a].keys() & levels[b].keys())
-            first, second = (np.array([levels[k][run] for run in runs]) for k in (a, b))
-            if len(runs) >= _FEWEST_FOR_ORDER and first.std() > 0 and second.std() > 0:
-                r = np.corrcoef(first, second)[0, 1] * len(runs) / (len(runs) + _FEWEST_FOR_ORDER)
-                matrix[a, b] = matrix[b, a] = r
-    values, vectors = np.linalg.eigh(matrix)
-    near = vectors @ np.diag(np.maximum(values, 0.02)) @ vectors.T
-    scale = np.sqrt(np.diag(near))
-    return np.asarray(near / np.outer(scale, scale))
 
 
 def _evidence(sessions: Sequence[Session], count: int, remark: str = "") -> Evidence:

@@ -37,6 +37,7 @@ FLOORS: Final = {
 NO_SPEED: Final = 1e6
 """Tokens per second where outputs are not known: then the whole duration of a call is in `first_token`."""
 
+_NOTHING: Final = np.zeros(0)
 _LITTLE_THINKING: Final = 0.05
 _MOST_FOR_SLOPE: Final = 300
 
@@ -72,8 +73,9 @@ def observe(sessions: Sequence[Session], people: bool = False, speed: float | No
         else:
             of_session = _told(session, session.steps, speed) | _contexts(session)
             of_session["turns"] = session.steps.turns
-        for name, array in of_session.items():
-            values[name].append(array[np.isfinite(array)])
+        for name, of_name in values.items():
+            array = of_session.get(name, _NOTHING)
+            of_name.append(array[np.isfinite(array)])
     missing = sum(int(np.isnan(session.output).sum()) for session in sessions)
     return Observed(values, speed, knows, missing)
 
@@ -83,10 +85,9 @@ def _turns(session: Session, knows: bool, thinks: bool, speed: float, people: bo
     gap_s = session.gap_s if people else np.maximum(session.gap_s - session.person_s[:-1], 0.0)
     duration_s = session.duration_s
     if not knows:
-        nothing = np.zeros(0)
         return {
-            "output": nothing,
-            "thinking": nothing,
+            "output": _NOTHING,
+            "thinking": _NOTHING,
             "tool_result": growth,
             "tool_time": gap_s,
             "first_token": duration_s,
@@ -94,7 +95,7 @@ def _turns(session: Session, knows: bool, thinks: bool, speed: float, people: bo
     joined = np.minimum(output[:-1], growth) if thinks else output[:-1]
     return {
         "output": np.where(np.isnan(growth), output[:-1], joined) if thinks else output,
-        "thinking": np.where(np.isnan(growth), 0.0, output[:-1] - joined) if thinks else np.zeros(0),
+        "thinking": np.where(np.isnan(growth), 0.0, output[:-1] - joined) if thinks else _NOTHING,
         "tool_result": np.maximum(growth - joined, 0.0),
         "tool_time": gap_s,
         "first_token": np.maximum(duration_s - output / speed, 0.0),

@@ -1,9 +1,9 @@
-"""Partial pooling: what runs have in common, how they differ, and what the start of one says of its rest.
+"""Partial pooling: what runs have in common, and what the start of one says of its rest.
 
 The model is the hierarchical normal one of the logarithms (Gelman et al., Bayesian Data Analysis, 3rd edition,
 section 5.4): the j-th value of run i is y = level_i + residual, levels are normal around a common mean with
-standard deviation tau, and tau's posterior is computed on a grid, the mean integrated out. A level is estimated
-from values cut to the middle 90 % of all, since a few huge ones would say little about the next.
+standard deviation tau. A level is estimated from values cut to the middle 90 % of all, since a few huge ones would say
+little about the next. Runs yet to come: see `runs_to_come`.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,20 +19,12 @@ from simbudget.distributions.posteriors import Posterior, score_grid
 Floats = npt.NDArray[np.float64]
 
 _CUT: Final = (0.05, 0.95)
-_TAU_GRID: Final = np.linspace(0.0, 2.0, 201)
-_TAU_SCALE: Final = 0.5
-"""Of tau's half-Cauchy prior: runs that differ by a factor of 1.6 are usual."""
-_SMALLEST: Final = 1e-3
 _FACTORS: Final = (0.2, 1.3)
 """Between these scatter is changed to keep the mean."""
-_FEW_FOR_MEAN: Final = 30.0
-"""With so many values half of that change is made: the mean of a few says little."""
 _PARTS: Final = 400
 _PRIOR_RUNS: Final = 4.0
 """What is assumed of other runs counts as so many of them."""
 _PRIOR_SIGMA: Final = 0.9
-_PRIOR_FREEDOM: Final = 4.0
-"""What is assumed of the scatter counts as so many values."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -66,61 +58,7 @@ def levels_of(runs: Sequence[Floats], cut: tuple[float, float] | None = None) ->
     return Levels(means, counts, sigma2, cut)
 
 
-def pool(runs: Sequence[Floats], worlds: int, rng: np.random.Generator) -> tuple[Posterior, Shape]:
-    """Return the posterior of a quantity for runs yet to come, and its shape.
-
-    Args:
-        runs: [runs] arrays of logarithms, each with a value at least.
-        worlds: how many joint draws.
-        rng: what the draws are made from.
-    """
-    if all(len(run) <= 1 for run in runs):  # what differs between runs is the scatter itself
-        return _single_valued(np.concatenate(runs), worlds, rng)
-    levels = levels_of(runs)
-    mean, tau = _draw_mean_and_tau(levels, worlds, rng)
-    shape, centre, scatter = _shape(runs, levels)
-    count = sum(map(len, runs))
-    location = mean + centre
-    scatters = scatter * _scatter_factor(runs, count, worlds, rng)
-    target = float(np.exp(np.concatenate(runs)).mean() / np.exp(np.median(location)))
-    factor = _mean_keeping_factor(shape, scatters, tau, target)
-    factor = 1.0 + (factor - 1.0) * count / (count + _FEW_FOR_MEAN)
-    return Posterior(np.column_stack([location, factor * scatters, factor * tau]), shape.table), shape
-
-
-def _single_valued(values: Floats, worlds: int, rng: np.random.Generator) -> tuple[Posterior, Shape]:
-    """Return the posterior of unrelated values, and their shape: mean and variance of the logarithm under a weak prior.
-
-    Normal-inverse-chi-squared (Bayesian Data Analysis, section 3.3), the prior worth a few values of scatter.
-    """
-    count = len(values)
-    freedom = count - 1 + _PRIOR_FREEDOM
-    squares = float(((values - values.mean()) ** 2).sum()) + _PRIOR_FREEDOM * _PRIOR_SIGMA**2
-    sigma = np.sqrt(squares / rng.chisquare(freedom, worlds))
-    location = values.mean() + sigma / np.sqrt(count) * rng.standard_normal(worlds)
-    shape = choose_shape([values[k : k + 1] - values.mean() for k in range(count)])
-    return Posterior(np.column_stack([location, sigma, np.zeros(worlds)]), shape.table), shape
-
-
-def _draw_mean_and_tau(levels: Levels, worlds: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
-    """Return [worlds] draws of the common mean and of tau, from tau's marginal posterior on a grid."""
-    variances = levels.sigma2 / levels.counts
-    log_posterior = np.empty(len(_TAU_GRID))
-    centres, precisions = np.empty(len(_TAU_GRID)), np.empty(len(_TAU_GRID))
-    for k, tau in enumerate(_TAU_GRID):
-        weights = 1.0 / (variances + tau**2)
-        precisions[k] = weights.sum()
-        centres[k] = (weights * levels.means).sum() / precisions[k]
-        squares = weights * (levels.means - centres[k]) ** 2
-        log_posterior[k] = 0.5 * (np.log(weights) - squares).sum() - 0.5 * np.log(precisions[k])
-        log_posterior[k] -= np.log1p((tau / _TAU_SCALE) ** 2)
-    chances = np.exp(log_posterior - log_posterior.max())
-    drawn = rng.choice(len(_TAU_GRID), size=worlds, p=chances / chances.sum())
-    mean = centres[drawn] + rng.standard_normal(worlds) / np.sqrt(precisions[drawn])
-    return mean, _TAU_GRID[drawn]
-
-
-def _shape(
+def shape_of(
     runs: Sequence[Floats], levels: Levels, choose: Callable[[Sequence[Floats]], Shape] = choose_shape
 ) -> tuple[Shape, float, float]:
     """Return the shape of residuals, and their mean and standard deviation; tails are not cut."""
@@ -134,13 +72,7 @@ def _shape(
     return choose(longer), float(together.mean()), float(scatter)
 
 
-def _scatter_factor(runs: Sequence[Floats], count: int, worlds: int, rng: np.random.Generator) -> Floats:
-    """Return [worlds] factors of the scatter: what is not known of it, for so many values; the prior is worth a few."""
-    freedom = max(count - len(runs), 0) + _PRIOR_FREEDOM
-    return np.asarray(np.sqrt(freedom / rng.chisquare(freedom, worlds)))
-
-
-def _mean_keeping_factor(shape: Shape, scatters: Floats, between: Floats, target: float) -> float:
+def mean_keeping_factor(shape: Shape, scatters: Floats, between: Floats, target: float) -> float:
     """Return by what factor scatter must shrink or grow for the mean of draws to be what it was in the logs.
 
     Totals are sums of draws, and a log scale says little of a mean: where the level of a run and its tail do not go
@@ -152,19 +84,21 @@ def _mean_keeping_factor(shape: Shape, scatters: Floats, between: Floats, target
         between: [worlds] how levels differ.
         target: the mean over the exponential of the location.
     """
-    t = score_midpoints() if shape.table is None else np.interp(score_midpoints(), score_grid(), shape.table)
-    few = scatters[:: max(1, len(scatters) // 40)]
-    levels = between[:: max(1, len(between) // 40)]
-
-    def mean(factor: float) -> float:
-        inner = np.exp(np.minimum(factor * few[:, None] * t, 50.0)).mean()
-        return float(inner * np.exp((factor * levels) ** 2 / 2).mean())
-
     low, high = _FACTORS
     for _ in range(30):
         middle = (low + high) / 2
-        low, high = (middle, high) if mean(middle) < target else (low, middle)
+        is_below = mean_of_draws(shape, scatters, between, middle) < target
+        low, high = (middle, high) if is_below else (low, middle)
     return (low + high) / 2
+
+
+def mean_of_draws(shape: Shape, scatters: Floats, between: Floats, factor: float) -> float:
+    """Return the mean of draws over the exponential of their location, scatter and levels changed by a factor."""
+    t = score_midpoints() if shape.table is None else np.interp(score_midpoints(), score_grid(), shape.table)
+    few = scatters[:: max(1, len(scatters) // 40)]
+    levels = between[:: max(1, len(between) // 40)]
+    inner = float(np.exp(np.minimum(factor * few[:, None] * t, 50.0)).mean())
+    return inner * float(np.exp((factor * levels) ** 2 / 2).mean())
 
 
 def score_midpoints() -> Floats:
@@ -198,12 +132,12 @@ def rest_of_run(
     location = drift.rest_level(np.clip(begun, low, high), worlds, rng)
     rests = [run[_first(run, cut) :] for run in usable] or [begun]
     levels = levels_of(rests, (float(low), float(high)))
-    shape, centre, scatter = _shape(rests, levels, choose=observed_shape)
+    shape, centre, scatter = shape_of(rests, levels, choose=observed_shape)
     scatters = scatter * _run_scatter(rests, worlds, rng)
     if usable:
         expected = sum(len(r) * np.exp(level + centre) for r, level in zip(rests, levels.means, strict=True))
         target = float(sum(np.exp(r).sum() for r in rests) / expected)
-        scatters = scatters * _mean_keeping_factor(shape, scatters, np.zeros(1), target)
+        scatters = scatters * mean_keeping_factor(shape, scatters, np.zeros(1), target)
     draws = np.column_stack([location + centre, scatters, np.zeros(worlds)])
     return Posterior(draws, shape.table)
 

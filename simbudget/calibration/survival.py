@@ -10,7 +10,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.pooling import log_of, pool
+from simbudget.calibration.pooling import log_of
+from simbudget.calibration.runs_to_come import pool
 from simbudget.calibration.shapes import LOGNORMAL, Shape, choose_shape
 from simbudget.distributions.posteriors import Posterior
 

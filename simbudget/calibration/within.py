@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from simbudget.calibration.durations import PRIORS, rest_durations
 from simbudget.calibration.observations import (
     FLOORS,
     NO_SPEED,
@@ -96,7 +97,13 @@ def _quantities(
         begun = log_of(mine.values[name][0], FLOORS[name])
         if not others and len(begun) < 2:
             continue
-        posterior = rest_of_run(others, begun, case.cut, case.worlds, rng)
+        if name in PRIORS:
+            durations = [v for v in seen.values[name][:-1] if len(v)]
+            posterior = rest_durations(
+                PRIORS[name], durations, mine.values[name][0], case.cut, case.worlds, rng
+            )
+        else:
+            posterior = rest_of_run(others, begun, case.cut, case.worlds, rng)
         found.append(_quantity(name, case.begun, posterior))
     compacted = np.concatenate([*seen.values["compacted"], np.zeros(0)])
     if len(compacted) >= _FEW_COMPACTIONS:
@@ -136,7 +143,9 @@ def _text(case: RestOfSession, others: Sequence[Session], seen: Observed, mine: 
     context = last + int(np.median(growth) if len(growth) else 0)
     limit, _ = compaction_limit([*others, begun])
     largest = max(session.context.max() for session in [*others, begun])
-    limit = max(limit or max(largest, _DEFAULT_LIMIT), begun.context[-10:].max())
+    first_prompt = int(begun.context[0])
+    limit = max(limit or max(largest, _DEFAULT_LIMIT), begun.context[-10:].max(), first_prompt + 2)
+    compacted = min(int(_WRITTEN["compacted"]), (int(limit) - first_prompt) // 2)
     turns = case.calls_left or 1_000_000
     hours = "3650 days" if case.seconds_left is None else f"{max(case.seconds_left, 1.0):.3f} s"
     known = {
@@ -149,8 +158,8 @@ def _text(case: RestOfSession, others: Sequence[Session], seen: Observed, mine: 
         f"cycle: [{{think: {{turns: {turns}}}}}]",
         f"turn: {{output_tokens: {written['output']}, thinking_tokens: {written['thinking']}, "
         f"tool_result_tokens: {written['tool_result']}, tool_time: {written['tool_time']}}}",
-        f"context: {{first_prompt_tokens: {int(begun.context[0])}, limit_tokens: {int(limit)}, "
-        f"compacted_to_tokens: {_WRITTEN['compacted']}, lasts: life, cache: {_cache(begun)}}}",
+        f"context: {{first_prompt_tokens: {first_prompt}, limit_tokens: {int(limit)}, "
+        f"compacted_to_tokens: {compacted}, lasts: life, cache: {_cache(begun)}}}",
         f"models: {{{_MODEL}: {{first_token: {written['first_token'] if written['first_token'] != '0' else '0 s'}, "
         f"output_speed: {min(seen.output_speed, NO_SPEED):.4f} tokens/s}}}}",
         f"prices: {{{_MODEL}: {session_prices(begun, seen.knows_output)}}}",

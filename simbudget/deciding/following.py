@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from simbudget.deciding.courses import Progress
+from simbudget.deciding.outlook import Outlook
 from simbudget.deciding.standing import standing_of
-from simbudget.deciding.watch import Outlook, Watching, watch
+from simbudget.deciding.watch import Watching, watch
 from simbudget.errors import UserError
 from simbudget.ledger.readers import read_logs
 from simbudget.scenario.loading import LoadedScenario

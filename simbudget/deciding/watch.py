@@ -13,11 +13,12 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.deciding.conditioned import Conditioned
 from simbudget.deciding.conditioning import Likeness, conditioned, likeness
 from simbudget.deciding.courses import Courses, Progress, simulate_courses
+from simbudget.deciding.outlook import Learnt, Outlook
 from simbudget.deciding.standing import Standing
-from simbudget.engine.laws.tally import LOOKS
-from simbudget.engine.totals import result_column
+from simbudget.deciding.stopping import worthwhile
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.entry import COMPONENTS
 from simbudget.scenario.limits import Limit
@@ -57,74 +58,6 @@ class Watching:
     """What a transferable result is worth; None: not asked."""
 
 
-@dataclass(frozen=True)
-class Learnt:
-    """What the run so far has said of one unknown."""
-
-    name: str
-    before: tuple[float, float, float]
-    """p10, p50, p90."""
-    after: tuple[float, float, float]
-    narrower: float
-    """By which part its interval got narrower, on a logarithmic scale where it is positive."""
-
-
-@dataclass(frozen=True)
-class Worthwhile:
-    """When the next hour costs more than it brings."""
-
-    stop_at_hours: float
-    p10: float
-    p90: float
-    """Of a bootstrap over runs."""
-    next_hour_costs_usd: float
-    next_hour_brings_usd: float
-
-
-@dataclass(frozen=True)
-class Outlook:
-    """What is to be expected of a run, from where it stands."""
-
-    standing: Standing
-    ends_hours: float
-    """The planned end."""
-    budget_usd: float | None
-    spent_usd: dict[str, float]
-    """p10, p50, p90: where the log does not tell all that was spent, the scenario says what else was."""
-    expected_by_now_usd: dict[str, float]
-    """The same, as it was projected before the run."""
-    spend_usd: dict[str, float]
-    """At the planned end, if the budget does not stop it; mean, p10, p50, p90."""
-    spend_before_usd: dict[str, float]
-    """As it was projected before the run."""
-    by_component_usd: dict[str, dict[str, float]]
-    counts: dict[str, dict[str, float]]
-    within_budget: float | None
-    budget_met_hours: dict[str, float | None] | None
-    """p10, p50, p90 of when the budget is reached; None: not before the planned end."""
-    limits: list[dict[str, Any]]
-    learnt: list[Learnt]
-    worthwhile: Worthwhile | None
-    surprise: float
-    curve: dict[str, list[float]]
-    """hours, and p10, p50, p90 of what will have been spent by then."""
-    sure: float
-    notes: tuple[str, ...]
-    samples: dict[str, Floats]
-    """[draws] of the spend (`spend_usd`) and of each count at the planned end."""
-
-    @property
-    def is_on_track(self) -> bool:
-        """Return whether every limit is kept, and the budget as surely as asked for."""
-        kept = self.within_budget is None or self.within_budget >= self.sure
-        return kept and all(limit["holds"] for limit in self.limits)
-
-    @property
-    def elapsed_hours(self) -> float:
-        """Return how long the run has lasted."""
-        return self.standing.elapsed_s / _HOUR_S
-
-
 def watch(
     loaded: LoadedScenario,
     standing: Standing,
@@ -146,7 +79,7 @@ def watch(
     courses = simulate_courses(scenario, unknown, elapsed_s, how.runs, how.seed, progress)
     like = likeness(*_statistics(courses, standing))
     rows = np.random.default_rng([how.seed, 7]).choice(how.runs, size=_DRAWS, p=like.weights)
-    return _outlook(loaded, standing, how, _Conditioned(courses, standing, like, rows))
+    return _outlook(loaded, standing, how, Conditioned(courses, standing, like, rows))
 
 
 def _statistics(courses: Courses, standing: Standing) -> tuple[Floats, Floats]:
@@ -163,41 +96,7 @@ def _statistics(courses: Courses, standing: Standing) -> tuple[Floats, Floats]:
     return np.column_stack(simulated), np.array(observed)
 
 
-@dataclass(frozen=True)
-class _Conditioned:
-    """Draws of what has been and what will be, given what was seen."""
-
-    courses: Courses
-    standing: Standing
-    like: Likeness
-    rows: Integers
-    """[draws] the run that each draw rests on."""
-
-    def so_far(self, column: str, known: float | None) -> Floats:
-        """Return [draws] of what a column has come to: what is known, else as the simulated runs say."""
-        if known is not None:
-            return np.full(len(self.rows), known)
-        return conditioned(self.courses.so_far[column].to_numpy(), self.like)[self.rows]
-
-    def rest(self, column: str) -> Floats:
-        """Return [draws] of what is still to come of a column."""
-        rest = self.courses.whole[column].to_numpy() - self.courses.so_far[column].to_numpy()
-        return conditioned(np.maximum(rest, 0.0), self.like)[self.rows]
-
-    def progress(self, gates_later: bool) -> Floats:
-        """Return [draws, bins + 1] the part of what is left to spend that is spent by each time.
-
-        Gates that come at the end are left out.
-        """
-        spent, hours = self.courses.spent_usd[self.rows], self.courses.hours
-        if gates_later:
-            spent[:, -1] -= self.courses.whole["spend_gates_usd"].to_numpy()[self.rows]
-        now = _at(spent, hours, self.standing.elapsed_s / _HOUR_S)[:, np.newaxis]
-        left = np.maximum(spent[:, -1:] - now, 1e-12)
-        return np.asarray(np.clip((spent - now) / left, 0.0, 1.0))
-
-
-def _outlook(loaded: LoadedScenario, standing: Standing, how: Watching, given: _Conditioned) -> Outlook:
+def _outlook(loaded: LoadedScenario, standing: Standing, how: Watching, given: Conditioned) -> Outlook:
     scenario, courses = loaded.scenario, given.courses
     gates_later = _gates_at_the_end(loaded)
     so_far, rest = {}, {}
@@ -249,7 +148,9 @@ def _outlook(loaded: LoadedScenario, standing: Standing, how: Watching, given: _
         budget_met_hours=met,
         limits=limits,
         learnt=_learnt(given),
-        worthwhile=None if how.worth_usd is None else _worthwhile(given, how, curve, at_end),
+        worthwhile=None
+        if how.worth_usd is None
+        else worthwhile(given, how.worth_usd, how.seed, curve, at_end),
         surprise=given.like.surprise,
         curve={
             "hours": courses.hours[ahead].tolist(),
@@ -272,13 +173,6 @@ def _gates_at_the_end(loaded: LoadedScenario) -> bool:
 def _figure(values: Floats) -> dict[str, float]:
     p10, p50, p90 = np.quantile(values, (0.1, 0.5, 0.9))
     return {"mean": float(values.mean()), "p10": float(p10), "p50": float(p50), "p90": float(p90)}
-
-
-def _at(spent: Floats, hours: Floats, hour: float) -> Floats:
-    """Return [draws] what has been spent at an hour, between two times in proportion."""
-    after = int(np.clip(np.searchsorted(hours, hour), 1, len(hours) - 1))
-    part = (hour - hours[after - 1]) / (hours[after] - hours[after - 1])
-    return np.asarray(spent[:, after - 1] + part * (spent[:, after] - spent[:, after - 1]))
 
 
 def _met_hours(curve: Floats, hours: Floats, budget: float) -> dict[str, float | None]:
@@ -319,7 +213,7 @@ def _limits(
     return checked, unsaid
 
 
-def _learnt(given: _Conditioned) -> list[Learnt]:
+def _learnt(given: Conditioned) -> list[Learnt]:
     """Return what was learnt of the unknowns, those first whose intervals got narrowest."""
     found = []
     for name, values in given.courses.unknowns.items():
@@ -336,41 +230,6 @@ def _learnt(given: _Conditioned) -> list[Learnt]:
 
 def _three(quantiles: Floats) -> tuple[float, float, float]:
     return float(quantiles[0]), float(quantiles[1]), float(quantiles[2])
-
-
-def _worthwhile(given: _Conditioned, how: Watching, curve: Floats, at_end: Floats) -> Worthwhile:
-    """Return from which hour on another hour costs more than it brings, in expectation.
-
-    Where the expected worth of the results so far less the expected spend is highest, over the looks that are left;
-    a bootstrap over draws says how well that is known.
-    """
-    assert how.worth_usd is not None
-    courses, now = given.courses, given.standing.elapsed_s / _HOUR_S
-    whole = courses.whole
-    results = np.column_stack([whole[result_column(look)].to_numpy() for look in range(LOOKS)])[given.rows]
-    looks = courses.hours[-1] * (np.arange(LOOKS) + 1) / LOOKS
-    left = looks > now * (1.0 + 1e-6)
-    times = np.concatenate([[now], looks[left]])
-    brought = np.column_stack(
-        [np.apply_along_axis(lambda r: np.interp(now, looks, r), 1, results), results[:, left]]
-    )
-    spent = np.column_stack([_at(curve, courses.hours, hour) for hour in times])
-    spent[:, -1] -= at_end  # gates are paid for whenever the run stops
-    net = how.worth_usd * brought - spent
-    best = int(net.mean(axis=0).argmax())
-    rng = np.random.default_rng([how.seed, 11])
-    runs = max(2, round(given.like.effective_runs))
-    again = [int(net[rng.integers(len(net), size=runs)].mean(axis=0).argmax()) for _ in range(400)]
-    low, high = np.quantile(times[again], (0.1, 0.9))
-    hours = max(times[1] - times[0], 1e-9) if len(times) > 1 else 1.0
-    step = 1 if len(times) > 1 else 0
-    return Worthwhile(
-        float(times[best]),
-        float(low),
-        float(high),
-        float((spent[:, step] - spent[:, 0]).mean() / hours),
-        float(how.worth_usd * (brought[:, step] - brought[:, 0]).mean() / hours),
-    )
 
 
 def _notes(standing: Standing, loaded: LoadedScenario, like: Likeness) -> list[str]:

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 
-from simbudget.deciding.watch import Outlook, Worthwhile
+from simbudget.deciding.outlook import Outlook, Worthwhile
 from simbudget.report.numbers import count, hours, percent, rounded, usd
 
 _MOST_LEARNT = 5

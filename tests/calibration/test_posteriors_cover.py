@@ -7,7 +7,7 @@ to 0.90 with probability below 0.001. The full study is benchmarks/synthetic_tru
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.pooling import pool
+from simbudget.calibration.runs_to_come import pool
 from simbudget.calibration.rates import pooled_rate
 from simbudget.calibration.survival import censored_lognormal
 

@@ -14,7 +14,7 @@ from simbudget.engine.compiled.entries import FAILED, GATE, OK, add_entry
 from simbudget.engine.compiled.entries import REVIEW as IS_REVIEW
 from simbudget.engine.compiled.events import HORIZON, SLOTS, after, cancel
 from simbudget.engine.compiled.state import Record, Site
-from simbudget.engine.compiled.steps import FOR_POSTS, FOR_SCORE
+from simbudget.engine.compiled.steps.common import FOR_POSTS, FOR_SCORE
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.gates import (
     PRICE,
@@ -25,7 +25,7 @@ from simbudget.engine.laws.gates import (
     try_at_gate,
 )
 from simbudget.engine.laws.money import is_reached
-from simbudget.engine.laws.research import (
+from simbudget.engine.laws.notebook import (
     AUTHOR,
     BLAMED,
     IS_LATE,
@@ -35,15 +35,13 @@ from simbudget.engine.laws.research import (
     SCORE,
     SCORED_NS,
     SUBMISSIONS,
-    Lab,
     Notebook,
-    certain,
     clear,
     is_full,
     learn,
-    submit,
     tell,
 )
+from simbudget.engine.laws.research import Lab, certain, submit
 from simbudget.engine.laws.review import LEADERS, is_chosen, review, review_cost_usd
 
 

@@ -15,6 +15,7 @@ from simbudget.engine.compiled.accounts import (
     pay,
     pay_reserved_pool,
 )
+from simbudget.engine.compiled.advance import advance, job_tells
 from simbudget.engine.compiled.board import Desk, answer, conclude, open_board
 from simbudget.engine.compiled.calls import LIFE
 from simbudget.engine.compiled.entries import FIXED_COSTS, add_fleet_entry
@@ -33,8 +34,8 @@ from simbudget.engine.compiled.events import (
     is_urgent,
     next_slot,
 )
+from simbudget.engine.compiled.interruptions import BY_CRASH, BY_HORIZON, cancel_job, interrupt
 from simbudget.engine.compiled.jobs import play_job
-from simbudget.engine.compiled.life import BY_CRASH, BY_HORIZON, advance, cancel_job, interrupt, job_tells
 from simbudget.engine.compiled.points import JOB_OVER, JOB_TELLS, STARTS
 from simbudget.engine.compiled.pools import open_pools
 from simbudget.engine.compiled.state import GPUS, SCORERS, Record, Site

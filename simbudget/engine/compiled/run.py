@@ -135,7 +135,7 @@ def _site(program: Program, records: bool) -> Site:
 
 def _desk(program: Program, site: Site, room: int) -> "Desk":
     from simbudget.engine.compiled.board import Desk  # noqa: PLC0415
-    from simbudget.engine.laws.research import empty_notebook  # noqa: PLC0415
+    from simbudget.engine.laws.notebook import empty_notebook  # noqa: PLC0415
 
     lab = program.lab(site.rows, 0, 0, 0)
     room = room if program.research.is_on else 1

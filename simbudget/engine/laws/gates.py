@@ -10,7 +10,7 @@ from typing import Final
 from simbudget.compilation import compiled
 from simbudget.distributions.sampling import normal_score
 from simbudget.engine.laws.draws import Floats, draw, draw_ns
-from simbudget.engine.laws.research import (
+from simbudget.engine.laws.notebook import (
     DIRECTION,
     HOLDS,
     IS_HACK,
@@ -27,11 +27,10 @@ from simbudget.engine.laws.research import (
     SCORED_NS,
     SUBMISSIONS,
     TRIED,
-    Lab,
     Notebook,
-    certain,
     is_struck,
 )
+from simbudget.engine.laws.research import Lab, certain
 from simbudget.engine.laws.review import LEADERS, review
 from simbudget.engine.streams import TRY, uniforms
 

@@ -11,7 +11,7 @@ from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import Integers, draw_ns
 from simbudget.engine.laws.hours import closes_ns, opens_ns
 from simbudget.engine.laws.money import time_cost_usd
-from simbudget.engine.laws.research import (
+from simbudget.engine.laws.notebook import (
     AUTHOR,
     BLAMED,
     IS_HACK,
@@ -20,11 +20,9 @@ from simbudget.engine.laws.research import (
     REVIEW_NS,
     REVIEW_STARTS_NS,
     REVIEWED_NS,
-    Lab,
     Notebook,
-    agent_lanes,
-    certain,
 )
+from simbudget.engine.laws.research import Lab, agent_lanes, certain
 from simbudget.engine.streams import MEASUREMENT
 
 NONE_REVIEWED: Final = 0

@@ -6,7 +6,7 @@ from typing import Final
 from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import Floats
 from simbudget.engine.laws.gates import FOR_EVER_NS, find_versions, holds_everywhere, rank
-from simbudget.engine.laws.research import (
+from simbudget.engine.laws.notebook import (
     BLAMED,
     HOLDS,
     IS_HACK,
@@ -23,9 +23,9 @@ from simbudget.engine.laws.research import (
     SCORED_NS,
     SUBMISSIONS,
     TRIED,
-    Lab,
     Notebook,
 )
+from simbudget.engine.laws.research import Lab
 
 LOOKS: Final = 24
 """Times, from one 24th of the horizon to all of it, for which results are counted as if the run had stopped then."""

@@ -14,7 +14,7 @@ from simbudget.engine.laws.gates import (
     try_at_gate,
 )
 from simbudget.engine.laws.money import is_reached
-from simbudget.engine.laws.research import (
+from simbudget.engine.laws.notebook import (
     AUTHOR,
     BLAMED,
     IMPROVED_NS,
@@ -28,10 +28,10 @@ from simbudget.engine.laws.research import (
     SUBMISSIONS,
     empty_notebook,
     learn,
-    submit,
     tell,
     with_room,
 )
+from simbudget.engine.laws.research import submit
 from simbudget.engine.laws.review import LEADERS, is_chosen, review, review_cost_usd
 from simbudget.engine.reference.clock import Phase
 from simbudget.ledger.entry import COMPONENTS

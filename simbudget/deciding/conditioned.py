@@ -1,0 +1,56 @@
+"""Draws of what has been and what will be in a run, given what was seen of it."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.deciding.conditioning import Likeness, conditioned
+from simbudget.deciding.courses import Courses
+from simbudget.deciding.standing import Standing
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+_HOUR_S: Final = 3600.0
+
+
+@dataclass(frozen=True)
+class Conditioned:
+    """Draws of what has been and what will be, given what was seen."""
+
+    courses: Courses
+    standing: Standing
+    like: Likeness
+    rows: Integers
+    """[draws] the run that each draw rests on."""
+
+    def so_far(self, column: str, known: float | None) -> Floats:
+        """Return [draws] of what a column has come to: what is known, else as the simulated runs say."""
+        if known is not None:
+            return np.full(len(self.rows), known)
+        return conditioned(self.courses.so_far[column].to_numpy(), self.like)[self.rows]
+
+    def rest(self, column: str) -> Floats:
+        """Return [draws] of what is still to come of a column."""
+        rest = self.courses.whole[column].to_numpy() - self.courses.so_far[column].to_numpy()
+        return conditioned(np.maximum(rest, 0.0), self.like)[self.rows]
+
+    def progress(self, gates_later: bool) -> Floats:
+        """Return [draws, bins + 1] the part of what is left to spend that is spent by each time.
+
+        Gates that come at the end are left out.
+        """
+        spent, hours = self.courses.spent_usd[self.rows], self.courses.hours
+        if gates_later:
+            spent[:, -1] -= self.courses.whole["spend_gates_usd"].to_numpy()[self.rows]
+        now = spent_at(spent, hours, self.standing.elapsed_s / _HOUR_S)[:, np.newaxis]
+        left = np.maximum(spent[:, -1:] - now, 1e-12)
+        return np.asarray(np.clip((spent - now) / left, 0.0, 1.0))
+
+
+def spent_at(spent: Floats, hours: Floats, hour: float) -> Floats:
+    """Return [draws] what has been spent at an hour, between two times in proportion."""
+    after = int(np.clip(np.searchsorted(hours, hour), 1, len(hours) - 1))
+    part = (hour - hours[after - 1]) / (hours[after] - hours[after - 1])
+    return np.asarray(spent[:, after - 1] + part * (spent[:, after] - spent[:, after - 1]))

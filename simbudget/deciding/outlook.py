@@ -1,0 +1,81 @@
+"""What is to be expected of a run from where it stands: the results of watching it."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.deciding.standing import Standing
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+_HOUR_S: Final = 3600.0
+
+
+@dataclass(frozen=True)
+class Learnt:
+    """What the run so far has said of one unknown."""
+
+    name: str
+    before: tuple[float, float, float]
+    """p10, p50, p90."""
+    after: tuple[float, float, float]
+    narrower: float
+    """By which part its interval got narrower, on a logarithmic scale where it is positive."""
+
+
+@dataclass(frozen=True)
+class Worthwhile:
+    """When the next hour costs more than it brings."""
+
+    stop_at_hours: float
+    p10: float
+    p90: float
+    """Of a bootstrap over runs."""
+    next_hour_costs_usd: float
+    next_hour_brings_usd: float
+
+
+@dataclass(frozen=True)
+class Outlook:
+    """What is to be expected of a run, from where it stands."""
+
+    standing: Standing
+    ends_hours: float
+    """The planned end."""
+    budget_usd: float | None
+    spent_usd: dict[str, float]
+    """p10, p50, p90: where the log does not tell all that was spent, the scenario says what else was."""
+    expected_by_now_usd: dict[str, float]
+    """The same, as it was projected before the run."""
+    spend_usd: dict[str, float]
+    """At the planned end, if the budget does not stop it; mean, p10, p50, p90."""
+    spend_before_usd: dict[str, float]
+    """As it was projected before the run."""
+    by_component_usd: dict[str, dict[str, float]]
+    counts: dict[str, dict[str, float]]
+    within_budget: float | None
+    budget_met_hours: dict[str, float | None] | None
+    """p10, p50, p90 of when the budget is reached; None: not before the planned end."""
+    limits: list[dict[str, Any]]
+    learnt: list[Learnt]
+    worthwhile: Worthwhile | None
+    surprise: float
+    curve: dict[str, list[float]]
+    """hours, and p10, p50, p90 of what will have been spent by then."""
+    sure: float
+    notes: tuple[str, ...]
+    samples: dict[str, Floats]
+    """[draws] of the spend (`spend_usd`) and of each count at the planned end."""
+
+    @property
+    def is_on_track(self) -> bool:
+        """Return whether every limit is kept, and the budget as surely as asked for."""
+        kept = self.within_budget is None or self.within_budget >= self.sure
+        return kept and all(limit["holds"] for limit in self.limits)
+
+    @property
+    def elapsed_hours(self) -> float:
+        """Return how long the run has lasted."""
+        return self.standing.elapsed_s / _HOUR_S

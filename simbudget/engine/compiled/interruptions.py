@@ -1,0 +1,102 @@
+"""Breaking off whatever an agent does: at a crash, at the horizon."""
+
+from typing import Final
+
+from simbudget.compilation import internal
+from simbudget.engine.compiled.accounts import pause_costs
+from simbudget.engine.compiled.calls import (
+    break_off_call,
+)
+from simbudget.engine.compiled.entries import CUT, DOWN, TOOL, WAIT
+from simbudget.engine.compiled.events import (
+    INTERRUPTION_OF_JOB,
+    ITSELF,
+    JOB,
+    SLOTS,
+    URGENT,
+    at_once,
+    cancel,
+)
+from simbudget.engine.compiled.jobs import break_off_job
+from simbudget.engine.compiled.life import ends
+from simbudget.engine.compiled.points import (
+    ALLOWED_TO_SUBMIT,
+    AT_SCORER,
+    CALLS,
+    EXPERIMENTS,
+    IN_EXPERIMENT,
+    JOB_OVER,
+    OFFICE_OPENS,
+    OFFICE_OPENS_FOR_WORK,
+    POLL_DUE,
+    RESTARTS,
+    SCORED,
+    STRETCH_DONE,
+    THINKS,
+    TOOL_DONE,
+)
+from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.steps.common import record_spent, spends
+from simbudget.engine.compiled.steps.scoring import (
+    leaves_scorers_line,
+    scored,
+)
+from simbudget.engine.compiled.timesheet import DOWN as IS_DOWN
+
+BY_CRASH: Final = 1
+BY_HORIZON: Final = 2
+
+
+@internal
+def interrupt(site: Site, run: Record, agent: Record) -> None:
+    """Break off whatever the agent does: to restart after a crash, or to end at the horizon."""
+    cancel(site, run, SLOTS * agent.number + ITSELF)
+    _break_off(site, run, agent)
+    if agent.interrupted_by == BY_HORIZON:
+        if agent.has_lived:
+            ends(site, run, agent)
+        else:  # the run was stopped before its start
+            agent.is_alive = 0
+            run.alive -= 1
+        return
+    pause_costs(site, run, agent)
+    spends(site, run, agent, IS_DOWN, agent.restart_ns, RESTARTS)
+
+
+@internal
+def _break_off(site: Site, run: Record, agent: Record) -> None:
+    point = agent.point
+    if point == IN_EXPERIMENT:
+        cancel_job(site, run, agent)
+        return
+    if point in (OFFICE_OPENS, RESTARTS):
+        record_spent(site, run, agent, DOWN if point == RESTARTS else WAIT, CUT)
+    elif CALLS <= point < THINKS:
+        break_off_call(site, run, agent)
+    elif THINKS <= point < EXPERIMENTS:
+        break_off_step(site, run, agent)
+    if agent.polls_now or point in (POLL_DUE, JOB_OVER):
+        agent.polls_now = agent.waits_for_poll = agent.waits_for_job = 0
+        if agent.job_is_alive:
+            at_once(site, run, SLOTS * agent.number + INTERRUPTION_OF_JOB, URGENT)
+
+
+@internal
+def cancel_job(site: Site, run: Record, agent: Record) -> None:
+    """Break off the agent's job."""
+    if agent.job_is_alive:
+        cancel(site, run, SLOTS * agent.number + JOB)
+        break_off_job(site, run, agent)
+
+
+@internal
+def break_off_step(site: Site, run: Record, agent: Record) -> None:
+    """Leave what the agent does in a step, other than a call or an experiment, because it is interrupted."""
+    if agent.point in (TOOL_DONE, STRETCH_DONE):
+        record_spent(site, run, agent, TOOL, CUT)
+    elif agent.point in (OFFICE_OPENS_FOR_WORK, ALLOWED_TO_SUBMIT):
+        record_spent(site, run, agent, WAIT, CUT)
+    elif agent.point == AT_SCORER:
+        leaves_scorers_line(site, run, agent)
+    elif agent.point == SCORED:
+        scored(site, run, agent, CUT)

@@ -1,0 +1,1 @@
+"""The steps of a cycle, each from point to point; see `reference.agent` and `reference.experiments`."""

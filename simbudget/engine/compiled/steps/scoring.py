@@ -1,0 +1,105 @@
+"""Submissions: the cool-down and the quota, the scorer's line, the score."""
+
+from simbudget.compilation import internal
+from simbudget.engine.compiled.accounts import SCORER, budget_is_reached, pay
+from simbudget.engine.compiled.entries import (
+    OK,
+    SCORE,
+    UNSERVED,
+    add_agent_entry,
+)
+from simbudget.engine.compiled.points import (
+    ALLOWED_TO_SUBMIT,
+    AT_SCORER,
+    BUDGET_REACHED,
+    SCORE_KNOWN,
+    SCORED,
+    STEP_DONE,
+    SUBMITS_IN_TURN,
+    WAITS,
+)
+from simbudget.engine.compiled.pools import ask, leave
+from simbudget.engine.compiled.state import SCORERS, Record, Site
+from simbudget.engine.compiled.steps.common import (
+    FOR_SCORE,
+    asks,
+    asks_board,
+    spends,
+)
+from simbudget.engine.compiled.timesheet import SCORING, WAITING_OTHER, WAITING_SCORER, does
+from simbudget.engine.laws.work import DAY_NS, draw_scoring_ns
+
+
+@internal
+def submits(site: Site, run: Record, agent: Record) -> int:
+    """Wait for the end of the cool-down, and for a day whose quota is not used up."""
+    allowed = run.now
+    if agent.submissions:
+        allowed = max(run.now, agent.submitted + run.cool_down_ns)
+        day = allowed // DAY_NS
+        if run.quota and agent.submitted // DAY_NS == day and agent.submissions_that_day >= run.quota:
+            allowed = (day + 1) * DAY_NS
+    if allowed > run.now:
+        return spends(site, run, agent, WAITING_OTHER, allowed - run.now, ALLOWED_TO_SUBMIT)
+    return asks(site, run, agent, SUBMITS_IN_TURN)
+
+
+@internal
+def submits_in_turn(site: Site, run: Record, agent: Record) -> int:
+    """Join the scorer's line."""
+    if budget_is_reached(site, run):
+        return BUDGET_REACHED
+    is_same_day = agent.submissions > 0 and agent.submitted // DAY_NS == run.now // DAY_NS
+    agent.submissions_that_day = agent.submissions_that_day + 1 if is_same_day else 1
+    agent.submitted = agent.scorer_asked = run.now
+    agent.submissions += 1
+    does(run, agent, WAITING_SCORER)
+    agent.point = AT_SCORER
+    ask(site, run, agent, SCORERS, 1)
+    return WAITS
+
+
+@internal
+def at_scorer(site: Site, run: Record, agent: Record) -> int:
+    """Have the submission scored, unless the budget has been reached meanwhile."""
+    if budget_is_reached(site, run):
+        leaves_scorers_line(site, run, agent)
+        return BUDGET_REACHED
+    pay(run, SCORER, run.score_price_usd)
+    run.scorer_calls += 1
+    submission = agent.submissions - 1
+    duration_ns = draw_scoring_ns(site.rows, site.table, run.scoring_time, agent.stream, submission)
+    return spends(site, run, agent, SCORING, duration_ns, SCORED)
+
+
+@internal
+def leaves_scorers_line(site: Site, run: Record, agent: Record) -> None:
+    """Leave the scorer without having been served."""
+    if run.records:
+        number = add_agent_entry(site, run, agent, SCORE, run.now, UNSERVED)
+        site.entries[number].queued_ns = run.now - agent.scorer_asked
+    leave(site, run, agent, SCORERS)
+
+
+@internal
+def scoring_done(site: Site, run: Record, agent: Record) -> int:
+    """Hear the score from the board, where there is one."""
+    if run.has_research:
+        return asks_board(run, agent, FOR_SCORE, SCORE_KNOWN)
+    return scored(site, run, agent, OK)
+
+
+@internal
+def scored(site: Site, run: Record, agent: Record, outcome: int) -> int:
+    """Make place for the next submission."""
+    if run.records:
+        row = site.entries[add_agent_entry(site, run, agent, SCORE, agent.entry_began, outcome)]
+        row.queued_ns = agent.entry_began - agent.scorer_asked
+        if run.score_price_usd != 0.0:
+            row.component = SCORER
+            row.cost_usd = run.score_price_usd
+        if run.has_research and outcome == OK:
+            row.score = agent.entry_score
+    run.scorer_ns += run.now - agent.entry_began
+    leave(site, run, agent, SCORERS)
+    return STEP_DONE

@@ -1,0 +1,77 @@
+"""Thinking: turn after turn, a call and work with tools."""
+
+from typing import Final
+
+from simbudget.compilation import inlined, internal
+from simbudget.engine.compiled.calls import (
+    HELD,
+    context_is_used,
+    open_context,
+    wants_call,
+)
+from simbudget.engine.compiled.entries import (
+    CALL,
+    OK,
+    TOOL,
+)
+from simbudget.engine.compiled.points import (
+    CALLS,
+    STEP_DONE,
+    TOOL_DONE,
+    TURNS,
+)
+from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.steps.common import (
+    record_spent,
+    spends,
+)
+from simbudget.engine.compiled.timesheet import TOOL as USES_TOOL
+from simbudget.engine.laws.calls import draw_turn
+from simbudget.engine.laws.work import draw_turns
+from simbudget.engine.program import Lasts
+
+_THINK: Final = int(Lasts.THINK)
+
+
+@internal
+def thinks(site: Site, run: Record, agent: Record) -> int:
+    """Begin so many turns."""
+    if site.groups[agent.group].lasts == _THINK and context_is_used(agent):
+        open_context(site, run, agent)
+    cells = site.steps[agent.step].cells
+    agent.turns_left = draw_turns(site.rows, site.table, cells, agent.stream, agent.cycle)
+    return TURNS
+
+
+@inlined
+def turns(site: Site, run: Record, agent: Record) -> int:
+    """Begin the next turn with a call."""
+    if agent.turns_left == 0:
+        return STEP_DONE
+    agent.turns_left -= 1
+    group = site.groups[agent.group]
+    output, thinking, tool_result, tool_ns = draw_turn(
+        site.rows, site.table, group.turn, agent.stream, agent.turns, agent.contexts - 1
+    )
+    agent.turns += 1
+    agent.tool_ns = tool_ns
+    agent.tool_result_tokens = tool_result
+    wants_call(agent, CALL, output, thinking)
+    return CALLS
+
+
+@inlined
+def turn_answered(site: Site, run: Record, agent: Record) -> int:
+    """Work with tools on what the call said."""
+    if agent.tool_ns:
+        return spends(site, run, agent, USES_TOOL, agent.tool_ns, TOOL_DONE)
+    agent.context[HELD] += agent.tool_result_tokens
+    return TURNS
+
+
+@inlined
+def tool_done(site: Site, run: Record, agent: Record) -> int:
+    """Take the tools' results into the context."""
+    record_spent(site, run, agent, TOOL, OK)
+    agent.context[HELD] += agent.tool_result_tokens
+    return TURNS

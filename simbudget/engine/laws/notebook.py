@@ -1,0 +1,191 @@
+"""What a run has learnt so far: submissions, their worths and reviews, methods, and who knows of what.
+
+Arrays of numbers that grow by doubling. A submission is one row that is never changed after its review: what it is
+truly worth on the benchmark (quality), what of that is real, and its score.
+"""
+
+from typing import Final, NamedTuple
+
+import numpy as np
+
+from simbudget.compilation import compiled
+from simbudget.engine.laws.draws import Floats, Integers
+
+NOBODY: Final = -1
+"""No submission, no method; the time of a review that is not made."""
+
+# Columns of `Notebook.submissions`.
+METHOD: Final = 0
+AUTHOR: Final = 1
+NUMBER: Final = 2  # of the author's submissions, from 0
+IS_HACK: Final = 3
+SCORED_NS: Final = 4
+LEADS: Final = 5  # its score was above all others on the board
+REVIEW_STARTS_NS: Final = 6
+REVIEWED_NS: Final = 7  # when the verdict is there
+BLAMED: Final = 8
+REVIEW_NS: Final = 9  # reviewer's time
+IS_LATE: Final = 10  # reviewed before the gates, not when it was scored
+_SUBMISSION_COLUMNS: Final = 11
+
+# Columns of `Notebook.worths`.
+QUALITY: Final = 0
+REAL: Final = 1
+SCORE: Final = 2
+
+# Columns of `Notebook.methods`, and of `Notebook.first_worths`: QUALITY and REAL.
+DIRECTION: Final = 0
+NEXT: Final = 1  # the method of the same direction that was found before it
+FINDER: Final = 2
+ORDINAL: Final = 3  # within its direction
+IS_HONEST: Final = 4  # it was submitted without gaming the scorer at least once
+TRIED: Final = 5  # the submission that was tried at gates, or NOBODY
+HOLDS: Final = 6
+PASSED: Final = 7  # how many gates
+_METHOD_COLUMNS: Final = 8
+
+# Columns of `Notebook.directions` and `Notebook.agents`; places of `Notebook.counts`.
+NEWEST: Final = 0
+FOUND: Final = 1
+KEY: Final = 2
+TOLD: Final = 0  # the best submission since the agent's last post
+OWN_DIRECTION: Final = 1
+SUBMISSIONS: Final = 0
+METHODS: Final = 1
+BEST: Final = 2  # the submission that leads the board
+IMPROVED_NS: Final = 3
+
+KNOWN: Final = 8
+"""An agent remembers so many submissions, the best that it made or read of."""
+
+
+class Notebook(NamedTuple):
+    """What has been tried and scored in a run, and who knows of it."""
+
+    counts: Integers
+    """[4] how many submissions and methods, the leading submission, when the board was last improved."""
+    submissions: Integers
+    """[room, columns]"""
+    worths: Floats
+    """[room, 3] quality, real effect and score of each submission."""
+    methods: Integers
+    """[room, columns]"""
+    first_worths: Floats
+    """[room, 2] quality and real effect of each method as it was found."""
+    directions: Integers
+    """[directions, 3] the newest method, how many were found, the number of its streams."""
+    agents: Integers
+    """[agents, 2] the submission to tell of in the next post, the direction to start from."""
+    known: Integers
+    """[agents, KNOWN] submissions, in no order."""
+    reviewers_ns: Integers
+    """[people] when each has done all that has been asked for."""
+    versions: Integers
+    """[room] each method's best submission, as `laws.gates` finds it when it is asked for."""
+    ranking: Integers
+    """[room] the best of those, the best first."""
+
+
+def empty_notebook(
+    agent_directions: Integers, direction_keys: Integers, reviewers: int, room: int
+) -> Notebook:
+    """Return the notebook of a run that begins, with room for so many submissions."""
+    agents = np.zeros((len(agent_directions), 2), dtype=np.int64)
+    agents[:, OWN_DIRECTION] = agent_directions
+    directions = np.zeros((len(direction_keys), 3), dtype=np.int64)
+    directions[:, KEY] = direction_keys
+    notebook = Notebook(
+        counts=np.zeros(4, dtype=np.int64),
+        submissions=np.zeros((room, _SUBMISSION_COLUMNS), dtype=np.int64),
+        worths=np.zeros((room, 3)),
+        methods=np.zeros((room, _METHOD_COLUMNS), dtype=np.int64),
+        first_worths=np.zeros((room, 2)),
+        directions=directions,
+        agents=agents,
+        known=np.zeros((len(agent_directions), KNOWN), dtype=np.int64),
+        reviewers_ns=np.zeros(reviewers, dtype=np.int64),
+        versions=np.zeros(room, dtype=np.int64),
+        ranking=np.zeros(room, dtype=np.int64),
+    )
+    clear(notebook)
+    return notebook
+
+
+def with_room(notebook: Notebook) -> Notebook:
+    """Return the notebook with room for one more submission: twice as much, if it is full."""
+    if not is_full(notebook):
+        return notebook
+    twice = {
+        name: np.concatenate([getattr(notebook, name)] * 2)
+        for name in ("submissions", "worths", "methods", "first_worths", "versions", "ranking")
+    }
+    return notebook._replace(**twice)
+
+
+@compiled
+def clear(notebook: Notebook) -> None:
+    """Make a notebook as it is when a run begins."""
+    notebook.counts[:] = 0
+    notebook.counts[BEST] = NOBODY
+    notebook.directions[:, NEWEST] = NOBODY
+    notebook.directions[:, FOUND] = 0
+    notebook.agents[:, TOLD] = NOBODY
+    notebook.known[:] = NOBODY
+    notebook.reviewers_ns[:] = 0
+
+
+@compiled
+def is_full(notebook: Notebook) -> bool:
+    """Return whether there is no room for one more submission."""
+    return notebook.counts[SUBMISSIONS] == len(notebook.submissions)
+
+
+@compiled
+def is_struck(notebook: Notebook, submission: int, now_ns: int) -> bool:
+    """Return whether a review has told by now that a submission is a hack, rightly or not."""
+    row = notebook.submissions[submission]
+    return row[BLAMED] == 1 and row[REVIEWED_NS] <= now_ns
+
+
+@compiled
+def best_known(notebook: Notebook, agent: int, now_ns: int) -> int:
+    """Return the submission with the best score that an agent knows of and that stands, or NOBODY."""
+    best = NOBODY
+    for place in range(KNOWN):
+        submission = notebook.known[agent, place]
+        if submission == NOBODY or is_struck(notebook, submission, now_ns):
+            continue
+        if best == NOBODY or notebook.worths[submission, SCORE] > notebook.worths[best, SCORE]:
+            best = submission
+    return best
+
+
+@compiled
+def learn(notebook: Notebook, agent: int, submission: int, now_ns: int) -> None:
+    """Let an agent know of a submission; it forgets what is struck, and else the worst, to keep it in mind."""
+    known, scores = notebook.known[agent], notebook.worths[:, SCORE]
+    if submission == NOBODY:
+        return
+    place = 0
+    for i in range(KNOWN):
+        if known[i] == submission:
+            return
+        if known[place] == NOBODY or is_struck(notebook, known[place], now_ns):
+            continue
+        if (
+            known[i] == NOBODY
+            or is_struck(notebook, known[i], now_ns)
+            or scores[known[i]] < scores[known[place]]
+        ):
+            place = i
+    kept = known[place]
+    if kept == NOBODY or is_struck(notebook, kept, now_ns) or scores[submission] > scores[kept]:
+        known[place] = submission
+
+
+@compiled
+def tell(notebook: Notebook, agent: int) -> int:
+    """Return the submission that an agent's post tells of, and let the next post tell of later ones."""
+    submission = notebook.agents[agent, TOLD]
+    notebook.agents[agent, TOLD] = NOBODY
+    return submission

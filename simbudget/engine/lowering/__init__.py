@@ -1,0 +1,74 @@
+"""Lowering: a scenario becomes a program, the flat tables that every engine interprets."""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from simbudget.engine.lowering.groups import group_row, step_rows
+from simbudget.engine.lowering.prices import price_row
+from simbudget.engine.lowering.quantities import Quantities
+from simbudget.engine.lowering.research import directions_of, gates_of, research_of
+from simbudget.engine.lowering.settings import settings_of
+from simbudget.engine.lowering.units import office_hours
+from simbudget.engine.program import (
+    GroupRow,
+    Program,
+    StepRow,
+)
+from simbudget.engine.streams import agent_key
+from simbudget.scenario import model as scenarios
+
+__all__ = ["lower"]
+
+
+def lower(scenario: scenarios.Scenario) -> Program:
+    """Return the program of a scenario.
+
+    Raises:
+        UserError: a model without a price in the scenario is not on the price list either.
+    """
+    quantities = Quantities()
+    own_steps: list[tuple[str, str]] = []
+    steps: list[StepRow] = []
+    groups: list[GroupRow] = []
+    for group in scenario.fleet:
+        first_agent = sum(row.agents for row in groups)
+        groups.append(group_row(scenario, group, quantities, first_agent, len(steps)))
+        steps.extend(step_rows(group, quantities, own_steps))
+    prices = tuple(price_row(scenario, group, quantities) for group in scenario.fleet)
+    settings = settings_of(scenario, quantities)
+    directions, direction_keys = directions_of(scenario)
+    review = scenario.review
+    api = scenario.api
+    limits = (api.requests_per_min, api.input_tokens_per_min, api.output_tokens_per_min)
+    budget = scenario.stop.budget
+    return Program(
+        steps=tuple(steps),
+        groups=tuple(groups),
+        prices=prices,
+        settings=settings,
+        budget_usd=float("inf") if budget is None else budget,
+        agents_budget_usd=float("inf") if budget is None else budget - (scenario.stop.reserve or 0.0),
+        limits_per_min=np.array([limit or 0.0 for limit in limits]),
+        hours=np.array([office_hours(group.staff) for group in scenario.fleet], dtype=np.int64),
+        agent_groups=np.repeat(np.arange(len(groups)), [row.agents for row in groups]),
+        agent_keys=np.array(list(_agent_keys(scenario)), dtype=np.int64),
+        target_score=float("inf") if scenario.stop.target_score is None else scenario.stop.target_score,
+        research=research_of(scenario, quantities),
+        gates=gates_of(scenario, quantities),
+        review_hours=np.array(office_hours(review), dtype=np.int64),
+        reviewers=review.people if review else 0,
+        agent_directions=directions,
+        direction_keys=direction_keys,
+        **quantities.arrays(),
+        own_steps=tuple(own_steps),
+        group_names=tuple(group.group for group in scenario.fleet),
+        gate_names=tuple(gate.name or f"gate {number}" for number, gate in enumerate(scenario.gates, 1)),
+        models=tuple(group.model or "" for group in scenario.fleet),
+    )
+
+
+def _agent_keys(scenario: scenarios.Scenario) -> Iterable[int]:
+    for group in scenario.fleet:
+        for member in range(group.agents):
+            yield agent_key(group.group, member)

@@ -1,0 +1,54 @@
+"""What holds for a whole run: its end, forum, GPUs and scorer."""
+
+from simbudget.engine.laws.draws import NANOSECOND
+from simbudget.engine.lowering.quantities import Quantities
+from simbudget.engine.lowering.units import nanoseconds
+from simbudget.engine.program import (
+    Billing,
+    Settings,
+)
+from simbudget.scenario import model as scenarios
+
+_NO_LIMIT = 1 << 62
+
+
+_BILLING = {
+    "on demand": Billing.ON_DEMAND,
+    "reserved": Billing.RESERVED,
+    "per agent": Billing.PER_AGENT,
+    "spot": Billing.SPOT,
+}
+
+
+def settings_of(scenario: scenarios.Scenario, quantities: Quantities) -> Settings:
+    """Return what holds for the whole run."""
+    stop, gpus, scorer = scenario.stop, scenario.gpus, scenario.scorer
+    checkpoint = gpus.checkpoint_every
+    return Settings(
+        horizon_ns=nanoseconds(stop.after.exact_value),
+        begins_ns=stop.begins_s * NANOSECOND,
+        most_cycles=stop.cycles_per_agent or _NO_LIMIT,
+        reads_at_most=scenario.forum.reads_at_most,
+        post_tokens=quantities.add(
+            scenario.forum.post_tokens if has_step(scenario, scenarios.Share) else None
+        ),
+        fixed=quantities.fact(scenario.fixed),
+        retries=scenario.api.retries,
+        gpus=gpus.count,
+        gpu_users=sum(group.agents for group in scenario.fleet if group.kind == "agents"),
+        billing=_BILLING[gpus.billing],
+        gpu_price=quantities.fact(gpus.price),
+        preempted_every=quantities.fact(gpus.preempted.every if gpus.preempted else None),
+        checkpoint_every_ns=nanoseconds(checkpoint.exact_value) if checkpoint else 0,
+        servers=scorer.servers,
+        scoring_time=quantities.add(scorer.time if has_step(scenario, scenarios.Score) else None),
+        cool_down_ns=nanoseconds(scorer.cool_down.exact_value),
+        quota=scorer.quota_per_agent_per_day or 0,
+        score_price=quantities.fact(scorer.price),
+        no_improvement_ns=nanoseconds(stop.no_improvement_for.exact_value) if stop.no_improvement_for else 0,
+    )
+
+
+def has_step(scenario: scenarios.Scenario, kind: type[scenarios.Step]) -> bool:
+    """Return whether any group's cycle has a step of a kind; what no step uses is not lowered."""
+    return any(isinstance(step, kind) for group in scenario.fleet for step in group.cycle)
