@@ -13,16 +13,8 @@ import numpy.typing as npt
 
 from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import Floats, Integers
-from simbudget.engine.laws.research import (
-    LEADS,
-    SCORE,
-    Lab,
-    Notebook,
-    clear,
-    empty_notebook,
-    learn,
-    submit,
-)
+from simbudget.engine.laws.notebook import LEADS, SCORE, Notebook, clear, empty_notebook, learn
+from simbudget.engine.laws.research import Lab, submit
 from simbudget.engine.laws.worlds import draw_world
 from simbudget.engine.program import Program
 
