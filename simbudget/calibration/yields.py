@@ -1,4 +1,4 @@
-"""Research yield: which worlds of a `research` block keep results as a campaign did, and what they keep next.
+"""Research yield: which worlds of a scenario's `research` block keep results as a campaign did, and what comes next.
 
 Simulation-based inference (Cranmer, Brehmer and Louppe, PNAS 117 (2020), 30055) by approximate Bayesian computation
 with a kernel (Wilkinson, Statistical Applications in Genetics and Molecular Biology 12 (2013), 129): thousands of
