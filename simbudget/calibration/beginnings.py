@@ -38,7 +38,7 @@ class Beginning:
     failed: int
     kept: int
     duration_s: float
-    """Mean; NaN where durations are not known."""
+    """Mean of those that ran; NaN where durations are not known."""
     spread: float
     """Standard deviation of the logarithm of durations, from p10 and p90; NaN where they are not known."""
     gain: float
@@ -86,14 +86,14 @@ def thirds(experiments: int) -> tuple[int, int]:
 
 def beginning_of(begun: Campaign) -> Beginning:
     """Return what a part of a campaign shows."""
-    known_s = begun.duration_s[np.isfinite(begun.duration_s)]
+    ran_s = begun.duration_s[begun.duration_s > 0]
     return Beginning(
         experiments=len(begun),
         bursts=_bursts(begun),
         failed=int(begun.failed.sum()),
         kept=int(begun.kept.sum()),
-        duration_s=float(known_s.mean()) if len(known_s) else np.nan,
-        spread=_spread(known_s),
+        duration_s=float(ran_s.mean()) if len(ran_s) else np.nan,
+        spread=_spread(ran_s),
         gain=float(begun.gain[-1]) if len(begun) else np.nan,
     )
 
@@ -107,8 +107,7 @@ def _bursts(begun: Campaign) -> float:
     return max(float(np.log(max(gaps_s.mean(), _SHORTEST_S) / typical_s)) - _EXPONENTIAL, 0.0)
 
 
-def _spread(known_s: Floats) -> float:
-    ran_s = known_s[known_s > 0]
+def _spread(ran_s: Floats) -> float:
     if len(ran_s) < 3:
         return np.nan
     low, high = np.quantile(np.log(np.maximum(ran_s, _SHORTEST_S)), (0.1, 0.9))
@@ -119,7 +118,7 @@ def course_of(campaign: Campaign, cut: float) -> Course:
     """Return how a campaign that is known went on after a part of its time."""
     known = campaign.until(cut)
     begun, rest = campaign.part(known), campaign.part(~known)
-    rest_s = rest.duration_s[np.isfinite(rest.duration_s)]
+    rest_s = rest.duration_s[rest.duration_s > 0]
     third, two_thirds = thirds(len(campaign))
     return Course(
         project=campaign.project,

@@ -158,7 +158,9 @@ def _naive(case: RestOfCampaign, cut: float, experiments: int) -> dict[str, dict
         "kept": float(begun.kept.sum()) * more,
     }
     counts = case.rng(2).poisson(lines["experiments"], case.worlds) / max(lines["experiments"], 1.0)
-    naive = {name: {STRAIGHT_LINE: np.array([line]), BOOTSTRAP: line * counts} for name, line in lines.items()}
+    naive = {
+        name: {STRAIGHT_LINE: np.array([line]), BOOTSTRAP: line * counts} for name, line in lines.items()
+    }
     naive["best_score"] = {
         STRAIGHT_LINE: np.array([1.0 + more]),
         LAST_VALUE: np.array([1.0]),

@@ -8,8 +8,8 @@ Theory II, section XIV.3). It is fitted with Student's t in mind, by reweighting
 Durations: those that vary drift, those of a fixed length do not: the logarithm of the ratio of means is in proportion
 to the spread of the beginning's.
 
-Failures: a campaign's beginning counts for a limited number of experiments beside what other campaigns' rests were like,
-since failures come in bursts (beta-binomial, its three numbers by maximum likelihood).
+Failures: a campaign's beginning counts for a limited number of experiments beside what other campaigns' rests were
+like, since failures come in bursts (beta-binomial, its three numbers by maximum likelihood).
 """
 
 from collections.abc import Sequence
@@ -34,7 +34,7 @@ _ROUNDS: Final = 20
 _LEAST_VARIANCE: Final = 0.02
 _ASSUMED_PACE: Final = (-0.4, -0.2, 0.0, 0.2, 0.4)
 """What is left over in campaigns that nobody has seen: it counts as so many of them."""
-_KERNEL: Final = 0.15
+_KERNEL: Final = 0.2
 _ASSUMED_DURATION: Final = (-1.0, -0.5, 0.0, 0.5, 1.0)
 _LEAST_SPREAD: Final = 0.03
 _MOST_SPREAD: Final = 0.6
@@ -71,6 +71,9 @@ class PaceDrift:
             residuals = ratios - design @ line
             variance = float((weights * residuals**2).mean()) + _LEAST_VARIANCE
             weights = (_FREEDOM + 1) / (_FREEDOM + residuals**2 / variance)
+        count = len(usable)
+        if count > _FEWEST:  # residuals are of campaigns that were fitted; a new one is farther off
+            residuals = residuals * np.sqrt((count + 1) / (count - 2))
         return cls(float(line[0]), float(line[1]), np.concatenate([residuals, _ASSUMED_PACE]))
 
     def draws(self, begun: Beginning, worlds: int, rng: np.random.Generator) -> Floats:

@@ -13,17 +13,8 @@ import numpy.typing as npt
 
 from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import Floats, Integers
-from simbudget.engine.laws.research import (
-    LEADS,
-    SCORE,
-    SUBMISSIONS,
-    Lab,
-    Notebook,
-    clear,
-    empty_notebook,
-    learn,
-    submit,
-)
+from simbudget.engine.laws.notebook import LEADS, SCORE, Notebook, clear, empty_notebook, learn
+from simbudget.engine.laws.research import Lab, submit
 from simbudget.engine.laws.worlds import draw_world
 from simbudget.engine.program import Program
 
@@ -39,13 +30,15 @@ class Histories:
     """[worlds, experiments] whether an experiment's score was above all before it."""
     best: npt.NDArray[np.float32]
     """[worlds, experiments] the best score so far, less the one that the campaign began with."""
+    first: Floats
+    """[worlds] the score that the campaign began with."""
     worlds: Floats
-    """[worlds, quantities] the number that each fact has; of what varies its location."""
+    """[worlds, quantities, columns] the rows that the world's draws are made from."""
 
 
 @compiled
-def _play(lab: Lab, notebook: Notebook, agents: int, kept: npt.NDArray[np.bool_], best: Floats) -> None:
-    """Let agents submit in turn, everybody learning of everything, and note what led the board."""
+def _play(lab: Lab, notebook: Notebook, agents: int, kept: npt.NDArray[np.bool_], best: Floats) -> float:
+    """Let agents submit in turn, everybody learning of the best, note what led the board; return the first score."""
     clear(notebook)
     first, leader = 0.0, 0.0
     for turn in range(_FIRST + len(kept)):
@@ -56,12 +49,12 @@ def _play(lab: Lab, notebook: Notebook, agents: int, kept: npt.NDArray[np.bool_]
             first = score
         if leads:
             leader = score
-        for agent in range(agents):
-            if leads:
+            for agent in range(agents):
                 learn(notebook, agent, submission, 0)
         if turn >= _FIRST:
             kept[turn - _FIRST] = leads
             best[turn - _FIRST] = leader - first
+    return first
 
 
 def play_histories(program: Program, worlds: int, experiments: int, seed: int) -> Histories:
@@ -72,13 +65,13 @@ def play_histories(program: Program, worlds: int, experiments: int, seed: int) -
     notebook = empty_notebook(
         program.agent_directions, program.direction_keys, program.reviewers, experiments + 1
     )
-    facts = np.empty((worlds, len(rows)))
+    first, facts = np.zeros(worlds), np.empty((worlds, *rows.shape))
     for world in range(worlds):
         stream: Integers = np.array([seed, world, 0], dtype=np.int64)
-        draw_world(rows, program.rows, program.table, program.kinds, program.spreads, program.purposes, stream)
-        facts[world] = rows[:, 1]
+        draw_world(
+            rows, program.rows, program.table, program.kinds, program.spreads, program.purposes, stream
+        )
+        facts[world] = rows
         lab = program.lab(rows, seed, world, 0)
-        _play(lab, notebook, program.agents, kept[world], best[world])
-        if notebook.counts[SUBMISSIONS] > len(notebook.submissions):
-            raise AssertionError("a history outgrew its notebook")
-    return Histories(kept, best.astype(np.float32), facts)
+        first[world] = _play(lab, notebook, program.agents, kept[world], best[world])
+    return Histories(kept, best.astype(np.float32), first, facts)

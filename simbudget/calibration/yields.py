@@ -1,4 +1,4 @@
-"""Research yield: which worlds of a scenario's `research` block keep results as a campaign did, and what they keep next.
+"""Research yield: which worlds of a scenario's `research` block keep results as a campaign did, and what comes next.
 
 Simulation-based inference (Cranmer, Brehmer and Louppe, PNAS 117 (2020), 30055) by approximate Bayesian computation
 with a kernel (Wilkinson, Statistical Applications in Genetics and Molecular Biology 12 (2013), 129): thousands of
@@ -90,11 +90,13 @@ class GainLaw:
     @classmethod
     def learnt(cls, courses: Sequence[Course]) -> "GainLaw":
         """Return the law as campaigns show it; what is assumed counts as a few of them."""
-        seen = np.array([
-            np.log(c.whole_gain / c.begun.gain) - _log_growth(c.begun.experiments, c.rest_experiments)
-            for c in courses
-            if c.begun.gain > 0
-        ])
+        seen = np.array(
+            [
+                np.log(c.whole_gain / c.begun.gain) - _log_growth(c.begun.experiments, c.rest_experiments)
+                for c in courses
+                if c.begun.gain > 0
+            ]
+        )
         count = len(seen) + _ASSUMED_CAMPAIGNS
         mean = float(seen.sum() / count)
         squares = float(((seen - mean) ** 2).sum()) + _ASSUMED_CAMPAIGNS * _ASSUMED_GAIN**2
@@ -132,7 +134,7 @@ class Bank:
     @property
     def last(self) -> int:
         """Return how many experiments the campaigns were played for."""
-        return self.counts.shape[1] - 1
+        return int(self.counts.shape[1]) - 1
 
     def taught(self, others: Sequence[Seen]) -> "Bank":
         """Return the bank with the weights that other campaigns teach."""
