@@ -71,7 +71,6 @@ class Prior:
 
 PRIORS: Final = {
     "tool_time": Prior((1.8, 2.1), 6.0, 3.0, 1.5, 0.8, 1.7),
-    "output": Prior((6.2, 6.2), 1.0, 0.3, 0.2, 0.1, 1.0),
     "first_token": Prior((1.2, 1.3), 1.0, 0.3, 0.2, 0.1, 0.6),
 }
 """By quantity, rounded from the projects that the models were built on (docs/calibration.md)."""
@@ -99,7 +98,7 @@ def rest_durations(
         worlds: how many joint draws.
         rng: what the draws are made from.
     """
-    parts = [np.split(run, [_first(run, cut)]) for run in _telling(others)]
+    parts = [np.split(run, [_first(run, cut)]) for run in telling(others)]
     most_s = float(np.quantile(np.concatenate([*others, begun]), _CUT))
     levels = np.array([[_level(np.minimum(a, most_s)), _level(b)] for a, b in parts]).reshape(-1, 2)
     own = _level(np.minimum(begun, most_s)) if len(begun) else None
@@ -158,7 +157,7 @@ def _without_chance(scatter: float, runs: Sequence[Floats]) -> float:
     return float(np.sqrt(max(1.0 - chance / scatter**2, _LEAST_PART))) if scatter else 1.0
 
 
-def _telling(runs: Sequence[Floats]) -> list[Floats]:
+def telling(runs: Sequence[Floats]) -> list[Floats]:
     """Return the runs that say something of one that is long enough to be projected."""
     long = [run for run in runs if len(run) >= _LONG]
     return long if len(long) >= _ENOUGH else [run for run in runs if len(run) >= _FEWEST]
