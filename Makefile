@@ -29,6 +29,7 @@ bench: $(READY)  ## measure, beside peers, and write the tables in benchmarks/
 	$(BIN)/python -m benchmarks.memory --write
 
 backtest: $(READY)  ## backtests on the logs at hand: the track record in docs/ and in the product
+	$(BIN)/python benchmarks/known_campaigns.py --write
 	$(BIN)/python benchmarks/track_record.py --write
 
 examples: $(READY)  ## make the pictures in plots/ again

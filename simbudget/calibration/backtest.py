@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.calibration.across import across_runs
-from simbudget.calibration.campaigns import campaign_forecasts
+from simbudget.calibration.campaign_forecasts import campaign_forecasts
 from simbudget.calibration.conformal import PastCase, Stretch, conformal
 from simbudget.calibration.forecasts import Forecast, naive_rest, truths
 from simbudget.calibration.scores import score

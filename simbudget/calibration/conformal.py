@@ -5,6 +5,11 @@ logarithms where all is positive. The finite-sample quantiles of that over past 
 the next forecast. Split conformal prediction with a scaled, signed score: Lei et al., "Distribution-free predictive
 inference for regression", JASA 113 (2018); Romano, Patterson and Candès, "Conformalized quantile regression",
 NeurIPS 2019. No case ever widens itself: a run's past cases are those of all other runs.
+
+Cases of one project are alike, so what a new one may differ by is learnt from whole projects: each of the others
+counts the same however many cases it has (Dunn, Wasserman and Ramdas, "Distribution-free prediction sets for two-layer
+hierarchical models", JASA 118 (2023)), all of them together as few cases of one's own. Whether forecasts are too high
+or too low is a project's own: the cases of others count on both sides, and never make an interval narrower.
 """
 
 from collections.abc import Iterable, Sequence
@@ -22,11 +27,11 @@ _FEWEST: Final = 8
 """With fewer past cases nothing is changed: there is no saying by how much."""
 _FARTHEST: Final = 20.0
 _NARROWEST: Final = 0.4
-"""p10 and p90 come no closer to the median than this part of what they were."""
-_ONE_PROJECT: Final = 20.0
-"""Cases of any one other project count as so many at most: they are much alike."""
+"""As far as a project's own cases speak, p10 and p90 come no closer to the median than this part of what they were."""
+_OTHERS_WORTH: Final = 5.0
+"""All other projects together count as so many cases of a project's own."""
 _SHIFT_NEEDS: Final = 20.0
-"""The median is shifted half of what so many cases show, all of it with many more."""
+"""The median is shifted half of what so many of its own cases show, all of it with many more."""
 
 
 @dataclass(frozen=True)
@@ -67,30 +72,36 @@ def stretch_of(past: Sequence[PastCase], project: str) -> Stretch:
     """Return how forecasts of a project are to be stretched, by past cases of its own and of others."""
     if len(past) < _FEWEST:
         return Stretch()
-    positions = np.array([case.position for case in past])
-    weights = _weights(past, project)
+    own = np.array([case.position for case in past if case.project == project])
+    others = [case for case in past if case.project != project]
+    positions, weights = np.concatenate([own, *_both_sides(others)]), np.ones(len(own) + 2 * len(others))
+    weights[len(own) :] = np.tile(_equally(others), 2) * _OTHERS_WORTH / 2
     order = np.argsort(positions, kind="stable")
-    positions, weights = positions[order], weights[order]
-    count = float(weights.sum() ** 2 / (weights**2).sum())
-    reach = np.cumsum(weights) / weights.sum()
+    positions, reach = positions[order], np.cumsum(weights[order]) / weights.sum()
 
     def at(level: float) -> float:
         return float(positions[min(int(np.searchsorted(reach, level - 1e-12)), len(positions) - 1)])
 
-    middle = at(0.5) * count / (count + _SHIFT_NEEDS)
-    tail = 0.1 * (1.0 - 1.0 / max(count, 2.0))  # the next case is one more than there were
-    low, high = min(at(tail), middle - _NARROWEST), max(at(1.0 - tail), middle + _NARROWEST)
-    return Stretch(low, middle, high)
+    count = len(own)
+    share = count / weights.sum()
+    middle = float(np.median(own)) * count / (count + _SHIFT_NEEDS) if count else 0.0
+    tail = 0.1 * (1.0 - share / (count + 1.0))  # the next case is one more than there were
+    closest = _NARROWEST * share + 1.0 - share
+    return Stretch(min(at(tail), middle - closest), middle, max(at(1.0 - tail), middle + closest))
 
 
-def _weights(past: Sequence[PastCase], project: str) -> Floats:
-    """Return what each case counts: those of the project itself fully, those of another together no more than 20."""
+def _both_sides(cases: Sequence[PastCase]) -> tuple[Floats, Floats]:
+    """Return where truths lay, and the same on the other side of the median."""
+    positions = np.array([case.position for case in cases])
+    return positions, -positions
+
+
+def _equally(cases: Sequence[PastCase]) -> Floats:
+    """Return what each case counts so that each project counts the same; 1 in all."""
     names, member, counts = np.unique(
-        np.array([case.project for case in past]), return_inverse=True, return_counts=True
+        np.array([case.project for case in cases]), return_inverse=True, return_counts=True
     )
-    share = np.minimum(1.0, _ONE_PROJECT / counts)
-    share[names == project] = 1.0
-    return np.asarray(share[member])
+    return np.asarray(1.0 / (counts[member] * max(len(names), 1)))
 
 
 def stretched(forecast: Forecast, stretch: Stretch) -> Forecast:

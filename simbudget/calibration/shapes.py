@@ -59,6 +59,11 @@ def observed_shape(residuals: Sequence[Floats]) -> Shape:
     return Shape(EMPIRICAL, _table(EMPIRICAL, everything), {})
 
 
+def shape_of(values: Floats) -> Floats:
+    """Return [`SCORE_POINTS`] the standardised quantiles of values, whatever their number; not all alike."""
+    return _table(EMPIRICAL, values)
+
+
 def _families() -> dict[str, Any]:
     """Return the named families by the distribution of the logarithm."""
     from scipy import stats  # noqa: PLC0415  slow to import

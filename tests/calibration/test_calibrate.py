@@ -41,8 +41,9 @@ def test_what_was_learnt_is_near_the_truth(of_many: Calibrated) -> None:
     }
     for name, typical in truth.items():
         posterior = of_many.calibration.quantities[name].posterior
-        middle = float(np.median(posterior.draws[:, 0]))
-        assert abs((middle if posterior.is_fact else np.exp(middle)) / typical - 1) < 0.12, name
+        median = np.median(posterior.draws[:, 0])
+        learnt = median if posterior.is_fact else np.exp(median)
+        assert abs(learnt / typical - 1) < 0.12, name
 
 
 def test_check_says_where_quantities_come_from(of_many: Calibrated) -> None:

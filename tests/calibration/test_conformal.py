@@ -58,6 +58,42 @@ def test_many_cases_of_another_project_do_not_outweigh_ones_own() -> None:
     assert stretch_of([*own, *others], "own").middle < 0.5
 
 
+def test_what_other_projects_show_neither_shifts_nor_narrows() -> None:
+    too_wide_and_high = [PastCase(f"p{k % 4}", str(k), -0.1 - 0.001 * k) for k in range(80)]
+    assert stretch_of(too_wide_and_high, "new") == Stretch()
+
+
+def test_each_other_project_counts_the_same_however_many_cases_it_has() -> None:
+    few = [PastCase(f"p{j}", f"p{j}/{k}", 2.0) for j in range(4) for k in range(5)]
+    many = [PastCase("big", f"big/{k}", 0.2) for k in range(2000)]
+    assert stretch_of([*few, *many], "new").high == 2.0
+
+
+def new_projects_covered(few_projects: int, worlds: int = 150) -> float:
+    """Return how often cases of new projects are held, when projects differ in bias and in width."""
+    rng = np.random.default_rng(8)
+    held = []
+    for _ in range(worlds):
+        bias, width = rng.normal(0.0, 0.6, 7), np.exp(rng.normal(0.2, 0.4, 7))
+        past = [
+            PastCase(f"p{j}", f"p{j}/{k}", float(bias[j] + width[j] * rng.standard_normal() / 1.2816))
+            for j in range(few_projects)
+            for k in range(30)
+        ]
+        stretch = stretch_of(past, "new")
+        truths = bias[-1] + width[-1] * rng.standard_normal(20) / 1.2816
+        held.append(np.mean((stretch.low <= truths) & (truths <= stretch.high)))
+    return float(np.mean(held))
+
+
+def test_a_new_projects_cases_are_held_four_times_in_five_when_projects_differ() -> None:
+    assert 0.74 <= new_projects_covered(6) <= 0.86
+
+
+def test_without_past_projects_they_are_not_held() -> None:
+    assert new_projects_covered(0) < 0.68
+
+
 def test_stretching_by_nothing_changes_nothing() -> None:
     case = forecasts(1, 0.5, 0.0, 5)[0]
     assert np.allclose(stretched(case, Stretch()).sample, case.sample)

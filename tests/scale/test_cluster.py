@@ -118,6 +118,23 @@ def test_where_no_block_may_be_retried_the_same_kill_is_one_clear_line(tmp_path:
             project(SCENARIO, replace(MANY, on=there.address), kill_once)
 
 
+def test_a_cluster_whose_workers_are_all_gone_is_not_awaited_for_ever(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cluster, "_PATIENCE_S", 1.0)
+    with cluster_of(1, tmp_path) as there:
+        killed = []
+
+        def kill_once(done: int, _: int) -> None:
+            if done >= 20 and not killed:
+                there.kill_one_in_the_middle()
+                killed.append(done)
+
+        with pytest.raises(UserError, match="all workers of the Dask cluster are gone; start some"):
+            project(SCENARIO, replace(MANY, on=there.address), kill_once)
+    assert killed
+
+
 def test_a_worker_with_other_versions_refuses_to_work() -> None:
     plan, here = Plan(PROGRAM, 1, 1), Maker.here()
     for other, named in (

@@ -16,22 +16,18 @@ from typing import Any, Final
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.store import LedgerStore, RunRow
-from simbudget.pilot.agents.settings import AgentSettings
 from simbudget.pilot.clock import RunClock
-from simbudget.pilot.draws import Draws
 from simbudget.pilot.locks import hold_lock
-from simbudget.pilot.model_server.settings import ModelServerSettings
 from simbudget.pilot.rates import pilot_rates
+from simbudget.pilot.run.children import Addresses, Children
 from simbudget.pilot.run.folder import Folder, Keys
 from simbudget.pilot.run.plan import AgentPlan, Plan
 from simbudget.pilot.run.processes import Child
 from simbudget.pilot.run.progress import Progress, look
 from simbudget.pilot.run.resolving import Resolver
-from simbudget.pilot.run.standing import gpu_usd_per_hour_of_use, scorer_usd, standing_entries
+from simbudget.pilot.run.standing import gpu_usd_per_hour_of_use, standing_entries
 from simbudget.pilot.sandbox.slots import SlotPool
-from simbudget.pilot.service.settings import ServiceSettings
 from simbudget.pilot.slot_server import SlotServer
-from simbudget.pilot.tasks.task import Experiment
 
 RUN: Final = 0
 """A pilot's ledger has one run."""
@@ -118,6 +114,7 @@ class Runner:
         return "pilot live" if self.plan.options.live else "pilot"
 
     async def _run(self) -> str:
+        self._children = Children(self.plan, self.folder, self.keys)
         self._pool = SlotPool(self.plan.slots)
         self._slots = SlotServer(self._pool)
         await self._slots.start()
@@ -138,11 +135,11 @@ class Runner:
     async def _start_servers(self) -> None:
         """Start the model server, unless the provider's is used, and the service."""
         if not self.plan.options.live:
-            self._model_server = self._child("model_server", self._model_server_settings(0))
+            self._model_server = self._child("model_server", self._children.model_server(self._clock, 0))
             self._model_url = await self._model_server.start()
-        self._service = self._child("service", self._service_settings(0))
+        self._service = self._child("service", self._children.service(self._clock, 0))
         self._site_url = await self._service.start()
-        rates = pilot_rates(self.plan.scenario, self._draws, self.plan.options.live)
+        rates = pilot_rates(self.plan.scenario, self._children.draws, self.plan.options.live)
         self._resolver = Resolver(
             self._store, RUN, rates, self._model_url, gpu_usd_per_hour_of_use(self.plan)
         )
@@ -156,44 +153,6 @@ class Runner:
     def _child(self, name: str, settings: Any) -> Child:
         path = self.folder.write_settings(name, settings)
         return Child(f"simbudget.pilot.{name}", path, self.folder.logs / f"{name}.log")
-
-    @property
-    def _draws(self) -> Draws:
-        return Draws(self.plan.options.seed, self.plan.options.luck)
-
-    def _model_server_settings(self, port: int) -> ModelServerSettings:
-        options, task = self.plan.options, self.plan.task
-        hacks = {hack.name: task.source(Experiment(hack.name)) for hack in task.hacks}
-        return ModelServerSettings(
-            scenario=options.scenario.resolve(),
-            journal=self.folder.provider,
-            seed=options.seed,
-            luck=options.luck,
-            began_unix_s=self._clock.began_unix_s,
-            at_s=self._clock.at_s,
-            time_scale=options.scale,
-            users={f"agent-{each.agent}": each.group for each in self.plan.agents},
-            keys={token: f"agent-{number}" for number, token in enumerate(self.keys.agents)},
-            hacks={name: code for name, code in hacks.items() if not code.startswith("# unknown method")},
-            hack_rate=options.hack_rate,
-            port=port,
-        )
-
-    def _service_settings(self, port: int) -> ServiceSettings:
-        options, scorer, draws = self.plan.options, self.plan.scenario.scorer, self._draws
-        return ServiceSettings(
-            task=options.task,
-            secret=self.keys.task_secret,
-            database=self.folder.site,
-            tokens=dict(enumerate(self.keys.agents)),
-            task_folder=options.scenario.resolve().parent,
-            port=port,
-            servers=scorer.servers,
-            scoring_s=self._clock.wall_s(draws.value(scorer.time, "typical")),
-            cool_down_s=self._clock.wall_s(scorer.cool_down.exact_value),
-            quota=scorer.quota_per_agent_per_day,
-            quota_period_s=self._clock.wall_s(86_400.0),
-        )
 
     # Agents.
 
@@ -217,34 +176,8 @@ class Runner:
         await member.child.tell(json.dumps(asdict(self._clock)))
 
     def _member(self, each: AgentPlan) -> _Member:
-        options = self.plan.options
-        token = self.keys.agents[each.agent]
-        settings = AgentSettings(
-            agent=each.agent,
-            agents=len(self.plan.agents),
-            group=each.group,
-            member=each.member,
-            direction=each.direction,
-            folder=self.folder.agent(each.agent),
-            public=self.folder.public,
-            ledger=self.folder.ledger,
-            cap_usd=options.budget_usd,
-            scenario=options.scenario.resolve(),
-            task=options.task,
-            task_folder=options.scenario.resolve().parent,
-            time_scale=options.scale,
-            ends_at_s=self._ends_at_s,
-            seed=options.seed,
-            luck=options.luck,
-            live=options.live,
-            base_url=self._model_url,
-            api_key=None if options.live else token,
-            site_url=self._site_url,
-            site_token=token,
-            slots_port=self._slots.port,
-            experiment_timeout_s=options.experiment_timeout_s,
-            gpu_usd_per_hour=gpu_usd_per_hour_of_use(self.plan),
-            scorer_usd=scorer_usd(self.plan),
+        settings = self._children.agent(
+            each, self._ends_at_s, Addresses(self._model_url, self._site_url, self._slots.port)
         )
         name = f"agent-{each.agent}"
         path = self.folder.write_settings(name, settings)
@@ -282,11 +215,11 @@ class Runner:
         """Start a server that has ended again, at its old address."""
         if self._model_server is not None and self._model_server.has_ended:
             port = int(str(self._model_url).rpartition(":")[2])
-            self.folder.write_settings("model_server", self._model_server_settings(port))
+            self.folder.write_settings("model_server", self._children.model_server(self._clock, port))
             await self._model_server.start()
         if self._service.has_ended:
             port = int(self._site_url.rpartition(":")[2])
-            self.folder.write_settings("service", self._service_settings(port))
+            self.folder.write_settings("service", self._children.service(self._clock, port))
             await self._service.start()
 
     async def _look_after(self, member: _Member, now_s: float) -> None:

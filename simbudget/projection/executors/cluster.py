@@ -30,6 +30,9 @@ _PROTOCOLS: Final = ("tcp", "tls", "ws", "wss")
 _CONNECT_S: Final = 10
 """How long to wait for a scheduler, and for its first worker."""
 
+_PATIENCE_S: Final = 60.0
+"""How long a cluster may be without a worker while blocks are awaited: one that died is started again by its nanny."""
+
 _BLOCK_S: Final = 1.0
 """What a block should take: handing one out over a network costs some milliseconds."""
 
@@ -67,10 +70,32 @@ def _on_cluster(plan: Plan, cutter: Cutter, on: str) -> Generator[Block, None, N
         cutter.seconds = _BLOCK_S
 
         def submit(numbers: range) -> Any:
-            return client.submit(make_block, maker, plan, numbers, pure=False)
+            return _Awaited(client, client.submit(make_block, maker, plan, numbers, pure=False))
 
         with _plain_errors():
             yield from in_order(cutter, submit, lambda: _threads(client))
+
+
+@dataclass(frozen=True)
+class _Awaited:
+    """A block that is awaited as long as there is someone to make it."""
+
+    client: "Client"
+    future: Any
+
+    def result(self) -> Block:
+        """Return the block, once it is there; UserError if all workers have gone for good."""
+        while True:
+            try:
+                block: Block = self.future.result(timeout=_PATIENCE_S)
+            except TimeoutError:
+                if not self.client.nthreads():
+                    remedy = "start some, and the projection again"
+                    raise UserError(
+                        Problem("all workers of the Dask cluster are gone", remedy=remedy)
+                    ) from None
+            else:
+                return block
 
 
 def make_block(maker: Maker, plan: Plan, numbers: range) -> Block:

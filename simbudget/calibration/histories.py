@@ -1,0 +1,77 @@
+"""Histories of scores: what a scenario's `research` block makes of one submission after another, world by world.
+
+The same compiled laws that a projection runs on are played alone, without what happens between submissions: agents
+submit in turn, and all know of every submission, as those do who share one table of results. So thousands of
+campaigns are played in a second, each in a world of its own; `yields` compares them with a real one.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.compilation import compiled
+from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.notebook import LEADS, SCORE, Notebook, clear, empty_notebook, learn
+from simbudget.engine.laws.research import Lab, submit
+from simbudget.engine.laws.worlds import draw_world
+from simbudget.engine.program import Program
+
+_FIRST: Final = 1
+"""The first submission is what a campaign begins with, and not one of its experiments."""
+
+
+@dataclass(frozen=True, eq=False)
+class Histories:
+    """Campaigns that were played, a world a row."""
+
+    kept: npt.NDArray[np.bool_]
+    """[worlds, experiments] whether an experiment's score was above all before it."""
+    best: npt.NDArray[np.float32]
+    """[worlds, experiments] the best score so far, less the one that the campaign began with."""
+    first: Floats
+    """[worlds] the score that the campaign began with."""
+    worlds: Floats
+    """[worlds, quantities, columns] the rows that the world's draws are made from."""
+
+
+@compiled
+def _play(lab: Lab, notebook: Notebook, agents: int, kept: npt.NDArray[np.bool_], best: Floats) -> float:
+    """Let agents submit in turn, everybody learning of the best, note what led the board; return the first score."""
+    clear(notebook)
+    first, leader = 0.0, 0.0
+    for turn in range(_FIRST + len(kept)):
+        submission = submit(lab, notebook, turn % agents, turn // agents, 0)
+        score = notebook.worths[submission, SCORE]
+        leads = notebook.submissions[submission, LEADS] == 1
+        if turn == 0:
+            first = score
+        if leads:
+            leader = score
+            for agent in range(agents):
+                learn(notebook, agent, submission, 0)
+        if turn >= _FIRST:
+            kept[turn - _FIRST] = leads
+            best[turn - _FIRST] = leader - first
+    return first
+
+
+def play_histories(program: Program, worlds: int, experiments: int, seed: int) -> Histories:
+    """Return campaigns of so many experiments, one in each of so many worlds of a scenario."""
+    kept = np.zeros((worlds, experiments), dtype=np.bool_)
+    best = np.zeros((worlds, experiments))
+    rows = program.rows.copy()
+    notebook = empty_notebook(
+        program.agent_directions, program.direction_keys, program.reviewers, experiments + 1
+    )
+    first, facts = np.zeros(worlds), np.empty((worlds, *rows.shape))
+    for world in range(worlds):
+        stream: Integers = np.array([seed, world, 0], dtype=np.int64)
+        draw_world(
+            rows, program.rows, program.table, program.kinds, program.spreads, program.purposes, stream
+        )
+        facts[world] = rows
+        lab = program.lab(rows, seed, world, 0)
+        first[world] = _play(lab, notebook, program.agents, kept[world], best[world])
+    return Histories(kept, best.astype(np.float32), first, facts)
