@@ -7,8 +7,8 @@ to 0.90 with probability below 0.001. The full study is benchmarks/synthetic_tru
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.runs_to_come import pool
 from simbudget.calibration.rates import pooled_rate
+from simbudget.calibration.runs_to_come import pool
 from simbudget.calibration.survival import censored_lognormal
 
 Floats = npt.NDArray[np.float64]
