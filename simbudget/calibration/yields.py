@@ -44,6 +44,8 @@ _CONTINUITY: Final = 0.375
 _SHAPE_KERNEL: Final = 0.2
 _LITTLE: Final = 0.03
 """Shares of a gain are compared by their logarithms, of this much more."""
+_LITTLE_GAIN: Final = 0.002
+_GAIN_KERNEL: Final = 0.35
 _ASSUMED_GAIN: Final = 0.35
 _ASSUMED_CAMPAIGNS: Final = 4.0
 
@@ -58,6 +60,8 @@ class Seen:
     """[parts] how many of the first so many."""
     gain: Floats
     """[parts] of the best by then over the baseline, as a part of the last; NaN: not known."""
+    is_share_of_last: bool = True
+    """Else gains are in the unit that the bank's are in."""
 
 
 def seen_of(begun: Campaign) -> Seen:
@@ -168,9 +172,12 @@ class Bank:
         log = -0.5 * ((_steady(played) - _steady(real)) ** 2).sum(axis=1)
         if np.isfinite(seen.gain).all() and len(ends) > 2:
             gains = self.best[:, ends[1:]].astype(np.float64)
-            shares = gains[:, :-1] / np.maximum(gains[:, -1:], 1e-12)
-            apart = np.log(shares + _LITTLE) - np.log(seen.gain[:-1] + _LITTLE)
-            log -= 0.5 * ((apart / _SHAPE_KERNEL) ** 2).sum(axis=1)
+            if seen.is_share_of_last:
+                shares, real_shares = gains[:, :-1] / np.maximum(gains[:, -1:], 1e-12), seen.gain[:-1]
+                apart, kernel = np.log(shares + _LITTLE) - np.log(real_shares + _LITTLE), _SHAPE_KERNEL
+            else:
+                apart, kernel = np.log(gains + _LITTLE_GAIN) - np.log(seen.gain + _LITTLE_GAIN), _GAIN_KERNEL
+            log -= 0.5 * ((apart / kernel) ** 2).sum(axis=1)
         return np.asarray(np.exp(log - log.max()))
 
     def drawn(self, worlds: int, rng: np.random.Generator) -> Integers:
