@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from simbudget.calibration.downtime import fit_downtime
 from simbudget.calibration.editing import with_value
 from simbudget.calibration.fits import ALL_THAT_JOINED, WORLDS, Fit, fit_ledger
 from simbudget.calibration.places import path_of, places_of, shares
@@ -74,7 +75,11 @@ def calibrate(
     left: list[str] = []
     research = fit_research(before, text, ledger, WORLDS, keep)
     left.extend(research.left)
-    for fit in (*fit_ledger(ledger, models, WORLDS), *research.fits):
+    for fit in (
+        *fit_ledger(ledger, models, WORLDS),
+        *fit_downtime(ledger, WORLDS),
+        *research.fits,
+    ):
         changes.extend(_changes(before, fit, keep, left))
     if not changes:
         raise UserError(

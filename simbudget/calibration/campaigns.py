@@ -107,7 +107,8 @@ def campaigns_of(ledger: ImportedLedger, timed: bool = True) -> list[Campaign]:
             clock = rows.assign(started_s=np.arange(len(rows), dtype=np.float64), duration_s=np.nan)
         tries = clock[clock["status"] != NO_TRY]
         if len(tries) >= FEWEST and np.ptp(tries["started_s"]) > 0:
-            found.append(_campaign(about.loc[run], tries, clock[clock["status"] == NO_TRY]))
+            about_run = about[about.index == run].iloc[0]
+            found.append(_campaign(about_run, tries, clock[clock["status"] == NO_TRY]))
     return found
 
 

@@ -1,8 +1,8 @@
 """A scenario's `research` block fitted to campaigns of experiments: how often refinements succeed, what they gain.
 
-The scenario's own priors are the prior: campaigns are played in its worlds (`histories`), and weigh as much as they keep
-results as the logs' campaigns did and close as much of the distance to a perfect score (`yields`). What the logs do not
-narrow stays as it was, and is named. All that is learnt comes from the same worlds, so it belongs together.
+The scenario's own priors are the prior: campaigns are played in its worlds (`histories`), and weigh as much as they
+keep results as the logs' campaigns did and close as much of the distance to a perfect score (`yields`). What the logs
+do not narrow stays as it was, and is named. All that is learnt comes from the same worlds, so it belongs together.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -11,6 +11,7 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from simbudget.calibration.beginnings import thirds
 from simbudget.calibration.campaigns import Campaign, campaigns_of
@@ -35,7 +36,9 @@ Integers = npt.NDArray[np.int64]
 WORLDS: Final = 6000
 _MOST_EXPERIMENTS: Final = 1000
 _SEED: Final = 20_260_303
-_NARROWED: Final = 0.8
+_STAYS: Final = 0.1
+"""The part of the prior that campaigns do not change: the next one may be of another kind."""
+_NARROWED: Final = 0.85
 """What the logs leave less than this part of a prior's standard deviation is learnt."""
 _FEW_WORLDS: Final = 20.0
 _PERFECT: Final = 1.0
@@ -85,7 +88,7 @@ def fit_research(
     program = lower(loads_scenario(_widened(before, text, keep), "to fit").scenario)
     length = min(max(map(len, campaigns)), _MOST_EXPERIMENTS)
     histories = _in_parts_of_the_distance(play_histories(program, WORLDS, length, _SEED))
-    bank = Bank.of(histories).taught([_seen(campaign) for campaign in campaigns])
+    bank = Bank.of(histories).taught([_seen(campaign) for campaign in campaigns], rounds=1, stays=_STAYS)
     drawn = bank.drawn(worlds, np.random.default_rng(_SEED))
     evidence = _evidence(campaigns, ledger)
     fits = tuple(_fits(program, histories, drawn, evidence, keep))
@@ -191,7 +194,7 @@ def _left(program: Program, fits: Sequence[Fit], bank: Bank, keep: Collection[st
 
 def _evidence(campaigns: Sequence[Campaign], ledger: ImportedLedger) -> Evidence:
     ended = ledger.runs["ended_at"].max()
-    date = "" if ended is None or ended != ended else str(ended.date())
+    date = "" if pd.isna(ended) else str(ended.date())
     sources = ", ".join(sorted({campaign.source for campaign in campaigns}))
     remark = "by simulation; gains as parts of the distance to a perfect score"
     return Evidence(sum(map(len, campaigns)), len(campaigns), sources, date, 0, remark)

@@ -37,8 +37,8 @@ RESEARCH: Final = """
 """What is assumed of a campaign before any was seen: from nearly nothing to nearly everything that is tried is kept."""
 NOISE: Final = "{unknown: 0.0001 to 0.03}"
 _SEED: Final = 20_260_302
-_ROUNDS: Final = 3
-_STAYS: Final = 0.2
+ROUNDS: Final = 3
+STAYS: Final = 0.2
 """The part of the prior that other campaigns do not change."""
 _CONTINUITY: Final = 0.375
 _SHAPE_KERNEL: Final = 0.2
@@ -140,15 +140,21 @@ class Bank:
         """Return how many experiments the campaigns were played for."""
         return int(self.counts.shape[1]) - 1
 
-    def taught(self, others: Sequence[Seen]) -> "Bank":
-        """Return the bank with the weights that other campaigns teach."""
+    def taught(self, others: Sequence[Seen], rounds: int = ROUNDS, stays: float = STAYS) -> "Bank":
+        """Return the bank with the weights that other campaigns teach.
+
+        Args:
+            others: what is known of them.
+            rounds: one mixes the posteriors of each alone; more sharpen the mixture to what they share.
+            stays: the part of the prior that they do not change.
+        """
         likely = [self._likelihood(seen) for seen in others if seen.kept[-1] > 0]
         if not likely:
             return self
         weights = self.weights
-        for _ in range(_ROUNDS):
+        for _ in range(rounds):
             mixed = np.mean([_normalised(weights * chance) for chance in likely], axis=0)
-            weights = (1 - _STAYS) * mixed + _STAYS * self.weights
+            weights = (1 - stays) * mixed + stays * self.weights
         return Bank(self.counts, self.best, weights)
 
     def given(self, seen: Seen) -> "Bank":
