@@ -10,7 +10,8 @@ import numpy.typing as npt
 from simbudget.calibration.drift import drift_words
 from simbudget.calibration.experiments import Jobs, jobs_of
 from simbudget.calibration.joint import jointly
-from simbudget.calibration.observations import FLOORS, NO_SPEED, Observed, compaction_limit, observe
+from simbudget.calibration.limits import compaction_limit
+from simbudget.calibration.observations import FLOORS, NO_SPEED, Observed, observe
 from simbudget.calibration.pooling import log_of
 from simbudget.calibration.rates import pooled_rate
 from simbudget.calibration.runs_to_come import pool, without_levels

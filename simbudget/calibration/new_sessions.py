@@ -3,9 +3,10 @@
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from simbudget.calibration.caches import cache_life
 from simbudget.calibration.fits import Fit
+from simbudget.calibration.session_prices import session_prices
 from simbudget.calibration.sessions import Session
-from simbudget.calibration.within import session_prices
 from simbudget.calibration.wording import highest_of
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.loading import loads_scenario
@@ -37,7 +38,7 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
         "turn: {" + ", ".join(_entries(text, "turn.", {"output_tokens": "0", "tool_time": "0 s"})) + "}",
         "context: {lasts: cycle, " + ", ".join(_entries(text, "context.", {})) + "}",
         f"models: {{{MODEL}: {{" + ", ".join(_entries(text, f"models[{MODEL}].", {})) + "}}",
-        f"prices: {{{MODEL}: {session_prices(typical, 'turn.output_tokens' in text)}}}",
+        f"prices: {{{MODEL}: {session_prices(typical, 'turn.output_tokens' in text, cache_life(sessions, typical))}}}",
         f"stop: {{after: 3650 days, cycles_per_agent: {count}}}",
     ]
     if "api.error_rate" in text:

@@ -12,6 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.calibration.openings import ages_of
 from simbudget.calibration.sessions import Session
 from simbudget.calibration.steps import Steps
 
@@ -47,6 +48,8 @@ class Observed:
     """What some sessions say, by the names of `FLOORS`: for each session an array of values, maybe empty."""
 
     values: dict[str, list[Floats]]
+    ages: list[Floats]
+    """For each session how many turns old the context was at each of its tool results."""
     output_speed: float
     """Tokens per second, of all sessions together."""
     knows_output: bool
@@ -67,17 +70,22 @@ def observe(sessions: Sequence[Session], people: bool = False, speed: float | No
         speed = _output_speed(sessions) if knows else NO_SPEED
     thinks = knows and _thinking_share(sessions) > _LITTLE_THINKING
     values: dict[str, list[Floats]] = {name: [] for name in FLOORS}
+    ages: list[Floats] = []
     for session in sessions:
         if session.steps is None:
             of_session = _turns(session, knows, thinks, speed, people) | _contexts(session)
         else:
             of_session = _told(session, session.steps, speed) | _contexts(session)
             of_session["turns"] = session.steps.turns
+        of_turns = ages_of(session.compacts)
+        if session.steps is not None:
+            of_turns = of_turns[session.steps.is_turn[:-1]]
+        ages.append(of_turns[np.isfinite(of_session["tool_result"])])
         for name, of_name in values.items():
             array = of_session.get(name, _NOTHING)
             of_name.append(array[np.isfinite(array)])
     missing = sum(int(np.isnan(session.output).sum()) for session in sessions)
-    return Observed(values, speed, knows, missing)
+    return Observed(values, ages, speed, knows, missing)
 
 
 def _turns(session: Session, knows: bool, thinks: bool, speed: float, people: bool) -> dict[str, Floats]:
@@ -129,29 +137,6 @@ def _contexts(session: Session) -> dict[str, Floats]:
         "compacted": np.maximum(after - first_prompt, 1.0) if len(after) else np.zeros(0),
         "turns": np.array([float(len(session))]),
     }
-
-
-def compaction_limit(sessions: Sequence[Session]) -> tuple[float | None, int]:
-    """Return the context beyond which sessions compact, and how many compactions say so.
-
-    It is the median of Kaplan and Meier's estimator: contexts that grew large without compaction are censored.
-    None if no session compacted.
-    """
-    from scipy.stats import CensoredData, ecdf  # noqa: PLC0415  slow to import
-
-    seen: list[float] = []
-    censored: list[float] = []
-    for session in sessions:
-        at = np.flatnonzero(session.compacts)
-        seen.extend(session.context[:-1][at])
-        after = session.context[at[-1] + 1 if len(at) else 0 :]
-        censored.append(after.max())
-    if not seen:
-        return None, 0
-    curve = ecdf(CensoredData(uncensored=np.array(seen), right=np.array(censored))).cdf
-    reached = np.flatnonzero(curve.probabilities >= 0.5)
-    limit = curve.quantiles[reached[0]] if len(reached) else max(seen)
-    return float(limit), len(seen)
 
 
 def _thinking_share(sessions: Sequence[Session]) -> float:

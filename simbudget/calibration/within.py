@@ -4,7 +4,7 @@ One agent, whose context is under way, makes the calls that are left. What is no
 from others; see `pooling.rest_of_run`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,19 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from simbudget.calibration.caches import cache_life, misses_of, rest_misses
 from simbudget.calibration.durations import PRIORS, rest_durations
-from simbudget.calibration.observations import (
-    FLOORS,
-    NO_SPEED,
-    TURN_QUANTITIES,
-    Observed,
-    compaction_limit,
-    observe,
-)
-from simbudget.calibration.pooling import log_of, rest_of_run
+from simbudget.calibration.limits import limit_draws
+from simbudget.calibration.observations import FLOORS, NO_SPEED, TURN_QUANTITIES, Observed, observe
+from simbudget.calibration.openings import Opening, ages_of, learnt_opening
+from simbudget.calibration.pooling import log_of, score_midpoints
+from simbudget.calibration.rests import rest_of_counts
+from simbudget.calibration.session_prices import session_prices
 from simbudget.calibration.sessions import Session
 from simbudget.distributions.posteriors import Posterior
-from simbudget.prices.models import ClassPrices, model_prices
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.model import Scenario
@@ -39,14 +36,16 @@ NAMES: Final = {
     "first_token": "models[M].first_token",
     "first_prompt": "context.first_prompt_tokens",
     "compacted": "context.compacted_to_tokens",
+    "limit": "context.limit_tokens",
+    "cache_misses": "context.cache_misses",
 }
 """Where each observed quantity stands in a scenario of one group whose model is called M."""
 
-_DEFAULT_LIMIT: Final = 160_000
 _FEW_OTHERS: Final = 8
 """With fewer other sessions of its own project, a session is compared with all there are."""
-_FEW_COMPACTIONS: Final = 8
-_FIVE_MINUTES, _ONE_HOUR = "5 min", "1 h"
+_COUNTS: Final = ("output", "thinking", "tool_result")
+_COMPACTED: Final = (15_000.0, 0.8, 2.0)
+"""What is assumed of a compacted context beyond its first prompt: median, scatter of the logarithm, worth so many."""
 _HOUR_S: Final = 3600.0
 
 
@@ -72,9 +71,32 @@ def rest_scenario(case: RestOfSession) -> Scenario:
     rng = np.random.default_rng([case.seed, begun.run, len(begun)])
     seen = observe([*others, begun], people=True)
     mine = observe([begun], people=True, speed=seen.output_speed)
-    quantities = {quantity.name: quantity for quantity in _quantities(case, seen, mine, rng)}
-    text = _text(case, others, seen, mine)
+    course = _course(begun, seen)
+    quantities = {q.name: q for q in _quantities(case, others, seen, mine, course, rng)}
+    text = _text(case, others, seen, mine, course, quantities)
     return loads_scenario(text, "rest of a session", calibration=Calibration(quantities)).scenario
+
+
+@dataclass(frozen=True)
+class _Course:
+    """How a context grows, and how far on its way it is."""
+
+    opening: Opening
+    turns: int
+    """How many turns' results it holds, that of the last call included."""
+
+    def evenness(self, left: int) -> float:
+        """Return the share of `left` results that sent tokens vary with as if all counted alike (Kish's design effect).
+
+        A result counts in all later calls, and the first ones are larger.
+        """
+        counts = np.arange(left, 0.0, -1.0) * self.opening.factor(self.turns + np.arange(float(left)))
+        return float(counts.sum() ** 2 / (left * (counts**2).sum()))
+
+
+def _course(begun: Session, seen: Observed) -> _Course:
+    ages = ages_of(np.append(begun.compacts, False))
+    return _Course(learnt_opening(seen.values["tool_result"], seen.ages), int(ages[-1]) + 1)
 
 
 def _comparable(begun: Session, others: Sequence[Session]) -> list[Session]:
@@ -88,31 +110,71 @@ def _comparable(begun: Session, others: Sequence[Session]) -> list[Session]:
 
 
 def _quantities(
-    case: RestOfSession, seen: Observed, mine: Observed, rng: np.random.Generator
-) -> list[CalibratedQuantity]:
-    """Return the calibrated quantities of the rest of a session."""
-    found = []
+    case: RestOfSession,
+    others: Sequence[Session],
+    seen: Observed,
+    mine: Observed,
+    course: _Course,
+    rng: np.random.Generator,
+) -> Iterator[CalibratedQuantity]:
+    """Yield the calibrated quantities of the rest of a session."""
+    begun = case.begun
     for name in TURN_QUANTITIES:
-        others = [log_of(v, FLOORS[name]) for v in seen.values[name][:-1] if len(v)]
-        begun = log_of(mine.values[name][0], FLOORS[name])
-        if not others and len(begun) < 2:
-            continue
-        if name in PRIORS:
-            durations = [v for v in seen.values[name][:-1] if len(v)]
-            posterior = rest_durations(
-                PRIORS[name], durations, mine.values[name][0], case.cut, case.worlds, rng
-            )
-        else:
-            posterior = rest_of_run(others, begun, case.cut, case.worlds, rng)
-        found.append(_quantity(name, case.begun, posterior))
-    compacted = np.concatenate([*seen.values["compacted"], np.zeros(0)])
-    if len(compacted) >= _FEW_COMPACTIONS:
-        logs = log_of(compacted, FLOORS["compacted"])
-        draws = np.column_stack(
-            [np.full(case.worlds, logs.mean()), np.full(case.worlds, logs.std()), np.zeros(case.worlds)]
-        )
-        found.append(_quantity("compacted", case.begun, Posterior(draws)))
-    return found
+        is_count = name in _COUNTS
+        posterior = _count(name, case, seen, course, rng) if is_count else _time(name, case, seen, mine, rng)
+        if posterior is not None:
+            yield _quantity(name, begun, posterior)
+    yield _quantity("compacted", begun, _compacted(seen, case.worlds, rng))
+    yield _quantity("limit", begun, _fact(limit_draws(others, begun, case.worlds, rng)))
+    life = cache_life(others, begun)
+    misses = rest_misses(
+        [misses_of(o, life) for o in others if o.model == begun.model],
+        misses_of(begun, life),
+        case.worlds,
+        rng,
+    )
+    yield _quantity("cache_misses", begun, _fact(misses))
+
+
+def _count(
+    name: str, case: RestOfSession, seen: Observed, course: _Course, rng: np.random.Generator
+) -> Posterior | None:
+    """Return the posterior of one of a turn's counts; None if no one says anything."""
+    *others, begun = seen.values[name]
+    if name == "tool_result":
+        factors = [course.opening.factor(ages) for ages in seen.ages]
+        *others, begun = (values / factor for values, factor in zip(seen.values[name], factors, strict=True))
+    if not any(map(len, others)) and len(begun) < 2:
+        return None
+    left = case.calls_left or int(len(case.begun) * (1.0 / case.cut - 1.0))
+    evenness = course.evenness(left) if name == "tool_result" else 1.0
+    return rest_of_counts(others, begun, case.cut, left, case.worlds, rng, evenness)
+
+
+def _time(
+    name: str, case: RestOfSession, seen: Observed, mine: Observed, rng: np.random.Generator
+) -> Posterior | None:
+    """Return the posterior of one of a turn's times; None if no one says anything."""
+    others = [values for values in seen.values[name][:-1] if len(values)]
+    begun = mine.values[name][0]
+    if not others and len(begun) < 2:
+        return None
+    return rest_durations(PRIORS[name], others, begun, case.cut, case.worlds, rng)
+
+
+def _compacted(seen: Observed, worlds: int, rng: np.random.Generator) -> Posterior:
+    """Return the posterior of what a context is compacted to, beyond its first prompt."""
+    median, scatter, worth = _COMPACTED
+    logs = log_of(np.concatenate([*seen.values["compacted"], np.zeros(0)]), FLOORS["compacted"])
+    count = len(logs) + worth
+    mean = (logs.sum() + worth * np.log(median)) / count
+    variance = (((logs - mean) ** 2).sum() + worth * (scatter**2 + (np.log(median) - mean) ** 2)) / count
+    location = mean + np.sqrt(variance / count) * rng.standard_normal(worlds)
+    return Posterior(np.column_stack([location, np.full(worlds, np.sqrt(variance)), np.zeros(worlds)]))
+
+
+def _fact(values: Floats) -> Posterior:
+    return Posterior(np.column_stack([values, np.zeros((len(values), 2))]), is_fact=True)
 
 
 def _quantity(name: str, begun: Session, posterior: Posterior) -> CalibratedQuantity:
@@ -131,95 +193,61 @@ _WRITTEN: Final = {
     "tool_time": "1 s",
     "first_token": "1 s",
     "compacted": "20000",
+    "limit": "1000000000",
+    "cache_misses": "0%",
 }
 """Stand-ins in the scenario's text, which the calibration replaces."""
 
 
-def _text(case: RestOfSession, others: Sequence[Session], seen: Observed, mine: Observed) -> str:
+def _text(
+    case: RestOfSession,
+    others: Sequence[Session],
+    seen: Observed,
+    mine: Observed,
+    course: _Course,
+    quantities: Mapping[str, CalibratedQuantity],
+) -> str:
     """Return the scenario as a user would write it."""
-    begun = case.begun
-    growth = begun.growth[np.isfinite(begun.growth)]
+    begun, opening = case.begun, course.opening
     last = int(begun.context[-1])
-    context = last + int(np.median(growth) if len(growth) else 0)
-    limit, _ = compaction_limit([*others, begun])
-    largest = max(session.context.max() for session in [*others, begun])
-    first_prompt = int(begun.context[0])
-    limit = max(limit or max(largest, _DEFAULT_LIMIT), begun.context[-10:].max(), first_prompt + 2)
-    compacted = min(int(_WRITTEN["compacted"]), (int(limit) - first_prompt) // 2)
     turns = case.calls_left or 1_000_000
     hours = "3650 days" if case.seconds_left is None else f"{max(case.seconds_left, 1.0):.3f} s"
     known = {
         name: any(len(v) for v in seen.values[name]) or len(mine.values[name][0]) for name in TURN_QUANTITIES
     }
     written = {name: _WRITTEN[name] if known[name] else "0" for name in TURN_QUANTITIES}
+    life = cache_life(others, begun)
     lines = [
         f"fleet: [{{group: session, agents: 1, model: {_MODEL}, "
-        f"start: {{context_tokens: {context}, cached_tokens: {last}}}}}]",
+        f"start: {{context_tokens: {last + _joins_next(quantities, course)}, cached_tokens: {last}, "
+        f"context_turns: {course.turns}}}}}]",
         f"cycle: [{{think: {{turns: {turns}}}}}]",
         f"turn: {{output_tokens: {written['output']}, thinking_tokens: {written['thinking']}, "
-        f"tool_result_tokens: {written['tool_result']}, tool_time: {written['tool_time']}}}",
-        f"context: {{first_prompt_tokens: {first_prompt}, limit_tokens: {int(limit)}, "
-        f"compacted_to_tokens: {compacted}, lasts: life, cache: {_cache(begun)}}}",
+        f"tool_result_tokens: {written['tool_result']}, tool_time: {written['tool_time']}, "
+        f"opening: {{times: {opening.times}, turns: {opening.turns}}}}}",
+        f"context: {{first_prompt_tokens: {int(begun.context[0])}, limit_tokens: {_WRITTEN['limit']}, "
+        f"compacted_to_tokens: {_WRITTEN['compacted']}, lasts: life, cache: {life}, "
+        f"cache_misses: {_WRITTEN['cache_misses']}}}",
         f"models: {{{_MODEL}: {{first_token: {written['first_token'] if written['first_token'] != '0' else '0 s'}, "
         f"output_speed: {min(seen.output_speed, NO_SPEED):.4f} tokens/s}}}}",
-        f"prices: {{{_MODEL}: {session_prices(begun, seen.knows_output)}}}",
+        f"prices: {{{_MODEL}: {session_prices(begun, seen.knows_output, life)}}}",
         f"stop: {{after: {hours}, cycles_per_agent: 1}}",
     ]
     return "\n".join(lines)
 
 
-def _cache(begun: Session) -> str:
-    """Return for how long a session's cache keeps what is written to it."""
-    hour, written = np.nansum(begun.write_1h), np.nansum(begun.write)
-    return _ONE_HOUR if written > 0 and hour > 0.5 * written else _FIVE_MINUTES
-
-
-def session_prices(begun: Session, knows_output: bool) -> str:
-    """Return a session's prices as a scenario writes them; outputs that no one knows cost nothing, here and there.
-
-    A model that no list has costs what the session's own calls show.
-    """
-    prices = list_prices(begun)
-    if prices is None:
-        read, write, output = _shown_prices(begun)
-        plain = write
-    else:
-        write = prices.cache_write_1h if _cache(begun) == _ONE_HOUR else prices.cache_write_5m
-        plain, read, output = prices.input, prices.cache_read, prices.output
-        if np.nansum(begun.write) == 0:
-            write = plain
-    output = output if knows_output else 0.0
-    return (
-        f"{{input: {plain:.6f} $/Mtok, cache_write: {write:.6f} $/Mtok, "
-        f"cache_read: {read:.6f} $/Mtok, output: {output:.6f} $/Mtok}}"
-    )
-
-
-def _shown_prices(session: Session) -> tuple[float, float, float]:
-    """Return $/Mtok of what is read from the cache, of other input, and of output, by non-negative least squares."""
-    from scipy.optimize import nnls  # noqa: PLC0415  slow to import
-
-    cost = session.list_cost_usd
-    new = np.nan_to_num(session.uncached) + np.nan_to_num(session.write)
-    tokens = np.column_stack([np.nan_to_num(session.read), new, np.nan_to_num(session.output)])
-    known = np.isfinite(cost)
-    if known.sum() < len(tokens.T):
-        return 0.0, 0.0, 0.0
-    read, write, output = (float(price) for price in nnls(tokens[known] / 1e6, cost[known])[0])
-    return read, write, output
-
-
-def list_prices(session: Session) -> ClassPrices | None:
-    """Return what a session's model cost on its day; None if the price list does not have it."""
-    import datetime  # noqa: PLC0415
-
-    from simbudget.errors import UserError  # noqa: PLC0415
-
-    day = datetime.date.fromisoformat(session.ended) if session.ended else datetime.date(2026, 1, 1)
-    try:
-        return model_prices(session.model, day).base
-    except UserError:
-        return None
+def _joins_next(quantities: Mapping[str, CalibratedQuantity], course: _Course) -> int:
+    """Return what is expected to have joined the context since the last call was sent: its output and tool results."""
+    expected = 0.0
+    for name, factor in (
+        ("output", 1.0),
+        ("tool_result", float(course.opening.factor(np.array(course.turns - 1.0)))),
+    ):
+        if NAMES[name] in quantities:
+            posterior = quantities[NAMES[name]].posterior
+            scores = np.broadcast_to(score_midpoints(), (len(posterior.draws), len(score_midpoints())))
+            expected += factor * float(np.median(posterior.sample(scores).mean(axis=1)))
+    return int(expected)
 
 
 def session_samples(replications: pd.DataFrame) -> dict[str, Floats]:

@@ -96,6 +96,12 @@ class GroupRow(NamedTuple):
     """With so many tokens, not with a first prompt, each agent's first context begins; 0: as any other."""
     start_cached_tokens: int = 0
     """So many of them the cache holds at the agent's start."""
+    start_context_turns: int = 0
+    """So many turns that context has behind it."""
+    cache_misses: int = NONE
+    opening_times: int = NONE
+    """How much larger than later the first tool results of a context are; `NONE`: no larger."""
+    opening_turns: int = NONE
 
 
 class PriceRow(NamedTuple):

@@ -37,6 +37,7 @@ TRY: Final = 14  # of a direction; lanes: keeps, noise, time; index: 64 times it
 LEVELS: Final = (
     15  # lanes: as of TURN, how much more or less than typical in one context; index: the agent's contexts
 )
+CACHE: Final = 16  # lane: whether the cache is missed; index: the agent's attempts at calls
 STEPS: Final = (
     1024  # lanes: size, GPUs, failure, where it fails; index: 4 times the agent's cycle plus the attempt
 )

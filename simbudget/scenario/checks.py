@@ -181,7 +181,7 @@ def _check_context(reading: Reading, context: Context, group: Group) -> None:
     if name not in reading.places:
         name = "context"
     left = context.first_prompt_tokens.highest + context.compacted_to_tokens.highest
-    if left >= context.limit_tokens.exact_value and group.kind == "agents":
+    if left >= context.limit_tokens.lowest and group.kind == "agents":
         message = f"a compacted context ({left:,.0f} tokens with its first prompt) is already over the limit"
         key = next(
             (key for key in type(context).model_fields if f"{name}.{key}" in reading.places), "limit_tokens"

@@ -30,6 +30,8 @@ class Start(Block):
     """The first context of each agent is under way already, and holds so many tokens; 0: it begins as any other."""
     cached_tokens: Annotated[Quantity | None, Amount(Dimension.NUMBER, exact=True, high=1e9, optional=True)]
     """So many of them the cache holds at the agent's start; all, unless it is written."""
+    context_turns: Annotated[Quantity, Amount(Dimension.NUMBER, "0", exact=True, high=1e9)]
+    """So many turns that context has behind it; see `turn.opening`."""
 
 
 class Crashes(Block):
@@ -101,6 +103,17 @@ class OwnStep(Block):
 Step = Think | Experiment | Score | Share | OwnStep
 
 
+class Opening(Block):
+    """How much more than later the tools return in a context's first turns, in which an agent looks around.
+
+    The results of its k-th turn, from 0 and anew after a compaction, are 1 + (times - 1) exp(-k / turns) times as
+    large.
+    """
+
+    times: Annotated[Quantity, fact(Dimension.NUMBER)]
+    turns: Annotated[Quantity, Amount(Dimension.NUMBER, "4", is_fact=True, low=0.1, high=1e6)]
+
+
 class Turn(Block):
     """One model call and the tool results that follow it."""
 
@@ -108,16 +121,19 @@ class Turn(Block):
     thinking_tokens: Annotated[Quantity, tokens("0")]
     tool_result_tokens: Annotated[Quantity, tokens("{typical: 500 to 3000, varies: 4x}")]
     tool_time: Annotated[Quantity, time("{typical: 5 s to 30 s, varies: 5x}")]
+    opening: Annotated[Opening | None, Nested(Opening, optional=True)]
 
 
 class Context(Block):
     """What a call sends, and what of it the cache holds."""
 
     first_prompt_tokens: Annotated[Quantity, tokens("20000")]
-    limit_tokens: Annotated[Quantity, tokens("160000", exact=True)]
+    limit_tokens: Annotated[Quantity, fact(Dimension.NUMBER, "160000")]
     compacted_to_tokens: Annotated[Quantity, tokens("20000")]
     lasts: Annotated[str, choice("think", "cycle", "life", default="cycle")]
     cache: Annotated[str, choice("off", "5 min", "1 h", default="5 min")]
+    cache_misses: Annotated[Quantity, fact(Dimension.FRACTION, "0%")]
+    """The chance that a call finds nothing in the cache, though it is young."""
 
 
 class Group(Block):

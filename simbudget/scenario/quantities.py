@@ -56,6 +56,18 @@ class Quantity:
         return self.kind is Kind.EXACT and self.exact_value == 0.0
 
     @property
+    def typical(self) -> float:
+        """Return the value itself if it is exact, else its median."""
+        return self.exact_value if self.kind is Kind.EXACT else self.distribution.quantile(0.5)
+
+    @property
+    def lowest(self) -> float:
+        """Return a value that draws fall below one time in ten, or the value itself if it is exact."""
+        if self.kind is Kind.EXACT:
+            return self.exact_value
+        return max(self.low, self.distribution.quantile(0.1) / (self.spread or 1.0))
+
+    @property
     def highest(self) -> float:
         """Return a value that draws exceed one time in ten, or the value itself if it is exact."""
         if self.kind is Kind.EXACT:

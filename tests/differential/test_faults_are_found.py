@@ -11,6 +11,7 @@ from hypothesis import HealthCheck, Phase, find, settings
 from simbudget.engine import compiled, reference
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
+from simbudget.engine.reference import calls
 from simbudget.engine.reference.agent import Agent
 from simbudget.engine.reference.calls import Line
 from simbudget.engine.reference.pool import Pool
@@ -60,6 +61,20 @@ def a_compaction_keeps_the_cache(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Line, "_compact", compact)
 
 
+def a_compaction_keeps_the_turns_behind_it(patch: pytest.MonkeyPatch) -> None:
+    def compact(line: Any) -> Any:
+        results = line.context.results
+        yield from real(line)
+        line.context.results = results
+
+    real = Line._compact
+    patch.setattr(Line, "_compact", compact)
+
+
+def a_young_cache_is_always_found(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(calls, "finds_cache", lambda rows, misses, stream, attempt: True)
+
+
 def an_agent_reads_its_own_posts(patch: pytest.MonkeyPatch) -> None:
     def read(forum: Any, agent: int) -> tuple[int, list[int]]:
         unread = forum._posts[forum._seen[agent] :]
@@ -101,6 +116,8 @@ def people_are_paid_around_the_clock(patch: pytest.MonkeyPatch) -> None:
         the_last_in_line_comes_first,
         a_crash_leaves_the_context,
         a_compaction_keeps_the_cache,
+        a_compaction_keeps_the_turns_behind_it,
+        a_young_cache_is_always_found,
         an_agent_reads_its_own_posts,
         a_sandbox_costs_while_its_agent_is_down,
         an_experiment_does_not_count_as_waiting,

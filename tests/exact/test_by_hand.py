@@ -206,3 +206,48 @@ def test_a_cent_more_or_less_would_be_seen() -> None:
     assert wrong.totals["spend_usd"] != pytest.approx(
         (12_200 * 6.25 + 21_100 * 0.5 + 300 * 25) / 1e6, abs=CENT
     )
+
+
+def sent_tokens(text: str, **which: int) -> list[float]:
+    """Return the context that each call sent."""
+    calls = run(text, **which).ledger
+    assert calls is not None
+    sent = calls[calls["kind"].isin(["call", "compaction"])]
+    return list(sent["cache_write_tokens"] + sent["cache_read_tokens"])
+
+
+OPENING = TURN.replace("}", ", opening: {times: 3, turns: 2}}")
+
+
+def test_the_first_results_of_a_context_are_larger_and_so_are_those_after_a_compaction() -> None:
+    context = "{first_prompt_tokens: 10000, limit_tokens: 16000, compacted_to_tokens: 900}"
+    text = one_agent("[think: {turns: 5}]", "stop: {cycles_per_agent: 1}", context).replace(TURN, OPENING)
+    # Results: 1,000 (1 + 2 exp(-k/2)) = 3,000; 2,213; 1,736; and 100 of output each.
+    assert sent_tokens(text) == [10_000, 13_100, 15_413, 17_249, 10_900, 14_000]
+
+
+def test_a_context_under_way_has_its_first_turns_behind_it() -> None:
+    text = one_agent("[think: {turns: 2}]", "stop: {cycles_per_agent: 1}").replace(TURN, OPENING)
+    start = "start: {context_tokens: 20000, context_turns: 2}"
+    assert sent_tokens(text.replace("agents: 1", f"agents: 1, {start}")) == [20_000, 21_836]
+
+
+def test_a_cache_that_is_always_missed_is_written_anew_by_each_call() -> None:
+    context = "{first_prompt_tokens: 10000, cache_misses: 100%}"
+    totals = run(one_agent("[think: {turns: 3}]", "stop: {cycles_per_agent: 1}", context)).totals
+    assert (totals["tokens_cache_write"], totals["tokens_cache_read"]) == (10_000 + 11_100 + 12_200, 0)
+
+
+def test_a_cache_is_missed_as_often_as_the_scenario_says() -> None:
+    context = "{first_prompt_tokens: 10000, limit_tokens: 9M, cache_misses: 20%}"
+    ledger = run(one_agent("[think: {turns: 2000}]", "stop: {cycles_per_agent: 1}", context)).ledger
+    assert ledger is not None
+    missed = (ledger[ledger["kind"] == "call"]["cache_read_tokens"].iloc[1:] == 0).sum()
+    assert abs(missed - 0.2 * 1999) < 4 * (0.2 * 0.8 * 1999) ** 0.5
+
+
+def test_a_limit_that_is_not_known_is_one_number_in_a_world() -> None:
+    context = "{first_prompt_tokens: 10000, limit_tokens: 12k to 20k, compacted_to_tokens: 1000}"
+    text = one_agent("[think: {turns: 40}]", "stop: {cycles_per_agent: 1}", context)
+    largest = {max(sent_tokens(text, world=world)) for world in range(5)}
+    assert len(largest) > 1

@@ -61,10 +61,11 @@ def groups(draw: st.DrawFn, name: str, gpus: int) -> dict[str, Any]:
         group["crashes"] = {"every": "5 h", "restart": draw(numbers(1, 60, " min"))}
     group["context"] = {
         "first_prompt_tokens": draw(exact(0, 20_000)),
-        "limit_tokens": draw(exact(30_000, 60_000)),
+        "limit_tokens": draw(st.sampled_from(["30000", "45000", "30000 to 60000"])),
         "compacted_to_tokens": draw(exact(0, 5_000)),
         "lasts": draw(st.sampled_from(["think", "cycle", "life"])),
         "cache": draw(st.sampled_from(["off", "5 min", "1 h"])),
+        "cache_misses": draw(st.sampled_from(["0%", "20%", "5% to 40%"])),
     }
     group["turn"] = {
         "output_tokens": draw(numbers(0, 2_000)),
@@ -72,6 +73,8 @@ def groups(draw: st.DrawFn, name: str, gpus: int) -> dict[str, Any]:
         "tool_result_tokens": draw(numbers(0, 5_000)),
         "tool_time": draw(numbers(0, 120, " s")),
     }
+    if draw(st.booleans()):
+        group["turn"]["opening"] = {"times": draw(numbers(0, 9)), "turns": draw(numbers(1, 5))}
     return group
 
 

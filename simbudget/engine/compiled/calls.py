@@ -41,6 +41,8 @@ from simbudget.engine.laws.calls import (
     draw_attempt,
     draw_compacted,
     draw_first_prompt,
+    finds_cache,
+    is_full,
     token_classes,
 )
 
@@ -63,6 +65,7 @@ def open_context(site: Site, run: Record, agent: Record) -> None:
         agent.opened_with_tokens = agent.context[HELD] = group.start_context_tokens
         agent.context[SENT] = group.start_cached_tokens
         agent.context[BEGAN] = run.now
+        agent.context_results = group.start_context_turns
     agent.contexts += 1
 
 
@@ -77,6 +80,7 @@ def _begin_context(agent: Record, tokens: int) -> None:
     agent.context[HELD] = tokens
     agent.context[SENT] = 0
     agent.context[BEGAN] = NEVER
+    agent.context_results = 0
 
 
 @inlined
@@ -91,7 +95,7 @@ def wants_call(agent: Record, kind: int, output_tokens: int, thinking_tokens: in
 def calls(site: Site, run: Record, agent: Record) -> int:
     """Make the call, or first a compaction if the context is full."""
     group = site.groups[agent.group]
-    if agent.context[HELD] > group.limit_tokens:
+    if is_full(site.rows, group.limit_tokens, agent.context[HELD]):
         agent.request_kind = COMPACTION
         agent.request_output = draw_compacted(
             site.rows, site.table, group.compacted, agent.stream, agent.compactions
@@ -183,6 +187,7 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
     agent.attempts += 1
     context, life_ns = agent.context, agent.context[LIFE]
     lives = cache_lives(context[BEGAN], run.now, life_ns)
+    lives = lives and finds_cache(site.rows, group.cache_misses, agent.stream, agent.attempts - 1)
     uncached, write, read = token_classes(context[HELD], context[SENT], lives, life_ns)
     _take_from_limits(run, uncached + write, agent.request_output)
     agent.entry_began = run.now

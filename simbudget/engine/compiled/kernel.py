@@ -225,7 +225,9 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
     agent.needs_context = 1
     agent.cycle = -1
     agent.completed_cycles = agent.idle_cycles = agent.crashes = 0
-    agent.contexts = agent.context_turns = agent.turns = agent.attempts = agent.compactions = 0
+    agent.contexts = agent.context_turns = agent.context_results = agent.turns = agent.attempts = (
+        agent.compactions
+    ) = 0
     agent.context[:] = 0
     agent.context[LIFE] = group.cache_life_ns
     agent.submissions = agent.submissions_that_day = agent.posts = agent.posts_seen = agent.polls = 0

@@ -3,7 +3,10 @@
 Token classes exclude each other: uncached input, cache write, cache read, output (thinking included).
 """
 
+import math
 from typing import Final
+
+import numpy as np
 
 from simbudget.compilation import compiled, inlined_law
 from simbudget.engine.laws.draws import (
@@ -20,13 +23,16 @@ from simbudget.engine.laws.draws import (
     draw_ns_here,
     nanoseconds,
 )
-from simbudget.engine.streams import CALL, COMPACTION, CONTEXT, LEVELS, POLL, POST, TURN, lanes
+from simbudget.engine.streams import CACHE, CALL, COMPACTION, CONTEXT, LEVELS, POLL, POST, TURN, lanes
 
 NEVER: Final = -1
 """The start of a call that has not been made."""
 
 NO_CACHE: Final = -1
 """The life of a cache that is off, in nanoseconds."""
+
+NONE: Final = -1
+"""The number of a quantity that a group does not have."""
 
 _GRACE_NS: Final = 1_000
 """A cache that dies within a microsecond of the call that reads it still lives: durations were rounded."""
@@ -116,6 +122,31 @@ def draw_attempt(
         u_error < rows[quantities[2], 1],
         draw_ns_here(rows, table, quantities[3], u_giving_up),
     )
+
+
+@compiled
+def is_full(rows: Floats, limit: int, context_tokens: int) -> bool:
+    """Return whether a context has passed the quantity `limit`, and is compacted before the next call."""
+    return context_tokens > np.rint(rows[limit, 1])
+
+
+@compiled
+def opened_result(rows: Floats, times: int, turns: int, tool_result: int, turn: int) -> int:
+    """Return the tokens of a tool result in a context's `turn`-th turn, from 0: the first ones are larger.
+
+    `times` and `turns` are the quantities of `turn.opening`, or `NONE`.
+    """
+    if times == NONE:
+        return tool_result
+    factor = 1.0 + (rows[times, 1] - 1.0) * math.exp(-turn / rows[turns, 1])
+    return int(np.rint(tool_result * factor))
+
+
+@compiled
+def finds_cache(rows: Floats, misses: int, stream: Integers, attempt: int) -> bool:
+    """Return whether the agent's `attempt`-th attempt at a call finds its cache, if that is young enough."""
+    chance = rows[misses, 1]
+    return chance <= 0.0 or lanes(stream, CACHE, attempt)[0] >= chance
 
 
 @inlined_law

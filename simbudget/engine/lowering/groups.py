@@ -36,7 +36,7 @@ def group_row(
         start_every_ns=nanoseconds(group.start.then_every.exact_value),
         lasts=_LASTS[context.lasts],
         cache_life_ns=_CACHE_LIFE_NS[context.cache],
-        limit_tokens=round(context.limit_tokens.exact_value),
+        limit_tokens=quantities.fact(context.limit_tokens),
         output=quantities.add(turn.output_tokens if thinks else None),
         thinking=quantities.add(turn.thinking_tokens if thinks else None),
         tool_result=quantities.add(turn.tool_result_tokens if thinks else None),
@@ -53,6 +53,10 @@ def group_row(
         staff_price=quantities.fact(staff.price if staff else None),
         start_context_tokens=round(group.start.context_tokens.exact_value),
         start_cached_tokens=_cached_at_start(group),
+        start_context_turns=round(group.start.context_turns.exact_value),
+        cache_misses=quantities.fact(context.cache_misses),
+        opening_times=quantities.fact(turn.opening.times if thinks and turn.opening else None),
+        opening_turns=quantities.fact(turn.opening.turns if thinks and turn.opening else None),
     )
 
 

@@ -15,6 +15,9 @@ from simbudget.engine.laws.calls import (
     draw_compacted,
     draw_first_prompt,
     draw_turn,
+    finds_cache,
+    is_full,
+    opened_result,
     token_classes,
 )
 from simbudget.engine.reference.clock import Happens, Phase
@@ -55,6 +58,7 @@ class Line:
             self.context = Context(started, prompt, group.cache_life_ns, opened_with_tokens=started)
             self.context.sent_tokens = group.start_cached_tokens
             self.context.began_ns = self._site.clock.now
+            self.context.results = group.start_context_turns
         self.contexts += 1
 
     def turn(self) -> Happens:
@@ -67,7 +71,14 @@ class Line:
         yield from self.call("call", output, thinking)
         if tool_ns:
             yield from agent.spends("tool", "tool", tool_ns)
-        self.context.tokens += tool_result
+        self._takes_in(tool_result)
+
+    def _takes_in(self, tool_result: int) -> None:
+        group, context = self._group, self.context
+        context.tokens += opened_result(
+            self._site.rows, group.opening_times, group.opening_turns, tool_result, context.results
+        )
+        context.results += 1
 
     def call(self, kind: str, output_tokens: int, thinking_tokens: int = 0) -> Happens:
         """Make one call, after a compaction if the context is full; its output joins the context.
@@ -75,7 +86,7 @@ class Line:
         Raises:
             BudgetReachedError: the budget does not allow the call, which has not begun.
         """
-        if self.context.tokens > self._group.limit_tokens:
+        if is_full(self._site.rows, self._group.limit_tokens, self.context.tokens):
             yield from self._compact()
         yield from self._request(kind, output_tokens + thinking_tokens)
         self.context.tokens += output_tokens
@@ -121,8 +132,10 @@ class Line:
         )
 
     def _classes(self) -> tuple[int, int, int]:
-        context = self.context
+        """Return what the attempt at hand sends, by token class; an attempt misses the cache or finds it."""
+        context, misses = self.context, self._group.cache_misses
         lives = cache_lives(context.began_ns, self._site.clock.now, context.cache_life_ns)
+        lives = lives and finds_cache(self._site.rows, misses, self._agent.stream, self._attempts - 1)
         return token_classes(context.tokens, context.sent_tokens, lives, context.cache_life_ns)
 
     def _fail(self, kind: str, first_token_ns: int, output_tokens: int) -> Happens:

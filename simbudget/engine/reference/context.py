@@ -20,6 +20,8 @@ class Context:
     began_ns: int = NEVER
     """When the last call began."""
     turns: int = 0
+    results: int = 0
+    """How many turns' tool results have joined it since it began, or was compacted."""
     opened_with_tokens: int = 0
 
     @property

@@ -111,7 +111,7 @@ class Agent:
 
     async def _call(self, kind: str, choice: Block | None = None) -> Message:
         """Make one call, after a compaction if the context is full."""
-        limit = self._group.context.limit_tokens.exact_value
+        limit = self._group.context.limit_tokens.typical
         if self._context.tokens > limit and self._context.messages:
             await self._compact()
         return await self._line.call(kind, self._context, choice)

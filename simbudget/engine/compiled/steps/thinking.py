@@ -26,7 +26,7 @@ from simbudget.engine.compiled.steps.common import (
     spends,
 )
 from simbudget.engine.compiled.timesheet import TOOL as USES_TOOL
-from simbudget.engine.laws.calls import draw_turn
+from simbudget.engine.laws.calls import draw_turn, opened_result
 from simbudget.engine.laws.work import draw_turns
 from simbudget.engine.program import Lasts
 
@@ -61,11 +61,20 @@ def turns(site: Site, run: Record, agent: Record) -> int:
 
 
 @inlined
+def _takes_in(site: Site, agent: Record) -> None:
+    group = site.groups[agent.group]
+    agent.context[HELD] += opened_result(
+        site.rows, group.opening_times, group.opening_turns, agent.tool_result_tokens, agent.context_results
+    )
+    agent.context_results += 1
+
+
+@inlined
 def turn_answered(site: Site, run: Record, agent: Record) -> int:
     """Work with tools on what the call said."""
     if agent.tool_ns:
         return spends(site, run, agent, USES_TOOL, agent.tool_ns, TOOL_DONE)
-    agent.context[HELD] += agent.tool_result_tokens
+    _takes_in(site, agent)
     return TURNS
 
 
@@ -73,5 +82,5 @@ def turn_answered(site: Site, run: Record, agent: Record) -> int:
 def tool_done(site: Site, run: Record, agent: Record) -> int:
     """Take the tools' results into the context."""
     record_spent(site, run, agent, TOOL, OK)
-    agent.context[HELD] += agent.tool_result_tokens
+    _takes_in(site, agent)
     return TURNS

@@ -1,0 +1,190 @@
+"""The rest of a run that has begun: the level of its counts, from its own beginning and from how others went on.
+
+A total is a sum, so what is projected is the arithmetic mean of the rest. Over other runs, its logarithm is
+regressed on the beginning's level, which is a mean of logarithms, since single large values at the beginning say
+little of the rest. What then remains has variance tau^2 + v/n for a rest of n values. Calls come in bursts, so v is
+larger than independent values would have it; a simulation draws values independently, and its world's level takes up
+the difference. Both are integrated over their posterior on a grid (Gelman et al., Bayesian Data Analysis, 3rd
+edition, chapter 5).
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.calibration.shapes import Shape, observed_shape
+from simbudget.distributions.posteriors import Posterior, score_grid
+
+Floats = npt.NDArray[np.float64]
+
+_CUT: Final = (0.05, 0.95)
+_FEWEST: Final = 5
+"""Runs of fewer values are left out."""
+_TAU2: Final = np.array([0.0, 0.01, 0.02, 0.04, 0.06, 0.09, 0.12, 0.16, 0.25, 0.36, 0.5, 0.8])
+_V: Final = np.array([0.1, 0.25, 0.5, 1.0, 1.5, 2.0, 3.0, 4.0, 5.0, 6.0, 8.0, 10.0, 14.0, 20.0])
+_PRIOR_SIZES: Final = (8.0, 20.0, 60.0, 150.0)
+"""What is assumed of tau^2 and v counts as a run of each size."""
+_PRIOR_TAU2: Final = 0.06
+_PRIOR_V: Final = 4.0
+_PRIOR_RUNS: Final = 4.0
+_PRIOR_SHARED: Final = 0.03
+_PRIOR_OWN: Final = 0.15
+_PRIOR_SIGMA2: Final = 0.8
+_SMALLEST_SHARE: Final = 1e-3
+_PARTS: Final = 2000
+
+
+@dataclass(frozen=True, eq=False)
+class _Halves:
+    """Other runs, each parted into beginning and rest; [runs] arrays but for the last three."""
+
+    first: Floats
+    """Mean logarithm of the beginning, cut to the middle 90 % of all."""
+    rest: Floats
+    """Logarithm of the mean of the rest."""
+    first_count: Floats
+    rest_count: Floats
+    sigma2: float
+    """Variance of a cut logarithm within a run."""
+    relative: list[Floats]
+    """[runs] the values of each rest, over its mean."""
+    bounds: tuple[float, float]
+
+
+def rest_of_counts(  # noqa: PLR0913, PLR0917  what was seen of others and of the run, and what is wanted
+    others: Sequence[Floats],
+    begun: Floats,
+    cut: float,
+    left: float,
+    worlds: int,
+    rng: np.random.Generator,
+    evenness: float = 1.0,
+) -> Posterior:
+    """Return the posterior of a count for the rest of a run that has begun.
+
+    Args:
+        others: [runs] values of other whole runs.
+        begun: values that the run has shown.
+        cut: the part of a run that its beginning is, such as 0.2.
+        left: how many values are still to come, about.
+        worlds: how many joint draws.
+        rng: what they are made from.
+        evenness: a sum in which values count unevenly varies as one of so much fewer values.
+    """
+    runs = [run for run in others if len(run) >= _FEWEST and run.any()]
+    halves = _parted(runs, begun, cut)
+    level, tau2, v, centre_variance = _expected(halves, begun, worlds, rng)
+    shape, scatter = _shape(halves)
+    scatters = scatter * _scatters(halves, worlds, rng)
+    independent = (
+        np.expm1(np.minimum(scatters**2, 3.0)) if shape.table is None else _relative_variance(halves)
+    )
+    bursts = np.maximum(v - independent, 0.0) / max(evenness * left, 1.0)
+    deviation = np.sqrt(tau2 + bursts + centre_variance)
+    location = level + deviation * rng.standard_normal(worlds) - _log_mean(shape, scatters)
+    return Posterior(np.column_stack([location, scatters, np.zeros(worlds)]), shape.table)
+
+
+def _parted(runs: Sequence[Floats], begun: Floats, cut: float) -> _Halves:
+    together = np.concatenate([*runs, begun])
+    if not len(together):
+        raise ValueError("neither the run nor another has a value")
+    low, high = (float(q) for q in np.quantile(_log(together), _CUT))
+    firsts = [min(max(2, int(np.ceil(cut * len(run)))), len(run) - 1) for run in runs]
+    parts = [(run[:k], run[k:]) for run, k in zip(runs, firsts, strict=True) if run[k:].any()]
+    cut_logs = [np.clip(_log(run), low, high) for run in runs] or [np.clip(_log(begun), low, high)]
+    freedom = sum(len(run) - 1 for run in cut_logs)
+    squares = sum(float(((run - run.mean()) ** 2).sum()) for run in cut_logs if len(run))
+    return _Halves(
+        np.array([np.clip(_log(first), low, high).mean() for first, _ in parts]),
+        np.array([np.log(rest.mean()) for _, rest in parts]),
+        np.array([float(len(first)) for first, _ in parts]),
+        np.array([float(len(rest)) for _, rest in parts]),
+        (squares + _PRIOR_RUNS * _PRIOR_SIGMA2) / (max(freedom, 0) + _PRIOR_RUNS),
+        [rest / rest.mean() for _, rest in parts],
+        (low, high),
+    )
+
+
+def _log(values: Floats) -> Floats:
+    return np.asarray(np.log(np.maximum(values, 1.0)))
+
+
+def _expected(
+    halves: _Halves, begun: Floats, worlds: int, rng: np.random.Generator
+) -> tuple[float, Floats, Floats, Floats]:
+    """Return the expected logarithm of the rest's mean, [worlds] draws of tau^2 and v, the variance of the first."""
+    seen = np.clip(_log(begun), *halves.bounds)
+    if not len(halves.rest):  # no other run: the beginning is all that is known
+        tau2, v = _draw_variances(np.zeros(0), np.zeros(0), worlds, rng)
+        return float(np.log(max(begun.mean(), 1.0))), tau2, v, v / max(len(begun), 1) + tau2
+    weights = 1.0 / (_PRIOR_TAU2 + _PRIOR_V / halves.rest_count)
+    centre = float(np.average(halves.rest, weights=weights))
+    slope = _slope(halves, halves.rest - centre)
+    expected = centre + slope(halves.first_count) * (halves.first - halves.first.mean())
+    left_over = halves.rest - expected
+    shift = float(np.average(left_over, weights=weights))
+    tau2, v = _draw_variances(left_over - shift, halves.rest_count, worlds, rng)
+    level = centre + shift
+    if len(seen):
+        level += float(slope(np.array([float(len(seen))]))[0] * (seen.mean() - halves.first.mean()))
+    return level, tau2, v, 1.0 / (1.0 / (tau2[:, None] + v[:, None] / halves.rest_count)).sum(axis=1)
+
+
+def _slope(halves: _Halves, rest: Floats) -> Callable[[Floats], Floats]:
+    """Return how far the rest's level goes with the beginning's, by the number of values that the beginning has."""
+    before, freedom = halves.first - halves.first.mean(), _PRIOR_RUNS + len(rest) - 1
+    shared = max((_PRIOR_RUNS * _PRIOR_SHARED + (before * rest).sum()) / freedom, 0.005)
+    spread = (before**2 - halves.sigma2 / halves.first_count).sum() - len(rest) * shared
+    own = max((_PRIOR_RUNS * _PRIOR_OWN + spread) / freedom, 0.0)
+    return lambda counts: np.asarray(shared / (shared + own + halves.sigma2 / counts))
+
+
+def _draw_variances(
+    left_over: Floats, counts: Floats, worlds: int, rng: np.random.Generator
+) -> tuple[Floats, Floats]:
+    """Return [worlds] draws of tau^2 and v from their posterior, given what the regression left of each run."""
+    tau2, v = (grid.ravel() for grid in np.meshgrid(_TAU2, _V, indexing="ij"))
+    sizes = np.append(counts, _PRIOR_SIZES)
+    squares = np.append(left_over**2, _PRIOR_TAU2 + _PRIOR_V / np.array(_PRIOR_SIZES))
+    variances = tau2[:, None] + v[:, None] / sizes
+    scores = -0.5 * (np.log(variances) + squares / variances).sum(axis=1)
+    chances = np.exp(scores - scores.max())
+    drawn = rng.choice(len(chances), size=worlds, p=chances / chances.sum())
+    return tau2[drawn], v[drawn]
+
+
+def _shape(halves: _Halves) -> tuple[Shape, float]:
+    """Return the shape of values over their run's mean, and the standard deviation of their logarithms."""
+    logs = [np.log(np.maximum(run, _SMALLEST_SHARE)) for run in halves.relative]
+    longer = [run for run in logs if len(run) >= 10] or logs
+    if not longer:
+        return Shape("lognormal", None, {}), float(np.sqrt(_PRIOR_SIGMA2))
+    together = np.concatenate(longer)
+    return observed_shape(longer), max(float(together.std()), 1e-3)
+
+
+def _scatters(halves: _Halves, worlds: int, rng: np.random.Generator) -> Floats:
+    """Return [worlds] factors of the scatter, as it differs between runs."""
+    logs = [np.log(np.maximum(run, _SMALLEST_SHARE)) for run in halves.relative if len(run) >= 15]
+    deviations = np.array([run.std() for run in logs if run.std() > 0])
+    if len(deviations) < 5:
+        return np.exp(0.2 * rng.standard_normal(worlds))
+    return np.asarray(rng.choice(deviations / np.sqrt(np.mean(deviations**2)), worlds))
+
+
+def _log_mean(shape: Shape, scatters: Floats) -> Floats:
+    """Return [worlds] the logarithm of the mean of draws around a location of 0."""
+    from scipy.special import ndtri  # noqa: PLC0415  slow to import
+
+    z = ndtri((np.arange(_PARTS) + 0.5) / _PARTS)
+    t = z if shape.table is None else np.interp(z, score_grid(), shape.table)
+    return np.asarray(np.log(np.exp(np.minimum(scatters[:, None] * t, 50.0)).mean(axis=1)))
+
+
+def _relative_variance(halves: _Halves) -> float:
+    together = np.concatenate(halves.relative)
+    return float(together.var() / together.mean() ** 2)
