@@ -148,7 +148,7 @@ def _between(runs: Sequence[Floats]) -> float:
 
 
 def _without_chance(scatter: float, runs: Sequence[Floats]) -> float:
-    """Return the part of the scatter of means' logarithms that is not the chance of which durations a run happened to have.
+    """Return the part of the scatter of means' logarithms that is not the chance of which durations a run had.
 
     That chance comes again when durations are drawn around a level.
     """
