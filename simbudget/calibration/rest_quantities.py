@@ -1,0 +1,150 @@
+"""The quantities of the rest of a session: each one's posterior, from the session's beginning and from others.
+
+How each is learnt: see `rests` (counts), `openings`, `durations` (times), `limits`, `caches`, `hidden_input`.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.calibration.caches import cache_life, misses_of, rest_misses
+from simbudget.calibration.durations import PRIORS, rest_durations
+from simbudget.calibration.hidden_input import USUAL_TOKENS, HiddenInput, hidden_input
+from simbudget.calibration.limits import limit_draws
+from simbudget.calibration.observations import FLOORS, TURN_QUANTITIES, Observed, observe
+from simbudget.calibration.openings import Opening, ages_of, learnt_opening
+from simbudget.calibration.pooling import log_of
+from simbudget.calibration.rests import Usual, rest_of_counts
+from simbudget.calibration.sessions import Session
+from simbudget.distributions.posteriors import Posterior
+
+Floats = npt.NDArray[np.float64]
+
+_USUAL: Final = {"output": Usual(5.5, 0.5), "thinking": Usual(5.0, 4.0), "tool_result": Usual(6.5, 0.5)}
+"""Tokens a turn of agents that nobody has seen, rounded from the projects that the models were built on."""
+_COMPACTED: Final = (15_000.0, 0.8, 2.0)
+"""What is assumed of a compacted context beyond its first prompt: median, scatter of the logarithm, worth so many."""
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known when a session has begun: the session, others to compare it with, and what both say."""
+
+    begun: Session
+    others: Sequence[Session]
+    seen: Observed
+    """Of the others, and at last of the session itself."""
+    opening: Opening
+    turns: int
+    """How many turns' results its context holds, that of the last call included."""
+    life: str
+    """For how long its cache keeps what is written to it."""
+    hidden: HiddenInput | None
+    """Where a log leaves out most of what is sent: what that costs."""
+    cut: float
+    """Which part of the whole the beginning is."""
+    left: int
+    """How many calls are still to come, about."""
+    worlds: int
+
+    def evenness(self) -> float:
+        """Return the share of the results to come that tokens sent vary with as if all counted alike.
+
+        A result counts in all later calls, and the first ones are larger (Kish's design effect).
+        """
+        counts = np.arange(self.left, 0.0, -1.0) * self.opening.factor(
+            self.turns + np.arange(float(self.left))
+        )
+        return float(counts.sum() ** 2 / (self.left * (counts**2).sum()))
+
+
+def known_of(begun: Session, others: Sequence[Session], cut: float, left: int, worlds: int) -> Known:
+    """Return what is known of a session that has begun; see `Known`."""
+    seen = observe([*others, begun], people=True)
+    opening = learnt_opening(seen.values["tool_result"], seen.ages)
+    turns = int(ages_of(np.append(begun.compacts, False))[-1]) + 1
+    hidden = hidden_input([*others, begun])
+    return Known(
+        begun, others, seen, opening, turns, cache_life(others, begun), hidden, cut, max(left, 1), worlds
+    )
+
+
+def rest_posteriors(known: Known, rng: np.random.Generator) -> dict[str, Posterior]:
+    """Return the posteriors of the rest's quantities, by the names of `within.NAMES`."""
+    found = dict(_of_turns(known, rng))
+    if known.hidden is not None:
+        return found | {"under_way": _hidden_tokens(known, known.hidden, rng)}
+    others = [misses_of(other, known.life) for other in known.others if other.model == known.begun.model]
+    misses = rest_misses(known.begun.model, others, misses_of(known.begun, known.life), known.worlds, rng)
+    return found | {
+        "compacted": _compacted(known.seen, known.worlds, rng),
+        "limit": _fact(limit_draws(known.others, known.begun, known.worlds, rng)),
+        "cache_misses": _fact(misses),
+        "under_way": _under_way(known, found, rng),
+    }
+
+
+def _of_turns(known: Known, rng: np.random.Generator) -> Iterator[tuple[str, Posterior]]:
+    """Yield the posteriors of a turn's counts and times; none of what no one says anything of."""
+    for name in TURN_QUANTITIES:
+        *others, begun = _values(known, name)
+        if not any(map(len, others)) and len(begun) < 2:
+            continue
+        if name not in _USUAL:
+            others = [values for values in others if len(values)]
+            yield name, rest_durations(PRIORS[name], others, begun, known.cut, known.worlds, rng)
+            continue
+        evenness = known.evenness() if name == "tool_result" else 1.0
+        usual = _USUAL[name]
+        yield name, rest_of_counts(usual, others, begun, known.cut, known.left, known.worlds, rng, evenness)
+
+
+def _values(known: Known, name: str) -> list[Floats]:
+    """Return what others and at last the session show of a quantity; tool results as if all came late in a context."""
+    values = known.seen.values[name]
+    if known.hidden is not None and name in _USUAL:  # no context is known, so whatever is put out joins none
+        if name != "thinking":
+            return [np.zeros(0) for _ in values]
+        return [_finite(session.output) for session in (*known.others, known.begun)]
+    if name == "tool_result":
+        return [v / known.opening.factor(a) for v, a in zip(values, known.seen.ages, strict=True)]
+    return values
+
+
+def _finite(values: Floats) -> Floats:
+    return values[np.isfinite(values)]
+
+
+def _compacted(seen: Observed, worlds: int, rng: np.random.Generator) -> Posterior:
+    """Return the posterior of what a context is compacted to, beyond its first prompt."""
+    median, scatter, worth = _COMPACTED
+    logs = log_of(np.concatenate([*seen.values["compacted"], np.zeros(0)]), FLOORS["compacted"])
+    count = len(logs) + worth
+    mean = (logs.sum() + worth * np.log(median)) / count
+    variance = (((logs - mean) ** 2).sum() + worth * (scatter**2 + (np.log(median) - mean) ** 2)) / count
+    location = mean + np.sqrt(variance / count) * rng.standard_normal(worlds)
+    return Posterior(np.column_stack([location, np.full(worlds, np.sqrt(variance)), np.zeros(worlds)]))
+
+
+def _under_way(known: Known, found: Mapping[str, Posterior], rng: np.random.Generator) -> Posterior:
+    """Return the posterior of the context of the next call: the last one, its output and its tool results."""
+    context = np.full(known.worlds, float(known.begun.context[-1]))
+    last = float(known.opening.factor(np.array(known.turns - 1.0)))
+    for name, factor in (("output", 1.0), ("tool_result", last)):
+        if name in found:
+            context += factor * found[name].sample(rng.standard_normal(known.worlds))
+    return _fact(context)
+
+
+def _hidden_tokens(known: Known, hidden: HiddenInput, rng: np.random.Generator) -> Posterior:
+    """Return the posterior of a context that costs what the hidden input of a call does, one mean a world."""
+    *others, begun = hidden.tokens
+    calls = rest_of_counts(USUAL_TOKENS, others, begun, known.cut, known.left, known.worlds, rng)
+    return _fact(calls.sample(rng.standard_normal((known.worlds, known.left))).mean(axis=1))
+
+
+def _fact(values: Floats) -> Posterior:
+    return Posterior(np.column_stack([values, np.zeros((len(values), 2))]), is_fact=True)
