@@ -13,11 +13,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from simbudget.calibration.caches import cache_life, misses_of, rest_misses
-from simbudget.calibration.durations import PRIORS, rest_durations
+from simbudget.calibration.forecasts import calls_within, wall_time_s
 from simbudget.calibration.limits import limit_draws
 from simbudget.calibration.observations import FLOORS, NO_SPEED, TURN_QUANTITIES, Observed, observe
 from simbudget.calibration.openings import Opening, ages_of, learnt_opening
 from simbudget.calibration.pooling import log_of, score_midpoints
+from simbudget.calibration.rest_durations import PRIORS, Course, rest_durations, telling
 from simbudget.calibration.rests import rest_of_counts
 from simbudget.calibration.session_prices import session_prices
 from simbudget.calibration.sessions import Session
@@ -121,7 +122,9 @@ def _quantities(
     begun = case.begun
     for name in TURN_QUANTITIES:
         is_count = name in _COUNTS
-        posterior = _count(name, case, seen, course, rng) if is_count else _time(name, case, seen, mine, rng)
+        posterior = (
+            _count(name, case, seen, course, rng) if is_count else _time(name, case, others, seen, mine, rng)
+        )
         if posterior is not None:
             yield _quantity(name, begun, posterior)
     yield _quantity("compacted", begun, _compacted(seen, case.worlds, rng))
@@ -146,20 +149,35 @@ def _count(
         *others, begun = (values / factor for values, factor in zip(seen.values[name], factors, strict=True))
     if not any(map(len, others)) and len(begun) < 2:
         return None
+    if name in ("output", "thinking"):
+        others = [others[k] for k in telling([len(values) for values in others])]
     left = case.calls_left or int(len(case.begun) * (1.0 / case.cut - 1.0))
     evenness = course.evenness(left) if name == "tool_result" else 1.0
     return rest_of_counts(others, begun, case.cut, left, case.worlds, rng, evenness)
 
 
 def _time(
-    name: str, case: RestOfSession, seen: Observed, mine: Observed, rng: np.random.Generator
+    name: str,
+    case: RestOfSession,
+    others: Sequence[Session],
+    seen: Observed,
+    mine: Observed,
+    rng: np.random.Generator,
 ) -> Posterior | None:
     """Return the posterior of one of a turn's times; None if no one says anything."""
-    others = [values for values in seen.values[name][:-1] if len(values)]
-    begun = mine.values[name][0]
-    if not others and len(begun) < 2:
+    values, begun = seen.values[name][:-1], mine.values[name][0]
+    if not any(map(len, values)) and len(begun) < 2:
         return None
-    return rest_durations(PRIORS[name], others, begun, case.cut, case.worlds, rng)
+    if case.seconds_left is None:
+        courses = [Course(of_session, case.cut) for of_session in values]
+        return rest_durations(PRIORS[name], courses, Course(begun, 1.0), case.worlds, rng)
+    courses = []
+    for session, of_session in zip(others, values, strict=True):
+        first = calls_within(session, case.cut)
+        if first is not None:
+            courses.append(Course(of_session, first / len(session), wall_time_s(session, first)))
+    own = Course(begun, 1.0, case.seconds_left)
+    return rest_durations(PRIORS[name], courses, own, case.worlds, rng)
 
 
 def _compacted(seen: Observed, worlds: int, rng: np.random.Generator) -> Posterior:
