@@ -11,12 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.calibration.caches import cache_life, misses_of, rest_misses
-from simbudget.calibration.durations import PRIORS, rest_durations
+from simbudget.calibration.forecasts import calls_within, wall_time_s
 from simbudget.calibration.hidden_input import USUAL_TOKENS, HiddenInput, hidden_input
 from simbudget.calibration.limits import limit_draws
 from simbudget.calibration.observations import FLOORS, TURN_QUANTITIES, Observed, observe
 from simbudget.calibration.openings import Opening, ages_of, learnt_opening
 from simbudget.calibration.pooling import log_of
+from simbudget.calibration.rest_durations import PRIORS, Course, rest_durations
 from simbudget.calibration.rests import Usual, rest_of_counts
 from simbudget.calibration.sessions import Session
 from simbudget.distributions.posteriors import Posterior
@@ -49,6 +50,8 @@ class Known:
     left: int
     """How many calls are still to come, about."""
     worlds: int
+    seconds_left: float | None = None
+    """How long the rest takes, if it is known."""
 
     def evenness(self) -> float:
         """Return the share of the results to come that tokens sent vary with as if all counted alike.
@@ -61,14 +64,28 @@ class Known:
         return float(counts.sum() ** 2 / (self.left * (counts**2).sum()))
 
 
-def known_of(begun: Session, others: Sequence[Session], cut: float, left: int, worlds: int) -> Known:
+def known_of(
+    begun: Session,
+    others: Sequence[Session],
+    cut: float,
+    left: int,
+    worlds: int,
+    seconds_left: float | None = None,
+) -> Known:
     """Return what is known of a session that has begun; see `Known`."""
     seen = observe([*others, begun], people=True)
-    opening = learnt_opening(seen.values["tool_result"], seen.ages)
-    turns = int(ages_of(np.append(begun.compacts, False))[-1]) + 1
-    hidden = hidden_input([*others, begun])
     return Known(
-        begun, others, seen, opening, turns, cache_life(others, begun), hidden, cut, max(left, 1), worlds
+        begun,
+        others,
+        seen,
+        opening=learnt_opening(seen.values["tool_result"], seen.ages),
+        turns=int(ages_of(np.append(begun.compacts, False))[-1]) + 1,
+        life=cache_life(others, begun),
+        hidden=hidden_input([*others, begun]),
+        cut=cut,
+        left=max(left, 1),
+        worlds=worlds,
+        seconds_left=seconds_left,
     )
 
 
@@ -94,12 +111,26 @@ def _of_turns(known: Known, rng: np.random.Generator) -> Iterator[tuple[str, Pos
         if not any(map(len, others)) and len(begun) < 2:
             continue
         if name not in _USUAL:
-            others = [values for values in others if len(values)]
-            yield name, rest_durations(PRIORS[name], others, begun, known.cut, known.worlds, rng)
+            yield name, _time(known, name, others, begun, rng)
             continue
         evenness = known.evenness() if name == "tool_result" else 1.0
         usual = _USUAL[name]
         yield name, rest_of_counts(usual, others, begun, known.cut, known.left, known.worlds, rng, evenness)
+
+
+def _time(
+    known: Known, name: str, others: Sequence[Floats], begun: Floats, rng: np.random.Generator
+) -> Posterior:
+    """Return the posterior of one of a turn's times."""
+    if known.seconds_left is None:
+        courses = [Course(of_session, known.cut) for of_session in others]
+        return rest_durations(PRIORS[name], courses, Course(begun, 1.0), known.worlds, rng)
+    courses = []
+    for session, of_session in zip(known.others, others, strict=True):
+        first = calls_within(session, known.cut)
+        if first is not None:
+            courses.append(Course(of_session, first / len(session), wall_time_s(session, first)))
+    return rest_durations(PRIORS[name], courses, Course(begun, 1.0, known.seconds_left), known.worlds, rng)
 
 
 def _values(known: Known, name: str) -> list[Floats]:

@@ -80,7 +80,7 @@ def rest_scenario(case: RestOfSession) -> Scenario:
     """Return the calibrated scenario of the rest of a session."""
     begun = case.begun
     left = case.calls_left or int(len(begun) * (1.0 / case.cut - 1.0))
-    known = known_of(begun, _comparable(begun, case.others), case.cut, left, case.worlds)
+    known = known_of(begun, _comparable(begun, case.others), case.cut, left, case.worlds, case.seconds_left)
     rng = np.random.default_rng([case.seed, begun.run, len(begun)])
     posteriors = rest_posteriors(known, rng)
     quantities = [_quantity(name, begun, posterior) for name, posterior in posteriors.items()]
