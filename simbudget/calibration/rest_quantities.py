@@ -14,7 +14,7 @@ from simbudget.calibration.caches import cache_life, misses_of, rest_misses
 from simbudget.calibration.forecasts import calls_within, wall_time_s
 from simbudget.calibration.hidden_input import USUAL_TOKENS, HiddenInput, hidden_input
 from simbudget.calibration.limits import limit_draws
-from simbudget.calibration.observations import FLOORS, TURN_QUANTITIES, Observed, observe
+from simbudget.calibration.observations import FLOORS, TURN_QUANTITIES, Observed, observe, settled
 from simbudget.calibration.openings import Opening, ages_of, learnt_opening
 from simbudget.calibration.pooling import log_of
 from simbudget.calibration.rest_durations import PRIORS, Course, rest_durations
@@ -140,9 +140,7 @@ def _values(known: Known, name: str) -> list[Floats]:
         if name != "thinking":
             return [np.zeros(0) for _ in values]
         return [_finite(session.output) for session in (*known.others, known.begun)]
-    if name == "tool_result":
-        return [v / known.opening.factor(a) for v, a in zip(values, known.seen.ages, strict=True)]
-    return values
+    return settled(known.seen, known.opening).values[name] if name == "tool_result" else values
 
 
 def _finite(values: Floats) -> Floats:
