@@ -162,7 +162,7 @@ def _opening_fits(opening: Opening, evidence: Evidence, worlds: int) -> Iterator
 def _setting(name: str, value: float, evidence: Evidence, worlds: int) -> Fit:
     """Return the fit of what is one exact number."""
     draws = np.column_stack([np.full(worlds, float(value)), np.zeros((worlds, 2))])
-    written = str(value)
+    written = f"{value:.12g}"
     quantity = CalibratedQuantity(name, written, "exact", Posterior(draws, is_fact=True), evidence)
     return Fit(name, quantity, written, evidence)
 
