@@ -1,5 +1,8 @@
 """The quantities of the rest of a session: each one's posterior, from the session's beginning and from others.
 
+Here all that a call puts out stands in `thinking`, which is billed and joins nothing, and all that joins the context
+after it in `tool_result`, of which the answer is a part: two sums are wanted, and each is learnt as one series.
+
 How each is learnt: see `rests` (counts), `openings`, `durations` (times), `limits`, `caches`, `hidden_input`.
 """
 
@@ -14,17 +17,17 @@ from simbudget.calibration.caches import cache_life, misses_of, rest_misses
 from simbudget.calibration.forecasts import calls_within, wall_time_s
 from simbudget.calibration.hidden_input import USUAL_TOKENS, HiddenInput, hidden_input
 from simbudget.calibration.limits import limit_draws
-from simbudget.calibration.observations import FLOORS, TURN_QUANTITIES, Observed, observe, settled
+from simbudget.calibration.observations import FLOORS, TURN_QUANTITIES, Observed, observe
 from simbudget.calibration.openings import Opening, ages_of, learnt_opening
 from simbudget.calibration.pooling import log_of
-from simbudget.calibration.rest_durations import PRIORS, Course, rest_durations
+from simbudget.calibration.rest_durations import PRIORS, Course, rest_durations, telling
 from simbudget.calibration.rests import Usual, rest_of_counts
 from simbudget.calibration.sessions import Session
 from simbudget.distributions.posteriors import Posterior
 
 Floats = npt.NDArray[np.float64]
 
-_USUAL: Final = {"output": Usual(5.5, 0.5), "thinking": Usual(5.0, 4.0), "tool_result": Usual(6.5, 0.5)}
+_USUAL: Final = {"output": Usual(6.2, 1.5), "thinking": Usual(6.2, 1.5), "tool_result": Usual(6.6, 0.3)}
 """Tokens a turn of agents that nobody has seen, rounded from the projects that the models were built on."""
 _COMPACTED: Final = (15_000.0, 0.8, 2.0)
 """What is assumed of a compacted context beyond its first prompt: median, scatter of the logarithm, worth so many."""
@@ -74,11 +77,12 @@ def known_of(
 ) -> Known:
     """Return what is known of a session that has begun; see `Known`."""
     seen = observe([*others, begun], people=True)
+    growth, ages = zip(*map(_growth, [*others, begun]), strict=True)
     return Known(
         begun,
         others,
         seen,
-        opening=learnt_opening(seen.values["tool_result"], seen.ages),
+        opening=learnt_opening(growth, ages),
         turns=int(ages_of(np.append(begun.compacts, False))[-1]) + 1,
         life=cache_life(others, begun),
         hidden=hidden_input([*others, begun]),
@@ -113,6 +117,8 @@ def _of_turns(known: Known, rng: np.random.Generator) -> Iterator[tuple[str, Pos
         if name not in _USUAL:
             yield name, _time(known, name, others, begun, rng)
             continue
+        if name == "thinking":  # what short sessions put out is of another kind; how contexts grow, less so
+            others = [others[k] for k in telling([len(values) for values in others])]
         evenness = known.evenness() if name == "tool_result" else 1.0
         usual = _USUAL[name]
         yield name, rest_of_counts(usual, others, begun, known.cut, known.left, known.worlds, rng, evenness)
@@ -134,13 +140,21 @@ def _time(
 
 
 def _values(known: Known, name: str) -> list[Floats]:
-    """Return what others and at last the session show of a quantity; tool results as if all came late in a context."""
-    values = known.seen.values[name]
-    if known.hidden is not None and name in _USUAL:  # no context is known, so whatever is put out joins none
-        if name != "thinking":
-            return [np.zeros(0) for _ in values]
-        return [_finite(session.output) for session in (*known.others, known.begun)]
-    return settled(known.seen, known.opening).values[name] if name == "tool_result" else values
+    """Return what others and at last the session show of a quantity."""
+    sessions = [*known.others, known.begun]
+    if name == "thinking":
+        return [_finite(session.output) for session in sessions]
+    if name == "output" or (name == "tool_result" and known.hidden is not None):
+        return [np.zeros(0) for _ in sessions]
+    if name == "tool_result":
+        return [growth / known.opening.factor(ages) for growth, ages in map(_growth, sessions)]
+    return known.seen.values[name]
+
+
+def _growth(session: Session) -> tuple[Floats, Floats]:
+    """Return what joined a session's context, and how many turns old that was, compactions left out."""
+    joined = np.isfinite(session.growth)
+    return session.growth[joined], ages_of(session.compacts)[joined]
 
 
 def _finite(values: Floats) -> Floats:
@@ -159,12 +173,11 @@ def _compacted(seen: Observed, worlds: int, rng: np.random.Generator) -> Posteri
 
 
 def _under_way(known: Known, found: Mapping[str, Posterior], rng: np.random.Generator) -> Posterior:
-    """Return the posterior of the context of the next call: the last one, its output and its tool results."""
+    """Return the posterior of the context of the next call: the last one, and what has joined it since."""
     context = np.full(known.worlds, float(known.begun.context[-1]))
-    last = float(known.opening.factor(np.array(known.turns - 1.0)))
-    for name, factor in (("output", 1.0), ("tool_result", last)):
-        if name in found:
-            context += factor * found[name].sample(rng.standard_normal(known.worlds))
+    if "tool_result" in found:
+        last = float(known.opening.factor(np.array(known.turns - 1.0)))
+        context += last * found["tool_result"].sample(rng.standard_normal(known.worlds))
     return _fact(context)
 
 
