@@ -5,7 +5,7 @@ from others; see `pooling.rest_of_run`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -18,7 +18,14 @@ from simbudget.calibration.limits import limit_draws
 from simbudget.calibration.observations import FLOORS, NO_SPEED, TURN_QUANTITIES, Observed, observe
 from simbudget.calibration.openings import Opening, ages_of, learnt_opening
 from simbudget.calibration.pooling import log_of, score_midpoints
-from simbudget.calibration.rest_durations import PRIORS, Course, rest_durations, telling
+from simbudget.calibration.rest_durations import (
+    PRIORS,
+    call_level_s,
+    part_of,
+    rest_durations,
+    rest_gaps,
+    telling,
+)
 from simbudget.calibration.rests import rest_of_counts
 from simbudget.calibration.session_prices import session_prices
 from simbudget.calibration.sessions import Session
@@ -169,15 +176,27 @@ def _time(
     if not any(map(len, values)) and len(begun) < 2:
         return None
     if case.seconds_left is None:
-        courses = [Course(of_session, case.cut) for of_session in values]
-        return rest_durations(PRIORS[name], courses, Course(begun, 1.0), case.worlds, rng)
-    courses = []
-    for session, of_session in zip(others, values, strict=True):
-        first = calls_within(session, case.cut)
-        if first is not None:
-            courses.append(Course(of_session, first / len(session), wall_time_s(session, first)))
-    own = Course(begun, 1.0, case.seconds_left)
-    return rest_durations(PRIORS[name], courses, own, case.worlds, rng)
+        courses = [part_of(of_session, case.cut) for of_session in values if len(of_session) > 1]
+        return rest_durations(PRIORS[name], courses, begun, case.worlds, rng)
+    firsts = [calls_within(session, case.cut) for session in others]
+    cut = [
+        (part_of(of_session, first / len(session)), session, first)
+        for session, first, of_session in zip(others, firsts, values, strict=True)
+        if first is not None and len(of_session) > 1
+    ]
+    courses = [course for course, _, _ in cut]
+    if name != "tool_time":
+        return rest_durations(PRIORS[name], courses, begun, case.worlds, rng)
+    gaps = [replace(course, rest_s=wall_time_s(session, first)) for course, session, first in cut]
+    call_s = call_level_s(
+        [part_of(_known(session.duration_s), first / len(session)) for _, session, first in cut],
+        _known(case.begun.duration_s),
+    )
+    return rest_gaps(gaps, begun, case.seconds_left, call_s, case.worlds, rng)
+
+
+def _known(values: Floats) -> Floats:
+    return values[np.isfinite(values)]
 
 
 def _compacted(seen: Observed, worlds: int, rng: np.random.Generator) -> Posterior:
