@@ -6,9 +6,11 @@ from typing import Final
 
 import numpy as np
 
+from simbudget.calibration.downtime import fit_downtime
 from simbudget.calibration.editing import with_value
 from simbudget.calibration.fits import ALL_THAT_JOINED, WORLDS, Fit, fit_ledger
 from simbudget.calibration.places import path_of, places_of, shares
+from simbudget.calibration.research_fits import fit_research
 from simbudget.calibration.track_record import track_record
 from simbudget.calibration.wording import written_varying
 from simbudget.distributions.posteriors import Posterior
@@ -71,7 +73,13 @@ def calibrate(
     models = tuple(before.scenario.models)
     changes: list[Change] = []
     left: list[str] = []
-    for fit in fit_ledger(ledger, models, WORLDS):
+    research = fit_research(before, text, ledger, WORLDS, keep)
+    left.extend(research.left)
+    for fit in (
+        *fit_ledger(ledger, models, WORLDS),
+        *fit_downtime(ledger, WORLDS),
+        *research.fits,
+    ):
         changes.extend(_changes(before, fit, keep, left))
     if not changes:
         raise UserError(

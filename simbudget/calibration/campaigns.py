@@ -41,6 +41,10 @@ class Campaign:
     kept: Flags
     gain: Floats
     """By how much the best result so far is better than the baseline, in the metric's unit; NaN: not known."""
+    baseline: float = np.nan
+    """The score that it began with."""
+    better: str = ""
+    """Whether `higher` or `lower` scores are better; empty: not known."""
 
     def __len__(self) -> int:
         """Return the number of experiments."""
@@ -92,16 +96,19 @@ class Campaign:
         return np.concatenate(pauses) if pauses else np.zeros(0)
 
 
-def campaigns_of(ledger: ImportedLedger) -> list[Campaign]:
-    """Return the campaigns of a ledger that have a clock and enough experiments."""
+def campaigns_of(ledger: ImportedLedger, timed: bool = True) -> list[Campaign]:
+    """Return the campaigns of a ledger that have enough experiments, and a clock; or else only an order."""
     about = ledger.runs.set_index("run")
     jobs = ledger.entries[ledger.entries["kind"] == "experiment"]
-    timed = jobs[np.isfinite(jobs["started_s"])]
     found = []
-    for run, rows in timed.groupby("run", sort=True):
-        tries = rows[rows["status"] != NO_TRY]
+    for run, rows in jobs.groupby("run", sort=True):
+        clock = rows[np.isfinite(rows["started_s"])]
+        if not timed and clock.empty:  # rows stand in the order in which they were written
+            clock = rows.assign(started_s=np.arange(len(rows), dtype=np.float64), duration_s=np.nan)
+        tries = clock[clock["status"] != NO_TRY]
         if len(tries) >= FEWEST and np.ptp(tries["started_s"]) > 0:
-            found.append(_campaign(about.loc[run], tries, rows[rows["status"] == NO_TRY]))
+            about_run = about[about.index == run].iloc[0]
+            found.append(_campaign(about_run, tries, clock[clock["status"] == NO_TRY]))
     return found
 
 
@@ -110,7 +117,9 @@ def _campaign(about: pd.Series, tries: pd.DataFrame, before: pd.DataFrame) -> Ca
     tries = tries.assign(ended_s=ended_s).sort_values("ended_s", kind="stable")
     failed = tries["outcome"].astype(str).eq("failed").to_numpy()
     kept = tries["kept"].fillna(False).to_numpy(np.bool_)
-    baseline = before["score"].dropna()
+    scores = tries["score"].to_numpy(np.float64)
+    counts = kept if kept.any() else ~failed
+    told = [*before["score"].dropna(), *scores[counts & np.isfinite(scores)], np.nan]
     return Campaign(
         name=str(about["name"]),
         source=str(about["source"]),
@@ -121,13 +130,9 @@ def _campaign(about: pd.Series, tries: pd.DataFrame, before: pd.DataFrame) -> Ca
         duration_s=_durations(tries["duration_s"].to_numpy(np.float64), failed),
         failed=failed,
         kept=kept,
-        gain=best_gain(
-            tries["score"].to_numpy(np.float64),
-            kept if kept.any() else ~failed,
-            str(about["better"]),
-            float(baseline.iloc[0]) if len(baseline) else np.nan,
-            tries["session"].nunique() > 1,
-        ),
+        gain=best_gain(scores, counts, str(about["better"]), told[0], tries["session"].nunique() > 1),
+        baseline=float(told[0]),
+        better=str(about["better"]),
     )
 
 
@@ -146,16 +151,15 @@ def best_gain(scores: Floats, counts: Flags, better: str, baseline: float, chang
         scores: in the order in which they came.
         counts: which of them can be the best: what was kept.
         better: `higher` or `lower`; with neither nothing is known.
-        baseline: what the campaign began with; NaN: the first score that counts.
+        baseline: what the campaign began with.
         changed: whether scores mean something else from some experiment on; then nothing is known.
     """
     nothing = np.full(len(scores), np.nan)
     known = counts & np.isfinite(scores)
-    if changed or better not in ("higher", "lower") or not known.any():
+    if changed or better not in ("higher", "lower") or not known.any() or not np.isfinite(baseline):
         return nothing
     sign = 1.0 if better == "higher" else -1.0
-    first = baseline if np.isfinite(baseline) else scores[np.flatnonzero(known)[0]]
-    gains = np.where(known, sign * (scores - first), -np.inf)
+    gains = np.where(known, sign * (scores - baseline), -np.inf)
     best = np.maximum.accumulate(gains)
     records = gains[known] >= best[known]
     return nothing if records.mean() < _MOSTLY else np.maximum(best, 0.0)

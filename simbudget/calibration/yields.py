@@ -37,13 +37,15 @@ RESEARCH: Final = """
 """What is assumed of a campaign before any was seen: from nearly nothing to nearly everything that is tried is kept."""
 NOISE: Final = "{unknown: 0.0001 to 0.03}"
 _SEED: Final = 20_260_302
-_ROUNDS: Final = 3
-_STAYS: Final = 0.2
+ROUNDS: Final = 3
+STAYS: Final = 0.2
 """The part of the prior that other campaigns do not change."""
 _CONTINUITY: Final = 0.375
 _SHAPE_KERNEL: Final = 0.2
 _LITTLE: Final = 0.03
 """Shares of a gain are compared by their logarithms, of this much more."""
+_LITTLE_GAIN: Final = 0.002
+_GAIN_KERNEL: Final = 0.35
 _ASSUMED_GAIN: Final = 0.35
 _ASSUMED_CAMPAIGNS: Final = 4.0
 
@@ -58,6 +60,8 @@ class Seen:
     """[parts] how many of the first so many."""
     gain: Floats
     """[parts] of the best by then over the baseline, as a part of the last; NaN: not known."""
+    is_share_of_last: bool = True
+    """Else gains are in the unit that the bank's are in."""
 
 
 def seen_of(begun: Campaign) -> Seen:
@@ -136,15 +140,21 @@ class Bank:
         """Return how many experiments the campaigns were played for."""
         return int(self.counts.shape[1]) - 1
 
-    def taught(self, others: Sequence[Seen]) -> "Bank":
-        """Return the bank with the weights that other campaigns teach."""
+    def taught(self, others: Sequence[Seen], rounds: int = ROUNDS, stays: float = STAYS) -> "Bank":
+        """Return the bank with the weights that other campaigns teach.
+
+        Args:
+            others: what is known of them.
+            rounds: one mixes the posteriors of each alone; more sharpen the mixture to what they share.
+            stays: the part of the prior that they do not change.
+        """
         likely = [self._likelihood(seen) for seen in others if seen.kept[-1] > 0]
         if not likely:
             return self
         weights = self.weights
-        for _ in range(_ROUNDS):
+        for _ in range(rounds):
             mixed = np.mean([_normalised(weights * chance) for chance in likely], axis=0)
-            weights = (1 - _STAYS) * mixed + _STAYS * self.weights
+            weights = (1 - stays) * mixed + stays * self.weights
         return Bank(self.counts, self.best, weights)
 
     def given(self, seen: Seen) -> "Bank":
@@ -168,9 +178,12 @@ class Bank:
         log = -0.5 * ((_steady(played) - _steady(real)) ** 2).sum(axis=1)
         if np.isfinite(seen.gain).all() and len(ends) > 2:
             gains = self.best[:, ends[1:]].astype(np.float64)
-            shares = gains[:, :-1] / np.maximum(gains[:, -1:], 1e-12)
-            apart = np.log(shares + _LITTLE) - np.log(seen.gain[:-1] + _LITTLE)
-            log -= 0.5 * ((apart / _SHAPE_KERNEL) ** 2).sum(axis=1)
+            if seen.is_share_of_last:
+                shares, real_shares = gains[:, :-1] / np.maximum(gains[:, -1:], 1e-12), seen.gain[:-1]
+                apart, kernel = np.log(shares + _LITTLE) - np.log(real_shares + _LITTLE), _SHAPE_KERNEL
+            else:
+                apart, kernel = np.log(gains + _LITTLE_GAIN) - np.log(seen.gain + _LITTLE_GAIN), _GAIN_KERNEL
+            log -= 0.5 * ((apart / kernel) ** 2).sum(axis=1)
         return np.asarray(np.exp(log - log.max()))
 
     def drawn(self, worlds: int, rng: np.random.Generator) -> Integers:

@@ -1,0 +1,93 @@
+"""Downtime: how often an agent of a campaign stands still for long, and for how long, as a scenario's `crashes` say it.
+
+An agent that pauses between two experiments for more than ten times its typical pause, and longer than any experiment
+takes, was down, whoever or whatever stopped it. Times between such stops are taken to be exponential, as the engine
+takes them: the posterior of their mean is an inverse gamma one (Bayesian Data Analysis, 3rd edition, section 2.6).
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.calibration.campaigns import Campaign, campaigns_of
+from simbudget.calibration.fits import Fit
+from simbudget.calibration.pooling import log_of
+from simbudget.calibration.runs_to_come import pool, without_levels
+from simbudget.calibration.wording import written_fact, written_varying
+from simbudget.distributions.posteriors import Posterior
+from simbudget.ledger.imported import ImportedLedger
+from simbudget.scenario.calibration_file import CalibratedQuantity, Evidence
+from simbudget.units import Dimension
+
+Floats = npt.NDArray[np.float64]
+
+_LONG: Final = 10.0
+_SHORTEST_S: Final = 1.0
+_FEWEST: Final = 3
+_SEED: Final = 20_260_304
+_JEFFREYS: Final = 0.5
+EVERY: Final = "crashes.every"
+RESTART: Final = "crashes.restart"
+
+
+@dataclass(frozen=True, eq=False)
+class Stops:
+    """When agents of one campaign stood still."""
+
+    lasted_s: Floats
+    """[stops]"""
+    ran_s: float
+    """For how long all agents together did not."""
+
+
+def stops_of(campaign: Campaign) -> Stops:
+    """Return the stops of a campaign's agents."""
+    ran_s, found = 0.0, []
+    longest_s = float(np.nanmax(campaign.duration_s, initial=0.0))
+    for agent in np.unique(campaign.agent):
+        mine = campaign.part(campaign.agent == agent)
+        pauses_s = mine.pauses_s()
+        if not len(pauses_s):
+            continue
+        limit_s = max(_LONG * max(float(np.median(pauses_s)), _SHORTEST_S), longest_s)
+        found.append(pauses_s[pauses_s > limit_s])
+        ran_s += mine.ends_s - mine.begins_s - float(found[-1].sum())
+    return Stops(np.concatenate(found) if found else np.zeros(0), ran_s)
+
+
+def fit_downtime(ledger: ImportedLedger, worlds: int) -> Iterator[Fit]:
+    """Yield how often agents of campaigns stand still, and for how long, if that is seen a few times."""
+    campaigns = campaigns_of(ledger)
+    stops = [stops_of(campaign) for campaign in campaigns]
+    count = sum(len(one.lasted_s) for one in stops)
+    if count < _FEWEST:
+        return
+    rng = np.random.default_rng(_SEED)
+    evidence = _evidence(campaigns, count, ledger)
+    rate = rng.gamma(count + _JEFFREYS, 1.0 / sum(one.ran_s for one in stops), worlds)
+    every = Posterior(np.column_stack([1.0 / rate, np.zeros((worlds, 2))]), is_fact=True)
+    written = written_fact(1.0 / rate, Dimension.DURATION)
+    yield Fit(EVERY, CalibratedQuantity(EVERY, written, "fact", every, evidence), written, evidence)
+    logs = [log_of(one.lasted_s, _SHORTEST_S) for one in stops if len(one.lasted_s)]
+    posterior, shape = pool(logs, worlds, rng)
+    posterior = without_levels(posterior)
+    written = written_varying(posterior, Dimension.DURATION)
+    quantity = CalibratedQuantity(RESTART, written, shape.family, posterior, evidence)
+    yield Fit(
+        RESTART,
+        quantity,
+        written,
+        evidence,
+        shape.log_scores,
+        np.concatenate([one.lasted_s for one in stops]),
+    )
+
+
+def _evidence(campaigns: Sequence[Campaign], count: int, ledger: ImportedLedger) -> Evidence:
+    ended = ledger.runs["ended_at"].dropna()
+    sources = ", ".join(sorted({campaign.source for campaign in campaigns}))
+    remark = "pauses ten times as long as usual; what was in work then is lost in the engine, not in the log"
+    return Evidence(count, len(campaigns), sources, str(ended.max().date()) if len(ended) else "", 0, remark)
