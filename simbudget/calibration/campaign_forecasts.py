@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.beginnings import Beginning, Course, beginning_of, course_of, courses_for
+from simbudget.calibration.beginnings import DAY_S, Beginning, Course, beginning_of, course_of, courses_for
 from simbudget.calibration.campaigns import Campaign, campaigns_of, others_than
 from simbudget.calibration.drifts import PaceDrift, duration_drifts, failure_rates
 from simbudget.calibration.forecasts import BOOTSTRAP, STRAIGHT_LINE, Forecast
@@ -217,7 +217,8 @@ def _pauses(case: RestOfCampaign, means_s: Floats, spread_s2: float, rng: np.ran
     (Cox, Renewal Theory, section 4.2).
     """
     begun, beginning = case.begun, case.beginning
-    drift = PaceDrift.learnt(case.courses).draws(beginning, case.worlds, rng)
+    days = (case.lasted_s + case.left_s) / DAY_S
+    drift = PaceDrift.learnt(case.courses).draws(beginning, days, case.worlds, rng)
     wanted = len(begun) * case.left_s / case.lasted_s * np.exp(drift) / begun.agents
     scatter = _scatter(begun.pauses_s())
     cycle_s = case.left_s / np.maximum(wanted, 0.1)
