@@ -89,14 +89,16 @@ def summary(
 def forecasts_of(
     ledger: ImportedLedger, plan: Plan, progress: Progress = lambda done, total: None
 ) -> Iterator[Forecast]:
-    """Yield the forecasts of a ledger, not yet stretched by what others showed."""
+    """Yield the forecasts of a ledger, not yet stretched by what others showed.
+
+    Campaigns of experiments have no calls: their rests are always those of time.
+    """
     sessions = sessions_of(ledger)
     if plan.by == "runs":
         yield from across_runs(sessions, plan.cut, plan.replications, plan.seed)
-    else:
-        yield from _rests(sessions, plan, progress)
-    if plan.by == "time":
-        yield from campaign_forecasts(ledger, plan.cut, plan.replications, plan.seed)
+        return
+    yield from _rests(sessions, plan, progress)
+    yield from campaign_forecasts(ledger, plan.cut, plan.replications, plan.seed)
 
 
 def _rests(sessions: Sequence[Session], plan: Plan, progress: Progress) -> Iterator[Forecast]:

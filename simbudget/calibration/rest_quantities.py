@@ -7,7 +7,7 @@ How each is learnt: see `rests` (counts), `openings`, `durations` (times), `limi
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -20,7 +20,14 @@ from simbudget.calibration.limits import limit_draws
 from simbudget.calibration.observations import FLOORS, TURN_QUANTITIES, Observed, observe
 from simbudget.calibration.openings import Opening, ages_of, learnt_opening
 from simbudget.calibration.pooling import log_of
-from simbudget.calibration.rest_durations import PRIORS, Course, rest_durations, telling
+from simbudget.calibration.rest_durations import (
+    PRIORS,
+    call_level_s,
+    part_of,
+    rest_durations,
+    rest_gaps,
+    telling,
+)
 from simbudget.calibration.rests import Usual, rest_of_counts
 from simbudget.calibration.sessions import Session
 from simbudget.distributions.posteriors import Posterior
@@ -129,14 +136,20 @@ def _time(
 ) -> Posterior:
     """Return the posterior of one of a turn's times."""
     if known.seconds_left is None:
-        courses = [Course(of_session, known.cut) for of_session in others]
-        return rest_durations(PRIORS[name], courses, Course(begun, 1.0), known.worlds, rng)
-    courses = []
-    for session, of_session in zip(known.others, others, strict=True):
-        first = calls_within(session, known.cut)
-        if first is not None:
-            courses.append(Course(of_session, first / len(session), wall_time_s(session, first)))
-    return rest_durations(PRIORS[name], courses, Course(begun, 1.0, known.seconds_left), known.worlds, rng)
+        whole = [part_of(of_session, known.cut) for of_session in others if len(of_session) > 1]
+        return rest_durations(PRIORS[name], whole, begun, known.worlds, rng)
+    firsts = [calls_within(session, known.cut) for session in known.others]
+    cut = [
+        (part_of(of_session, first / len(session)), session, first)
+        for session, first, of_session in zip(known.others, firsts, others, strict=True)
+        if first is not None and len(of_session) > 1
+    ]
+    if name != "tool_time":
+        return rest_durations(PRIORS[name], [course for course, _, _ in cut], begun, known.worlds, rng)
+    gaps = [replace(course, rest_s=wall_time_s(session, first)) for course, session, first in cut]
+    calls = [part_of(_finite(session.duration_s), first / len(session)) for _, session, first in cut]
+    call_s = call_level_s(calls, _finite(known.begun.duration_s))
+    return rest_gaps(gaps, begun, known.seconds_left, call_s, known.worlds, rng)
 
 
 def _values(known: Known, name: str) -> list[Floats]:
