@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.calibration.caches import FIVE_MINUTES, misses_of
 from simbudget.calibration.drift import drift_words
 from simbudget.calibration.durations import new_durations
 from simbudget.calibration.experiments import Jobs, jobs_of
@@ -34,6 +35,7 @@ WORLDS: Final = 500
 _SEED: Final = 20_260_301
 _FEWEST: Final = 3
 """With fewer values a quantity stays as it was."""
+_FEWEST_YOUNG: Final = 30
 _FEWEST_COMPACTIONS: Final = 8
 _MOST_OF_LIMIT: Final = 0.5
 _LESS_SCATTER: Final = 0.8
@@ -136,6 +138,7 @@ def fit_sessions(
         yield _setting("context.limit_tokens", round(limit), evidence, worlds)
     for model in models:
         yield from _speeds(model, sessions, people, worlds, rng)
+    yield from _cache_misses(sessions, worlds, rng)
     yield from _errors(sessions, worlds, rng)
 
 
@@ -244,6 +247,15 @@ def _speed(name: str, slope: Slope | None, at: Floats, evidence: Evidence) -> Fi
     posterior = Posterior(np.column_stack([speeds, np.zeros((worlds, 2))]), is_fact=True)
     quantity = CalibratedQuantity(name, written, "fact", posterior, evidence)
     return Fit(name, quantity, written, evidence)
+
+
+def _cache_misses(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) -> Iterator[Fit]:
+    """Yield how often a call misses a cache that is young, where sessions tell whole contexts."""
+    seen = [misses_of(session, FIVE_MINUTES) for session in sessions if session.knows_input]
+    missed, calls = (np.array([getattr(of, name) for of in seen]) for name in ("missed", "calls"))
+    if calls.sum() >= _FEWEST_YOUNG:
+        evidence = _evidence(sessions, int(calls.sum()), "of calls within five minutes of the one before")
+        yield _rate("context.cache_misses", missed, calls, evidence, worlds, rng)
 
 
 def _errors(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) -> Iterator[Fit]:

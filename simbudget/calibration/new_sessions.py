@@ -36,13 +36,14 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
     limit = text.get("context.limit_tokens", str(int(largest + 1)))
     text.setdefault("context.compacted_to_tokens", str(_UNSEEN_SUMMARY))
     text["context.limit_tokens"] = str(max(int(limit), _least_limit(learnt)))
+    life = cache_life(sessions, typical)
     lines = [
         f"fleet: [{{group: session, agents: 1, model: {MODEL}}}]",
         f"cycle: [{{think: {{turns: {text['cycle.think[0].turns']}}}}}]",
         "turn: {" + ", ".join(_entries(text, "turn.", {"output_tokens": "0", "tool_time": "0 s"})) + "}",
-        "context: {lasts: cycle, " + ", ".join(_entries(text, "context.", {})) + "}",
+        f"context: {{lasts: cycle, cache: {life}, " + ", ".join(_entries(text, "context.", {})) + "}",
         f"models: {{{MODEL}: {{" + ", ".join(_entries(text, f"models[{MODEL}].", {})) + "}}",
-        f"prices: {{{MODEL}: {session_prices(typical, 'turn.output_tokens' in text, cache_life(sessions, typical))}}}",
+        f"prices: {{{MODEL}: {session_prices(typical, 'turn.output_tokens' in text, life)}}}",
         f"stop: {{after: 3650 days, cycles_per_agent: {count}}}",
     ]
     if "api.error_rate" in text:
