@@ -1,15 +1,10 @@
 """Sessions yet to come: the scenario that a user would write for them, calibrated on those that were."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
 from typing import Final
-
-import numpy as np
 
 from simbudget.calibration.caches import cache_life
 from simbudget.calibration.fits import Fit
-from simbudget.calibration.observations import observe
-from simbudget.calibration.openings import learnt_opening
 from simbudget.calibration.session_prices import session_prices
 from simbudget.calibration.sessions import Session
 from simbudget.calibration.wording import highest_of
@@ -19,7 +14,6 @@ from simbudget.scenario.model import Scenario
 
 MODEL: Final = "model"
 """What the scenario calls its model."""
-_TOOL_RESULT: Final = "turn.tool_result_tokens"
 _DEFAULT_TOKENS: Final = 20_000.0
 _UNSEEN_SUMMARY: Final = 2_000
 """Where compactions are too few to learn from, they keep contexts below the largest that was seen, and cost little."""
@@ -35,21 +29,18 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
     """
     names = {"cycle.think.turns": "cycle.think[0].turns"}
     learnt = {names.get(fit.name, fit.name): fit.quantity for fit in fits if fit.quantity is not None}
-    opening = _opened(learnt, sessions)
     text = {name: quantity.written for name, quantity in learnt.items()}
     models = [session.model for session in sessions]
     typical = max(sessions, key=lambda session: (models.count(session.model), session.ended))
+    life = cache_life(sessions, typical)
     largest = max(session.context.max() for session in sessions)
     limit = text.get("context.limit_tokens", str(int(largest + 1)))
     text.setdefault("context.compacted_to_tokens", str(_UNSEEN_SUMMARY))
     text["context.limit_tokens"] = str(max(int(limit), _least_limit(learnt)))
-    life = cache_life(sessions, typical)
     lines = [
         f"fleet: [{{group: session, agents: 1, model: {MODEL}}}]",
         f"cycle: [{{think: {{turns: {text['cycle.think[0].turns']}}}}}]",
-        "turn: {"
-        + ", ".join(_entries(text, "turn.", {"output_tokens": "0", "tool_time": "0 s", "opening": opening}))
-        + "}",
+        "turn: {" + ", ".join(_entries(text, "turn.", {"output_tokens": "0", "tool_time": "0 s"})) + "}",
         f"context: {{lasts: cycle, cache: {life}, " + ", ".join(_entries(text, "context.", {})) + "}",
         f"models: {{{MODEL}: {{" + ", ".join(_entries(text, f"models[{MODEL}].", {})) + "}}",
         f"prices: {{{MODEL}: {session_prices(typical, 'turn.output_tokens' in text, life)}}}",
@@ -58,17 +49,6 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
     if "api.error_rate" in text:
         lines.append(f"api: {{error_rate: {text['api.error_rate']}}}")
     return loads_scenario("\n".join(lines), "check", calibration=Calibration(learnt)).scenario
-
-
-def _opened(learnt: dict[str, CalibratedQuantity], sessions: Sequence[Session]) -> str:
-    """Return how first turns of a context differ, and lower what later ones add so that sums stay as they were."""
-    seen = observe(sessions)
-    opening = learnt_opening(seen.values["tool_result"], seen.ages)
-    tool_result = learnt[_TOOL_RESULT]
-    factor = float(opening.factor(np.concatenate([*seen.ages, np.zeros(1)])).mean())
-    draws = tool_result.posterior.draws - np.array([np.log(factor), 0.0, 0.0])
-    learnt[_TOOL_RESULT] = replace(tool_result, posterior=replace(tool_result.posterior, draws=draws))
-    return f"{{times: {opening.times}, turns: {opening.turns}}}"
 
 
 def _least_limit(learnt: dict[str, CalibratedQuantity]) -> int:
@@ -83,5 +63,12 @@ def _entries(text: dict[str, str], block: str, defaults: dict[str, str]) -> Iter
     values = defaults | {
         name.removeprefix(block): value for name, value in text.items() if name.startswith(block)
     }
+    inner = {key: value for key, value in values.items() if "." in key}
     for key, value in values.items():
-        yield f"{key}: {value}"
+        if key not in inner:
+            yield f"{key}: {value}"
+    for name in dict.fromkeys(key.partition(".")[0] for key in inner):
+        of_name = (
+            f"{key.partition('.')[2]}: {value}" for key, value in inner.items() if key.startswith(f"{name}.")
+        )
+        yield f"{name}: {{" + ", ".join(of_name) + "}"
