@@ -35,7 +35,7 @@ PILOTS = {5: (1, 5), 15: (3, 5), 50: (5, 10)}
 TO_COME = (2, 10)
 DRAWS = 300
 OUTPUT, RESULT, TURNS = "turn.output_tokens", "turn.tool_result_tokens", "cycle.think[0].turns"
-SPEED = "models[m].output_speed"
+FIRST, SPEED = "models[m].first_token", "models[m].output_speed"
 ERRORS, FAILS = "api.error_rate", "cycle.experiment[0].fails"
 ASSUMED = {
     OUTPUT: "300",
@@ -108,7 +108,7 @@ def random_world(rng: np.random.Generator) -> World:
         "turn.thinking_tokens": (50, 500),
         RESULT: (200, 2000),
         "turn.tool_time": (1, 20),
-        "models[m].first_token": (1, 5),
+        FIRST: (1, 5),
     }
     if rng.random() < 0.5:
         del ends["turn.thinking_tokens"]
@@ -117,6 +117,7 @@ def random_world(rng: np.random.Generator) -> World:
         name: (_between(rng, *span), rng.uniform(0.2, 1.1), rng.uniform(0.1, 0.6) if differ else 0.0)
         for name, span in ends.items()
     }
+    varying[FIRST] = (*varying[FIRST][:2], 0.0)  # the engine gives contexts no level of it
     varying[TURNS] = (_between(rng, 15, 60), rng.uniform(0.2, 0.8), 0.0)
     varying["context.first_prompt_tokens"] = (_between(rng, 5e3, 4e4), rng.uniform(0.02, 0.3), 0.0)
     limit = 900_000

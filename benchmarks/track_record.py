@@ -15,6 +15,7 @@ from typing import Any
 from simbudget.calibration.backtest import Backtest, Plan, calibrated, forecasts_of, summary
 from simbudget.calibration.conformal import PastCase, position
 from simbudget.calibration.forecasts import Forecast
+from simbudget.calibration.track_record import CAMPAIGN_QUANTITIES
 from simbudget.errors import UserError
 from simbudget.ledger.readers import read_logs
 from simbudget.report.backtest_output import positions_of
@@ -94,7 +95,9 @@ def main() -> None:
 
 def _forecasts(data: Path, projects: Sequence[str], by: str, replications: int) -> Iterator[Forecast]:
     """Yield the forecasts of each project's logs, as a user with these logs makes them; campaigns learn of others."""
-    fleets = [data / name for name in projects if name in CAMPAIGNS and (data / name).exists()]
+    fleets = [
+        data / name for name in projects if name in CAMPAIGNS and (data / name).exists() and by == "time"
+    ]
     groups = [[data / name] for name in projects if name not in CAMPAIGNS and (data / name).exists()]
     for paths in [*groups, *([fleets] if fleets else [])]:
         try:
@@ -104,7 +107,8 @@ def _forecasts(data: Path, projects: Sequence[str], by: str, replications: int) 
             continue
         print(by, [path.name for path in paths], file=sys.stderr, flush=True)
         try:
-            yield from forecasts_of(ledger, Plan(CUT, by, replications, most_cases=MOST_CASES[by]))
+            found = forecasts_of(ledger, Plan(CUT, by, replications, most_cases=MOST_CASES[by]))
+            yield from (f for f in found if by == "time" or f.quantity not in CAMPAIGN_QUANTITIES)
         except UserError as error:
             print(f"{paths}: {error}", file=sys.stderr)
 

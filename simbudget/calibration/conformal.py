@@ -127,10 +127,12 @@ def conformal(
 
     Args:
         forecasts: of one quantity of one task.
-        past: cases of other backtests, such as those that ship with the product.
+        past: cases of other backtests, such as those that ship with the product; those of the same projects are left
+            out, since they may be of the same runs.
     """
     mine = [PastCase(f.project, f"{f.project}/{f.run}", position(f)) for f in forecasts]
-    everything = [*mine, *past]
+    projects = {case.project for case in mine}
+    everything = [*mine, *(case for case in past if case.project not in projects)]
     stretches: dict[tuple[str, str], Stretch] = {}
     for case in mine:
         key = (case.project, case.run)

@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.calibration.drift import drift_words
+from simbudget.calibration.durations import new_durations
 from simbudget.calibration.experiments import Jobs, jobs_of
 from simbudget.calibration.joint import jointly
 from simbudget.calibration.limits import compaction_limit
@@ -85,6 +86,10 @@ _TURN: Final = {
 }
 
 
+_SUMMED: Final = ("tool_time", "turns")
+"""Of these the sum matters and tails are heavy: see `durations`."""
+
+
 def fit_ledger(
     ledger: ImportedLedger, models: Sequence[str] = (), worlds: int = WORLDS, people: bool = False
 ) -> list[Fit]:
@@ -158,7 +163,10 @@ def _varying(
     logs = [log_of(v, FLOORS[name]) for v, _ in having]
     if name == "compacted":  # few each, and hardly a run's own
         logs = [value for run in logs for value in np.split(run, len(run))]
-    posterior, shape = pool(logs, worlds, rng)
+    summing = None
+    if name in _SUMMED:
+        summing = new_durations([v for v, _ in having], worlds, rng, has_levels=name in _LEVELLED)
+    posterior, shape = summing or pool(logs, worlds, rng)
     if name not in _LEVELLED:
         posterior = without_levels(posterior)
     remark = "; ".join(filter(None, (place.remark, drift_words([v for v, _ in having]))))

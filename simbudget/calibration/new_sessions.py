@@ -15,6 +15,8 @@ from simbudget.scenario.model import Scenario
 MODEL: Final = "model"
 """What the scenario calls its model."""
 _DEFAULT_TOKENS: Final = 20_000.0
+_UNSEEN_SUMMARY: Final = 2_000
+"""Where compactions are too few to learn from, they keep contexts below the largest that was seen, and cost little."""
 
 
 def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: int = 1) -> Scenario:
@@ -30,7 +32,9 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
     text = {name: quantity.written for name, quantity in learnt.items()}
     models = [session.model for session in sessions]
     typical = max(sessions, key=lambda session: (models.count(session.model), session.ended))
-    limit = text.get("context.limit_tokens", str(int(max(s.context.max() for s in sessions) + 1)))
+    largest = max(session.context.max() for session in sessions)
+    limit = text.get("context.limit_tokens", str(int(largest + 1)))
+    text.setdefault("context.compacted_to_tokens", str(_UNSEEN_SUMMARY))
     text["context.limit_tokens"] = str(max(int(limit), _least_limit(learnt)))
     lines = [
         f"fleet: [{{group: session, agents: 1, model: {MODEL}}}]",

@@ -22,6 +22,7 @@ _CUT: Final = (0.05, 0.95)
 _FACTORS: Final = (0.2, 1.3)
 """Between these scatter is changed to keep the mean."""
 _PARTS: Final = 400
+_FARTHEST: Final = 7.0
 _PRIOR_RUNS: Final = 4.0
 """What is assumed of other runs counts as so many of them."""
 _PRIOR_SIGMA: Final = 0.9
@@ -94,11 +95,19 @@ def mean_keeping_factor(shape: Shape, scatters: Floats, between: Floats, target:
 
 def mean_of_draws(shape: Shape, scatters: Floats, between: Floats, factor: float) -> float:
     """Return the mean of draws over the exponential of their location, scatter and levels changed by a factor."""
-    t = score_midpoints() if shape.table is None else np.interp(score_midpoints(), score_grid(), shape.table)
+    scores, chances = _scores()
+    t = scores if shape.table is None else np.interp(scores, score_grid(), shape.table)
     few = scatters[:: max(1, len(scatters) // 40)]
     levels = between[:: max(1, len(between) // 40)]
-    inner = float(np.exp(np.minimum(factor * few[:, None] * t, 50.0)).mean())
+    inner = float((np.exp(np.minimum(factor * few[:, None] * t, 50.0)) @ chances).mean())
     return inner * float(np.exp((factor * levels) ** 2 / 2).mean())
+
+
+def _scores() -> tuple[Floats, Floats]:
+    """Return normal scores far into the tails, where means of what is heavy-tailed come from, and their chances."""
+    scores = np.linspace(-_FARTHEST, _FARTHEST, _PARTS)
+    density = np.exp(-(scores**2) / 2)
+    return scores, density / density.sum()
 
 
 def score_midpoints() -> Floats:

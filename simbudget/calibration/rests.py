@@ -8,7 +8,7 @@ the difference. Both are integrated over their posterior on a grid (Gelman et al
 edition, chapter 5).
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,8 +33,21 @@ _PRIOR_RUNS: Final = 4.0
 _PRIOR_SHARED: Final = 0.03
 _PRIOR_OWN: Final = 0.15
 _PRIOR_SIGMA2: Final = 0.8
+_BELOW_MEAN: Final = 0.5
+"""So many times the variance of a lognormal's logarithm, the mean logarithm is below the mean's."""
 _SMALLEST_SHARE: Final = 1e-3
+_NOTHING: Final = -3.0
+"""The logarithm of a count that rounds to nothing."""
 _PARTS: Final = 2000
+
+
+@dataclass(frozen=True)
+class Usual:
+    """What is known of the runs of a project that nobody has seen: of the logarithm of their rests' mean."""
+
+    level: float
+    between: float
+    """Variance over projects."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,6 +68,7 @@ class _Halves:
 
 
 def rest_of_counts(  # noqa: PLR0913, PLR0917  what was seen of others and of the run, and what is wanted
+    usual: Usual,
     others: Sequence[Floats],
     begun: Floats,
     cut: float,
@@ -66,6 +80,7 @@ def rest_of_counts(  # noqa: PLR0913, PLR0917  what was seen of others and of th
     """Return the posterior of a count for the rest of a run that has begun.
 
     Args:
+        usual: what is known of runs of any project.
         others: [runs] values of other whole runs.
         begun: values that the run has shown.
         cut: the part of a run that its beginning is, such as 0.2.
@@ -74,16 +89,18 @@ def rest_of_counts(  # noqa: PLR0913, PLR0917  what was seen of others and of th
         rng: what they are made from.
         evenness: a sum in which values count unevenly varies as one of so much fewer values.
     """
+    if not any(run.any() for run in [*others, begun]):
+        return Posterior(np.tile([_NOTHING, 0.0, 0.0], (worlds, 1)))
     runs = [run for run in others if len(run) >= _FEWEST and run.any()]
     halves = _parted(runs, begun, cut)
-    level, tau2, v, centre_variance = _expected(halves, begun, worlds, rng)
+    level, tau2, v, unsure = _expected(usual, halves, begun, worlds, rng)
     shape, scatter = _shape(halves)
     scatters = scatter * _scatters(halves, worlds, rng)
     independent = (
         np.expm1(np.minimum(scatters**2, 3.0)) if shape.table is None else _relative_variance(halves)
     )
     bursts = np.maximum(v - independent, 0.0) / max(evenness * left, 1.0)
-    deviation = np.sqrt(tau2 + bursts + centre_variance)
+    deviation = np.sqrt(tau2 + bursts + unsure)
     location = level + deviation * rng.standard_normal(worlds) - _log_mean(shape, scatters)
     return Posterior(np.column_stack([location, scatters, np.zeros(worlds)]), shape.table)
 
@@ -114,33 +131,53 @@ def _log(values: Floats) -> Floats:
 
 
 def _expected(
-    halves: _Halves, begun: Floats, worlds: int, rng: np.random.Generator
-) -> tuple[float, Floats, Floats, Floats]:
-    """Return the expected logarithm of the rest's mean, [worlds] draws of tau^2 and v, the variance of the first."""
-    seen = np.clip(_log(begun), *halves.bounds)
-    if not len(halves.rest):  # no other run: the beginning is all that is known
-        tau2, v = _draw_variances(np.zeros(0), np.zeros(0), worlds, rng)
-        return float(np.log(max(begun.mean(), 1.0))), tau2, v, v / max(len(begun), 1) + tau2
+    usual: Usual, halves: _Halves, begun: Floats, worlds: int, rng: np.random.Generator
+) -> tuple[float, Floats, Floats, float]:
+    """Return the expected logarithm of the rest's mean, [worlds] draws of tau^2 and v, and its own variance."""
     weights = 1.0 / (_PRIOR_TAU2 + _PRIOR_V / halves.rest_count)
-    centre = float(np.average(halves.rest, weights=weights))
-    slope = _slope(halves, halves.rest - centre)
-    expected = centre + slope(halves.first_count) * (halves.first - halves.first.mean())
-    left_over = halves.rest - expected
-    shift = float(np.average(left_over, weights=weights))
+    known = usual.between / (usual.between + 1.0 / weights.sum()) if len(weights) else 0.0
+    seen_rest = float(np.average(halves.rest, weights=weights)) if len(weights) else usual.level
+    seen_first = float(halves.first.mean()) if len(weights) else 0.0
+    project = usual.between * (1.0 - known)
+    link = _link(halves, halves.rest - seen_rest, halves.first - seen_first)
+    left_over = halves.rest - seen_rest - link.slope(halves.first_count, 0.0) * (halves.first - seen_first)
+    shift = float(np.average(left_over, weights=weights)) if len(weights) else 0.0
     tau2, v = _draw_variances(left_over - shift, halves.rest_count, worlds, rng)
-    level = centre + shift
-    if len(seen):
-        level += float(slope(np.array([float(len(seen))]))[0] * (seen.mean() - halves.first.mean()))
-    return level, tau2, v, 1.0 / (1.0 / (tau2[:, None] + v[:, None] / halves.rest_count)).sum(axis=1)
+    level = usual.level + known * (seen_rest + shift - usual.level)
+    if not len(begun):
+        return level, tau2, v, project
+    below = _BELOW_MEAN * halves.sigma2
+    if len(weights):
+        worth = len(weights) / (len(weights) + _PRIOR_RUNS)
+        below += worth * (seen_rest + shift - seen_first - below)
+    slope = float(link.slope(np.array([float(len(begun))]), project)[0])
+    own = float(np.clip(_log(begun), *halves.bounds).mean())
+    return level + slope * (own + below - level), tau2, v, project * (1.0 - slope)
 
 
-def _slope(halves: _Halves, rest: Floats) -> Callable[[Floats], Floats]:
-    """Return how far the rest's level goes with the beginning's, by the number of values that the beginning has."""
-    before, freedom = halves.first - halves.first.mean(), _PRIOR_RUNS + len(rest) - 1
+@dataclass(frozen=True)
+class _Link:
+    """How levels of beginning and rest go together over runs: variances of logarithms."""
+
+    shared: float
+    own: float
+    """Of the beginning alone."""
+    sigma2: float
+
+    def slope(self, counts: Floats, project: float) -> Floats:
+        """Return how far the rest's level goes with that of a beginning of so many values.
+
+        `project` is the variance of what is not known of all runs of the project, and so common to both.
+        """
+        common = self.shared + project
+        return np.asarray(common / (common + self.own + self.sigma2 / np.maximum(counts, 1.0)))
+
+
+def _link(halves: _Halves, rest: Floats, before: Floats) -> _Link:
+    freedom = _PRIOR_RUNS + max(len(rest) - 1, 0)
     shared = max((_PRIOR_RUNS * _PRIOR_SHARED + (before * rest).sum()) / freedom, 0.005)
     spread = (before**2 - halves.sigma2 / halves.first_count).sum() - len(rest) * shared
-    own = max((_PRIOR_RUNS * _PRIOR_OWN + spread) / freedom, 0.0)
-    return lambda counts: np.asarray(shared / (shared + own + halves.sigma2 / counts))
+    return _Link(shared, max((_PRIOR_RUNS * _PRIOR_OWN + spread) / freedom, 0.0), halves.sigma2)
 
 
 def _draw_variances(

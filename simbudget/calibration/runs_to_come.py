@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.pooling import Levels, levels_of, mean_keeping_factor, mean_of_draws, shape_of
+from simbudget.calibration.pooling import Levels, levels_of, mean_of_draws, shape_of
 from simbudget.calibration.shapes import Shape, choose_shape
 from simbudget.distributions.posteriors import Posterior
 
@@ -23,6 +23,8 @@ _TAU_GRID: Final = np.linspace(0.0, 2.0, 201)
 _TAU_SCALE: Final = 0.5
 """Of tau's half-Cauchy prior: runs that differ by a factor of 1.6 are usual."""
 _CUT: Final = (0.05, 0.95)
+_FACTORS: Final = np.linspace(0.2, 1.5, 27)
+"""By these scatter is changed to keep the mean."""
 _BOOTSTRAPPED: Final = 200
 _PARTS_OF_RUN: Final = 20
 _SCATTERS: Final = (0.02, 2.0)
@@ -48,7 +50,8 @@ def pool(runs: Sequence[Floats], worlds: int, rng: np.random.Generator) -> tuple
     # Levels are means of cut values; what was cut off moves them by `centre`, known no better than its spread says.
     beyond = np.sqrt(max(scatter**2 - levels.sigma2, 0.0) / count)
     location = mean + centre + beyond * rng.standard_normal(worlds)
-    scatters = draw_scatter(scatter, max(count - len(runs), 1), worlds, rng)
+    freedom = max(count - len(runs), 1)
+    scatters = draw_scatter(scatter * np.sqrt(count / freedom), freedom, worlds, rng)
     factor = _mean_keeping(runs, shape, scatters, tau, float(np.median(location)), rng)
     return Posterior(np.column_stack([location, factor * scatters, factor * tau]), shape.table), shape
 
@@ -69,19 +72,21 @@ def _mean_keeping(
     tau: Floats,
     location: float,
     rng: np.random.Generator,
-) -> float:
-    """Return by what factor scatter must shrink or grow for the mean of draws to be that of the logs.
+) -> Floats:
+    """Return [worlds] by what factor scatter must shrink or grow for the mean of draws to be that of the logs.
 
     Totals are sums, and where the tail is not the family's, a mean on the log scale says little of the mean. But the
     logs' mean is a matter of chance too: draws' mean moves towards it by James and Stein's positive part, 1 - (standard
-    error ÷ distance)², so that a difference which chance explains changes nothing.
+    error ÷ distance)², so that what chance explains changes nothing; and as uncertain as that leaves it.
     """
     seen = np.log(np.exp(np.concatenate(runs)).mean()) - location
     modelled = np.log(mean_of_draws(shape, scatters, tau, 1.0))
     distance = seen - modelled
     error = _error_of_mean(runs, rng)
     part = max(0.0, 1.0 - (error / distance) ** 2) if distance else 0.0
-    return mean_keeping_factor(shape, scatters, tau, float(np.exp(modelled + part * distance)))
+    wanted = modelled + part * distance + np.sqrt(part) * error * rng.standard_normal(len(scatters))
+    reached = np.log([mean_of_draws(shape, scatters, tau, factor) for factor in _FACTORS])
+    return np.asarray(np.interp(wanted, np.maximum.accumulate(reached), _FACTORS))
 
 
 def _error_of_mean(runs: Sequence[Floats], rng: np.random.Generator) -> float:

@@ -12,6 +12,7 @@ from typing import Any, Final
 
 from simbudget.calibration.conformal import PastCase
 
+CAMPAIGN_QUANTITIES: Final = ("experiments", "gpu_time_s", "failures", "kept", "best_score")
 FILE: Final = "track_record.json"
 
 
@@ -26,8 +27,10 @@ def track_record() -> Mapping[str, Any]:
 
 
 def past_cases(by: str) -> dict[str, list[PastCase]]:
-    """Return the record's cases of one task, by quantity."""
+    """Return the record's cases of one task, by quantity; those of campaigns are of time, whatever the task."""
     cases: dict[str, list[PastCase]] = {}
-    for quantity, rows in track_record().get("cases", {}).get(by, {}).items():
+    record = track_record().get("cases", {})
+    of_campaigns = {name: record.get("time", {}).get(name, []) for name in CAMPAIGN_QUANTITIES}
+    for quantity, rows in (of_campaigns | record.get(by, {})).items():
         cases[quantity] = [PastCase(str(p), str(run), float(position)) for p, run, position in rows]
     return cases

@@ -5,7 +5,7 @@ from others; see `pooling.rest_of_run`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,12 +13,20 @@ import numpy.typing as npt
 import pandas as pd
 
 from simbudget.calibration.caches import cache_life, misses_of, rest_misses
-from simbudget.calibration.durations import PRIORS, rest_durations
+from simbudget.calibration.forecasts import calls_within, wall_time_s
 from simbudget.calibration.limits import limit_draws
 from simbudget.calibration.observations import FLOORS, NO_SPEED, TURN_QUANTITIES, Observed, observe
 from simbudget.calibration.openings import Opening, ages_of, learnt_opening
-from simbudget.calibration.pooling import log_of, score_midpoints
-from simbudget.calibration.rests import rest_of_counts
+from simbudget.calibration.pooling import log_of
+from simbudget.calibration.rest_durations import (
+    PRIORS,
+    call_level_s,
+    part_of,
+    rest_durations,
+    rest_gaps,
+    telling,
+)
+from simbudget.calibration.rests import Usual, rest_of_counts
 from simbudget.calibration.session_prices import session_prices
 from simbudget.calibration.sessions import Session
 from simbudget.distributions.posteriors import Posterior
@@ -27,6 +35,8 @@ from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.model import Scenario
 
 Floats = npt.NDArray[np.float64]
+
+_GROUP: Final = "session"
 
 NAMES: Final = {
     "output": "turn.output_tokens",
@@ -38,12 +48,14 @@ NAMES: Final = {
     "compacted": "context.compacted_to_tokens",
     "limit": "context.limit_tokens",
     "cache_misses": "context.cache_misses",
+    "under_way": f"fleet[{_GROUP}].start.context_tokens",
 }
 """Where each observed quantity stands in a scenario of one group whose model is called M."""
 
 _FEW_OTHERS: Final = 8
 """With fewer other sessions of its own project, a session is compared with all there are."""
-_COUNTS: Final = ("output", "thinking", "tool_result")
+_USUAL: Final = {"output": Usual(5.5, 0.5), "thinking": Usual(5.0, 4.0), "tool_result": Usual(6.5, 0.5)}
+"""Tokens a turn of agents that nobody has seen, rounded from the projects that the models were built on."""
 _COMPACTED: Final = (15_000.0, 0.8, 2.0)
 """What is assumed of a compacted context beyond its first prompt: median, scatter of the logarithm, worth so many."""
 _HOUR_S: Final = 3600.0
@@ -73,7 +85,9 @@ def rest_scenario(case: RestOfSession) -> Scenario:
     mine = observe([begun], people=True, speed=seen.output_speed)
     course = _course(begun, seen)
     quantities = {q.name: q for q in _quantities(case, others, seen, mine, course, rng)}
-    text = _text(case, others, seen, mine, course, quantities)
+    under_way = _quantity("under_way", begun, _under_way(begun, course, quantities, rng))
+    quantities[under_way.name] = under_way
+    text = _text(case, others, seen, mine, course)
     return loads_scenario(text, "rest of a session", calibration=Calibration(quantities)).scenario
 
 
@@ -120,8 +134,10 @@ def _quantities(
     """Yield the calibrated quantities of the rest of a session."""
     begun = case.begun
     for name in TURN_QUANTITIES:
-        is_count = name in _COUNTS
-        posterior = _count(name, case, seen, course, rng) if is_count else _time(name, case, seen, mine, rng)
+        is_count = name in _USUAL
+        posterior = (
+            _count(name, case, seen, course, rng) if is_count else _time(name, case, others, seen, mine, rng)
+        )
         if posterior is not None:
             yield _quantity(name, begun, posterior)
     yield _quantity("compacted", begun, _compacted(seen, case.worlds, rng))
@@ -146,20 +162,47 @@ def _count(
         *others, begun = (values / factor for values, factor in zip(seen.values[name], factors, strict=True))
     if not any(map(len, others)) and len(begun) < 2:
         return None
+    if name in ("output", "thinking"):
+        others = [others[k] for k in telling([len(values) for values in others])]
     left = case.calls_left or int(len(case.begun) * (1.0 / case.cut - 1.0))
     evenness = course.evenness(left) if name == "tool_result" else 1.0
-    return rest_of_counts(others, begun, case.cut, left, case.worlds, rng, evenness)
+    return rest_of_counts(_USUAL[name], others, begun, case.cut, left, case.worlds, rng, evenness)
 
 
 def _time(
-    name: str, case: RestOfSession, seen: Observed, mine: Observed, rng: np.random.Generator
+    name: str,
+    case: RestOfSession,
+    others: Sequence[Session],
+    seen: Observed,
+    mine: Observed,
+    rng: np.random.Generator,
 ) -> Posterior | None:
     """Return the posterior of one of a turn's times; None if no one says anything."""
-    others = [values for values in seen.values[name][:-1] if len(values)]
-    begun = mine.values[name][0]
-    if not others and len(begun) < 2:
+    values, begun = seen.values[name][:-1], mine.values[name][0]
+    if not any(map(len, values)) and len(begun) < 2:
         return None
-    return rest_durations(PRIORS[name], others, begun, case.cut, case.worlds, rng)
+    if case.seconds_left is None:
+        courses = [part_of(of_session, case.cut) for of_session in values if len(of_session) > 1]
+        return rest_durations(PRIORS[name], courses, begun, case.worlds, rng)
+    firsts = [calls_within(session, case.cut) for session in others]
+    cut = [
+        (part_of(of_session, first / len(session)), session, first)
+        for session, first, of_session in zip(others, firsts, values, strict=True)
+        if first is not None and len(of_session) > 1
+    ]
+    courses = [course for course, _, _ in cut]
+    if name != "tool_time":
+        return rest_durations(PRIORS[name], courses, begun, case.worlds, rng)
+    gaps = [replace(course, rest_s=wall_time_s(session, first)) for course, session, first in cut]
+    call_s = call_level_s(
+        [part_of(_known(session.duration_s), first / len(session)) for _, session, first in cut],
+        _known(case.begun.duration_s),
+    )
+    return rest_gaps(gaps, begun, case.seconds_left, call_s, case.worlds, rng)
+
+
+def _known(values: Floats) -> Floats:
+    return values[np.isfinite(values)]
 
 
 def _compacted(seen: Observed, worlds: int, rng: np.random.Generator) -> Posterior:
@@ -179,7 +222,7 @@ def _fact(values: Floats) -> Posterior:
 
 def _quantity(name: str, begun: Session, posterior: Posterior) -> CalibratedQuantity:
     place = NAMES[name].replace("[M]", f"[{_MODEL}]")
-    written = _WRITTEN[name]
+    written = str(int(begun.context[-1])) if name == "under_way" else _WRITTEN[name]
     return CalibratedQuantity(
         place, written, "", posterior, Evidence(len(begun), 1, begun.source, begun.ended)
     )
@@ -205,7 +248,6 @@ def _text(
     seen: Observed,
     mine: Observed,
     course: _Course,
-    quantities: Mapping[str, CalibratedQuantity],
 ) -> str:
     """Return the scenario as a user would write it."""
     begun, opening = case.begun, course.opening
@@ -218,8 +260,8 @@ def _text(
     written = {name: _WRITTEN[name] if known[name] else "0" for name in TURN_QUANTITIES}
     life = cache_life(others, begun)
     lines = [
-        f"fleet: [{{group: session, agents: 1, model: {_MODEL}, "
-        f"start: {{context_tokens: {last + _joins_next(quantities, course)}, cached_tokens: {last}, "
+        f"fleet: [{{group: {_GROUP}, agents: 1, model: {_MODEL}, "
+        f"start: {{context_tokens: {last}, cached_tokens: {last}, "
         f"context_turns: {course.turns}}}}}]",
         f"cycle: [{{think: {{turns: {turns}}}}}]",
         f"turn: {{output_tokens: {written['output']}, thinking_tokens: {written['thinking']}, "
@@ -236,18 +278,17 @@ def _text(
     return "\n".join(lines)
 
 
-def _joins_next(quantities: Mapping[str, CalibratedQuantity], course: _Course) -> int:
-    """Return what is expected to have joined the context since the last call was sent: its output and tool results."""
-    expected = 0.0
-    for name, factor in (
-        ("output", 1.0),
-        ("tool_result", float(course.opening.factor(np.array(course.turns - 1.0)))),
-    ):
+def _under_way(
+    begun: Session, course: _Course, quantities: Mapping[str, CalibratedQuantity], rng: np.random.Generator
+) -> Posterior:
+    """Return the posterior of the context of the next call: the last one, its output and its tool results."""
+    context = np.array([float(begun.context[-1])])
+    last = float(course.opening.factor(np.array(course.turns - 1.0)))
+    for name, factor in (("output", 1.0), ("tool_result", last)):
         if NAMES[name] in quantities:
             posterior = quantities[NAMES[name]].posterior
-            scores = np.broadcast_to(score_midpoints(), (len(posterior.draws), len(score_midpoints())))
-            expected += factor * float(np.median(posterior.sample(scores).mean(axis=1)))
-    return int(expected)
+            context = context + factor * posterior.sample(rng.standard_normal(len(posterior.draws)))
+    return _fact(context)
 
 
 def session_samples(replications: pd.DataFrame) -> dict[str, Floats]:

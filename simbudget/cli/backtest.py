@@ -25,7 +25,7 @@ def _part(_: click.Context, __: click.Parameter, text: str) -> float:
     type=click.Choice(["calls", "time", "runs"]),
     default="calls",
     show_default=True,
-    help="Know so much of each run's calls, or of its time, or so many of the runs.",
+    help="Know so much of each run's calls, or of its time, or so many of the runs; of campaigns: always of the time.",
 )
 @click.option(
     "--replications", type=click.IntRange(20), default=200, show_default=True, help="For each case."

@@ -92,10 +92,10 @@ class GroupRow(NamedTuple):
     crash_restart: int
     sandbox_price: int
     staff_price: int
-    start_context_tokens: int = 0
+    start_context_tokens: int = NONE
     """With so many tokens, not with a first prompt, each agent's first context begins; 0: as any other."""
     start_cached_tokens: int = 0
-    """So many of them the cache holds at the agent's start."""
+    """So many of them the cache holds at the agent's start, at most."""
     start_context_turns: int = 0
     """So many turns that context has behind it."""
     cache_misses: int = NONE

@@ -6,6 +6,7 @@ from typing import Any, Final
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
+from simbudget.calibration.track_record import CAMPAIGN_QUANTITIES
 from simbudget.report.numbers import NOTHING, percent
 
 Scores = dict[str, dict[str, dict[str, Any]]]
@@ -42,7 +43,8 @@ def backtest_answer(scores: Scores, cut: float, by: str) -> str:
     source = max(scores, key=lambda name: max(figures["cases"] for figures in scores[name].values()))
     quantity = next((name for name in _MAIN if name in scores[source]), next(iter(scores[source])))
     figures = scores[source][quantity]
-    line = f"From {KNOWN[by].format(cut=percent(cut))}, {LABELS[quantity]} of the rest ({source}): "
+    known = KNOWN["time" if quantity in CAMPAIGN_QUANTITIES else by]
+    line = f"From {known.format(cut=percent(cut))}, {LABELS[quantity]} of the rest ({source}): "
     line += f"median error {percent(figures['median_abs_error'])}, "
     line += f"80 % intervals covered {percent(figures['coverage_80'])} of {figures['cases']:,} cases"
     naive = figures["naive"].get("straight_line")

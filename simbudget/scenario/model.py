@@ -26,7 +26,7 @@ class Start(Block):
 
     first: Annotated[Quantity, time("0 s", exact=True)]
     then_every: Annotated[Quantity, time("0 s", exact=True)]
-    context_tokens: Annotated[Quantity, tokens("0", exact=True)]
+    context_tokens: Annotated[Quantity, fact(Dimension.NUMBER, "0")]
     """The first context of each agent is under way already, and holds so many tokens; 0: it begins as any other."""
     cached_tokens: Annotated[Quantity | None, Amount(Dimension.NUMBER, exact=True, high=1e9, optional=True)]
     """So many of them the cache holds at the agent's start; all, unless it is written."""

@@ -103,3 +103,10 @@ def test_the_truth_at_p90_has_position_one() -> None:
     case = forecasts(1, 0.5, 0.0, 6)[0]
     at_p90 = Forecast("calls", "s", "a", "r", "q", float(np.quantile(case.sample, 0.9)), case.sample, {})
     assert abs(position(at_p90) - 1.0) < 0.05
+
+
+def test_past_cases_of_the_same_project_may_be_of_the_same_runs_and_are_left_out() -> None:
+    cases = forecasts(40, 0.5, 0.0, 5)
+    past = [PastCase("a", f"a/{k}", 9.0) for k in range(100)]
+    assert conformal(cases, past)[1] == conformal(cases)[1]
+    assert conformal(cases, [PastCase("b", f"b/{k}", 9.0) for k in range(100)])[1] != conformal(cases)[1]

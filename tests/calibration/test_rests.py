@@ -14,7 +14,7 @@ from simbudget.calibration import rests
 from simbudget.calibration.caches import FIVE_MINUTES, ONE_HOUR, Misses, cache_life, misses_of, rest_misses
 from simbudget.calibration.limits import compaction_limit, limit_draws
 from simbudget.calibration.openings import ages_of, learnt_opening
-from simbudget.calibration.rests import rest_of_counts
+from simbudget.calibration.rests import Usual, rest_of_counts
 from simbudget.calibration.sessions import Session
 
 Floats = npt.NDArray[np.float64]
@@ -22,6 +22,7 @@ Floats = npt.NDArray[np.float64]
 CASES = 200
 LOW, HIGH = 0.70, 0.90
 WORLDS = 100
+USUAL = Usual(6.5, 0.5)
 
 
 def session(
@@ -68,7 +69,7 @@ def coverage_of_totals() -> float:
     for _ in range(CASES):
         *others, run = (bursty(rng, 0.2 * rng.standard_normal()) for _ in range(21))
         first = int(np.ceil(0.2 * len(run)))
-        posterior = rest_of_counts(others, run[:first], 0.2, len(run) - first, WORLDS, rng)
+        posterior = rest_of_counts(USUAL, others, run[:first], 0.2, len(run) - first, WORLDS, rng)
         totals = posterior.sample(rng.standard_normal((WORLDS, len(run) - first))).sum(axis=1)
         low, high = np.quantile(totals, (0.1, 0.9))
         held.append(low <= run[first:].sum() <= high)
@@ -92,16 +93,16 @@ def test_intervals_are_too_narrow_if_calls_are_taken_for_independent(monkeypatch
 def test_without_other_runs_the_beginning_is_what_is_known_and_that_is_little() -> None:
     rng = np.random.default_rng(2)
     begun = np.exp(rng.normal(6, 0.7, 20))
-    alone = rest_of_counts([], begun, 0.2, 80, 400, rng)
+    alone = rest_of_counts(USUAL, [], begun, 0.2, 80, 400, rng)
     with_others = rest_of_counts(
-        [np.exp(rng.normal(6, 0.7, 100)) for _ in range(30)], begun, 0.2, 80, 400, rng
+        USUAL, [np.exp(rng.normal(6, 0.7, 100)) for _ in range(30)], begun, 0.2, 80, 400, rng
     )
     assert alone.draws[:, 0].std() > 1.5 * with_others.draws[:, 0].std()
 
 
 def test_a_rest_of_nothing_stays_nothing() -> None:
     rng = np.random.default_rng(2)
-    posterior = rest_of_counts([np.zeros(30)] * 9, np.zeros(8), 0.2, 30, 50, rng)
+    posterior = rest_of_counts(USUAL, [np.zeros(30)] * 9, np.zeros(8), 0.2, 30, 50, rng)
     assert np.median(posterior.sample(rng.standard_normal((50, 30)))) < 3
 
 

@@ -74,6 +74,9 @@ def groups(draw: st.DrawFn, name: str, gpus: int) -> dict[str, Any]:
         "tool_time": draw(numbers(0, 120, " s")),
     }
     if draw(st.booleans()):
+        under_way = st.sampled_from(["20000", "5000 to 25000"])
+        group["start"] |= {"context_tokens": draw(under_way), "context_turns": draw(exact(0, 3))}
+    if draw(st.booleans()):
         group["turn"]["opening"] = {"times": draw(numbers(0, 9)), "turns": draw(numbers(1, 5))}
     return group
 

@@ -44,6 +44,7 @@ from simbudget.engine.laws.calls import (
     finds_cache,
     is_full,
     token_classes,
+    tokens_under_way,
 )
 
 HELD: Final = 0
@@ -61,9 +62,10 @@ def open_context(site: Site, run: Record, agent: Record) -> None:
     agent.first_prompt_tokens = agent.opened_with_tokens = prompt
     agent.context_turns = 0
     _begin_context(agent, prompt)
-    if agent.contexts == 0 and group.start_context_tokens:
-        agent.opened_with_tokens = agent.context[HELD] = group.start_context_tokens
-        agent.context[SENT] = group.start_cached_tokens
+    started = tokens_under_way(site.rows, group.start_context_tokens)
+    if agent.contexts == 0 and started:
+        agent.opened_with_tokens = agent.context[HELD] = started
+        agent.context[SENT] = min(started, group.start_cached_tokens)
         agent.context[BEGAN] = run.now
         agent.context_results = group.start_context_turns
     agent.contexts += 1

@@ -125,6 +125,12 @@ def draw_attempt(
 
 
 @compiled
+def tokens_under_way(rows: Floats, quantity: int) -> int:
+    """Return the tokens of the context with which an agent starts; 0: it begins as any other."""
+    return 0 if quantity == NONE else int(np.rint(rows[quantity, 1]))
+
+
+@compiled
 def is_full(rows: Floats, limit: int, context_tokens: int) -> bool:
     """Return whether a context has passed the quantity `limit`, and is compacted before the next call."""
     return context_tokens > np.rint(rows[limit, 1])

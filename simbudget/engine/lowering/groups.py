@@ -9,6 +9,7 @@ from simbudget.engine.lowering.units import nanoseconds
 from simbudget.engine.program import GroupRow, Lasts, Step, StepRow
 from simbudget.engine.streams import step_purpose
 from simbudget.scenario import model as scenarios
+from simbudget.scenario.expectations import MOST_TOKENS
 
 _CACHE_LIFE_NS = {"off": NO_CACHE, "5 min": 300 * NANOSECOND, "1 h": 3600 * NANOSECOND}
 _LASTS = {"think": Lasts.THINK, "cycle": Lasts.CYCLE, "life": Lasts.LIFE}
@@ -51,7 +52,7 @@ def group_row(
         crash_restart=quantities.add(crashes.restart if crashes else None),
         sandbox_price=quantities.fact(group.sandbox.price),
         staff_price=quantities.fact(staff.price if staff else None),
-        start_context_tokens=round(group.start.context_tokens.exact_value),
+        start_context_tokens=quantities.fact(group.start.context_tokens),
         start_cached_tokens=_cached_at_start(group),
         start_context_turns=round(group.start.context_turns.exact_value),
         cache_misses=quantities.fact(context.cache_misses),
@@ -102,6 +103,6 @@ def _makes_calls(group: scenarios.Group) -> bool:
 
 
 def _cached_at_start(group: scenarios.Group) -> int:
-    """Return how much of the context under way at the start the cache holds: all, unless the scenario says less."""
-    start, cached = round(group.start.context_tokens.exact_value), group.start.cached_tokens
-    return start if cached is None else min(start, round(cached.exact_value))
+    """Return how much of the context under way at the start the cache holds at most: all, unless it is written."""
+    cached = group.start.cached_tokens
+    return int(MOST_TOKENS) if cached is None else round(cached.exact_value)

@@ -19,6 +19,7 @@ from simbudget.engine.laws.calls import (
     is_full,
     opened_result,
     token_classes,
+    tokens_under_way,
 )
 from simbudget.engine.reference.clock import Happens, Phase
 from simbudget.engine.reference.context import Context
@@ -53,10 +54,10 @@ class Line:
         prompt = draw_first_prompt(rows, table, quantity, self._agent.stream, self.contexts)
         group = self._group
         self.context = Context(prompt, prompt, group.cache_life_ns, opened_with_tokens=prompt)
-        if self.contexts == 0 and group.start_context_tokens:
-            started = group.start_context_tokens
+        started = tokens_under_way(rows, group.start_context_tokens)
+        if self.contexts == 0 and started:
             self.context = Context(started, prompt, group.cache_life_ns, opened_with_tokens=started)
-            self.context.sent_tokens = group.start_cached_tokens
+            self.context.sent_tokens = min(started, group.start_cached_tokens)
             self.context.began_ns = self._site.clock.now
             self.context.results = group.start_context_turns
         self.contexts += 1
