@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from simbudget.cli.options import say_if_compiling
+
 
 @click.command("calibrate")
 @click.argument("scenario", type=click.Path(path_type=Path))
@@ -50,6 +52,7 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     require_writable(scenario, text, output)
     with reading() as begins:
         ledger = read_logs(logs, column_map(columns), begins)
+    say_if_compiling(False)
     calibrated = calibrate(before, text, ledger, calibration_name(output), keep)
     written = write_calibrated(calibrated, output)
     pictures = output.parent / f"{output.stem}-pictures"

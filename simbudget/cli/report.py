@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from simbudget.cli.options import say_if_compiling
+
 
 @click.command("report")
 @click.argument("file", type=click.Path(path_type=Path))
@@ -42,6 +44,7 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     if base is not None and not markdown:
         raise click.UsageError("--base goes with --markdown; `simbudget compare` compares otherwise")
     count = replications or _REPLICATIONS
+    say_if_compiling(False)
     if markdown:
         text = _markdown(file, base, count, seed, workers)
         if output is None:
