@@ -74,7 +74,7 @@ def _html(file: Path, output: Path, count: int, seed: int, workers: int | None) 
     projection.summary["notes"].extend(loaded.notes)
     names = f"{shlex.quote(file.name)} -o {shlex.quote(output.name)}"
     command = f"simbudget report {names} --replications {count} --seed {seed}"
-    page = report_page(Subject(projection, loaded.provenance, text, file.name, command))
+    page = report_page(Subject(projection, loaded.provenance, text, file.name, command, loaded.calibration))
     output.write_text(page, encoding="utf-8")
     return answer(projection.summary)
 
