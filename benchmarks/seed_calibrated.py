@@ -166,7 +166,7 @@ def draw(found: dict[str, pd.DataFrame], path: Path) -> None:
         axis.set_xlim(left=0)
         axis.xaxis.set_major_formatter(mpl.ticker.StrMethodFormatter("{x:,.0f}"))
     axes[0].set_yticks(range(len(names)), names)
-    axes[0].legend(loc="lower left", frameon=False)
+    axes[0].legend(loc="center left", frameon=False)
     figure.suptitle(f"The seed experiment: median and middle 80 % of {REPLICATIONS} simulated runs")
     figure.savefig(path, dpi=130)
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 from simbudget.calibration.across import across_runs
 from simbudget.calibration.campaign_forecasts import campaign_forecasts
 from simbudget.calibration.conformal import PastCase, Stretch, conformal
-from simbudget.calibration.forecasts import Forecast, naive_rest, truths
+from simbudget.calibration.forecasts import Forecast, calls_within, naive_rest, truths
 from simbudget.calibration.scores import score
 from simbudget.calibration.sessions import Session, sessions_of
 from simbudget.calibration.within import RestOfSession, rest_scenario, session_samples
@@ -119,12 +119,7 @@ def _first(session: Session, plan: Plan) -> int | None:
     """Return how many calls of a session are its beginning; None if it has no beginning or no rest."""
     if plan.by == "calls":
         return min(max(FEWEST_KNOWN, int(np.ceil(plan.cut * len(session)))), len(session) - 1)
-    if not np.isfinite(session.started_s).all():
-        return None
-    ends_s = session.started_s + np.nan_to_num(session.duration_s)
-    until_s = session.started_s[0] + plan.cut * (ends_s[-1] - session.started_s[0])
-    first = max(FEWEST_KNOWN, int(np.searchsorted(ends_s, until_s)))
-    return first if first < len(session) else None
+    return calls_within(session, plan.cut, FEWEST_KNOWN)
 
 
 def _rest(session: Session, first: int, others: Sequence[Session], plan: Plan) -> Iterator[Forecast]:

@@ -21,8 +21,7 @@ Floats = npt.NDArray[np.float64]
 FILE: Final = "known_campaigns.csv"
 CUTS: Final = (0.1, 0.2, 0.3, 0.4, 0.5)
 """The parts of known campaigns that the table has."""
-_EXPONENTIAL: Final = float(np.log(1.0 / np.log(2.0)))
-"""Logarithm of mean over median of exponential times."""
+DAY_S: Final = 86_400.0
 _SHORTEST_S: Final = 1.0
 _SPREAD_P90: Final = 2.563
 """A normal distribution's p90 is so many standard deviations above its p10."""
@@ -33,8 +32,10 @@ class Beginning:
     """What was seen of a campaign when a part of its time had passed."""
 
     experiments: int
-    bursts: float
-    """Logarithm of mean over median of the times between results, beyond that of a steady stream: pauses."""
+    irregularity: float
+    """Logarithm of mean over median of the times between results: 0 for a clockwork."""
+    agents_irregularity: float
+    """The same of the times between one agent's results."""
     failed: int
     kept: int
     duration_s: float
@@ -51,6 +52,8 @@ class Course:
 
     project: str
     cut: float
+    days: float
+    """How long the whole campaign lasts."""
     begun: Beginning
     rest_experiments: int
     rest_failed: int
@@ -89,7 +92,12 @@ def beginning_of(begun: Campaign) -> Beginning:
     ran_s = begun.duration_s[begun.duration_s > 0]
     return Beginning(
         experiments=len(begun),
-        bursts=_bursts(begun),
+        irregularity=_irregularity(np.diff(begun.ended_s)),
+        agents_irregularity=_irregularity(
+            np.concatenate([np.diff(begun.ended_s[begun.agent == agent]) for agent in np.unique(begun.agent)])
+            if len(begun)
+            else np.zeros(0)
+        ),
         failed=int(begun.failed.sum()),
         kept=int(begun.kept.sum()),
         duration_s=float(ran_s.mean()) if len(ran_s) else np.nan,
@@ -98,13 +106,11 @@ def beginning_of(begun: Campaign) -> Beginning:
     )
 
 
-def _bursts(begun: Campaign) -> float:
-    """Return how much more the mean time between results is than a steady stream's of the same median."""
-    gaps_s = np.diff(begun.ended_s)
+def _irregularity(gaps_s: Floats) -> float:
     if len(gaps_s) < 2:
         return 0.0
-    typical_s = max(float(np.median(gaps_s)), _SHORTEST_S)
-    return max(float(np.log(max(gaps_s.mean(), _SHORTEST_S) / typical_s)) - _EXPONENTIAL, 0.0)
+    mean_s, median_s = (max(float(t), _SHORTEST_S) for t in (gaps_s.mean(), np.median(gaps_s)))
+    return max(float(np.log(mean_s / median_s)), 0.0)
 
 
 def _spread(ran_s: Floats) -> float:
@@ -123,6 +129,7 @@ def course_of(campaign: Campaign, cut: float) -> Course:
     return Course(
         project=campaign.project,
         cut=cut,
+        days=(campaign.ends_s - campaign.begins_s) / DAY_S,
         begun=beginning_of(begun),
         rest_experiments=len(rest),
         rest_failed=int(rest.failed.sum()),

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.beginnings import Beginning, Course, beginning_of, course_of, courses_for
+from simbudget.calibration.beginnings import DAY_S, Beginning, Course, beginning_of, course_of, courses_for
 from simbudget.calibration.campaigns import Campaign, campaigns_of, others_than
 from simbudget.calibration.drifts import PaceDrift, duration_drifts, failure_rates
 from simbudget.calibration.forecasts import BOOTSTRAP, STRAIGHT_LINE, Forecast
@@ -47,7 +47,7 @@ _SCATTER: Final = (0.2, 1.2)
 _QUANTILES: Final = (0.1, 0.9)
 _SPREAD_P90: Final = 2.563
 _MORE: Final = 2
-"""Campaigns are played for so many times the experiments that they have: forecasts may be of more than came."""
+"""Campaigns are played for so many times the experiments that a straight line promises."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,13 +76,15 @@ def campaign_forecasts(
 ) -> Iterator[Forecast]:
     """Yield the forecasts of campaigns' rests."""
     campaigns = campaigns_of(ledger)
-    bank: Bank | None = None
+    begun = {id(c): c.until(cut) for c in campaigns if _FEWEST_KNOWN <= c.until(cut).sum() < len(c)}
+    longest = max((int(known.sum()) for known in begun.values()), default=0)
+    bank = (
+        campaign_bank(int(_MORE * longest / cut)) if any(c.kept.any() for c in campaigns) and begun else None
+    )
     for campaign in campaigns:
-        known = campaign.until(cut)
-        if known.sum() < _FEWEST_KNOWN or known.all():
+        known = begun.get(id(campaign))
+        if known is None:
             continue
-        if bank is None and campaign.kept.any():
-            bank = campaign_bank(_MORE * max(map(len, campaigns)))
         length_s = campaign.ends_s - campaign.begins_s
         courses = courses_for(campaign, others_than(campaign, campaigns), cut)
         case = RestOfCampaign(
@@ -215,7 +217,8 @@ def _pauses(case: RestOfCampaign, means_s: Floats, spread_s2: float, rng: np.ran
     (Cox, Renewal Theory, section 4.2).
     """
     begun, beginning = case.begun, case.beginning
-    drift = PaceDrift.learnt(case.courses).draws(beginning, case.worlds, rng)
+    days = (case.lasted_s + case.left_s) / DAY_S
+    drift = PaceDrift.learnt(case.courses).draws(beginning, days, case.worlds, rng)
     wanted = len(begun) * case.left_s / case.lasted_s * np.exp(drift) / begun.agents
     scatter = _scatter(begun.pauses_s())
     cycle_s = case.left_s / np.maximum(wanted, 0.1)

@@ -67,7 +67,7 @@ def fit_downtime(ledger: ImportedLedger, worlds: int) -> Iterator[Fit]:
         return
     rng = np.random.default_rng(_SEED)
     evidence = _evidence(campaigns, count, ledger)
-    rate = rng.gamma(count + _JEFFREYS, 1.0 / sum(one.ran_s for one in stops), worlds)
+    rate = _rates(stops, worlds, rng)
     every = Posterior(np.column_stack([1.0 / rate, np.zeros((worlds, 2))]), is_fact=True)
     written = written_fact(1.0 / rate, Dimension.DURATION)
     yield Fit(EVERY, CalibratedQuantity(EVERY, written, "fact", every, evidence), written, evidence)
@@ -86,8 +86,17 @@ def fit_downtime(ledger: ImportedLedger, worlds: int) -> Iterator[Fit]:
     )
 
 
+def _rates(stops: Sequence[Stops], worlds: int, rng: np.random.Generator) -> Floats:
+    """Return [worlds] draws of stops per second; where campaigns differ beyond chance, each stop counts for less."""
+    counts, ran_s = np.array([len(one.lasted_s) for one in stops]), np.array([one.ran_s for one in stops])
+    expected = np.maximum(ran_s * counts.sum() / ran_s.sum(), 1e-9)
+    squares = float(((counts - expected) ** 2 / expected).sum())
+    dispersion = max(squares / max(len(stops) - 1, 1), 1.0)
+    return rng.gamma(counts.sum() / dispersion + _JEFFREYS, dispersion / ran_s.sum(), worlds)
+
+
 def _evidence(campaigns: Sequence[Campaign], count: int, ledger: ImportedLedger) -> Evidence:
     ended = ledger.runs["ended_at"].dropna()
     sources = ", ".join(sorted({campaign.source for campaign in campaigns}))
-    remark = "pauses ten times as long as usual; what was in work then is lost in the engine, not in the log"
+    remark = "pauses ten times as long as usual"
     return Evidence(count, len(campaigns), sources, str(ended.max().date()) if len(ended) else "", 0, remark)

@@ -1,9 +1,11 @@
 """How the rest of a campaign differs from its beginning: in pace, in durations, in failures, as others' did.
 
-Pace: the logarithm of the rest's rate of experiments over the beginning's is linear in how bursty the beginning was,
-since pauses that have a heavy tail take an ever larger part of the time (Feller, An Introduction to Probability
-Theory II, section XIV.3). It is fitted with Student's t in mind, by reweighting (Lange, Little and Taylor, JASA 84
-(1989), 881), under a weak prior; what is left over other campaigns is drawn again.
+Pace: the logarithm of the rest's rate of experiments over the beginning's is linear in two things. One is how bursty
+the beginning was, since pauses that have a heavy tail take an ever larger part of the time (Feller, An Introduction to
+Probability Theory II, section XIV.3). The other is how many times longer than a day the whole is, as far as agents'
+results do not come like clockwork: where people are in the loop, a longer campaign has their nights and weekends in
+it. It is fitted with Student's t in mind, by reweighting (Lange, Little and Taylor, JASA 84 (1989), 881), under a weak
+prior; what is left over in other campaigns is drawn again.
 
 Durations: those that vary drift, those of a fixed length do not: the logarithm of the ratio of means is in proportion
 to the spread of the beginning's.
@@ -26,9 +28,11 @@ Floats = npt.NDArray[np.float64]
 _HALF: Final = 0.5
 _FEWEST: Final = 4
 """Beginnings of fewer experiments teach nothing of pace."""
-_PRIOR_MEAN: Final = (0.0, -0.5)
-_PRIOR_DEVIATION: Final = (0.3, 0.5)
-"""Of what pace loses in steady campaigns, and for each unit of bursts."""
+_POISSON: Final = float(np.log(1.0 / np.log(2.0)))
+"""Irregularity of a Poisson stream: the logarithm of mean over median of exponential times."""
+_PRIOR_MEAN: Final = (0.0, -0.5, 0.0)
+_PRIOR_DEVIATION: Final = (0.3, 0.5, 0.5)
+"""Of what pace loses; see `PaceDrift.line`."""
 _FREEDOM: Final = 3.0
 _ROUNDS: Final = 20
 _LEAST_VARIANCE: Final = 0.02
@@ -47,19 +51,18 @@ _ASSUMED_RATE: Final = (0.07, 1.0, 20.0)
 
 @dataclass(frozen=True, eq=False)
 class PaceDrift:
-    """How pace goes on, by how bursty it was."""
+    """How pace goes on, by how it was and for how long."""
 
-    steady: float
-    per_burst: float
+    line: Floats
+    """[3] in steady campaigns of a day, for each unit of bursts, for each unit of irregular days."""
     residuals: Floats
 
     @classmethod
     def learnt(cls, courses: Sequence[Course]) -> "PaceDrift":
         """Return it as other campaigns show it."""
         usable = [course for course in courses if course.begun.experiments >= _FEWEST]
-        bursts = np.array([course.begun.bursts for course in usable])
         ratios = np.array([_log_pace(course) for course in usable])
-        design = np.column_stack([np.ones(len(usable)), bursts])
+        design = np.array([_regressors(course.begun, course.days) for course in usable]).reshape(-1, 3)
         precision = np.diag(1.0 / np.square(_PRIOR_DEVIATION))
         weights, variance = np.ones(len(usable)), 1.0
         line, residuals = np.array(_PRIOR_MEAN), ratios
@@ -73,14 +76,23 @@ class PaceDrift:
             weights = (_FREEDOM + 1) / (_FREEDOM + residuals**2 / variance)
         count = len(usable)
         if count > _FEWEST:  # residuals are of campaigns that were fitted; a new one is farther off
-            residuals = residuals * np.sqrt((count + 1) / (count - 2))
-        return cls(float(line[0]), float(line[1]), np.concatenate([residuals, _ASSUMED_PACE]))
+            residuals = residuals * np.sqrt((count + 1) / (count - len(line)))
+        return cls(line, np.concatenate([residuals, _ASSUMED_PACE]))
 
-    def draws(self, begun: Beginning, worlds: int, rng: np.random.Generator) -> Floats:
-        """Return [worlds] draws of the logarithm of the rest's pace over the beginning's."""
-        centre = self.steady + self.per_burst * begun.bursts
+    def draws(self, begun: Beginning, days: float, worlds: int, rng: np.random.Generator) -> Floats:
+        """Return [worlds] draws of the logarithm of the rest's pace over the beginning's, of a campaign so long."""
         noise = rng.choice(self.residuals, worlds) + _KERNEL * rng.standard_normal(worlds)
-        return np.asarray(centre + noise)
+        return np.asarray(_regressors(begun, days) @ self.line + noise)
+
+
+def _regressors(begun: Beginning, days: float) -> Floats:
+    """Return 1; bursts, which are irregularity beyond that of a Poisson stream; and irregular days.
+
+    Days count in full if agents' results come as irregularly as a Poisson stream, and not if like clockwork.
+    """
+    bursts = max(begun.irregularity - _POISSON, 0.0)
+    clockless = min(begun.agents_irregularity / _POISSON, 1.0)
+    return np.array([1.0, bursts, clockless * max(float(np.log(days)), 0.0)])
 
 
 def _log_pace(course: Course) -> float:

@@ -66,6 +66,21 @@ def truths(session: Session, first: int) -> dict[str, float]:
     return known
 
 
+def calls_within(session: Session, cut: float, at_least: int = 3) -> int | None:
+    """Return how many calls ended in a share of a session's time, a few at least; None if that cannot be said."""
+    if not np.isfinite(session.started_s).all():
+        return None
+    ends_s = session.started_s + np.nan_to_num(session.duration_s)
+    until_s = session.started_s[0] + cut * (ends_s[-1] - session.started_s[0])
+    first = max(at_least, int(np.searchsorted(ends_s, until_s)))
+    return first if first < len(session) else None
+
+
+def wall_time_s(session: Session, first: int) -> float:
+    """Return how long a session took from its `first`-th call on, the gap before that included."""
+    return float(np.nansum(session.duration_s[first:]) + session.gap_s[max(first - 1, 0) :].sum())
+
+
 def _filled_sum(values: Floats) -> float:
     """Return the sum, a few values that are not known taken as the mean of the others."""
     return float(np.nanmean(values) * len(values))

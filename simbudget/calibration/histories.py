@@ -60,7 +60,7 @@ def _play(lab: Lab, notebook: Notebook, agents: int, kept: npt.NDArray[np.bool_]
 def play_histories(program: Program, worlds: int, experiments: int, seed: int) -> Histories:
     """Return campaigns of so many experiments, one in each of so many worlds of a scenario."""
     kept = np.zeros((worlds, experiments), dtype=np.bool_)
-    best = np.zeros((worlds, experiments))
+    best, of_world = np.zeros((worlds, experiments), dtype=np.float32), np.zeros(experiments)
     rows = program.rows.copy()
     notebook = empty_notebook(
         program.agent_directions, program.direction_keys, program.reviewers, experiments + 1
@@ -73,5 +73,6 @@ def play_histories(program: Program, worlds: int, experiments: int, seed: int) -
         )
         facts[world] = rows
         lab = program.lab(rows, seed, world, 0)
-        first[world] = _play(lab, notebook, program.agents, kept[world], best[world])
-    return Histories(kept, best.astype(np.float32), first, facts)
+        first[world] = _play(lab, notebook, program.agents, kept[world], of_world)
+        best[world] = of_world
+    return Histories(kept, best, first, facts)

@@ -196,5 +196,5 @@ def _evidence(campaigns: Sequence[Campaign], ledger: ImportedLedger) -> Evidence
     ended = ledger.runs["ended_at"].max()
     date = "" if pd.isna(ended) else str(ended.date())
     sources = ", ".join(sorted({campaign.source for campaign in campaigns}))
-    remark = "by simulation; gains as parts of the distance to a perfect score"
+    remark = "by simulation"
     return Evidence(sum(map(len, campaigns)), len(campaigns), sources, date, 0, remark)

@@ -5,7 +5,7 @@ from others; see `pooling.rest_of_run`.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -13,11 +13,19 @@ import numpy.typing as npt
 import pandas as pd
 
 from simbudget.calibration.caches import cache_life, misses_of, rest_misses
-from simbudget.calibration.durations import PRIORS, rest_durations
+from simbudget.calibration.forecasts import calls_within, wall_time_s
 from simbudget.calibration.limits import limit_draws
 from simbudget.calibration.observations import FLOORS, NO_SPEED, TURN_QUANTITIES, Observed, observe
 from simbudget.calibration.openings import Opening, ages_of, learnt_opening
 from simbudget.calibration.pooling import log_of
+from simbudget.calibration.rest_durations import (
+    PRIORS,
+    call_level_s,
+    part_of,
+    rest_durations,
+    rest_gaps,
+    telling,
+)
 from simbudget.calibration.rests import Usual, rest_of_counts
 from simbudget.calibration.session_prices import session_prices
 from simbudget.calibration.sessions import Session
@@ -127,7 +135,9 @@ def _quantities(
     begun = case.begun
     for name in TURN_QUANTITIES:
         is_count = name in _USUAL
-        posterior = _count(name, case, seen, course, rng) if is_count else _time(name, case, seen, mine, rng)
+        posterior = (
+            _count(name, case, seen, course, rng) if is_count else _time(name, case, others, seen, mine, rng)
+        )
         if posterior is not None:
             yield _quantity(name, begun, posterior)
     yield _quantity("compacted", begun, _compacted(seen, case.worlds, rng))
@@ -152,20 +162,47 @@ def _count(
         *others, begun = (values / factor for values, factor in zip(seen.values[name], factors, strict=True))
     if not any(map(len, others)) and len(begun) < 2:
         return None
+    if name in ("output", "thinking"):
+        others = [others[k] for k in telling([len(values) for values in others])]
     left = case.calls_left or int(len(case.begun) * (1.0 / case.cut - 1.0))
     evenness = course.evenness(left) if name == "tool_result" else 1.0
     return rest_of_counts(_USUAL[name], others, begun, case.cut, left, case.worlds, rng, evenness)
 
 
 def _time(
-    name: str, case: RestOfSession, seen: Observed, mine: Observed, rng: np.random.Generator
+    name: str,
+    case: RestOfSession,
+    others: Sequence[Session],
+    seen: Observed,
+    mine: Observed,
+    rng: np.random.Generator,
 ) -> Posterior | None:
     """Return the posterior of one of a turn's times; None if no one says anything."""
-    others = [values for values in seen.values[name][:-1] if len(values)]
-    begun = mine.values[name][0]
-    if not others and len(begun) < 2:
+    values, begun = seen.values[name][:-1], mine.values[name][0]
+    if not any(map(len, values)) and len(begun) < 2:
         return None
-    return rest_durations(PRIORS[name], others, begun, case.cut, case.worlds, rng)
+    if case.seconds_left is None:
+        courses = [part_of(of_session, case.cut) for of_session in values if len(of_session) > 1]
+        return rest_durations(PRIORS[name], courses, begun, case.worlds, rng)
+    firsts = [calls_within(session, case.cut) for session in others]
+    cut = [
+        (part_of(of_session, first / len(session)), session, first)
+        for session, first, of_session in zip(others, firsts, values, strict=True)
+        if first is not None and len(of_session) > 1
+    ]
+    courses = [course for course, _, _ in cut]
+    if name != "tool_time":
+        return rest_durations(PRIORS[name], courses, begun, case.worlds, rng)
+    gaps = [replace(course, rest_s=wall_time_s(session, first)) for course, session, first in cut]
+    call_s = call_level_s(
+        [part_of(_known(session.duration_s), first / len(session)) for _, session, first in cut],
+        _known(case.begun.duration_s),
+    )
+    return rest_gaps(gaps, begun, case.seconds_left, call_s, case.worlds, rng)
+
+
+def _known(values: Floats) -> Floats:
+    return values[np.isfinite(values)]
 
 
 def _compacted(seen: Observed, worlds: int, rng: np.random.Generator) -> Posterior:

@@ -24,9 +24,11 @@ from simbudget.scenario.loading import loads_scenario
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-WORLDS: Final = 8000
-MOST_EXPERIMENTS: Final = 2000
-"""Campaigns are played for so many experiments at most; later ones keep nothing more."""
+_MOST_WORLDS: Final = 8000
+_MOST_PLAYED: Final = 12_000_000
+"""So many experiments of all worlds together are played at most."""
+MOST_EXPERIMENTS: Final = 8000
+"""A campaign is played for so many at most; later ones keep nothing more."""
 RESEARCH: Final = """
   explores: {distribution: uniform, low: 0, high: 0.6}
   refines: {distribution: beta, mean: 0.3, weight: 1.3}
@@ -130,9 +132,10 @@ class Bank:
     @classmethod
     def of(cls, histories: Histories) -> "Bank":
         """Return histories that all weigh the same."""
-        none = np.zeros((len(histories.kept), 1))
-        counts = np.concatenate([none, histories.kept.cumsum(axis=1)], axis=1).astype(np.int32)
-        best = np.concatenate([none, histories.best], axis=1).astype(np.float32)
+        worlds, experiments = histories.kept.shape
+        counts = np.zeros((worlds, experiments + 1), dtype=np.int32)
+        histories.kept.cumsum(axis=1, out=counts[:, 1:])
+        best = np.concatenate([np.zeros((worlds, 1), dtype=np.float32), histories.best], axis=1)
         return cls(counts, best, np.full(len(counts), 1.0 / len(counts)))
 
     @property
@@ -215,7 +218,8 @@ scorer: {{noise: {NOISE}}}
 research: {RESEARCH}
 """
     program = lower(loads_scenario(text, "a campaign").scenario)
-    return Bank.of(play_histories(program, WORLDS, min(experiments, MOST_EXPERIMENTS), _SEED))
+    length = min(experiments, MOST_EXPERIMENTS)
+    return Bank.of(play_histories(program, min(_MOST_WORLDS, _MOST_PLAYED // length), length, _SEED))
 
 
 def _steady(counts: npt.NDArray[np.generic]) -> Floats:

@@ -1,5 +1,7 @@
 """Campaigns: what is known of them, how their rest differs from their beginning, and how well that is projected."""
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -45,12 +47,37 @@ def test_only_what_has_ended_is_known() -> None:
     ]  # the second started before half the time, and ran
 
 
-def test_a_steady_stream_has_no_bursts_and_one_with_long_pauses_has() -> None:
+def test_a_clockwork_is_regular_a_steady_stream_less_so_and_long_pauses_are_far_from_it() -> None:
     rng = np.random.default_rng(1)
     poisson = campaign(np.cumsum(rng.exponential(60.0, 2000)))
     paused = campaign(np.cumsum(np.where(np.arange(2000) % 50 == 0, 20000.0, rng.exponential(60.0, 2000))))
-    assert beginning_of(poisson).bursts < 0.1
-    assert beginning_of(paused).bursts > 1.5
+    clockwork = campaign(np.arange(1.0, 2001.0) * 60.0)
+    assert beginning_of(clockwork).irregularity == pytest.approx(0.0)
+    assert beginning_of(poisson).irregularity == pytest.approx(np.log(1 / np.log(2)), abs=0.1)
+    assert beginning_of(paused).irregularity > 1.9
+    fleet = campaign(
+        np.sort(np.concatenate([np.arange(1.0, 101.0) * 600.0 + rng.uniform(0, 600) for _ in range(9)]))
+    )
+    shared = replace(fleet, agent=(np.arange(900) % 9).astype(np.int64))
+    assert beginning_of(shared).agents_irregularity < 0.05 < beginning_of(fleet).irregularity
+
+
+def test_a_long_campaign_slows_down_where_people_are_in_the_loop_and_a_clockwork_does_not() -> None:
+    rng = np.random.default_rng(9)
+    attended = [
+        replace(course_of(steady(200, rng, slower=1.0 / days), 0.2), days=days)
+        for days in (1.0, 1.0, 1.0, 2.0, 4.0, 8.0) * 4
+    ]
+    drift = PaceDrift.learnt(attended)
+    loose = attended[0].begun
+    clockwork = replace(loose, irregularity=0.0, agents_irregularity=0.0)
+    short, long, clock = (
+        float(np.median(drift.draws(begun, days, 4000, rng)))
+        for begun, days in ((loose, 1.0), (loose, 8.0), (clockwork, 8.0))
+    )
+    assert short == pytest.approx(0.0, abs=0.15)
+    assert np.log(1 / 8) - 0.3 < long < -1.0  # drawn towards no change by a weak prior
+    assert clock > -0.3
 
 
 def test_a_campaign_never_learns_of_itself() -> None:
@@ -71,15 +98,15 @@ def test_the_table_of_known_campaigns_reads_as_it_was_written(tmp_path, monkeypa
     read = [beginnings._course(row) for row in pd.read_csv(tmp_path / "table.csv").to_dict("records")]
     written = [course_of(one, cut) for one in made for cut in beginnings.CUTS]
     for one, other in zip(read, written, strict=True):
-        assert one.begun.bursts == pytest.approx(other.begun.bursts)
+        assert one.begun.irregularity == pytest.approx(other.begun.irregularity)
         assert (one.experiments, one.kept, one.failed) == (other.experiments, other.kept, other.failed)
 
 
 def test_pace_falls_as_it_fell_in_others_and_less_so_on_little_evidence() -> None:
     rng = np.random.default_rng(3)
     halved = [course_of(steady(200, rng, slower=0.5), 0.2) for _ in range(20)]
-    many = PaceDrift.learnt(halved).draws(halved[0].begun, 4000, rng)
-    few = PaceDrift.learnt(halved[:2]).draws(halved[0].begun, 4000, rng)
+    many = PaceDrift.learnt(halved).draws(halved[0].begun, 1.0, 4000, rng)
+    few = PaceDrift.learnt(halved[:2]).draws(halved[0].begun, 1.0, 4000, rng)
     assert np.median(many) == pytest.approx(np.log(0.5), abs=0.12)
     assert np.median(many) < np.median(few) < 0.0
     assert np.ptp(np.quantile(many, (0.1, 0.9))) < np.ptp(np.quantile(few, (0.1, 0.9)))
@@ -88,7 +115,7 @@ def test_pace_falls_as_it_fell_in_others_and_less_so_on_little_evidence() -> Non
 def test_durations_of_a_fixed_length_hardly_drift_and_varying_ones_do() -> None:
     rng = np.random.default_rng(4)
     same = beginning_of(campaign(np.linspace(10.0, 1e5, 50)))
-    varying = beginnings.Beginning(50, 0.0, 0, 0, 10.0, 0.5, np.nan)
+    varying = beginnings.Beginning(50, 0.0, 0.0, 0, 0, 10.0, 0.5, np.nan)
     fixed, wide = (np.std(duration_drifts(NONE, b, 4000, rng)) for b in (same, varying))
     assert fixed < 0.05
     assert wide > 0.2
@@ -98,7 +125,7 @@ def test_a_beginning_without_failures_says_less_where_failures_come_later() -> N
     rng = np.random.default_rng(5)
     lasting = [failing(200, rate, rate, rng) for rate in np.linspace(0.02, 0.3, 20)]
     late = [failing(200, 0.01, rate, rng) for rate in np.linspace(0.02, 0.3, 20)]
-    begun = beginnings.Beginning(100, 0.0, 0, 0, np.nan, np.nan, np.nan)
+    begun = beginnings.Beginning(100, 0.0, 0.0, 0, 0, np.nan, np.nan, np.nan)
     alike, later = (failure_rates(courses, begun, 4000, rng).mean() for courses in (lasting, late))
     assert alike < 0.03
     assert later > 2 * alike
