@@ -22,7 +22,13 @@ WORLDS = 200
 
 
 def heavy_runs(
-    count: int, seed: int, level: float = 3.0, between: float = 0.8, *, pause: float = 100.0, often: float = 0.03
+    count: int,
+    seed: int,
+    level: float = 3.0,
+    between: float = 0.8,
+    *,
+    pause: float = 100.0,
+    often: float = 0.03,
 ) -> list[Floats]:
     """Return runs of gaps: most short, a few in a hundred a hundred times as long; levels differ."""
     rng = np.random.default_rng(seed)
