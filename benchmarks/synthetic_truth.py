@@ -15,11 +15,11 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from scipy.stats import binomtest
+from scipy.stats import binomtest, norm
 
 from simbudget.calibration.calibrate import calibrate
 from simbudget.calibration.within import session_samples
-from simbudget.distributions.posteriors import Posterior
+from simbudget.distributions.posteriors import Posterior, score_grid
 from simbudget.engine.compiled import simulate
 from simbudget.engine.lowering import lower
 from simbudget.ledger.frame import DTYPES
@@ -193,7 +193,16 @@ def _quantities(world: World, learnt: dict[str, CalibratedQuantity]) -> Iterator
         middle = 0.0 if table is None else float(table[len(table) // 2])
         draws = posterior.draws
         yield name, rank(np.exp(draws[:, 0] + draws[:, 1] * middle), median)
-        yield f"scatter of {name}", rank(np.hypot(draws[:, 1], draws[:, 2]), float(np.hypot(within, between)))
+        scatter = draws[:, 1] * _spread(table)
+        yield f"scatter of {name}", rank(np.hypot(scatter, draws[:, 2]), float(np.hypot(within, between)))
+
+
+def _spread(shape: np.ndarray | None) -> float:
+    """Return the standard deviation of a shape's logarithms of draws, one a normal score."""
+    if shape is None:
+        return 1.0
+    scores = norm.ppf((np.arange(2000) + 0.5) / 2000)
+    return float(np.interp(scores, score_grid(), shape).std())
 
 
 def table(ranks: pd.DataFrame, worlds: int) -> str:

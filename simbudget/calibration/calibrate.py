@@ -6,6 +6,7 @@ from typing import Final
 
 import numpy as np
 
+from simbudget.calibration.checks import Check, noted
 from simbudget.calibration.downtime import fit_downtime
 from simbudget.calibration.editing import with_value
 from simbudget.calibration.fits import ALL_THAT_JOINED, WORLDS, Fit, fit_ledger
@@ -98,6 +99,11 @@ def calibrate(
     new = _edited(before, text, changes, file_name)
     after = loads_scenario(new.replace(f"calibration: {file_name}", ""), "calibrated", None, calibration)
     return Calibrated(new, calibration, before, after, tuple(changes), tuple(left))
+
+
+def with_checks(calibrated: Calibrated, checks: Sequence[Check]) -> Calibrated:
+    """Return a calibrated scenario that says what its checks showed."""
+    return replace(calibrated, calibration=replace(calibrated.calibration, checks=noted(checks)))
 
 
 def _require_known(before: LoadedScenario, keep: Collection[str]) -> None:

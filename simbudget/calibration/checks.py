@@ -18,6 +18,7 @@ from simbudget.calibration.sessions import Session, sessions_of
 from simbudget.calibration.within import session_samples
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
+from simbudget.scenario.calibration_file import Checked
 
 Floats = npt.NDArray[np.float64]
 
@@ -94,6 +95,11 @@ class Check:
             yield "simulated sessions differ more than real ones: intervals of a single session are too wide"
         elif spread < 1 / _OTHER_SPREAD:
             yield "simulated sessions differ less than real ones: intervals of a single session are too narrow"
+
+
+def noted(checks: Sequence[Check]) -> tuple[Checked, ...]:
+    """Return checks as a calibration file keeps them."""
+    return tuple(Checked(check.label, check.mean_ratio, check.words) for check in checks)
 
 
 def check_calibration(

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.shapes import EMPIRICAL, Shape
+from simbudget.calibration.shapes import EMPIRICAL, LOGNORMAL, Shape, choose_shape
 from simbudget.distributions.posteriors import Posterior, score_grid
 
 Floats = npt.NDArray[np.float64]
@@ -27,6 +27,10 @@ _LEAST_PART: Final = 0.3
 """Of the variance of levels so much is left at least."""
 _MOST_BETWEEN: Final = 1.5
 _MIDPOINTS: Final = 40_000
+_SCATTERS: Final = 12
+"""At so many scatters the mean is computed, and interpolated between."""
+_MOST_LOG: Final = 18.0
+"""No duration is longer than e^18 times the mean."""
 
 
 def new_durations(
@@ -34,8 +38,9 @@ def new_durations(
 ) -> tuple[Posterior, Shape] | None:
     """Return the posterior for runs yet to come, and its shape, so that each world's mean is one that the logs allow.
 
-    The mean of all is a ratio of sums over runs; its error is that of a ratio estimator (Cochran, Sampling Techniques,
-    3rd edition, section 2.11). None where there are too few values to show a shape.
+    Runs weigh as in the Bayesian bootstrap (Rubin, Annals of Statistics 9 (1981), 130-134), which says how mean and
+    scatter are uncertain together; few runs say less, as with Student's t. The shape is the observed one, unless the
+    lognormal predicts as well. None where there are too few values to show a shape.
 
     Args:
         runs: [runs] arrays of durations, or of one number each, such as of calls.
@@ -47,17 +52,44 @@ def new_durations(
     if counts.sum() < _SHOW_SHAPE or sums.sum() <= 0 or len(runs) < 2:
         return None
     mean = sums.sum() / counts.sum()
-    influence = (sums - counts * mean) / (counts.mean() * mean)
     freedom = len(runs) - 1.0
-    error = np.sqrt((influence**2).sum() / freedom / len(runs))
     has_levels = has_levels and bool((counts > 1).any())
     between = _between(runs) if has_levels else 0.0
     ratios = [ratios_of(run) if has_levels else run / mean for run in runs]
-    table, centre, scatter = shape_of_ratios(np.concatenate(ratios), None)
-    means = np.log(mean) + error * rng.standard_t(freedom, worlds)
+    logs = [np.log(np.maximum(run, _SMALLEST_RATIO)) for run in ratios]
+    shape = choose_shape(logs)
+    table, _, scatter = shape_of_ratios(np.concatenate(ratios), None)
+    if shape.family == LOGNORMAL:
+        table, scatter = score_grid(), float(max(np.concatenate(logs).std(), 1e-6))
+    few = np.sqrt(len(runs) / rng.chisquare(freedom, worlds))
+    weights = rng.dirichlet(np.ones(len(runs)), worlds)
+    means = np.log(mean) + few * np.log((weights @ sums) / (weights @ counts) / mean)
+    scatters = scatter * np.exp(few * np.log(_scatter_of(logs, weights)))
     taus = between * np.sqrt(freedom / rng.chisquare(freedom, worlds))
-    draws = np.column_stack([means - taus**2 / 2 + centre, np.full(worlds, scatter), taus])
-    return Posterior(draws, table), Shape(EMPIRICAL, table, {})
+    draws = np.column_stack([means - taus**2 / 2 - _log_mean(table, scatters), scatters, taus])
+    if shape.family == LOGNORMAL:
+        return Posterior(draws), shape
+    return Posterior(draws, table), Shape(EMPIRICAL, table, shape.log_scores)
+
+
+def _scatter_of(logs: Sequence[Floats], weights: Floats) -> Floats:
+    """Return [worlds] the scatter of logarithms where runs weigh so, over what it is where all weigh the same."""
+    counts, sums, squares = (
+        weights @ np.array([f(run) for run in logs]) for f in (len, np.sum, lambda run: (run**2).sum())
+    )
+    variances = np.maximum(squares / counts - (sums / counts) ** 2, 1e-12)
+    return np.asarray(np.sqrt(variances / max(float(np.concatenate(logs).var()), 1e-12)))
+
+
+def _log_mean(table: Floats, scatters: Floats) -> Floats:
+    """Return [worlds] the logarithm of the mean of draws of a standardised shape with such scatter."""
+    from scipy.special import ndtri  # noqa: PLC0415  slow to import
+
+    scores = ndtri((np.arange(_MIDPOINTS) + 0.5) / _MIDPOINTS)
+    t = np.interp(scores, score_grid(), table)
+    at = np.linspace(scatters.min(), scatters.max(), _SCATTERS)
+    means = [float(np.log(np.exp(np.minimum(scatter * t, _MOST_LOG)).mean())) for scatter in at]
+    return np.asarray(np.interp(scatters, at, means))
 
 
 def _between(runs: Sequence[Floats]) -> float:

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from simbudget.cli.options import say_if_compiling
+
 
 def _part(_: click.Context, __: click.Parameter, text: str) -> float:
     """Return `20%` or `0.2` as a number between 0 and 1."""
@@ -61,10 +63,11 @@ def backtest_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
     with reading() as begins:
         ledger = read_logs(logs, column_map(columns), begins)
+    say_if_compiling(as_json)
     with progress_bar(as_json) as progress:
         found = backtest(ledger, Plan(cut, by, replications, seed, past=past_cases(by)), progress)
     if not found.forecasts:
-        remedy = "a run needs 15 calls, or a campaign 20 experiments; --by runs needs five runs"
+        remedy = "a run needs 15 calls, or a campaign 20 experiments; --by runs needs ten runs"
         raise UserError(Problem(f"nothing in these logs can be projected by {by}", remedy=remedy))
     scores = summary(found)
     if out is not None:

@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from simbudget.cli.options import say_if_compiling
+
 
 @click.command("calibrate")
 @click.argument("scenario", type=click.Path(path_type=Path))
@@ -38,7 +40,8 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     The new scenario keeps the old one's comments. What was learnt is shown beside what was assumed, with its
     evidence, and the runs that it was learnt from are simulated again, to see what the model cannot reproduce.
     """
-    from simbudget.calibration.calibrate import calibrate  # noqa: PLC0415
+    from simbudget.calibration.calibrate import calibrate, with_checks  # noqa: PLC0415
+    from simbudget.calibration.checks import check_calibration  # noqa: PLC0415
     from simbudget.calibration.writing import calibration_name, require_writable, write_calibrated  # noqa: PLC0415
     from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
     from simbudget.report.calibration_output import show_and_draw  # noqa: PLC0415
@@ -50,8 +53,10 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     require_writable(scenario, text, output)
     with reading() as begins:
         ledger = read_logs(logs, column_map(columns), begins)
+    say_if_compiling(False)
     calibrated = calibrate(before, text, ledger, calibration_name(output), keep)
-    written = write_calibrated(calibrated, output)
+    checks = [] if no_check else check_calibration(ledger, seed)
+    written = write_calibrated(with_checks(calibrated, checks), output)
     pictures = output.parent / f"{output.stem}-pictures"
-    written += show_and_draw(standard_output(), calibrated, None if no_check else ledger, seed, pictures)
+    written += show_and_draw(standard_output(), calibrated, checks, seed, pictures)
     click.echo(f"Wrote {output} and {len(written) - 1} files beside it. Now: simbudget project {output}")

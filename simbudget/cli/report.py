@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from simbudget.cli.options import say_if_compiling
+
 
 @click.command("report")
 @click.argument("file", type=click.Path(path_type=Path))
@@ -42,6 +44,7 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     if base is not None and not markdown:
         raise click.UsageError("--base goes with --markdown; `simbudget compare` compares otherwise")
     count = replications or _REPLICATIONS
+    say_if_compiling(False)
     if markdown:
         text = _markdown(file, base, count, seed, workers)
         if output is None:
@@ -71,7 +74,7 @@ def _html(file: Path, output: Path, count: int, seed: int, workers: int | None) 
     projection.summary["notes"].extend(loaded.notes)
     names = f"{shlex.quote(file.name)} -o {shlex.quote(output.name)}"
     command = f"simbudget report {names} --replications {count} --seed {seed}"
-    page = report_page(Subject(projection, loaded.provenance, text, file.name, command))
+    page = report_page(Subject(projection, loaded.provenance, text, file.name, command, loaded.calibration))
     output.write_text(page, encoding="utf-8")
     return answer(projection.summary)
 

@@ -7,6 +7,8 @@ from typing import Any
 
 import click
 
+from simbudget.cli.options import say_if_compiling
+
 _PAST_A_LIMIT = 1
 
 
@@ -81,6 +83,7 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.report.watching import live_view  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
+    say_if_compiling(as_json)
     look = Look(load_scenario(scenario), logs, elapsed, Watching(runs, seed, sure, worth))
     if not follow:
         with progress_bar(as_json) as progress:

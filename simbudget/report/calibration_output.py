@@ -1,12 +1,12 @@
 """A calibration as a person sees it: before and after side by side, what the checks showed, the pictures."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from rich.console import Console
 
 from simbudget.calibration.calibrate import Calibrated
-from simbudget.calibration.checks import check_calibration
-from simbudget.ledger.imported import ImportedLedger
+from simbudget.calibration.checks import Check
 from simbudget.projection.run import Options, project
 from simbudget.report.calibration_tables import change_table, check_table, totals_table
 from simbudget.report.figures.before_after import before_after
@@ -17,9 +17,9 @@ _REPLICATIONS = 100
 
 
 def show_and_draw(
-    console: Console, calibrated: Calibrated, ledger: ImportedLedger | None, seed: int, folder: Path
+    console: Console, calibrated: Calibrated, checks: Sequence[Check], seed: int, folder: Path
 ) -> list[Path]:
-    """Print what a calibration changed and, with its ledger, what it cannot reproduce; return the pictures."""
+    """Print what a calibration changed and what its checks, if any, say it cannot reproduce; return the pictures."""
     folder.mkdir(exist_ok=True)
     console.print(change_table(calibrated.changes))
     for words in calibrated.left:
@@ -28,9 +28,8 @@ def show_and_draw(
     before, after = (project(s.scenario, options) for s in (calibrated.before, calibrated.after))
     console.print(totals_table(before.summary, after.summary))
     written = write_picture(*before_after(calibrated), folder, "before-after")
-    if ledger is None:
+    if not checks:
         return written
-    checks = check_calibration(ledger, seed)
     console.print(check_table(checks))
     for check in checks:
         if check.words:

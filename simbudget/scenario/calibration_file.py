@@ -57,12 +57,25 @@ class CalibratedQuantity:
 
 
 @dataclass(frozen=True)
+class Checked:
+    """One check of a calibration on its own logs: simulated beside observed."""
+
+    label: str
+    mean_ratio: float
+    """Simulated over observed mean."""
+    words: str
+    """What the model does not reproduce, and what that means; empty if it does."""
+
+
+@dataclass(frozen=True)
 class Calibration:
     """What a calibration file holds."""
 
     quantities: Mapping[str, CalibratedQuantity]
     record: Mapping[str, Any] = field(default_factory=dict)
     """The track record of the method, as `backtest` writes it; empty if there is none."""
+    checks: tuple[Checked, ...] = ()
+    """Empty if what was calibrated on was not simulated."""
 
 
 class NotACalibrationError(ValueError):
@@ -87,6 +100,7 @@ def write_calibration(calibration: Calibration, path: Path) -> None:
             "evidence": asdict(quantity.evidence),
         }
     content = {"version": _VERSION, "quantities": about, "record": dict(calibration.record)}
+    content["checks"] = [asdict(check) for check in calibration.checks]
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(content).encode()})
     pq.write_table(table, path, compression="zstd")
 
@@ -105,11 +119,12 @@ def read_calibration(path: Path) -> Calibration:
         content = json.loads((table.schema.metadata or {})[_KEY])
         quantities = {name: _quantity(name, about, table) for name, about in content["quantities"].items()}
         record = content["record"]
+        checks = tuple(Checked(**check) for check in content.get("checks", []))
     except FileNotFoundError:
         raise NotACalibrationError("there is no such file") from None
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException):
         raise NotACalibrationError("this is no file that `simbudget calibrate` wrote") from None
-    return Calibration(quantities, record)
+    return Calibration(quantities, record, checks)
 
 
 def _quantity(name: str, about: dict[str, Any], table: Any) -> CalibratedQuantity:

@@ -17,6 +17,7 @@ from simbudget.report.html.figures import Cell, cell, figure_tables, words
 from simbudget.report.html.headline import headline
 from simbudget.report.numbers import NOTHING, count, hours, percent, usd
 from simbudget.report.tables import limit_value
+from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.reading import DEFAULT, Provenance
 
 _HERE: Final = "simbudget.report.html"
@@ -40,6 +41,8 @@ class Subject:
     """Its name."""
     command: str
     """What makes the report again."""
+    calibration: Calibration | None = None
+    """What was learnt from logs."""
 
 
 @dataclass(frozen=True)
@@ -81,6 +84,8 @@ def report_page(subject: Subject) -> str:
         kinds=_kinds(subject.provenance),
         default=DEFAULT,
         errors=_errors(summary),
+        calibration=subject.calibration,
+        learnt=_learnt(subject),
         text_lines=subject.text.splitlines(),
         file=subject.file,
         command=subject.command,
@@ -131,6 +136,13 @@ def _kinds(provenance: Iterable[Provenance]) -> dict[str, int]:
     rows = list(provenance)
     kinds = {kind: sum(row.kind == kind for row in rows) for kind in ("exact", "varies", "unknown", "both")}
     return kinds | {"defaults": sum(row.source == DEFAULT for row in rows), "all": len(rows)}
+
+
+def _learnt(subject: Subject) -> list[CalibratedQuantity]:
+    """Return the calibrated quantities that the scenario still takes from its calibration."""
+    learnt = subject.calibration.quantities if subject.calibration else {}
+    used = {row.name for row in subject.provenance if row.source.startswith("calibration")}
+    return [quantity for name, quantity in learnt.items() if name in used]
 
 
 def _errors(summary: dict[str, Any]) -> list[tuple[str, list[Cell]]]:
