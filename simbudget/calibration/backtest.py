@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.across import across_runs
+from simbudget.calibration.across import across_runs, across_summed_runs
 from simbudget.calibration.campaign_forecasts import campaign_forecasts
 from simbudget.calibration.conformal import PastCase, Stretch, conformal
 from simbudget.calibration.forecasts import Forecast, calls_within, naive_rest, truths
@@ -96,6 +96,7 @@ def forecasts_of(
     sessions = sessions_of(ledger)
     if plan.by == "runs":
         yield from across_runs(sessions, plan.cut, plan.replications, plan.seed)
+        yield from across_summed_runs(ledger, plan.cut, plan.replications, plan.seed)
         return
     yield from _rests(sessions, plan, progress)
     yield from campaign_forecasts(ledger, plan.cut, plan.replications, plan.seed)

@@ -25,9 +25,11 @@ _WARMS_UP: Final = 3
 _MOSTLY: Final = 0.5
 _FEWEST_OLD: Final = 3
 _STRENGTHS: Final = np.array([0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0])
-_PRIOR_MISSES: Final = 0.2
+_USUAL_MISSES: Final = {"claude": 0.01}
+_MISSES_ELSEWHERE: Final = 0.1
+"""The chance of a miss before any call was seen, by what stands in the model's name; elsewhere caches promise less."""
 _PRIOR_CALLS: Final = 10.0
-"""What is assumed before any call was seen: 2 % of misses, worth ten calls."""
+"""So many calls that is worth."""
 
 
 @dataclass(frozen=True)
@@ -62,13 +64,24 @@ def misses_of(session: Session, life: str) -> Misses:
     return Misses(float(len(missed)), float(missed.sum()))
 
 
-def rest_misses(others: Sequence[Misses], begun: Misses, worlds: int, rng: np.random.Generator) -> Floats:
-    """Return [worlds] draws of the chance that a call in the rest of a session misses its young cache."""
+def rest_misses(
+    model: str, others: Sequence[Misses], begun: Misses, worlds: int, rng: np.random.Generator
+) -> Floats:
+    """Return [worlds] draws of the chance that a call in the rest of a session misses its young cache.
+
+    Args:
+        model: the name of the session's model, which others were of too.
+        others: misses of other whole sessions.
+        begun: those of its beginning.
+        worlds: how many draws.
+        rng: what they are made from.
+    """
     from scipy.special import betaln  # noqa: PLC0415  slow to import
 
     calls = np.array([of.calls for of in others])
     missed = np.array([of.missed for of in others])
-    mean = (missed.sum() + begun.missed + _PRIOR_MISSES) / (calls.sum() + begun.calls + _PRIOR_CALLS)
+    usual = next((rate for name, rate in _USUAL_MISSES.items() if name in model), _MISSES_ELSEWHERE)
+    mean = (missed.sum() + begun.missed + usual * _PRIOR_CALLS) / (calls.sum() + begun.calls + _PRIOR_CALLS)
     scores = [
         (betaln(mean * s + missed, (1 - mean) * s + calls - missed) - betaln(mean * s, (1 - mean) * s)).sum()
         - 0.5 * np.log(s)  # flat in the differences between sessions, not in their inverse

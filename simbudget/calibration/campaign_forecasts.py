@@ -40,6 +40,8 @@ LAST_VALUE: Final = "last_value"
 LOG_LINEAR: Final = "log_linear"
 _FEWEST_KNOWN: Final = 3
 _SHORTEST_S: Final = 1.0
+_LONGEST_S: Final = 3650 * DAY_S
+"""A scenario lasts no longer."""
 _FEWEST_FOR_SHAPE: Final = 10
 _LEAST_PAUSE: Final = 0.02
 """Agents pause at least so much of a cycle."""
@@ -82,10 +84,9 @@ def campaign_forecasts(
         campaign_bank(int(_MORE * longest / cut)) if any(c.kept.any() for c in campaigns) and begun else None
     )
     for campaign in campaigns:
-        known = begun.get(id(campaign))
-        if known is None:
+        known, length_s = begun.get(id(campaign)), campaign.ends_s - campaign.begins_s
+        if known is None or not _SHORTEST_S <= (1 - cut) * length_s <= _LONGEST_S:
             continue
-        length_s = campaign.ends_s - campaign.begins_s
         courses = courses_for(campaign, others_than(campaign, campaigns), cut)
         case = RestOfCampaign(
             campaign.part(known), cut * length_s, (1 - cut) * length_s, courses, replications, seed

@@ -114,8 +114,9 @@ def stretched(forecast: Forecast, stretch: Stretch) -> Forecast:
         (values - median) / max(median - low, 1e-12),
         (values - median) / max(high - median, 1e-12),
     )
-    span_low, span_high = stretch.middle - stretch.low, stretch.high - stretch.middle
-    moved = stretch.middle + np.where(places < 0, places * span_low, places * span_high)
+    middle = stretch.middle if low < median < high else 0.0  # a value of many stays: one call, no failure
+    span_low, span_high = middle - stretch.low, stretch.high - middle
+    moved = middle + np.where(places < 0, places * span_low, places * span_high)
     sample = median + np.where(moved < 0, moved * (median - low), moved * (high - median))
     return replace(forecast, sample=np.exp(sample) if logs else np.maximum(sample, 0.0))
 

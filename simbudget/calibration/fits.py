@@ -7,12 +7,14 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.calibration.caches import cache_life, misses_of
 from simbudget.calibration.drift import drift_words
 from simbudget.calibration.durations import new_durations
 from simbudget.calibration.experiments import Jobs, jobs_of
 from simbudget.calibration.joint import jointly
 from simbudget.calibration.limits import compaction_limit
-from simbudget.calibration.observations import FLOORS, NO_SPEED, Observed, observe
+from simbudget.calibration.observations import FLOORS, NO_SPEED, Observed, observe, settled
+from simbudget.calibration.openings import Opening, learnt_opening
 from simbudget.calibration.pooling import log_of
 from simbudget.calibration.rates import pooled_rate
 from simbudget.calibration.runs_to_come import pool, without_levels
@@ -35,6 +37,8 @@ _SEED: Final = 20_260_301
 _FEWEST: Final = 3
 """With fewer values a quantity stays as it was."""
 _FEWEST_COMPACTIONS: Final = 8
+_FEWEST_OPENINGS: Final = 8
+"""With fewer sessions an opening would be what is assumed of it."""
 _MOST_OF_LIMIT: Final = 0.5
 _LESS_SCATTER: Final = 0.8
 _MOST_TRIES: Final = 25
@@ -118,6 +122,8 @@ def fit_sessions(
     knowing = [session for session in sessions if session.knows_output]
     of_turns = knowing if len(knowing) >= max(1, len(sessions) // 10) else sessions
     seen = observe(of_turns, people)
+    opening = _opening(seen)
+    seen = settled(seen, opening)
     everyone = observe(sessions, people)
     limit, compactions = compaction_limit(sessions)
     for name, place in _TURN.items():
@@ -134,15 +140,29 @@ def fit_sessions(
     if limit is not None and compactions >= _FEWEST_COMPACTIONS:
         evidence = _evidence(sessions, compactions, "median of Kaplan and Meier's estimator")
         yield _setting("context.limit_tokens", round(limit), evidence, worlds)
+    yield from _opening_fits(opening, _evidence(of_turns, sum(map(len, seen.ages))), worlds)
     for model in models:
         yield from _speeds(model, sessions, people, worlds, rng)
     yield from _errors(sessions, worlds, rng)
+    yield from _misses(sessions, worlds, rng)
+
+
+def _opening(seen: Observed) -> Opening:
+    """Return how contexts open; that they do not, where few sessions show it."""
+    telling = sum(len(values) >= _FEWEST for values in seen.values["tool_result"])
+    return learnt_opening(seen.values["tool_result"], seen.ages) if telling >= _FEWEST_OPENINGS else Opening()
+
+
+def _opening_fits(opening: Opening, evidence: Evidence, worlds: int) -> Iterator[Fit]:
+    if opening.times != 1.0:
+        yield _setting("turn.opening.times", opening.times, evidence, worlds)
+        yield _setting("turn.opening.turns", opening.turns, evidence, worlds)
 
 
 def _setting(name: str, value: float, evidence: Evidence, worlds: int) -> Fit:
     """Return the fit of what is one exact number."""
     draws = np.column_stack([np.full(worlds, float(value)), np.zeros((worlds, 2))])
-    written = str(value)
+    written = f"{value:.12g}"
     quantity = CalibratedQuantity(name, written, "exact", Posterior(draws, is_fact=True), evidence)
     return Fit(name, quantity, written, evidence)
 
@@ -252,6 +272,18 @@ def _errors(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) 
     tries = failures + np.array([len(s) for s in sessions])
     if failures.sum() > 0:
         yield _rate("api.error_rate", failures, tries, _evidence(sessions, int(tries.sum())), worlds, rng)
+
+
+def _misses(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) -> Iterator[Fit]:
+    """Yield how often calls missed a cache that was young, where logs show caches, and calls that missed them."""
+    whose = [session for session in sessions if session.knows_input and np.nansum(session.read) > 0]
+    misses = [misses_of(session, cache_life(sessions, session)) for session in whose]
+    missed, calls = np.array([of.missed for of in misses]), np.array([of.calls for of in misses])
+    if missed.sum() > 0:
+        evidence = _evidence(
+            whose, int(calls.sum()), "calls that found a part of their cache count as a part"
+        )
+        yield _rate("context.cache_misses", missed, calls, evidence, worlds, rng)
 
 
 def _rate(

@@ -18,6 +18,12 @@ _CLEARED: Final = 0.5
 """A context that falls below this part of the median compaction point was cleared, not full."""
 _USUAL: Final = (150_000.0, 170_000.0)
 """Where Claude Code compacts contexts of 200,000 tokens: 153,000 to 168,000 in the logs that were looked at."""
+_FULL: Final = 0.9
+_PRIOR_CLEARED: Final = 0.5
+_PRIOR_SESSIONS: Final = 5.0
+"""One session in ten is taken to clear a context that is not full, which counts as so many sessions."""
+_ROOM: Final = 1.5
+"""So many times its first prompt a context is at least that is cleared: others would be so again and again."""
 _WIDEST: Final = 2.5
 """Nobody having been seen to compact, the limit is up to so many times the largest context seen."""
 
@@ -57,9 +63,8 @@ def limit_draws(sessions: Sequence[Session], begun: Session, worlds: int, rng: n
     drawn = rng.choice(len(weights), size=worlds, p=weights / weights.sum())
     largest = max(float(without.max()), float(points.max()) if len(points) else 0.0, reached)
     unseen = _unseen(largest, begun.source, worlds, rng)
-    return np.asarray(
-        np.append(values[possible], 0.0)[drawn] + np.where(drawn == len(weights) - 1, unseen, 0.0)
-    )
+    limits = np.append(values[possible], 0.0)[drawn] + np.where(drawn == len(weights) - 1, unseen, 0.0)
+    return _some_cleared(limits, points, sessions, begun, rng)
 
 
 def _estimated(points: Floats, without: Floats) -> tuple[Floats, Floats, float]:
@@ -72,6 +77,19 @@ def _estimated(points: Floats, without: Floats) -> tuple[Floats, Floats, float]:
     chances = -np.diff(survival, prepend=1.0)
     told = compacted > 0
     return values[told], chances[told], float(survival[-1])
+
+
+def _some_cleared(
+    limits: Floats, points: Floats, sessions: Sequence[Session], begun: Session, rng: np.random.Generator
+) -> Floats:
+    """Return limits of which a part is lower: as often as others' contexts were cleared before they were full."""
+    full = _FULL * float(np.median(points)) if len(points) else np.inf
+    cleared = sum(bool((session.context[:-1][session.compacts] < full).any()) for session in sessions)
+    cleared = cleared if len(points) else 0
+    chance = (_PRIOR_CLEARED + cleared) / (_PRIOR_SESSIONS + len(sessions))
+    low = max(float(begun.context[-1]), _ROOM * float(begun.context[0]))
+    lower = np.exp(rng.uniform(np.log(low), np.log(np.maximum(limits, low))))
+    return np.where(rng.random(len(limits)) < chance, lower, limits)
 
 
 def _unseen(largest: float, source: str, worlds: int, rng: np.random.Generator) -> Floats:

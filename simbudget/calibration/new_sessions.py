@@ -32,6 +32,7 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
     text = {name: quantity.written for name, quantity in learnt.items()}
     models = [session.model for session in sessions]
     typical = max(sessions, key=lambda session: (models.count(session.model), session.ended))
+    life = cache_life(sessions, typical)
     largest = max(session.context.max() for session in sessions)
     limit = text.get("context.limit_tokens", str(int(largest + 1)))
     text.setdefault("context.compacted_to_tokens", str(_UNSEEN_SUMMARY))
@@ -40,9 +41,9 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
         f"fleet: [{{group: session, agents: 1, model: {MODEL}}}]",
         f"cycle: [{{think: {{turns: {text['cycle.think[0].turns']}}}}}]",
         "turn: {" + ", ".join(_entries(text, "turn.", {"output_tokens": "0", "tool_time": "0 s"})) + "}",
-        "context: {lasts: cycle, " + ", ".join(_entries(text, "context.", {})) + "}",
+        f"context: {{lasts: cycle, cache: {life}, " + ", ".join(_entries(text, "context.", {})) + "}",
         f"models: {{{MODEL}: {{" + ", ".join(_entries(text, f"models[{MODEL}].", {})) + "}}",
-        f"prices: {{{MODEL}: {session_prices(typical, 'turn.output_tokens' in text, cache_life(sessions, typical))}}}",
+        f"prices: {{{MODEL}: {session_prices(typical, 'turn.output_tokens' in text, life)}}}",
         f"stop: {{after: 3650 days, cycles_per_agent: {count}}}",
     ]
     if "api.error_rate" in text:
@@ -62,5 +63,12 @@ def _entries(text: dict[str, str], block: str, defaults: dict[str, str]) -> Iter
     values = defaults | {
         name.removeprefix(block): value for name, value in text.items() if name.startswith(block)
     }
+    inner = {key: value for key, value in values.items() if "." in key}
     for key, value in values.items():
-        yield f"{key}: {value}"
+        if key not in inner:
+            yield f"{key}: {value}"
+    for name in dict.fromkeys(key.partition(".")[0] for key in inner):
+        of_name = (
+            f"{key.partition('.')[2]}: {value}" for key, value in inner.items() if key.startswith(f"{name}.")
+        )
+        yield f"{name}: {{" + ", ".join(of_name) + "}"

@@ -6,13 +6,13 @@ is thinking, g - min the tool result: both totals come out right, whatever becam
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.openings import ages_of
+from simbudget.calibration.openings import Opening, ages_of
 from simbudget.calibration.sessions import Session
 from simbudget.calibration.steps import Steps
 
@@ -86,6 +86,12 @@ def observe(sessions: Sequence[Session], people: bool = False, speed: float | No
             of_name.append(array[np.isfinite(array)])
     missing = sum(int(np.isnan(session.output).sum()) for session in sessions)
     return Observed(values, ages, speed, knows, missing)
+
+
+def settled(seen: Observed, opening: Opening) -> Observed:
+    """Return the same, tool results as if all had come late in their contexts."""
+    results = [v / opening.factor(a) for v, a in zip(seen.values["tool_result"], seen.ages, strict=True)]
+    return replace(seen, values=seen.values | {"tool_result": results})
 
 
 def _turns(session: Session, knows: bool, thinks: bool, speed: float, people: bool) -> dict[str, Floats]:

@@ -4,8 +4,8 @@ A total is a sum, so what is projected is the arithmetic mean of the rest. Over 
 regressed on the beginning's level, which is a mean of logarithms, since single large values at the beginning say
 little of the rest. What then remains has variance tau^2 + v/n for a rest of n values. Calls come in bursts, so v is
 larger than independent values would have it; a simulation draws values independently, and its world's level takes up
-the difference. Both are integrated over their posterior on a grid (Gelman et al., Bayesian Data Analysis, 3rd
-edition, chapter 5).
+the difference. Where v is smaller, single values are drawn with less scatter, since it is sums that are wanted. Both
+are integrated over their posterior on a grid (Gelman et al., Bayesian Data Analysis, 3rd edition, chapter 5).
 """
 
 from collections.abc import Sequence
@@ -39,6 +39,7 @@ _SMALLEST_SHARE: Final = 1e-3
 _NOTHING: Final = -3.0
 """The logarithm of a count that rounds to nothing."""
 _PARTS: Final = 2000
+_GRID: Final = 60
 
 
 @dataclass(frozen=True)
@@ -95,10 +96,7 @@ def rest_of_counts(  # noqa: PLR0913, PLR0917  what was seen of others and of th
     halves = _parted(runs, begun, cut)
     level, tau2, v, unsure = _expected(usual, halves, begun, worlds, rng)
     shape, scatter = _shape(halves)
-    scatters = scatter * _scatters(halves, worlds, rng)
-    independent = (
-        np.expm1(np.minimum(scatters**2, 3.0)) if shape.table is None else _relative_variance(halves)
-    )
+    scatters, independent = _not_above(v, shape, scatter * _scatters(halves, worlds, rng))
     bursts = np.maximum(v - independent, 0.0) / max(evenness * left, 1.0)
     deviation = np.sqrt(tau2 + bursts + unsure)
     location = level + deviation * rng.standard_normal(worlds) - _log_mean(shape, scatters)
@@ -213,6 +211,14 @@ def _scatters(halves: _Halves, worlds: int, rng: np.random.Generator) -> Floats:
     return np.asarray(rng.choice(deviations / np.sqrt(np.mean(deviations**2)), worlds))
 
 
+def _not_above(v: Floats, shape: Shape, scatters: Floats) -> tuple[Floats, Floats]:
+    """Return [worlds] scatters of which sums vary no more than `v` says, and the relative variance of a draw."""
+    grid = np.geomspace(0.01, max(float(scatters.max()), 0.02), _GRID)
+    relative = np.expm1(_log_mean(shape, 2.0 * grid) - 2.0 * _log_mean(shape, grid))
+    least = np.minimum(scatters, np.interp(v, relative, grid))
+    return least, np.interp(least, grid, relative)
+
+
 def _log_mean(shape: Shape, scatters: Floats) -> Floats:
     """Return [worlds] the logarithm of the mean of draws around a location of 0."""
     from scipy.special import ndtri  # noqa: PLC0415  slow to import
@@ -220,8 +226,3 @@ def _log_mean(shape: Shape, scatters: Floats) -> Floats:
     z = ndtri((np.arange(_PARTS) + 0.5) / _PARTS)
     t = z if shape.table is None else np.interp(z, score_grid(), shape.table)
     return np.asarray(np.log(np.exp(np.minimum(scatters[:, None] * t, 50.0)).mean(axis=1)))
-
-
-def _relative_variance(halves: _Halves) -> float:
-    together = np.concatenate(halves.relative)
-    return float(together.var() / together.mean() ** 2)

@@ -67,7 +67,7 @@ def backtest_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     with progress_bar(as_json) as progress:
         found = backtest(ledger, Plan(cut, by, replications, seed, past=past_cases(by)), progress)
     if not found.forecasts:
-        remedy = "a run needs 15 calls, or a campaign 20 experiments; --by runs needs five runs"
+        remedy = "a run needs 15 calls, or a campaign 20 experiments; --by runs needs ten runs"
         raise UserError(Problem(f"nothing in these logs can be projected by {by}", remedy=remedy))
     scores = summary(found)
     if out is not None:

@@ -110,7 +110,7 @@ class Opening(Block):
     large.
     """
 
-    times: Annotated[Quantity, fact(Dimension.NUMBER)]
+    times: Annotated[Quantity, fact(Dimension.NUMBER, "1")]
     turns: Annotated[Quantity, Amount(Dimension.NUMBER, "4", is_fact=True, low=0.1, high=1e6)]
 
 
@@ -121,7 +121,7 @@ class Turn(Block):
     thinking_tokens: Annotated[Quantity, tokens("0")]
     tool_result_tokens: Annotated[Quantity, tokens("{typical: 500 to 3000, varies: 4x}")]
     tool_time: Annotated[Quantity, time("{typical: 5 s to 30 s, varies: 5x}")]
-    opening: Annotated[Opening | None, Nested(Opening, optional=True)]
+    opening: Annotated[Opening, Nested(Opening)]
 
 
 class Context(Block):

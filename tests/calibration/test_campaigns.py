@@ -80,15 +80,21 @@ def test_a_long_campaign_slows_down_where_people_are_in_the_loop_and_a_clockwork
     assert clock > -0.3
 
 
-def test_a_campaign_never_learns_of_itself() -> None:
+def test_a_campaign_never_learns_of_itself(monkeypatch: pytest.MonkeyPatch) -> None:
     rng = np.random.default_rng(2)
-    mine, others = steady(80, rng), [steady(60, rng), steady(50, rng)]
-    projects = {course.project for course in courses_for(mine, others, 0.2)}
-    assert mine.project not in projects
-    assert {other.project for other in others} <= projects
-    known = known_courses()[0]
-    again = [c for c in courses_for(mine, [], 0.2) if c.project == known.project]
-    assert again  # the table teaches, unless it is the campaign itself that stands in it
+    mine, other = steady(80, rng), steady(60, rng)
+    shorter = replace(mine, project=mine.project).part(np.arange(80) < 70)
+    elsewhere = replace(mine, project="copied to another folder")
+    table = tuple(course_of(one, 0.2) for one in (shorter, elsewhere, steady(50, rng)))
+    monkeypatch.setattr(beginnings, "known_courses", lambda: table)
+    projects = [course.project for course in courses_for(mine, [other], 0.2)]
+    assert projects == [other.project, table[2].project]
+
+
+def test_the_table_that_ships_teaches_a_campaign_that_is_alone() -> None:
+    assert len(courses_for(steady(80, np.random.default_rng(2)), [], 0.2)) == len(
+        {course.project for course in known_courses()}
+    )
 
 
 def test_the_table_of_known_campaigns_reads_as_it_was_written(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
@@ -129,6 +135,8 @@ def test_a_beginning_without_failures_says_less_where_failures_come_later() -> N
     alike, later = (failure_rates(courses, begun, 4000, rng).mean() for courses in (lasting, late))
     assert alike < 0.03
     assert later > 2 * alike
+    often = failure_rates(lasting, replace(begun, failed=30), 4000, rng).mean()
+    assert 0.2 < often < 0.35
 
 
 def _interval(

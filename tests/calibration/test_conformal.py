@@ -99,6 +99,14 @@ def test_stretching_by_nothing_changes_nothing() -> None:
     assert np.allclose(stretched(case, Stretch()).sample, case.sample)
 
 
+def test_a_value_that_half_of_the_draws_have_stays() -> None:
+    sample = np.repeat([1.0, 4.0, 16.0], [120, 50, 30])
+    case = Forecast("runs", "s", "a", "r", "calls", 1.0, sample, {})
+    moved = stretched(case, Stretch(-0.2, 0.2, 1.2)).sample
+    assert np.quantile(moved, 0.1) == np.median(moved) == 1.0
+    assert np.quantile(moved, 0.9) > 16.0
+
+
 def test_the_truth_at_p90_has_position_one() -> None:
     case = forecasts(1, 0.5, 0.0, 6)[0]
     at_p90 = Forecast("calls", "s", "a", "r", "q", float(np.quantile(case.sample, 0.9)), case.sample, {})

@@ -21,12 +21,20 @@ Floats = npt.NDArray[np.float64]
 WORLDS = 200
 
 
-def heavy_runs(count: int, seed: int, level: float = 3.0, between: float = 0.8) -> list[Floats]:
+def heavy_runs(
+    count: int,
+    seed: int,
+    level: float = 3.0,
+    between: float = 0.8,
+    *,
+    pause: float = 100.0,
+    often: float = 0.03,
+) -> list[Floats]:
     """Return runs of gaps: most short, a few in a hundred a hundred times as long; levels differ."""
     rng = np.random.default_rng(seed)
     runs = []
     for _ in range(count):
-        gaps_s = rng.lognormal(0.0, 1.5, 60) * np.where(rng.random(60) < 0.03, 100.0, 1.0)
+        gaps_s = rng.lognormal(0.0, 1.5, 60) * np.where(rng.random(60) < often, pause, 1.0)
         runs.append(np.exp(level + between * rng.standard_normal()) * gaps_s / 5.0)
     return runs
 
@@ -159,10 +167,10 @@ def calls_in(posterior: Posterior, rest_s: float, call_s: float, seed: int) -> F
 
 def test_as_many_calls_fit_into_the_time_left_as_into_others() -> None:
     rng = np.random.default_rng(12)
-    whole = heavy_runs(60, 13)
-    others = [Course(run, 12, float(run[12:].sum() + 48 * 5.0)) for run in whole[:-10]]
+    whole = heavy_runs(60, 13, between=0.2, pause=3000.0, often=0.01)
+    others = [Course(run, 12, float(run[12:].sum() + 48 * 5.0)) for run in whole[:-20]]
     ratios = []
-    for run in whole[-10:]:
+    for run in whole[-20:]:
         rest_s = float(run[12:].sum() + 48 * 5.0)
         posterior = rest_gaps(others, run[:12], rest_s, 5.0, WORLDS, rng)
         ratios.append(np.median(calls_in(posterior, rest_s, 5.0, 3)) / 48.0)

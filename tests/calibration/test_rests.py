@@ -5,6 +5,7 @@ below 0.001.
 """
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +13,7 @@ import pytest
 
 from simbudget.calibration import rests
 from simbudget.calibration.caches import FIVE_MINUTES, ONE_HOUR, Misses, cache_life, misses_of, rest_misses
+from simbudget.calibration.hidden_input import hidden_input
 from simbudget.calibration.limits import compaction_limit, limit_draws
 from simbudget.calibration.openings import ages_of, learnt_opening
 from simbudget.calibration.rests import Usual, rest_of_counts
@@ -185,7 +187,7 @@ def coverage_of_misses(pooled: bool) -> float:
         if not pooled:
             others = [Misses(40.0, float(np.mean([of.missed for of in others])))] * 30
         begun = Misses(10.0, float(rng.binomial(10, rates[0])))
-        missed = rng.binomial(60, rest_misses(others, begun, 400, rng))
+        missed = rng.binomial(60, rest_misses("m", others, begun, 400, rng))
         low, high = np.quantile(missed, (0.1, 0.9))
         held.append(low <= rng.binomial(60, rates[0]) <= high)
     return float(np.mean(held))
@@ -199,3 +201,24 @@ def test_misses_in_rests_lie_in_their_intervals_as_often_as_these_say() -> None:
 
 def test_they_do_not_if_sessions_are_taken_to_miss_alike() -> None:
     assert coverage_of_misses(pooled=False) < LOW
+
+
+def without_input(rng: np.random.Generator, hidden_usd: float) -> Session:
+    """Return a session whose log tells outputs and costs only: 25 $/Mtok, and so much a call for what was sent."""
+    output = np.exp(rng.normal(6.5, 1.0, 40))
+    cost_usd = 25e-6 * output + hidden_usd * rng.uniform(0.5, 1.5, 40)
+    return replace(session(np.ones(40), np.zeros(40)), output=output, list_cost_usd=cost_usd)
+
+
+def test_what_calls_cost_beside_their_output_is_hidden_input() -> None:
+    rng = np.random.default_rng(6)
+    sessions = [without_input(rng, 0.05) for _ in range(20)]
+    found = hidden_input(sessions)
+    assert found is not None
+    assert found.output_usd_per_mtok == pytest.approx(25.0, rel=0.1)
+    assert found.tokens[-1].mean() == pytest.approx(50_000, rel=0.2)
+
+
+def test_nothing_is_hidden_where_the_log_tells_what_was_sent() -> None:
+    whole = replace(session(np.full(40, 50e3)), output=np.ones(40), list_cost_usd=np.ones(40))
+    assert hidden_input([whole]) is None

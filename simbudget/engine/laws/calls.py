@@ -142,7 +142,7 @@ def opened_result(rows: Floats, times: int, turns: int, tool_result: int, turn: 
 
     `times` and `turns` are the quantities of `turn.opening`, or `NONE`.
     """
-    if times == NONE:
+    if times == NONE or rows[times, 1] == 1.0:
         return tool_result
     factor = 1.0 + (rows[times, 1] - 1.0) * math.exp(-turn / rows[turns, 1])
     return int(np.rint(tool_result * factor))

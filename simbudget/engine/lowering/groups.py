@@ -56,8 +56,8 @@ def group_row(
         start_cached_tokens=_cached_at_start(group),
         start_context_turns=round(group.start.context_turns.exact_value),
         cache_misses=quantities.fact(context.cache_misses),
-        opening_times=quantities.fact(turn.opening.times if thinks and turn.opening else None),
-        opening_turns=quantities.fact(turn.opening.turns if thinks and turn.opening else None),
+        opening_times=quantities.fact(turn.opening.times if thinks else None),
+        opening_turns=quantities.fact(turn.opening.turns if thinks else None),
     )
 
 
