@@ -40,6 +40,7 @@ _ASSUMED_PACE: Final = (-0.4, -0.2, 0.0, 0.2, 0.4)
 """What is left over in campaigns that nobody has seen: it counts as so many of them."""
 _KERNEL: Final = 0.2
 _ASSUMED_DURATION: Final = (-1.0, -0.5, 0.0, 0.5, 1.0)
+_DURATION_KERNEL: Final = 0.3
 _LEAST_SPREAD: Final = 0.03
 _MOST_SPREAD: Final = 0.6
 _RATES: Final = (0.01, 0.02, 0.04, 0.07, 0.12, 0.2, 0.3)
@@ -81,8 +82,9 @@ class PaceDrift:
 
     def draws(self, begun: Beginning, days: float, worlds: int, rng: np.random.Generator) -> Floats:
         """Return [worlds] draws of the logarithm of the rest's pace over the beginning's, of a campaign so long."""
-        noise = rng.choice(self.residuals, worlds) + _KERNEL * rng.standard_normal(worlds)
-        return np.asarray(_regressors(begun, days) @ self.line + noise)
+        return np.asarray(
+            _regressors(begun, days) @ self.line + _smoothed(self.residuals, _KERNEL, worlds, rng)
+        )
 
 
 def _regressors(begun: Beginning, days: float) -> Floats:
@@ -109,10 +111,19 @@ def duration_drifts(
         for course in courses
         if course.rest_duration_s > 0 and course.begun.duration_s > 0 and np.isfinite(course.begun.spread)
     ]
-    units = rng.choice(np.concatenate([seen, _ASSUMED_DURATION]), worlds)
-    units = units + 0.3 * rng.standard_normal(worlds)
+    units = _smoothed(np.concatenate([seen, _ASSUMED_DURATION]), _DURATION_KERNEL, worlds, rng)
     spread = begun.spread if np.isfinite(begun.spread) else _MOST_SPREAD
     return np.asarray(units * _bounded(spread))
+
+
+def _smoothed(values: Floats, kernel: float, worlds: int, rng: np.random.Generator) -> Floats:
+    """Return [worlds] draws around values, each as often as any other and their noise in equal steps of chance."""
+    from scipy.special import ndtri  # noqa: PLC0415  slow to import
+
+    scores = ndtri((np.arange(worlds) + 0.5) / worlds)
+    return np.asarray(
+        rng.permutation(np.resize(rng.permutation(values), worlds)) + kernel * rng.permutation(scores)
+    )
 
 
 def _bounded(spread: float) -> float:
