@@ -14,11 +14,10 @@ from simbudget.calibration.sessions import Session
 
 Floats = npt.NDArray[np.float64]
 
-_CLEARED: Final = 0.5
+_CLEARED: Final = 0.8
 """A context that falls below this part of the median compaction point was cleared, not full."""
 _USUAL: Final = (150_000.0, 170_000.0)
 """Where Claude Code compacts contexts of 200,000 tokens: 153,000 to 168,000 in the logs that were looked at."""
-_FULL: Final = 0.9
 _PRIOR_CLEARED: Final = 0.5
 _PRIOR_SESSIONS: Final = 5.0
 """One session in ten is taken to clear a context that is not full, which counts as so many sessions."""
@@ -83,7 +82,7 @@ def _some_cleared(
     limits: Floats, points: Floats, sessions: Sequence[Session], begun: Session, rng: np.random.Generator
 ) -> Floats:
     """Return limits of which a part is lower: as often as others' contexts were cleared before they were full."""
-    full = _FULL * float(np.median(points)) if len(points) else np.inf
+    full = _CLEARED * float(np.median(points)) if len(points) else np.inf
     cleared = sum(bool((session.context[:-1][session.compacts] < full).any()) for session in sessions)
     cleared = cleared if len(points) else 0
     chance = (_PRIOR_CLEARED + cleared) / (_PRIOR_SESSIONS + len(sessions))

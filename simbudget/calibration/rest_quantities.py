@@ -34,7 +34,7 @@ from simbudget.distributions.posteriors import Posterior
 
 Floats = npt.NDArray[np.float64]
 
-_USUAL: Final = {"output": Usual(6.2, 1.5), "thinking": Usual(6.2, 1.5), "tool_result": Usual(6.6, 0.3)}
+_USUAL: Final = {"output": Usual(6.2, 1.5), "thinking": Usual(6.2, 1.5), "tool_result": Usual(6.6, 0.3, 5.0)}
 """Tokens a turn of agents that nobody has seen, rounded from the projects that the models were built on."""
 _COMPACTED: Final = (15_000.0, 0.8, 2.0)
 """What is assumed of a compacted context beyond its first prompt: median, scatter of the logarithm, worth so many."""

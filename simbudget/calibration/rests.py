@@ -49,6 +49,8 @@ class Usual:
     level: float
     between: float
     """Variance over projects."""
+    freedom: float = 30.0
+    """Of the t that a rest's level has around what is expected of it."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -99,7 +101,7 @@ def rest_of_counts(  # noqa: PLR0913, PLR0917  what was seen of others and of th
     scatters, independent = _not_above(v, shape, scatter * _scatters(halves, worlds, rng))
     bursts = np.maximum(v - independent, 0.0) / max(evenness * left, 1.0)
     deviation = np.sqrt(tau2 + bursts + unsure)
-    location = level + deviation * rng.standard_normal(worlds) - _log_mean(shape, scatters)
+    location = level + deviation * rng.standard_t(usual.freedom, worlds) - _log_mean(shape, scatters)
     return Posterior(np.column_stack([location, scatters, np.zeros(worlds)]), shape.table)
 
 

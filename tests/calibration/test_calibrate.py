@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from simbudget.calibration.calibrate import Calibrated, calibrate
+from simbudget.calibration.calibrate import Calibrated, calibrate, with_checks
 from simbudget.calibration.checks import check_calibration
 from simbudget.calibration.fits import fit_ledger
 from simbudget.calibration.writing import write_calibrated
@@ -101,6 +101,26 @@ def test_a_model_of_other_runs_is_caught_by_the_check() -> None:
     checks = check_calibration(sessions_ledger(40, turns=25), fits=fits)
     words = {check.label: check.words for check in checks}
     assert "more on average" in words["input tokens a session"]
+
+
+def test_thinking_that_logs_do_not_tell_from_output_is_counted_once() -> None:
+    text = (
+        ASSUMED.replace("turn: {", "turn: {thinking_tokens: 500, ")
+        if "turn: {" in ASSUMED
+        else ASSUMED.replace("turn:\n", "turn:\n  thinking_tokens: 500\n")
+    )
+    found = calibrate(loads_scenario(text), text, sessions_ledger(12), NAME)
+    after = {row.name: row.text for row in found.after.provenance}
+    assert after["turn.thinking_tokens"] == "0"
+    assert any("turn.thinking_tokens" in words for words in found.left)
+
+
+def test_the_file_of_draws_keeps_what_the_checks_said(of_many: Calibrated, tmp_path) -> None:
+    checks = check_calibration(sessions_ledger(60))
+    write_calibrated(with_checks(of_many, checks), tmp_path / "new.yaml")
+    kept = load_scenario(tmp_path / "new.yaml").calibration
+    assert kept is not None
+    assert [(check.label, check.words) for check in kept.checks] == [(c.label, c.words) for c in checks]
 
 
 def test_logs_that_say_nothing_are_a_users_mistake() -> None:

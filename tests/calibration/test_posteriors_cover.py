@@ -8,7 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.calibration.rates import pooled_rate
-from simbudget.calibration.runs_to_come import pool
+from simbudget.calibration.runs_to_come import draw_scatter, pool
+from simbudget.calibration.sessions import Session
+from simbudget.calibration.speeds import slope_of
 from simbudget.calibration.survival import censored_lognormal
 
 Floats = npt.NDArray[np.float64]
@@ -109,3 +111,59 @@ def test_rates_of_runs_that_differ_lie_in_their_interval_at_least_as_often_as_it
         hits = rng.binomial(tries, of_runs)
         held.append(covers(pooled_rate(hits.astype(float), tries.astype(float), DRAWS, rng), rate))
     assert LOW <= float(np.mean(held)) <= HIGH
+
+
+def coverage_of_scatter(freedom: int) -> float:
+    rng = np.random.default_rng(5)
+    held = []
+    for _ in range(WORLDS):
+        scatter = float(np.exp(rng.uniform(np.log(0.05), np.log(1.0))))
+        values = scatter * rng.standard_normal(5)
+        held.append(covers(draw_scatter(float(values.std(ddof=1)), freedom, DRAWS, rng), scatter))
+    return float(np.mean(held))
+
+
+def test_the_scatter_of_five_values_lies_in_its_interval_as_often_as_it_says_however_small_it_is() -> None:
+    assert LOW <= coverage_of_scatter(freedom=4) <= HIGH
+
+
+def test_the_scatter_of_five_values_taken_for_fifty_has_intervals_that_are_too_narrow() -> None:
+    assert coverage_of_scatter(freedom=49) < LOW
+
+
+def speeds(errors_known: bool) -> float:
+    rng = np.random.default_rng(6)
+    held = []
+    for _ in range(WORLDS):
+        seconds = float(rng.uniform(0.01, 0.05))
+        output = np.round(np.exp(5.5 + 0.8 * rng.standard_normal(120)))
+        duration_s = np.exp(0.8 + 0.7 * rng.standard_normal(120)) + seconds * output
+        slope = slope_of([session(output, duration_s)])
+        assert slope is not None
+        error = slope.error if errors_known else 0.2 * slope.error
+        held.append(covers(slope.seconds + error * slope.drawn(DRAWS, rng), seconds))
+    return float(np.mean(held))
+
+
+def session(output: Floats, duration_s: Floats) -> Session:
+    nothing = np.zeros(len(output))
+    arrays = dict.fromkeys(("uncached", "write", "read", "thinking", "list_cost_usd", "write_1h"), nothing)
+    return Session(
+        run=0,
+        source="",
+        project="",
+        model="m",
+        output=output,
+        duration_s=duration_s,
+        started_s=np.cumsum(duration_s),
+        person_s=nothing,
+        **arrays,
+    )
+
+
+def test_the_seconds_a_token_lie_in_their_interval_as_often_as_it_says() -> None:
+    assert LOW <= speeds(errors_known=True) <= HIGH
+
+
+def test_a_slope_that_is_believed_too_well_has_intervals_that_are_too_narrow() -> None:
+    assert speeds(errors_known=False) < LOW

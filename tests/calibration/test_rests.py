@@ -155,8 +155,20 @@ def test_the_limit_of_a_session_lies_beyond_what_it_has_reached() -> None:
 
 def test_a_limit_that_none_has_reached_is_beyond_the_largest_context_and_hardly_known() -> None:
     drawn = limit_draws([session([9e3, 250e3])], session([9e3, 30e3]), 500, np.random.default_rng(5))
-    assert drawn.min() >= 250e3
-    assert np.quantile(drawn, 0.9) > 1.5 * np.quantile(drawn, 0.1)
+    full = drawn[drawn >= 250e3]
+    assert len(full) > 0.8 * len(drawn)  # the others: contexts that were cleared before they were full
+    assert drawn.min() >= 30e3
+    assert np.quantile(full, 0.9) > 1.5 * np.quantile(full, 0.1)
+
+
+def test_contexts_are_cleared_before_they_are_full_as_often_as_others_were() -> None:
+    cleared = [session([40e3, 100e3, 155e3, 50e3, 90e3, 30e3])] * 10 + [FULL] * 10
+    begun, rng = session([30e3, 80e3]), np.random.default_rng(5)
+    early, seldom = (
+        (limit_draws(others, begun, 2000, rng) < 150e3).mean() for others in (cleared, [FULL] * 20)
+    )
+    assert 0.3 < early < 0.5
+    assert seldom < 0.05
 
 
 def test_a_call_that_finds_a_part_of_its_cache_misses_by_the_rest() -> None:

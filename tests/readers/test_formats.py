@@ -143,6 +143,31 @@ def test_mini_swe_agent_tells_each_call(tmp_path: Path) -> None:
     assert calls[PROMPT].sum().tolist() == [400, 0, 1600]
 
 
+def test_mini_swe_agents_answers_of_the_responses_interface_are_calls_and_their_outputs_tools(
+    tmp_path: Path,
+) -> None:
+    began = MS // 1000
+    usage = {
+        "input_tokens": 1000,
+        "input_tokens_details": {"cached_tokens": 800},
+        "output_tokens": 90,
+        "output_tokens_details": {"reasoning_tokens": 30},
+    }
+    times = {"created_at": began, "completed_at": began + 6}
+    answer = {"object": "response", "model": "gpt-5", "usage": usage, "output": [], **times}
+    shown = {
+        "type": "function_call_output",
+        "output": "",
+        "extra": {"timestamp": began + 9, "returncode": 0},
+    }
+    info = {"model_stats": {"instance_cost": 0.02, "api_calls": 1}}
+    document = {"info": info, "messages": [answer, shown], "trajectory_format": "mini-swe-agent-1.1"}
+    ledger = read(written(tmp_path / "a", document))
+    call = only(ledger, "swe-agent", "call")
+    assert prompt(call) == [200, 0, 800] and call["thinking_tokens"] == 30 and call["duration_s"] == 6
+    assert only(ledger, "swe-agent", "tool")["duration_s"] == 3
+
+
 def span(name: str, began: int, lasts: int, **attributes: object) -> dict[str, Any]:
     def value(each: object) -> dict[str, object]:
         return {"intValue": str(each)} if isinstance(each, int) else {"stringValue": each}
@@ -172,6 +197,20 @@ def test_spans_input_tokens_include_what_was_cached(tmp_path: Path) -> None:
     assert prompt(entry) == [100, 200, 700] and entry["duration_s"] == 5
     assert only(ledger, "otlp", "tool")["duration_s"] == 2
     assert ledger.runs["repeated"].tolist() == [2]
+
+
+def test_spans_of_other_instrumentations_name_what_was_cached_otherwise(tmp_path: Path) -> None:
+    counts = {
+        "cache_read_tokens": 700,
+        "cache_write_tokens": 200,
+        "reasoning_tokens": 20,
+        "output_tokens": 50,
+    }
+    named = {f"gen_ai__usage__{name}": count for name, count in counts.items()}
+    call = span("a", 0, 5000, gen_ai__operation__name="chat", gen_ai__usage__input_tokens=1000, **named)
+    spans = {"resourceSpans": [{"scopeSpans": [{"spans": [call]}]}]}
+    entry = only(read(written(tmp_path / "a", spans)), "otlp", "call")
+    assert prompt(entry) == [100, 200, 700] and entry["thinking_tokens"] == 20
 
 
 def test_spans_without_a_count_of_what_was_cached_do_not_know_what_was_uncached(tmp_path: Path) -> None:

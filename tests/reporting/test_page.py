@@ -11,11 +11,14 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 import html5lib
+import numpy as np
 import pytest
 
+from simbudget.distributions.posteriors import Posterior
 from simbudget.projection.run import Options, project
 from simbudget.report.html.figures import at
 from simbudget.report.html.page import Subject, report_page
+from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Checked, Evidence
 from simbudget.scenario.loading import loads_scenario
 from tests.reporting.small import small
 
@@ -199,3 +202,32 @@ def _asked(log: Path) -> set[str]:
     text = log.read_text(encoding="utf-8")
     urls = set(re.findall(r'"url":"((?:https?|wss?|ftp)://[^"]*)"', text))
     return {url for url in urls if not re.search(r"//[^/]*\.(google|googleapis|gstatic|gvt1)\.com[:/]", url)}
+
+
+def test_a_calibrated_scenarios_report_says_what_was_learnt_and_which_checks_failed():
+    evidence = Evidence(1200, 31, "claude-code", "2026-02-16", 3, "<b>remark</b>")
+    posterior = Posterior(np.array([[6.0, 0.5, 0.1]]))
+    loaded = loads_scenario(small())
+    name = next(row.name for row in loaded.provenance if row.name == "turn.output_tokens")
+    written = next(row.text for row in loaded.provenance if row.name == name)
+    quantity = CalibratedQuantity(name, written, "lognormal", posterior, evidence)
+    checks = (Checked("calls", 1.0, ""), Checked("cost", 0.7, "simulated 30% less on average"))
+    calibration = Calibration({name: quantity}, {"words": "track record: none"}, checks)
+    calibrated = loads_scenario(small(), calibration=calibration)
+    projection = project(calibrated.scenario, Options(replications=4, workers=1))
+    subject = Subject(
+        projection, calibrated.provenance, small(), "small.yaml", "simbudget report", calibration
+    )
+    page = report_page(subject)
+    parsed(page)
+    for said in (
+        "1,200 values of 31 runs, 3 of them lower bounds",
+        "1 of 2 quantities",
+        "simulated 30% less",
+    ):
+        assert said in page
+    assert "<b>remark</b>" not in page and "Track record: none." in page
+
+
+def test_a_scenario_that_was_not_calibrated_has_no_section_of_it(report):
+    assert 'id="calibration"' not in report[0]

@@ -18,13 +18,23 @@ _CALLS: Final = {"chat", "text_completion", "generate_content", "completion"}
 _TOOLS: Final = {"execute_tool"}
 _INPUT: Final = ("gen_ai.usage.input_tokens", "gen_ai.usage.prompt_tokens")
 _OUTPUT: Final = ("gen_ai.usage.output_tokens", "gen_ai.usage.completion_tokens")
-_READ: Final = ("gen_ai.usage.cache_read.input_tokens", "gen_ai.usage.cache_read_input_tokens")
+_READ: Final = (
+    "gen_ai.usage.cache_read.input_tokens",
+    "gen_ai.usage.cache_read_input_tokens",
+    "gen_ai.usage.cache_read_tokens",
+)
 _WRITE: Final = (
     "gen_ai.usage.cache_creation.input_tokens",
     "gen_ai.usage.cache_creation_input_tokens",
+    "gen_ai.usage.cache_write.input_tokens",
     "gen_ai.usage.cache_write_input_tokens",
+    "gen_ai.usage.cache_write_tokens",
 )
-_THINKING: Final = ("gen_ai.usage.reasoning.output_tokens", "gen_ai.usage.reasoning_output_tokens")
+_THINKING: Final = (
+    "gen_ai.usage.reasoning.output_tokens",
+    "gen_ai.usage.reasoning_output_tokens",
+    "gen_ai.usage.reasoning_tokens",
+)
 
 
 def _recognises(file: LogFile) -> bool:

@@ -1,7 +1,8 @@
 """Trajectories of SWE-agent (`.traj`) and mini-swe-agent (`.traj.json`), one JSON document each.
 
 SWE-agent tells a run's tokens only in all, its input with what was cached in it, and how long each action took.
-mini-swe-agent keeps each answer as the API gave it, with its usage, its cost and when it came.
+mini-swe-agent keeps each answer as the API gave it, with its usage, its cost and when it came: an answer of the chat
+interface within a message, one of OpenAI's responses interface as a message of its own, without a role.
 """
 
 from typing import Any, Final
@@ -16,6 +17,7 @@ from simbudget.ledger.readers.values import (
     JsonObject,
     amount,
     duration_s,
+    is_known,
     listing,
     mapping,
     moment,
@@ -103,23 +105,38 @@ def _answers(thread: Thread, messages: list[Any], model: str) -> bool:
         extra = mapping(message.get("extra"))
         response = mapping(extra.get("response")) or (message if "output" in message else {})
         usage = mapping(response.get("usage"))
-        at_s = moment(extra.get("timestamp", message.get("timestamp", message.get("created_at"))))
+        at_s = _came_s(message, extra)
         if usage:
+            began_s = thread.ready_s if is_known(thread.ready_s) else moment(response.get("created_at"))
             thread.call(
                 _usage(usage, thread.run),
                 text(response.get("model")) or model,
-                thread.ready_s,
+                began_s,
                 at_s,
                 reported_cost_usd=amount(extra.get("cost")),
             )
             found = True
-        elif message.get("role") in ("user", "tool") and thread.turn >= 0:
+        elif _is_observation(message) and thread.turn >= 0:
             lasted_s = thread.lasted_s(thread.last_s, at_s)
             outcome = "failed" if extra.get("returncode") not in (None, 0) else "ok"
             thread.add("tool", thread.last_s, lasted_s, name="bash", outcome=outcome)
         thread.sees(at_s)
         thread.ready_s = at_s
     return found
+
+
+def _came_s(message: JsonObject, extra: JsonObject) -> float:
+    """Return when a message came; an answer of the responses interface may say itself when it was complete."""
+    said = (
+        extra.get("timestamp"),
+        *(message.get(name) for name in ("timestamp", "completed_at", "created_at")),
+    )
+    return moment(next((value for value in said if value is not None), None))
+
+
+def _is_observation(message: JsonObject) -> bool:
+    """Return whether a message is what an action showed."""
+    return message.get("role") in ("user", "tool") or message.get("type") == "function_call_output"
 
 
 def _usage(usage: JsonObject, run: RunInMaking) -> Usage:
