@@ -3,6 +3,7 @@
 import numpy as np
 import numpy.typing as npt
 import pytest
+from scipy.stats import norm
 
 from simbudget.calibration.durations import new_durations, ratios_of, shape_of_ratios, without_chance
 from simbudget.calibration.rest_durations import (
@@ -87,7 +88,11 @@ def test_the_error_of_the_mean_falls_with_the_number_of_runs() -> None:
     few, many = (new_durations(heavy_runs(n, 6), 2000, np.random.default_rng(7)) for n in (12, 300))
     assert few is not None
     assert many is not None
-    spread = [np.std(found[0].draws[:, 0] + found[0].draws[:, 2] ** 2 / 2) for found in (few, many)]
+    scores = np.broadcast_to(norm.ppf((np.arange(4000) + 0.5) / 4000), (2000, 4000))
+    spread = [
+        np.std(np.log(found[0].sample(scores).mean(axis=1)) + found[0].draws[:, 2] ** 2 / 2)
+        for found in (few, many)
+    ]
     assert spread[0] > 2.5 * spread[1]
 
 
