@@ -51,9 +51,8 @@ def test_ten_runs_are_too_few_for_four_known_ones_of_nine() -> None:
 
 def test_draws_of_many_runs_have_the_mean_of_the_known_ones() -> None:
     known = np.random.default_rng(2).lognormal(0.0, 1.2, 200)
-    one, every = draw_runs(known.tolist(), 100, 3000, np.random.default_rng(3))
+    _, every = draw_runs(known.tolist(), 100, 3000, np.random.default_rng(3))
     assert every.mean() / 100 == pytest.approx(known.mean(), rel=0.05)
-    assert one.max() <= 1.6 * known.max()
 
 
 def coverage_of_totals(known: int, narrow: float = 1.0, cases: int = 200) -> float:
