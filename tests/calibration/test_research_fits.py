@@ -90,7 +90,7 @@ def test_the_gains_that_were_true_lie_in_their_interval(played: Histories) -> No
 def test_calibrate_sets_what_campaigns_tell_as_joint_draws_and_names_what_they_do_not(
     played: Histories,
 ) -> None:
-    found = calibrate(assumed(), ASSUMED, ledger_of(played, [3], pause_every=20), "c.parquet")
+    found = calibrate(assumed(), ASSUMED, ledger_of(played, [3], pause_every=10), "c.parquet")
     learnt = found.calibration.quantities
     assert {"research.refines", "research.gain", "fleet[fleet].crashes.every"} <= set(learnt)
     assert len({len(learnt[name].posterior.draws) for name in learnt}) == 1
@@ -98,7 +98,7 @@ def test_calibrate_sets_what_campaigns_tell_as_joint_draws_and_names_what_they_d
     assert found.after.scenario.research is not None
     assert found.after.scenario.research.refines.posterior is not None
     assert any("transfers" in words for words in found.left)
-    again = calibrate(assumed(), ASSUMED, ledger_of(played, [3], pause_every=20), "c.parquet")
+    again = calibrate(assumed(), ASSUMED, ledger_of(played, [3], pause_every=10), "c.parquet")
     assert again.text == found.text
 
 
