@@ -13,8 +13,8 @@ from typing import Final
 
 import pandas as pd
 
-from simbudget.calibration.beginnings import FILE, known_table
-from simbudget.calibration.campaigns import Campaign, campaigns_of
+from simbudget.calibration.campaigns.beginnings import FILE, known_table
+from simbudget.calibration.campaigns.campaigns import Campaign, campaigns_of
 from simbudget.ledger.readers import read_logs
 
 ROOT = Path(__file__).parent.parent

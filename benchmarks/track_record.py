@@ -12,10 +12,10 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from simbudget.calibration.backtest import Backtest, Plan, calibrated, forecasts_of, summary
-from simbudget.calibration.conformal import PastCase, position
-from simbudget.calibration.forecasts import Forecast
-from simbudget.calibration.track_record import CAMPAIGN_QUANTITIES
+from simbudget.calibration.backtests.backtest import Backtest, Plan, calibrated, forecasts_of, summary
+from simbudget.calibration.backtests.conformal import PastCase, position
+from simbudget.calibration.backtests.forecasts import Forecast
+from simbudget.calibration.backtests.track_record import CAMPAIGN_QUANTITIES
 from simbudget.errors import UserError
 from simbudget.ledger.readers import read_logs
 from simbudget.report.backtest_output import positions_of

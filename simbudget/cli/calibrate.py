@@ -40,9 +40,9 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     The new scenario keeps the old one's comments. What was learnt is shown beside what was assumed, with its
     evidence, and the runs that it was learnt from are simulated again, to see what the model cannot reproduce.
     """
-    from simbudget.calibration.calibrate import calibrate, with_checks  # noqa: PLC0415
-    from simbudget.calibration.checks import check_calibration  # noqa: PLC0415
-    from simbudget.calibration.writing import calibration_name, require_writable, write_calibrated  # noqa: PLC0415
+    from simbudget.calibration.scenarios.calibrate import calibrate, with_checks  # noqa: PLC0415
+    from simbudget.calibration.scenarios.checks import check_calibration  # noqa: PLC0415
+    from simbudget.calibration.scenarios.writing import calibration_name, require_writable, write_calibrated  # noqa: PLC0415
     from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
     from simbudget.report.calibration_output import show_and_draw  # noqa: PLC0415
     from simbudget.report.console import reading, standard_output  # noqa: PLC0415

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from rich.console import Console
 
-from simbudget.calibration.calibrate import Calibrated
-from simbudget.calibration.checks import Check
+from simbudget.calibration.scenarios.calibrate import Calibrated
+from simbudget.calibration.scenarios.checks import Check
 from simbudget.projection.run import Options, project
 from simbudget.report.calibration_tables import change_table, check_table, totals_table
 from simbudget.report.figures.before_after import before_after

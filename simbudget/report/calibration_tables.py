@@ -7,8 +7,8 @@ from rich.box import SIMPLE_HEAD
 from rich.markup import escape
 from rich.table import Table
 
-from simbudget.calibration.calibrate import Change
-from simbudget.calibration.checks import Check
+from simbudget.calibration.scenarios.calibrate import Change
+from simbudget.calibration.scenarios.checks import Check
 from simbudget.report.numbers import Figure, count, hours, rounded, usd
 
 

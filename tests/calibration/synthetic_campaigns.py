@@ -2,8 +2,8 @@
 
 import numpy as np
 
-from simbudget.calibration.beginnings import Course, course_of
-from simbudget.calibration.campaigns import Campaign
+from simbudget.calibration.campaigns.beginnings import Course, course_of
+from simbudget.calibration.campaigns.campaigns import Campaign
 
 
 def campaign(

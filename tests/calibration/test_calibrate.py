@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from simbudget.calibration.calibrate import Calibrated, calibrate, with_checks
-from simbudget.calibration.checks import check_calibration
-from simbudget.calibration.fits import fit_ledger
-from simbudget.calibration.writing import write_calibrated
+from simbudget.calibration.scenarios.calibrate import Calibrated, calibrate, with_checks
+from simbudget.calibration.scenarios.checks import check_calibration
+from simbudget.calibration.scenarios.fits import fit_ledger
+from simbudget.calibration.scenarios.writing import write_calibrated
 from simbudget.errors import UserError
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import load_scenario, loads_scenario

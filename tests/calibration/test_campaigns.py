@@ -6,8 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simbudget.calibration import beginnings
-from simbudget.calibration.beginnings import (
+from simbudget.calibration.campaigns import beginnings
+from simbudget.calibration.campaigns.beginnings import (
     Course,
     beginning_of,
     course_of,
@@ -15,9 +15,9 @@ from simbudget.calibration.beginnings import (
     known_courses,
     known_table,
 )
-from simbudget.calibration.campaign_forecasts import RestOfCampaign, rest_samples
-from simbudget.calibration.campaigns import best_gain
-from simbudget.calibration.drifts import PaceDrift, duration_drifts, failure_rates
+from simbudget.calibration.campaigns.campaigns import best_gain
+from simbudget.calibration.campaigns.drifts import PaceDrift, duration_drifts, failure_rates
+from simbudget.calibration.campaigns.forecasts import RestOfCampaign, rest_samples
 from tests.calibration.synthetic_campaigns import campaign, failing, steady
 
 NONE: list[Course] = []

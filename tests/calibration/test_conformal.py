@@ -2,8 +2,15 @@
 
 import numpy as np
 
-from simbudget.calibration.conformal import PastCase, Stretch, conformal, position, stretch_of, stretched
-from simbudget.calibration.forecasts import Forecast
+from simbudget.calibration.backtests.conformal import (
+    PastCase,
+    Stretch,
+    conformal,
+    position,
+    stretch_of,
+    stretched,
+)
+from simbudget.calibration.backtests.forecasts import Forecast
 
 
 def forecasts(count: int, spread: float, bias: float, seed: int, project: str = "a") -> list[Forecast]:

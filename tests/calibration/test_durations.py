@@ -5,8 +5,13 @@ import numpy.typing as npt
 import pytest
 from scipy.stats import norm
 
-from simbudget.calibration.durations import new_durations, ratios_of, shape_of_ratios, without_chance
-from simbudget.calibration.rest_durations import (
+from simbudget.calibration.posteriors.durations import (
+    new_durations,
+    ratios_of,
+    shape_of_ratios,
+    without_chance,
+)
+from simbudget.calibration.rests.durations import (
     PRIORS,
     Course,
     call_level_s,

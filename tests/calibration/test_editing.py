@@ -3,7 +3,7 @@
 import pytest
 import yaml
 
-from simbudget.calibration.editing import with_value
+from simbudget.calibration.scenarios.editing import with_value
 
 TEXT = """# about
 a:

@@ -7,11 +7,11 @@ to 0.90 with probability below 0.001. The full study is benchmarks/synthetic_tru
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.rates import pooled_rate
-from simbudget.calibration.runs_to_come import draw_scatter, pool
-from simbudget.calibration.sessions import Session
-from simbudget.calibration.speeds import slope_of
-from simbudget.calibration.survival import censored_lognormal
+from simbudget.calibration.observed.sessions import Session
+from simbudget.calibration.observed.speeds import slope_of
+from simbudget.calibration.posteriors.rates import pooled_rate
+from simbudget.calibration.posteriors.runs_to_come import draw_scatter, pool
+from simbudget.calibration.posteriors.survival import censored_lognormal
 
 Floats = npt.NDArray[np.float64]
 

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
-from simbudget.calibration.calibrate import calibrate
-from simbudget.calibration.campaigns import campaigns_of
-from simbudget.calibration.downtime import stops_of
-from simbudget.calibration.histories import Histories, play_histories
-from simbudget.calibration.research_fits import closed, fit_research
+from simbudget.calibration.campaigns.campaigns import campaigns_of
+from simbudget.calibration.campaigns.downtime import stops_of
+from simbudget.calibration.campaigns.histories import Histories, play_histories
+from simbudget.calibration.campaigns.research_fits import closed, fit_research
+from simbudget.calibration.scenarios.calibrate import calibrate
 from simbudget.engine.lowering import lower
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.frame import ledger_frame

@@ -11,13 +11,20 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from simbudget.calibration import rests
-from simbudget.calibration.caches import FIVE_MINUTES, ONE_HOUR, Misses, cache_life, misses_of, rest_misses
-from simbudget.calibration.hidden_input import hidden_input
-from simbudget.calibration.limits import compaction_limit, limit_draws
-from simbudget.calibration.openings import ages_of, learnt_opening
-from simbudget.calibration.rests import Usual, rest_of_counts
-from simbudget.calibration.sessions import Session
+from simbudget.calibration.observed.hidden_input import hidden_input
+from simbudget.calibration.observed.sessions import Session
+from simbudget.calibration.posteriors.caches import (
+    FIVE_MINUTES,
+    ONE_HOUR,
+    Misses,
+    cache_life,
+    misses_of,
+    rest_misses,
+)
+from simbudget.calibration.posteriors.limits import compaction_limit, limit_draws
+from simbudget.calibration.posteriors.openings import ages_of, learnt_opening
+from simbudget.calibration.rests import counts as rest_counts
+from simbudget.calibration.rests.counts import Usual, rest_of_counts
 
 Floats = npt.NDArray[np.float64]
 
@@ -88,7 +95,7 @@ def test_intervals_are_too_narrow_if_calls_are_taken_for_independent(monkeypatch
     ) -> tuple[Floats, Floats]:
         return np.full(worlds, 0.04), np.zeros(worlds)
 
-    monkeypatch.setattr(rests, "_draw_variances", independent)
+    monkeypatch.setattr(rest_counts, "_draw_variances", independent)
     assert coverage_of_totals() < LOW
 
 

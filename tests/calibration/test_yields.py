@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
-from simbudget.calibration.beginnings import course_of
-from simbudget.calibration.histories import play_histories
-from simbudget.calibration.yields import (
+from simbudget.calibration.campaigns.beginnings import course_of
+from simbudget.calibration.campaigns.histories import play_histories
+from simbudget.calibration.campaigns.yields import (
     Bank,
     GainLaw,
     Seen,

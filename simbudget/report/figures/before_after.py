@@ -5,7 +5,7 @@ import numpy.typing as npt
 import pandas as pd
 from matplotlib.figure import Figure
 
-from simbudget.calibration.calibrate import Calibrated
+from simbudget.calibration.scenarios.calibrate import Calibrated
 from simbudget.report.figures.style import INK, entitle, new_figure
 from simbudget.scenario.quantities import Quantity
 

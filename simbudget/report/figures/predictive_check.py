@@ -8,7 +8,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
-from simbudget.calibration.checks import Check
+from simbudget.calibration.scenarios.checks import Check
 from simbudget.report.figures.style import INK
 
 _COLUMNS = 4

@@ -1,0 +1,1 @@
+"""Campaigns of experiments: how their rests go on, what they keep, and the research block fitted to them."""

@@ -1,0 +1,111 @@
+"""Downtime: how often an agent of a campaign stands still for long, and for how long, as a scenario's `crashes` say it.
+
+An agent that pauses between two experiments for more than ten times its typical pause, and longer than any experiment
+takes, was down, whoever or whatever stopped it. Times between such stops are taken to be exponential, as the engine
+takes them: the posterior of their mean is an inverse gamma one (Bayesian Data Analysis, 3rd edition, section 2.6).
+An agent whose experiments run beside each other does not stand still between them, and says nothing.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.calibration.campaigns.campaigns import Campaign, campaigns_of
+from simbudget.calibration.posteriors.pooling import log_of
+from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
+from simbudget.calibration.scenarios.fits import Fit
+from simbudget.calibration.scenarios.wording import written_fact, written_varying
+from simbudget.distributions.posteriors import Posterior
+from simbudget.ledger.imported import ImportedLedger
+from simbudget.scenario.calibration_file import CalibratedQuantity, Evidence
+from simbudget.units import Dimension
+
+Floats = npt.NDArray[np.float64]
+
+_LONG: Final = 10.0
+_SHORTEST_S: Final = 1.0
+_FEWEST: Final = 10
+"""With fewer stops nothing is learnt: a few may be of a table's making, such as results that were at hand already."""
+_OVERLAPS: Final = 0.1
+"""If more of an agent's experiments begin before the one before them has ended, they run beside each other."""
+_SEED: Final = 20_260_304
+_JEFFREYS: Final = 0.5
+EVERY: Final = "crashes.every"
+RESTART: Final = "crashes.restart"
+
+
+@dataclass(frozen=True, eq=False)
+class Stops:
+    """When agents of one campaign stood still."""
+
+    lasted_s: Floats
+    """[stops]"""
+    ran_s: float
+    """For how long all agents together did not."""
+
+
+def stops_of(campaign: Campaign) -> Stops:
+    """Return the stops of a campaign's agents."""
+    ran_s, found = 0.0, []
+    longest_s = float(np.nanmax(campaign.duration_s, initial=0.0))
+    for agent in np.unique(campaign.agent):
+        mine = campaign.part(campaign.agent == agent)
+        pauses_s = mine.pauses_s()
+        if not len(pauses_s) or _overlap(mine):
+            continue
+        limit_s = max(_LONG * max(float(np.median(pauses_s)), _SHORTEST_S), longest_s)
+        found.append(pauses_s[pauses_s > limit_s])
+        ran_s += mine.ends_s - mine.begins_s - float(found[-1].sum())
+    return Stops(np.concatenate(found) if found else np.zeros(0), ran_s)
+
+
+def _overlap(mine: Campaign) -> bool:
+    ends_s = mine.started_s + np.nan_to_num(mine.duration_s)
+    return bool((mine.started_s[1:] < ends_s[:-1] - _SHORTEST_S).mean() > _OVERLAPS)
+
+
+def fit_downtime(ledger: ImportedLedger, worlds: int) -> Iterator[Fit]:
+    """Yield how often agents of campaigns stand still, and for how long, if that is seen a few times."""
+    campaigns = campaigns_of(ledger)
+    stops = [stops_of(campaign) for campaign in campaigns]
+    count = sum(len(one.lasted_s) for one in stops)
+    if count < _FEWEST:
+        return
+    rng = np.random.default_rng(_SEED)
+    evidence = _evidence(campaigns, count, ledger)
+    rate = _rates(stops, worlds, rng)
+    every = Posterior(np.column_stack([1.0 / rate, np.zeros((worlds, 2))]), is_fact=True)
+    written = written_fact(1.0 / rate, Dimension.DURATION)
+    yield Fit(EVERY, CalibratedQuantity(EVERY, written, "fact", every, evidence), written, evidence)
+    logs = [log_of(one.lasted_s, _SHORTEST_S) for one in stops if len(one.lasted_s)]
+    posterior, shape = pool(logs, worlds, rng)
+    posterior = without_levels(posterior)
+    written = written_varying(posterior, Dimension.DURATION)
+    quantity = CalibratedQuantity(RESTART, written, shape.family, posterior, evidence)
+    yield Fit(
+        RESTART,
+        quantity,
+        written,
+        evidence,
+        shape.log_scores,
+        np.concatenate([one.lasted_s for one in stops]),
+    )
+
+
+def _rates(stops: Sequence[Stops], worlds: int, rng: np.random.Generator) -> Floats:
+    """Return [worlds] draws of stops per second; where campaigns differ beyond chance, each stop counts for less."""
+    counts, ran_s = np.array([len(one.lasted_s) for one in stops]), np.array([one.ran_s for one in stops])
+    expected = np.maximum(ran_s * counts.sum() / ran_s.sum(), 1e-9)
+    squares = float(((counts - expected) ** 2 / expected).sum())
+    dispersion = max(squares / max(len(stops) - 1, 1), 1.0)
+    return rng.gamma(counts.sum() / dispersion + _JEFFREYS, dispersion / ran_s.sum(), worlds)
+
+
+def _evidence(campaigns: Sequence[Campaign], count: int, ledger: ImportedLedger) -> Evidence:
+    ended = ledger.runs["ended_at"].dropna()
+    sources = ", ".join(sorted({campaign.source for campaign in campaigns}))
+    remark = "pauses ten times as long as usual"
+    return Evidence(count, len(campaigns), sources, str(ended.max().date()) if len(ended) else "", 0, remark)

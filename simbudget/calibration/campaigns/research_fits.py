@@ -1,0 +1,200 @@
+"""A scenario's `research` block fitted to campaigns of experiments: how often refinements succeed, what they gain.
+
+The scenario's own priors are the prior: campaigns are played in its worlds (`histories`), and weigh as much as they
+keep results as the logs' campaigns did and close as much of the distance to a perfect score (`yields`). What the logs
+do not narrow stays as it was, and is named. All that is learnt comes from the same worlds, so it belongs together.
+"""
+
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from simbudget.calibration.campaigns.beginnings import thirds
+from simbudget.calibration.campaigns.campaigns import Campaign, campaigns_of
+from simbudget.calibration.campaigns.histories import Histories, play_histories
+from simbudget.calibration.campaigns.yields import Bank, Seen
+from simbudget.calibration.scenarios.editing import with_value
+from simbudget.calibration.scenarios.fits import Fit
+from simbudget.calibration.scenarios.wording import written_fact, written_varying
+from simbudget.distributions.base import CONSTANT
+from simbudget.distributions.posteriors import Posterior
+from simbudget.engine.lowering import lower
+from simbudget.engine.program import Program
+from simbudget.ledger.imported import ImportedLedger
+from simbudget.scenario.calibration_file import CalibratedQuantity, Evidence
+from simbudget.scenario.loading import LoadedScenario, loads_scenario
+from simbudget.scenario.quantities import Kind
+from simbudget.units import Dimension
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+WORLDS: Final = 6000
+_MOST_EXPERIMENTS: Final = 1000
+_SEED: Final = 20_260_303
+_STAYS: Final = 0.1
+"""The part of the prior that campaigns do not change: the next one may be of another kind."""
+_NARROWED: Final = 0.85
+"""What the logs leave less than this part of a prior's standard deviation is learnt."""
+_FEW_WORLDS: Final = 20.0
+_PERFECT: Final = 1.0
+_OPEN: Final = 1e-3
+"""A distance to a perfect score is never taken for less."""
+_WIDER: Final = 2.0
+_LITTLE_GAIN: Final = 0.002
+_NOISE: Final = "0.0005 to 0.03"
+"""What is assumed of the scorer's noise where the scenario says nothing of it."""
+_FACTS: Final = {
+    "research.explores": Dimension.FRACTION,
+    "research.refines": Dimension.FRACTION,
+    "scorer.noise": Dimension.NUMBER,
+}
+_GAIN: Final = "research.gain"
+
+
+@dataclass(frozen=True)
+class ResearchFit:
+    """What campaigns say of a `research` block."""
+
+    fits: tuple[Fit, ...]
+    left: tuple[str, ...]
+    """What they do not say, in words."""
+
+
+def fit_research(
+    before: LoadedScenario, text: str, ledger: ImportedLedger, worlds: int, keep: Collection[str] = ()
+) -> ResearchFit:
+    """Return what the campaigns of a ledger say of a scenario's research.
+
+    Args:
+        before: the scenario.
+        text: its file.
+        ledger: logs of real runs.
+        worlds: how many joint draws.
+        keep: names of quantities that are to stay as they are.
+    """
+    campaigns = [_scored(campaign) for campaign in campaigns_of(ledger, timed=False) if campaign.kept.any()]
+    if not campaigns:
+        return ResearchFit((), ())
+    if before.scenario.research is None or not any(
+        step.kind == "score" for group in before.scenario.fleet for step in group.cycle
+    ):
+        words = f"research: {len(campaigns)} campaigns tell what was kept, the scenario scores nothing"
+        return ResearchFit((), (words,))
+    program = lower(loads_scenario(_widened(before, text, keep), "to fit").scenario)
+    length = min(max(map(len, campaigns)), _MOST_EXPERIMENTS)
+    histories = _in_parts_of_the_distance(play_histories(program, WORLDS, length, _SEED))
+    bank = Bank.of(histories).taught([_seen(campaign) for campaign in campaigns], rounds=1, stays=_STAYS)
+    drawn = bank.drawn(worlds, np.random.default_rng(_SEED))
+    evidence = _evidence(campaigns, ledger)
+    fits = tuple(_fits(program, histories, drawn, evidence, keep))
+    return ResearchFit(fits, tuple(_left(program, fits, bank, keep)))
+
+
+def _scored(campaign: Campaign) -> Campaign:
+    """Return a campaign of what was scored: an experiment that fails submits nothing."""
+    return campaign.part(~campaign.failed | campaign.kept)
+
+
+def _widened(before: LoadedScenario, text: str, keep: Collection[str]) -> str:
+    """Return the scenario with something to learn where it leaves nothing unknown: of gains, and of unsaid noise."""
+    research = before.scenario.research
+    assert research is not None
+    gain = research.gain
+    if gain.kind in (Kind.VARIES, Kind.UNKNOWN) and _GAIN not in keep:
+        low, high = (gain.distribution.quantile(p) for p in (0.1, 0.9))
+        low, high = max(low / _WIDER, _LITTLE_GAIN), max(high, 2 * _LITTLE_GAIN)
+        text = with_value(text, _GAIN.split("."), f"{{typical: {low:.4g} to {high:.4g}, varies: 2x}}")
+    sources = {row.name: row.source for row in before.provenance}
+    if sources.get("scorer.noise") == "default" and "scorer.noise" not in keep:
+        text = with_value(text, ["scorer", "noise"], _NOISE)
+    return text
+
+
+def _in_parts_of_the_distance(histories: Histories) -> Histories:
+    """Return histories whose gains are parts of the distance from the first score to a perfect one."""
+    distance = np.maximum(_PERFECT - histories.first, _OPEN)[:, None]
+    best = (histories.best / distance).astype(np.float32)
+    return Histories(histories.kept, best, histories.first, histories.worlds)
+
+
+def _seen(campaign: Campaign) -> Seen:
+    """Return what was kept of a campaign, and which part of the distance to a perfect score it closed."""
+    ends = np.unique([end for end in (*thirds(len(campaign)), len(campaign)) if end > 0])
+    kept = campaign.kept.cumsum()[ends - 1].astype(np.float64)
+    return Seen(ends, kept, closed(campaign)[ends - 1], is_share_of_last=False)
+
+
+def closed(campaign: Campaign) -> Floats:
+    """Return [experiments] which part of the distance to a perfect score the best so far has closed.
+
+    A perfect score is 1 for scores within 0 and 1 of which more is better, 0 for what has to be low, and endless for
+    all else that has to be high. NaN where gains are not known.
+    """
+    start, gain = campaign.baseline, campaign.gain
+    if campaign.better == "lower" and start > 0:
+        return np.asarray(gain / start)
+    if campaign.better == "higher" and start + np.nanmax(gain, initial=0.0) <= _PERFECT and start > -_PERFECT:
+        return np.asarray(gain / max(_PERFECT - start, _OPEN))
+    if campaign.better == "higher" and start > 0:
+        return np.asarray(gain / (start + gain))
+    return np.full(len(gain), np.nan)
+
+
+def _fits(
+    program: Program,
+    histories: Histories,
+    drawn: Integers,
+    evidence: Evidence,
+    keep: Collection[str],
+) -> Iterator[Fit]:
+    """Yield what the drawn worlds say of each quantity that they narrow."""
+    zeros = np.zeros((len(drawn), 2))
+    for name, dimension in _FACTS.items():
+        values = histories.worlds[:, _row(program, name), 1]
+        if name not in keep and _is_narrowed(values, drawn):
+            posterior = Posterior(np.column_stack([values[drawn], zeros]), is_fact=True)
+            yield _fit(name, posterior, "fact", written_fact(values[drawn], dimension), evidence)
+    rows = histories.worlds[:, program.research.gain]
+    if _GAIN not in keep and (rows[:, 0] != CONSTANT).all() and _is_narrowed(np.exp(rows[:, 1]), drawn):
+        posterior = Posterior(np.column_stack([rows[drawn][:, 1:3], zeros[:, 0]]))
+        yield _fit(_GAIN, posterior, "lognormal", written_varying(posterior, Dimension.NUMBER), evidence)
+
+
+def _fit(name: str, posterior: Posterior, family: str, written: str, evidence: Evidence) -> Fit:
+    return Fit(name, CalibratedQuantity(name, written, family, posterior, evidence), written, evidence)
+
+
+def _row(program: Program, name: str) -> int:
+    return int(getattr(program.research, name.rpartition(".")[2]))
+
+
+def _is_narrowed(values: Floats, drawn: Integers) -> bool:
+    """Return whether the drawn worlds agree on a positive quantity better than the prior does."""
+    logs = np.log(np.maximum(values, 1e-9))
+    return bool(0 < logs[drawn].std() < _NARROWED * logs.std())
+
+
+def _left(program: Program, fits: Sequence[Fit], bank: Bank, keep: Collection[str]) -> Iterator[str]:
+    learnt = {fit.name for fit in fits}
+    for name in (*_FACTS, _GAIN):
+        if name not in learnt and name not in keep:
+            yield f"{name}: what the logs keep does not narrow it"
+    yield (
+        "research.first_quality, transfers, real_share, hacks: campaigns' results do not tell them; "
+        "a campaign begins with a baseline, and nothing in it is tried away from its benchmark"
+    )
+    if 1.0 / float((bank.weights**2).sum()) < _FEW_WORLDS:
+        yield "research: few worlds of what was assumed keep results as the logs do; widen `refines` and `gain`"
+
+
+def _evidence(campaigns: Sequence[Campaign], ledger: ImportedLedger) -> Evidence:
+    ended = ledger.runs["ended_at"].max()
+    date = "" if pd.isna(ended) else str(ended.date())
+    sources = ", ".join(sorted({campaign.source for campaign in campaigns}))
+    remark = "by simulation"
+    return Evidence(sum(map(len, campaigns)), len(campaigns), sources, date, 0, remark)

@@ -1,0 +1,106 @@
+"""Caches: for how long a provider's cache keeps what is sent, and how often a call misses it though it is young.
+
+A call that finds only a part of the context that the call before it sent misses the cache by the rest. Sessions
+differ: their rates are beta distributed, with the strength of highest likelihood (the beta-binomial model; Gelman et
+al., Bayesian Data Analysis, 3rd edition, section 5.3).
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.calibration.observed.sessions import Session
+
+Floats = npt.NDArray[np.float64]
+
+FIVE_MINUTES: Final = "5 min"
+ONE_HOUR: Final = "1 h"
+LIFE_S: Final = {FIVE_MINUTES: 300.0, ONE_HOUR: 3600.0}
+
+_WARMS_UP: Final = 3
+"""The first calls of a session find nothing yet that is worth keeping: they miss more often, and cost little."""
+_MOSTLY: Final = 0.5
+_FEWEST_OLD: Final = 3
+_STRENGTHS: Final = np.array([0.5, 1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0])
+_USUAL_MISSES: Final = {"claude": 0.01}
+_MISSES_ELSEWHERE: Final = 0.1
+"""The chance of a miss before any call was seen, by what stands in the model's name; elsewhere caches promise less."""
+_PRIOR_CALLS: Final = 10.0
+"""So many calls that is worth."""
+
+
+@dataclass(frozen=True)
+class Misses:
+    """Calls of one session whose cache was young, and how many of them missed it, parts counted as parts."""
+
+    calls: float
+    missed: float
+
+
+def cache_life(sessions: Sequence[Session], begun: Session) -> str:
+    """Return for how long a session's cache keeps what is written to it.
+
+    An hour, if most writes say so, or if most calls of this model between five minutes and an hour after the call
+    before them found the cache.
+    """
+    hour, written = np.nansum(begun.write_1h), np.nansum(begun.write)
+    if written > 0 and hour > 0:
+        return ONE_HOUR if hour > _MOSTLY * written else FIVE_MINUTES
+    missed = [
+        _missed(session)[_aged(session, LIFE_S[FIVE_MINUTES], LIFE_S[ONE_HOUR])]
+        for session in [*sessions, begun]
+        if session.model == begun.model and np.nansum(session.write_1h) == 0
+    ]
+    together = np.concatenate(missed)
+    return ONE_HOUR if len(together) >= _FEWEST_OLD and together.mean() < _MOSTLY else FIVE_MINUTES
+
+
+def misses_of(session: Session, life: str) -> Misses:
+    """Return how often a session's calls missed a cache that was young enough."""
+    missed = _missed(session)[_aged(session, 0.0, LIFE_S[life])]
+    return Misses(float(len(missed)), float(missed.sum()))
+
+
+def rest_misses(
+    model: str, others: Sequence[Misses], begun: Misses, worlds: int, rng: np.random.Generator
+) -> Floats:
+    """Return [worlds] draws of the chance that a call in the rest of a session misses its young cache.
+
+    Args:
+        model: the name of the session's model, which others were of too.
+        others: misses of other whole sessions.
+        begun: those of its beginning.
+        worlds: how many draws.
+        rng: what they are made from.
+    """
+    from scipy.special import betaln  # noqa: PLC0415  slow to import
+
+    calls = np.array([of.calls for of in others])
+    missed = np.array([of.missed for of in others])
+    usual = next((rate for name, rate in _USUAL_MISSES.items() if name in model), _MISSES_ELSEWHERE)
+    mean = (missed.sum() + begun.missed + usual * _PRIOR_CALLS) / (calls.sum() + begun.calls + _PRIOR_CALLS)
+    scores = [
+        (betaln(mean * s + missed, (1 - mean) * s + calls - missed) - betaln(mean * s, (1 - mean) * s)).sum()
+        - 0.5 * np.log(s)  # flat in the differences between sessions, not in their inverse
+        for s in _STRENGTHS
+    ]
+    chances = np.exp(np.array(scores) - max(scores))
+    strength = rng.choice(_STRENGTHS, size=worlds, p=chances / chances.sum())
+    a, b = mean * strength + begun.missed, (1 - mean) * strength + begun.calls - begun.missed
+    return np.asarray(rng.beta(a, b))
+
+
+def _missed(session: Session) -> Floats:
+    """Return [calls - 1] which part of the context that the call before sent was not found in the cache."""
+    before = np.minimum(session.context[:-1], session.context[1:])
+    return np.clip(1.0 - np.nan_to_num(session.read)[1:] / np.maximum(before, 1.0), 0.0, 1.0)
+
+
+def _aged(session: Session, youngest_s: float, oldest_s: float) -> npt.NDArray[np.bool_]:
+    """Return [calls - 1] which calls began so long after the one before, in a context that went on."""
+    apart_s = np.nan_to_num(np.diff(session.started_s))
+    warm = np.arange(len(apart_s)) >= _WARMS_UP
+    return (apart_s >= youngest_s) & (apart_s <= oldest_s) & ~session.compacts & warm

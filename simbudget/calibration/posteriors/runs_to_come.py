@@ -1,0 +1,154 @@
+"""What runs yet to come will show, learnt from those that were: typical value, scatter, and how runs differ.
+
+The model is that of `pooling`: y = level of its run + residual, levels normal around a common mean with standard
+deviation tau. Tau's posterior is computed on a grid under a half-Cauchy prior, the mean integrated out (Gelman et al.,
+Bayesian Data Analysis, 3rd edition, section 5.4). The scatter's prior is uniform in its logarithm between two wide
+bounds: a handful of values that hardly differ may be believed, and a handful that do must not promise the moon.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.calibration.posteriors.pooling import Levels, levels_of, mean_of_draws, shape_of
+from simbudget.calibration.posteriors.shapes import Shape, choose_shape
+from simbudget.distributions.posteriors import Posterior
+
+Floats = npt.NDArray[np.float64]
+
+_TAU_GRID: Final = np.linspace(0.0, 2.0, 201)
+_TAU_SCALE: Final = 0.5
+"""Of tau's half-Cauchy prior: runs that differ by a factor of 1.6 are usual."""
+_CUT: Final = (0.05, 0.95)
+_FACTORS: Final = np.linspace(0.2, 1.5, 27)
+"""By these scatter is changed to keep the mean."""
+_BOOTSTRAPPED: Final = 200
+_PARTS_OF_RUN: Final = 20
+_SCATTERS: Final = (0.02, 2.0)
+"""Between these scatter is looked for: p90/median of 1.03 to 13."""
+_ABOVE_SEEN: Final = 1.5
+"""Scatter above those bounds is looked for up to so many times what was seen."""
+
+
+def pool(runs: Sequence[Floats], worlds: int, rng: np.random.Generator) -> tuple[Posterior, Shape]:
+    """Return the posterior of a quantity for runs yet to come, and its shape.
+
+    Args:
+        runs: [runs] arrays of logarithms, each with a value at least.
+        worlds: how many joint draws.
+        rng: what the draws are made from.
+    """
+    if all(len(run) <= 1 for run in runs):  # what differs between runs is the scatter itself
+        return _single_valued(np.concatenate(runs), worlds, rng)
+    levels = _levels(runs)
+    mean, tau = _draw_mean_and_tau(levels, worlds, rng)
+    shape, centre, scatter = shape_of(runs, levels)
+    count = sum(map(len, runs))
+    # Levels are means of cut values; what was cut off moves them by `centre`, known no better than its spread says.
+    beyond = np.sqrt(max(scatter**2 - levels.sigma2, 0.0) / count)
+    location = mean + centre + beyond * rng.standard_normal(worlds)
+    freedom = max(count - len(runs), 1)
+    scatters = draw_scatter(scatter * np.sqrt(count / freedom), freedom, worlds, rng)
+    factor = _mean_keeping(runs, shape, scatters, tau, float(np.median(location)), rng)
+    return Posterior(np.column_stack([location, factor * scatters, factor * tau]), shape.table), shape
+
+
+def _levels(runs: Sequence[Floats]) -> Levels:
+    """Return the levels of runs: means of values cut to the middle 90 % of what lies around runs' own means."""
+    residuals = [run - run.mean() for run in runs]
+    low, high = np.quantile(np.concatenate(residuals), _CUT)
+    near = [np.clip(part, low, high) for part in residuals]
+    cut = levels_of(near, (float(low), float(high)))
+    return replace(cut, means=cut.means + np.array([run.mean() for run in runs]))
+
+
+def _mean_keeping(
+    runs: Sequence[Floats],
+    shape: Shape,
+    scatters: Floats,
+    tau: Floats,
+    location: float,
+    rng: np.random.Generator,
+) -> Floats:
+    """Return [worlds] by what factor scatter must shrink or grow for the mean of draws to be that of the logs.
+
+    Totals are sums, and where the tail is not the family's, a mean on the log scale says little of the mean. But the
+    logs' mean is a matter of chance too: draws' mean moves towards it by James and Stein's positive part, 1 - (standard
+    error ÷ distance)², so that what chance explains changes nothing; and as uncertain as that leaves it.
+    """
+    seen = np.log(np.exp(np.concatenate(runs)).mean()) - location
+    modelled = np.log(mean_of_draws(shape, scatters, tau, 1.0))
+    distance = seen - modelled
+    error = _error_of_mean(runs, rng)
+    part = max(0.0, 1.0 - (error / distance) ** 2) if distance else 0.0
+    wanted = modelled + part * distance + np.sqrt(part) * error * rng.standard_normal(len(scatters))
+    reached = np.log([mean_of_draws(shape, scatters, tau, factor) for factor in _FACTORS])
+    return np.asarray(np.interp(wanted, np.maximum.accumulate(reached), _FACTORS))
+
+
+def _error_of_mean(runs: Sequence[Floats], rng: np.random.Generator) -> float:
+    """Return the standard error of the logarithm of a mean over the exponential of the mean logarithm.
+
+    Runs weigh as in the Bayesian bootstrap (Rubin, Annals of Statistics 9 (1981), 130-134); a single run's parts do.
+    """
+    parts = runs if len(runs) > 1 else [part for part in np.array_split(runs[0], _PARTS_OF_RUN) if len(part)]
+    weights = rng.dirichlet(np.ones(len(parts)), _BOOTSTRAPPED)
+    counts = weights @ np.array([float(len(part)) for part in parts])
+    sums = weights @ np.array([np.exp(part).sum() for part in parts])
+    logs = weights @ np.array([part.sum() for part in parts])
+    few = len(parts) / max(len(parts) - 1, 1)
+    return float(np.std(np.log(sums / counts) - logs / counts) * np.sqrt(few))
+
+
+def without_levels(posterior: Posterior) -> Posterior:
+    """Return the posterior of what the engine draws without a level of its context: both scatters in one."""
+    location, scatter, between = posterior.draws.T
+    together = np.column_stack([location, np.hypot(scatter, between), np.zeros(len(location))])
+    return replace(posterior, draws=together)
+
+
+def _single_valued(values: Floats, worlds: int, rng: np.random.Generator) -> tuple[Posterior, Shape]:
+    """Return the posterior of unrelated values, and their shape: of mean and variance of the logarithm.
+
+    Bayesian Data Analysis, section 3.2, but for the bounds of the scatter.
+    """
+    count = len(values)
+    sigma = draw_scatter(float(values.std(ddof=1)) if count > 1 else 0.0, max(count - 1, 1), worlds, rng)
+    location = values.mean() + sigma / np.sqrt(count) * rng.standard_normal(worlds)
+    shape = choose_shape([values[k : k + 1] - values.mean() for k in range(count)])
+    return Posterior(np.column_stack([location, sigma, np.zeros(worlds)]), shape.table), shape
+
+
+def draw_scatter(seen: float, freedom: float, worlds: int, rng: np.random.Generator) -> Floats:
+    """Return [worlds] draws of a standard deviation of which `seen` was estimated with so many degrees of freedom.
+
+    Its square is the scaled inverse of a chi-squared variable, cut to where the scatter is looked for.
+    """
+    from scipy.stats import chi2  # noqa: PLC0415  slow to import
+
+    low, high = _SCATTERS
+    high = max(high, _ABOVE_SEEN * seen)
+    squares = freedom * max(seen, low) ** 2
+    least, most = (float(chi2.cdf(squares / end**2, freedom)) for end in (high, low))
+    return np.asarray(np.sqrt(squares / chi2.ppf(rng.uniform(least, most, worlds), freedom)))
+
+
+def _draw_mean_and_tau(levels: Levels, worlds: int, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Return [worlds] draws of the common mean and of tau, from tau's marginal posterior on a grid."""
+    variances = levels.sigma2 / levels.counts
+    log_posterior = np.empty(len(_TAU_GRID))
+    centres, precisions = np.empty(len(_TAU_GRID)), np.empty(len(_TAU_GRID))
+    for k, tau in enumerate(_TAU_GRID):
+        weights = 1.0 / (variances + tau**2)
+        precisions[k] = weights.sum()
+        centres[k] = (weights * levels.means).sum() / precisions[k]
+        squares = weights * (levels.means - centres[k]) ** 2
+        log_posterior[k] = 0.5 * (np.log(weights) - squares).sum() - 0.5 * np.log(precisions[k])
+        log_posterior[k] -= np.log1p((tau / _TAU_SCALE) ** 2)
+    chances = np.exp(log_posterior - log_posterior.max())
+    drawn = rng.choice(len(_TAU_GRID), size=worlds, p=chances / chances.sum())
+    mean = centres[drawn] + rng.standard_normal(worlds) / np.sqrt(precisions[drawn])
+    return mean, _TAU_GRID[drawn]

@@ -1,0 +1,1 @@
+"""The rest of a session that has begun, from its beginning and from how others went on."""

@@ -1,0 +1,235 @@
+"""Durations of the rest of a run that has begun: calls, and the gaps between them.
+
+Over the runs of a project, levels of beginning and rest (see `posteriors.durations`) are jointly normal, and so are their means
+over projects (Gelman et al., Bayesian Data Analysis, 3rd edition, sections 3.6 and 5.4): a short beginning, a few other
+runs and what is usual each speak as far as they know something.
+
+Where it is known how long the rest takes, gaps follow from how many calls it has: a rest that goes on for days has long
+gaps more often than it has many calls.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.calibration.posteriors.durations import level_of, ratios_of, shape_of_ratios, without_chance
+from simbudget.distributions.posteriors import Posterior
+
+Floats = npt.NDArray[np.float64]
+
+_FEWEST: Final = 5
+"""Shorter runs have no beginning and no rest."""
+_LONG: Final = 14
+_ENOUGH: Final = 8
+"""With so many runs that are long, shorter ones are left aside: they are of another kind."""
+_CUT: Final = 0.95
+"""A beginning's durations count no more than this quantile of all: one night says nothing of the next."""
+_COUNTS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
+_SUMS: Final = 300
+_ALIKE: Final = 0.95
+_RUNS_WORTH: Final = 4.0
+"""The prior's covariance over runs counts as so many runs."""
+_MOST_OF_TIME: Final = 0.5
+_LEAST_GAP: Final = 0.02
+"""Gaps are so much of the time at least."""
+_MOST_LOG: Final = 18.0
+"""No mean duration is longer than e^18 s, some two years."""
+
+
+@dataclass(frozen=True)
+class Prior:
+    """What is known of runs of any project: of logarithms, those of beginning and rest."""
+
+    first: float
+    rest: float
+    """Means of beginning and rest."""
+    between: float
+    """Variance over projects, which beginning and rest share but for a twentieth."""
+    first_variance: float
+    rest_variance: float
+    """Over runs of a project."""
+    shared: float
+    """Their covariance."""
+    log_scatter: float
+    """Standard deviation of the logarithm of a duration over its run's mean."""
+
+    @property
+    def normal(self) -> "Normal":
+        """Return it as means and covariances."""
+        both = np.array([[1.0, _ALIKE], [_ALIKE, 1.0]])
+        runs = np.array([[self.first_variance, self.shared], [self.shared, self.rest_variance]])
+        return Normal(np.array([self.first, self.rest]), self.between * both, runs)
+
+
+@dataclass(frozen=True, eq=False)
+class Normal:
+    """Some numbers of a run, normal over runs of a project, and their means over projects; the last is wanted."""
+
+    means: Floats
+    over_projects: Floats
+    over_runs: Floats
+
+
+PRIORS: Final = {
+    "tool_time": Prior(1.8, 2.1, 6.0, 3.0, 1.5, 0.8, 1.7),
+    "first_token": Prior(1.2, 1.3, 1.0, 0.3, 0.2, 0.1, 0.6),
+}
+"""By quantity, rounded from the projects that the models were built on (docs/calibration.md)."""
+
+CALLS_LEFT: Final = Normal(
+    np.array([2.5, 7.0, 3.7]),
+    np.array([[0.3, 0.0, 0.25], [0.0, 6.0, 0.0], [0.25, 0.0, 0.3]]),
+    np.array([[0.9, 0.3, 0.3], [0.3, 1.8, 0.6], [0.3, 0.6, 0.7]]),
+)
+"""Logarithms of a beginning's calls, of the seconds that a rest takes, and of its calls."""
+
+
+@dataclass(frozen=True, eq=False)
+class Course:
+    """One run, and where it stands."""
+
+    durations_s: Floats
+    first: int
+    """How many of the durations belong to the beginning; of the run that is projected, all."""
+    rest_s: float = float("nan")
+    """How long its rest takes, if that is taken into account."""
+
+    @property
+    def parted(self) -> tuple[Floats, Floats]:
+        """Return the durations of beginning and rest."""
+        return self.durations_s[: self.first], self.durations_s[self.first :]
+
+
+def part_of(durations_s: Floats, share: float) -> Course:
+    """Return a whole run of which a share is the beginning."""
+    count = len(durations_s)
+    return Course(durations_s, min(max(2, int(np.ceil(share * count))), count - 1))
+
+
+def rest_durations(
+    prior: Prior, others: Sequence[Course], begun: Floats, worlds: int, rng: np.random.Generator
+) -> Posterior:
+    """Return the posterior of durations for the rest of a run that has begun.
+
+    Args:
+        prior: of this kind of duration.
+        others: other runs, whole.
+        begun: seconds, of what the run has shown.
+        worlds: how many joint draws.
+        rng: what the draws are made from.
+    """
+    parts = [others[k].parted for k in telling([len(run.durations_s) for run in others])]
+    location, scale, freedom = _rest_level(prior, parts, begun)
+    scale *= without_chance(scale, [rest for _, rest in parts])
+    means = np.minimum(location + scale * rng.standard_t(freedom, worlds), _MOST_LOG)
+    return _around(means, prior, parts, begun)
+
+
+def rest_gaps(
+    others: Sequence[Course],
+    begun: Floats,
+    rest_s: float,
+    call_s: float,
+    worlds: int,
+    rng: np.random.Generator,
+) -> Posterior:
+    """Return the posterior of gaps for the rest of a run that has begun, of which it is known how long it takes.
+
+    Where calls take most of the time, that says nothing of the gaps.
+
+    Args:
+        others: other runs, whole, with how long their rests took.
+        begun: seconds, of the gaps that the run has shown.
+        rest_s: how long its rest takes.
+        call_s: how long a call of the rest will take, about.
+        worlds: how many joint draws.
+        rng: what the draws are made from.
+    """
+    runs = [others[k] for k in telling([len(run.durations_s) for run in others])]
+    parts = [run.parted for run in runs]
+    shares = [rest.sum() / max(run.rest_s, 1.0) for run, (_, rest) in zip(runs, parts, strict=True)]
+    own_share = begun.sum() / max(begun.sum() + len(begun) * call_s, 1.0)
+    if np.median(shares or [own_share]) < _MOST_OF_TIME:
+        return rest_durations(PRIORS["tool_time"], others, begun, worlds, rng)
+    seen = [[run.first, max(run.rest_s, 1.0), len(run.durations_s) - run.first] for run in runs]
+    own = np.log([max(len(begun), 1.0), max(rest_s, 1.0)])
+    location, scale, freedom = _predictive(CALLS_LEFT, np.log(np.array(seen).reshape(-1, 3)), own)
+    paces_s = rest_s / np.exp(location + scale * rng.standard_t(freedom, worlds))
+    means = np.log(np.maximum(paces_s - call_s, _LEAST_GAP * paces_s))
+    posterior = _around(means, PRIORS["tool_time"], parts, begun)
+    ratios = Posterior(posterior.draws[:1] - np.array([[means[0], 0.0, 0.0]]), posterior.shape)
+    posterior.draws[:, 0] -= _usual_mean(rest_s, means, ratios, rng)
+    return posterior
+
+
+def _around(means: Floats, prior: Prior, parts: Sequence[tuple[Floats, Floats]], begun: Floats) -> Posterior:
+    """Return the posterior of durations whose mean has [worlds] these logarithms; their ratios are those of rests."""
+    ratios = [ratios_of(rest) for _, rest in parts] or [ratios_of(begun)]
+    shape, centre, scatter = shape_of_ratios(np.concatenate(ratios), prior.log_scatter)
+    return Posterior(
+        np.column_stack([means + centre, np.full(len(means), scatter), np.zeros(len(means))]), shape
+    )
+
+
+def _usual_mean(rest_s: float, means: Floats, ratios: Posterior, rng: np.random.Generator) -> Floats:
+    """Return [worlds] the logarithm of the median of means of as many ratios as fit into the rest.
+
+    A run's mean is that of all its gaps, the long ones too. Of independent draws with a heavy tail most samples miss
+    most of the tail, and more of them would fit into a time (the inspection paradox of renewal theory).
+    """
+    usual = []
+    for count in _COUNTS:
+        draws = ratios.sample(rng.standard_normal((1, _SUMS * count))).reshape(_SUMS, count)
+        usual.append(float(np.log(np.median(draws.mean(axis=1)))))
+    counts = np.clip(np.log(max(rest_s, 1.0)) - means, 0.0, np.log(_COUNTS[-1]))
+    return np.asarray(np.interp(counts, np.log(_COUNTS), usual))
+
+
+def call_level_s(others: Sequence[Course], begun: Floats) -> float:
+    """Return how long calls of the rest will take, about: of durations of whole calls."""
+    parts = [others[k].parted for k in telling([len(run.durations_s) for run in others])]
+    return float(np.exp(_rest_level(PRIORS["first_token"], parts, begun)[0]))
+
+
+def telling(counts: Sequence[int]) -> list[int]:
+    """Return which runs, of so many values, say something of one that is long enough to be projected."""
+    long = [k for k, count in enumerate(counts) if count >= _LONG]
+    return long if len(long) >= _ENOUGH else [k for k, count in enumerate(counts) if count >= _FEWEST]
+
+
+def _rest_level(
+    prior: Prior, parts: Sequence[tuple[Floats, Floats]], begun: Floats
+) -> tuple[float, float, float]:
+    """Return location, scale and degrees of freedom of the t that the level of a run's rest has."""
+    seen_s = np.concatenate([begun, *(part for both in parts for part in both)])
+    most_s = float(np.quantile(seen_s, _CUT)) if len(seen_s) else 0.0
+    levels = [[level_of(np.minimum(first, most_s)), level_of(rest)] for first, rest in parts]
+    own = np.array([level_of(np.minimum(begun, most_s))]) if len(begun) else np.zeros(0)
+    return _predictive(prior.normal, np.array(levels).reshape(-1, 2), own)
+
+
+def _predictive(prior: Normal, levels: Floats, own: Floats) -> tuple[float, float, float]:
+    """Return location, scale and degrees of freedom of the t that the last number of a run has.
+
+    Args:
+        prior: what is known beforehand.
+        levels: [runs, numbers] of other runs.
+        own: what is known of the run itself: all numbers but the last, or none.
+    """
+    count, mean, project = len(levels), prior.means, prior.over_projects
+    off = levels - levels.mean(axis=0) if count else levels
+    freedom = _RUNS_WORTH + max(count - 1, 0)
+    runs = (_RUNS_WORTH * prior.over_runs + off.T @ off) / freedom
+    if count:
+        gain = project @ np.linalg.inv(project + runs / count)
+        mean = mean + gain @ (levels.mean(axis=0) - mean)
+        project = project - gain @ project
+    spread = project + runs
+    if not len(own):
+        return float(mean[-1]), float(np.sqrt(spread[-1, -1])), freedom
+    slopes = np.linalg.solve(spread[:-1, :-1], spread[:-1, -1])
+    variance = spread[-1, -1] - slopes @ spread[:-1, -1]
+    return float(mean[-1] + slopes @ (own - mean[:-1])), float(np.sqrt(variance)), freedom

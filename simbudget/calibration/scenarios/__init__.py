@@ -1,0 +1,1 @@
+"""Calibrated scenarios: fits put in the place of what was assumed, shown, checked and written."""

@@ -1,0 +1,227 @@
+"""Calibrating a scenario: what logs say of its quantities takes the place of what was assumed, and both are shown."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+
+from simbudget.calibration.backtests.track_record import track_record
+from simbudget.calibration.campaigns.downtime import fit_downtime
+from simbudget.calibration.campaigns.research_fits import fit_research
+from simbudget.calibration.scenarios.checks import Check, noted
+from simbudget.calibration.scenarios.editing import with_value
+from simbudget.calibration.scenarios.fits import ALL_THAT_JOINED, WORLDS, Fit, fit_ledger
+from simbudget.calibration.scenarios.places import path_of, places_of, shares
+from simbudget.calibration.scenarios.wording import written_varying
+from simbudget.distributions.posteriors import Posterior
+from simbudget.errors import Problem, UserError
+from simbudget.ledger.imported import ImportedLedger
+from simbudget.scenario.calibration_file import Calibration, Evidence
+from simbudget.scenario.loading import LoadedScenario, loads_scenario
+from simbudget.units import Dimension
+
+TURNS: Final = "cycle.think.turns"
+_OUTPUT, _THINKING = "turn.output_tokens", "turn.thinking_tokens"
+
+
+@dataclass(frozen=True)
+class Change:
+    """One quantity before and after."""
+
+    name: str
+    before: str
+    after: str
+    evidence: Evidence
+    family: str
+    fit: Fit
+
+
+@dataclass(frozen=True)
+class Calibrated:
+    """A calibrated scenario."""
+
+    text: str
+    """The scenario's file, changed where something was learnt."""
+    calibration: Calibration
+    before: LoadedScenario
+    after: LoadedScenario
+    changes: tuple[Change, ...]
+    left: tuple[str, ...]
+    """What the logs speak to and yet was left as it was, and why; in words."""
+
+
+def calibrate(
+    before: LoadedScenario,
+    text: str,
+    ledger: ImportedLedger,
+    file_name: str,
+    keep: Collection[str] = (),
+) -> Calibrated:
+    """Return a scenario calibrated on a ledger.
+
+    Args:
+        before: the scenario as it was read.
+        text: its file.
+        ledger: logs of real runs.
+        file_name: what the file of joint draws will be called, as the scenario refers to it.
+        keep: names of quantities that are to stay as they are.
+
+    Raises:
+        UserError: the logs say nothing of this scenario, or `keep` has an unknown name.
+    """
+    _require_known(before, keep)
+    models = tuple(before.scenario.models)
+    changes: list[Change] = []
+    left: list[str] = []
+    research = fit_research(before, text, ledger, WORLDS, keep)
+    left.extend(research.left)
+    for fit in (
+        *fit_ledger(ledger, models, WORLDS),
+        *fit_downtime(ledger, WORLDS),
+        *research.fits,
+    ):
+        changes.extend(_changes(before, fit, keep, left))
+    if not changes:
+        raise UserError(
+            Problem("the logs say nothing of this scenario's quantities", remedy="; ".join(left) or None)
+        )
+    left.extend(_moved_output(before, changes))
+    left.extend(_thinking_within_output(before, changes, keep))
+    quantities = {
+        change.name: replace(
+            change.fit.quantity, name=change.name, written=change.after, posterior=_posterior(change)
+        )
+        for change in changes
+        if change.fit.quantity is not None
+    }
+    calibration = Calibration(quantities, track_record().get("quote", {}))
+    new = _edited(before, text, changes, file_name)
+    after = loads_scenario(new.replace(f"calibration: {file_name}", ""), "calibrated", None, calibration)
+    return Calibrated(new, calibration, before, after, tuple(changes), tuple(left))
+
+
+def with_checks(calibrated: Calibrated, checks: Sequence[Check]) -> Calibrated:
+    """Return a calibrated scenario that says what its checks showed."""
+    return replace(calibrated, calibration=replace(calibrated.calibration, checks=noted(checks)))
+
+
+def _require_known(before: LoadedScenario, keep: Collection[str]) -> None:
+    names = {row.name for row in before.provenance}
+    unknown = [name for name in keep if name not in names]
+    if unknown:
+        raise UserError(
+            *(
+                Problem(
+                    f"--keep {name}: the scenario has no such quantity", remedy="`simbudget check` lists them"
+                )
+                for name in unknown
+            )
+        )
+
+
+def _changes(before: LoadedScenario, fit: Fit, keep: Collection[str], left: list[str]) -> list[Change]:
+    """Return what a fit changes, and note what it does not."""
+    names = [name for name in places_of(before, fit.name) if name not in keep]
+    if not names:
+        left.append(f"{fit.name}: logs speak of it ({fit.evidence}), the scenario has it not, or keeps it")
+        return []
+    kinds = {name.split("[")[0] for name in names}
+    if fit.name.startswith("cycle.experiment") and len(names) > len(kinds):
+        left.append(f"{fit.name}: the cycle has several experiments, and logs do not tell which is which")
+        return []
+    texts = {row.name: row.text for row in before.provenance}
+    family = fit.quantity.family if fit.quantity else "exact"
+    if fit.name != TURNS:
+        return [Change(name, texts[name], fit.written, fit.evidence, family, fit) for name in names]
+    return list(_turns(before, fit, names, texts, left))
+
+
+def _turns(
+    before: LoadedScenario, fit: Fit, names: Sequence[str], texts: dict[str, str], left: list[str]
+) -> list[Change]:
+    """Return the turns of think steps: a session's, parted between the steps that share a context."""
+    lasts = {group.context.lasts for group in before.scenario.fleet}
+    if lasts == {"life"}:
+        left.append(f"{fit.name}: contexts last an agent's life, so a session's turns are not a step's")
+        return []
+    assert fit.quantity is not None
+    parts = [1.0] * len(names) if lasts == {"think"} else list(shares(before.scenario, names))
+    changes = []
+    for name, part in zip(names, parts, strict=True):
+        remark = "" if part == 1.0 else f"{part:.0%} of a session's turns, as assumed"
+        evidence = replace(fit.evidence, remark=remark or fit.evidence.remark)
+        posterior = _shifted(fit.quantity.posterior, part)
+        quantity = replace(fit.quantity, posterior=posterior, evidence=evidence)
+        written = written_varying(posterior, Dimension.NUMBER)
+        own = replace(fit, quantity=quantity, observed=fit.observed * part)
+        changes.append(Change(name, texts[name], written, evidence, fit.quantity.family, own))
+    return changes
+
+
+def _shifted(posterior: Posterior, factor: float) -> Posterior:
+    draws = posterior.draws.copy()
+    draws[:, 0] += np.log(factor)
+    return Posterior(draws, posterior.shape, posterior.is_fact)
+
+
+def _posterior(change: Change) -> Posterior:
+    assert change.fit.quantity is not None
+    return change.fit.quantity.posterior
+
+
+def _moved_output(before: LoadedScenario, changes: list[Change]) -> list[str]:
+    """Return what to say, and change, where tool results stand for all that a context grew by.
+
+    Outputs that were assumed then join nothing: they become thinking, lest they be counted twice.
+    """
+    learnt = {change.name for change in changes}
+    whole = [
+        c
+        for c in changes
+        if c.name == "turn.tool_result_tokens"
+        and c.evidence.remark.startswith(ALL_THAT_JOINED)
+        and _OUTPUT not in learnt
+    ]
+    texts = {row.name: row.text for row in before.provenance}
+    if not whole or _OUTPUT not in texts or texts[_THINKING] != "0":
+        return []
+    nothing = replace(whole[0].fit, quantity=None)
+    evidence = whole[0].evidence
+    for name, text in ((_OUTPUT, "0"), (_THINKING, texts[_OUTPUT])):
+        changes.append(Change(name, texts[name], text, evidence, "as assumed", nothing))
+    return [
+        "turn.output_tokens: the logs' output counts are placeholders; the assumed output is billed as thinking, "
+        "since what it adds to contexts is in turn.tool_result_tokens already"
+    ]
+
+
+def _thinking_within_output(
+    before: LoadedScenario, changes: list[Change], keep: Collection[str]
+) -> list[str]:
+    """Return what to say, and change, where logs tell outputs but not which part was thinking: it counts once."""
+    outputs = [c for c in changes if c.name.endswith(_OUTPUT) and c.fit.quantity is not None]
+    learnt = {change.name for change in changes}
+    texts = {row.name: row.text for row in before.provenance}
+    said = []
+    for output in outputs:
+        name = output.name.removesuffix(_OUTPUT) + _THINKING
+        if name in learnt or name in keep or texts.get(name, "0") == "0":
+            continue
+        nothing = replace(output.fit, quantity=None)
+        changes.append(Change(name, texts[name], "0", output.evidence, "within output", nothing))
+        said.append(f"{name}: the logs do not tell it from other output, so it stands in {output.name}")
+    return said
+
+
+def _edited(before: LoadedScenario, text: str, changes: Sequence[Change], file_name: str) -> str:
+    """Return the scenario's text with the changes."""
+    new = text
+    for change in changes:
+        for has_list in (True, False):
+            try:
+                new = with_value(new, path_of(before.scenario, change.name, has_list), change.after)
+                break
+            except KeyError:
+                continue
+    return with_value(new, ["calibration"], file_name)

@@ -1,0 +1,74 @@
+"""Sessions yet to come: the scenario that a user would write for them, calibrated on those that were."""
+
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from simbudget.calibration.observed.session_prices import session_prices
+from simbudget.calibration.observed.sessions import Session
+from simbudget.calibration.posteriors.caches import cache_life
+from simbudget.calibration.scenarios.fits import Fit
+from simbudget.calibration.scenarios.wording import highest_of
+from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
+from simbudget.scenario.loading import loads_scenario
+from simbudget.scenario.model import Scenario
+
+MODEL: Final = "model"
+"""What the scenario calls its model."""
+_DEFAULT_TOKENS: Final = 20_000.0
+_UNSEEN_SUMMARY: Final = 2_000
+"""Where compactions are too few to learn from, they keep contexts below the largest that was seen, and cost little."""
+
+
+def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: int = 1) -> Scenario:
+    """Return the scenario of an agent that has so many sessions, one after the other, all its quantities calibrated.
+
+    Args:
+        sessions: those that were calibrated on; the most frequent model's prices are taken.
+        fits: what was learnt from them; turns and tool results at least.
+        count: how many sessions.
+    """
+    names = {"cycle.think.turns": "cycle.think[0].turns"}
+    learnt = {names.get(fit.name, fit.name): fit.quantity for fit in fits if fit.quantity is not None}
+    text = {name: quantity.written for name, quantity in learnt.items()}
+    models = [session.model for session in sessions]
+    typical = max(sessions, key=lambda session: (models.count(session.model), session.ended))
+    life = cache_life(sessions, typical)
+    largest = max(session.context.max() for session in sessions)
+    limit = text.get("context.limit_tokens", str(int(largest + 1)))
+    text.setdefault("context.compacted_to_tokens", str(_UNSEEN_SUMMARY))
+    text["context.limit_tokens"] = str(max(int(limit), _least_limit(learnt)))
+    lines = [
+        f"fleet: [{{group: session, agents: 1, model: {MODEL}}}]",
+        f"cycle: [{{think: {{turns: {text['cycle.think[0].turns']}}}}}]",
+        "turn: {" + ", ".join(_entries(text, "turn.", {"output_tokens": "0", "tool_time": "0 s"})) + "}",
+        f"context: {{lasts: cycle, cache: {life}, " + ", ".join(_entries(text, "context.", {})) + "}",
+        f"models: {{{MODEL}: {{" + ", ".join(_entries(text, f"models[{MODEL}].", {})) + "}}",
+        f"prices: {{{MODEL}: {session_prices(typical, 'turn.output_tokens' in text, life)}}}",
+        f"stop: {{after: 3650 days, cycles_per_agent: {count}}}",
+    ]
+    if "api.error_rate" in text:
+        lines.append(f"api: {{error_rate: {text['api.error_rate']}}}")
+    return loads_scenario("\n".join(lines), "check", calibration=Calibration(learnt)).scenario
+
+
+def _least_limit(learnt: dict[str, CalibratedQuantity]) -> int:
+    """Return the least limit that contexts fit into right after a compaction, nine times in ten and with some room."""
+    names = ("context.first_prompt_tokens", "context.compacted_to_tokens")
+    highest = [highest_of(learnt[name].posterior) if name in learnt else _DEFAULT_TOKENS for name in names]
+    return int(1.5 * sum(highest))
+
+
+def _entries(text: dict[str, str], block: str, defaults: dict[str, str]) -> Iterator[str]:
+    """Yield `key: value` of a block's quantities, those with a default even where nothing was learnt."""
+    values = defaults | {
+        name.removeprefix(block): value for name, value in text.items() if name.startswith(block)
+    }
+    inner = {key: value for key, value in values.items() if "." in key}
+    for key, value in values.items():
+        if key not in inner:
+            yield f"{key}: {value}"
+    for name in dict.fromkeys(key.partition(".")[0] for key in inner):
+        of_name = (
+            f"{key.partition('.')[2]}: {value}" for key, value in inner.items() if key.startswith(f"{name}.")
+        )
+        yield f"{name}: {{" + ", ".join(of_name) + "}"

@@ -1,0 +1,33 @@
+"""Writing a calibrated scenario: its text, and beside it the file of joint draws that it names."""
+
+from pathlib import Path
+
+from simbudget.calibration.scenarios.calibrate import Calibrated
+from simbudget.errors import Place, Problem, UserError
+from simbudget.scenario.calibration_file import write_calibration
+
+
+def calibration_name(output: Path) -> str:
+    """Return the name of the file of joint draws of a scenario."""
+    return f"{output.stem}.calibration.parquet"
+
+
+def require_writable(scenario: Path, text: str, output: Path) -> None:
+    """Raise UserError unless the new scenario can stand where it is to be written."""
+    if output.suffix not in (".yaml", ".yml"):
+        raise UserError(Problem(f"-o {output}: a scenario's name ends in .yaml", remedy="write -o NEW.yaml"))
+    if output.resolve() == scenario.resolve():
+        raise UserError(Problem("-o is the scenario itself, which would be lost", remedy="name another file"))
+    if not output.parent.is_dir():
+        raise UserError(Problem("there is no such folder", Place(str(output.parent)), "make it first"))
+    if "distribution: empirical" in text and output.parent.resolve() != scenario.parent.resolve():
+        remedy = "write the new one into the same folder"
+        raise UserError(Problem("the scenario reads files of its own folder", Place(str(scenario)), remedy))
+
+
+def write_calibrated(calibrated: Calibrated, output: Path) -> list[Path]:
+    """Write a calibrated scenario and its joint draws, the same bytes for the same logs; return their paths."""
+    draws = output.parent / calibration_name(output)
+    write_calibration(calibrated.calibration, draws)
+    output.write_text(calibrated.text, encoding="utf-8")
+    return [output, draws]
