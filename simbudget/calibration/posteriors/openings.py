@@ -48,12 +48,14 @@ def ages_of(compacts: npt.NDArray[np.bool_], begins_at: int = 0) -> Floats:
     return np.asarray(turns - last + np.where(last == 0.0, begins_at, 0))
 
 
-def learnt_opening(values: Sequence[Floats], ages: Sequence[Floats]) -> Opening:
+def learnt_opening(values: Sequence[Floats], ages: Sequence[Floats], evidence: float = 0.0) -> Opening:
     """Return the opening that sessions show.
 
     Args:
         values: [sessions] what joined the context in each turn.
         ages: [sessions] how many turns old the context was.
+        evidence: by how much an opening has to raise the logarithm of the quasi-likelihood to be believed; 2 is
+            Akaike's criterion for its two numbers, 0 believes the prior.
     """
     said = [(v, a) for v, a in zip(values, ages, strict=True) if len(v) >= _FEWEST]
     most = np.quantile(np.concatenate([v for v, _ in said]), _CUT) if said else 0.0
@@ -62,14 +64,18 @@ def learnt_opening(values: Sequence[Floats], ages: Sequence[Floats]) -> Opening:
     together = np.concatenate([np.minimum(v, most) + 1.0 for v, _ in said] or [np.zeros(0)])
     member = np.repeat(np.arange(len(said)), [len(v) for v, _ in said])
     counts = np.bincount(member, minlength=len(said))
+    shown = np.zeros(scores.shape)
     for i, times in enumerate(_TIMES):
         for j, turns in enumerate(_TURNS):
             factor = 1.0 + (times - 1.0) * fading[turns]
             levels = np.bincount(member, together / factor, minlength=len(said)) / np.maximum(counts, 1)
             # At its own level, a session's terms of value over expectation add up to their number.
             deviance = np.log(factor).sum() + (counts * np.log(np.maximum(levels, 1e-9))).sum()
-            scores[i, j] -= deviance / _DISPERSION
+            shown[i, j] = -deviance / _DISPERSION
+    scores += shown
     best_times, best_turns = np.unravel_index(int(scores.argmax()), scores.shape)
+    if shown[best_times, best_turns] - shown[0, 0] < evidence:
+        return Opening()
     return Opening(float(_TIMES[best_times]), float(_TURNS[best_turns]))
 
 

@@ -1,8 +1,8 @@
 """Durations of the rest of a run that has begun: calls, and the gaps between them.
 
-Over the runs of a project, levels of beginning and rest (see `posteriors.durations`) are jointly normal, and so are their means
-over projects (Gelman et al., Bayesian Data Analysis, 3rd edition, sections 3.6 and 5.4): a short beginning, a few other
-runs and what is usual each speak as far as they know something.
+Over the runs of a project, levels of beginning and rest (see `posteriors.durations`) are jointly normal, and so are
+their means over projects (Gelman et al., Bayesian Data Analysis, 3rd edition, sections 3.6 and 5.4): a short beginning,
+a few other runs and what is usual each speak as far as they know something.
 
 Where it is known how long the rest takes, gaps follow from how many calls it has: a rest that goes on for days has long
 gaps more often than it has many calls.

@@ -37,6 +37,7 @@ _SEED: Final = 20_260_301
 _FEWEST: Final = 3
 """With fewer values a quantity stays as it was."""
 _FEWEST_COMPACTIONS: Final = 8
+_OPENING_EVIDENCE: Final = 2.0
 _FEWEST_OPENINGS: Final = 8
 """With fewer sessions an opening would be what is assumed of it."""
 _MOST_OF_LIMIT: Final = 0.5
@@ -150,7 +151,9 @@ def fit_sessions(
 def _opening(seen: Observed) -> Opening:
     """Return how contexts open; that they do not, where few sessions show it."""
     telling = sum(len(values) >= _FEWEST for values in seen.values["tool_result"])
-    return learnt_opening(seen.values["tool_result"], seen.ages) if telling >= _FEWEST_OPENINGS else Opening()
+    if telling < _FEWEST_OPENINGS:
+        return Opening()
+    return learnt_opening(seen.values["tool_result"], seen.ages, _OPENING_EVIDENCE)
 
 
 def _opening_fits(opening: Opening, evidence: Evidence, worlds: int) -> Iterator[Fit]:
