@@ -48,14 +48,14 @@ def ages_of(compacts: npt.NDArray[np.bool_], begins_at: int = 0) -> Floats:
     return np.asarray(turns - last + np.where(last == 0.0, begins_at, 0))
 
 
-def learnt_opening(values: Sequence[Floats], ages: Sequence[Floats], evidence: float = 0.0) -> Opening:
+def learnt_opening(values: Sequence[Floats], ages: Sequence[Floats], evidence: float = -np.inf) -> Opening:
     """Return the opening that sessions show.
 
     Args:
         values: [sessions] what joined the context in each turn.
         ages: [sessions] how many turns old the context was.
         evidence: by how much an opening has to raise the logarithm of the quasi-likelihood to be believed; 2 is
-            Akaike's criterion for its two numbers, 0 believes the prior.
+            Akaike's criterion for its two numbers; by default the prior is believed too.
     """
     said = [(v, a) for v, a in zip(values, ages, strict=True) if len(v) >= _FEWEST]
     most = np.quantile(np.concatenate([v for v, _ in said]), _CUT) if said else 0.0
