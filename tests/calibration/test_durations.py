@@ -85,6 +85,17 @@ def test_ratios_have_mean_one_whatever_is_assumed_beside_them() -> None:
         assert drawn.mean() == pytest.approx(1.0, rel=0.02)
 
 
+@pytest.mark.parametrize("count", [2, 3])
+def test_two_runs_give_a_wide_posterior_that_is_finite(count: int) -> None:
+    widths = []
+    for seed in range(20):
+        found = new_durations(heavy_runs(count, seed), 1000, np.random.default_rng(seed))
+        assert found is not None
+        assert np.isfinite(found[0].draws).all()
+        widths.append(np.std(log_means(found[0])))
+    assert np.median(widths) > 0.3
+
+
 def test_few_values_show_no_shape() -> None:
     assert new_durations([np.array([1.0, 2.0])] * 5, WORLDS, np.random.default_rng(1)) is None
 

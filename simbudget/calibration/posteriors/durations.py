@@ -26,6 +26,10 @@ _SHOW_SHAPE: Final = 40
 _LEAST_PART: Final = 0.3
 """Of the variance of levels so much is left at least."""
 _MOST_BETWEEN: Final = 1.5
+_MOST_APART: Final = 3.0
+_MOST_SPREAD: Final = 0.7
+"""Two or three runs say next to nothing of how runs differ: yet a mean is not beyond 20 times what was seen, nor a
+scatter beyond twice."""
 _MIDPOINTS: Final = 40_000
 _SCATTERS: Final = 12
 """At so many scatters the mean is computed, and interpolated between."""
@@ -63,8 +67,10 @@ def new_durations(
         table, scatter = score_grid(), float(max(np.concatenate(logs).std(), 1e-6))
     few = np.sqrt(len(runs) / rng.chisquare(freedom, worlds))
     weights = rng.dirichlet(np.ones(len(runs)), worlds)
-    means = np.log(mean) + few * np.log((weights @ sums) / (weights @ counts) / mean)
-    scatters = scatter * np.exp(few * np.log(_scatter_of(logs, weights)))
+    apart = np.clip(few * np.log((weights @ sums) / (weights @ counts) / mean), -_MOST_APART, _MOST_APART)
+    means = np.log(mean) + apart
+    spread = few * np.log(_scatter_of(logs, weights))
+    scatters = scatter * np.exp(np.clip(spread, -_MOST_SPREAD, _MOST_SPREAD))
     taus = between * np.sqrt(freedom / rng.chisquare(freedom, worlds))
     draws = np.column_stack([means - taus**2 / 2 - _log_mean(table, scatters), scatters, taus])
     if shape.family == LOGNORMAL:
