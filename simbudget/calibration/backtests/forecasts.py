@@ -13,18 +13,6 @@ Floats = npt.NDArray[np.float64]
 STRAIGHT_LINE: Final = "straight_line"
 BOOTSTRAP: Final = "bootstrap"
 
-SESSION_QUANTITIES: Final = (
-    "input_tokens",
-    "new_input_tokens",
-    "cache_read_tokens",
-    "output_tokens",
-    "cost_usd",
-    "model_time_s",
-    "wall_time_s",
-    "calls",
-)
-"""What is projected of a session; new input is what is written to the cache or paid in full."""
-
 
 @dataclass(frozen=True, eq=False)
 class Forecast:

@@ -22,6 +22,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.calibration.campaigns.beginnings import Beginning, Course
+from simbudget.calibration.posteriors.shapes import midpoint_scores
 
 Floats = npt.NDArray[np.float64]
 
@@ -118,9 +119,7 @@ def duration_drifts(
 
 def _smoothed(values: Floats, kernel: float, worlds: int, rng: np.random.Generator) -> Floats:
     """Return [worlds] draws around values, each as often as any other and their noise in equal steps of chance."""
-    from scipy.special import ndtri  # noqa: PLC0415  slow to import
-
-    scores = ndtri((np.arange(worlds) + 0.5) / worlds)
+    scores = midpoint_scores(worlds)
     return np.asarray(
         rng.permutation(np.resize(rng.permutation(values), worlds)) + kernel * rng.permutation(scores)
     )

@@ -32,7 +32,7 @@ from simbudget.calibration.campaigns.yields import (
     seen_of,
     seen_of_course,
 )
-from simbudget.calibration.posteriors.shapes import shape_of
+from simbudget.calibration.posteriors.shapes import midpoint_scores, shape_of
 from simbudget.distributions.posteriors import Posterior
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
@@ -56,6 +56,7 @@ _SCATTER: Final = (0.2, 1.2)
 _QUANTILES: Final = (0.1, 0.9)
 _SPREAD_P90: Final = 2.563
 _MORE: Final = 2
+_PARTS: Final = 400
 """Campaigns are played for so many times the experiments that a straight line promises."""
 
 
@@ -254,9 +255,7 @@ def _rows(means_s: Floats, scatter: float) -> Floats:
 
 def _with_means(posterior: Posterior, means_s: Floats) -> Posterior:
     """Return a posterior moved so that the mean of draws is each world's."""
-    from simbudget.calibration.posteriors.pooling import score_midpoints  # noqa: PLC0415
-
-    scores = np.tile(score_midpoints(), (len(means_s), 1))
+    scores = np.tile(midpoint_scores(_PARTS), (len(means_s), 1))
     draws = posterior.draws.copy()
     draws[:, 0] -= np.log(posterior.sample(scores).mean(axis=1) / np.maximum(means_s, 1e-3))
     return Posterior(draws, posterior.shape)

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.posteriors.shapes import EMPIRICAL, LOGNORMAL, Shape, choose_shape
+from simbudget.calibration.posteriors.shapes import EMPIRICAL, LOGNORMAL, Shape, choose_shape, midpoint_scores
 from simbudget.distributions.posteriors import Posterior, score_grid
 
 Floats = npt.NDArray[np.float64]
@@ -89,9 +89,7 @@ def _scatter_of(logs: Sequence[Floats], weights: Floats) -> Floats:
 
 def _log_mean(table: Floats, scatters: Floats) -> Floats:
     """Return [worlds] the logarithm of the mean of draws of a standardised shape with such scatter."""
-    from scipy.special import ndtri  # noqa: PLC0415  slow to import
-
-    scores = ndtri((np.arange(_MIDPOINTS) + 0.5) / _MIDPOINTS)
+    scores = midpoint_scores(_MIDPOINTS)
     t = np.interp(scores, score_grid(), table)
     at = np.linspace(scatters.min(), scatters.max(), _SCATTERS)
     means = [float(np.log(np.exp(np.minimum(scatter * t, _MOST_LOG)).mean())) for scatter in at]
@@ -129,15 +127,13 @@ def shape_of_ratios(ratios: Floats, log_scatter: float | None) -> tuple[Floats, 
 
     Not smoothed: a kernel on the scale of logarithms would make the longest ones longer still.
     """
-    from scipy.special import ndtri  # noqa: PLC0415  slow to import
-
     everything = np.sort(ratios)
     if log_scatter is not None:
-        usual = np.exp(log_scatter * ndtri((np.arange(_PRIOR_RATIOS) + 0.5) / _PRIOR_RATIOS))
+        usual = np.exp(log_scatter * midpoint_scores(_PRIOR_RATIOS))
         everything = np.sort(np.concatenate([ratios, usual / usual.mean()]))
     logs = np.log(np.maximum(everything, _SMALLEST_RATIO))
-    table = np.interp(score_grid(), ndtri((np.arange(len(logs)) + 0.5) / len(logs)), logs)
-    scores = ndtri((np.arange(_MIDPOINTS) + 0.5) / _MIDPOINTS)
+    table = np.interp(score_grid(), midpoint_scores(len(logs)), logs)
+    scores = midpoint_scores(_MIDPOINTS)
     table -= np.log(np.exp(np.interp(scores, score_grid(), table)).mean())
     centre, scatter = float(table.mean()), float(max(table.std(), 1e-6))
     return (table - centre) / scatter, centre, scatter

@@ -59,6 +59,13 @@ def observed_shape(residuals: Sequence[Floats]) -> Shape:
     return Shape(EMPIRICAL, _table(EMPIRICAL, everything), {})
 
 
+def midpoint_scores(count: int) -> Floats:
+    """Return normal scores in the middle of so many equal parts of the probability."""
+    from scipy.special import ndtri  # noqa: PLC0415  slow to import
+
+    return np.asarray(ndtri((np.arange(count) + 0.5) / count))
+
+
 def shape_of(values: Floats) -> Floats:
     """Return [`SCORE_POINTS`] the standardised quantiles of values, whatever their number; not all alike."""
     return _table(EMPIRICAL, values)

@@ -15,7 +15,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.posteriors.shapes import Shape, observed_shape
+from simbudget.calibration.posteriors.shapes import Shape, midpoint_scores, observed_shape
 from simbudget.distributions.posteriors import Posterior, score_grid
 
 Floats = npt.NDArray[np.float64]
@@ -223,8 +223,6 @@ def _not_above(v: Floats, shape: Shape, scatters: Floats) -> tuple[Floats, Float
 
 def _log_mean(shape: Shape, scatters: Floats) -> Floats:
     """Return [worlds] the logarithm of the mean of draws around a location of 0."""
-    from scipy.special import ndtri  # noqa: PLC0415  slow to import
-
-    z = ndtri((np.arange(_PARTS) + 0.5) / _PARTS)
+    z = midpoint_scores(_PARTS)
     t = z if shape.table is None else np.interp(z, score_grid(), shape.table)
     return np.asarray(np.log(np.exp(np.minimum(scatters[:, None] * t, 50.0)).mean(axis=1)))

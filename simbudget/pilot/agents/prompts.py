@@ -1,6 +1,5 @@
 """What agents are told, and the tools that they have."""
 
-import json
 from typing import Any, Final
 
 from simbudget.pilot.conversation import record_line
@@ -121,8 +120,3 @@ def tools(task: Task) -> list[dict[str, Any]]:
         ),
         _tool("next_step", "End this step.", {}),
     ]
-
-
-def words_of(value: Any) -> str:
-    """Return a value as text."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

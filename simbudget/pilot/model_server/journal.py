@@ -53,11 +53,6 @@ class Journal:
         row = self._connection.execute("SELECT count(*) FROM requests WHERE user = ?", [user]).fetchone()
         return int(row[0])
 
-    def latest_s(self) -> float:
-        """Return when the last request was billed, in seconds of the run."""
-        row = self._connection.execute("SELECT max(at_s) FROM requests").fetchone()
-        return float(row[0] or 0.0)
-
     def usages(self) -> dict[str, dict[str, Any]]:
         """Return the usage of every billed request, by its name."""
         rows = self._connection.execute("SELECT name, message FROM requests")
