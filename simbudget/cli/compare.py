@@ -1,11 +1,10 @@
 """`simbudget compare`: two or more plans side by side, with what their differences rest on."""
 
-import json
 from pathlib import Path
 
 import click
 
-from simbudget.cli.options import sample_options, say_if_compiling, say_written
+from simbudget.cli.options import sample_options, say_if_compiling, say_written, show_found
 
 
 @click.command("compare")
@@ -38,7 +37,7 @@ def compare_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.deciding.changes import parse_changes  # noqa: PLC0415
     from simbudget.deciding.compare import compare  # noqa: PLC0415
     from simbudget.report.comparison import comparison_answer, comparison_tables  # noqa: PLC0415
-    from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
+    from simbudget.report.console import progress_bar  # noqa: PLC0415
     from simbudget.report.deciding_output import write_comparison  # noqa: PLC0415
 
     compared = alternatives(files, [parse_changes(setting) for setting in settings])
@@ -46,14 +45,8 @@ def compare_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     with progress_bar(quiet or as_json) as progress:
         comparison = compare(compared, Sample(replications, seed, workers), progress)
     written = write_comparison(comparison, out) if out is not None else []
-    if as_json:
-        click.echo(json.dumps(comparison.as_json(), indent=2, allow_nan=False))
-        return
-    console = standard_output()
-    console.print(comparison_answer(comparison), highlight=False)
-    if not quiet:
-        for table in comparison_tables(comparison):
-            console.print(table, highlight=False)
-        for note in dict.fromkeys(note for alternative in compared for note in alternative.notes):
-            console.print(f"Note: {note}.", highlight=False)
-    say_written(out, written)
+    notes = dict.fromkeys(f"Note: {note}." for alternative in compared for note in alternative.notes)
+    tables = (*comparison_tables(comparison), *notes)
+    show_found(comparison.as_json(), comparison_answer(comparison), tables, as_json, quiet)
+    if not as_json:
+        say_written(out, written)

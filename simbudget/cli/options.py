@@ -1,6 +1,7 @@
 """What several commands share: options, and what is said to who waits."""
 
-from collections.abc import Callable
+import json
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -74,6 +75,21 @@ def say_if_compiling(is_silent: bool, engine: str | None = None) -> None:
     to_compile = engine_named(engine or DEFAULT_ENGINE)
     if not is_silent and not to_compile.is_compiled():
         click.echo(f"Compiling the engine, once: about {to_compile.compiling_takes}.", err=True)
+
+
+def show_found(
+    found: Mapping[str, Any], answer: Any, tables: Iterable[Any], as_json: bool, quiet: bool
+) -> None:
+    """Print what was found: as JSON and nothing else, or the answer in words and, unless `quiet`, its tables."""
+    if as_json:
+        click.echo(json.dumps(found, indent=2, allow_nan=False))
+        return
+    from simbudget.report.console import standard_output  # noqa: PLC0415
+
+    console = standard_output()
+    console.print(answer, highlight=False)
+    for table in () if quiet else tables:
+        console.print(table, highlight=False)
 
 
 def say_written(out: Path | None, written: list[Path]) -> None:

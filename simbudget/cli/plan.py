@@ -1,12 +1,18 @@
 """`simbudget plan`: the best plan of a space, within a budget and the scenario's limits."""
 
-import json
 import sys
 from pathlib import Path
 
 import click
 
-from simbudget.cli.options import file_argument, money, sample_options, say_if_compiling, say_written
+from simbudget.cli.options import (
+    file_argument,
+    money,
+    sample_options,
+    say_if_compiling,
+    say_written,
+    show_found,
+)
 
 _NO_PLAN = 1
 
@@ -63,7 +69,7 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.deciding.plan import as_json as found_as_json  # noqa: PLC0415
     from simbudget.deciding.plan import plan  # noqa: PLC0415
     from simbudget.deciding.questions import ask  # noqa: PLC0415
-    from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
+    from simbudget.report.console import progress_bar  # noqa: PLC0415
     from simbudget.report.deciding_output import write_plan  # noqa: PLC0415
     from simbudget.report.plan import plan_answer, plan_tables  # noqa: PLC0415
 
@@ -73,14 +79,8 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     with progress_bar(quiet or as_json) as progress:
         found = plan(source, question, Sample(replications, seed, workers), progress)
     written = write_plan(found, out) if out is not None else []
-    if as_json:
-        click.echo(json.dumps(found_as_json(found), indent=2, allow_nan=False))
-    else:
-        console = standard_output()
-        console.print(plan_answer(found), highlight=False)
-        if not quiet:
-            for table in plan_tables(found):
-                console.print(table, highlight=False)
+    show_found(found_as_json(found), plan_answer(found), plan_tables(found), as_json, quiet)
+    if not as_json:
         say_written(out, written)
     if not found.chosen.is_feasible:
         sys.exit(_NO_PLAN)

@@ -1,11 +1,17 @@
 """`simbudget plan-pilot`: which short real run would narrow the projection most for its money."""
 
-import json
 from pathlib import Path
 
 import click
 
-from simbudget.cli.options import file_argument, money, sample_options, say_if_compiling, say_written
+from simbudget.cli.options import (
+    file_argument,
+    money,
+    sample_options,
+    say_if_compiling,
+    say_written,
+    show_found,
+)
 
 
 def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> tuple[float, ...]:
@@ -61,7 +67,7 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.deciding.changes import Source, parse_changes  # noqa: PLC0415
     from simbudget.deciding.plan_pilot import Pilots, plan_pilot, usual_pilots  # noqa: PLC0415
     from simbudget.deciding.plan_pilot import as_json as found_as_json  # noqa: PLC0415
-    from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
+    from simbudget.report.console import progress_bar  # noqa: PLC0415
     from simbudget.report.deciding_output import write_pilots  # noqa: PLC0415
     from simbudget.report.pilots import pilot_tables, pilots_answer  # noqa: PLC0415
 
@@ -74,12 +80,6 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     with progress_bar(quiet or as_json) as progress:
         found = plan_pilot(source, looked_at, Sample(replications, seed, workers), plans, worth, progress)
     written = write_pilots(found, out) if out is not None else []
-    if as_json:
-        click.echo(json.dumps(found_as_json(found), indent=2, allow_nan=False))
-        return
-    console = standard_output()
-    console.print(pilots_answer(found), highlight=False)
-    if not quiet:
-        for table in pilot_tables(found):
-            console.print(table, highlight=False)
-    say_written(out, written)
+    show_found(found_as_json(found), pilots_answer(found), pilot_tables(found), as_json, quiet)
+    if not as_json:
+        say_written(out, written)

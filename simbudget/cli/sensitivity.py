@@ -1,12 +1,18 @@
 """`simbudget sensitivity`: which unknowns and which choices move cost and results, and what is worth knowing."""
 
-import json
 from dataclasses import replace
 from pathlib import Path
 
 import click
 
-from simbudget.cli.options import file_argument, money, sample_options, say_if_compiling, say_written
+from simbudget.cli.options import (
+    file_argument,
+    money,
+    sample_options,
+    say_if_compiling,
+    say_written,
+    show_found,
+)
 
 
 @click.command("sensitivity")
@@ -51,7 +57,7 @@ def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each optio
     from simbudget.deciding.choices import one_change_each  # noqa: PLC0415
     from simbudget.deciding.sensitivity import as_json as found_as_json  # noqa: PLC0415
     from simbudget.deciding.sensitivity import one_at_a_time, sensitivity  # noqa: PLC0415
-    from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
+    from simbudget.report.console import progress_bar  # noqa: PLC0415
     from simbudget.report.deciding_output import write_sensitivity  # noqa: PLC0415
     from simbudget.report.sensitivity import sensitivity_answer, sensitivity_tables  # noqa: PLC0415
 
@@ -66,12 +72,6 @@ def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each optio
         with progress_bar(quiet or as_json) as progress:
             found = replace(found, choices=one_at_a_time([plan, *one_change_each(source)], sample, progress))
     written = write_sensitivity(found, out) if out is not None else []
-    if as_json:
-        click.echo(json.dumps(found_as_json(found), indent=2, allow_nan=False))
-        return
-    console = standard_output()
-    console.print(sensitivity_answer(found), highlight=False)
-    if not quiet:
-        for table in sensitivity_tables(found):
-            console.print(table, highlight=False)
-    say_written(out, written)
+    show_found(found_as_json(found), sensitivity_answer(found), sensitivity_tables(found), as_json, quiet)
+    if not as_json:
+        say_written(out, written)
