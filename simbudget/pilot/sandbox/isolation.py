@@ -37,6 +37,7 @@ _SHARED_MEMORY_BYTES: Final = 16 * MIB
 _TMP_BYTES: Final = 64 * MIB
 _OPEN_FILES: Final = 256
 _COUNTS_BY_NAMESPACE: Final = (5, 14)
+_OWN_TASKS: Final = 2  # bubblewrap's first process and the launcher
 
 
 @cache
@@ -91,14 +92,20 @@ def own_user(directory: Path, kind: Isolation) -> int | None:
     return _FIRST_USER + zlib.crc32(str(directory.resolve()).encode()) % _USERS
 
 
-def wrapped(command: Sequence[str], directory: Path, limits: Limits, kind: Isolation) -> tuple[str, ...]:
-    """Return the command line that runs a command in a sandbox; `python` is this very Python."""
+def wrapped(
+    command: Sequence[str], directory: Path, limits: Limits, kind: Isolation, told_to: int
+) -> tuple[str, ...]:
+    """Return the command line that runs a command in a sandbox; `python` is this very Python.
+
+    At its end the run writes to the descriptor `told_to` how many seconds of processor time it took.
+    """
     program = sys.executable if command[0] == "python" else command[0]
     inside = kind == "bubblewrap"
     order = {
         "limits": _limits(limits, _others(directory, kind)),
         "user": own_user(directory, kind),
         "guard": not inside,
+        "tell": told_to,
         "directory": str(INSIDE if inside else directory),
     }
     launcher = _LAUNCHER_INSIDE if inside else _LAUNCHER
@@ -140,11 +147,14 @@ def _limits(limits: Limits, others: int) -> dict[str, int]:
 def _others(directory: Path, kind: Isolation) -> int:
     """Return how many tasks the kernel already counts for the user of a run.
 
-    A user of its own has none; nor has anybody in a fresh user namespace, since Linux 5.14 counts by namespace.
+    A user of its own has none; anybody has the sandbox's own in a fresh user namespace, since Linux 5.14 counts by
+    namespace.
     """
-    kernel = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
-    if own_user(directory, kind) is not None or (kind == "bubblewrap" and kernel >= _COUNTS_BY_NAMESPACE):
+    if own_user(directory, kind) is not None:
         return 0
+    kernel = tuple(int(part) for part in platform.release().split("-")[0].split(".")[:2])
+    if kind == "bubblewrap" and kernel >= _COUNTS_BY_NAMESPACE:
+        return _OWN_TASKS
     return sum(
         one.info["num_threads"] or 0 for one in psutil.process_iter(["uids", "num_threads"]) if _is_ours(one)
     )

@@ -98,8 +98,12 @@ class Sandbox:
         """Run a command in the directory, within the limits; cancelling it kills it and all that it started."""
         if over_disk(self.directory, self.limits):
             return Completed(-signal.SIGKILL, "", "the sandbox's directory is full\n", 0.0, 0.0, 0, "disk")
-        whole = wrapped(command, self.directory, self.limits, self.kind)
-        with tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
+        with (
+            tempfile.TemporaryFile() as stdout,
+            tempfile.TemporaryFile() as stderr,
+            tempfile.TemporaryFile() as told,
+        ):
+            whole = wrapped(command, self.directory, self.limits, self.kind, told.fileno())
             began = time.monotonic()
             process = subprocess.Popen(
                 whole,
@@ -108,10 +112,12 @@ class Sandbox:
                 stderr=stderr,
                 env={**environment(self.directory, self.kind), **(more_environment or {})},
                 start_new_session=True,
+                pass_fds=(told.fileno(),),
             )
             seen = Usage()
             because = await self._ended(process, timeout_s, seen)
             wall_s = time.monotonic() - began
+            seen.cpu_s = max(seen.cpu_s, _seconds(told))
             return Completed(
                 returncode=process.returncode,
                 stdout=_kept(stdout, self.limits.output_bytes),
@@ -216,6 +222,12 @@ def _told_by(returncode: int, seen: Usage, limits: Limits) -> Killed | None:
     ):
         return "cpu"
     return "disk" if returncode in {-signal.SIGXFSZ, 128 + signal.SIGXFSZ} else None
+
+
+def _seconds(told: IO[bytes]) -> float:
+    """Return the processor time that a launcher has told of; none if it was killed first."""
+    told.seek(0)
+    return float(told.read() or 0.0)
 
 
 def _kept(file: IO[bytes], most_bytes: int) -> str:

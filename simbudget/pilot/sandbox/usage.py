@@ -41,7 +41,7 @@ def passed_limit(pid: int, directory: Path, limits: Limits, seen: Usage) -> Kill
 
 
 _OWN_PROCESSES = 3
-"""Of a sandbox itself: bubblewrap twice, or the launcher."""
+"""Of a sandbox itself: bubblewrap twice, and the launcher."""
 
 
 def _tree(pid: int) -> list[psutil.Process]:
