@@ -11,21 +11,20 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from simbudget.calibration.campaigns.beginnings import thirds
-from simbudget.calibration.campaigns.campaigns import Campaign, campaigns_of
+from simbudget.calibration.campaigns.campaigns import Campaign, evidence_of
 from simbudget.calibration.campaigns.histories import Histories, play_histories
 from simbudget.calibration.campaigns.yields import Bank, Seen
+from simbudget.calibration.posteriors.shapes import LOGNORMAL, Shape
 from simbudget.calibration.scenarios.editing import with_value
-from simbudget.calibration.scenarios.fits import Fit
-from simbudget.calibration.scenarios.wording import written_fact, written_varying
+from simbudget.calibration.scenarios.fit import Fit, fit_of_fact, fit_of_varying
+from simbudget.calibration.scenarios.wording import written_fact
 from simbudget.distributions.base import CONSTANT
 from simbudget.distributions.posteriors import Posterior
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
-from simbudget.ledger.imported import ImportedLedger
-from simbudget.scenario.calibration_file import CalibratedQuantity, Evidence
+from simbudget.scenario.calibration_file import Evidence
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
 from simbudget.scenario.quantities import Kind
 from simbudget.units import Dimension
@@ -66,18 +65,18 @@ class ResearchFit:
 
 
 def fit_research(
-    before: LoadedScenario, text: str, ledger: ImportedLedger, worlds: int, keep: Collection[str] = ()
+    before: LoadedScenario, text: str, campaigns: Sequence[Campaign], worlds: int, keep: Collection[str] = ()
 ) -> ResearchFit:
-    """Return what the campaigns of a ledger say of a scenario's research.
+    """Return what campaigns say of a scenario's research.
 
     Args:
         before: the scenario.
         text: its file.
-        ledger: logs of real runs.
+        campaigns: of the logs.
         worlds: how many joint draws.
         keep: names of quantities that are to stay as they are.
     """
-    campaigns = [_scored(campaign) for campaign in campaigns_of(ledger, timed=False) if campaign.kept.any()]
+    campaigns = [_scored(campaign) for campaign in campaigns if campaign.kept.any()]
     if not campaigns:
         return ResearchFit((), ())
     if before.scenario.research is None or not any(
@@ -90,7 +89,7 @@ def fit_research(
     histories = _in_parts_of_the_distance(play_histories(program, WORLDS, length, _SEED))
     bank = Bank.of(histories).taught([_seen(campaign) for campaign in campaigns], rounds=1, stays=_STAYS)
     drawn = bank.drawn(worlds, np.random.default_rng(_SEED))
-    evidence = _evidence(campaigns, ledger)
+    evidence = evidence_of(campaigns, sum(map(len, campaigns)), "by simulation")
     fits = tuple(_fits(program, histories, drawn, evidence, keep))
     return ResearchFit(fits, tuple(_left(program, fits, bank, keep)))
 
@@ -153,20 +152,14 @@ def _fits(
     keep: Collection[str],
 ) -> Iterator[Fit]:
     """Yield what the drawn worlds say of each quantity that they narrow."""
-    zeros = np.zeros((len(drawn), 2))
     for name, dimension in _FACTS.items():
         values = histories.worlds[:, _row(program, name), 1]
         if name not in keep and _is_narrowed(values, drawn):
-            posterior = Posterior(np.column_stack([values[drawn], zeros]), is_fact=True)
-            yield _fit(name, posterior, "fact", written_fact(values[drawn], dimension), evidence)
+            yield fit_of_fact(name, values[drawn], written_fact(values[drawn], dimension), evidence)
     rows = histories.worlds[:, program.research.gain]
     if _GAIN not in keep and (rows[:, 0] != CONSTANT).all() and _is_narrowed(np.exp(rows[:, 1]), drawn):
-        posterior = Posterior(np.column_stack([rows[drawn][:, 1:3], zeros[:, 0]]))
-        yield _fit(_GAIN, posterior, "lognormal", written_varying(posterior, Dimension.NUMBER), evidence)
-
-
-def _fit(name: str, posterior: Posterior, family: str, written: str, evidence: Evidence) -> Fit:
-    return Fit(name, CalibratedQuantity(name, written, family, posterior, evidence), written, evidence)
+        posterior = Posterior(np.column_stack([rows[drawn][:, 1:3], np.zeros(len(drawn))]))
+        yield fit_of_varying(_GAIN, Dimension.NUMBER, (posterior, Shape(LOGNORMAL, None, {})), evidence)
 
 
 def _row(program: Program, name: str) -> int:
@@ -190,11 +183,3 @@ def _left(program: Program, fits: Sequence[Fit], bank: Bank, keep: Collection[st
     )
     if 1.0 / float((bank.weights**2).sum()) < _FEW_WORLDS:
         yield "research: few worlds of what was assumed keep results as the logs do; widen `refines` and `gain`"
-
-
-def _evidence(campaigns: Sequence[Campaign], ledger: ImportedLedger) -> Evidence:
-    ended = ledger.runs["ended_at"].max()
-    date = "" if pd.isna(ended) else str(ended.date())
-    sources = ", ".join(sorted({campaign.source for campaign in campaigns}))
-    remark = "by simulation"
-    return Evidence(sum(map(len, campaigns)), len(campaigns), sources, date, 0, remark)

@@ -7,12 +7,15 @@ from typing import Final
 import numpy as np
 
 from simbudget.calibration.backtests.track_record import track_record
+from simbudget.calibration.campaigns.campaigns import campaigns_of
 from simbudget.calibration.campaigns.downtime import fit_downtime
 from simbudget.calibration.campaigns.research_fits import fit_research
 from simbudget.calibration.scenarios.checks import Check, noted
 from simbudget.calibration.scenarios.editing import with_value
-from simbudget.calibration.scenarios.fits import ALL_THAT_JOINED, WORLDS, Fit, fit_ledger
+from simbudget.calibration.scenarios.fit import Fit
+from simbudget.calibration.scenarios.fits import WORLDS, fit_ledger
 from simbudget.calibration.scenarios.places import path_of, places_of, shares
+from simbudget.calibration.scenarios.session_fits import ALL_THAT_JOINED
 from simbudget.calibration.scenarios.wording import written_varying
 from simbudget.distributions.posteriors import Posterior
 from simbudget.errors import Problem, UserError
@@ -74,11 +77,12 @@ def calibrate(
     models = tuple(before.scenario.models)
     changes: list[Change] = []
     left: list[str] = []
-    research = fit_research(before, text, ledger, WORLDS, keep)
+    campaigns = campaigns_of(ledger, timed=False)
+    research = fit_research(before, text, campaigns, WORLDS, keep)
     left.extend(research.left)
     for fit in (
         *fit_ledger(ledger, models, WORLDS),
-        *fit_downtime(ledger, WORLDS),
+        *fit_downtime(campaigns, WORLDS),
         *research.fits,
     ):
         changes.extend(_changes(before, fit, keep, left))
