@@ -48,6 +48,8 @@ class Campaign:
     """Whether `higher` or `lower` scores are better; empty: not known."""
     is_timed: bool = True
     """Whether the log has a clock; else times only tell the order."""
+    run: int = -1
+    """Its number in the ledger."""
     ended_on: str = ""
     """The day on which its log ends; empty: not known."""
 
@@ -115,7 +117,7 @@ def campaigns_of(ledger: ImportedLedger, timed: bool = True) -> list[Campaign]:
         if len(tries) >= FEWEST and np.ptp(tries["started_s"]) > 0:
             about_run = about[about.index == run].iloc[0]
             campaign = _campaign(about_run, tries, clock[clock["status"] == NO_TRY])
-            found.append(replace(campaign, is_timed=is_timed))
+            found.append(replace(campaign, run=int(tries["run"].iloc[0]), is_timed=is_timed))
     return found
 
 

@@ -6,7 +6,7 @@ do not narrow stays as it was, and is named. All that is learnt comes from the s
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
@@ -16,15 +16,18 @@ from simbudget.calibration.campaigns.beginnings import thirds
 from simbudget.calibration.campaigns.campaigns import Campaign, evidence_of
 from simbudget.calibration.campaigns.histories import Histories, play_histories
 from simbudget.calibration.campaigns.yields import Bank, Seen
+from simbudget.calibration.observed.trials import run_key
 from simbudget.calibration.posteriors.shapes import LOGNORMAL, Shape
-from simbudget.calibration.scenarios.editing import with_value
+from simbudget.calibration.scenarios.editing import with_value, without_calibration
 from simbudget.calibration.scenarios.fit import Fit, fit_of_fact, fit_of_varying
+from simbudget.calibration.scenarios.fits import WORLDS
 from simbudget.calibration.scenarios.wording import written_fact
 from simbudget.distributions.base import CONSTANT
 from simbudget.distributions.posteriors import Posterior
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
-from simbudget.scenario.calibration_file import Evidence
+from simbudget.ledger.imported import ImportedLedger
+from simbudget.scenario.calibration_file import ByRun, Evidence
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
 from simbudget.scenario.quantities import Kind
 from simbudget.units import Dimension
@@ -32,7 +35,9 @@ from simbudget.units import Dimension
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-WORLDS: Final = 6000
+RESEARCH: Final = "research"
+"""What campaigns are counted into."""
+_HISTORIES: Final = 6000
 _MOST_EXPERIMENTS: Final = 1000
 _SEED: Final = 20_260_303
 _STAYS: Final = 0.1
@@ -62,6 +67,37 @@ class ResearchFit:
     fits: tuple[Fit, ...]
     left: tuple[str, ...]
     """What they do not say, in words."""
+    counted: ByRun = field(default_factory=dict)
+    """The campaigns that the scenario's research rests on, these and those of earlier calibrations: kept, of tried."""
+
+
+def fit_new_campaigns(
+    before: LoadedScenario,
+    text: str,
+    ledger: ImportedLedger,
+    campaigns: Sequence[Campaign],
+    keep: Collection[str] = (),
+) -> ResearchFit:
+    """Return what campaigns say that the scenario's research does not rest on already: each counts once.
+
+    The scenario's own prior is the prior here, and an earlier calibration has narrowed it.
+    """
+    known = (
+        before.calibration.counted.get(RESEARCH, {}) if _is_calibrated(before) and before.calibration else {}
+    )
+    keys = [run_key(ledger.entries[ledger.entries["run"] == campaign.run]) for campaign in campaigns]
+    new = [campaign for campaign, key in zip(campaigns, keys, strict=True) if key not in known]
+    fitted = fit_research(before, text, new, WORLDS, keep)
+    told = {key: (int(c.kept.sum()), len(c)) for c, key in zip(campaigns, keys, strict=True) if c.kept.any()}
+    again = len(known.keys() & told.keys())
+    said = (f"research: it rests on {again} of these campaigns already",) if again else ()
+    return replace(fitted, left=(*said, *fitted.left), counted={**known, **(told if fitted.fits else {})})
+
+
+def _is_calibrated(before: LoadedScenario) -> bool:
+    """Return whether an earlier calibration has fitted the research, and its values still stand."""
+    sources = {row.name: row.source for row in before.provenance}
+    return any(sources.get(name, "").startswith("calibration (") for name in (*_FACTS, _GAIN))
 
 
 def fit_research(
@@ -84,9 +120,10 @@ def fit_research(
     ):
         words = f"research: {len(campaigns)} campaigns tell what was kept, the scenario scores nothing"
         return ResearchFit((), (words,))
-    program = lower(loads_scenario(_widened(before, text, keep), "to fit").scenario)
+    prior = without_calibration(_widened(before, text, keep))
+    program = lower(loads_scenario(prior, "to fit", calibration=before.calibration).scenario)
     length = min(max(map(len, campaigns)), _MOST_EXPERIMENTS)
-    histories = _in_parts_of_the_distance(play_histories(program, WORLDS, length, _SEED))
+    histories = _in_parts_of_the_distance(play_histories(program, _HISTORIES, length, _SEED))
     bank = Bank.of(histories).taught([_seen(campaign) for campaign in campaigns], rounds=1, stays=_STAYS)
     drawn = bank.drawn(worlds, np.random.default_rng(_SEED))
     evidence = evidence_of(campaigns, sum(map(len, campaigns)), "by simulation")

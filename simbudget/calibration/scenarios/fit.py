@@ -69,6 +69,11 @@ def fit_of_fact(name: str, values: Floats, written: str, evidence: Evidence, fam
     return Fit(name, quantity, written, evidence)
 
 
+def fit_of_setting(name: str, value: float, written: str, evidence: Evidence, worlds: int) -> Fit:
+    """Return the fit of what is one exact number."""
+    return fit_of_fact(name, np.full(worlds, value), written, evidence, "exact")
+
+
 def fit_of_rate(
     name: str, hits: Floats, tries: Floats, evidence: Evidence, worlds: int, rng: np.random.Generator
 ) -> Fit:

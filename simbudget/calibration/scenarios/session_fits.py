@@ -17,7 +17,14 @@ from simbudget.calibration.posteriors.limits import compaction_limit
 from simbudget.calibration.posteriors.openings import Opening, learnt_opening
 from simbudget.calibration.posteriors.pooling import log_of
 from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
-from simbudget.calibration.scenarios.fit import FEWEST, Fit, fit_of_fact, fit_of_rate, fit_of_varying
+from simbudget.calibration.scenarios.fit import (
+    FEWEST,
+    Fit,
+    fit_of_fact,
+    fit_of_rate,
+    fit_of_setting,
+    fit_of_varying,
+)
 from simbudget.calibration.scenarios.wording import highest_of
 from simbudget.distributions.posteriors import Posterior
 from simbudget.scenario.calibration_file import Evidence
@@ -91,7 +98,8 @@ def fit_sessions(
         yield from _growth(seen, of_turns, worlds, rng)
     if limit is not None and compactions >= _FEWEST_COMPACTIONS:
         evidence = evidence_of_sessions(sessions, compactions, "median of Kaplan and Meier's estimator")
-        yield _setting("context.limit_tokens", round(limit), evidence, worlds)
+        limit = float(round(limit))
+        yield fit_of_setting("context.limit_tokens", limit, f"{limit:.12g}", evidence, worlds)
     yield from _opening_fits(opening, evidence_of_sessions(of_turns, sum(map(len, seen.ages))), worlds)
     for model in models:
         yield from _speeds(model, sessions, people, worlds, rng)
@@ -109,13 +117,8 @@ def _opening(seen: Observed) -> Opening:
 
 def _opening_fits(opening: Opening, evidence: Evidence, worlds: int) -> Iterator[Fit]:
     if opening.times != 1.0:
-        yield _setting("turn.opening.times", opening.times, evidence, worlds)
-        yield _setting("turn.opening.turns", opening.turns, evidence, worlds)
-
-
-def _setting(name: str, value: float, evidence: Evidence, worlds: int) -> Fit:
-    """Return the fit of what is one exact number."""
-    return fit_of_fact(name, np.full(worlds, float(value)), f"{value:.12g}", evidence, "exact")
+        for key, value in (("times", opening.times), ("turns", opening.turns)):
+            yield fit_of_setting(f"turn.opening.{key}", float(value), f"{value:.12g}", evidence, worlds)
 
 
 def _varying(
