@@ -1,6 +1,7 @@
 """What readers gather while they read: entries, runs, what stood there twice, and what could not be read.
 
 A run is known by a key of its own (its format and id), so that files that tell of the same run add to one run.
+Of entries and of what was read before only the newest are in memory; of runs, all.
 """
 
 from collections import Counter
@@ -11,6 +12,7 @@ from typing import Final
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.imported import Unread
 from simbudget.ledger.readers.columns import GrowingColumns
+from simbudget.ledger.readers.scratch import Remembered
 from simbudget.ledger.readers.values import MOST_TOKENS, NOT_KNOWN, number
 
 _MOST_REASONS: Final = 10_000
@@ -75,7 +77,7 @@ class Gathering:
     def __init__(self) -> None:
         self.columns = GrowingColumns()
         self.runs: dict[str, RunInMaking] = {}
-        self._rows: dict[int, int] = {}
+        self._read_before = Remembered()
         self._unread: dict[tuple[str, str], list[int]] = {}
 
     def run(self, key: str, source: str, path: Path, name: str, project: str = "") -> RunInMaking:
@@ -92,17 +94,18 @@ class Gathering:
 
     def row(self, key: tuple[str, ...]) -> int | None:
         """Return the row that was remembered for a thing in the log, if it was read before."""
-        return self._rows.get(hash(key))
+        return self._read_before.get(key)
 
     def remember(self, key: tuple[str, ...], row: int) -> None:
         """Remember the row of a thing in the log, to know it when it comes again."""
-        self._rows[hash(key)] = row
+        self._read_before.set(key, row)
 
     def is_new(self, key: tuple[str, ...]) -> bool:
         """Return whether a thing in the log comes for the first time, and remember it."""
-        before = len(self._rows)
-        self._rows.setdefault(hash(key), -1)
-        return len(self._rows) > before
+        if self._read_before.get(key) is not None:
+            return False
+        self._read_before.set(key, -1)
+        return True
 
     def cannot_read(self, path: Path, line: int, why: str, count: int = 1) -> None:
         """Note lines that cannot be read; for each file and reason the first is kept, and how many."""

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from simbudget.errors import Place, Problem, UserError
-from simbudget.ledger.imported import ImportedLedger
+from simbudget.ledger.imported import StreamedLedger
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.finishing import finish
 from simbudget.ledger.readers.format import Format
@@ -20,7 +20,7 @@ def read_all(
     paths: Sequence[Path],
     formats: Sequence[Format] = FORMATS,
     begins: Callable[[Path], None] = lambda _: None,
-) -> ImportedLedger:
+) -> StreamedLedger:
     """Return the ledger of all runs that the files tell of; `begins` is called with each file.
 
     Raises:

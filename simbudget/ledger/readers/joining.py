@@ -1,0 +1,111 @@
+"""Which run each gathered row belongs to at last, and what rows say of their runs: counted block by block.
+
+Sub-agents' runs are given to the run that they are part of. What is kept of a run does not grow with its entries.
+"""
+
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.ledger.readers.columns import BLOCK, RecordArray, Records
+from simbudget.ledger.readers.gathering import Gathering, RunInMaking
+
+Numbers = npt.NDArray[np.int64]
+Seconds = npt.NDArray[np.float64]
+
+_NO_RUN: Final = -1
+
+
+class Joining:
+    """The runs that are left when sub-agents have joined theirs, numbered from 0, and what is known of each."""
+
+    def __init__(self, gathering: Gathering, records: Records) -> None:
+        self._records = records
+        tops, self._run_of, self._first_agent = _joined(gathering)
+        self._paid = records.words["component"].index("tokens") if "tokens" in records.words["component"] else -1
+        self._count_rows(len(gathering.runs))
+        self.runs: list[RunInMaking] = [run for run in tops if self.entries[run.number] or run.reported_cost_usd >= 0]
+        """The runs that have entries, or of which something is reported."""
+        kept = np.array([run.number for run in self.runs], dtype=np.int64)
+        number = np.full(len(gathering.runs), _NO_RUN)
+        number[kept] = np.arange(len(kept))
+        self._run_of = number[self._run_of]
+        self.entries, self.first_s, self.last_s = self.entries[kept], self.first_s[kept], self.last_s[kept]
+        self.agents = [len(self._agents[run]) for run in kept.tolist()]
+        self.models = [self._model(run) for run in kept.tolist()]
+        for run, new in zip(self.runs, range(len(kept)), strict=True):
+            run.number = new
+
+    def placed(self, records: RecordArray) -> tuple[Numbers, Numbers]:
+        """Return the run and the agent of rows."""
+        gathered, agent = records["run"], records["agent"]
+        return self._run_of[gathered], np.where(agent < 0, agent, agent + self._first_agent[gathered])
+
+    def blocks(self) -> Iterator[RecordArray]:
+        """Yield all rows as they were gathered."""
+        for begin in range(0, len(self._records), BLOCK):
+            yield self._records.take(np.arange(begin, min(begin + BLOCK, len(self._records))))
+
+    def _count_rows(self, runs: int) -> None:
+        self.entries = np.zeros(runs, dtype=np.int64)
+        """How many entries each run has."""
+        self.first_s, self.last_s = np.full(runs, np.nan), np.full(runs, np.nan)
+        """When each run's first entry began, and its last one ended."""
+        self._agents: defaultdict[int, set[int]] = defaultdict(set)
+        self._models: defaultdict[int, Counter[int]] = defaultdict(Counter)
+        for block in self.blocks():
+            run, agent = self.placed(block)
+            self.entries += np.bincount(run, minlength=runs)
+            np.fmin.at(self.first_s, run, block["started_s"])
+            np.fmax.at(self.last_s, run, block["started_s"] + np.nan_to_num(block["duration_s"]))
+            for of_run, of_agent in np.unique(np.column_stack((run, agent)), axis=0).tolist():
+                self._agents[of_run].add(of_agent)
+            paid = block["component"] == self._paid
+            named = np.column_stack((run[paid], block["model"][paid]))
+            pairs, counts = np.unique(named, axis=0, return_counts=True)
+            for (of_run, model), count in zip(pairs.tolist(), counts.tolist(), strict=True):
+                self._models[of_run][model] += count
+
+    def _model(self, run: int) -> str:
+        """Return the model that most of a run's calls were made to."""
+        counts = self._models.get(run)
+        if not counts:
+            return ""
+        most = max(counts.values())
+        return self._records.words["model"][min(model for model, count in counts.items() if count == most)]
+
+
+def _joined(gathering: Gathering) -> tuple[list[RunInMaking], Numbers, Numbers]:
+    """Give the runs of sub-agents to the run that they are part of.
+
+    Returns the runs that are left; for each run as gathered, which it now belongs to, and its first agent there.
+    """
+    run_of = np.arange(len(gathering.runs))
+    first_agent = np.zeros(len(gathering.runs), dtype=np.int64)
+    agents = {run.number: len(run.agents) for run in gathering.runs.values()}
+    tops = []
+    for run in gathering.runs.values():
+        top = _top(gathering, run)
+        if top is run:
+            tops.append(run)
+            continue
+        run_of[run.number], first_agent[run.number] = top.number, agents[top.number]
+        agents[top.number] += len(run.agents)
+        for agent in run.agents:
+            top.agent(f"{run.name} {agent}")
+        top.repeated += run.repeated
+        top.missing.update(run.missing)
+        top.odd.update(run.odd)
+    return tops, run_of, first_agent
+
+
+def _top(gathering: Gathering, run: RunInMaking) -> RunInMaking:
+    """Return the run that a run is at last part of, as far as the logs tell."""
+    seen = {run.number}
+    while (above := gathering.runs.get(run.part_of)) is not None and above.number not in seen:
+        seen.add(above.number)
+        run = above
+    return run
