@@ -1,12 +1,10 @@
 """A ledger that grows row by row: its newest rows in memory, those before them in a temporary file.
 
-So a log of any size takes no more memory than `BLOCK` rows. A row is a record of fixed width (201 bytes), whatever
-the log's lines hold, and can be read and changed wherever it is. When all has been read, `sealed` gives the
-records, in which nothing changes any more.
+So a log of any size takes no more memory than `BLOCK` rows. In the file a row is a record of fixed width (201
+bytes), whatever the log's lines hold, and can be read and changed wherever it is. When all has been read, `sealed`
+gives the records, in which nothing changes any more.
 """
 
-from array import array
-from collections.abc import Callable
 from typing import Any, Final
 
 import numpy as np
@@ -17,7 +15,7 @@ from simbudget.ledger.entry import Entry
 from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.readers.scratch import ScratchFile
 
-BLOCK: Final = 1 << 16
+BLOCK: Final = 1 << 15
 """So many rows are held in memory."""
 
 _NOT_KNOWN: Final = -1
@@ -85,75 +83,73 @@ class GrowingColumns:
         self._words: dict[str, dict[str, int]] = {
             name: {} for name, dtype in DTYPES.items() if dtype == "category"
         }
-        self._arrays = {name: array("d" if dtype == "float64" else "q") for name, dtype in DTYPES.items()}
-        self._stores = [self._store(name) for name in Entry._fields]
+        self._newest: list[list[Any]] = []
         self._older = 0
         """How many rows are in the file."""
         self._file: ScratchFile | None = None
 
     def __len__(self) -> int:
         """Return the number of entries."""
-        return self._older + len(self._arrays["run"])
+        return self._older + len(self._newest)
 
     def append(self, entry: Entry) -> int:
         """Add an entry, and return its row."""
-        if len(self._arrays["run"]) >= self._block:
+        if len(self._newest) >= self._block:
             self._put_away()
-        for store, value in zip(self._stores, entry, strict=True):
-            store(value)
+        self._newest.append(list(entry))
         return len(self) - 1
 
     def set(self, row: int, name: str, value: float | None) -> None:
         """Change a number of a row that is there already."""
-        known = _NOT_KNOWN if value is None else value
-        numbers: array[Any] = self._arrays[name]
         if self._file is None or row >= self._older:
-            numbers[row - self._older] = known
+            self._newest[row - self._older][_PLACES[name]] = value
         else:
+            known = _NOT_KNOWN if value is None else value
             self._file.write_at(_place(row, name), np.array(known, RECORD[name]).tobytes())
 
     def get(self, row: int, name: str) -> float | None:
         """Return a number of a row; None if it is a count that is not known."""
         if self._file is None or row >= self._older:
-            value: float = self._arrays[name][row - self._older]
-        else:
-            found = np.empty(1, RECORD[name])
-            self._file.read_into(_place(row, name), found.view(np.uint8))
-            value = found[0].item()
+            newest: float | None = self._newest[row - self._older][_PLACES[name]]
+            return newest
+        found = np.empty(1, RECORD[name])
+        self._file.read_into(_place(row, name), found.view(np.uint8))
+        value: float = found[0].item()
         return None if value == _NOT_KNOWN and DTYPES[name] == "Int64" else value
 
     def sealed(self) -> Records:
         """Return all rows; none may be added or changed after."""
-        words = {name: list(numbers) for name, numbers in self._words.items()}
         if self._file is None:
-            return Records(words, self._newest(), len(self))
-        self._put_away()
-        return Records(words, self._file, self._older)
+            rows: RecordArray | ScratchFile = self._records()
+        else:
+            self._put_away()
+            rows = self._file
+        words = {name: list(numbers) for name, numbers in self._words.items()}
+        return Records(words, rows, len(self))
 
     def _put_away(self) -> None:
         """Move the rows that are in memory to the file."""
         if self._file is None:
             self._file = ScratchFile()
-        newest = self._newest()
-        self._file.write_at(self._older * RECORD.itemsize, newest.tobytes())
-        self._older += len(newest)
-        for numbers in self._arrays.values():
-            del numbers[:]
+        self._file.write_at(self._older * RECORD.itemsize, self._records().tobytes())
+        self._older += len(self._newest)
+        self._newest.clear()
 
-    def _newest(self) -> RecordArray:
-        records = np.empty(len(self._arrays["run"]), RECORD)
-        for name, numbers in self._arrays.items():
-            records[name] = np.array(numbers)  # a copy: an array that is looked into cannot grow
+    def _records(self) -> RecordArray:
+        """Return the rows that are in memory as records."""
+        records = np.empty(len(self._newest), RECORD)
+        for name, values in zip(Entry._fields, zip(*self._newest, strict=True), strict=False):
+            if DTYPES[name] == "category":
+                words = self._words[name]
+                records[name] = [words.setdefault(word, len(words)) for word in values]
+            elif DTYPES[name] in ("Int64", "boolean"):
+                records[name] = [_NOT_KNOWN if value is None else value for value in values]
+            else:
+                records[name] = values
         return records
 
-    def _store(self, name: str) -> Callable[[Any], None]:
-        append, dtype = self._arrays[name].append, DTYPES[name]
-        if dtype == "category":
-            words = self._words[name]
-            return lambda word: append(words.setdefault(word, len(words)))
-        if dtype in ("Int64", "boolean"):
-            return lambda value: append(_NOT_KNOWN if value is None else value)
-        return append
+
+_PLACES: Final = {name: place for place, name in enumerate(Entry._fields)}
 
 
 def _place(row: int, name: str) -> int:

@@ -16,8 +16,10 @@ from simbudget.errors import Problem, UserError
 
 _MOST_NEW: Final = 1 << 18
 """So many things that were read last are remembered in memory, about 30 MB."""
-_PAGES_KB: Final = 32 << 10
+_PAGES_KB: Final = 16 << 10
 """So much of the database of what was read before is held in memory."""
+_BYTES: Final = (16 << 20) - 1
+"""The last of the bytes whose bits tell what may be in the database."""
 
 
 class ScratchFile:
@@ -28,14 +30,14 @@ class ScratchFile:
     """
 
     def __init__(self) -> None:
-        with _room():
+        with room():
             self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115  closed when it is forgotten
         weakref.finalize(self, self._file.close)
 
     def write_at(self, place: int, content: bytes) -> None:
         """Write bytes at a place."""
         rest = memoryview(content)
-        with _room():
+        with room():
             while rest:
                 written = os.pwrite(self._file.fileno(), rest, place)
                 rest, place = rest[written:], place + written
@@ -43,7 +45,7 @@ class ScratchFile:
     def read_into(self, place: int, into: Any) -> None:
         """Fill an array of bytes with what stands from a place on."""
         rest = memoryview(into)
-        with _room():
+        with room():
             while rest:
                 read = os.preadv(self._file.fileno(), [rest], place)
                 if not read:
@@ -55,19 +57,23 @@ class Remembered:
     """Which things were read before, each with a row: the newest in memory, the older in a temporary database.
 
     Things are known by 64-bit hashes: among a hundred million the chance that any two are taken for one is 3 in
-    10,000.
+    10,000. Most things are new, and a bit for each of the older ones (a Bloom filter with one hash function) tells
+    that of nearly all of them without a look into the database.
     """
 
     def __init__(self, most_new: int = _MOST_NEW) -> None:
         self._most_new = most_new
         self._new: dict[int, int] = {}
         self._older: sqlite3.Connection | None = None
+        self._bits = bytearray()
 
     def get(self, key: tuple[str, ...]) -> int | None:
         """Return the row of a thing; None if it was not read before."""
         number = hash(key)
         row = self._new.get(number)
-        return row if row is not None or self._older is None else self._from_older(number)
+        if row is not None or self._older is None or not self._bits[number >> 3 & _BYTES] >> (number & 7) & 1:
+            return row
+        return self._from_older(self._older, number)
 
     def set(self, key: tuple[str, ...], row: int) -> None:
         """Remember a thing with its row, instead of the row that it may have had before."""
@@ -75,21 +81,22 @@ class Remembered:
             self._put_away()
         self._new[hash(key)] = row
 
-    def _from_older(self, number: int) -> int | None:
-        assert self._older is not None
-        with _room():
-            found = self._older.execute("SELECT row FROM things WHERE number = ?", (number,)).fetchone()
+    def _from_older(self, older: sqlite3.Connection, number: int) -> int | None:
+        with room():
+            found = older.execute("SELECT row FROM things WHERE number = ?", (number,)).fetchone()
         return None if found is None else int(found[0])
 
     def _put_away(self) -> None:
         """Move what is in memory to the database, in its order, which is the quickest."""
-        with _room():
+        with room():
             if self._older is None:
-                self._older = _temporary_database()
+                self._older, self._bits = _temporary_database(), bytearray(_BYTES + 1)
                 weakref.finalize(self, self._older.close)
             self._older.execute("BEGIN")
             self._older.executemany("INSERT OR REPLACE INTO things VALUES (?, ?)", sorted(self._new.items()))
             self._older.execute("COMMIT")
+        for number in self._new:
+            self._bits[number >> 3 & _BYTES] |= 1 << (number & 7)
         self._new.clear()
 
 
@@ -103,7 +110,7 @@ def _temporary_database() -> sqlite3.Connection:
 
 
 @contextmanager
-def _room() -> Iterator[None]:
+def room() -> Iterator[None]:
     """Say where room is missing, if the disk is full."""
     try:
         yield
