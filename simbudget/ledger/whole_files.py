@@ -34,7 +34,9 @@ def check_place(path: Path) -> None:
     if path.is_dir():
         raise UserError(Problem("a folder has this name", Place(str(path)), "name a file"))
     if not folder.is_dir():
-        raise UserError(Problem("there is no such folder", Place(str(folder)), "make it, or name another file"))
+        raise UserError(
+            Problem("there is no such folder", Place(str(folder)), "make it, or name another file")
+        )
     if not os.access(folder, os.W_OK):
         raise UserError(Problem("nothing can be written there", Place(str(folder)), "name another folder"))
 
@@ -42,4 +44,6 @@ def check_place(path: Path) -> None:
 def cannot_write(path: Path, error: OSError) -> Problem:
     """Return why a file could not be written."""
     why = os.strerror(error.errno) if error.errno else str(error)
-    return Problem(f"could not be written: {why.lower()}", Place(str(path)), "what was there before is unchanged")
+    return Problem(
+        f"could not be written: {why.lower()}", Place(str(path)), "what was there before is unchanged"
+    )

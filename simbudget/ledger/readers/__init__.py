@@ -1,4 +1,7 @@
-"""Readers of logs of real runs: one module a format, recognised by content; `read_logs` and `stream_logs` are the ways in."""
+"""Readers of logs of real runs: one module a format, recognised by content.
+
+`stream_logs` is the way in for logs of any size, `read_logs` for those whose entries are to be in memory.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path

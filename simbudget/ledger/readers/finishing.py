@@ -151,8 +151,8 @@ def _with_missing(finishing: _Finishing) -> list[str]:
     for entries in finishing.batches():
         calls = entries[(entries["kind"] == "call") & ~entries["run"].isin(finishing.final)]
         calls_of += np.bincount(calls["run"], minlength=many)
-        for column, of_runs in missing.items():
-            of_runs += np.bincount(calls["run"][calls[column].isna()], minlength=many)
+        for column in _NOTED:
+            missing[column] += np.bincount(calls["run"][calls[column].isna()], minlength=many)
     noted = []
     for run, note in enumerate(finishing.runs["not_known"]):
         notes = [note] if note else []

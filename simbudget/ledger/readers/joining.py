@@ -25,9 +25,13 @@ class Joining:
     def __init__(self, gathering: Gathering, records: Records) -> None:
         self._records = records
         tops, self._run_of, self._first_agent = _joined(gathering)
-        self._paid = records.words["component"].index("tokens") if "tokens" in records.words["component"] else -1
+        self._paid = (
+            records.words["component"].index("tokens") if "tokens" in records.words["component"] else -1
+        )
         self._count_rows(len(gathering.runs))
-        self.runs: list[RunInMaking] = [run for run in tops if self.entries[run.number] or run.reported_cost_usd >= 0]
+        self.runs: list[RunInMaking] = [
+            run for run in tops if self.entries[run.number] or run.reported_cost_usd >= 0
+        ]
         """The runs that have entries, or of which something is reported."""
         kept = np.array([run.number for run in self.runs], dtype=np.int64)
         number = np.full(len(gathering.runs), _NO_RUN)

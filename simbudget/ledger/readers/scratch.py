@@ -103,7 +103,12 @@ class Remembered:
 def _temporary_database() -> sqlite3.Connection:
     """Return a database that is written to the disk only as far as its pages do not fit into memory."""
     database = sqlite3.connect("", isolation_level=None)
-    for setting in (f"cache_size = -{_PAGES_KB}", "journal_mode = OFF", "synchronous = OFF", "temp_store = FILE"):
+    for setting in (
+        f"cache_size = -{_PAGES_KB}",
+        "journal_mode = OFF",
+        "synchronous = OFF",
+        "temp_store = FILE",
+    ):
         database.execute(f"PRAGMA {setting}")
     database.execute("CREATE TABLE things (number INTEGER PRIMARY KEY, row INTEGER NOT NULL)")
     return database
