@@ -11,7 +11,7 @@ from typing import Final
 
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.imported import Unread
-from simbudget.ledger.readers.columns import GrowingColumns
+from simbudget.ledger.readers.columns import GrowingColumns, Records
 from simbudget.ledger.readers.scratch import Remembered
 from simbudget.ledger.readers.values import MOST_TOKENS, NOT_KNOWN, number
 
@@ -106,6 +106,11 @@ class Gathering:
             return False
         self._read_before.set(key, -1)
         return True
+
+    def sealed(self) -> Records:
+        """Return all rows, after which none can be added, and what was read before is forgotten."""
+        self._read_before = Remembered()
+        return self.columns.sealed()
 
     def cannot_read(self, path: Path, line: int, why: str, count: int = 1) -> None:
         """Note lines that cannot be read; for each file and reason the first is kept, and how many."""

@@ -17,6 +17,7 @@ Numbers = npt.NDArray[np.int64]
 Seconds = npt.NDArray[np.float64]
 
 _NO_RUN: Final = -1
+_NO_WORD: Final = -1
 
 
 class Joining:
@@ -25,23 +26,21 @@ class Joining:
     def __init__(self, gathering: Gathering, records: Records) -> None:
         self._records = records
         tops, self._run_of, self._first_agent = _joined(gathering)
-        self._paid = (
-            records.words["component"].index("tokens") if "tokens" in records.words["component"] else -1
-        )
-        self._count_rows(len(gathering.runs))
-        self.runs: list[RunInMaking] = [
-            run for run in tops if self.entries[run.number] or run.reported_cost_usd >= 0
-        ]
+        tally = _Tally(len(gathering.runs), records.words)
+        for block in self.blocks():
+            tally.add(block, *self.placed(block))
+        self.runs = [run for run in tops if tally.entries[run.number] or run.reported_cost_usd >= 0]
         """The runs that have entries, or of which something is reported."""
         kept = np.array([run.number for run in self.runs], dtype=np.int64)
-        number = np.full(len(gathering.runs), _NO_RUN)
-        number[kept] = np.arange(len(kept))
-        self._run_of = number[self._run_of]
-        self.entries, self.first_s, self.last_s = self.entries[kept], self.first_s[kept], self.last_s[kept]
-        self.agents = [len(self._agents[run]) for run in kept.tolist()]
-        self.models = [self._model(run) for run in kept.tolist()]
-        for run, new in zip(self.runs, range(len(kept)), strict=True):
-            run.number = new
+        self._renumber(kept, len(gathering.runs))
+        self.entries: Numbers = tally.entries[kept]
+        """How many entries each run has."""
+        self.first_s: Seconds = tally.first_s[kept]
+        """When each run's first entry began."""
+        self.last_s: Seconds = tally.last_s[kept]
+        """When each run's last entry ended."""
+        self.agents = [len(tally.agents[run]) for run in kept.tolist()]
+        self.models = [tally.model(run) for run in kept.tolist()]
 
     def placed(self, records: RecordArray) -> tuple[Numbers, Numbers]:
         """Return the run and the agent of rows."""
@@ -53,33 +52,47 @@ class Joining:
         for begin in range(0, len(self._records), BLOCK):
             yield self._records.take(np.arange(begin, min(begin + BLOCK, len(self._records))))
 
-    def _count_rows(self, runs: int) -> None:
-        self.entries = np.zeros(runs, dtype=np.int64)
-        """How many entries each run has."""
-        self.first_s, self.last_s = np.full(runs, np.nan), np.full(runs, np.nan)
-        """When each run's first entry began, and its last one ended."""
-        self._agents: defaultdict[int, set[int]] = defaultdict(set)
-        self._models: defaultdict[int, Counter[int]] = defaultdict(Counter)
-        for block in self.blocks():
-            run, agent = self.placed(block)
-            self.entries += np.bincount(run, minlength=runs)
-            np.fmin.at(self.first_s, run, block["started_s"])
-            np.fmax.at(self.last_s, run, block["started_s"] + np.nan_to_num(block["duration_s"]))
-            for of_run, of_agent in np.unique(np.column_stack((run, agent)), axis=0).tolist():
-                self._agents[of_run].add(of_agent)
-            paid = block["component"] == self._paid
-            named = np.column_stack((run[paid], block["model"][paid]))
-            pairs, counts = np.unique(named, axis=0, return_counts=True)
-            for (of_run, model), count in zip(pairs.tolist(), counts.tolist(), strict=True):
-                self._models[of_run][model] += count
+    def _renumber(self, kept: Numbers, runs: int) -> None:
+        """Give the runs that are kept their final numbers."""
+        number = np.full(runs, _NO_RUN)
+        number[kept] = np.arange(len(kept))
+        self._run_of = number[self._run_of]
+        for new, run in enumerate(self.runs):
+            run.number = new
 
-    def _model(self, run: int) -> str:
+
+class _Tally:
+    """What rows say of their runs, counted block by block."""
+
+    def __init__(self, runs: int, words: dict[str, list[str]]) -> None:
+        self.entries = np.zeros(runs, dtype=np.int64)
+        self.first_s = np.full(runs, np.nan)
+        self.last_s = np.full(runs, np.nan)
+        self.agents: defaultdict[int, set[int]] = defaultdict(set)
+        self._models: defaultdict[int, Counter[int]] = defaultdict(Counter)
+        self._names = words["model"]
+        self._tokens = words["component"].index("tokens") if "tokens" in words["component"] else _NO_WORD
+
+    def add(self, block: RecordArray, run: Numbers, agent: Numbers) -> None:
+        """Count further rows."""
+        self.entries += np.bincount(run, minlength=len(self.entries))
+        np.fmin.at(self.first_s, run, block["started_s"])
+        np.fmax.at(self.last_s, run, block["started_s"] + np.nan_to_num(block["duration_s"]))
+        for of_run, of_agent in np.unique(np.column_stack((run, agent)), axis=0).tolist():
+            self.agents[of_run].add(of_agent)
+        paid = block["component"] == self._tokens
+        named = np.column_stack((run[paid], block["model"][paid]))
+        pairs, counts = np.unique(named, axis=0, return_counts=True)
+        for (of_run, model), count in zip(pairs.tolist(), counts.tolist(), strict=True):
+            self._models[of_run][model] += count
+
+    def model(self, run: int) -> str:
         """Return the model that most of a run's calls were made to."""
         counts = self._models.get(run)
         if not counts:
             return ""
         most = max(counts.values())
-        return self._records.words["model"][min(model for model, count in counts.items() if count == most)]
+        return self._names[min(model for model, count in counts.items() if count == most)]
 
 
 def _joined(gathering: Gathering) -> tuple[list[RunInMaking], Numbers, Numbers]:
