@@ -5,6 +5,7 @@ bytes), whatever the log's lines hold, and can be read and changed wherever it i
 gives the records, in which nothing changes any more.
 """
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 import numpy as np
@@ -35,6 +36,8 @@ class Records:
     def __init__(self, words: dict[str, list[str]], rows: RecordArray | ScratchFile, count: int) -> None:
         self.words = words
         """The words of each column of words, by their numbers."""
+        self.block = BLOCK
+        """So many rows are worked on at a time."""
         self._rows, self._count = rows, count
 
     def __len__(self) -> int:
@@ -53,6 +56,11 @@ class Records:
         taken = np.empty_like(found)
         taken[order] = found
         return taken
+
+    def blocks(self) -> Iterator[RecordArray]:
+        """Yield all rows in their order, some at a time."""
+        for begin in range(0, len(self), self.block):
+            yield self.take(np.arange(begin, min(begin + self.block, len(self))))
 
     def frame(self, records: RecordArray) -> pd.DataFrame:
         """Return rows as a frame with the columns and types of `DTYPES`."""
@@ -78,8 +86,7 @@ class Records:
 class GrowingColumns:
     """The columns of a ledger, to which entries are added."""
 
-    def __init__(self, block: int = BLOCK) -> None:
-        self._block = block
+    def __init__(self) -> None:
         self._words: dict[str, dict[str, int]] = {
             name: {} for name, dtype in DTYPES.items() if dtype == "category"
         }
@@ -94,7 +101,7 @@ class GrowingColumns:
 
     def append(self, entry: Entry) -> int:
         """Add an entry, and return its row."""
-        if len(self._newest) >= self._block:
+        if len(self._newest) >= BLOCK:
             self._put_away()
         self._newest.append(list(entry))
         return len(self) - 1

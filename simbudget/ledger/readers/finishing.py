@@ -13,7 +13,7 @@ import pandas as pd
 from simbudget.ledger.costs import days_of, list_costs
 from simbudget.ledger.frame import DTYPES, with_context_tokens
 from simbudget.ledger.imported import RUN_DTYPES, StreamedLedger
-from simbudget.ledger.readers.columns import BLOCK, Records
+from simbudget.ledger.readers.columns import Records
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.joining import Joining
 from simbudget.ledger.readers.values import NOT_KNOWN
@@ -53,8 +53,9 @@ class _Finishing:
 
     def batches(self) -> Iterator[pd.DataFrame]:
         """Yield the entries, sorted by run, and within a run by start."""
-        for begin in range(0, max(len(self._order), 1), BLOCK):
-            records = self._records.take(self._order[begin : begin + BLOCK])
+        block = self._records.block
+        for begin in range(0, max(len(self._order), 1), block):
+            records = self._records.take(self._order[begin : begin + block])
             run, agent = self._joining.placed(records)
             started_s = records["started_s"] - self._began_s[run]
             entries = self._records.frame(records).assign(run=run, agent=agent, started_s=started_s)
@@ -65,7 +66,7 @@ class _Finishing:
         run = np.empty(len(self._records), dtype=np.int32)
         started_s = np.empty(len(self._records))
         begin = 0
-        for block in self._joining.blocks():
+        for block in self._records.blocks():
             end = begin + len(block)
             run[begin:end] = self._joining.placed(block)[0]
             started_s[begin:end] = block["started_s"] - self._began_s[run[begin:end]]

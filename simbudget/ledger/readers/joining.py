@@ -4,13 +4,12 @@ Sub-agents' runs are given to the run that they are part of. What is kept of a r
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.ledger.readers.columns import BLOCK, RecordArray, Records
+from simbudget.ledger.readers.columns import RecordArray, Records
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 
 Numbers = npt.NDArray[np.int64]
@@ -24,10 +23,9 @@ class Joining:
     """The runs that are left when sub-agents have joined theirs, numbered from 0, and what is known of each."""
 
     def __init__(self, gathering: Gathering, records: Records) -> None:
-        self._records = records
         tops, self._run_of, self._first_agent = _joined(gathering)
         tally = _Tally(len(gathering.runs), records.words)
-        for block in self.blocks():
+        for block in records.blocks():
             tally.add(block, *self.placed(block))
         self.runs = [run for run in tops if tally.entries[run.number] or run.reported_cost_usd >= 0]
         """The runs that have entries, or of which something is reported."""
@@ -46,11 +44,6 @@ class Joining:
         """Return the run and the agent of rows."""
         gathered, agent = records["run"], records["agent"]
         return self._run_of[gathered], np.where(agent < 0, agent, agent + self._first_agent[gathered])
-
-    def blocks(self) -> Iterator[RecordArray]:
-        """Yield all rows as they were gathered."""
-        for begin in range(0, len(self._records), BLOCK):
-            yield self._records.take(np.arange(begin, min(begin + BLOCK, len(self._records))))
 
     def _renumber(self, kept: Numbers, runs: int) -> None:
         """Give the runs that are kept their final numbers."""

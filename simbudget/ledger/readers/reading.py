@@ -66,7 +66,7 @@ def _read(path: Path, is_named: bool, formats: Sequence[Format], gathering: Gath
         if found is not None:
             found.read(file, gathering)
     except OSError as error:
-        gathering.cannot_read(path, 0, (error.strerror or str(error)).lower())
+        gathering.cannot_read(path, 0, error.strerror.lower() if error.strerror else str(error))
         return False
     if found is None and is_named:
         gathering.cannot_read(path, 0, _what_it_is(file))

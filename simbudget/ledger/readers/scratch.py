@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from simbudget.errors import Problem, UserError
 
-_MOST_NEW: Final = 1 << 18
+MOST_NEW: Final = 1 << 18
 """So many things that were read last are remembered in memory, about 30 MB."""
 _PAGES_KB: Final = 16 << 10
 """So much of the database of what was read before is held in memory."""
@@ -61,8 +61,7 @@ class Remembered:
     that of nearly all of them without a look into the database.
     """
 
-    def __init__(self, most_new: int = _MOST_NEW) -> None:
-        self._most_new = most_new
+    def __init__(self) -> None:
         self._new: dict[int, int] = {}
         self._older: sqlite3.Connection | None = None
         self._bits = bytearray()
@@ -77,7 +76,7 @@ class Remembered:
 
     def set(self, key: tuple[str, ...], row: int) -> None:
         """Remember a thing with its row, instead of the row that it may have had before."""
-        if len(self._new) >= self._most_new:
+        if len(self._new) >= MOST_NEW:
             self._put_away()
         self._new[hash(key)] = row
 
