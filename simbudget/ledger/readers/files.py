@@ -56,7 +56,7 @@ class LogFile:
     @cached_property
     def objects(self) -> list[JsonObject]:
         """The lines at the beginning that are JSON objects."""
-        found = (_loads(line) for line in self.head.split(b"\n") if line.lstrip()[:1] == b"{")
+        found = (loads(line) for line in self.head.split(b"\n") if line.lstrip()[:1] == b"{")
         return [value for value in found if isinstance(value, dict)]
 
     @cached_property
@@ -78,7 +78,7 @@ class LogFile:
         """Whether the content begins like one JSON document, that may stand on many lines, and not like many."""
         begin = self.head.lstrip()
         line, _, rest = begin.partition(b"\n")
-        return begin[:1] in (b"{", b"[") and (not rest or rest.isspace() or _loads(line) is None)
+        return begin[:1] in (b"{", b"[") and (not rest or rest.isspace() or loads(line) is None)
 
     @property
     def is_binary(self) -> bool:
@@ -104,7 +104,7 @@ class LogFile:
     def json_lines(self, cannot_read: CannotRead) -> Iterator[tuple[int, JsonObject]]:
         """Yield each line that is a JSON object, with its number from 1."""
         for number, line in self.lines(cannot_read):
-            value = _loads(line)
+            value = loads(line)
             if isinstance(value, dict):
                 yield number, value
             elif value is not None:
@@ -128,11 +128,11 @@ class LogFile:
                 return None
         if len(content) > LARGEST_DOCUMENT:
             raise OSError(f"one JSON document of more than {LARGEST_DOCUMENT >> 20} MB")
-        return _loads(content)
+        return loads(content)
 
 
-def _loads(line: bytes) -> Any:
-    """Return a JSON value; None if it is none."""
+def loads(line: bytes) -> Any:
+    """Return a JSON value; None if the bytes are none."""
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:
