@@ -6,6 +6,7 @@ Of entries and of what was read before only the newest are in memory; of runs, a
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
@@ -18,9 +19,9 @@ from simbudget.ledger.readers.values import MOST_TOKENS, NOT_KNOWN, number
 _MOST_REASONS: Final = 10_000
 
 
-@dataclass
+@dataclass(slots=True)
 class RunInMaking:
-    """What is known so far of a run."""
+    """What is known so far of a run; there may be a million of them."""
 
     number: int
     source: str
@@ -30,7 +31,7 @@ class RunInMaking:
     part_of: str = ""
     """The key of the run whose sub-agents these are; empty if of none."""
     agents: dict[str, int] = field(default_factory=lambda: {"": 0})
-    named_agents: set[str] = field(default_factory=set)
+    named_agents: dict[str, None] = field(default_factory=dict)
     """The keys of sub-agents that the log speaks of, whether or not their own doings are told."""
     last_turns: Counter[int] = field(default_factory=Counter)
     """How many turns of each agent have been read."""
@@ -84,8 +85,8 @@ class Gathering:
         """Return the run of a key, beginning it if it is new."""
         known = self.runs.get(key)
         if known is None:
-            place = project or path.resolve().parent.name
-            known = self.runs[key] = RunInMaking(len(self.runs), source, str(path), place, name)
+            shown, folder = _told_of(path)
+            known = self.runs[key] = RunInMaking(len(self.runs), source, shown, project or folder, name)
         return known
 
     def add(self, entry: Entry) -> int:
@@ -125,3 +126,9 @@ class Gathering:
         return tuple(
             Unread(path, line, why, many) for (path, why), (line, many) in sorted(self._unread.items())
         )
+
+
+@lru_cache(maxsize=64)
+def _told_of(path: Path) -> tuple[str, str]:
+    """Return a path and the name of its folder, as texts that all its runs share."""
+    return str(path), path.resolve().parent.name

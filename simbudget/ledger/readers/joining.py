@@ -3,11 +3,11 @@
 Sub-agents' runs are given to the run that they are part of. What is kept of a run does not grow with its entries.
 """
 
-from collections import Counter, defaultdict
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from simbudget.ledger.readers.columns import RecordArray, Records
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
@@ -37,8 +37,11 @@ class Joining:
         """When each run's first entry began."""
         self.last_s: Seconds = tally.last_s[kept]
         """When each run's last entry ended."""
-        self.agents = [len(tally.agents[run]) for run in kept.tolist()]
-        self.models = [tally.model(run) for run in kept.tolist()]
+        self.agents: Numbers = tally.agents()[kept]
+        """How many agents each run has."""
+        models = tally.models()
+        self.models = [models[run] for run in kept.tolist()]
+        """The model that most of each run's calls were made to."""
 
     def placed(self, records: RecordArray) -> tuple[Numbers, Numbers]:
         """Return the run and the agent of rows."""
@@ -61,8 +64,8 @@ class _Tally:
         self.entries = np.zeros(runs, dtype=np.int64)
         self.first_s = np.full(runs, np.nan)
         self.last_s = np.full(runs, np.nan)
-        self.agents: defaultdict[int, set[int]] = defaultdict(set)
-        self._models: defaultdict[int, Counter[int]] = defaultdict(Counter)
+        self._agents = [np.empty((0, 2), dtype=np.int64)]
+        self._models = [np.empty((0, 3), dtype=np.int64)]
         self._names = words["model"]
         self._tokens = words["component"].index("tokens") if "tokens" in words["component"] else _NO_WORD
 
@@ -71,21 +74,25 @@ class _Tally:
         self.entries += np.bincount(run, minlength=len(self.entries))
         np.fmin.at(self.first_s, run, block["started_s"])
         np.fmax.at(self.last_s, run, block["started_s"] + np.nan_to_num(block["duration_s"]))
-        for of_run, of_agent in np.unique(np.column_stack((run, agent)), axis=0).tolist():
-            self.agents[of_run].add(of_agent)
+        self._agents.append(np.unique(np.column_stack((run, agent)), axis=0))
         paid = block["component"] == self._tokens
         named = np.column_stack((run[paid], block["model"][paid]))
-        pairs, counts = np.unique(named, axis=0, return_counts=True)
-        for (of_run, model), count in zip(pairs.tolist(), counts.tolist(), strict=True):
-            self._models[of_run][model] += count
+        self._models.append(np.column_stack(np.unique(named, axis=0, return_counts=True)))
 
-    def model(self, run: int) -> str:
-        """Return the model that most of a run's calls were made to."""
-        counts = self._models.get(run)
-        if not counts:
-            return ""
-        most = max(counts.values())
-        return self._names[min(model for model, count in counts.items() if count == most)]
+    def agents(self) -> Numbers:
+        """Return how many agents each run has."""
+        pairs = np.unique(np.concatenate(self._agents), axis=0)
+        return np.bincount(pairs[:, 0], minlength=len(self.entries))
+
+    def models(self) -> list[str]:
+        """Return the model that most of each run's calls were made to."""
+        counts = pd.DataFrame(np.concatenate(self._models), columns=["run", "model", "calls"])
+        counts = counts.groupby(["run", "model"], as_index=False).sum()
+        most = counts.sort_values(["run", "calls", "model"], ascending=[True, False, True])
+        found = [""] * len(self.entries)
+        for run, model in most.drop_duplicates("run")[["run", "model"]].itertuples(index=False):
+            found[run] = self._names[model]
+        return found
 
 
 def _joined(gathering: Gathering) -> tuple[list[RunInMaking], Numbers, Numbers]:
