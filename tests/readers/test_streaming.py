@@ -83,6 +83,29 @@ def test_what_a_later_file_says_of_a_message_reaches_its_entry_on_the_disk(
     assert len(calls) == 21 and calls["output_tokens"].iloc[0] == 800
 
 
+def test_a_gap_between_two_parts_is_a_gap(shrink: Shrink, tmp_path: Path) -> None:
+    of_agent = {"isSidechain": True, "agentId": "s"}
+    later = [{**asks(1, **of_agent), "timestamp": "2026-06-01T14:00:00Z"}]
+    later += [{**answers(2, "b", **of_agent), "timestamp": "2026-06-01T14:00:10Z"}]
+    path = write(tmp_path / "a", [asks(0), answers(5, "a"), *later])
+    whole = summarise(read(path))["gaps"]
+    assert whole["count"] == 1
+    shrink(1, 1)
+    assert summarise(stream_logs([path]))["gaps"] == whole
+
+
+def test_a_temporary_file_is_written_whole_by_a_disk_that_takes_a_little_at_a_time(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    write_all = scratch.os.pwrite
+    monkeypatch.setattr(scratch.os, "pwrite", lambda file, content, at: write_all(file, content[:3], at))
+    file = scratch.ScratchFile()
+    file.write_at(5, b"what is to be there")
+    found = bytearray(19)
+    file.read_into(5, found)
+    assert bytes(found) == b"what is to be there"
+
+
 def long_session(turns: int) -> Iterator[Line]:
     for turn in range(turns):
         tool = f"t{turn}"

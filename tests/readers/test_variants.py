@@ -169,7 +169,7 @@ def test_an_agents_span_does_not_count_its_calls_again(tmp_path: Path) -> None:
     told = {"gen_ai__usage__input_tokens": 100, "gen_ai__usage__output_tokens": 200}
     call = span("chat", 0, 1000, gen_ai__operation__name="chat", gen_ai__request__model="m", **told)
     older = span("agent run", 0, 2000, model_name="m", gen_ai__agent__name="a", **told)
-    newer = span("invoke_agent a", 0, 2000, gen_ai__operation__name="invoke_agent", **told)
+    newer = span("a", 0, 2000, gen_ai__operation__name="invoke_agent", gen_ai__request__model="m", **told)
     assert len(read(written(tmp_path / "a", spans(older, newer, call))).entries) == 1
 
 
