@@ -8,13 +8,16 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from simbudget.report.narrow import ReadableTables
+
 _WIDEST = 110
 
 
 def standard_output() -> Console:
-    """Return the console on stdout, no wider than reads well."""
+    """Return the console on stdout, no wider than reads well; tables that are wider become paragraphs."""
     console = Console()
     console.width = min(console.width, _WIDEST)
+    console.push_render_hook(ReadableTables(console))
     return console
 
 

@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -141,6 +143,28 @@ def test_every_command_has_help_and_the_first_comes_without_heavy_imports() -> N
     code = f"import simbudget.cli.main, sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_examples_in_help_stand_on_lines_of_their_own_and_can_be_pasted_into_a_shell() -> None:
+    for command in ("compare", "sensitivity", "plan", "plan-pilot"):
+        lines = simbudget(command, "--help").stdout.splitlines()
+        examples = [line.strip() for line in lines if line.startswith(f"  simbudget {command} ")]
+        assert len(examples) == 2, lines
+        assert not any("\\b" in line for line in lines)
+        for example in examples:  # a shell would take `$2` of an unquoted $20000 for its second argument
+            assert not re.search(r"[^']\$\d", example)
+
+
+def test_a_misspelt_command_is_told_the_nearest_one() -> None:
+    done = simbudget("prject", "plan.yaml")
+    assert done.returncode == 2
+    assert "did you mean 'project'?" in done.stderr
+
+
+def test_what_init_says_to_run_next_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    done = simbudget("init", tmp_path / "my plans")
+    command = done.stdout.partition("Now: ")[2].partition(";")[0]
+    assert shlex.split(command) == ["simbudget", "check", str(tmp_path / "my plans" / "scenario.yaml")]
 
 
 def test_trace_writes_a_ledger_and_a_timeline(plan: Path, tmp_path: Path) -> None:
