@@ -49,6 +49,8 @@ KEYS = [
     "limits",
 ]
 
+INTERRUPTED_BEFORE_ANYTHING = 130
+
 
 def simbudget(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "simbudget", *map(str, arguments)]
@@ -193,10 +195,14 @@ def test_an_interrupt_gives_what_has_been_computed(plan: Path) -> None:
         "1000000000",
         "--json",
     ]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
-        time.sleep(8)  # the time to start two workers; how many replications are done by then does not matter
-        process.send_signal(signal.SIGINT)
-        output, _ = process.communicate(timeout=60)
+    for patience_s in (4, 8, 16, 32, 64, 128):  # how long a first replication takes depends on the machine
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+            time.sleep(patience_s)
+            process.send_signal(signal.SIGINT)
+            output, errors = process.communicate()
+        assert "Traceback" not in errors
+        if process.returncode != INTERRUPTED_BEFORE_ANYTHING:
+            break
     summary = json.loads(output)
     assert summary["interrupted"] is True
     assert 0 < summary["replications"] < 1_000_000_000
