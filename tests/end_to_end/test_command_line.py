@@ -49,8 +49,6 @@ KEYS = [
     "limits",
 ]
 
-INTERRUPTED_BEFORE_ANYTHING = 130
-
 
 def simbudget(*arguments: str | Path, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "simbudget", *map(str, arguments)]
@@ -195,13 +193,13 @@ def test_an_interrupt_gives_what_has_been_computed(plan: Path) -> None:
         "1000000000",
         "--json",
     ]
-    for patience_s in (4, 8, 16, 32, 64, 128):  # how long a first replication takes depends on the machine
+    for patience_s in (8, 40, 200):  # the time to start two workers depends on the machine
         with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             time.sleep(patience_s)
             process.send_signal(signal.SIGINT)
-            output, errors = process.communicate()
+            output, errors = process.communicate(timeout=600)
         assert "Traceback" not in errors
-        if process.returncode != INTERRUPTED_BEFORE_ANYTHING:
+        if output and json.loads(output)["replications"]:
             break
     summary = json.loads(output)
     assert summary["interrupted"] is True
