@@ -107,5 +107,6 @@ def main() -> None:
         sys.exit(0)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"error: {where}{(error.strerror or str(error)).lower()}", err=True)
+        what = os.strerror(error.errno) if error.errno else str(error)  # libraries word it in their own ways
+        click.echo(f"error: {where}{what.lower()}", err=True)
         sys.exit(WRONG_INPUT)

@@ -13,9 +13,15 @@ from simbudget.report.narrow import ReadableTables
 _WIDEST = 110
 
 
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the entry point: rich would end with the status of a limit that is not met."""
+        raise BrokenPipeError
+
+
 def standard_output() -> Console:
     """Return the console on stdout, no wider than reads well; tables that are wider become paragraphs."""
-    console = Console()
+    console = _Output()
     console.width = min(console.width, _WIDEST)
     console.push_render_hook(ReadableTables(console))
     return console

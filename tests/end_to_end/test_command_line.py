@@ -206,6 +206,25 @@ def test_an_interrupt_gives_what_has_been_computed(plan: Path) -> None:
     assert 0 < summary["replications"] < 1_000_000_000
 
 
+def test_a_reader_that_has_seen_enough_is_no_failure(plan: Path) -> None:
+    command = [sys.executable, "-m", "simbudget", "project", str(plan), "--replications", "4"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read()
+        assert process.wait() == 0
+    assert errors == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_full_disk_is_said_in_one_line(plan: Path) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        command = [sys.executable, "-m", "simbudget", "project", str(plan), "--replications", "4"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: no space left on device\n"
+
+
 def test_precision_ends_a_projection_early(plan: Path) -> None:
     done = simbudget("project", plan, "--replications", "2000", "--precision", "20%", "--json")
     assert json.loads(done.stdout)["replications"] < 2000
