@@ -134,6 +134,22 @@ def test_options_that_make_no_sense_are_refused(plan: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--replications", "0"), "--replications is 0"),
+        (("-o", "nowhere/report.html"), "nowhere: there is no such folder"),
+    ],
+)
+def test_a_report_that_cannot_be_made_is_refused_at_once(
+    plan: Path, option: tuple[str, str], said: str
+) -> None:
+    done = simbudget("report", plan, *option)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {said}")
+    assert done.stdout == ""
+
+
 def test_every_command_has_help_and_the_first_comes_without_heavy_imports() -> None:
     for command in ("init", "check", "project", "trace", "prices"):
         done = simbudget(command, "--help")
