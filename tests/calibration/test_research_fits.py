@@ -77,7 +77,7 @@ def test_the_gains_that_were_true_lie_in_their_interval(played: Histories) -> No
     truths = np.exp(played.worlds[worlds, lower(assumed().scenario).research.gain, 1])
     found = []
     for world in worlds:
-        fits = fit_research(assumed(), ASSUMED, ledger_of(played, [world]), 300).fits
+        fits = fit_research(assumed(), ASSUMED, campaigns_of(ledger_of(played, [world])), 300).fits
         learnt = [fit.quantity.posterior.draws[:, 0] for fit in fits if fit.name == "research.gain"]
         found.append(np.exp(np.quantile(learnt[0], (0.1, 0.9))) if learnt else prior)
     low, high = np.array(found).T
@@ -106,7 +106,7 @@ def test_a_scenario_that_scores_nothing_says_that_campaigns_would_tell_what_is_k
     played: Histories,
 ) -> None:
     text = ASSUMED.partition("scorer")[0].replace(", {score: {}}", "")
-    fitted = fit_research(loads_scenario(text), text, ledger_of(played, [3]), 100)
+    fitted = fit_research(loads_scenario(text), text, campaigns_of(ledger_of(played, [3])), 100)
     assert not fitted.fits
     assert "scores nothing" in fitted.left[0]
 
