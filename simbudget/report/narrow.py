@@ -5,6 +5,7 @@ is printed row by row instead: what the row is of, and below it each value with 
 """
 
 from collections.abc import Iterator
+from copy import copy
 
 from rich.console import Console, ConsoleRenderable, Group, RenderableType, RenderHook
 from rich.measure import Measurement
@@ -13,6 +14,7 @@ from rich.table import Row, Table
 from rich.text import Text
 
 _INDENT = 2
+_TIGHT = (0, 1, 0, 0)
 _ENDLESS = 10_000
 _FOLDED = 24
 """A column whose words may be broken can still be read at this width."""
@@ -32,9 +34,11 @@ class ReadableTables(RenderHook):
     def _readable(self, renderable: RenderableType) -> RenderableType:
         if isinstance(renderable, Group):
             return Group(*map(self._readable, renderable.renderables))
-        if isinstance(renderable, Table) and not self._fits(renderable):
-            return Group(*_paragraphs(renderable))
-        return renderable
+        if not isinstance(renderable, Table) or self._fits(renderable):
+            return renderable
+        tight = copy(renderable)
+        tight.padding = _TIGHT
+        return tight if self._fits(tight) else Group(*_paragraphs(renderable))
 
     def _fits(self, table: Table) -> bool:
         wide = self._console.options.update(max_width=_ENDLESS)

@@ -47,6 +47,12 @@ def test_a_table_that_fits_stays_a_table() -> None:
     assert printed(80) == printed(80, readable=False)
 
 
+def test_a_table_that_hardly_fits_stays_one_with_less_room_between_its_columns() -> None:
+    narrowest = min(width for width in range(16, 90) if "resource" in printed(width))
+    assert printed(narrowest) != printed(narrowest, readable=False)
+    assert "…" in printed(narrowest, readable=False)
+
+
 def test_a_row_keeps_its_name_and_each_value_the_name_of_its_column() -> None:
     lines = printed(30).splitlines()
     row = lines.index("API input tokens")
