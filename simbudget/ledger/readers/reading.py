@@ -13,6 +13,8 @@ from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.formats import FORMATS
 from simbudget.ledger.readers.gathering import Gathering
 
+_PILOTS_LEDGER: Final = "ledger.sqlite"
+_OF_A_PILOT: Final = {_PILOTS_LEDGER, "site.sqlite"}
 _PASSED_OVER: Final = {"__pycache__", "node_modules"}
 
 
@@ -55,6 +57,8 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
 def _within(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name not in _PASSED_OVER]
+        if _OF_A_PILOT <= set(files):  # the rest of its folder is what its agents and its service work with
+            folders[:], files = [], [_PILOTS_LEDGER]
         yield from (Path(place) / name for name in files if (Path(place) / name).is_file())
 
 
