@@ -16,7 +16,7 @@ from rich.text import Text
 _INDENT = 2
 _TIGHT = (0, 1, 0, 0)
 _ENDLESS = 10_000
-_FOLDED = 24
+_FOLDED = 20
 """A column whose words may be broken can still be read at this width."""
 
 
