@@ -13,6 +13,8 @@ from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.formats import FORMATS
 from simbudget.ledger.readers.gathering import Gathering
 
+_PILOTS_LEDGER: Final = "ledger.sqlite"
+_OF_A_PILOT: Final = {_PILOTS_LEDGER, "site.sqlite"}
 _PASSED_OVER: Final = {"__pycache__", "node_modules"}
 
 
@@ -55,7 +57,11 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
 def _within(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name not in _PASSED_OVER]
-        yield from (Path(place) / name for name in files if (Path(place) / name).is_file())
+        is_pilots = set(files) >= _OF_A_PILOT
+        if is_pilots:  # the rest of its folder is what its agents and its service work with
+            folders.clear()
+        names = [_PILOTS_LEDGER] if is_pilots else files
+        yield from (Path(place) / name for name in names if (Path(place) / name).is_file())
 
 
 def _read(path: Path, is_named: bool, formats: Sequence[Format], gathering: Gathering) -> bool:
