@@ -44,7 +44,7 @@ def test_counts_weigh_any_other_prior() -> None:
 def test_gates_that_pass_just_what_has_a_core_count_its_trials() -> None:
     gates = "gates: [{name: held-out domain, keeps: 100%, smallest_effect: 0.1}]"
     found = quantity(
-        f"transfers: {BETA}, real_share: 0%, first_quality: 0.5",
+        f"transfers: {BETA}, real_share: 0%, first_quality: 0.5, hacks: 0%",
         "gates: {held-out: 2 of 4}",
         "transfers",
         gates,
@@ -54,14 +54,15 @@ def test_gates_that_pass_just_what_has_a_core_count_its_trials() -> None:
 
 def test_more_passes_mean_more_transfer_and_no_trial_means_nothing() -> None:
     gates = "gates: [{name: g, keeps: 30% to 80%, smallest_effect: 0.1, noise: 0.03}]"
-    priors = "transfers: 1% to 20%, real_share: 5% to 60%"
+    priors = "transfers: 1% to 20%, real_share: 5% to 60%, hacks: 0%"
     means = [
         quantity(priors, f"gates: {{g: {hits} of 6}}", key, gates).distribution.mean()
         for key in ("transfers", "real_share")
         for hits in (0, 2, 4, 6)
     ]
     assert means[:4] == sorted(means[:4])
-    assert means[4:] == sorted(means[4:])
+    # One finalist in three is refined far: that it alone passes speaks for refinement, that others do for cores.
+    assert 2 * means[4] < min(means[5:])
     before = loads_scenario(f"{BASE}research: {{{priors}}}\n{gates}").scenario.research
     after = quantity(priors, "gates: {g: 0 of 0}", "transfers", gates)
     assert before is not None
