@@ -25,6 +25,7 @@ Floats = npt.NDArray[np.float64]
 _DRAWS: Final = 20_000
 _ROWS: Final = 500
 """Joint draws that are kept, as many as a calibration has."""
+_STRIPS: Final = 20
 _WORLDS: Final = 150
 _RUNS_EACH: Final = 4
 _MOST_TRIALS: Final = 60
@@ -64,7 +65,7 @@ def after_gates(research: Research, scenario: Scenario, counts: Mapping[str, Cou
             log_weights += _log_chance(tried[name].hits, passes[name])
         before = chance if before is None else before * chance
     weights = _weights(log_weights)
-    kept = _systematic(weights, prior["transfers"], rng)
+    kept = _systematic(weights, prior["transfers"], prior["real_share"], rng)
     expected = {name: float(weights @ of.mean(axis=1)) if of.size else 0.0 for name, of in passes.items()}
     return AfterGates(prior["transfers"][kept], prior["real_share"][kept], expected)
 
@@ -136,9 +137,17 @@ def _weights(log_weights: Floats) -> Floats:
         log_weights = _LESS * log_weights
 
 
-def _systematic(weights: Floats, along: Floats, rng: np.random.Generator) -> npt.NDArray[np.int64]:
-    """Return which draws are kept, by their weights at equal steps along one of the values; in a random order."""
-    order = np.argsort(along, kind="stable")
+def _systematic(
+    weights: Floats, first: Floats, second: Floats, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Return which draws are kept, in a random order: at equal steps of weight on a way through both values.
+
+    The way goes up and down the second value, in strips of the first that have equal weights.
+    """
+    along = np.argsort(first, kind="stable")
+    strip = np.empty(len(weights), dtype=np.int64)
+    strip[along] = np.minimum(np.cumsum(weights[along]) * _STRIPS, _STRIPS - 1).astype(np.int64)
+    order = np.lexsort((np.where(strip % 2, -second, second), strip))
     steps = (np.arange(_ROWS) + 0.5) / _ROWS
     at = np.minimum(np.searchsorted(np.cumsum(weights[order]), steps), len(order) - 1)
     return np.asarray(rng.permutation(order[at]))
