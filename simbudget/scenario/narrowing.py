@@ -22,6 +22,7 @@ from simbudget.scenario.model import Scenario
 from simbudget.scenario.quantities import Kind, Quantity
 from simbudget.scenario.reading import Provenance, Reading
 from simbudget.scenario.research import Research
+from simbudget.scenario.search import quantiles
 
 Floats = npt.NDArray[np.float64]
 
@@ -42,7 +43,7 @@ def narrowed(reading: Reading, research: Research, scenario: Scenario, evidence:
             continue
         prior = getattr(research, key)
         if _is_unknown(reading, prior, f"evidence.{key}"):
-            found[key] = _noted(reading, prior, _after(prior.distribution, counts, 1.0), str(counts))
+            found[key] = _noted(reading, prior, _after(prior, counts, 1.0), str(counts))
     research = research.model_copy(update=found)
     if REVIEW in evidence.counts:
         research = research.model_copy(update=_from_reviews(reading, research, evidence.counts[REVIEW]))
@@ -62,10 +63,10 @@ def _is_unknown(reading: Reading, quantity: Quantity, name: str) -> bool:
     return quantity.kind is Kind.UNKNOWN
 
 
-def _after(prior: Distribution, counts: Counts, part: float) -> Distribution:
+def _after(prior: Quantity, counts: Counts, part: float) -> Distribution:
     """Return a probability after so many of so many trials, each of which succeeds with a part of it."""
-    if prior.family == "beta" and part == 1.0:
-        parameters = prior.parameters()
+    if prior.distribution.family == "beta" and part == 1.0 and prior.posterior is None:
+        parameters = prior.distribution.parameters()
         weight = parameters["weight"] + counts.trials
         return beta((parameters["mean"] * parameters["weight"] + counts.hits) / weight, weight=weight)
     points = _points(prior)
@@ -80,12 +81,12 @@ def _noted(reading: Reading, prior: Quantity, distribution: Distribution, why: s
     rows = [old for old in reading.provenance if old.name != prior.name]
     place = next((i for i, old in enumerate(reading.provenance) if old.name == prior.name), len(rows))
     reading.provenance[:] = [*rows[:place], row, *rows[place:]]
-    return replace(prior, distribution=distribution, text=text)
+    return replace(prior, distribution=distribution, text=text, posterior=None)
 
 
-def _points(prior: Distribution, count: int = _GRID) -> Floats:
+def _points(prior: Quantity, count: int = _GRID) -> Floats:
     """Return the values of a prior at the middles of equal shares of probability, as probabilities are drawn."""
-    return np.clip(_quantiles(prior, (np.arange(count) + 0.5) / count), 0.0, 1.0)
+    return np.clip(quantiles(prior, count), 0.0, 1.0)
 
 
 def _weighted(points: Floats, log_weights: Floats) -> Distribution:
@@ -107,7 +108,7 @@ def _from_reviews(reading: Reading, research: Research, counts: Counts) -> dict[
     They are a sample of all: each is blamed with probability hacks · caught + (1 - hacks) · blames.
     """
     priors = {key: getattr(research, key) for key in ("hacks", "caught", "blames")}
-    hacks, caught, blames = (_points(prior.distribution, _REVIEW_GRID) for prior in priors.values())
+    hacks, caught, blames = (_points(prior, _REVIEW_GRID) for prior in priors.values())
     hacks = hacks[:, None, None]
     chance = hacks * caught[:, None] + (1.0 - hacks) * blames
     log_likelihood = _binomial(counts.hits, counts.trials, chance)
@@ -150,10 +151,6 @@ def _contradiction(counts: Counts, expected: float) -> str:
     return f" (and the model still expects {counts.trials * expected:.3g}: look at `keeps` and `smallest_effect`)"
 
 
-def _quantiles(distribution: Distribution, at: Floats) -> Floats:
-    return np.array([distribution.quantile(float(p)) for p in at])
-
-
 def _from_scores(
     reading: Reading, research: Research, scores: tuple[float, ...], noise: float
 ) -> dict[str, Any]:
@@ -165,8 +162,4 @@ def _from_scores(
     risen = int((np.diff(best) > 2.0 * noise).sum())
     tries = 1.0 - research.explores.distribution.mean()
     why = f"the best of {len(scores)} scores rose {risen} times"
-    return {
-        "refines": _noted(
-            reading, prior, _after(prior.distribution, Counts(risen, len(scores) - 1), tries), why
-        )
-    }
+    return {"refines": _noted(reading, prior, _after(prior, Counts(risen, len(scores) - 1), tries), why)}

@@ -4,7 +4,12 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from simbudget.distributions.posteriors import Posterior
+from simbudget.engine.laws.worlds import ONE_A_WORLD
+from simbudget.engine.lowering import lower
 from simbudget.errors import UserError
+from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
+from simbudget.scenario.calibration_file import Evidence as Learnt
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
 from simbudget.scenario.quantities import Quantity
 
@@ -97,3 +102,18 @@ def test_what_was_understood_says_what_the_evidence_did() -> None:
 def test_evidence_that_makes_no_sense_is_named(research: str, evidence: str, message: str) -> None:
     with pytest.raises(UserError, match=message):
         loaded(research, evidence, "gates: [{name: g, keeps: 50%}]")
+
+
+def test_what_a_calibration_learnt_is_narrowed_too() -> None:
+    draws = np.column_stack([np.linspace(0.05, 0.4, 500), np.zeros((500, 2))])
+    evidence = Learnt(500, 1, "logs", "")
+    learnt = CalibratedQuantity(
+        "research.refines", "5% to 40%", "fact", Posterior(draws, is_fact=True), evidence
+    )
+    text = f"{BASE}research: {{refines: 5% to 40%}}\nevidence: {{refines: 60 of 200}}\n"
+    found = loads_scenario(text, calibration=Calibration({"research.refines": learnt})).scenario
+    assert found.research is not None
+    assert found.research.refines.posterior is None
+    assert quantiles(found.research.refines)[1] == pytest.approx(0.3, abs=0.02)
+    program = lower(found)
+    assert program.kinds[program.research.refines] == ONE_A_WORLD

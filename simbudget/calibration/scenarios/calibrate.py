@@ -11,6 +11,7 @@ from simbudget.calibration.campaigns.campaigns import campaigns_of
 from simbudget.calibration.campaigns.downtime import fit_downtime
 from simbudget.calibration.campaigns.research_fits import RESEARCH, fit_new_campaigns
 from simbudget.calibration.scenarios.checks import Check, noted
+from simbudget.calibration.scenarios.earlier import in_force
 from simbudget.calibration.scenarios.editing import with_value
 from simbudget.calibration.scenarios.evidence_counts import NAMES, count_evidence
 from simbudget.calibration.scenarios.fit import Fit
@@ -119,13 +120,11 @@ def with_checks(calibrated: Calibrated, checks: Sequence[Check]) -> Calibrated:
 
 def _carried(before: LoadedScenario, changes: Sequence[Change]) -> dict[str, CalibratedQuantity]:
     """Return what an earlier calibration had learnt, is in force, and these logs do not speak of."""
-    earlier = before.calibration.quantities if before.calibration else {}
     anew = {change.name for change in changes}
-    texts = {row.name: row.text for row in before.provenance}
     return {
         name: replace(quantity, posterior=_with_rows(quantity.posterior))
-        for name, quantity in earlier.items()
-        if name not in anew and texts.get(name) == quantity.written
+        for name, quantity in in_force(before).items()
+        if name not in anew
     }
 
 
