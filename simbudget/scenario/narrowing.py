@@ -16,13 +16,13 @@ import numpy.typing as npt
 
 from simbudget.distributions.families import Distribution, beta, discrete, empirical
 from simbudget.distributions.posteriors import Posterior
+from simbudget.scenario.drawing import quantiles
 from simbudget.scenario.evidence import REVIEW, Counts, Evidence
 from simbudget.scenario.gate_evidence import after_gates
 from simbudget.scenario.model import Scenario
 from simbudget.scenario.quantities import Kind, Quantity
 from simbudget.scenario.reading import Provenance, Reading
 from simbudget.scenario.research import Research
-from simbudget.scenario.search import quantiles
 
 Floats = npt.NDArray[np.float64]
 
