@@ -103,10 +103,7 @@ class Gathering:
 
     def is_new(self, key: tuple[str, ...]) -> bool:
         """Return whether a thing in the log comes for the first time, and remember it."""
-        if self._read_before.get(key) is not None:
-            return False
-        self._read_before.set(key, -1)
-        return True
+        return self._read_before.is_new(key)
 
     def sealed(self) -> Records:
         """Return all rows, after which none can be added, and what was read before is forgotten."""

@@ -18,6 +18,7 @@ MOST_NEW: Final = 1 << 18
 """So many things that were read last are remembered in memory, about 30 MB."""
 _PAGES_KB: Final = 16 << 10
 """So much of the database of what was read before is held in memory."""
+_NO_ROW: Final = -1
 _BYTES: Final = (16 << 20) - 1
 """The last of the bytes whose bits tell what may be in the database."""
 
@@ -73,6 +74,16 @@ class Remembered:
         if row is not None or self._older is None or not self._bits[number >> 3 & _BYTES] >> (number & 7) & 1:
             return row
         return self._from_older(self._older, number)
+
+    def is_new(self, key: tuple[str, ...]) -> bool:
+        """Return whether a thing was not read before, and remember it, with no row."""
+        number = hash(key)
+        if number in self._new or (self._older is not None and self.get(key) is not None):
+            return False
+        if len(self._new) >= MOST_NEW:
+            self._put_away()
+        self._new[number] = _NO_ROW
+        return True
 
     def set(self, key: tuple[str, ...], row: int) -> None:
         """Remember a thing with its row, instead of the row that it may have had before."""
