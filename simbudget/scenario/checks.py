@@ -78,8 +78,7 @@ def _fill_in_research(reading: Reading, scenario: Scenario) -> Scenario:
     if research is None and any(value is not None and value != () for value in needed):
         research = read_block(reading, Research, None, "research")
     if research is not None and evidence is not None:
-        noise = scenario.scorer.noise.distribution.mean()
-        research = narrowed(reading, research, scenario.gates, evidence, noise)
+        research = narrowed(reading, research, scenario, evidence)
     return scenario.model_copy(update={"research": research})
 
 

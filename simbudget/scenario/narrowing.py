@@ -2,9 +2,9 @@
 
 Counts of a probability's own trials narrow a beta prior by the beta-binomial rule, the counts added to its two
 parameters. Any other prior is held by its values at equal steps of probability, and these are weighted by how likely
-they make what was observed (importance weights). Reviews and gates speak of several probabilities at once: how
-often there are hacks, are caught, and honest work is blamed; whether a method has a real core and how much of its
-refinement is real. The weights of each margin are kept. Scores in their order narrow `refines`.
+they make what was observed (importance weights). Reviews speak of three probabilities at once, how often there are
+hacks, are caught, and honest work is blamed, of which the margins are kept; gates of two, see `gate_evidence`.
+Scores in their order narrow `refines`.
 (A. Gelman et al., "Bayesian Data Analysis", 3rd ed. 2013, sections 2.4, 3.7 and 10.4.)
 """
 
@@ -14,11 +14,15 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.distributions.families import Distribution, beta, discrete
+from simbudget.distributions.families import Distribution, beta, discrete, empirical
+from simbudget.distributions.posteriors import Posterior
+from simbudget.scenario.drawing import quantiles
 from simbudget.scenario.evidence import REVIEW, Counts, Evidence
+from simbudget.scenario.gate_evidence import after_gates
+from simbudget.scenario.model import Scenario
 from simbudget.scenario.quantities import Kind, Quantity
 from simbudget.scenario.reading import Provenance, Reading
-from simbudget.scenario.research import Gate, Research
+from simbudget.scenario.research import Research
 
 Floats = npt.NDArray[np.float64]
 
@@ -28,27 +32,23 @@ _REVIEW_GRID: Final = 61
 _SURPRISING: Final = 3.0
 """Standard deviations from what is expected."""
 _NEGLIGIBLE: Final = 1e-12
-_DRAWS: Final = 400
-_REFINED_TO: Final = (0.5, 1.0)
-"""A finalist is taken to have been refined to a quality between these, all equally likely."""
 
 
-def narrowed(
-    reading: Reading, research: Research, gates: tuple[Gate, ...], evidence: Evidence, noise: float
-) -> Research:
-    """Return `research` as the evidence narrows it; `noise` is the scorer's. Notes what became of each value."""
+def narrowed(reading: Reading, research: Research, scenario: Scenario, evidence: Evidence) -> Research:
+    """Return `research` as the scenario's evidence narrows it. Notes what became of each value."""
+    noise = scenario.scorer.noise.distribution.mean()
     found: dict[str, Quantity] = {}
     for key, counts in evidence.counts.items():
         if key == REVIEW:
             continue
         prior = getattr(research, key)
         if _is_unknown(reading, prior, f"evidence.{key}"):
-            found[key] = _noted(reading, prior, _after(prior.distribution, counts, 1.0), str(counts))
+            found[key] = _noted(reading, prior, _after(prior, counts, 1.0), str(counts))
     research = research.model_copy(update=found)
     if REVIEW in evidence.counts:
         research = research.model_copy(update=_from_reviews(reading, research, evidence.counts[REVIEW]))
     if evidence.gates:
-        research = research.model_copy(update=_from_gates(reading, research, gates, evidence))
+        research = research.model_copy(update=_from_gates(reading, research, scenario, evidence))
     if len(evidence.scores) > 1:
         research = research.model_copy(update=_from_scores(reading, research, evidence.scores, noise))
     return research
@@ -63,10 +63,10 @@ def _is_unknown(reading: Reading, quantity: Quantity, name: str) -> bool:
     return quantity.kind is Kind.UNKNOWN
 
 
-def _after(prior: Distribution, counts: Counts, part: float) -> Distribution:
+def _after(prior: Quantity, counts: Counts, part: float) -> Distribution:
     """Return a probability after so many of so many trials, each of which succeeds with a part of it."""
-    if prior.family == "beta" and part == 1.0:
-        parameters = prior.parameters()
+    if prior.distribution.family == "beta" and part == 1.0 and prior.posterior is None:
+        parameters = prior.distribution.parameters()
         weight = parameters["weight"] + counts.trials
         return beta((parameters["mean"] * parameters["weight"] + counts.hits) / weight, weight=weight)
     points = _points(prior)
@@ -81,12 +81,12 @@ def _noted(reading: Reading, prior: Quantity, distribution: Distribution, why: s
     rows = [old for old in reading.provenance if old.name != prior.name]
     place = next((i for i, old in enumerate(reading.provenance) if old.name == prior.name), len(rows))
     reading.provenance[:] = [*rows[:place], row, *rows[place:]]
-    return replace(prior, distribution=distribution, text=text)
+    return replace(prior, distribution=distribution, text=text, posterior=None)
 
 
-def _points(prior: Distribution, count: int = _GRID) -> Floats:
+def _points(prior: Quantity, count: int = _GRID) -> Floats:
     """Return the values of a prior at the middles of equal shares of probability, as probabilities are drawn."""
-    return np.clip(_quantiles(prior, (np.arange(count) + 0.5) / count), 0.0, 1.0)
+    return np.clip(quantiles(prior, count), 0.0, 1.0)
 
 
 def _weighted(points: Floats, log_weights: Floats) -> Distribution:
@@ -108,7 +108,7 @@ def _from_reviews(reading: Reading, research: Research, counts: Counts) -> dict[
     They are a sample of all: each is blamed with probability hacks · caught + (1 - hacks) · blames.
     """
     priors = {key: getattr(research, key) for key in ("hacks", "caught", "blames")}
-    hacks, caught, blames = (_points(prior.distribution, _REVIEW_GRID) for prior in priors.values())
+    hacks, caught, blames = (_points(prior, _REVIEW_GRID) for prior in priors.values())
     hacks = hacks[:, None, None]
     chance = hacks * caught[:, None] + (1.0 - hacks) * blames
     log_likelihood = _binomial(counts.hits, counts.trials, chance)
@@ -125,31 +125,22 @@ def _from_reviews(reading: Reading, research: Research, counts: Counts) -> dict[
 
 
 def _from_gates(
-    reading: Reading, research: Research, gates: tuple[Gate, ...], evidence: Evidence
+    reading: Reading, research: Research, scenario: Scenario, evidence: Evidence
 ) -> dict[str, Any]:
-    """Return `transfers` and `real_share` after so many of the finalists passed each gate."""
-    priors = {key: getattr(research, key) for key in ("transfers", "real_share")}
-    axes = {key: _points(prior.distribution) for key, prior in priors.items()}
-    chances: dict[str, Floats] = {}
-    log_likelihood = np.zeros((len(axes["transfers"]), len(axes["real_share"])))
-    for number, gate in enumerate(gates, 1):
-        counts = evidence.gates.get(gate.name or f"gate {number}")
-        if counts is not None:
-            without, with_core = _passes(research, gate, axes["real_share"])
-            chance = axes["transfers"][:, None] * (with_core - without) + without
-            chances[gate.name or f"gate {number}"] = chance
-            log_likelihood += _binomial(counts.hits, counts.trials, chance)
-    weights = np.exp(log_likelihood - log_likelihood.max())
+    """Return `transfers` and `real_share` after so many of the finalists passed each gate: joint draws of both."""
+    found = after_gates(research, scenario, evidence.gates)
     why = ", ".join(
-        f"{name} {counts}{_contradiction(counts, float((weights * chances[name]).sum() / weights.sum()))}"
+        f"{name} {counts}{_contradiction(counts, found.expected[name])}"
         for name, counts in evidence.gates.items()
     )
-    margins = {"transfers": weights.sum(axis=1), "real_share": weights.sum(axis=0)}
-    return {
-        key: _noted(reading, prior, _weighted(axes[key], np.log(margins[key] + 1e-300)), why)
-        for key, prior in priors.items()
-        if _is_unknown(reading, prior, key)
-    }
+    narrowed_to = {}
+    for key, values in (("transfers", found.transfers), ("real_share", found.real_share)):
+        prior = getattr(research, key)
+        if _is_unknown(reading, prior, key):
+            quantity = _noted(reading, prior, empirical(values.tolist()), why)
+            draws = np.column_stack([values, np.zeros((len(values), 2))])
+            narrowed_to[key] = replace(quantity, posterior=Posterior(draws, is_fact=True))
+    return narrowed_to
 
 
 def _contradiction(counts: Counts, expected: float) -> str:
@@ -158,30 +149,6 @@ def _contradiction(counts: Counts, expected: float) -> str:
     if abs(counts.hits - counts.trials * expected) <= _SURPRISING * spread:
         return ""
     return f" (and the model still expects {counts.trials * expected:.3g}: look at `keeps` and `smallest_effect`)"
-
-
-def _passes(research: Research, gate: Gate, real_shares: Floats) -> tuple[Floats, Floats]:
-    """Return for each share how likely a gate passes a finalist without and with a real core."""
-    from scipy.special import ndtr  # noqa: PLC0415
-
-    at = (np.arange(_DRAWS) + 0.5) / _DRAWS
-    random = np.random.default_rng(0)  # a fixed sample of equal parts, in a random order for each quantity
-    first = np.clip(_quantiles(research.first_quality.distribution, random.permutation(at)), 0.0, 1.0)
-    low, high = _REFINED_TO
-    refined = np.maximum(first, low + (high - low) * random.permutation(at))
-    keeps = np.clip(_quantiles(gate.keeps.distribution, random.permutation(at)), 0.0, 1.0)
-    smallest, noise = gate.smallest_effect.distribution.mean(), gate.noise.distribution.mean()
-    of_refinement = real_shares[:, None] * (refined - first)
-    chances = []
-    for real in (of_refinement, of_refinement + first):
-        effect = keeps * real
-        passes = ndtr((effect - smallest) / noise) if noise else (effect >= smallest) & (effect > 0)
-        chances.append(np.asarray(passes, dtype=np.float64).mean(axis=1))
-    return chances[0], chances[1]
-
-
-def _quantiles(distribution: Distribution, at: Floats) -> Floats:
-    return np.array([distribution.quantile(float(p)) for p in at])
 
 
 def _from_scores(
@@ -195,8 +162,4 @@ def _from_scores(
     risen = int((np.diff(best) > 2.0 * noise).sum())
     tries = 1.0 - research.explores.distribution.mean()
     why = f"the best of {len(scores)} scores rose {risen} times"
-    return {
-        "refines": _noted(
-            reading, prior, _after(prior.distribution, Counts(risen, len(scores) - 1), tries), why
-        )
-    }
+    return {"refines": _noted(reading, prior, _after(prior, Counts(risen, len(scores) - 1), tries), why)}

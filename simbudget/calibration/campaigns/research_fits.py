@@ -18,6 +18,7 @@ from simbudget.calibration.campaigns.histories import Histories, play_histories
 from simbudget.calibration.campaigns.yields import Bank, Seen
 from simbudget.calibration.observed.trials import run_key
 from simbudget.calibration.posteriors.shapes import LOGNORMAL, Shape
+from simbudget.calibration.scenarios.earlier import in_force
 from simbudget.calibration.scenarios.editing import with_value, without_calibration
 from simbudget.calibration.scenarios.fit import Fit, fit_of_fact, fit_of_varying
 from simbudget.calibration.scenarios.fits import WORLDS
@@ -82,9 +83,8 @@ def fit_new_campaigns(
 
     The scenario's own prior is the prior here, and an earlier calibration has narrowed it.
     """
-    known = (
-        before.calibration.counted.get(RESEARCH, {}) if _is_calibrated(before) and before.calibration else {}
-    )
+    rests = before.calibration is not None and not {*_FACTS, _GAIN}.isdisjoint(in_force(before))
+    known = before.calibration.counted.get(RESEARCH, {}) if rests and before.calibration else {}
     keys = [run_key(ledger.entries[ledger.entries["run"] == campaign.run]) for campaign in campaigns]
     new = [campaign for campaign, key in zip(campaigns, keys, strict=True) if key not in known]
     fitted = fit_research(before, text, new, WORLDS, keep)
@@ -92,12 +92,6 @@ def fit_new_campaigns(
     again = len(known.keys() & told.keys())
     said = (f"research: it rests on {again} of these campaigns already",) if again else ()
     return replace(fitted, left=(*said, *fitted.left), counted={**known, **(told if fitted.fits else {})})
-
-
-def _is_calibrated(before: LoadedScenario) -> bool:
-    """Return whether an earlier calibration has fitted the research, and its values still stand."""
-    sources = {row.name: row.source for row in before.provenance}
-    return any(sources.get(name, "").startswith("calibration (") for name in (*_FACTS, _GAIN))
 
 
 def fit_research(

@@ -11,6 +11,7 @@ from simbudget.calibration.campaigns.campaigns import campaigns_of
 from simbudget.calibration.campaigns.downtime import fit_downtime
 from simbudget.calibration.campaigns.research_fits import RESEARCH, fit_new_campaigns
 from simbudget.calibration.scenarios.checks import Check, noted
+from simbudget.calibration.scenarios.earlier import carried
 from simbudget.calibration.scenarios.editing import with_value
 from simbudget.calibration.scenarios.evidence_counts import NAMES, count_evidence
 from simbudget.calibration.scenarios.fit import Fit
@@ -22,7 +23,7 @@ from simbudget.calibration.scenarios.wording import written_varying
 from simbudget.distributions.posteriors import Posterior
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
+from simbudget.scenario.calibration_file import Calibration, Evidence
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
 from simbudget.units import Dimension
 
@@ -105,7 +106,7 @@ def calibrate(
         if change.fit.quantity is not None
     }
     counted = {**counts.counted, RESEARCH: research.counted}
-    quantities = _carried(before, changes) | quantities
+    quantities = carried(before, {change.name for change in changes}, WORLDS) | quantities
     calibration = Calibration(quantities, track_record().get("quote", {}), counted=counted)
     new = _edited(before, text, changes, file_name)
     after = loads_scenario(new.replace(f"calibration: {file_name}", ""), "calibrated", None, calibration)
@@ -115,23 +116,6 @@ def calibrate(
 def with_checks(calibrated: Calibrated, checks: Sequence[Check]) -> Calibrated:
     """Return a calibrated scenario that says what its checks showed."""
     return replace(calibrated, calibration=replace(calibrated.calibration, checks=noted(checks)))
-
-
-def _carried(before: LoadedScenario, changes: Sequence[Change]) -> dict[str, CalibratedQuantity]:
-    """Return what an earlier calibration had learnt, is in force, and these logs do not speak of."""
-    earlier = before.calibration.quantities if before.calibration else {}
-    anew = {change.name for change in changes}
-    texts = {row.name: row.text for row in before.provenance}
-    return {
-        name: replace(quantity, posterior=_with_rows(quantity.posterior))
-        for name, quantity in earlier.items()
-        if name not in anew and texts.get(name) == quantity.written
-    }
-
-
-def _with_rows(posterior: Posterior) -> Posterior:
-    """Return draws in as many rows as all of a calibration have."""
-    return replace(posterior, draws=posterior.draws[np.arange(WORLDS) % len(posterior.draws)])
 
 
 def _require_known(before: LoadedScenario, keep: Collection[str]) -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Final
 
 from simbudget.errors import Place, Problem, UserError
-from simbudget.ledger.imported import ImportedLedger
+from simbudget.ledger.imported import StreamedLedger
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.finishing import finish
 from simbudget.ledger.readers.format import Format
@@ -22,7 +22,7 @@ def read_all(
     paths: Sequence[Path],
     formats: Sequence[Format] = FORMATS,
     begins: Callable[[Path], None] = lambda _: None,
-) -> ImportedLedger:
+) -> StreamedLedger:
     """Return the ledger of all runs that the files tell of; `begins` is called with each file.
 
     Raises:
@@ -72,7 +72,7 @@ def _read(path: Path, is_named: bool, formats: Sequence[Format], gathering: Gath
         if found is not None:
             found.read(file, gathering)
     except OSError as error:
-        gathering.cannot_read(path, 0, (error.strerror or str(error)).lower())
+        gathering.cannot_read(path, 0, error.strerror.lower() if error.strerror else str(error))
         return False
     if found is None and is_named:
         gathering.cannot_read(path, 0, _what_it_is(file))
