@@ -7,10 +7,10 @@ is printed row by row instead: what the row is of, and below it each value with 
 from collections.abc import Iterator
 from copy import copy
 
-from rich.console import Console, ConsoleRenderable, Group, RenderableType, RenderHook
+from rich.console import Console, ConsoleOptions, ConsoleRenderable, Group, RenderableType, RenderHook
 from rich.measure import Measurement
 from rich.padding import Padding
-from rich.table import Row, Table
+from rich.table import Column, Row, Table
 from rich.text import Text
 
 _INDENT = 2
@@ -34,23 +34,57 @@ class ReadableTables(RenderHook):
     def _readable(self, renderable: RenderableType) -> RenderableType:
         if isinstance(renderable, Group):
             return Group(*map(self._readable, renderable.renderables))
-        if not isinstance(renderable, Table) or self._fits(renderable):
+        if not isinstance(renderable, Table):
             return renderable
-        tight = copy(renderable)
-        tight.padding = _TIGHT
-        return tight if self._fits(tight) else Group(*_paragraphs(renderable))
+        if Measurement.get(self._console, self._wide, renderable).maximum <= self._console.width:
+            return renderable
+        for padding in (renderable.padding, _TIGHT):
+            table = copy(renderable)
+            table.padding = padding
+            if widths := self._widths(table):
+                table.columns = [
+                    _of_width(column, width) for column, width in zip(table.columns, widths, strict=True)
+                ]
+                return table
+        return Group(*_paragraphs(renderable))
 
-    def _fits(self, table: Table) -> bool:
-        wide = self._console.options.update(max_width=_ENDLESS)
-        needed = Measurement.get(self._console, wide, table).minimum
-        for column in table.columns:
-            cells = [Measurement.get(self._console, wide, cell) for cell in (column.header, *column.cells)]
-            words = max(cell.minimum for cell in cells)
-            if column.no_wrap:
-                needed += max(cell.maximum for cell in cells) - words
-            elif column.overflow == "fold":
-                needed -= max(0, words - _FOLDED)
-        return needed <= self._console.width
+    def _widths(self, table: Table) -> list[int] | None:
+        """Return how wide each column is to be that no word is cut; None if there is not room enough.
+
+        What room there is goes to long words that may be broken first, then to the columns in proportion to what they
+        lack.
+        """
+        cells = [[column.header, *column.cells] for column in table.columns]
+        found = [[Measurement.get(self._console, self._wide, cell) for cell in column] for column in cells]
+        words = [max(cell.minimum for cell in column) for column in found]
+        most = [max(cell.maximum for cell in column) for column in found]
+        gaps = Measurement.get(self._console, self._wide, table).minimum - sum(words)
+        least = [
+            wide if column.no_wrap else min(word, _FOLDED) if column.overflow == "fold" else word
+            for column, word, wide in zip(table.columns, words, most, strict=True)
+        ]
+        room = self._console.width - gaps - sum(least)
+        if room < 0:
+            return None
+        whole = _given(least, words, room)
+        return _given(whole, most, room - sum(whole) + sum(least))
+
+    @property
+    def _wide(self) -> ConsoleOptions:
+        return self._console.options.update(max_width=_ENDLESS)
+
+
+def _given(widths: list[int], wanted: list[int], room: int) -> list[int]:
+    """Return widths to which as much is added of what they lack as there is room for, to each the same part."""
+    lacks = [max(0, more - width) for width, more in zip(widths, wanted, strict=True)]
+    part = min(1.0, room / max(1, sum(lacks)))
+    return [width + int(part * lack) for width, lack in zip(widths, lacks, strict=True)]
+
+
+def _of_width(column: Column, width: int) -> Column:
+    fixed = copy(column)
+    fixed.width = width
+    return fixed
 
 
 def _paragraphs(table: Table) -> Iterator[RenderableType]:
