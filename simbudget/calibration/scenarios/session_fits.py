@@ -14,9 +14,12 @@ from simbudget.calibration.observed.speeds import Slope, slope_of, under_slopes
 from simbudget.calibration.posteriors.caches import cache_life, misses_of
 from simbudget.calibration.posteriors.durations import new_durations
 from simbudget.calibration.posteriors.limits import compaction_limit
+from simbudget.calibration.posteriors.moving import Move, move_of
 from simbudget.calibration.posteriors.openings import Opening, learnt_opening
 from simbudget.calibration.posteriors.pooling import log_of
 from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
+from simbudget.calibration.posteriors.shapes import Shape
+from simbudget.calibration.posteriors.survival import censored_lognormal
 from simbudget.calibration.scenarios.fit import (
     FEWEST,
     Fit,
@@ -141,14 +144,40 @@ def _varying(
     if name in _SUMMED:
         summing = new_durations([v for v, _ in having], worlds, rng, has_levels=name in _LEVELLED)
     posterior, shape = summing or pool(logs, worlds, rng)
+    if name == "turns":
+        posterior, shape = _of_cut_cycles(sessions, worlds, rng) or (posterior, shape)
     if name not in _LEVELLED:
         posterior = without_levels(posterior)
-    remark = "; ".join(filter(None, (place.remark, drift_words([v for v, _ in having]))))
-    evidence = evidence_of_sessions([s for _, s in having], count, remark)
+    remarks = [place.remark, drift_words([v for v, _ in having])]
+    if (move := _move(having)) is not None:
+        posterior = move.applied(posterior, rng)
+        remarks.append(str(move))
+    evidence = evidence_of_sessions([s for _, s in having], count, "; ".join(filter(None, remarks)))
     observed = np.concatenate([v for v, _ in having])
     levels = {s.run: float(log_of(v, FLOORS[name]).mean()) for v, s in having}
     fit = fit_of_varying(place.name, place.dimension, (posterior, shape), evidence, observed)
     yield replace(fit, levels=levels)
+
+
+def _of_cut_cycles(
+    sessions: Sequence[Session], worlds: int, rng: np.random.Generator
+) -> tuple[Posterior, Shape] | None:
+    """Return the posterior of cycles' turns where the end cut some off, which were to have more; None if it did not."""
+    told = [session.steps for session in sessions if session.steps is not None]
+    if len(told) < len(sessions) or not any(len(steps.turns_cut) for steps in told):
+        return None
+    counts = np.concatenate([part for steps in told for part in (steps.turns, steps.turns_cut)])
+    is_cut = np.concatenate(
+        [np.repeat((False, True), (len(steps.turns), len(steps.turns_cut))) for steps in told]
+    )
+    return censored_lognormal([(counts, is_cut)], worlds, rng, FLOORS["turns"])
+
+
+def _move(having: Sequence[tuple[Floats, Session]]) -> Move | None:
+    """Return how a quantity moves along runs that tell their contexts, if it does."""
+    in_order = sorted(having, key=lambda one: one[1].started_s[0])
+    telling = [(values, session.run) for values, session in in_order if session.steps is not None]
+    return move_of([values for values, _ in telling], [run for _, run in telling]) if telling else None
 
 
 def _below(fit: Fit, limit: float) -> Fit:
