@@ -14,6 +14,7 @@ import yaml
 Path = Sequence[str | int]
 
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w.\-]*( [\w.\-()]+)*")
+_NOTHING: Final = ("", "~", "null")
 _NEW_BLOCK: Final = 2
 """Spaces by which a block that is new is indented."""
 
@@ -32,6 +33,8 @@ def with_value(text: str, path: Path, value: str) -> str:
         child = _child(node, step)
         if child is None:
             return _inserted(text, node, path[depth:], value, is_root=node is root)
+        if isinstance(child, yaml.ScalarNode) and child.value in _NOTHING and depth + 1 < len(path):
+            return _replaced(text, child, _nested(path[depth + 1 :], value))
         node = child
     return _replaced(text, node, value)
 
@@ -77,9 +80,7 @@ def _inserted(text: str, node: yaml.Node, path: Path, value: str, is_root: bool)
     if not isinstance(node, yaml.MappingNode):
         raise KeyError(path[0])
     if node.flow_style:
-        inner = value
-        for key in reversed(path[1:]):
-            inner = f"{{{_key(key)}: {inner}}}"
+        inner = _nested(path[1:], value)
         end = node.end_mark.index - 1
         before = text[:end].rstrip()
         comma = "" if before.endswith(("{", ",")) else ", "
@@ -94,6 +95,13 @@ def _inserted(text: str, node: yaml.Node, path: Path, value: str, is_root: bool)
     if before and not before.endswith("\n"):
         before += "\n"
     return before + "\n".join(lines) + "\n" + text[at:]
+
+
+def _nested(path: Path, value: str) -> str:
+    """Return `{key: {key: value}}`."""
+    for key in reversed(path):
+        value = f"{{{_key(key)}: {value}}}"
+    return value
 
 
 def _key(key: str | int) -> str:
