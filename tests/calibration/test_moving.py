@@ -69,3 +69,7 @@ def test_a_move_is_the_same_in_each_run_whatever_its_level() -> None:
     assert both is not None
     assert both.halves == pytest.approx(np.log(1.5), abs=0.03)
     assert 0 < both.shift < both.halves / 2 + 1e-9
+
+
+def test_what_is_the_same_in_all_contexts_does_not_move() -> None:
+    assert move_of([np.full(3, 400.0) for _ in range(CONTEXTS)], [0] * CONTEXTS) is None

@@ -66,7 +66,7 @@ def move_of(contexts: Sequence[Floats], runs: Sequence[int]) -> Move | None:
         return None
     (first, before), (second, after) = (_level(means[tells & half]) for half in (~is_late, is_late))
     halves, error2 = second - first, before + after
-    if abs(halves) < _CERTAIN * np.sqrt(error2) or not np.isfinite(halves):
+    if abs(halves) <= _CERTAIN * np.sqrt(error2) or not np.isfinite(halves):
         return None
     step2 = halves**2 - error2
     gain = (before + step2) / (before + step2 + after)
