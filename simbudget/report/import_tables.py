@@ -81,6 +81,8 @@ def import_tables(figures: Figures) -> Iterator[Table]:
 def places_table(places: Iterable[Place]) -> Table:
     """Return where logs were looked for, and how many files there are."""
     table = _table("Where tools keep their logs", "tool", "folder")
+    table.columns[0].no_wrap = True
+    table.columns[1].overflow = "fold"
     table.add_column("files", justify="right")
     for place in places:
         table.add_row(place.tool, str(place.path), f"{place.files:,}" if place.files else NOTHING)

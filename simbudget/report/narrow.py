@@ -10,12 +10,15 @@ from copy import copy
 from rich.console import Console, ConsoleOptions, ConsoleRenderable, Group, RenderableType, RenderHook
 from rich.measure import Measurement
 from rich.padding import Padding
-from rich.table import Column, Row, Table
+from rich.table import Row, Table
 from rich.text import Text
 
 _INDENT = 2
 _TIGHT = (0, 1, 0, 0)
 _ENDLESS = 10_000
+_USUAL = 72
+"""From this width on rich's own division among columns, which may break words of a header, is left as it is."""
+
 _FOLDED = 20
 """A column whose words may be broken can still be read at this width."""
 
@@ -42,17 +45,13 @@ class ReadableTables(RenderHook):
             table = copy(renderable)
             table.padding = padding
             if widths := self._widths(table):
-                table.columns = [
-                    _of_width(column, width) for column, width in zip(table.columns, widths, strict=True)
-                ]
-                return table
+                return table if self._console.width >= _USUAL else _of_widths(table, widths)
         return Group(*_paragraphs(renderable))
 
     def _widths(self, table: Table) -> list[int] | None:
         """Return how wide each column is to be that no word is cut; None if there is not room enough.
 
-        What room there is goes to long words that may be broken first, then to the columns in proportion to what they
-        lack.
+        What room there is beyond that goes to the columns in proportion to what they lack.
         """
         cells = [[column.header, *column.cells] for column in table.columns]
         found = [[Measurement.get(self._console, self._wide, cell) for cell in column] for column in cells]
@@ -66,8 +65,7 @@ class ReadableTables(RenderHook):
         room = self._console.width - gaps - sum(least)
         if room < 0:
             return None
-        whole = _given(least, words, room)
-        return _given(whole, most, room - sum(whole) + sum(least))
+        return _given(least, most, room)
 
     @property
     def _wide(self) -> ConsoleOptions:
@@ -81,9 +79,12 @@ def _given(widths: list[int], wanted: list[int], room: int) -> list[int]:
     return [width + int(part * lack) for width, lack in zip(widths, lacks, strict=True)]
 
 
-def _of_width(column: Column, width: int) -> Column:
-    fixed = copy(column)
-    fixed.width = width
+def _of_widths(table: Table, widths: list[int]) -> Table:
+    """Return the table with columns so wide."""
+    fixed = copy(table)
+    fixed.columns = [copy(column) for column in table.columns]
+    for column, width in zip(fixed.columns, widths, strict=True):
+        column.width = width
     return fixed
 
 
