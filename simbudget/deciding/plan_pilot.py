@@ -12,7 +12,7 @@ show only as far as scores on the benchmark speak of it.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -29,10 +29,11 @@ from simbudget.deciding.alternatives import (
 from simbudget.deciding.changes import Change, Source
 from simbudget.deciding.differences import by_world
 from simbudget.deciding.emulator import PLAIN, Emulator, fit
-from simbudget.deciding.information import Value, of_group
+from simbudget.deciding.information import of_group
 from simbudget.deciding.net_benefit import net_benefits
 from simbudget.deciding.outcomes import RESULTS, SPEND, counts_results
 from simbudget.deciding.pilot_record import FIGURES, figures_of
+from simbudget.deciding.pilots import Pilot, PilotPlan, Pilots, recommend
 from simbudget.engine import compiled
 from simbudget.engine.lowering import lower
 from simbudget.projection.economics import decompose
@@ -43,59 +44,6 @@ Integers = npt.NDArray[np.int64]
 
 LUCK_OF_PILOT: Final = 1 << 40
 """The replication that a pilot is: the same world as the run's replications, and other luck."""
-
-WORTHWHILE: Final = 0.10
-"""A pilot that narrows the spend's interval by less than this part changes nothing to speak of."""
-
-_MOST_OF_BEST: Final = 0.8
-"""Of several pilots the cheapest that narrows by this part of what the best does is recommended."""
-
-
-@dataclass(frozen=True)
-class Pilot:
-    """One pilot, and what it is expected to tell."""
-
-    agents: int
-    hours: float
-    cost_usd: float
-    """Mean spend."""
-    explained: float
-    """The part of the variance between worlds of the run's spend that its record explains."""
-    narrowing: float
-    """By which part the spread of the projected spend gets smaller, luck included."""
-    results_explained: float | None
-    """The part of the variance between worlds of the transferable results; None where they are not counted."""
-    information: Value | None
-    """The expected value of sample information for the decision; None without one."""
-
-    @property
-    def net_usd(self) -> float | None:
-        """Return what is gained for the decision less what the pilot costs."""
-        return None if self.information is None else self.information.usd - self.cost_usd
-
-    @property
-    def narrowing_per_100_usd(self) -> float:
-        """Return the narrowing for each 100 dollars."""
-        return self.narrowing / max(self.cost_usd, 1e-9) * 100.0
-
-
-@dataclass(frozen=True)
-class PilotPlan:
-    """Pilots of several sizes and lengths, and the one to run."""
-
-    scenario: Scenario
-    seed: int
-    worlds: int
-    spread_usd: float
-    """Standard deviation of the run's spend as projected now."""
-    most: float
-    """The narrowing if all that is unknown were known: the rest is luck."""
-    pilots: tuple[Pilot, ...]
-    recommended: Pilot | None
-    worth_usd: float | None
-    """Of a transferable result, for the decision."""
-    plans: tuple[str, ...]
-    """What is decided between."""
 
 
 @dataclass(frozen=True)
@@ -109,15 +57,6 @@ class Run:
     spend_between: float
     spend_within: float
     results_between: float | None
-
-
-@dataclass(frozen=True)
-class Pilots:
-    """The pilots that are looked at: every size with every length."""
-
-    sizes: tuple[int, ...]
-    """Agents of the first group."""
-    hours: tuple[float, ...]
 
 
 def usual_pilots(scenario: Scenario) -> Pilots:
@@ -285,52 +224,3 @@ def explained_variance(emulator: Emulator, outcome: Floats) -> float:
     variance of the outcome less that of what is left.
     """
     return max(0.0, float(outcome.var(ddof=1)) - emulator.residual_variance) if emulator.terms else 0.0
-
-
-def recommend(pilots: Sequence[Pilot]) -> Pilot | None:
-    """Return the pilot to run, if any.
-
-    Where there is a decision: the one that gains most beyond what it costs, if any gains. Else the cheapest that
-    narrows nearly as much as the best, if that is worth mentioning.
-    """
-    if not pilots:
-        return None
-    if all(pilot.information is not None for pilot in pilots):
-        best = max(pilots, key=lambda pilot: pilot.net_usd or 0.0)
-        error = best.information.error_usd if best.information else 0.0
-        return best if best.net_usd is not None and best.net_usd > error else None
-    most = max(pilot.narrowing for pilot in pilots)
-    if most < WORTHWHILE:
-        return None
-    enough = [pilot for pilot in pilots if pilot.narrowing >= _MOST_OF_BEST * most]
-    return min(enough, key=lambda pilot: pilot.cost_usd)
-
-
-def as_json(found: PilotPlan) -> dict[str, Any]:
-    """Return everything as plain values."""
-    return {
-        "scenario": found.scenario.name,
-        "seed": found.seed,
-        "worlds": found.worlds,
-        "spread_now_usd": found.spread_usd,
-        "narrowing_if_all_were_known": found.most,
-        "worth_of_a_result_usd": found.worth_usd,
-        "plans": list(found.plans),
-        "recommended": _pilot_as_json(found.recommended) if found.recommended else None,
-        "pilots": [_pilot_as_json(pilot) for pilot in found.pilots],
-    }
-
-
-def _pilot_as_json(pilot: Pilot) -> dict[str, Any]:
-    value = pilot.information
-    return {
-        "agents": pilot.agents,
-        "hours": pilot.hours,
-        "cost_usd": pilot.cost_usd,
-        "spend_variance_explained": pilot.explained,
-        "spend_narrowing": pilot.narrowing,
-        "narrowing_per_100_usd": pilot.narrowing_per_100_usd,
-        "results_variance_explained": pilot.results_explained,
-        "value_of_information_usd": {"value": value.usd, "error": value.error_usd} if value else None,
-        "net_value_usd": pilot.net_usd,
-    }

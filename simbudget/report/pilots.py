@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rich.table import Table
 
-from simbudget.deciding.plan_pilot import WORTHWHILE, Pilot, PilotPlan
+from simbudget.deciding.pilots import WORTHWHILE, Pilot, PilotPlan
 from simbudget.report.comparison import plan_table
 from simbudget.report.numbers import hours, percent, usd
 

@@ -7,7 +7,8 @@ from rich.table import Table
 
 from simbudget.deciding.differences import Difference
 from simbudget.deciding.outcomes import RESULTS, SPEND
-from simbudget.deciding.sensitivity import Driver, Information, Sensitivity, Split
+from simbudget.deciding.sensitivity import Information, Sensitivity
+from simbudget.deciding.splits import Driver, Split
 from simbudget.report.comparison import SHOW, plan_table
 from simbudget.report.numbers import percent, usd
 

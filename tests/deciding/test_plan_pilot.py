@@ -10,7 +10,8 @@ from simbudget.deciding.alternatives import Sample, as_it_stands
 from simbudget.deciding.changes import Source
 from simbudget.deciding.emulator import PLAIN, fit
 from simbudget.deciding.information import Value
-from simbudget.deciding.plan_pilot import Pilot, Pilots, plan_pilot, recommend, records, standing, whole_run
+from simbudget.deciding.pilots import Pilot, Pilots, recommend
+from simbudget.deciding.plan_pilot import plan_pilot, records, standing, whole_run
 
 JOBS = """
 fleet: [{agents: 8}]

@@ -4,7 +4,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
-from simbudget.deciding.plan_pilot import PilotPlan
+from simbudget.deciding.pilots import PilotPlan
 from simbudget.report.figures.comparison import COLOURS, MARKS
 from simbudget.report.figures.style import entitle, new_figure
 
