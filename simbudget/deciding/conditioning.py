@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-_NEAREST: Final = 0.5
+_NEAREST: Final = 0.25
 """The part of the runs that counts at all."""
 _SMALLEST: Final = 0.02
 """Added before logarithms are taken, as a part of the median over runs, so that nothing has a logarithm too."""

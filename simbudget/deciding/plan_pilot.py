@@ -1,13 +1,12 @@
 """Planning a pilot: how much a short real run would narrow the projection and improve the decision, before it is made.
 
 A preposterior analysis. In each of many worlds both the whole run and the pilot are simulated, with their own luck;
-the outcomes of the run are regressed on what the pilot's record shows. What the regression explains is what such a
-pilot is expected to tell, for the projection as a smaller variance, for the decision as the expected value of sample
-information: M. Strong, J. E. Oakley, A. Brennan and P. Breeze, "Estimating the expected value of sample information
-using the probabilistic sensitivity analysis sample: a fast, nonparametric regression-based method", Medical Decision
-Making 35 (2015), 570-583. Terms of the regression have to be told from noise (`deciding.emulator`), so a pilot that
-shows nothing is expected to narrow nothing. The pilot ends before any gate: what holds outside the benchmark it can
-show only as far as scores on the benchmark speak of it.
+the outcomes of the run are regressed on what the pilot's record shows (`deciding.evidence`). What the regression
+explains is what such a pilot is expected to tell, for the projection as a smaller variance, for the decision as the
+expected value of sample information: M. Strong, J. E. Oakley, A. Brennan and P. Breeze, "Estimating the expected value
+of sample information using the probabilistic sensitivity analysis sample: a fast, nonparametric regression-based
+method", Medical Decision Making 35 (2015), 570-583. A pilot that shows nothing is expected to narrow nothing. The pilot
+ends before any gate: what holds outside the benchmark it can show only as far as scores on the benchmark speak of it.
 """
 
 from collections.abc import Sequence
@@ -28,7 +27,8 @@ from simbudget.deciding.alternatives import (
 )
 from simbudget.deciding.changes import Change, Source
 from simbudget.deciding.differences import by_world
-from simbudget.deciding.emulator import PLAIN, Emulator, fit
+from simbudget.deciding.emulator import PLAIN
+from simbudget.deciding.evidence import standing, variance_left
 from simbudget.deciding.information import of_group
 from simbudget.deciding.net_benefit import net_benefits
 from simbudget.deciding.outcomes import RESULTS, SPEND, counts_results
@@ -174,12 +174,11 @@ def _expected(
     run: Run, benefits: Floats | None, size: int, hours: float, shown: Floats, spends_usd: Floats
 ) -> Pilot:
     evidence = standing(shown)
-    spend = learnt(evidence, run.spends_usd[0])
-    between = max(0.0, run.spend_between - explained_variance(spend, run.spends_usd[0]))
+    between = max(0.0, run.spend_between - _told(evidence, run.spends_usd[0]))
     before, after = run.spend_between + run.spend_within, between + run.spend_within
     results_explained = None
     if run.results_between is not None:
-        part = explained_variance(learnt(evidence, run.results[0]), run.results[0])
+        part = _told(evidence, run.results[0])
         results_explained = min(1.0, part / run.results_between) if run.results_between > 0.0 else 0.0
     return Pilot(
         agents=size,
@@ -192,35 +191,6 @@ def _expected(
     )
 
 
-def standing(shown: Floats) -> Floats:
-    """Return the [worlds, figures] ranks of what pilots show, from 0 to 1; half where a pilot does not show it.
-
-    Figures that never differ are left out.
-    """
-    from scipy.stats import rankdata  # noqa: PLC0415  slow to import
-
-    columns = []
-    for figure in shown.T:
-        known = ~np.isnan(figure)
-        if known.sum() < 10 or np.ptp(figure[known]) == 0.0:
-            continue
-        ranks = np.full(len(figure), 0.5)
-        ranks[known] = (rankdata(figure[known]) - 0.5) / known.sum()
-        columns.append(ranks)
-        if 0.05 < known.mean() < 0.95:
-            columns.append(np.where(known, 0.75, 0.25))
-    return np.column_stack(columns) if columns else np.empty((len(shown), 0))
-
-
-def learnt(evidence: Floats, outcome: Floats) -> Emulator:
-    """Return what an outcome's mean is, given what a pilot shows."""
-    return fit(evidence, outcome, PLAIN)
-
-
-def explained_variance(emulator: Emulator, outcome: Floats) -> float:
-    """Return how much of an outcome's variance is expected to be gone once the pilot was seen.
-
-    What the pilot shows hangs together, so coefficients do not split the variance as they do for unknowns: it is the
-    variance of the outcome less that of what is left.
-    """
-    return max(0.0, float(outcome.var(ddof=1)) - emulator.residual_variance) if emulator.terms else 0.0
+def _told(evidence: Floats, outcome: Floats) -> float:
+    """Return how much of an outcome's variance is expected to be gone once the pilot was seen."""
+    return float(outcome.var(ddof=1)) - variance_left(evidence, outcome)
