@@ -12,7 +12,7 @@ EXAMPLE = Path(__file__).parents[1] / "data" / "aar-weak-to-strong.yaml"
 
 def simbudget(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "simbudget", *map(str, arguments)]
-    return subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
 
 
 @pytest.mark.parametrize("template", ["minimal", "autoresearch", "aar"])

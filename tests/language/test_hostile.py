@@ -52,7 +52,7 @@ ODD = [
 
 
 def survives(text: str) -> None:
-    started_s = time.perf_counter()
+    started_s = time.process_time()
     try:
         loads_scenario(text, "s.yaml")
     except UserError as error:
@@ -60,7 +60,7 @@ def survives(text: str) -> None:
         for problem in error.problems:
             assert str(problem).isprintable()
             assert len(str(problem)) < 2000
-    assert time.perf_counter() - started_s < LONGEST_S
+    assert time.process_time() - started_s < LONGEST_S
 
 
 def bomb(opening: str, closing: str) -> str:

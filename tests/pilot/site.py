@@ -49,7 +49,7 @@ async def serving(chosen: ServiceSettings) -> AsyncIterator[RunningService]:
 
 def client(service: RunningService, agent: int = 0) -> SiteClient:
     """Return an agent's client."""
-    return SiteClient(service.url, agent, TOKENS[agent], patience_s=20)
+    return SiteClient(service.url, agent, TOKENS[agent], patience_s=300)
 
 
 async def submission(

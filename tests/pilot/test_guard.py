@@ -5,6 +5,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -159,11 +160,11 @@ def race(folder: Path, provider: RunningProvider, mode: str, kills: int = 0, pro
     with LedgerStore(ledger) as store:
         for killed in racers[:kills]:
             made = len(store.entries())
-            while len(store.entries()) < made + 10:
-                racers[-1].poll()
+            while len(store.entries()) < made + 10 and racers[-1].poll() is None:
+                time.sleep(0.005)
             killed.send_signal(signal.SIGKILL)
     for racer in racers:
-        racer.communicate(timeout=60)
+        racer.communicate(timeout=300)
     return ledger
 
 

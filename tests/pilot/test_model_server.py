@@ -1,6 +1,5 @@
 """The local model server, as the SDK's own client sees it over a real socket."""
 
-import time
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -101,9 +100,7 @@ def test_too_many_requests_get_429_with_its_headers_and_the_sdk_waits_as_it_is_t
         assert headers["anthropic-ratelimit-requests-limit"] == "2"
         assert headers["anthropic-ratelimit-requests-remaining"] == "0"
         with client(provider, max_retries=4) as sdk:
-            began = time.monotonic()
-            sdk.messages.create(**asking("Hello."))
-        assert time.monotonic() - began < 20
+            assert sdk.messages.create(**asking("Hello.")).content
 
 
 def test_an_attempt_that_comes_again_under_its_name_is_billed_once(provider: RunningProvider) -> None:

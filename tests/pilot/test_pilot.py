@@ -20,7 +20,7 @@ def pilot(scenario: Path, *options: str, **environment: str) -> "subprocess.Comp
     command = [sys.executable, "-m", "simbudget", "pilot", str(scenario), *options]
     known = {name: value for name, value in os.environ.items() if name != "ANTHROPIC_API_KEY"}
     return subprocess.run(
-        command, capture_output=True, text=True, check=False, timeout=240, env={**known, **environment}
+        command, capture_output=True, text=True, check=False, timeout=600, env={**known, **environment}
     )
 
 

@@ -65,10 +65,10 @@ def test_no_race_passes_the_quota(tmp_path: Path) -> None:
 
 def test_a_cool_down_is_kept_and_says_how_long(tmp_path: Path) -> None:
     async def story() -> None:
-        async with serving(settings(tmp_path, cool_down_s=0.4)) as service, client(service) as one:
+        async with serving(settings(tmp_path, cool_down_s=3.0)) as service, client(service) as one:
             sent = await submission(one)
             scored = await one.submit(sent, "a")
-            assert 0 < scored.next_allowed_s <= 0.4
+            assert 0 < scored.next_allowed_s <= 3.0
             with pytest.raises(RefusedError) as refused:
                 await one.submit(sent, "b")
             assert refused.value.refusal.reason == "cool-down"
@@ -80,16 +80,16 @@ def test_a_cool_down_is_kept_and_says_how_long(tmp_path: Path) -> None:
 
 def test_one_scoring_server_serves_in_the_order_of_asking(tmp_path: Path) -> None:
     async def story() -> None:
-        chosen = settings(tmp_path, servers=1, scoring_s=0.2)
+        chosen = settings(tmp_path, servers=1, scoring_s=1.5)
         async with serving(chosen) as service, client(service) as one, client(service, 1) as two:
             sent = await submission(one)
             first = asyncio.create_task(one.submit(sent, "a"))
-            await asyncio.sleep(0.05)
+            await asyncio.sleep(0.5)
             second = await two.submit(sent, "b")
             assert (await first).submission == 1
             assert second.submission == 2
-            assert 0 < second.queued_s < 0.2
-            assert second.scoring_s >= 0.2
+            assert 0 < second.queued_s < 1.5
+            assert second.scoring_s >= 1.5
 
     run(story())
 
@@ -252,7 +252,7 @@ def test_the_service_ends_when_its_runner_is_gone(tmp_path: Path) -> None:
         service = await start_service(file)
         assert service.process.stdin is not None
         service.process.stdin.close()  # what the kernel does when the runner dies
-        assert await asyncio.wait_for(service.process.wait(), 10) == 0
+        assert await asyncio.wait_for(service.process.wait(), 120) == 0
 
     run(story())
 

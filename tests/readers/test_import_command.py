@@ -20,7 +20,7 @@ def simbudget(
     environment = {name: value for name, value in os.environ.items() if name not in moved}
     environment |= {"COLUMNS": str(width)} | ({"HOME": str(home)} if home else {})
     command = [sys.executable, "-m", "simbudget", "import", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=120, check=False)
+    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600, check=False)
 
 
 def test_the_answer_comes_first_and_its_parts_follow() -> None:

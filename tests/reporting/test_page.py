@@ -193,7 +193,7 @@ def _browse(path: Path, log: Path, folder: Path) -> tuple[str, str]:
         f"--user-data-dir={folder / 'home'}",
     ]
     command += [f"--log-net-log={log}", "--enable-logging=stderr", "--virtual-time-budget=4000", "--dump-dom"]
-    done = subprocess.run([*command, path.as_uri()], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([*command, path.as_uri()], capture_output=True, text=True, timeout=600, check=True)
     return done.stdout, done.stderr
 
 

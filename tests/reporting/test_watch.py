@@ -172,7 +172,7 @@ def test_the_command_says_so_in_its_exit_status(ledger, tmp_path: Path):
     scenario.write_text(small(budget=f"${0.5 * spent:.0f}"), encoding="utf-8")
     command = [sys.executable, "-m", "simbudget", "watch", str(path), "--scenario", str(scenario)]
     command += ["--elapsed", "8 h", "--runs", "60", "--json"]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=120, check=False)
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600, check=False)
     assert done.returncode == 1, done.stderr
     told = json.loads(done.stdout)
     assert told["on_track"] is False

@@ -77,8 +77,8 @@ def _address(file: Path, workers: int) -> str:
     """Return the scheduler's address once it and its workers are there."""
     from distributed import Client  # noqa: PLC0415
 
-    with Client(scheduler_file=str(file), timeout=60, set_as_default=False) as client:
-        client.wait_for_workers(workers, timeout=60)
+    with Client(scheduler_file=str(file), timeout=600, set_as_default=False) as client:
+        client.wait_for_workers(workers, timeout=600)
         return str(client.scheduler.address)
 
 

@@ -12,7 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from simbudget.calibration.observed.steps import Steps, steps_of, tells_steps
+from simbudget.calibration.observed.steps import (
+    Steps,
+    contexts_of,
+    steps_of,
+    tells_steps,
+    without_failed_calls,
+)
 from simbudget.ledger.imported import ImportedLedger
 
 Floats = npt.NDArray[np.float64]
@@ -120,9 +126,9 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
     runs = ledger.runs.set_index("run")
     relevant = entries[entries["kind"].isin((*_CALL_KINDS, "wait"))]
     telling: dict[Any, pd.DataFrame] = {
-        run: of_run for run, of_run in entries.groupby("run") if tells_steps(of_run)
+        run: without_failed_calls(of_run) for run, of_run in entries.groupby("run") if tells_steps(of_run)
     }
-    contexts = relevant["session"].where(relevant["run"].isin(list(telling)), 0)
+    contexts = contexts_of(relevant).where(relevant["run"].isin(list(telling)), 0)
     keys: Any
     for keys, of_agent in relevant.groupby(["run", "agent", contexts], sort=True):
         run, agent, _ = keys

@@ -34,14 +34,30 @@ class Steps:
     """[cycles] how many turns each cycle's thinking took, of those whose end the ledger has."""
 
 
+def without_failed_calls(entries: pd.DataFrame) -> pd.DataFrame:
+    """Return entries less the attempts at calls that failed, which belong to no turn."""
+    return entries[~(entries["kind"].isin(("call", "post")) & entries["outcome"].astype(str).eq("failed"))]
+
+
 def tells_steps(entries: pd.DataFrame) -> bool:
-    """Return whether a run's entries tell its cycles and contexts, and its work with tools."""
-    calls = entries[entries["kind"] == "call"]
+    """Return whether a run's entries tell its cycles and contexts, and its work with tools.
+
+    Attempts that failed need not: a pilot writes them down apart, before it is known what they belong to.
+    """
+    calls = without_failed_calls(entries[entries["kind"] == "call"])
     return (
         len(calls) > 0
         and bool((calls["cycle"] >= 0).all() and (calls["session"] >= 0).all())
         and bool((entries["kind"] == "tool").any())
     )
+
+
+def contexts_of(entries: pd.DataFrame) -> pd.Series:
+    """Return the context of each entry of runs that tell their steps: its own, or the one its agent was in by then."""
+    in_order = entries.sort_values("started_s", kind="stable")
+    told = in_order["session"].astype("Float64").where(in_order["session"] >= 0)
+    of_agent = told.groupby([in_order["run"], in_order["agent"]])
+    return of_agent.ffill().fillna(of_agent.bfill()).reindex(entries.index).fillna(-1).astype("int64")
 
 
 def scoring_times(entries: pd.DataFrame) -> list[Floats]:
