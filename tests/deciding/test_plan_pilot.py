@@ -9,9 +9,10 @@ import pytest
 from simbudget.deciding.alternatives import Sample, as_it_stands
 from simbudget.deciding.changes import Source
 from simbudget.deciding.emulator import PLAIN, fit
+from simbudget.deciding.evidence import standing, variance_left
 from simbudget.deciding.information import Value
 from simbudget.deciding.pilots import Pilot, Pilots, recommend
-from simbudget.deciding.plan_pilot import plan_pilot, records, standing, whole_run
+from simbudget.deciding.plan_pilot import plan_pilot, records, whole_run
 
 JOBS = """
 fleet: [{agents: 8}]
@@ -30,7 +31,7 @@ def source(text: str = JOBS) -> Source:
     return Source(text, "plan.yaml", Path())
 
 
-def variance_left(jobs: int) -> float:
+def conjugate(jobs: int) -> float:
     """Return the part of the variance of the spend that is left after so many jobs were seen: normal and conjugate.
 
     The posterior variance of the logarithm is v = 1 / (1 / s0^2 + n / s^2), and the mean of a lognormal's variance
@@ -45,10 +46,19 @@ def test_the_narrowing_is_that_of_the_closed_form(cycles: int) -> None:
     run = whole_run([as_it_stands(source())], Sample(1200))
     text = JOBS.replace("cycles_per_agent: 40", f"cycles_per_agent: {cycles}")
     shown, _ = records(source(text), 2, [400.0], run.worlds, 1)[400.0]
-    emulator = fit(standing(shown), run.spends_usd[0], PLAIN)
-    assert emulator.residual_variance / run.spends_usd[0].var(ddof=1) == pytest.approx(
-        variance_left(2 * cycles), abs=0.06
-    )
+    left = variance_left(standing(shown), run.spends_usd[0])
+    assert left / run.spends_usd[0].var(ddof=1) == pytest.approx(conjugate(2 * cycles), abs=0.06)
+
+
+def test_many_weak_habits_that_a_record_shows_are_told_and_noise_is_not() -> None:
+    """The logarithm of the outcome is the sum of twelve figures; two thirds of them are too weak to be seen alone."""
+    rng = np.random.default_rng(4)
+    figures, noise = rng.standard_normal((400, 12)), rng.standard_normal((400, 12))
+    weights = np.array([0.3, 0.3, 0.3, 0.3, *[0.1] * 8])
+    outcome = 100.0 * np.exp(figures @ weights)
+    sparse = fit(standing(figures), outcome, PLAIN).residual_variance
+    assert variance_left(standing(figures), outcome) < 0.05 * outcome.var() < 0.5 * sparse
+    assert variance_left(standing(noise), outcome) > 0.97 * outcome.var()
 
 
 def test_predicted_narrowing_is_achieved_on_truths_that_were_not_fitted() -> None:
