@@ -33,7 +33,8 @@ from simbudget.deciding.information import of_group
 from simbudget.deciding.net_benefit import net_benefits
 from simbudget.deciding.outcomes import RESULTS, SPEND, counts_results
 from simbudget.deciding.pilot_record import FIGURES, figures_of
-from simbudget.deciding.pilots import Pilot, PilotPlan, Pilots, recommend
+from simbudget.deciding.pilots import WORTHWHILE, Pilot, PilotPlan, Pilots, does_enough, recommend
+from simbudget.deciding.rehearsals import Stage, narrowing, stage
 from simbudget.engine import compiled
 from simbudget.engine.lowering import lower
 from simbudget.projection.economics import decompose
@@ -54,6 +55,8 @@ class Run:
     spends_usd: tuple[Floats, ...]
     """[worlds] per plan."""
     results: tuple[Floats, ...]
+    spends_of_each_usd: Floats
+    """[worlds, 2] of the first plan, in each replication."""
     spend_between: float
     spend_within: float
     results_between: float | None
@@ -102,6 +105,9 @@ def plan_pilot(
             source, size, sorted(looked_at.hours), run.worlds, sample.seed
         ).items()
     ]
+    if looked_at.rehearsals:
+        on = stage(source, sample.seed, run.worlds, run.spends_of_each_usd, looked_at.rehearsals)
+        pilots = _rehearsed(pilots, on, progress)
     total = run.spend_between + run.spend_within
     most = 1.0 - float(np.sqrt(run.spend_within / total)) if total > 0.0 else 0.0
     return PilotPlan(
@@ -114,7 +120,29 @@ def plan_pilot(
         recommended=recommend(pilots),
         worth_usd=worth_usd if benefits is not None else None,
         plans=(*(plan.name for plan in every), "do nothing") if benefits is not None else (),
+        rehearsals=looked_at.rehearsals,
     )
+
+
+def _rehearsed(pilots: Sequence[Pilot], on: Stage, progress: Progress | None) -> list[Pilot]:
+    """Return the pilots, the cheapest of them rehearsed until one does what the best is expected to do.
+
+    The one that a decision asks for is rehearsed in any case, and none that could not narrow the spend.
+    """
+    hoped = max((pilot.narrowing for pilot in pilots), default=0.0)
+    chosen = recommend(pilots)
+    if hoped < WORTHWHILE:
+        return list(pilots)
+    made, enough = list(pilots), False
+    for done, place in enumerate(sorted(range(len(pilots)), key=lambda place: pilots[place].cost_usd)):
+        pilot = pilots[place]
+        if not enough or pilot is chosen:
+            scenario = pilot_scenario(on.source, pilot.agents, pilot.hours)
+            made[place] = replace(pilot, rehearsed=narrowing(on, scenario, LUCK_OF_PILOT))
+            enough = enough or does_enough(made[place].promised, hoped)
+        if progress is not None:
+            progress(done + 1, len(pilots))
+    return made
 
 
 def whole_run(plans: Sequence[Alternative], sample: Sample, progress: Progress | None = None) -> Run:
@@ -131,6 +159,10 @@ def whole_run(plans: Sequence[Alternative], sample: Sample, progress: Progress |
         worlds=np.unique(world),
         spends_usd=tuple(_means(frame, SPEND.column) for frame in frames),
         results=tuple(_means(frame, RESULTS.column) for frame in frames),
+        spends_of_each_usd=frames[0]
+        .sort_values("world", kind="stable")[SPEND.column]
+        .to_numpy()
+        .reshape(len(np.unique(world)), -1),
         spend_between=spend.between if spend else 0.0,
         spend_within=spend.within if spend else 0.0,
         results_between=results.between if results else None,

@@ -16,6 +16,7 @@ def pilots(found: PilotPlan) -> tuple[Figure, pd.DataFrame]:
         "hours": [pilot.hours for pilot in found.pilots],
         "cost_usd": [pilot.cost_usd for pilot in found.pilots],
         "narrowing": [pilot.narrowing for pilot in found.pilots],
+        "rehearsed": [pilot.rehearsed for pilot in found.pilots],
         "variance_explained": [pilot.explained for pilot in found.pilots],
     }
     data = pd.DataFrame(columns)
@@ -28,9 +29,21 @@ def pilots(found: PilotPlan) -> tuple[Figure, pd.DataFrame]:
                 f"{hours:g} h", (cost, narrowing), xytext=(5, 4), textcoords="offset points", fontsize=8
             )
     axes.axhline(found.most, color="#777777", ls=":", lw=1.2, label="if all that is unknown were known")
+    tried = data[data["rehearsed"].notna()]
+    if len(tried):
+        label = f"calibrated on, rehearsed in {found.rehearsals} worlds"
+        axes.plot(
+            tried["cost_usd"],
+            tried["rehearsed"].clip(lower=0),
+            "o",
+            mfc="none",
+            color="black",
+            ms=9,
+            label=label,
+        )
     if found.recommended is not None:
         best = found.recommended
-        axes.plot([best.cost_usd], [best.narrowing], "*", color="black", ms=14, label="recommended")
+        axes.plot([best.cost_usd], [best.promised], "*", color="black", ms=14, label="recommended")
     axes.set_xscale("log")
     axes.set(
         xlabel="what the pilot costs (US dollars)",
