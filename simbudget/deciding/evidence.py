@@ -50,7 +50,7 @@ def variance_left(evidence: Floats, outcome: Floats) -> float:
         evidence: [worlds, figures] ranks; see `standing`.
         outcome: [worlds].
     """
-    now = float(outcome.var(ddof=1))
+    now = float(outcome.var(ddof=1)) if len(outcome) > 1 else 0.0
     if not evidence.shape[1] or now == 0.0:
         return now
     emulator = fit(evidence, outcome, PLAIN)

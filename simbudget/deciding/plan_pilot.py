@@ -98,13 +98,11 @@ def plan_pilot(
     benefits = None
     if worth_usd is not None and run.results_between is not None:
         benefits = net_benefits(run.spends_usd, run.results, worth_usd)
-    pilots = [
-        _expected(run, benefits, size, length, *evidence)
-        for size in looked_at.sizes
-        for length, evidence in records(
-            source, size, sorted(looked_at.hours), run.worlds, sample.seed
-        ).items()
-    ]
+    pilots: list[Pilot] = []
+    for size in looked_at.sizes:
+        shown = records(source, size, sorted(looked_at.hours), run.worlds, sample.seed)
+        of_size = [_expected(run, benefits, size, length, *evidence) for length, evidence in shown.items()]
+        pilots += _never_less(of_size)
     if looked_at.rehearsals:
         on = stage(source, sample.seed, run.worlds, run.spends_of_each_usd, looked_at.rehearsals)
         pilots = _rehearsed(pilots, on, progress)
@@ -122,6 +120,15 @@ def plan_pilot(
         plans=(*(plan.name for plan in every), "do nothing") if benefits is not None else (),
         rehearsals=looked_at.rehearsals,
     )
+
+
+def _never_less(pilots: Sequence[Pilot]) -> list[Pilot]:
+    """Return pilots of one size, the shorter first: a longer one shows what a shorter one does, and tells no less."""
+    made: list[Pilot] = []
+    for pilot in pilots:
+        best = made[-1] if made and made[-1].narrowing > pilot.narrowing else pilot
+        made.append(replace(pilot, narrowing=best.narrowing, explained=best.explained))
+    return made
 
 
 def _rehearsed(pilots: Sequence[Pilot], on: Stage, progress: Progress | None) -> list[Pilot]:
@@ -225,4 +232,4 @@ def _expected(
 
 def _told(evidence: Floats, outcome: Floats) -> float:
     """Return how much of an outcome's variance is expected to be gone once the pilot was seen."""
-    return float(outcome.var(ddof=1)) - variance_left(evidence, outcome)
+    return float(outcome.var(ddof=1)) - variance_left(evidence, outcome) if len(outcome) > 1 else 0.0

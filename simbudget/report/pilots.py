@@ -1,12 +1,15 @@
 """What a person sees of the planning of a pilot: which to run, and what each would tell."""
 
 from collections.abc import Iterator
+from typing import Final
 
 from rich.table import Table
 
 from simbudget.deciding.pilots import WORTHWHILE, Pilot, PilotPlan, for_spend
 from simbudget.report.comparison import plan_table
 from simbudget.report.numbers import hours, percent, usd
+
+_ROUNDING: Final = 1e-9
 
 
 def pilots_answer(found: PilotPlan) -> str:
@@ -33,6 +36,13 @@ def pilots_answer(found: PilotPlan) -> str:
             f"No pilot pays for the decision between {', '.join(found.plans)}, a result being worth "
             f"{usd(found.worth_usd)}: what it shows would not change it by enough. {alone}"
         )
+    if found.spread_usd <= _ROUNDING * max(pilot.cost_usd for pilot in found.pilots):
+        return "No pilot is needed: nothing of the spend is unknown or left to chance."
+    if any(pilot.rehearsed is not None for pilot in found.pilots):
+        return (
+            f"No pilot is worth its price: none that was rehearsed made the projected spend {percent(WORTHWHILE)} "
+            "narrower; `calibrate` does not learn from them what it hangs on."
+        )
     return (
         f"No pilot is worth its price: none would make the projected spend {percent(WORTHWHILE)} narrower; "
         f"{percent(1 - found.most)} of its spread is luck that no evidence removes."
@@ -53,8 +63,8 @@ def pilot_tables(found: PilotPlan) -> Iterator[Table]:
     table = plan_table(f"What pilots would tell ({found.worlds:,} worlds)", "pilot")
     for column in (
         "costs",
-        "could narrow spend by",
-        *(("calibrate does",) if found.rehearsals else ()),
+        "spend narrower by",
+        *(("rehearsed",) if found.rehearsals else ()),
         "for each $100",
         *(("results explained", "worth") if decides else ()),
     ):
@@ -71,7 +81,7 @@ def pilot_tables(found: PilotPlan) -> Iterator[Table]:
             cells += [percent(pilot.results_explained), usd(pilot.information.usd)]
         table.add_row(_name(pilot), *cells)
     table.caption = f"spread of the spend now: {usd(found.spread_usd)} (standard deviation)"
-    if found.rehearsals:
+    if any(pilot.rehearsed is not None for pilot in found.pilots):
         table.caption += f"; rehearsed in {found.rehearsals} worlds, but for pilots dearer than needed"
     table.caption_justify = "left"
     yield table

@@ -23,7 +23,13 @@ def pilots(found: PilotPlan) -> tuple[Figure, pd.DataFrame]:
     figure, axes = new_figure()
     for place, (size, rows) in enumerate(data.groupby("agents")):
         colour, mark = COLOURS[place % len(COLOURS)], MARKS[place % len(MARKS)]
-        axes.plot(rows["cost_usd"], rows["narrowing"], color=colour, marker=mark, label=f"{size} agents")
+        axes.plot(
+            rows["cost_usd"],
+            rows["narrowing"],
+            color=colour,
+            marker=mark,
+            label=f"{size} agent{'s' * (size != 1)}",
+        )
         for hours, cost, narrowing in zip(rows["hours"], rows["cost_usd"], rows["narrowing"], strict=True):
             axes.annotate(
                 f"{hours:g} h", (cost, narrowing), xytext=(5, 4), textcoords="offset points", fontsize=8
