@@ -54,7 +54,10 @@ fleet: [{agents: 4, model: m}]
 cycle:
   - think: {turns: {typical: 5 to 20, varies: 1.6x}}
   - experiment: {gpus: 1, time: {typical: 10 min to 2 h, varies: 2x}, fails: {unknown: 2% to 25%}}
-turn: {output_tokens: {typical: 200 to 800, varies: 2x}, tool_result_tokens: {typical: 300 to 2000, varies: 3x}, tool_time: 5 s to 20 s}
+turn:
+  output_tokens: {typical: 200 to 800, varies: 2x}
+  tool_result_tokens: {typical: 300 to 2000, varies: 3x}
+  tool_time: 5 s to 20 s
 context: {first_prompt_tokens: 12000, lasts: cycle, cache: 5 min}
 models: {m: {first_token: 1 s to 4 s, output_speed: 60 tokens/s}}
 prices: {m: {input: 3 $/Mtok, cache_write: 3.75 $/Mtok, cache_read: 0.3 $/Mtok, output: 15 $/Mtok}}
@@ -184,22 +187,30 @@ def as_markdown(found: pd.DataFrame) -> str:
     lines = [
         "# Pilots as planned, and as they came out",
         "",
-        f"`plan-pilot` (seed 1, 600 replications, {REHEARSALS} rehearsals) and what `calibrate` achieved on pilots simulated in other worlds.",
-        "*At best*: narrower spread by what a record could tell beside the scenario's own ranges. *Rehearsed*: what `plan-pilot` counts on.",
-        "*Achieved*: by how much the mean interval (p10 to p90) of the new projection was narrower; in brackets 90 % of a bootstrap over worlds.",
-        "*Nearer*: by how much the root mean squared distance of its mean from the true run was smaller than the spread before.",
-        "*Held*: how often its 80 % interval held a run in the same world with other luck. Made by `python -m benchmarks.plan_pilot --write`.",
+        f"`plan-pilot` (seed 1, 600 replications, {REHEARSALS} rehearsals) and what `calibrate` achieved on pilots",
+        "simulated in other worlds. *At best*: narrower spread by what a record could tell beside the scenario's own",
+        "ranges. *Rehearsed*: what `plan-pilot` counts on. *Achieved*: by how much the mean interval (p10 to p90) of",
+        "the new projection was narrower; in brackets 90 % of a bootstrap over worlds. *Nearer*: by how much the root",
+        "mean squared distance of its mean from the true run was smaller than the spread before. *Held*: how often its",
+        "80 % interval held a run in the same world with other luck. Made by `python -m benchmarks.plan_pilot --write`.",
         "",
         "| scenario | pilot | costs | at best | rehearsed | worlds | achieved | nearer | held |",
         "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: |",
     ]
     for _, row in found.iterrows():
         exact = binomtest(int(row["held"]), int(row["worlds"])).proportion_ci(0.95, "exact")
-        lines.append(
-            f"| {row['scenario']} | {row['pilot']} | ${row['cost_usd']:.3g} | {row['at_best']:.0%} | {row['rehearsed']:.0%} "
-            f"| {row['worlds']} | {row['narrower']:.0%} ({row['low']:.0%} to {row['high']:.0%}) | {row['nearer']:.0%} "
-            f"| {row['held'] / row['worlds']:.0%} ({exact.low:.0%} to {exact.high:.0%}) |"
+        cells = (
+            row["scenario"],
+            row["pilot"],
+            f"${row['cost_usd']:.3g}",
+            f"{row['at_best']:.0%}",
+            f"{row['rehearsed']:.0%}",
+            row["worlds"],
+            f"{row['narrower']:.0%} ({row['low']:.0%} to {row['high']:.0%})",
+            f"{row['nearer']:.0%}",
+            f"{row['held'] / row['worlds']:.0%} ({exact.low:.0%} to {exact.high:.0%})",
         )
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n"
 
 

@@ -94,10 +94,30 @@ def table(found: pd.DataFrame) -> str:
         exact = binomtest(int(held.sum()), len(part)).proportion_ci(0.95, "exact")
         below, above = (part["truth"] < part["p10"]).mean(), (part["truth"] > part["p90"]).mean()
         width = ((part["p90"] - part["p10"]) / part["truth"]).median()
-        lines.append(
-            f"| {name} | {figure.replace('_', ' ')} | {cut:.0%} | {len(part)} | {held.mean():.0%} ({exact.low:.0%} to {exact.high:.0%}) | {below:.0%} | {above:.0%} | {width:.1%} |"
+        cells = (
+            name,
+            figure.replace("_", " "),
+            f"{cut:.0%}",
+            len(part),
+            f"{held.mean():.0%} ({exact.low:.0%} to {exact.high:.0%})",
+            f"{below:.0%}",
+            f"{above:.0%}",
+            f"{width:.1%}",
         )
+        lines.append(f"| {' | '.join(map(str, cells))} |")
     return "\n".join(lines) + "\n"
+
+
+def page(found: pd.DataFrame) -> None:
+    """Write the table."""
+    held = ((found["truth"] >= found["p10"]) & (found["truth"] <= found["p90"])).mean()
+    text = (
+        "# Watched runs of which the scenario is true\n\n"
+        "How often 80 % intervals of what the run will have come to held it; in brackets the exact 95 % range of the\n"
+        "binomial share. Made by `python -m benchmarks.watch_true --write`. "
+        f"All together: {held:.1%} of {len(found):,}.\n\n"
+    )
+    (HERE / "watch_true.md").write_text(text + table(found), encoding="utf-8")
 
 
 def main() -> None:
@@ -106,16 +126,12 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--runs", type=int, default=100)
-    parser.add_argument("--workers", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=HERE / "watch_true.csv")
-    parser.add_argument("--only", default="")
+    parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
-    names = [name for name in SCENARIOS if arguments.only in name]
-    found = []
-    for name in names:
-        found.append(cases(name, arguments.runs))
-        print(table(found[-1]), flush=True)
-    pd.concat(found).to_csv(arguments.out, index=False, float_format="%.6g", lineterminator="\n")
+    found = pd.concat([cases(name, arguments.runs) for name in SCENARIOS])
+    print(table(found))
+    if arguments.write:
+        page(found)
 
 
 if __name__ == "__main__":
