@@ -41,7 +41,7 @@ def pilots_answer(found: PilotPlan) -> str:
     if any(pilot.rehearsed is not None for pilot in found.pilots):
         return (
             f"No pilot is worth its price: none that was rehearsed made the projected spend {percent(WORTHWHILE)} "
-            "narrower; `calibrate` does not learn from them what it hangs on."
+            "narrower: what `calibrate` learns from so little is no surer than the scenario's own ranges."
         )
     return (
         f"No pilot is worth its price: none would make the projected spend {percent(WORTHWHILE)} narrower; "

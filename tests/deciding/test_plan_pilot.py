@@ -13,6 +13,7 @@ from simbudget.deciding.evidence import standing, variance_left
 from simbudget.deciding.information import Value
 from simbudget.deciding.pilots import Pilot, Pilots, recommend
 from simbudget.deciding.plan_pilot import plan_pilot, records, whole_run
+from simbudget.deciding.rehearsals import stage
 
 JOBS = """
 fleet: [{agents: 8}]
@@ -89,6 +90,34 @@ def test_where_nothing_is_unknown_no_pilot_is_recommended() -> None:
     found = plan_pilot(source(certain), Pilots((2,), (1.0, 8.0)), Sample(400))
     assert found.recommended is None
     assert all(pilot.narrowing < 0.05 for pilot in found.pilots)
+
+
+def test_a_rehearsed_pilot_is_promised_what_calibrate_makes_of_it() -> None:
+    """Of some dozen jobs nearly what they could tell; of one or two, too few for calibrate, much less."""
+    found = plan_pilot(source(), Pilots((4,), (0.5, 8.0), rehearsals=4), Sample(300))
+    short, long = found.pilots
+    assert long.rehearsed is not None and short.rehearsed is not None
+    assert long.rehearsed == pytest.approx(long.narrowing, abs=0.15)
+    assert short.rehearsed < short.narrowing - 0.15
+    assert found.recommended is long
+    assert long.promised == long.rehearsed
+
+
+def test_rehearsals_are_spread_from_cheap_worlds_to_dear_ones() -> None:
+    spends = np.arange(100.0)[:, np.newaxis] + np.zeros(2)
+    on = stage(source(), 1, np.arange(1000, 1100), spends, 4)
+    assert on.worlds.tolist() == [1012, 1037, 1062, 1087]
+    assert on.width_now_usd == pytest.approx(79.2, abs=0.5)
+
+
+def test_what_was_rehearsed_counts_and_what_was_only_hoped_for_does_not() -> None:
+    def pilot(cost: float, narrowing: float, rehearsed: float | None = None) -> Pilot:
+        return Pilot(1, 1.0, cost, 0.5, narrowing, None, None, rehearsed)
+
+    poor, good, hoped = pilot(1, 0.6, 0.1), pilot(5, 0.5, 0.7), pilot(90, 0.9)
+    assert recommend([poor, good, hoped]) is good
+    assert recommend([pilot(1, 0.6, 0.02)]) is None
+    assert recommend([pilot(1, 0.6), hoped]) is hoped
 
 
 def test_for_a_decision_the_pilot_that_gains_most_beyond_its_price_is_recommended() -> None:
