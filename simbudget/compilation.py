@@ -11,7 +11,10 @@ them is a new folder.
 
 import hashlib
 import os
+import stat
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
@@ -42,9 +45,33 @@ def _sources_digest() -> str:
 
 
 def _folder() -> Path:
-    """Return where machine code is kept: within NUMBA_CACHE_DIR if the user has set it."""
+    """Return where machine code is kept: within NUMBA_CACHE_DIR if the user has set it.
+
+    Who has no home to write to, as in a container that runs as any user, keeps it in a folder of one's own among the
+    temporary files: numba refuses to work where it cannot write.
+    """
     own = os.environ.get("NUMBA_CACHE_DIR")
-    return (Path(own) if own else user_cache_path("simbudget")) / _sources_digest()
+    digest = _sources_digest()
+    folder = (Path(own) if own else user_cache_path("simbudget")) / digest
+    return folder if _can_write(folder) else _temporary_folder() / digest
+
+
+def _can_write(folder: Path) -> bool:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return False
+    return os.access(folder, os.W_OK | os.X_OK)
+
+
+def _temporary_folder() -> Path:
+    """Return a folder that only this user can write to: what lies in it is run."""
+    folder = Path(tempfile.gettempdir()) / f"simbudget-{os.getuid()}"
+    with suppress(FileExistsError):
+        folder.mkdir(mode=0o700)
+    found = folder.lstat()
+    is_own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.getuid() and not found.st_mode & 0o022
+    return folder if is_own else Path(tempfile.mkdtemp(prefix="simbudget-"))
 
 
 CODE_FOLDER: Final = _folder()

@@ -4,6 +4,7 @@ Inside the program time is seconds, money is US dollars, and a price or a speed 
 dimension names. Conversions happen here and where text is printed.
 """
 
+import difflib
 import re
 from dataclasses import dataclass
 from enum import StrEnum
@@ -103,7 +104,7 @@ def parse_amount(text: str) -> Amount:
     if unit == "m":
         raise ValueError(f"{text!r} could be minutes or millions; write `{match['number']} min` or `M`")
     if unit.lower() not in _UNITS:
-        raise ValueError(f"{text!r} has the unit {unit!r}, which is not known")
+        raise ValueError(_why_no_unit(text, match["number"] + match["multiple"], unit))
     dimension, factor = _UNITS[unit.lower()]
     digits = match["number"].replace(",", "").replace("_", "")
     exact = Fraction(digits) * _MULTIPLES[match["multiple"]] * factor  # rounded once: 2.3M is 2,300,000
@@ -114,6 +115,14 @@ def parse_amount(text: str) -> Amount:
     if match["dollar"] == "-$":
         value = -value
     return Amount(value, dimension, unit)
+
+
+def _why_no_unit(text: str, number: str, unit: str) -> str:
+    if until := re.fullmatch(r"[-–—]\s*(\d.*)", unit):
+        return f"{text!r} looks like a range; write `{number} to {until[1]}`"
+    near = difflib.get_close_matches(unit.lower(), _UNITS, 1, 0.6)
+    advice = f"; did you mean {near[0]!r}?" if near else ""
+    return f"{text!r} has the unit {unit!r}, which is not known{advice}"
 
 
 def _why_no_amount(text: str) -> str:

@@ -1,5 +1,6 @@
 """`simbudget calibrate`: a scenario's quantities learnt from logs of real runs."""
 
+import shlex
 from pathlib import Path
 
 import click
@@ -59,4 +60,5 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     written = write_calibrated(with_checks(calibrated, checks), output)
     pictures = output.parent / f"{output.stem}-pictures"
     written += show_and_draw(standard_output(), calibrated, checks, seed, pictures)
-    click.echo(f"Wrote {output} and {len(written) - 1} files beside it. Now: simbudget project {output}")
+    now = f"simbudget project {shlex.quote(str(output))}"
+    click.echo(f"Wrote {output} and {len(written) - 1} files beside it. Now: {now}")

@@ -23,7 +23,7 @@ def compare_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Compare scenarios, or one FILE with some of its values written otherwise.
+    """Compare scenarios, or one FILE with some of its values written otherwise.
 
     \b
     simbudget compare a.yaml b.yaml
@@ -32,7 +32,7 @@ def compare_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     KEY is a place in the scenario, such as stop.after, gates[1].price or cycle.think[0].turns; for short: agents,
     model, hours, budget, gpus, billing, servers, reviewers, finalists, cache. All run in the same worlds with the
     same luck.
-    """
+    """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample, alternatives  # noqa: PLC0415
     from simbudget.deciding.changes import parse_changes  # noqa: PLC0415
     from simbudget.deciding.compare import compare  # noqa: PLC0415

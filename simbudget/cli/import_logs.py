@@ -29,7 +29,7 @@ def import_command(
     spans (OTLP JSON), results.tsv and autoresearch.jsonl, usage JSONL, simbudget's own ledgers and pilots,
     gzipped or not. Without a LOG, the places are searched where the tools keep theirs.
     """
-    from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
+    from simbudget.ledger.readers import column_map, stream_logs  # noqa: PLC0415
     from simbudget.ledger.readers.places import usual_places  # noqa: PLC0415
     from simbudget.ledger.stored import check_name, write_ledger  # noqa: PLC0415
     from simbudget.ledger.summary import summarise  # noqa: PLC0415
@@ -45,7 +45,7 @@ def import_command(
             console.print(places_table(places))
         logs = tuple(place.path for place in places if place.files)
     with reading() as begins:
-        ledger = read_logs(logs, column_map(columns), begins)
+        ledger = stream_logs(logs, column_map(columns), begins)
     figures = summarise(ledger)
     if as_json:
         click.echo(json.dumps(figures, indent=2, allow_nan=False))

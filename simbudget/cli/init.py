@@ -1,5 +1,6 @@
 """`simbudget init`: a commented scenario to start from."""
 
+import shlex
 from importlib.resources import files
 from pathlib import Path
 
@@ -27,4 +28,5 @@ def init_command(directory: Path, template: str) -> None:
     text = files("simbudget.scenario").joinpath("templates", f"{template}.yaml").read_text(encoding="utf-8")
     directory.mkdir(parents=True, exist_ok=True)
     path.write_text(text, encoding="utf-8")
-    click.echo(f"Wrote {path}. Now: simbudget check {path}; simbudget project {path}")
+    quoted = shlex.quote(str(path))
+    click.echo(f"Wrote {path}. Now: simbudget check {quoted}; simbudget project {quoted}")

@@ -5,6 +5,7 @@ A command's module is imported only when it is asked for, so that `simbudget --h
 
 import os
 import sys
+from difflib import get_close_matches
 from importlib import import_module
 from typing import Final
 
@@ -57,6 +58,19 @@ class _Commands(click.Group):
         )
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """Return the command that is asked for; a misspelt one is told with the nearest right spelling."""
+        try:
+            return super().resolve_command(ctx, args)
+        except click.UsageError as error:
+            near = get_close_matches(args[0], _COMMANDS, 1)
+            if not near:
+                raise
+            message = f"{error.message.rstrip('.')}; did you mean '{near[0]}'?"
+            raise click.UsageError(message, ctx) from None
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the list of commands without importing any."""
         with formatter.section("Commands"):
@@ -93,5 +107,6 @@ def main() -> None:
         sys.exit(0)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"error: {where}{(error.strerror or str(error)).lower()}", err=True)
+        what = os.strerror(error.errno) if error.errno else str(error)  # libraries word it in their own ways
+        click.echo(f"error: {where}{what.lower()}", err=True)
         sys.exit(WRONG_INPUT)

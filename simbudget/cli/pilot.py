@@ -60,10 +60,10 @@ def _then(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str,
 @click.command("pilot")
 @click.argument("scenario", type=click.Path(path_type=Path))
 @click.option(
-    "--for", "lasts_s", callback=_duration, default="5min", show_default=True, help="On your clock."
+    "--for", "lasts_s", callback=_duration, default="5min", show_default=True, help="On your clock, in all."
 )
 @click.option(
-    "--budget", callback=_money, default="$5", show_default=True, help="What may be billed at most."
+    "--budget", callback=_money, default="$5", show_default=True, help="What may be billed at most, in all."
 )
 @click.option("--agents", type=int, help="How many.  [default: as many as the scenario has]")
 @click.option("--live", is_flag=True, help="Use the real API, with ANTHROPIC_API_KEY. Costs real money.")

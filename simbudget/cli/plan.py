@@ -53,17 +53,17 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Search for the best plan of the scenario FILE.
+    """Search for the best plan of the scenario FILE.
 
     \b
-    simbudget plan scenario.yaml --vary agents=1:32 --vary hours=12:240 \
-        --budget $20000 --for "P(any transferable)" --out plan
+    simbudget plan scenario.yaml --vary agents=1:32 --vary hours=12:240 \\
+        --budget '$20000' --for "P(any transferable)" --out plan
     simbudget plan scenario.yaml --vary gpus=1:8 --least-cost-for "experiments >= 500"
 
     Figures to be --for: P(any transferable), transferable results, cost per result, best score, best true quality,
     experiments, cycles, spend, wall clock. The scenario's own limits hold for every plan. The chosen plan is written
     to plan.yaml in the folder of --out. Exit status 1: no plan keeps to the limits.
-    """
+    """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample  # noqa: PLC0415
     from simbudget.deciding.changes import Source  # noqa: PLC0415
     from simbudget.deciding.plan import as_json as found_as_json  # noqa: PLC0415

@@ -63,15 +63,15 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Say which short pilot of the scenario FILE to run first, or that none would change anything.
+    """Say which short pilot of the scenario FILE to run first, or that none would change anything.
 
     \b
     simbudget plan-pilot scenario.yaml --hours 1,4,12 --agents 1,9
-    simbudget plan-pilot scenario.yaml --worth $50000 --set agents=4
+    simbudget plan-pilot scenario.yaml --worth '$50000' --set agents=4
 
     Pilots are simulated beside the whole run, in the same worlds; they end before any gate. The cheapest are
     rehearsed: simulated, calibrated on as `calibrate` does it, and the run projected anew.
-    """
+    """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample, as_it_stands, with_each  # noqa: PLC0415
     from simbudget.deciding.changes import Source, parse_changes  # noqa: PLC0415
     from simbudget.deciding.pilots import Pilots  # noqa: PLC0415

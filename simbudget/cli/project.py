@@ -3,10 +3,14 @@
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from simbudget.cli.options import say_if_compiling
+
+if TYPE_CHECKING:
+    from simbudget.projection.projection import Projection
 
 _LIMIT_NOT_MET = 1
 
@@ -54,13 +58,13 @@ def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
     Interrupting it (Ctrl-C) gives what has been computed so far.
     """
-    from simbudget.projection.run import Options, project  # noqa: PLC0415
-    from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
-    from simbudget.report.output import write_projection  # noqa: PLC0415
-    from simbudget.report.tables import answer, projection_tables  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
-    loaded = load_scenario(file)
+    loaded = load_scenario(file)  # a mistake in it is told before the engine is imported, which takes longer
+    from simbudget.projection.run import Options, project  # noqa: PLC0415
+    from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
+    from simbudget.report.tables import answer, projection_tables  # noqa: PLC0415
+
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     options = Options(seed, replications, worlds, workers, precision, engine, on)
@@ -68,7 +72,7 @@ def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     with progress_bar(quiet or as_json) as progress:
         projection = project(loaded.scenario, options, progress)
     projection.summary["notes"].extend(loaded.notes)
-    written = write_projection(projection, out) if out is not None else []
+    written = _write(projection, out)
     if as_json:
         click.echo(json.dumps(projection.summary, indent=2, allow_nan=False))
     else:
@@ -83,3 +87,12 @@ def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
             console.print(f"Pictures and data: {out} ({len(written)} files)", highlight=False, soft_wrap=True)
     if not all(limit["holds"] for limit in projection.summary["limits"]):
         sys.exit(_LIMIT_NOT_MET)
+
+
+def _write(projection: "Projection", out: Path | None) -> list[Path]:
+    """Write pictures and data, if they are wanted, and return which."""
+    if out is None:
+        return []
+    from simbudget.report.output import write_projection  # noqa: PLC0415
+
+    return write_projection(projection, out)

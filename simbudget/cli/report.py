@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from simbudget.cli.options import say_if_compiling
+from simbudget.errors import Place, Problem, UserError
 
 
 @click.command("report")
@@ -43,7 +44,9 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """
     if base is not None and not markdown:
         raise click.UsageError("--base goes with --markdown; `simbudget compare` compares otherwise")
-    count = replications or _REPLICATIONS
+    if output is not None and not output.parent.is_dir():
+        raise UserError(Problem("there is no such folder", Place(str(output.parent)), "make it first"))
+    count = _REPLICATIONS if replications is None else replications
     say_if_compiling(False)
     if markdown:
         text = _markdown(file, base, count, seed, workers)

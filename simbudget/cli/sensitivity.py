@@ -43,15 +43,15 @@ def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each optio
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Say what moves the spend, the time and the results of the scenario FILE.
+    """Say what moves the spend, the time and the results of the scenario FILE.
 
     \b
     simbudget sensitivity scenario.yaml --out sensitivity
-    simbudget sensitivity scenario.yaml --worth $50000 --set agents=4
+    simbudget sensitivity scenario.yaml --worth '$50000' --set agents=4
 
     Unknowns are ranked by the part of the variance that they explain; choices (agents, hours, GPUs ...) are changed
     one at a time, with the same luck.
-    """
+    """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample, as_it_stands, with_each  # noqa: PLC0415
     from simbudget.deciding.changes import Source, parse_changes  # noqa: PLC0415
     from simbudget.deciding.choices import one_change_each  # noqa: PLC0415

@@ -19,11 +19,12 @@ def trace_command(file: Path, replication: int, seed: int, out: Path, suffix: st
     The ledger has a row for each thing that happened. The timeline is in the Chrome trace-event format:
     open it at https://ui.perfetto.dev.
     """
-    from simbudget.projection.run import trace  # noqa: PLC0415
-    from simbudget.report.output import write_trace  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
-    loaded = load_scenario(file)
+    loaded = load_scenario(file)  # a mistake in it is told before the engine is imported, which takes longer
+    from simbudget.projection.run import trace  # noqa: PLC0415
+    from simbudget.report.output import write_trace  # noqa: PLC0415
+
     ledger = trace(loaded.scenario, seed, replication)
     written = write_trace(ledger, loaded.scenario, out, suffix)
     spend_usd = ledger["cost_usd"].sum()

@@ -14,6 +14,7 @@ from simbudget.deciding.under_way import CALL_KINDS, Amount, amounts_under_way
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.entry import CALLS
 from simbudget.ledger.imported import ImportedLedger
+from simbudget.ledger.store import OPEN
 
 _CALL_KINDS: Final = (*CALL_KINDS, CALLS)
 _NO_RESULT: Final = ("failed", "cut", "unserved", "preempted")
@@ -76,6 +77,10 @@ def standing_of(
     notes = []
     if not any(name.startswith("spend") for name in so_far):
         notes.append("the log does not say what anything cost: money is the scenario's, given what was done")
+    if under_way := int(_is_open(seen).sum()):
+        notes.append(
+            f"what is under way (calls or jobs: {under_way:,}) is not among what was spent and done so far"
+        )
     if len(ledger.runs) > 1:
         notes.append(f"{len(ledger.runs):,} runs in the log are taken as one")
     dated = ledger.runs["began_at"].min()
@@ -106,6 +111,7 @@ def _on_one_clock(ledger: ImportedLedger) -> pd.DataFrame:
 
 def _totals(seen: pd.DataFrame, names: set[str] | None = None) -> dict[str, float]:
     """Return the totals that entries tell, or those of them that have these names."""
+    seen = seen[~_is_open(seen)]
     kinds, outcomes = seen["kind"].astype(str), seen["outcome"].astype(str)
     calls = seen[kinds.isin(_CALL_KINDS) & (outcomes != "failed")]
     jobs = seen[kinds == "experiment"]
@@ -122,6 +128,11 @@ def _totals(seen: pd.DataFrame, names: set[str] | None = None) -> dict[str, floa
         totals["scorer_calls"] = float((outcomes[scored.index] == "ok").sum())
     totals |= _of_money(seen)
     return totals if names is None else {name: value for name, value in totals.items() if name in names}
+
+
+def _is_open(entries: pd.DataFrame) -> pd.Series:
+    """Return which things are under way, of which a pilot's ledger knows the worst case only."""
+    return entries["outcome"].astype(str) == OPEN
 
 
 def _of_calls(calls: pd.DataFrame) -> dict[str, float]:

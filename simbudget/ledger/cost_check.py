@@ -5,6 +5,7 @@ finding about how the log's tool counted, not a guess.
 """
 
 import datetime
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -43,57 +44,118 @@ class CostComparison:
     explanation: str
 
 
-def compare_costs(entries: pd.DataFrame, runs: pd.DataFrame) -> list[CostComparison]:
-    """Return, for each format and model, what was reported beside the price list; the dearest first."""
-    paid = entries[(entries["component"] == "tokens") & (entries["source"] != "simulated")]
-    days = days_of(paid, runs)
-    says = paid["reported_cost_usd"].notna()
-    found = [
-        _compare(str(source), str(model), group, days.loc[group.index])
-        for (source, model, _), group in paid.groupby(["source", "model", says], observed=True)
-        if (group["context_tokens"].fillna(0) > 0).any() or group["reported_cost_usd"].sum() > 0
-    ]
-    return sorted(found, key=lambda each: -max(np.nan_to_num([each.reported_usd, each.list_usd])))
+class CostCheck:
+    """The comparison of costs, from entries that come some at a time."""
+
+    def __init__(self, runs: pd.DataFrame) -> None:
+        self._runs = runs
+        self._groups: dict[tuple[str, str, bool], _Group] = {}
+
+    def add(self, entries: pd.DataFrame) -> None:
+        """Compare the costs of further entries."""
+        paid = entries[(entries["component"] == "tokens") & (entries["source"] != "simulated")]
+        days = days_of(paid, self._runs)
+        says = paid["reported_cost_usd"].notna()
+        for (source, model, reports), group in paid.groupby(["source", "model", says], observed=True):
+            key = (str(source), str(model), bool(reports))
+            self._groups.setdefault(key, _Group(*key)).add(group, days.loc[group.index])
+
+    def comparisons(self) -> list[CostComparison]:
+        """Return, for each format and model, what was reported beside the price list; the dearest first."""
+        groups = [self._groups[key] for key in sorted(self._groups)]
+        found = [group.comparison() for group in groups if group.used_anything]
+        return sorted(found, key=lambda each: -max(np.nan_to_num([each.reported_usd, each.list_usd])))
 
 
-def _compare(source: str, model: str, entries: pd.DataFrame, days: pd.Series) -> CostComparison:
-    """Return how entries that all report their cost, or all do not, compare with the price list."""
-    reported, listed = entries["reported_cost_usd"], entries["list_cost_usd"]
-    why = _why(model, entries, days) if reported.notna().any() else _silent(model, entries)
-    reported_usd, list_usd = (float(column.sum(min_count=1)) for column in (reported, listed))
-    return CostComparison(source, model, len(entries), reported_usd, list_usd, why)
+class _Group:
+    """Entries of one format and model, which all report their cost or all do not."""
+
+    def __init__(self, source: str, model: str, reports: bool) -> None:
+        self._source, self._model, self._reports = source, model, reports
+        self._count = self._unknown = self._priced = 0
+        self._reported_usd = self._list_usd = 0.0
+        self._explanations: dict[str, _Candidate] = {}
+        self._factors: list[Dollars] = []
+        self.used_anything = False
+        """Whether any entry had a prompt, or cost anything."""
+
+    def add(self, entries: pd.DataFrame, days: pd.Series) -> None:
+        """Add further entries."""
+        reported = entries["reported_cost_usd"].to_numpy()
+        listed = entries["list_cost_usd"].to_numpy()
+        self._count += len(entries)
+        self._unknown += int(entries[list(_CLASSES)].isna().any(axis="columns").sum())
+        self._priced += int(np.isfinite(listed).sum())
+        self._reported_usd += float(np.nansum(reported))
+        self._list_usd += float(np.nansum(listed))
+        self.used_anything |= bool((entries["context_tokens"].fillna(0) > 0).any() or np.nansum(reported) > 0)
+        if self._reports:
+            for candidate, text in ((listed, AGREES), *_candidates(self._model, entries, days)):
+                self._explanations.setdefault(text, _Candidate()).add(candidate, reported)
+            known = (listed > 0) & (reported > 0)
+            self._factors.append(reported[known] / listed[known])
+
+    def comparison(self) -> CostComparison:
+        """Return how the entries compare with the price list."""
+        return CostComparison(
+            self._source,
+            self._model,
+            self._count,
+            self._reported_usd if self._reports else math.nan,
+            self._list_usd if self._priced else math.nan,
+            self._why() if self._reports else self._silent(),
+        )
+
+    def _silent(self) -> str:
+        """Return what is to be said of a log that reports no cost."""
+        if not self._priced:
+            return _no_price(self._model)
+        least = "; the list's is a lower bound, since token counts are not all known" if self._unknown else ""
+        return f"no cost is reported{least}"
+
+    def _why(self) -> str:
+        """Return why the reported costs are what they are."""
+        if self._explanations[AGREES].reproduces:
+            return AGREES
+        if not self._priced:
+            return _no_price(self._model)
+        if not self._reported_usd:
+            return "reported as nothing: a subscription, or a model whose price the tool did not know"
+        for text, candidate in self._explanations.items():
+            if candidate.reproduces:
+                return text
+        if self._unknown:
+            return "token counts are not all known"
+        return _by_factor(np.concatenate(self._factors), self._reported_usd / self._list_usd)
 
 
-def _silent(model: str, entries: pd.DataFrame) -> str:
-    """Return what is to be said of a log that reports no cost."""
-    if entries["list_cost_usd"].isna().all():
-        return _no_price(model)
-    unknown = entries[list(_CLASSES)].isna().any(axis="columns")
-    least = "; the list's is a lower bound, since token counts are not all known" if unknown.any() else ""
-    return f"no cost is reported{least}"
+@dataclass
+class _Candidate:
+    """How well one way of counting reproduces what entries report."""
+
+    same: int = 0
+    count: int = 0
+    own_usd: float = 0.0
+    reported_usd: float = 0.0
+
+    def add(self, own_usd: Dollars, reported_usd: Dollars) -> None:
+        """Compare further entries; two costs are the same by `_SAME` and `_SAME_USD`."""
+        off = np.abs(own_usd - reported_usd)
+        self.same += int(((off <= _SAME * reported_usd) | (off <= _SAME_USD)).sum())
+        self.count += len(off)
+        self.own_usd += float(own_usd.sum())
+        self.reported_usd += float(reported_usd.sum())
+
+    @property
+    def reproduces(self) -> bool:
+        """Whether a cost is the reported one: nearly every entry, and all together."""
+        total_off = abs(self.own_usd - self.reported_usd)
+        nearly_all = self.same >= _NEARLY_ALL * self.count
+        return nearly_all and total_off < max(_HALF_A_CENT, _SAME * self.reported_usd)
 
 
 def _no_price(model: str) -> str:
     return "the price list does not have this model" if model else "the log names no model"
-
-
-def _why(model: str, entries: pd.DataFrame, days: pd.Series) -> str:
-    """Return why the reported costs are what they are."""
-    reported = entries["reported_cost_usd"].to_numpy()
-    listed = entries["list_cost_usd"].to_numpy()
-    if _reproduces(listed, reported):
-        return AGREES
-    if not np.isfinite(listed).any():
-        return _no_price(model)
-    if not reported.any():
-        return "reported as nothing: a subscription, or a model whose price the tool did not know"
-    for candidate, text in _candidates(model, entries, days):
-        if _reproduces(candidate, reported):
-            return text
-    unknown = int(entries[list(_CLASSES)].isna().any(axis="columns").sum())
-    if unknown:
-        return "token counts are not all known"
-    return _by_factor(listed, reported)
 
 
 _CLASSES: Final = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
@@ -130,19 +192,8 @@ def _cost(model: str, counts: TokenCounts, on: pd.Series, *, is_batch: bool = Fa
     return cost
 
 
-def _reproduces(candidate: Dollars, reported: Dollars) -> bool:
-    """Return whether a cost is the reported one: nearly every entry, and all together."""
-    off = np.abs(candidate - reported)
-    same = (off <= _SAME * reported) | (off <= _SAME_USD)
-    total_off = abs(float(candidate.sum() - reported.sum()))
-    return bool(same.mean() >= _NEARLY_ALL) and total_off < max(_HALF_A_CENT, _SAME * float(reported.sum()))
-
-
-def _by_factor(listed: Dollars, reported: Dollars) -> str:
-    """Return by what factor the reported costs differ, if it is always the same."""
-    priced = (listed > 0) & (reported > 0)
-    factors = reported[priced] / listed[priced]
-    total = reported.sum() / np.nansum(listed)
+def _by_factor(factors: Dollars, total: float) -> str:
+    """Return by what factor the reported costs differ, if it is always the same; `total`: that of the sums."""
     if len(factors) and np.ptp(np.quantile(factors, [0.05, 0.95])) < 0.01:
         return f"{float(np.median(factors)):.3g} times the list's price throughout"
     return f"{total:.3g} times the list's price in all, for no reason that is known"

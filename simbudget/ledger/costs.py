@@ -34,8 +34,10 @@ def days_of(entries: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
 
 def dates_of(days: pd.Series, otherwise: datetime.date) -> pd.Series:
     """Return days as dates; where there is none, the other one."""
-    dates = [otherwise if pd.isna(day) else day.date() for day in days]
-    return pd.Series(dates, index=days.index, dtype=object)
+    codes, known = pd.factorize(days)
+    dates = np.empty(len(known) + 1, dtype=object)
+    dates[:] = [*(day.date() for day in known), otherwise]  # the last is that of code -1
+    return pd.Series(dates[codes], index=days.index, dtype=object)
 
 
 def list_costs(entries: pd.DataFrame, days: pd.Series) -> pd.Series:
@@ -43,11 +45,12 @@ def list_costs(entries: pd.DataFrame, days: pd.Series) -> pd.Series:
 
     An entry without a date has the prices of today.
     """
-    costs = pd.Series(np.nan, index=entries.index)
-    today = datetime.date.today()
-    keyed = pd.DataFrame({"model": entries["model"].astype(str), "day": dates_of(days, today)})
-    for (model, day), group in keyed.groupby(["model", "day"]):
-        prices, rows = known_prices(str(model), datetime.date.fromisoformat(str(day))), group.index
+    costs = np.full(len(entries), np.nan)
+    keys = [entries["model"].cat.codes.to_numpy(), pd.factorize(days)[0]]
+    for rows in pd.DataFrame(keys).T.groupby([0, 1]).indices.values():
+        day = days.iloc[rows[0]]
+        on = datetime.date.today() if pd.isna(day) else day.date()
+        prices = known_prices(str(entries["model"].iloc[rows[0]]), on)
         if prices is not None:
-            costs.loc[rows] = cost_usd(prices, counts_of(entries.loc[rows]))
-    return costs
+            costs[rows] = cost_usd(prices, counts_of(entries.iloc[rows]))
+    return pd.Series(costs, index=entries.index)

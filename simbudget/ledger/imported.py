@@ -1,7 +1,8 @@
 """What was read from logs of real runs: a ledger, what is known of each run, and what could not be read."""
 
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, Protocol
 
 import pandas as pd
 
@@ -49,9 +50,24 @@ class Unread:
     count: int = 1
 
 
+class Ledger(Protocol):
+    """The runs that logs tell of, whether or not all entries are in memory."""
+
+    @property
+    def runs(self) -> pd.DataFrame:
+        """A row for each run, with the columns and types of `RUN_DTYPES`; `run` of the entries refers to `run` here."""
+
+    @property
+    def unread(self) -> tuple[Unread, ...]:
+        """What could not be read and why, one for each file and reason."""
+
+    def batches(self) -> Iterator[pd.DataFrame]:
+        """Yield all entries in their order, some at a time, with the columns and types of `frame.DTYPES`."""
+
+
 @dataclass(frozen=True)
 class ImportedLedger:
-    """The runs that logs tell of."""
+    """The runs that logs tell of, all entries in memory."""
 
     entries: pd.DataFrame
     """A row for each thing that happened, with the columns and types of `frame.DTYPES`, sorted by run, and
@@ -60,3 +76,24 @@ class ImportedLedger:
     """A row for each run, with the columns and types of `RUN_DTYPES`; `entries.run` refers to `runs.run`."""
     unread: tuple[Unread, ...] = ()
     """What could not be read and why, one for each file and reason."""
+
+    def batches(self) -> Iterator[pd.DataFrame]:
+        """Yield all entries at once."""
+        yield self.entries
+
+
+@dataclass(frozen=True)
+class StreamedLedger:
+    """The runs that logs tell of, with entries that come a batch at a time, as often as they are asked for."""
+
+    runs: pd.DataFrame
+    unread: tuple[Unread, ...]
+    entries: Callable[[], Iterator[pd.DataFrame]]
+
+    def batches(self) -> Iterator[pd.DataFrame]:
+        """Yield all entries in their order; at least one batch, be it empty."""
+        return self.entries()
+
+    def whole(self) -> ImportedLedger:
+        """Return the ledger with all entries in memory."""
+        return ImportedLedger(pd.concat(self.batches(), ignore_index=True), self.runs, self.unread)

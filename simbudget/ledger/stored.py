@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import astuple
+from itertools import chain
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,8 @@ import pandas as pd
 
 from simbudget.errors import Place, Problem, UserError
 from simbudget.ledger.frame import DTYPES
-from simbudget.ledger.imported import RUN_DTYPES, ImportedLedger, Unread
+from simbudget.ledger.imported import RUN_DTYPES, Ledger, Unread
+from simbudget.ledger.whole_files import check_place, written_whole
 
 RUNS: Final = b"simbudget.runs"
 """The key under which Parquet's metadata has the table of runs, as JSON."""
@@ -17,27 +19,32 @@ UNREAD: Final = b"simbudget.unread"
 """The key of what could not be read, as a JSON list of `Unread`'s values."""
 
 
-def write_ledger(ledger: ImportedLedger, path: Path) -> list[Path]:
+def write_ledger(ledger: Ledger, path: Path) -> list[Path]:
     """Write a ledger as Parquet or CSV, by the path's ending, and return what was written.
 
+    Entries are written a batch at a time. A file gets its name when it is whole.
+
     Raises:
-        UserError: the path has another ending.
+        UserError: the path has another ending, or it cannot be written.
     """
     check_name(path)
     if path.suffix == ".parquet":
-        _write_parquet(ledger, path)
+        with written_whole(path) as fresh:
+            _write_parquet(ledger, fresh)
         return [path]
     beside = runs_beside(path)
-    ledger.entries.to_csv(path, index=False, lineterminator="\n")
-    ledger.runs.to_csv(beside, index=False, lineterminator="\n")
+    with written_whole(beside) as fresh_beside, written_whole(path) as fresh:
+        _write_csv(ledger, fresh)
+        ledger.runs.to_csv(fresh_beside, index=False, lineterminator="\n")
     return [path, beside]
 
 
 def check_name(path: Path) -> None:
-    """Raise UserError if a ledger cannot be written under a name."""
+    """Raise UserError if a ledger cannot be written under a name, or at that place."""
     if path.suffix not in (".parquet", ".csv"):
         remedy = "end the name in .parquet or .csv"
         raise UserError(Problem("a ledger is written as Parquet or CSV", Place(str(path)), remedy))
+    check_place(path)
 
 
 def runs_beside(path: Path) -> Path:
@@ -75,15 +82,25 @@ def typed_entries(frame: pd.DataFrame) -> pd.DataFrame:
     return frame.astype(DTYPES)
 
 
-def _write_parquet(ledger: ImportedLedger, path: Path) -> None:
+def _write_parquet(ledger: Ledger, path: Path) -> None:
     import pyarrow as pa  # noqa: PLC0415  slow to import
     import pyarrow.parquet as pq  # noqa: PLC0415
 
-    table = pa.Table.from_pandas(ledger.entries, preserve_index=False)
     runs = ledger.runs.to_json(orient="records", date_format="iso", date_unit="ns", double_precision=15)
     unread = json.dumps([astuple(each) for each in ledger.unread])
     more = {RUNS: runs.encode(), UNREAD: unread.encode()}
-    pq.write_table(table.replace_schema_metadata({**(table.schema.metadata or {}), **more}), path)
+    batches = (pa.Table.from_pandas(entries, preserve_index=False) for entries in ledger.batches())
+    first = next(batches)
+    schema = first.schema.with_metadata({**(first.schema.metadata or {}), **more})
+    with pq.ParquetWriter(path, schema) as writer:
+        for table in chain([first], batches):
+            writer.write_table(table.replace_schema_metadata(schema.metadata))
+
+
+def _write_csv(ledger: Ledger, path: Path) -> None:
+    with path.open("w", newline="", encoding="utf-8") as out:
+        for place, entries in enumerate(ledger.batches()):
+            entries.to_csv(out, index=False, header=place == 0, lineterminator="\n")
 
 
 def unread_from_json(content: bytes) -> tuple[Unread, ...]:

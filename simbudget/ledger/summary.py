@@ -8,8 +8,9 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
-from simbudget.ledger.cost_check import compare_costs
-from simbudget.ledger.imported import ImportedLedger
+from simbudget.ledger.cost_check import CostCheck
+from simbudget.ledger.gaps import Gaps
+from simbudget.ledger.imported import Ledger
 
 _CLASSES: Final = {
     "uncached_input": "uncached_input_tokens",
@@ -20,25 +21,45 @@ _CLASSES: Final = {
     "thinking": "thinking_tokens",
 }
 _WORK: Final = ("call", "calls", "compaction", "post", "poll")
-LONG_GAP_H: Final = 1.0
-"""Nothing noted for so long, and nobody waited for, is a gap."""
-_SHOWN_GAPS: Final = 5
+_HOURS_OF: Final = {
+    "model": _WORK,
+    "tool": ("tool",),
+    "experiment": ("experiment",),
+    "score": ("score",),
+    "waiting_for_people": ("wait",),
+}
+_COUNTS: Final = (
+    "calls",
+    "failed_calls",
+    "compactions",
+    "tool_uses",
+    "experiments",
+    "failed_experiments",
+    "kept_experiments",
+)
+_MUST_BE_KNOWN: Final = ("uncached_input", "cache_write", "cache_read", "output")
 
 Figures = dict[str, Any]
 
 
-def summarise(ledger: ImportedLedger) -> Figures:
+def summarise(ledger: Ledger) -> Figures:
     """Return the figures of a ledger, in all and by format, as JSON has them (None: not known)."""
-    entries, runs = ledger.entries, ledger.runs
+    runs, gaps, costs = ledger.runs, Gaps(), CostCheck(ledger.runs)
+    tallies = []
+    for entries in ledger.batches():
+        tallies.append(_tally(entries))
+        gaps.add(entries)
+        costs.add(entries)
+    by_run = pd.concat(tallies).groupby(level=0).sum().reindex(runs["run"], fill_value=0)
     sources = [
-        {"source": str(source), **_figures(entries[entries["run"].isin(of_source["run"])], of_source)}
+        {"source": str(source), **_figures(by_run.loc[of_source["run"]], of_source)}
         for source, of_source in runs.groupby("source", observed=True)
     ]
     return {
-        **_figures(entries, runs),
+        **_figures(by_run, runs),
         "sources": sources,
-        "cost_comparisons": [_plain(asdict(each)) for each in compare_costs(entries, runs)],
-        "gaps": _gaps(entries, runs),
+        "cost_comparisons": [_plain(asdict(each)) for each in costs.comparisons()],
+        "gaps": gaps.figures(runs),
         "not_known": _notes(runs["not_known"]),
         "oddities": _notes(runs["oddities"]),
         "unread": [asdict(each) for each in ledger.unread],
@@ -46,92 +67,83 @@ def summarise(ledger: ImportedLedger) -> Figures:
     }
 
 
-def _figures(entries: pd.DataFrame, runs: pd.DataFrame) -> Figures:
-    is_call = entries["kind"] == "call"
-    told = entries.loc[entries["kind"] == "calls", "calls"]
-    experiments = entries[entries["kind"] == "experiment"]
+def _tally(entries: pd.DataFrame) -> pd.DataFrame:
+    """Return what entries add to the figures of their runs: a row a run, with sums that add up over batches."""
+    kind = entries["kind"].astype(object)
+    is_call, is_failed = kind == "call", entries["outcome"] == "failed"
+    is_experiment, is_paid = kind == "experiment", entries["component"] == "tokens"
+    work = is_paid & kind.isin(_WORK)
+    columns: dict[str, Any] = {
+        "calls": (is_call & ~is_failed) + entries["calls"].where(kind == "calls").fillna(0).astype("int64"),
+        "failed_calls": is_call & is_failed,
+        "compactions": kind == "compaction",
+        "tool_uses": kind == "tool",
+        "experiments": is_experiment,
+        "failed_experiments": is_experiment & is_failed,
+        "kept_experiments": is_experiment & entries["kept"].fillna(False),
+        **{f"tokens {name}": entries[column].fillna(0) for name, column in _CLASSES.items()},
+        **{f"not known {name}": work & entries[_CLASSES[name]].isna() for name in _MUST_BE_KNOWN},
+        **{f"{what}_s": entries["duration_s"].where(kind.isin(kinds)) for what, kinds in _HOURS_OF.items()},
+        "without_cost": is_paid & entries["cost_usd"].isna(),
+    }
+    for name in ("reported_cost_usd", "list_cost_usd", "cost_usd"):
+        paid = entries[name].where(is_paid)
+        columns |= {name: paid, f"{name} known": paid.notna()}
+    columns["without_price"] = is_paid & entries["list_cost_usd"].isna()
+    return pd.DataFrame(columns).astype(_ADDED).groupby(entries["run"]).sum()
+
+
+_ADDED: Final = {
+    **dict.fromkeys(_COUNTS, "int64"),
+    **{f"tokens {name}": "int64" for name in _CLASSES},
+    **{f"not known {name}": "int64" for name in _MUST_BE_KNOWN},
+    **{f"{what}_s": "float64" for what in _HOURS_OF},
+    **dict.fromkeys(("without_cost", "without_price"), "int64"),
+    **dict.fromkeys(("reported_cost_usd", "list_cost_usd", "cost_usd"), "float64"),
+    **{f"{name} known": "int64" for name in ("reported_cost_usd", "list_cost_usd", "cost_usd")},
+}
+"""The types of what is added up of each run."""
+
+
+def _figures(by_run: pd.DataFrame, runs: pd.DataFrame) -> Figures:
+    """Return the figures of runs together, from those of each."""
+    total = by_run.sum()
     return _plain(
         {
             "runs": len(runs),
             "agents": int(runs["agents"].sum()),
             "began_at": _iso(runs["began_at"].min()),
             "ended_at": _iso(runs["ended_at"].max()),
-            "calls": int((is_call & (entries["outcome"] != "failed")).sum() + told.sum()),
-            "failed_calls": int((is_call & (entries["outcome"] == "failed")).sum()),
-            "compactions": int((entries["kind"] == "compaction").sum()),
-            "tool_uses": int((entries["kind"] == "tool").sum()),
-            "experiments": len(experiments),
-            "failed_experiments": int((experiments["outcome"] == "failed").sum()),
-            "kept_experiments": int(experiments["kept"].sum()),
+            **{name: int(by_run[name].sum()) for name in _COUNTS},
             "repeated": int(runs["repeated"].sum()),
-            "tokens": {name: int(entries[column].sum()) for name, column in _CLASSES.items()},
-            "tokens_not_known_of_calls": _not_known(entries),
-            "cost": _cost(entries, runs),
-            "hours": _hours(entries, runs),
+            "tokens": {name: int(by_run[f"tokens {name}"].sum()) for name in _CLASSES},
+            "tokens_not_known_of_calls": {name: int(total[f"not known {name}"]) for name in _MUST_BE_KNOWN},
+            "cost": _cost(by_run, runs),
+            "hours": _hours(by_run, runs),
         }
     )
 
 
-def _not_known(entries: pd.DataFrame) -> Figures:
-    """Return of how many calls the count of each class is not known."""
-    work = entries[entries["kind"].isin(_WORK) & (entries["component"] == "tokens")]
-    return {
-        name: int(work[column].isna().sum())
-        for name, column in _CLASSES.items()
-        if name not in ("thinking", "cache_write_1h")
-    }
-
-
-def _cost(entries: pd.DataFrame, runs: pd.DataFrame) -> Figures:
+def _cost(by_run: pd.DataFrame, runs: pd.DataFrame) -> Figures:
     """Return the cost as reported, by the list, and as it stands in the ledger."""
-    paid = entries[entries["component"] == "tokens"]
-    of_entries = paid.groupby("run")["reported_cost_usd"].sum(min_count=1).reindex(runs["run"])
-    reported = of_entries.to_numpy()
-    of_runs = np.where(np.isnan(reported), runs["reported_cost_usd"].to_numpy(), reported)
+    of_entries = by_run["reported_cost_usd"].where(by_run["reported_cost_usd known"] > 0).to_numpy()
+    of_runs = np.where(np.isnan(of_entries), runs["reported_cost_usd"].to_numpy(), of_entries)
     return {
         "reported_usd": float(np.nansum(of_runs)) if np.isfinite(of_runs).any() else None,
         "runs_that_report": int(np.isfinite(of_runs).sum()),
-        "by_list_usd": float(paid["list_cost_usd"].sum()) if paid["list_cost_usd"].notna().any() else None,
-        "ledger_usd": float(paid["cost_usd"].sum()),
-        "entries_without_cost": int(paid["cost_usd"].isna().sum()),
-        "entries_without_price": int((paid["list_cost_usd"].isna()).sum()),
+        "by_list_usd": float(by_run["list_cost_usd"].sum()) if by_run["list_cost_usd known"].any() else None,
+        "ledger_usd": float(by_run["cost_usd"].sum()),
+        "entries_without_cost": int(by_run["without_cost"].sum()),
+        "entries_without_price": int(by_run["without_price"].sum()),
     }
 
 
-def _hours(entries: pd.DataFrame, runs: pd.DataFrame) -> Figures:
+def _hours(by_run: pd.DataFrame, runs: pd.DataFrame) -> Figures:
     """Return the hours of the runs on the clock, and of the agents by what they did."""
     clock = (runs["ended_at"] - runs["began_at"]).dt.total_seconds()
-    by_kind = entries.groupby(entries["kind"].astype(str))["duration_s"].sum()
-    named = {
-        "model": by_kind.reindex(_WORK).sum(),
-        **{what: by_kind.get(what, 0.0) for what in ("tool", "experiment", "score")},
-        "waiting_for_people": by_kind.get("wait", 0.0),
-    }
     return {
         "clock": float(clock.sum() / 3600),
-        **{name: float(value / 3600) for name, value in named.items()},
-    }
-
-
-def _gaps(entries: pd.DataFrame, runs: pd.DataFrame) -> Figures:
-    """Return the long stretches within runs in which nothing was noted, and nobody waited for."""
-    timed = entries.loc[entries["started_s"].notna(), ["run", "started_s", "duration_s"]]
-    timed = timed.sort_values(["run", "started_s"], kind="stable")
-    ended = (timed["started_s"] + timed["duration_s"].fillna(0.0)).groupby(timed["run"]).cummax()
-    before = ended.groupby(timed["run"]).shift()
-    gaps = pd.DataFrame(
-        {"run": timed["run"], "after_h": before / 3600, "lasts_h": (timed["started_s"] - before) / 3600}
-    )
-    long = gaps[gaps["lasts_h"] > LONG_GAP_H].sort_values("lasts_h", ascending=False)
-    names = dict(zip(runs["run"], runs["name"], strict=True))
-    longest = zip(*(long.head(_SHOWN_GAPS)[name].tolist() for name in gaps), strict=True)
-    return {
-        "longer_than_hours": LONG_GAP_H,
-        "count": len(long),
-        "hours": float(long["lasts_h"].sum()),
-        "longest": [
-            {"run": names[run], "after_hours": after_h, "hours": lasts_h} for run, after_h, lasts_h in longest
-        ],
+        **{what: float(by_run[f"{what}_s"].sum() / 3600) for what in _HOURS_OF},
     }
 
 

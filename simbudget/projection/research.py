@@ -154,5 +154,6 @@ def _last_day(projection: Projection) -> dict[str, float | None]:
     spend = float(data["spend_usd"].iloc[-1] - spend_0)
     results = float(data["results"].iloc[last] - results_0)
     price = spend / results if results > 0 else None
-    hours = float(data["hours"].iloc[last] - (0.0 if before.empty else before["hours"].iloc[-1]))
+    upto = float(data["hours"].iloc[last])
+    hours = min(upto, ended) if before.empty else upto - float(before["hours"].iloc[-1])
     return {"hours": hours, "spend_usd": spend, "results": results, "cost_per_result_usd": price}

@@ -96,7 +96,16 @@ def trace(scenario: Scenario, seed: int = 1, replication: int = 0) -> pd.DataFra
     worlds, replications = _plan(program, Options(seed=seed)).keys_of(range(replication, replication + 1))
     outcome = simulate(program, seed, int(worlds[0]), int(replications[0]))
     assert outcome.ledger is not None
-    return outcome.ledger
+    return _with_gates_named(outcome.ledger, program.gate_names)
+
+
+def _with_gates_named(ledger: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+    """Return a ledger whose tries at gates say at which."""
+    named = [
+        names[turn] if kind == "gate" else name
+        for kind, turn, name in zip(ledger["kind"], ledger["turn"], ledger["name"], strict=True)
+    ]
+    return ledger.assign(name=pd.Categorical(named))
 
 
 def _require_sense(options: Options) -> None:

@@ -41,6 +41,8 @@ NO_BOTTLENECK: Final = "none"
 _NEGLIGIBLE_WAITING: Final = 0.005
 """Waiting less than this part of the agents' hours is no bottleneck."""
 
+_SAME_HOURS: Final = 1e-6
+
 
 def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
     """Return the summary of a projection: figures over worlds and replications, and their Monte-Carlo errors."""
@@ -61,7 +63,7 @@ def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
         "research": research,
     }
     cap, cap_notes = check_spend_cap(scenario, figures.value(DEAREST_MONTH, "p90"))
-    notes = [*notes_on_research(projection), *cap_notes]
+    notes = [*_notes_on_reserve(projection), *notes_on_research(projection), *cap_notes]
     if has_own_steps(scenario):
         notes.append(
             f"steps written in Python run on the {FOR_OWN_STEPS} engine, which is some hundred times slower"
@@ -112,6 +114,20 @@ def _within_budget(projection: Projection) -> tuple[float | None, float | None]:
     figures = projection.figures
     error = figures.within_budget_error
     return figures.within_budget, None if np.isnan(error) else error
+
+
+def _notes_on_reserve(projection: Projection) -> list[str]:
+    """Return how often the agents' part of the budget stopped them, which a kept budget does not show."""
+    stop, runs = projection.scenario.stop, projection.replications
+    if stop.budget is None or not stop.reserve:
+        return []
+    agents_part_usd = stop.budget - stop.reserve
+    ended_early = runs["wall_clock_hours"] < projection.bin_edges_hours[-1] - _SAME_HOURS
+    stopped = ended_early & (runs["spend_usd"] - runs["spend_gates_usd"] >= agents_part_usd)
+    if not stopped.any():
+        return []
+    part = f"the agents' part of the budget, ${agents_part_usd:,.0f}"
+    return [f"{part}, stops them before the planned end with probability {100 * stopped.mean():.0f} %"]
 
 
 def _bottleneck(figures: Figures) -> str:

@@ -75,9 +75,10 @@ def backtest_tables(scores: Scores) -> Iterator[Table]:
 
 def _cells(figures: dict[str, Any]) -> Iterator[str]:
     yield f"{figures['cases']:,}"
-    yield f"{percent(figures['median_abs_error'])} {_range(figures['median_abs_error_interval'])}"
+    told = _range if figures["cases"] > 1 else lambda _: ""  # one case says nothing of how sure it is
+    yield f"{percent(figures['median_abs_error'])} {told(figures['median_abs_error_interval'])}".rstrip()
     yield signed(figures["bias"])
-    yield f"{percent(figures['coverage_80'])} {_range(figures['coverage_80_interval'])}"
+    yield f"{percent(figures['coverage_80'])} {told(figures['coverage_80_interval'])}".rstrip()
     yield percent(figures["relative_width_80"])
     line = figures["naive"].get("straight_line")
     yield percent(line["median_abs_error"]) if line else NOTHING

@@ -21,9 +21,8 @@ def change_table(changes: Sequence[Change]) -> Table:
         evidence = str(change.evidence).removeprefix("calibration (").removesuffix(")")
         censored = f"; {change.evidence.censored:,} censored" if change.evidence.censored else ""
         remark = f"; {change.evidence.remark}" if change.evidence.remark else ""
-        table.add_row(
-            change.name, change.before, change.after, change.family, f"{evidence}{censored}{remark}"
-        )
+        cells = (change.name, change.before, change.after, change.family, f"{evidence}{censored}{remark}")
+        table.add_row(*map(escape, cells))
     return table
 
 

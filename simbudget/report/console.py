@@ -8,13 +8,22 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from simbudget.report.narrow import ReadableTables
+
 _WIDEST = 110
 
 
+class _Output(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the entry point: rich would end with the status of a limit that is not met."""
+        raise BrokenPipeError
+
+
 def standard_output() -> Console:
-    """Return the console on stdout, no wider than reads well."""
-    console = Console()
+    """Return the console on stdout, no wider than reads well; tables that are wider become paragraphs."""
+    console = _Output()
     console.width = min(console.width, _WIDEST)
+    console.push_render_hook(ReadableTables(console))
     return console
 
 

@@ -65,7 +65,9 @@ def import_tables(figures: Figures) -> Iterator[Table]:
     yield _by_source(figures, "What was found", _WORK, "", _whole)
     if figures["calls"]:
         yield _tokens(figures)
-    yield _by_source(figures, "Hours", _HOURS, "hours", hours)
+    times = _by_source(figures, "Hours", _HOURS, "hours", hours)
+    if times.row_count:
+        yield times
     if figures["calls"]:
         yield _costs(figures)
     if figures["gaps"]["count"]:

@@ -1,5 +1,6 @@
 """A pilot as a person sees it: the live view while it runs, and the summary when it has ended."""
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -84,7 +85,8 @@ def next_step(summary: dict[str, Any], scenario: Path) -> str:
     if not summary["model_calls"]:
         return "Nothing was called, so there is nothing to calibrate on: give it more time, with --resume."
     folder = Path(summary["ledger"]).parent
-    return f"Next: simbudget calibrate {scenario} {summary['ledger']} -o {folder / 'calibrated.yaml'}"
+    files = (str(scenario), summary["ledger"], "-o", str(folder / "calibrated.yaml"))
+    return f"Next: simbudget calibrate {shlex.join(files)}"
 
 
 def pilot_tables(summary: dict[str, Any]) -> list[Table]:

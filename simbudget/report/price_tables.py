@@ -22,7 +22,8 @@ def model_table(models: Iterable[ListPrices], on: datetime.date) -> Table:
     """Return model prices in $/Mtok: a row for each tier, and for batches."""
     models = list(models)
     sources = "; ".join(dict.fromkeys(model.source for model in models))
-    table = Table(title=f"$/Mtok on {on}", caption=f"Source: {sources}", box=SIMPLE_HEAD, pad_edge=False)
+    title, caption = f"$/Mtok on {on}", f"Source: {sources}"
+    table = Table(title=title, caption=caption, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("model", overflow="fold")
     for name in _CLASSES.values():
         table.add_column(name, justify="right")

@@ -14,7 +14,7 @@ def understood_table(provenance: Iterable[Provenance]) -> Table:
     table.add_column("quantity", overflow="fold")
     table.add_column("value", overflow="fold")
     table.add_column("kind", no_wrap=True)
-    table.add_column("where from", no_wrap=True)
+    table.add_column("where from", overflow="fold")
     for row in provenance:
         style = "dim" if row.source == DEFAULT else None
         line = row.source.rpartition(":")[2]

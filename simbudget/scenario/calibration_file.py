@@ -20,6 +20,9 @@ _KEY: Final = b"simbudget calibration"
 _VERSION: Final = 1
 _PARAMETERS: Final = ("location", "scatter", "between")
 
+ByRun = Mapping[str, tuple[int, int]]
+"""By run: so many of so many."""
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -76,6 +79,8 @@ class Calibration:
     """The track record of the method, as `backtest` writes it; empty if there is none."""
     checks: tuple[Checked, ...] = ()
     """Empty if what was calibrated on was not simulated."""
+    counted: Mapping[str, ByRun] = field(default_factory=dict)
+    """Into what runs of logs have been counted, such as `evidence.gates[held-out]`, so that none counts twice."""
 
 
 class NotACalibrationError(ValueError):
@@ -101,6 +106,7 @@ def write_calibration(calibration: Calibration, path: Path) -> None:
         }
     content = {"version": _VERSION, "quantities": about, "record": dict(calibration.record)}
     content["checks"] = [asdict(check) for check in calibration.checks]
+    content["counted"] = {name: dict(runs) for name, runs in calibration.counted.items()}
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(content).encode()})
     pq.write_table(table, path, compression="zstd")
 
@@ -120,11 +126,16 @@ def read_calibration(path: Path) -> Calibration:
         quantities = {name: _quantity(name, about, table) for name, about in content["quantities"].items()}
         record = content["record"]
         checks = tuple(Checked(**check) for check in content.get("checks", []))
+        counted = {name: _by_run(runs) for name, runs in content.get("counted", {}).items()}
     except FileNotFoundError:
         raise NotACalibrationError("there is no such file") from None
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException):
         raise NotACalibrationError("this is no file that `simbudget calibrate` wrote") from None
-    return Calibration(quantities, record, checks)
+    return Calibration(quantities, record, checks, counted)
+
+
+def _by_run(runs: dict[str, list[int]]) -> ByRun:
+    return {str(run): (int(hits), int(trials)) for run, (hits, trials) in runs.items()}
 
 
 def _quantity(name: str, about: dict[str, Any], table: Any) -> CalibratedQuantity:

@@ -4,10 +4,10 @@ from simbudget.distributions.families import constant
 from simbudget.errors import UserError
 from simbudget.prices.gpus import gpu_price
 from simbudget.prices.models import ClassPrices, model_prices
-from simbudget.scenario.evidence import narrowed
 from simbudget.scenario.fields import read_block
 from simbudget.scenario.limits import NEEDS_RESEARCH
 from simbudget.scenario.model import Context, Experiment, Group, OwnStep, Scenario, Score, Share, Think
+from simbudget.scenario.narrowing import narrowed
 from simbudget.scenario.own_steps import problem_of_function
 from simbudget.scenario.quantities import Kind, Quantity
 from simbudget.scenario.reading import Provenance, Reading
@@ -78,8 +78,7 @@ def _fill_in_research(reading: Reading, scenario: Scenario) -> Scenario:
     if research is None and any(value is not None and value != () for value in needed):
         research = read_block(reading, Research, None, "research")
     if research is not None and evidence is not None:
-        noise = scenario.scorer.noise.distribution.mean()
-        research = narrowed(reading, research, scenario.gates, evidence, noise)
+        research = narrowed(reading, research, scenario, evidence)
     return scenario.model_copy(update={"research": research})
 
 

@@ -1,38 +1,20 @@
-"""Evidence: what has been observed so far narrows what is unknown of `research`.
+"""Evidence: what has been observed so far of what is unknown of `research`; `narrowing` says what follows."""
 
-Counts of a probability's own trials narrow a beta prior by the beta-binomial rule, the counts added to its two
-parameters. Any other prior is held by its values at equal steps of probability, and these are weighted by how likely
-they make what was observed (importance weights). Gates speak of two probabilities at once, whether a method has a real
-core and how much of its refinement is real; the weights of both margins are kept. Scores in their order narrow
-`refines`.
-(A. Gelman et al., "Bayesian Data Analysis", 3rd ed. 2013, sections 2.4, 3.7 and 10.4.)
-"""
-
+import math
 import re
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
-from simbudget.distributions.families import Distribution, beta, discrete
 from simbudget.scenario.document import Fields, Items, Node, Text
-from simbudget.scenario.quantities import Kind, Quantity
-from simbudget.scenario.reading import Provenance, Reading, describe, is_absent, nearest
-from simbudget.scenario.research import Gate, Research
-
-Floats = npt.NDArray[np.float64]
+from simbudget.scenario.reading import Reading, describe, is_absent, nearest
+from simbudget.scenario.research import Gate
 
 PROBABILITIES: Final = ("explores", "refines", "transfers", "hacks", "caught", "blames")
 """The keys of `research` whose trials can be counted."""
 
-_GRID: Final = 201
-_SURPRISING: Final = 3.0
-"""Standard deviations from what is expected."""
-_NEGLIGIBLE: Final = 1e-12
-_DRAWS: Final = 400
-_REFINED_TO: Final = (0.5, 1.0)
-"""A finalist is taken to have been refined to a quality between these, all equally likely."""
+REVIEW: Final = "review"
+"""The key of how many of the reviewed submissions were blamed, hacks or not."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +38,11 @@ class Evidence:
     scores: tuple[float, ...]
 
 
+def gate_names(gates: Sequence[Gate]) -> list[str]:
+    """Return what gates are called: `gate 2` where the second has no name."""
+    return [gate.name or f"gate {number}" for number, gate in enumerate(gates, 1)]
+
+
 def read_evidence(reading: Reading, node: Node | None, gates: tuple[Gate, ...]) -> Evidence | None:
     """Return the evidence of a scenario; None without one."""
     reading.seen("evidence", node)
@@ -64,8 +51,10 @@ def read_evidence(reading: Reading, node: Node | None, gates: tuple[Gate, ...]) 
     if not isinstance(node, Fields):
         reading.problem(f"`evidence`: found {describe(node)}", node.place, _ADVICE)
         return None
-    reading.unknown_keys(node, ("gates", "scores", *PROBABILITIES), "`evidence`")
-    counts = _read_counts(reading, {key: node.values[key] for key in PROBABILITIES if key in node.values})
+    reading.unknown_keys(node, ("gates", "scores", REVIEW, *PROBABILITIES), "`evidence`")
+    counts = _read_counts(
+        reading, {key: node.values[key] for key in (*PROBABILITIES, REVIEW) if key in node.values}
+    )
     return Evidence(
         {key: found for key, found in counts.items() if found.trials},
         _read_gates(reading, node.values.get("gates"), gates),
@@ -96,7 +85,7 @@ def _read_gates(reading: Reading, node: Node | None, gates: tuple[Gate, ...]) ->
     if not isinstance(node, Fields):
         reading.problem(f"`gates`: found {describe(node)}", node.place, _ADVICE)
         return {}
-    names = [gate.name or f"gate {number}" for number, gate in enumerate(gates, 1)]
+    names = gate_names(gates)
     found = {}
     for key, counts in _read_counts(reading, node.values).items():
         meant = [name for name in names if name == key] or [name for name in names if name.startswith(key)]
@@ -116,155 +105,9 @@ def _read_scores(reading: Reading, node: Node | None) -> tuple[float, ...]:
         scores = tuple(float(item.text) if isinstance(item, Text) else float("nan") for item in items)
     except ValueError:
         scores = (float("nan"),)
-    if not scores or not np.isfinite(scores).all():
+    if not scores or not all(map(math.isfinite, scores)):
         reading.problem(
             "`scores` takes a list of numbers, in their order", node.place, "write `[0.21, 0.34]`"
         )
         return ()
     return scores
-
-
-# From the prior to the posterior.
-
-
-def narrowed(
-    reading: Reading, research: Research, gates: tuple[Gate, ...], evidence: Evidence, noise: float
-) -> Research:
-    """Return `research` as the evidence narrows it; `noise` is the scorer's. Notes what became of each value."""
-    found: dict[str, Quantity] = {}
-    for key, counts in evidence.counts.items():
-        prior = getattr(research, key)
-        if _is_unknown(reading, prior, f"evidence.{key}"):
-            found[key] = _noted(reading, prior, _after(prior.distribution, counts, 1.0), str(counts))
-    research = research.model_copy(update=found)
-    if evidence.gates:
-        research = research.model_copy(update=_from_gates(reading, research, gates, evidence))
-    if len(evidence.scores) > 1:
-        research = research.model_copy(update=_from_scores(reading, research, evidence.scores, noise))
-    return research
-
-
-def _is_unknown(reading: Reading, quantity: Quantity, name: str) -> bool:
-    """Return whether a quantity can be narrowed; note a problem if the user thinks so and it cannot."""
-    if quantity.kind is not Kind.UNKNOWN and name in reading.places:
-        message = f"`{quantity.name}` is {quantity.kind}, so there is nothing that evidence could narrow"
-        remedy = f"write it as a range, or `{{unknown: ...}}`, and not as `{quantity.text}`"
-        reading.problem(message, reading.place_of(name), remedy)
-    return quantity.kind is Kind.UNKNOWN
-
-
-def _after(prior: Distribution, counts: Counts, part: float) -> Distribution:
-    """Return a probability after so many of so many trials, each of which succeeds with a part of it."""
-    if prior.family == "beta" and part == 1.0:
-        parameters = prior.parameters()
-        weight = parameters["weight"] + counts.trials
-        return beta((parameters["mean"] * parameters["weight"] + counts.hits) / weight, weight=weight)
-    points = _points(prior)
-    return _weighted(points, _binomial(counts.hits, counts.trials, part * points))
-
-
-def _noted(reading: Reading, prior: Quantity, distribution: Distribution, why: str) -> Quantity:
-    """Return a quantity after evidence, and note it in the place of what was understood before."""
-    low, high = distribution.quantile(0.1), distribution.quantile(0.9)
-    text = f"{low:.3g} to {high:.3g} (was {prior.text})"
-    row = Provenance(prior.name, text, Kind.UNKNOWN, f"evidence: {why}")
-    rows = [old for old in reading.provenance if old.name != prior.name]
-    place = next((i for i, old in enumerate(reading.provenance) if old.name == prior.name), len(rows))
-    reading.provenance[:] = [*rows[:place], row, *rows[place:]]
-    return replace(prior, distribution=distribution, text=text)
-
-
-def _points(prior: Distribution) -> Floats:
-    """Return the values of a prior at the middles of equal shares of probability, as probabilities are drawn."""
-    return np.clip(_quantiles(prior, (np.arange(_GRID) + 0.5) / _GRID), 0.0, 1.0)
-
-
-def _weighted(points: Floats, log_weights: Floats) -> Distribution:
-    """Return the distribution over a few values with these weights; equal values are one."""
-    values, members = np.unique(points, return_inverse=True)
-    weights = np.bincount(members, np.exp(log_weights - log_weights.max()))
-    kept = weights > _NEGLIGIBLE * weights.max()
-    return discrete(values[kept].tolist(), weights[kept].tolist())
-
-
-def _binomial(hits: int, trials: int, chance: Floats) -> Floats:
-    chance = np.clip(chance, 1e-9, 1 - 1e-9)
-    return np.asarray(hits * np.log(chance) + (trials - hits) * np.log1p(-chance), dtype=np.float64)
-
-
-def _from_gates(
-    reading: Reading, research: Research, gates: tuple[Gate, ...], evidence: Evidence
-) -> dict[str, Any]:
-    """Return `transfers` and `real_share` after so many of the finalists passed each gate."""
-    priors = {key: getattr(research, key) for key in ("transfers", "real_share")}
-    axes = {key: _points(prior.distribution) for key, prior in priors.items()}
-    chances: dict[str, Floats] = {}
-    log_likelihood = np.zeros((len(axes["transfers"]), len(axes["real_share"])))
-    for number, gate in enumerate(gates, 1):
-        counts = evidence.gates.get(gate.name or f"gate {number}")
-        if counts is not None:
-            without, with_core = _passes(research, gate, axes["real_share"])
-            chance = axes["transfers"][:, None] * (with_core - without) + without
-            chances[gate.name or f"gate {number}"] = chance
-            log_likelihood += _binomial(counts.hits, counts.trials, chance)
-    weights = np.exp(log_likelihood - log_likelihood.max())
-    why = ", ".join(
-        f"{name} {counts}{_contradiction(counts, float((weights * chances[name]).sum() / weights.sum()))}"
-        for name, counts in evidence.gates.items()
-    )
-    margins = {"transfers": weights.sum(axis=1), "real_share": weights.sum(axis=0)}
-    return {
-        key: _noted(reading, prior, _weighted(axes[key], np.log(margins[key] + 1e-300)), why)
-        for key, prior in priors.items()
-        if _is_unknown(reading, prior, key)
-    }
-
-
-def _contradiction(counts: Counts, expected: float) -> str:
-    """Return what to say of counts that the narrowed model would hardly give: another `keeps` might."""
-    spread = np.sqrt(max(counts.trials * expected * (1.0 - expected), 1e-9))
-    if abs(counts.hits - counts.trials * expected) <= _SURPRISING * spread:
-        return ""
-    return f" (and the model still expects {counts.trials * expected:.3g}: look at `keeps` and `smallest_effect`)"
-
-
-def _passes(research: Research, gate: Gate, real_shares: Floats) -> tuple[Floats, Floats]:
-    """Return for each share how likely a gate passes a finalist without and with a real core."""
-    from scipy.special import ndtr  # noqa: PLC0415
-
-    at = (np.arange(_DRAWS) + 0.5) / _DRAWS
-    random = np.random.default_rng(0)  # a fixed sample of equal parts, in a random order for each quantity
-    first = np.clip(_quantiles(research.first_quality.distribution, random.permutation(at)), 0.0, 1.0)
-    low, high = _REFINED_TO
-    refined = np.maximum(first, low + (high - low) * random.permutation(at))
-    keeps = np.clip(_quantiles(gate.keeps.distribution, random.permutation(at)), 0.0, 1.0)
-    smallest, noise = gate.smallest_effect.distribution.mean(), gate.noise.distribution.mean()
-    of_refinement = real_shares[:, None] * (refined - first)
-    chances = []
-    for real in (of_refinement, of_refinement + first):
-        effect = keeps * real
-        passes = ndtr((effect - smallest) / noise) if noise else (effect >= smallest) & (effect > 0)
-        chances.append(np.asarray(passes, dtype=np.float64).mean(axis=1))
-    return chances[0], chances[1]
-
-
-def _quantiles(distribution: Distribution, at: Floats) -> Floats:
-    return np.array([distribution.quantile(float(p)) for p in at])
-
-
-def _from_scores(
-    reading: Reading, research: Research, scores: tuple[float, ...], noise: float
-) -> dict[str, Any]:
-    """Return `refines` after a history of scores: how often the best rose by more than noise explains."""
-    prior = research.refines
-    if not _is_unknown(reading, prior, "evidence.scores"):
-        return {}
-    best = np.maximum.accumulate(scores)
-    risen = int((np.diff(best) > 2.0 * noise).sum())
-    tries = 1.0 - research.explores.distribution.mean()
-    why = f"the best of {len(scores)} scores rose {risen} times"
-    return {
-        "refines": _noted(
-            reading, prior, _after(prior.distribution, Counts(risen, len(scores) - 1), tries), why
-        )
-    }

@@ -99,6 +99,8 @@ def _one_line(text: str) -> str:
 def nearest(word: str, allowed: Iterable[str]) -> str:
     """Return the advice to write the nearest allowed words."""
     names = list(allowed)
+    if not names:
+        return "nothing can be set here; write `{}`"
     by_lower = {name.lower(): name for name in names}
     close = difflib.get_close_matches(word.lower(), by_lower, 1, 0.6)
     listed = ", ".join(f"`{name}`" for name in names)

@@ -1,5 +1,7 @@
 """A scenario calibrated on logs whose truth is known."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -128,3 +130,14 @@ def test_logs_that_say_nothing_are_a_users_mistake() -> None:
     nothing = type(ledger)(ledger.entries.iloc[:0], ledger.runs)
     with pytest.raises(UserError, match="say nothing"):
         calibrate(loads_scenario(ASSUMED), ASSUMED, nothing, NAME)
+
+
+def test_logs_without_durations_do_not_make_calls_instantaneous() -> None:
+    ledger = sessions_ledger(4)
+    entries = ledger.entries.copy()
+    entries.loc[entries["kind"] == "call", "duration_s"] = np.nan
+    entries["output_tokens"] = entries["output_tokens"].where(entries["kind"] != "call")
+    made = calibrate(loads_scenario(ASSUMED), ASSUMED, replace(ledger, entries=entries), NAME, ())
+    learnt = set(made.calibration.quantities)
+    assert "cycle.think[0].turns" in learnt
+    assert not any(name.startswith("models[m]") for name in learnt)

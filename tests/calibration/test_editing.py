@@ -45,3 +45,17 @@ def test_a_missing_block_comes_last() -> None:
 def test_a_step_without_keys_is_no_place_for_one() -> None:
     with pytest.raises(KeyError):
         with_value(TEXT, ["a", 1, "think", "turns"], "9")
+
+
+def test_a_key_without_a_value_gets_one() -> None:
+    for nothing in ("", " ~", " null"):
+        text = f"a: 1\nevidence:{nothing}\nb: 2\n"
+        new = with_value(text, ["evidence", "gates", "held-out"], "1 of 3")
+        assert yaml.safe_load(new) == {"a": 1, "evidence": {"gates": {"held-out": "1 of 3"}}, "b": 2}
+
+
+def test_a_key_that_yaml_would_take_for_something_else_is_quoted() -> None:
+    for key in ("a: b", "{code}", "5", "it's, so", "# one"):
+        for text in ("evidence: {}\n", "evidence:\n  caught: 1 of 2\n"):
+            new = with_value(text, ["evidence", "gates", key], "1 of 3")
+            assert yaml.safe_load(new)["evidence"]["gates"] == {key: "1 of 3"}

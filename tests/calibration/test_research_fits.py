@@ -1,5 +1,7 @@
 """A research block fitted to campaigns that were played in worlds of it."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -8,11 +10,12 @@ from simbudget.calibration.campaigns.downtime import stops_of
 from simbudget.calibration.campaigns.histories import Histories, play_histories
 from simbudget.calibration.campaigns.research_fits import closed, fit_research
 from simbudget.calibration.scenarios.calibrate import calibrate
+from simbudget.calibration.scenarios.writing import write_calibrated
 from simbudget.engine.lowering import lower
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.frame import ledger_frame
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.scenario.loading import LoadedScenario, loads_scenario
+from simbudget.scenario.loading import LoadedScenario, load_scenario, loads_scenario
 from tests.calibration.logs import runs_table
 from tests.calibration.synthetic_campaigns import campaign
 
@@ -77,7 +80,7 @@ def test_the_gains_that_were_true_lie_in_their_interval(played: Histories) -> No
     truths = np.exp(played.worlds[worlds, lower(assumed().scenario).research.gain, 1])
     found = []
     for world in worlds:
-        fits = fit_research(assumed(), ASSUMED, ledger_of(played, [world]), 300).fits
+        fits = fit_research(assumed(), ASSUMED, campaigns_of(ledger_of(played, [world])), 300).fits
         learnt = [fit.quantity.posterior.draws[:, 0] for fit in fits if fit.name == "research.gain"]
         found.append(np.exp(np.quantile(learnt[0], (0.1, 0.9))) if learnt else prior)
     low, high = np.array(found).T
@@ -102,11 +105,28 @@ def test_calibrate_sets_what_campaigns_tell_as_joint_draws_and_names_what_they_d
     assert again.text == found.text
 
 
+def test_campaigns_that_research_rests_on_already_do_not_narrow_it_again(played: Histories, tmp_path) -> None:
+    one, two = ledger_of(played, [3]), ledger_of(played, [3, 5])
+    write_calibrated(calibrate(assumed(), ASSUMED, one, "c.calibration.parquet"), tmp_path / "c.yaml")
+    first, text = load_scenario(tmp_path / "c.yaml"), (tmp_path / "c.yaml").read_text(encoding="utf-8")
+    assert first.calibration is not None
+    again = calibrate(first, text, one, "c.calibration.parquet")
+    assert again.text == text
+    for name in ("research.gain", "research.refines"):
+        draws = first.calibration.quantities[name].posterior.draws
+        assert np.array_equal(again.calibration.quantities[name].posterior.draws, draws)
+    more = calibrate(first, text, two, "c.calibration.parquet")
+    assert any("rests on 1 of these campaigns already" in words for words in more.left)
+    forgetful = replace(first, calibration=replace(first.calibration, counted={}))
+    narrower = calibrate(forgetful, text, one, "c.calibration.parquet")
+    assert narrower.text != text, "the check cannot fail"
+
+
 def test_a_scenario_that_scores_nothing_says_that_campaigns_would_tell_what_is_kept(
     played: Histories,
 ) -> None:
     text = ASSUMED.partition("scorer")[0].replace(", {score: {}}", "")
-    fitted = fit_research(loads_scenario(text), text, ledger_of(played, [3]), 100)
+    fitted = fit_research(loads_scenario(text), text, campaigns_of(ledger_of(played, [3])), 100)
     assert not fitted.fits
     assert "scores nothing" in fitted.left[0]
 

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 from simbudget.calibration.observed.sessions import Session, sessions_of
+from simbudget.calibration.posteriors.survival import censored_lognormal
 from simbudget.engine.lowering import lower
 from simbudget.engine.reference import simulate
 from simbudget.ledger.frame import DTYPES
@@ -73,3 +74,23 @@ def test_a_failed_attempt_that_belongs_to_no_cycle_counts_once_and_changes_nothi
         assert np.array_equal(one.context, other.context)
         assert np.array_equal(one.steps.turns, other.steps.turns)
         assert np.array_equal(one.steps.tool_s, other.steps.tool_s)
+
+
+def test_thinking_that_the_end_cuts_off_is_not_taken_for_a_short_cycle(entries: pd.DataFrame) -> None:
+    calls = entries[(entries["kind"] == "call") & (entries["agent"] == 0)].sort_values("started_s")
+    sixth = calls.iloc[4 * 2 + 1]  # the second turn of the third cycle
+    until = entries[entries["started_s"] <= sixth["started_s"]]
+    steps = [session.steps for session in told(until.reset_index(drop=True)) if session.steps is not None]
+    turns = np.concatenate([one.turns for one in steps])
+    cut = np.concatenate([one.turns_cut for one in steps])
+    assert set(turns) == {4.0}
+    assert 1 <= len(cut) <= 2 and cut.max() < 4
+
+
+def test_cycles_cut_off_make_turns_more_not_fewer() -> None:
+    few, many = (np.array([3.0, 3, 4, 4, 5, 5]), np.array([9.0, 9.0]))
+    ended = censored_lognormal([(few, np.zeros(6, np.bool_))], 400, np.random.default_rng(1), 1.0)[0]
+    with_cut = censored_lognormal(
+        [(np.concatenate([few, many]), np.repeat((False, True), (6, 2)))], 400, np.random.default_rng(1), 1.0
+    )[0]
+    assert np.median(with_cut.draws[:, 0]) > np.median(ended.draws[:, 0]) + 0.15

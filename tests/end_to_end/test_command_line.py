@@ -2,6 +2,8 @@
 
 import json
 import os
+import re
+import shlex
 import signal
 import subprocess
 import sys
@@ -132,6 +134,22 @@ def test_options_that_make_no_sense_are_refused(plan: Path) -> None:
         assert "Traceback" not in done.stderr
 
 
+@pytest.mark.parametrize(
+    ("option", "said"),
+    [
+        (("--replications", "0"), "--replications is 0"),
+        (("-o", "nowhere/report.html"), "nowhere: there is no such folder"),
+    ],
+)
+def test_a_report_that_cannot_be_made_is_refused_at_once(
+    plan: Path, option: tuple[str, str], said: str
+) -> None:
+    done = simbudget("report", plan, *option)
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {said}")
+    assert done.stdout == ""
+
+
 def test_every_command_has_help_and_the_first_comes_without_heavy_imports() -> None:
     for command in ("init", "check", "project", "trace", "prices"):
         done = simbudget(command, "--help")
@@ -141,6 +159,28 @@ def test_every_command_has_help_and_the_first_comes_without_heavy_imports() -> N
     code = f"import simbudget.cli.main, sys; print([name for name in {heavy} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_examples_in_help_stand_on_lines_of_their_own_and_can_be_pasted_into_a_shell() -> None:
+    for command in ("compare", "sensitivity", "plan", "plan-pilot"):
+        lines = simbudget(command, "--help").stdout.splitlines()
+        examples = [line.strip() for line in lines if line.startswith(f"  simbudget {command} ")]
+        assert len(examples) == 2, lines
+        assert not any("\\b" in line for line in lines)
+        for example in examples:  # a shell would take `$2` of an unquoted $20000 for its second argument
+            assert not re.search(r"[^']\$\d", example)
+
+
+def test_a_misspelt_command_is_told_the_nearest_one() -> None:
+    done = simbudget("prject", "plan.yaml")
+    assert done.returncode == 2
+    assert "did you mean 'project'?" in done.stderr
+
+
+def test_what_init_says_to_run_next_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
+    done = simbudget("init", tmp_path / "my plans")
+    command = done.stdout.partition("Now: ")[2].partition(";")[0]
+    assert shlex.split(command) == ["simbudget", "check", str(tmp_path / "my plans" / "scenario.yaml")]
 
 
 def test_trace_writes_a_ledger_and_a_timeline(plan: Path, tmp_path: Path) -> None:
@@ -170,15 +210,35 @@ def test_an_interrupt_gives_what_has_been_computed(plan: Path) -> None:
         "--json",
     ]
     for patience_s in (8, 40, 200):  # the time to start two workers depends on the machine
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
             time.sleep(patience_s)
             process.send_signal(signal.SIGINT)
-            output, _ = process.communicate(timeout=600)
+            output, errors = process.communicate(timeout=600)
+        assert "Traceback" not in errors
         if output and json.loads(output)["replications"]:
             break
     summary = json.loads(output)
     assert summary["interrupted"] is True
     assert 0 < summary["replications"] < 1_000_000_000
+
+
+def test_a_reader_that_has_seen_enough_is_no_failure(plan: Path) -> None:
+    command = [sys.executable, "-m", "simbudget", "project", str(plan), "--replications", "4"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout is not None and process.stderr is not None
+        process.stdout.close()
+        errors = process.stderr.read()
+        assert process.wait() == 0
+    assert errors == b""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no device that is always full")
+def test_a_full_disk_is_said_in_one_line(plan: Path) -> None:
+    with Path("/dev/full").open("w", encoding="utf-8") as full:
+        command = [sys.executable, "-m", "simbudget", "project", str(plan), "--replications", "4"]
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert done.returncode == 2
+    assert done.stderr == "error: no space left on device\n"
 
 
 def test_precision_ends_a_projection_early(plan: Path) -> None:

@@ -68,3 +68,19 @@ def test_a_unit_at_the_second_end_of_a_range_holds_for_both() -> None:
         (45.0, Dimension.TOKENS_PER_S),
         (80.0, Dimension.TOKENS_PER_S),
     ]
+
+
+@pytest.mark.parametrize(
+    ("text", "advice"),
+    [
+        ("5-10 min", "write `5 to 10 min`"),
+        ("300 – 500", "write `300 to 500`"),
+        ("2k-3k", "write `2k to 3k`"),
+        ("5 hr", "did you mean 'hour'"),
+        ("3 $/hr", "did you mean '$/h'"),
+        ("5 dollars", "not known$"),
+    ],
+)
+def test_a_wrong_unit_is_told_what_was_probably_meant(text: str, advice: str) -> None:
+    with pytest.raises(ValueError, match=advice.replace("$/h", r"\$/h")):
+        parse_amount(text)

@@ -98,7 +98,9 @@ def test_a_malformed_metric_is_refused(tmp_path: Path, sent: Answer) -> None:
     ("text", "said"),
     [
         (DESCRIBED.replace("direction: minimise", "direction: down"), r"task\.yaml:7:1: direction"),
-        (DESCRIBED.replace("baseline", "base_line"), r"task\.yaml:8:1: base_line"),
+        (DESCRIBED.replace("baseline", "base_line"), r"task\.yaml:8:1: .*`base_line`.* `baseline`"),
+        (DESCRIBED.replace("default: 0.6", "defalt: 0.6"), r"task\.yaml:10:.*`defalt`.* `default`"),
+        (DESCRIBED.replace("default: 0.6", "defalt: 0.6"), r"task\.yaml:10:.*`default` is missing"),
         (DESCRIBED.replace("[0-9.]+)", "[0-9.]+"), r"task\.yaml:6:1: metric"),
         (DESCRIBED.replace("secret.txt", "nowhere.txt"), "no nowhere.txt"),
         (DESCRIBED.replace("default: 0.6", "default: high"), r"task\.yaml:10:.*knobs\.lr\.default"),

@@ -1,5 +1,6 @@
 """Pilots from the command line: real processes, sandboxes and sockets; what they write, and what kills leave."""
 
+import json
 import os
 import random
 import subprocess
@@ -54,6 +55,17 @@ def test_a_pilot_runs_from_one_command_and_its_ledger_adds_up(tmp_path: Path) ->
     assert len(lived) == 2
     for _, life_s, accounted_s in lived:
         assert accounted_s == pytest.approx(life_s, rel=0.02), "an agent's entries add up to its life"
+
+
+def test_a_resumed_pilot_whose_time_is_used_up_says_so(tmp_path: Path) -> None:
+    running = KilledPilot(tmp_path)
+    running.start()
+    running.wait_for(1)
+    assert running.end()["notes"] == []
+    again = ("--out", str(running.out), "--resume", "--for", "0.001 s", "--json")
+    summary = json.loads(pilot(tmp_path / "killed.yaml", *again).stdout)
+    assert summary["ended_because"] == "time"
+    assert summary["notes"] == ["--for is the time in all: 0.001 s were used up when the pilot was resumed"]
 
 
 def test_whatever_is_killed_the_books_agree_and_the_run_goes_on(tmp_path: Path) -> None:

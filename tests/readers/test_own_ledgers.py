@@ -112,3 +112,20 @@ def test_a_store_that_is_cut_off_is_reported(tmp_path: Path) -> None:
     ledger = read(path, other)
     assert len(ledger.entries[ledger.entries["source"] == "claude-code"]) == 5
     assert ledger.unread
+
+
+def test_of_a_pilots_folder_its_ledger_alone_is_read_and_not_what_its_agents_work_with(
+    tmp_path: Path,
+) -> None:
+    pilot = tmp_path / "pilot"
+    sandbox = pilot / "agents" / "agent-0" / "sandbox"
+    sandbox.mkdir(parents=True)
+    store(pilot / "ledger.sqlite", CALL)
+    (pilot / "site.sqlite").write_bytes(b"SQLite format 3\0")
+    write(sandbox / "log.jsonl", SESSION)
+    (sandbox / "run.py").write_text("print(1)")
+    ledger = read(tmp_path)
+    assert set(ledger.entries["source"]) == {"pilot"}
+    assert ledger.unread == ()
+    (pilot / "site.sqlite").unlink()  # a folder like any other
+    assert set(read(tmp_path).entries["source"]) == {"pilot", "claude-code"}

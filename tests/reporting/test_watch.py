@@ -97,6 +97,21 @@ def test_what_is_known_is_the_ledgers(ledger):
     assert standing.elapsed_s == DAY_S / 2
 
 
+def test_a_call_under_way_is_not_spent_at_its_worst_case_before_it_has_ended(ledger: pd.DataFrame) -> None:
+    settled = standing_of(imported(ledger), DAY_S / 2)
+    begun = (
+        ledger[ledger["kind"] == "call"]
+        .tail(1)
+        .assign(started_s=DAY_S / 2 - 1.0, duration_s=np.nan, output_tokens=np.nan, cost_usd=7.0)
+    )
+    begun["outcome"] = "open"
+    entries = pd.concat([ledger.astype({"outcome": str, "output_tokens": float}), begun], ignore_index=True)
+    standing = standing_of(imported(entries), DAY_S / 2)
+    assert standing.paid_usd["tokens"] == settled.paid_usd["tokens"]
+    assert standing.so_far["model_calls"] == settled.so_far["model_calls"]
+    assert [note for note in standing.notes if "under way (calls or jobs: 1)" in note]
+
+
 def test_later_looks_are_sharper_and_the_first_is_sharper_than_the_plan(ledger):
     loaded = loads_scenario(small())
     widths = []

@@ -11,8 +11,8 @@ from simbudget.calibration.backtests.forecasts import BOOTSTRAP, STRAIGHT_LINE, 
 from simbudget.calibration.backtests.run_summaries import draw_runs, summed_runs
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.rests.within import session_samples
-from simbudget.calibration.scenarios.fits import fit_sessions
 from simbudget.calibration.scenarios.new_sessions import MODEL, session_scenario
+from simbudget.calibration.scenarios.session_fits import fit_sessions
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
 

@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from simbudget.ledger.imported import ImportedLedger
+from simbudget.scenario.calibration_file import Evidence
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -45,6 +46,12 @@ class Campaign:
     """The score that it began with."""
     better: str = ""
     """Whether `higher` or `lower` scores are better; empty: not known."""
+    is_timed: bool = True
+    """Whether the log has a clock; else times only tell the order."""
+    run: int = -1
+    """Its number in the ledger."""
+    ended_on: str = ""
+    """The day on which its log ends; empty: not known."""
 
     def __len__(self) -> int:
         """Return the number of experiments."""
@@ -103,12 +110,14 @@ def campaigns_of(ledger: ImportedLedger, timed: bool = True) -> list[Campaign]:
     found = []
     for run, rows in jobs.groupby("run", sort=True):
         clock = rows[np.isfinite(rows["started_s"])]
-        if not timed and clock.empty:  # rows stand in the order in which they were written
+        is_timed = not clock.empty
+        if not timed and not is_timed:  # rows stand in the order in which they were written
             clock = rows.assign(started_s=np.arange(len(rows), dtype=np.float64), duration_s=np.nan)
         tries = clock[clock["status"] != NO_TRY]
         if len(tries) >= FEWEST and np.ptp(tries["started_s"]) > 0:
             about_run = about[about.index == run].iloc[0]
-            found.append(_campaign(about_run, tries, clock[clock["status"] == NO_TRY]))
+            campaign = _campaign(about_run, tries, clock[clock["status"] == NO_TRY])
+            found.append(replace(campaign, run=int(tries["run"].iloc[0]), is_timed=is_timed))
     return found
 
 
@@ -133,6 +142,7 @@ def _campaign(about: pd.Series, tries: pd.DataFrame, before: pd.DataFrame) -> Ca
         gain=best_gain(scores, counts, str(about["better"]), told[0], tries["session"].nunique() > 1),
         baseline=float(told[0]),
         better=str(about["better"]),
+        ended_on="" if pd.isna(about["ended_at"]) else str(about["ended_at"].date()),
     )
 
 
@@ -168,3 +178,10 @@ def best_gain(scores: Floats, counts: Flags, better: str, baseline: float, chang
 def others_than(campaign: Campaign, campaigns: Sequence[Campaign]) -> list[Campaign]:
     """Return the other campaigns."""
     return [other for other in campaigns if other is not campaign]
+
+
+def evidence_of(campaigns: Sequence[Campaign], count: int, remark: str) -> Evidence:
+    """Return campaigns as the evidence for something that was learnt from so many observations."""
+    sources = ", ".join(sorted({campaign.source for campaign in campaigns}))
+    day = max(campaign.ended_on for campaign in campaigns)
+    return Evidence(count, len(campaigns), sources, day, 0, remark)

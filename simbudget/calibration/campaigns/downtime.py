@@ -13,14 +13,11 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.campaigns.campaigns import Campaign, campaigns_of
+from simbudget.calibration.campaigns.campaigns import Campaign, evidence_of
 from simbudget.calibration.posteriors.pooling import log_of
 from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
-from simbudget.calibration.scenarios.fits import Fit
-from simbudget.calibration.scenarios.wording import written_fact, written_varying
-from simbudget.distributions.posteriors import Posterior
-from simbudget.ledger.imported import ImportedLedger
-from simbudget.scenario.calibration_file import CalibratedQuantity, Evidence
+from simbudget.calibration.scenarios.fit import Fit, fit_of_fact, fit_of_varying
+from simbudget.calibration.scenarios.wording import written_fact
 from simbudget.units import Dimension
 
 Floats = npt.NDArray[np.float64]
@@ -67,32 +64,22 @@ def _overlap(mine: Campaign) -> bool:
     return bool((mine.started_s[1:] < ends_s[:-1] - _SHORTEST_S).mean() > _OVERLAPS)
 
 
-def fit_downtime(ledger: ImportedLedger, worlds: int) -> Iterator[Fit]:
+def fit_downtime(campaigns: Sequence[Campaign], worlds: int) -> Iterator[Fit]:
     """Yield how often agents of campaigns stand still, and for how long, if that is seen a few times."""
-    campaigns = campaigns_of(ledger)
+    campaigns = [campaign for campaign in campaigns if campaign.is_timed]
     stops = [stops_of(campaign) for campaign in campaigns]
     count = sum(len(one.lasted_s) for one in stops)
     if count < _FEWEST:
         return
     rng = np.random.default_rng(_SEED)
-    evidence = _evidence(campaigns, count, ledger)
+    evidence = evidence_of(campaigns, count, "pauses ten times as long as usual")
     rate = _rates(stops, worlds, rng)
-    every = Posterior(np.column_stack([1.0 / rate, np.zeros((worlds, 2))]), is_fact=True)
-    written = written_fact(1.0 / rate, Dimension.DURATION)
-    yield Fit(EVERY, CalibratedQuantity(EVERY, written, "fact", every, evidence), written, evidence)
+    yield fit_of_fact(EVERY, 1.0 / rate, written_fact(1.0 / rate, Dimension.DURATION), evidence)
     logs = [log_of(one.lasted_s, _SHORTEST_S) for one in stops if len(one.lasted_s)]
     posterior, shape = pool(logs, worlds, rng)
-    posterior = without_levels(posterior)
-    written = written_varying(posterior, Dimension.DURATION)
-    quantity = CalibratedQuantity(RESTART, written, shape.family, posterior, evidence)
-    yield Fit(
-        RESTART,
-        quantity,
-        written,
-        evidence,
-        shape.log_scores,
-        np.concatenate([one.lasted_s for one in stops]),
-    )
+    learnt = without_levels(posterior), shape
+    lasted_s = np.concatenate([one.lasted_s for one in stops])
+    yield fit_of_varying(RESTART, Dimension.DURATION, learnt, evidence, lasted_s)
 
 
 def _rates(stops: Sequence[Stops], worlds: int, rng: np.random.Generator) -> Floats:
@@ -102,10 +89,3 @@ def _rates(stops: Sequence[Stops], worlds: int, rng: np.random.Generator) -> Flo
     squares = float(((counts - expected) ** 2 / expected).sum())
     dispersion = max(squares / max(len(stops) - 1, 1), 1.0)
     return rng.gamma(counts.sum() / dispersion + _JEFFREYS, dispersion / ran_s.sum(), worlds)
-
-
-def _evidence(campaigns: Sequence[Campaign], count: int, ledger: ImportedLedger) -> Evidence:
-    ended = ledger.runs["ended_at"].dropna()
-    sources = ", ".join(sorted({campaign.source for campaign in campaigns}))
-    remark = "pauses ten times as long as usual"
-    return Evidence(count, len(campaigns), sources, str(ended.max().date()) if len(ended) else "", 0, remark)

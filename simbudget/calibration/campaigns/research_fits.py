@@ -6,26 +6,29 @@ do not narrow stays as it was, and is named. All that is learnt comes from the s
 """
 
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from simbudget.calibration.campaigns.beginnings import thirds
-from simbudget.calibration.campaigns.campaigns import Campaign, campaigns_of
+from simbudget.calibration.campaigns.campaigns import Campaign, evidence_of
 from simbudget.calibration.campaigns.histories import Histories, play_histories
 from simbudget.calibration.campaigns.yields import Bank, Seen
-from simbudget.calibration.scenarios.editing import with_value
-from simbudget.calibration.scenarios.fits import Fit
-from simbudget.calibration.scenarios.wording import written_fact, written_varying
+from simbudget.calibration.observed.trials import run_key
+from simbudget.calibration.posteriors.shapes import LOGNORMAL, Shape
+from simbudget.calibration.scenarios.earlier import in_force
+from simbudget.calibration.scenarios.editing import with_value, without_calibration
+from simbudget.calibration.scenarios.fit import Fit, fit_of_fact, fit_of_varying
+from simbudget.calibration.scenarios.fits import WORLDS
+from simbudget.calibration.scenarios.wording import written_fact
 from simbudget.distributions.base import CONSTANT
 from simbudget.distributions.posteriors import Posterior
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.scenario.calibration_file import CalibratedQuantity, Evidence
+from simbudget.scenario.calibration_file import ByRun, Evidence
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
 from simbudget.scenario.quantities import Kind
 from simbudget.units import Dimension
@@ -33,7 +36,9 @@ from simbudget.units import Dimension
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
-WORLDS: Final = 6000
+RESEARCH: Final = "research"
+"""What campaigns are counted into."""
+_HISTORIES: Final = 6000
 _MOST_EXPERIMENTS: Final = 1000
 _SEED: Final = 20_260_303
 _STAYS: Final = 0.1
@@ -63,21 +68,45 @@ class ResearchFit:
     fits: tuple[Fit, ...]
     left: tuple[str, ...]
     """What they do not say, in words."""
+    counted: ByRun = field(default_factory=dict)
+    """The campaigns that the scenario's research rests on, these and those of earlier calibrations: kept, of tried."""
+
+
+def fit_new_campaigns(
+    before: LoadedScenario,
+    text: str,
+    ledger: ImportedLedger,
+    campaigns: Sequence[Campaign],
+    keep: Collection[str] = (),
+) -> ResearchFit:
+    """Return what campaigns say that the scenario's research does not rest on already: each counts once.
+
+    The scenario's own prior is the prior here, and an earlier calibration has narrowed it.
+    """
+    rests = before.calibration is not None and not {*_FACTS, _GAIN}.isdisjoint(in_force(before))
+    known = before.calibration.counted.get(RESEARCH, {}) if rests and before.calibration else {}
+    keys = [run_key(ledger.entries[ledger.entries["run"] == campaign.run]) for campaign in campaigns]
+    new = [campaign for campaign, key in zip(campaigns, keys, strict=True) if key not in known]
+    fitted = fit_research(before, text, new, WORLDS, keep)
+    told = {key: (int(c.kept.sum()), len(c)) for c, key in zip(campaigns, keys, strict=True) if c.kept.any()}
+    again = len(known.keys() & told.keys())
+    said = (f"research: it rests on {again} of these campaigns already",) if again else ()
+    return replace(fitted, left=(*said, *fitted.left), counted={**known, **(told if fitted.fits else {})})
 
 
 def fit_research(
-    before: LoadedScenario, text: str, ledger: ImportedLedger, worlds: int, keep: Collection[str] = ()
+    before: LoadedScenario, text: str, campaigns: Sequence[Campaign], worlds: int, keep: Collection[str] = ()
 ) -> ResearchFit:
-    """Return what the campaigns of a ledger say of a scenario's research.
+    """Return what campaigns say of a scenario's research.
 
     Args:
         before: the scenario.
         text: its file.
-        ledger: logs of real runs.
+        campaigns: of the logs.
         worlds: how many joint draws.
         keep: names of quantities that are to stay as they are.
     """
-    campaigns = [_scored(campaign) for campaign in campaigns_of(ledger, timed=False) if campaign.kept.any()]
+    campaigns = [_scored(campaign) for campaign in campaigns if campaign.kept.any()]
     if not campaigns:
         return ResearchFit((), ())
     if before.scenario.research is None or not any(
@@ -85,12 +114,13 @@ def fit_research(
     ):
         words = f"research: {len(campaigns)} campaigns tell what was kept, the scenario scores nothing"
         return ResearchFit((), (words,))
-    program = lower(loads_scenario(_widened(before, text, keep), "to fit").scenario)
+    prior = without_calibration(_widened(before, text, keep))
+    program = lower(loads_scenario(prior, "to fit", calibration=before.calibration).scenario)
     length = min(max(map(len, campaigns)), _MOST_EXPERIMENTS)
-    histories = _in_parts_of_the_distance(play_histories(program, WORLDS, length, _SEED))
+    histories = _in_parts_of_the_distance(play_histories(program, _HISTORIES, length, _SEED))
     bank = Bank.of(histories).taught([_seen(campaign) for campaign in campaigns], rounds=1, stays=_STAYS)
     drawn = bank.drawn(worlds, np.random.default_rng(_SEED))
-    evidence = _evidence(campaigns, ledger)
+    evidence = evidence_of(campaigns, sum(map(len, campaigns)), "by simulation")
     fits = tuple(_fits(program, histories, drawn, evidence, keep))
     return ResearchFit(fits, tuple(_left(program, fits, bank, keep)))
 
@@ -153,20 +183,14 @@ def _fits(
     keep: Collection[str],
 ) -> Iterator[Fit]:
     """Yield what the drawn worlds say of each quantity that they narrow."""
-    zeros = np.zeros((len(drawn), 2))
     for name, dimension in _FACTS.items():
         values = histories.worlds[:, _row(program, name), 1]
         if name not in keep and _is_narrowed(values, drawn):
-            posterior = Posterior(np.column_stack([values[drawn], zeros]), is_fact=True)
-            yield _fit(name, posterior, "fact", written_fact(values[drawn], dimension), evidence)
+            yield fit_of_fact(name, values[drawn], written_fact(values[drawn], dimension), evidence)
     rows = histories.worlds[:, program.research.gain]
     if _GAIN not in keep and (rows[:, 0] != CONSTANT).all() and _is_narrowed(np.exp(rows[:, 1]), drawn):
-        posterior = Posterior(np.column_stack([rows[drawn][:, 1:3], zeros[:, 0]]))
-        yield _fit(_GAIN, posterior, "lognormal", written_varying(posterior, Dimension.NUMBER), evidence)
-
-
-def _fit(name: str, posterior: Posterior, family: str, written: str, evidence: Evidence) -> Fit:
-    return Fit(name, CalibratedQuantity(name, written, family, posterior, evidence), written, evidence)
+        posterior = Posterior(np.column_stack([rows[drawn][:, 1:3], np.zeros(len(drawn))]))
+        yield fit_of_varying(_GAIN, Dimension.NUMBER, (posterior, Shape(LOGNORMAL, None, {})), evidence)
 
 
 def _row(program: Program, name: str) -> int:
@@ -190,11 +214,3 @@ def _left(program: Program, fits: Sequence[Fit], bank: Bank, keep: Collection[st
     )
     if 1.0 / float((bank.weights**2).sum()) < _FEW_WORLDS:
         yield "research: few worlds of what was assumed keep results as the logs do; widen `refines` and `gain`"
-
-
-def _evidence(campaigns: Sequence[Campaign], ledger: ImportedLedger) -> Evidence:
-    ended = ledger.runs["ended_at"].max()
-    date = "" if pd.isna(ended) else str(ended.date())
-    sources = ", ".join(sorted({campaign.source for campaign in campaigns}))
-    remark = "by simulation"
-    return Evidence(sum(map(len, campaigns)), len(campaigns), sources, date, 0, remark)

@@ -32,6 +32,8 @@ class Steps:
     """[calls] how many posts of others have joined the context just before it."""
     turns: Floats
     """[cycles] how many turns each cycle's thinking took, of those whose end the ledger has."""
+    turns_cut: Floats
+    """[cycles] how many it had taken when the run ended, of the others."""
 
 
 def without_failed_calls(entries: pd.DataFrame) -> pd.DataFrame:
@@ -86,7 +88,7 @@ def steps_of(calls: pd.DataFrame, of_agent: pd.DataFrame, of_run: pd.DataFrame) 
         is_post,
         _tool_s(calls, of_agent),
         _posts_read(calls, of_agent, of_run),
-        _turns(calls, of_agent),
+        *_turns(calls, of_agent),
     )
 
 
@@ -119,12 +121,15 @@ def _posts_read(calls: pd.DataFrame, of_agent: pd.DataFrame, of_run: pd.DataFram
     return found
 
 
-def _turns(calls: pd.DataFrame, of_agent: pd.DataFrame) -> Floats:
-    """Return [cycles] the turns of the cycles whose thinking has ended; of an only cycle, if nothing cut it off."""
+def _turns(calls: pd.DataFrame, of_agent: pd.DataFrame) -> tuple[Floats, Floats]:
+    """Return [cycles] the turns of cycles whose thinking has ended, and of those that were cut off.
+
+    An agent's only cycle has ended if nothing says that it was cut off.
+    """
     counts = calls.loc[calls["kind"] == "call"].groupby("cycle").size()
     ended = of_agent.loc[of_agent["kind"].isin(_AFTER_THINKING), "cycle"].unique()
     last = of_agent["cycle"].max()
-    is_whole = len(counts) == 1 and not of_agent["outcome"].eq("cut").any()
-    return np.array(
-        [n for cycle, n in counts.items() if cycle in ended or cycle < last or is_whole], np.float64
-    )
+    is_whole = of_agent["cycle"].nunique() == 1 and not of_agent["outcome"].eq("cut").any()
+    has_ended = [cycle in ended or cycle < last or is_whole for cycle in counts.index]
+    turns: Floats = np.array(counts, np.float64)
+    return turns[np.array(has_ended, np.bool_)], turns[~np.array(has_ended, np.bool_)]

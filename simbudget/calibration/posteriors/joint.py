@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 if TYPE_CHECKING:
-    from simbudget.calibration.scenarios.fits import Fit
+    from simbudget.calibration.scenarios.fit import Fit
 
 Floats = npt.NDArray[np.float64]
 

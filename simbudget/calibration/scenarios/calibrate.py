@@ -7,12 +7,18 @@ from typing import Final
 import numpy as np
 
 from simbudget.calibration.backtests.track_record import track_record
+from simbudget.calibration.campaigns.campaigns import campaigns_of
 from simbudget.calibration.campaigns.downtime import fit_downtime
-from simbudget.calibration.campaigns.research_fits import fit_research
+from simbudget.calibration.campaigns.research_fits import RESEARCH, fit_new_campaigns
 from simbudget.calibration.scenarios.checks import Check, noted
+from simbudget.calibration.scenarios.earlier import carried
 from simbudget.calibration.scenarios.editing import with_value
-from simbudget.calibration.scenarios.fits import ALL_THAT_JOINED, WORLDS, Fit, fit_ledger
+from simbudget.calibration.scenarios.evidence_counts import NAMES, count_evidence
+from simbudget.calibration.scenarios.fit import Fit
+from simbudget.calibration.scenarios.fits import WORLDS, fit_ledger
 from simbudget.calibration.scenarios.places import path_of, places_of, shares
+from simbudget.calibration.scenarios.session_fits import ALL_THAT_JOINED
+from simbudget.calibration.scenarios.trial_fits import fit_trials
 from simbudget.calibration.scenarios.wording import written_varying
 from simbudget.distributions.posteriors import Posterior
 from simbudget.errors import Problem, UserError
@@ -71,17 +77,21 @@ def calibrate(
         UserError: the logs say nothing of this scenario, or `keep` has an unknown name.
     """
     _require_known(before, keep)
-    models = tuple(before.scenario.models)
     changes: list[Change] = []
     left: list[str] = []
-    research = fit_research(before, text, ledger, WORLDS, keep)
-    left.extend(research.left)
+    campaigns = campaigns_of(ledger, timed=False)
+    research = fit_new_campaigns(before, text, ledger, campaigns, keep)
+    counts = count_evidence(before, text, ledger, keep)
+    left.extend((*research.left, *counts.left))
     for fit in (
-        *fit_ledger(ledger, models, WORLDS),
-        *fit_downtime(ledger, WORLDS),
+        *fit_ledger(ledger, tuple(before.scenario.models), WORLDS),
+        *fit_downtime(campaigns, WORLDS),
+        *fit_trials(ledger, before.scenario, WORLDS),
         *research.fits,
     ):
         changes.extend(_changes(before, fit, keep, left))
+    for fit in counts.fits:
+        changes.append(Change(fit.name, counts.before[fit.name], fit.written, fit.evidence, "counts", fit))
     if not changes:
         raise UserError(
             Problem("the logs say nothing of this scenario's quantities", remedy="; ".join(left) or None)
@@ -95,7 +105,9 @@ def calibrate(
         for change in changes
         if change.fit.quantity is not None
     }
-    calibration = Calibration(quantities, track_record().get("quote", {}))
+    counted = {**counts.counted, RESEARCH: research.counted}
+    quantities = carried(before, {change.name for change in changes}, WORLDS) | quantities
+    calibration = Calibration(quantities, track_record().get("quote", {}), counted=counted)
     new = _edited(before, text, changes, file_name)
     after = loads_scenario(new.replace(f"calibration: {file_name}", ""), "calibrated", None, calibration)
     return Calibrated(new, calibration, before, after, tuple(changes), tuple(left))
@@ -107,7 +119,7 @@ def with_checks(calibrated: Calibrated, checks: Sequence[Check]) -> Calibrated:
 
 
 def _require_known(before: LoadedScenario, keep: Collection[str]) -> None:
-    names = {row.name for row in before.provenance}
+    names = {row.name for row in before.provenance} | set(NAMES)
     unknown = [name for name in keep if name not in names]
     if unknown:
         raise UserError(

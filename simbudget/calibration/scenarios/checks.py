@@ -14,7 +14,8 @@ import numpy.typing as npt
 from simbudget.calibration.backtests.forecasts import truths
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.rests.within import session_samples
-from simbudget.calibration.scenarios.fits import WORLDS, Fit, fit_ledger
+from simbudget.calibration.scenarios.fit import Fit
+from simbudget.calibration.scenarios.fits import WORLDS, fit_ledger
 from simbudget.calibration.scenarios.new_sessions import MODEL, session_scenario
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project

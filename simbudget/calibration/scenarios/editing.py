@@ -4,6 +4,8 @@ PyYAML says where each value begins and ends in the text; a new value is put exa
 joins its block, in the block's own style.
 """
 
+import json
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -11,6 +13,8 @@ import yaml
 
 Path = Sequence[str | int]
 
+_PLAIN: Final = re.compile(r"[A-Za-z_][\w.\-]*( [\w.\-()]+)*")
+_NOTHING: Final = ("", "~", "null")
 _NEW_BLOCK: Final = 2
 """Spaces by which a block that is new is indented."""
 
@@ -29,8 +33,25 @@ def with_value(text: str, path: Path, value: str) -> str:
         child = _child(node, step)
         if child is None:
             return _inserted(text, node, path[depth:], value, is_root=node is root)
+        if isinstance(child, yaml.ScalarNode) and child.value in _NOTHING and depth + 1 < len(path):
+            return _replaced(text, child, _nested(path[depth + 1 :], value))
         node = child
     return _replaced(text, node, value)
+
+
+def without_calibration(text: str) -> str:
+    """Return a scenario's text that names no calibration file."""
+    return re.sub(r"(?m)^calibration:.*$", "", text)
+
+
+def keys_at(text: str, path: Path) -> list[str]:
+    """Return the keys of the mapping at `path`; none where there is no such mapping."""
+    node: yaml.Node | None = yaml.compose(text, yaml.SafeLoader)
+    for step in path:
+        if not isinstance(node, yaml.MappingNode | yaml.SequenceNode):
+            return []
+        node = _child(node, step)
+    return [str(key.value) for key, _ in node.value] if isinstance(node, yaml.MappingNode) else []
 
 
 def _child(node: yaml.Node, step: str | int) -> yaml.Node | None:
@@ -59,16 +80,14 @@ def _inserted(text: str, node: yaml.Node, path: Path, value: str, is_root: bool)
     if not isinstance(node, yaml.MappingNode):
         raise KeyError(path[0])
     if node.flow_style:
-        inner = value
-        for key in reversed(path[1:]):
-            inner = f"{{{key}: {inner}}}"
+        inner = _nested(path[1:], value)
         end = node.end_mark.index - 1
         before = text[:end].rstrip()
         comma = "" if before.endswith(("{", ",")) else ", "
-        return f"{before}{comma}{path[0]}: {inner}" + text[end:]
+        return f"{before}{comma}{_key(path[0])}: {inner}" + text[end:]
     indent = 0 if is_root else node.start_mark.column
     lines = [
-        f"{' ' * (indent + _NEW_BLOCK * depth)}{key}:{f' {value}' if depth == len(path) - 1 else ''}"
+        f"{' ' * (indent + _NEW_BLOCK * depth)}{_key(key)}:{f' {value}' if depth == len(path) - 1 else ''}"
         for depth, key in enumerate(path)
     ]
     at = len(text) if is_root else _end_of_block(text, node)
@@ -76,6 +95,18 @@ def _inserted(text: str, node: yaml.Node, path: Path, value: str, is_root: bool)
     if before and not before.endswith("\n"):
         before += "\n"
     return before + "\n".join(lines) + "\n" + text[at:]
+
+
+def _nested(path: Path, value: str) -> str:
+    """Return `{key: {key: value}}`."""
+    for key in reversed(path):
+        value = f"{{{_key(key)}: {value}}}"
+    return value
+
+
+def _key(key: str | int) -> str:
+    """Return a key as YAML takes it, in quotes where it would be something else."""
+    return str(key) if _PLAIN.fullmatch(str(key)) else json.dumps(str(key))
 
 
 def _end_of_block(text: str, node: yaml.MappingNode) -> int:

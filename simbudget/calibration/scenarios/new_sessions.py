@@ -6,7 +6,7 @@ from typing import Final
 from simbudget.calibration.observed.session_prices import session_prices
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.caches import cache_life
-from simbudget.calibration.scenarios.fits import Fit
+from simbudget.calibration.scenarios.fit import Fit
 from simbudget.calibration.scenarios.wording import highest_of
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.loading import loads_scenario

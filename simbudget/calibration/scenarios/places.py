@@ -11,6 +11,8 @@ _STEP: Final = re.compile(
     r"^(?P<cycle>(?:fleet\[.*\]\.)?cycle)\.(?P<kind>\w+)\[(?P<number>\d+)\]\.(?P<key>\w+)$"
 )
 _GROUP: Final = re.compile(r"^fleet\[(?P<group>.*)\]\.(?P<rest>.+)$")
+_GATE: Final = re.compile(r"^gates\[(?P<number>\d+)\]\.(?P<key>\w+)$")
+_EVIDENCE: Final = re.compile(r"^evidence\.gates\[(?P<gate>.*)\]$")
 _MODEL: Final = re.compile(r"^models\[(?P<model>.*)\]\.(?P<key>\w+)$")
 
 
@@ -51,6 +53,11 @@ def _within(group: Group, name: str) -> list[str | int]:
     model = _MODEL.match(name)
     if model:
         return ["models", model["model"], model["key"]]
+    gate, evidence = _GATE.match(name), _EVIDENCE.match(name)
+    if gate:
+        return ["gates", int(gate["number"]), gate["key"]]
+    if evidence:
+        return ["evidence", "gates", evidence["gate"]]
     step = _STEP.match(name)
     if step:
         alike = [number for number, other in enumerate(group.cycle) if other.kind == step["kind"]]

@@ -1,5 +1,7 @@
 """What was learnt, as the scenario language writes it: readable, and close to what the draws say."""
 
+from typing import Final
+
 import numpy as np
 import numpy.typing as npt
 
@@ -8,7 +10,14 @@ from simbudget.units import Dimension
 
 Floats = npt.NDArray[np.float64]
 
-_DURATIONS = (("days", 86_400.0), ("h", 3600.0), ("min", 60.0), ("s", 1.0))
+_EXACT_DIGITS: Final = 9
+_WHOLE: Final = 1e-9
+_DURATIONS: Final = (("days", 86_400.0), ("h", 3600.0), ("min", 60.0))
+_UNITS: Final = {
+    Dimension.DURATION: "s",
+    Dimension.USD_PER_HOUR: "$/h",
+    Dimension.USD_PER_TRY: "$/try",
+}
 
 
 def written_varying(posterior: Posterior, dimension: Dimension) -> str:
@@ -34,6 +43,14 @@ def written_fact(draws: Floats, dimension: Dimension) -> str:
     return f"{_amount(low, dimension, digits)} to {_amount(up, dimension, digits)}"
 
 
+def written_exact(value: float, dimension: Dimension) -> str:
+    """Return `4 h` or `2500 $/try`: one number."""
+    for unit, seconds in _DURATIONS if dimension is Dimension.DURATION else ():
+        if value >= seconds and abs(value / seconds - round(value / seconds)) < _WHOLE:
+            return f"{round(value / seconds)} {unit}"
+    return _amount(value, dimension, _EXACT_DIGITS)
+
+
 def quantiles_of(posterior: Posterior, at: tuple[float, ...], draws: int = 400) -> Floats:
     """Return [len(at), worlds] quantiles of draws in each world, contexts' differences included."""
     rng = np.random.default_rng(0)
@@ -55,8 +72,8 @@ def _amount(value: float, dimension: Dimension, digits: int) -> str:
     """Return an amount with so many significant digits."""
     if dimension is Dimension.FRACTION:
         return f"{_plain(100 * value, digits)}%"
-    if dimension is Dimension.DURATION:
-        return f"{_plain(value, digits)} s"
+    if dimension in _UNITS:
+        return f"{_plain(value, digits)} {_UNITS[dimension]}"
     return _plain(value, digits)
 
 

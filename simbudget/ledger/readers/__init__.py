@@ -1,10 +1,13 @@
-"""Readers of logs of real runs: one module a format, recognised by content; `read_logs` is the way in."""
+"""Readers of logs of real runs: one module a format, recognised by content.
+
+`stream_logs` is the way in for logs of any size, `read_logs` for those whose entries are to be in memory.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from simbudget.errors import Problem, UserError
-from simbudget.ledger.imported import ImportedLedger
+from simbudget.ledger.imported import ImportedLedger, StreamedLedger
 
 
 def read_logs(
@@ -12,7 +15,20 @@ def read_logs(
     columns: Mapping[str, str] | None = None,
     begins: Callable[[Path], None] = lambda _: None,
 ) -> ImportedLedger:
-    """Return the ledger of all runs that files, or folders of files, tell of.
+    """Return the ledger that `stream_logs` returns, with all its entries in memory.
+
+    Raises:
+        UserError: as `stream_logs` does.
+    """
+    return stream_logs(paths, columns, begins).whole()
+
+
+def stream_logs(
+    paths: Sequence[Path],
+    columns: Mapping[str, str] | None = None,
+    begins: Callable[[Path], None] = lambda _: None,
+) -> StreamedLedger:
+    """Return the ledger of all runs that files, or folders of files, tell of; entries come a batch at a time.
 
     A format is recognised by what is in a file, not by its name; gzipped files are read as what they hold. The
     same session in several files is counted once. Lines that cannot be read are counted in `unread`.

@@ -167,7 +167,7 @@ class _Reading:
             return
         agent = text(result.get("agentId"))
         if agent:
-            thread.run.named_agents.add(agent)
+            thread.run.named_agents[agent] = None
         worked = result.get("totalDurationMs", result.get("durationMs"))
         outcome = "failed" if block.get("is_error") is True else "ok"
         kind = "wait" if thread.tool_name(tool_id) in _ASKS_PERSON else "tool"

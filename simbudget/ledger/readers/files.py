@@ -18,8 +18,8 @@ from simbudget.ledger.readers.values import JsonObject
 
 LONGEST_LINE: Final = 64 << 20
 """Bytes; a longer line is reported and passed over."""
-LARGEST_DOCUMENT: Final = 1 << 30
-"""Bytes; a larger JSON document is reported and not read."""
+LARGEST_DOCUMENT: Final = 256 << 20
+"""Bytes; a larger JSON document, which would have to be in memory as a whole, is reported and not read."""
 _HEAD: Final = 256 << 10
 _LONGEST_ODD_LINE: Final = 1 << 20
 _GZIP: Final = b"\x1f\x8b"
@@ -43,17 +43,20 @@ class LogFile:
 
     @cached_property
     def head(self) -> bytes:
-        """The beginning of the content."""
+        """The beginning of the content: at least one whole line, if that is no longer than a line may be."""
         with self.open() as stream:
             try:
-                return stream.read(_HEAD)
+                head = stream.read(_HEAD)
+                if b"\n" not in head and head.lstrip()[:1] == b"{":
+                    head += stream.readline(LONGEST_LINE) + stream.read(_HEAD)
             except _DAMAGED:
                 return b""
+            return head
 
     @cached_property
     def objects(self) -> list[JsonObject]:
         """The lines at the beginning that are JSON objects."""
-        found = (_loads(line) for line in self.head.split(b"\n") if line.lstrip()[:1] == b"{")
+        found = (loads(line) for line in self.head.split(b"\n") if line.lstrip()[:1] == b"{")
         return [value for value in found if isinstance(value, dict)]
 
     @cached_property
@@ -72,8 +75,10 @@ class LogFile:
 
     @cached_property
     def is_document(self) -> bool:
-        """Whether the content begins like one JSON document that may stand on many lines."""
-        return self.head.lstrip()[:1] in (b"{", b"[")
+        """Whether the content begins like one JSON document, that may stand on many lines, and not like many."""
+        begin = self.head.lstrip()
+        line, _, rest = begin.partition(b"\n")
+        return begin[:1] in (b"{", b"[") and (not rest or rest.isspace() or loads(line) is None)
 
     @property
     def is_binary(self) -> bool:
@@ -99,7 +104,7 @@ class LogFile:
     def json_lines(self, cannot_read: CannotRead) -> Iterator[tuple[int, JsonObject]]:
         """Yield each line that is a JSON object, with its number from 1."""
         for number, line in self.lines(cannot_read):
-            value = _loads(line)
+            value = loads(line)
             if isinstance(value, dict):
                 yield number, value
             elif value is not None:
@@ -111,17 +116,23 @@ class LogFile:
 
     @cached_property
     def document(self) -> Any:
-        """The content as one JSON document; None if it is none."""
+        """The content as one JSON document; None if it is none.
+
+        Raises:
+            OSError: it is larger than a document may be.
+        """
         with self.open() as stream:
             try:
                 content = stream.read(LARGEST_DOCUMENT + 1)
             except _DAMAGED:
                 return None
-        return None if len(content) > LARGEST_DOCUMENT else _loads(content)
+        if len(content) > LARGEST_DOCUMENT:
+            raise OSError(f"one JSON document of more than {LARGEST_DOCUMENT >> 20} MB")
+        return loads(content)
 
 
-def _loads(line: bytes) -> Any:
-    """Return a JSON value; None if it is none."""
+def loads(line: bytes) -> Any:
+    """Return a JSON value; None if the bytes are none."""
     try:
         return orjson.loads(line)
     except orjson.JSONDecodeError:

@@ -1,24 +1,27 @@
 """What readers gather while they read: entries, runs, what stood there twice, and what could not be read.
 
 A run is known by a key of its own (its format and id), so that files that tell of the same run add to one run.
+Of entries and of what was read before only the newest are in memory; of runs, all.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
+from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.imported import Unread
-from simbudget.ledger.readers.columns import GrowingColumns
+from simbudget.ledger.readers.columns import GrowingColumns, Records
+from simbudget.ledger.readers.scratch import Remembered
 from simbudget.ledger.readers.values import MOST_TOKENS, NOT_KNOWN, number
 
 _MOST_REASONS: Final = 10_000
 
 
-@dataclass
+@dataclass(slots=True)
 class RunInMaking:
-    """What is known so far of a run."""
+    """What is known so far of a run; there may be a million of them."""
 
     number: int
     source: str
@@ -28,7 +31,7 @@ class RunInMaking:
     part_of: str = ""
     """The key of the run whose sub-agents these are; empty if of none."""
     agents: dict[str, int] = field(default_factory=lambda: {"": 0})
-    named_agents: set[str] = field(default_factory=set)
+    named_agents: dict[str, None] = field(default_factory=dict)
     """The keys of sub-agents that the log speaks of, whether or not their own doings are told."""
     last_turns: Counter[int] = field(default_factory=Counter)
     """How many turns of each agent have been read."""
@@ -75,15 +78,15 @@ class Gathering:
     def __init__(self) -> None:
         self.columns = GrowingColumns()
         self.runs: dict[str, RunInMaking] = {}
-        self._rows: dict[int, int] = {}
+        self._read_before = Remembered()
         self._unread: dict[tuple[str, str], list[int]] = {}
 
     def run(self, key: str, source: str, path: Path, name: str, project: str = "") -> RunInMaking:
         """Return the run of a key, beginning it if it is new."""
         known = self.runs.get(key)
         if known is None:
-            place = project or path.resolve().parent.name
-            known = self.runs[key] = RunInMaking(len(self.runs), source, str(path), place, name)
+            shown, folder = _told_of(path)
+            known = self.runs[key] = RunInMaking(len(self.runs), source, shown, project or folder, name)
         return known
 
     def add(self, entry: Entry) -> int:
@@ -92,17 +95,20 @@ class Gathering:
 
     def row(self, key: tuple[str, ...]) -> int | None:
         """Return the row that was remembered for a thing in the log, if it was read before."""
-        return self._rows.get(hash(key))
+        return self._read_before.get(key)
 
     def remember(self, key: tuple[str, ...], row: int) -> None:
         """Remember the row of a thing in the log, to know it when it comes again."""
-        self._rows[hash(key)] = row
+        self._read_before.set(key, row)
 
     def is_new(self, key: tuple[str, ...]) -> bool:
         """Return whether a thing in the log comes for the first time, and remember it."""
-        before = len(self._rows)
-        self._rows.setdefault(hash(key), -1)
-        return len(self._rows) > before
+        return self._read_before.is_new(key)
+
+    def sealed(self) -> Records:
+        """Return all rows, after which none can be added, and what was read before is forgotten."""
+        self._read_before = Remembered()
+        return self.columns.sealed()
 
     def cannot_read(self, path: Path, line: int, why: str, count: int = 1) -> None:
         """Note lines that cannot be read; for each file and reason the first is kept, and how many."""
@@ -117,3 +123,9 @@ class Gathering:
         return tuple(
             Unread(path, line, why, many) for (path, why), (line, many) in sorted(self._unread.items())
         )
+
+
+@lru_cache(maxsize=64)
+def _told_of(path: Path) -> tuple[str, str]:
+    """Return a path and the name of its folder, as texts that all its runs share."""
+    return str(path), path.resolve().parent.name

@@ -20,6 +20,9 @@ from simbudget.ledger.readers.values import (
     text,
 )
 
+SOURCE: Final = "opencode"
+"""The name of the format."""
+
 
 def _recognises(file: LogFile) -> bool:
     if not file.is_document or b'"messages"' not in file.head or b'"info"' not in file.head:
@@ -29,15 +32,18 @@ def _recognises(file: LogFile) -> bool:
 
 
 def _read(file: LogFile, gathering: Gathering) -> None:
-    about = mapping(file.document.get("info"))
+    thread = begin_session(file, gathering, mapping(file.document.get("info")))
+    for place, message in enumerate(map(mapping, listing(file.document.get("messages")))):
+        add_message(thread, gathering, mapping(message.get("info")), listing(message.get("parts")), place)
+
+
+def begin_session(file: LogFile, gathering: Gathering, about: JsonObject) -> Thread:
+    """Return the thread of a session, of which its id, its directory and its parent's id are told."""
     name = _identity(about.get("id")) or file.path.name
-    project = folder_name(about.get("directory"))
-    run = gathering.run(f"opencode {name}", FORMAT.name, file.path, name, project)
+    run = gathering.run(f"opencode {name}", SOURCE, file.path, name, folder_name(about.get("directory")))
     above = _identity(about.get("parentID"))
     run.part_of = f"opencode {above}" if above else ""
-    thread = Thread(gathering, run)
-    for place, message in enumerate(map(mapping, listing(file.document.get("messages")))):
-        _message(thread, gathering, mapping(message.get("info")), listing(message.get("parts")), place)
+    return Thread(gathering, run)
 
 
 def _identity(value: object) -> str:
@@ -45,7 +51,8 @@ def _identity(value: object) -> str:
     return "" if text(value) == "REDACTED" else text(value)
 
 
-def _message(thread: Thread, gathering: Gathering, info: JsonObject, parts: list[Any], place: int) -> None:
+def add_message(thread: Thread, gathering: Gathering, info: JsonObject, parts: list[Any], place: int) -> None:
+    """Add a message with its parts, once; it is the session's `place`-th."""
     times = mapping(info.get("time"))
     created_s, completed_s = moment(times.get("created")), moment(times.get("completed"))
     if not gathering.is_new(("opencode", thread.run.name, str(place), str(created_s))):
@@ -103,4 +110,4 @@ def _usage(info: JsonObject, run: RunInMaking) -> Usage:
     return Usage(uncached, write, read, output, thinking=reasoning)
 
 
-FORMAT: Final = Format("opencode", "OpenCode export", _recognises, _read)
+FORMAT: Final = Format(SOURCE, "OpenCode export", _recognises, _read)

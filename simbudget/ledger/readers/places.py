@@ -10,15 +10,16 @@ _PLACES: Final = (
     ("Claude Code", "CLAUDE_CONFIG_DIR", ".claude", "projects"),
     ("Claude Code", None, ".config/claude", "projects"),
     ("Codex CLI", "CODEX_HOME", ".codex", "sessions"),
+    ("OpenCode", None, ".local/share/opencode", "opencode.db"),
     ("OpenCode", None, ".local/share/opencode", "storage"),
     ("Pi", None, ".pi/agent", "sessions"),
 )
-"""The tool, the variable that moves its folder, the folder in the home, and the logs' folder within it."""
+"""The tool, the variable that moves its folder, the folder in the home, and the logs' place within it."""
 
 
 @dataclass(frozen=True)
 class Place:
-    """A folder in which a tool keeps its logs."""
+    """A folder, or file, in which a tool keeps its logs."""
 
     tool: str
     path: Path
@@ -29,7 +30,7 @@ class Place:
 def usual_places(home: Path | None = None, environment: Mapping[str, str] = os.environ) -> list[Place]:
     """Return the folders in which tools usually keep their logs, whether or not there are any."""
     return [
-        Place(tool, path, sum(1 for file in path.rglob("*") if file.is_file()) if path.is_dir() else 0)
+        Place(tool, path, int(path.is_file()) or sum(1 for file in path.rglob("*") if file.is_file()))
         for tool, path in _paths(home or Path.home(), environment)
     ]
 

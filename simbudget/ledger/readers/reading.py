@@ -6,13 +6,15 @@ from pathlib import Path
 from typing import Final
 
 from simbudget.errors import Place, Problem, UserError
-from simbudget.ledger.imported import ImportedLedger
+from simbudget.ledger.imported import StreamedLedger
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.finishing import finish
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.formats import FORMATS
 from simbudget.ledger.readers.gathering import Gathering
 
+_PILOTS_LEDGER: Final = "ledger.sqlite"
+_OF_A_PILOT: Final = {_PILOTS_LEDGER, "site.sqlite"}
 _PASSED_OVER: Final = {"__pycache__", "node_modules"}
 
 
@@ -20,7 +22,7 @@ def read_all(
     paths: Sequence[Path],
     formats: Sequence[Format] = FORMATS,
     begins: Callable[[Path], None] = lambda _: None,
-) -> ImportedLedger:
+) -> StreamedLedger:
     """Return the ledger of all runs that the files tell of; `begins` is called with each file.
 
     Raises:
@@ -55,7 +57,11 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
 def _within(folder: Path) -> Iterator[Path]:
     for place, folders, files in os.walk(folder):
         folders[:] = [name for name in folders if name not in _PASSED_OVER]
-        yield from (Path(place) / name for name in files if (Path(place) / name).is_file())
+        is_pilots = set(files) >= _OF_A_PILOT
+        if is_pilots:  # the rest of its folder is what its agents and its service work with
+            folders.clear()
+        names = [_PILOTS_LEDGER] if is_pilots else files
+        yield from (Path(place) / name for name in names if (Path(place) / name).is_file())
 
 
 def _read(path: Path, is_named: bool, formats: Sequence[Format], gathering: Gathering) -> bool:
@@ -66,7 +72,7 @@ def _read(path: Path, is_named: bool, formats: Sequence[Format], gathering: Gath
         if found is not None:
             found.read(file, gathering)
     except OSError as error:
-        gathering.cannot_read(path, 0, (error.strerror or str(error)).lower())
+        gathering.cannot_read(path, 0, error.strerror.lower() if error.strerror else str(error))
         return False
     if found is None and is_named:
         gathering.cannot_read(path, 0, _what_it_is(file))

@@ -19,7 +19,7 @@ def is_sqlite(file: LogFile) -> bool:
 def columns_of(file: LogFile, table: str) -> set[str]:
     """Return the columns of a table; none if the file has no such table, or is damaged."""
     try:
-        with closing(_connect(file)) as database:
+        with closing(connect(file)) as database:
             return {str(row[1]) for row in database.execute(f"PRAGMA table_info({table})")}
     except sqlite3.Error:
         return set()
@@ -28,7 +28,7 @@ def columns_of(file: LogFile, table: str) -> set[str]:
 def rows_of(file: LogFile, table: str, cannot_read: CannotRead) -> Iterator[JsonObject]:
     """Yield each row of a table, by column name."""
     try:
-        with closing(_connect(file)) as database:
+        with closing(connect(file)) as database:
             cursor = database.execute(f"SELECT * FROM {table}")  # the name is ours
             names = [column[0] for column in cursor.description]
             for row in cursor:
@@ -37,5 +37,6 @@ def rows_of(file: LogFile, table: str, cannot_read: CannotRead) -> Iterator[Json
         cannot_read(0, f"a damaged database: {error}")
 
 
-def _connect(file: LogFile) -> sqlite3.Connection:
+def connect(file: LogFile) -> sqlite3.Connection:
+    """Return a connection that can only read."""
     return sqlite3.connect(f"{file.path.resolve().as_uri()}?mode=ro", uri=True)

@@ -8,7 +8,7 @@ interface within a message, one of OpenAI's responses interface as a message of 
 from typing import Any, Final
 
 from simbudget.ledger.entry import CALLS
-from simbudget.ledger.readers.files import LogFile
+from simbudget.ledger.readers.files import LogFile, loads
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.thread import Thread, Usage
@@ -68,14 +68,10 @@ def _read(file: LogFile, gathering: Gathering) -> None:
 
 
 def _configured_model(document: JsonObject) -> str:
-    """Return the model that SWE-agent's replay configuration names; it is kept as JSON within JSON."""
-    configured = text(document.get("replay_config", ""))
-    return "" if not configured else _after(str(document["replay_config"]), '"model":{"name":"')
-
-
-def _after(whole: str, mark: str) -> str:
-    _, found, rest = whole.replace(" ", "").partition(mark)
-    return text(rest.partition('"')[0]) if found else ""
+    """Return the model that SWE-agent's replay configuration names, which may be kept as JSON within JSON."""
+    kept = document.get("replay_config")
+    configuration = loads(kept.encode()) if isinstance(kept, str) else kept
+    return text(mapping(mapping(mapping(configuration).get("agent")).get("model")).get("name"))
 
 
 def _in_all(thread: Thread, stats: JsonObject, model: str, status: str) -> None:

@@ -46,17 +46,13 @@ def _recognises(file: LogFile) -> bool:
 
 
 def _read(file: LogFile, gathering: Gathering) -> None:
-    threads: dict[str, Thread] = {}
     for number, line in json_rows(file, gathering):
         if not _is_usage(line):
             gathering.cannot_read(file.path, number, "no tokens and no cost")
             continue
         name = text(_first(line, _IDS))
-        thread = threads.get(name)
-        if thread is None:
-            run = gathering.run(f"usage {name or file.path}", FORMAT.name, file.path, name or file.path.name)
-            thread = threads[name] = Thread(gathering, run)
-        _usage_line(thread, gathering, line)
+        run = gathering.run(f"usage {name or file.path}", FORMAT.name, file.path, name or file.path.name)
+        _usage_line(Thread(gathering, run), gathering, line)
 
 
 def _usage_line(thread: Thread, gathering: Gathering, line: JsonObject) -> None:

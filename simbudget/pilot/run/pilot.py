@@ -43,9 +43,16 @@ def prepare(options: Options) -> Prepared:
 
 def run_pilot(prepared: Prepared, show: Callable[[Progress], None]) -> dict[str, Any]:
     """Run a pilot, and return its summary; Ctrl-C and SIGTERM end it in good order. Raises UserError."""
+    with prepared.folder.store() as store:
+        used_s = float(store.recall("used wall seconds") or 0.0)
     reason = asyncio.run(_run(prepared, show))
     with prepared.folder.store() as store:
-        return {**summarise(store, prepared), "ended_because": reason}
+        summary = {**summarise(store, prepared), "ended_because": reason}
+    lasts_s = prepared.plan.options.lasts_s
+    if used_s >= lasts_s:
+        told = f"--for is the time in all: {lasts_s:g} s were used up when the pilot was resumed"
+        summary["notes"] = [*summary["notes"], told]
+    return summary
 
 
 async def _run(prepared: Prepared, show: Callable[[Progress], None]) -> str:

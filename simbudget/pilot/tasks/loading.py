@@ -3,14 +3,15 @@
 from dataclasses import replace
 from importlib import import_module
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from simbudget.errors import Problem, UserError
-from simbudget.pilot.tasks.command import CommandDescription, CommandTask
+from simbudget.pilot.tasks.command import CommandDescription, CommandTask, GateDescription, KnobDescription
 from simbudget.pilot.tasks.task import Task
 from simbudget.scenario.document import Fields, Items, Node, parse_document, read_file
+from simbudget.scenario.reading import nearest
 
 SHIPPED = ("weak-to-strong",)
 
@@ -79,12 +80,11 @@ def load_command_task(path: Path) -> CommandTask:
 
 def _of_tasks(remedy: str | None) -> str | None:
     """Return what to write in a file that describes a task, where the remedy speaks of scenarios."""
-    about_scenarios = remedy is not None and remedy.startswith("a scenario is")
-    return (
-        "a task is keys with values: name, what, run, metric and direction at least"
-        if about_scenarios
-        else remedy
-    )
+    if remedy is None or "simbudget init" not in remedy:
+        return remedy
+    if remedy.startswith("a scenario is"):
+        return "a task is keys with values: name, what, run, metric and direction at least"
+    return "give the YAML file that describes the task"
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
@@ -107,6 +107,14 @@ def _plain(node: Node) -> Any:
     return None if node.is_null else node.text
 
 
+_KINDS: Final[dict[str | None, type[BaseModel]]] = {
+    None: CommandDescription,
+    "knobs": KnobDescription,
+    "gates": GateDescription,
+}
+"""What a description is made of, by the key under which it stands."""
+
+
 def _problem(document: Node, error: Any) -> Problem:
     """Return one of pydantic's errors with its place in the file."""
     node, place = document, document.place
@@ -116,5 +124,11 @@ def _problem(document: Node, error: Any) -> Problem:
         elif isinstance(node, Items) and isinstance(part, int):
             node = node.items[part]
             place = node.place
+    *parents, last = error["loc"]
+    if error["type"] == "extra_forbidden":
+        kind = _KINDS[parents[0] if parents else None]
+        return Problem(f"there is no `{last}` here", place, nearest(str(last), kind.model_fields))
+    if error["type"] == "missing":
+        return Problem(f"`{last}` is missing", place)
     where = ".".join(map(str, error["loc"]))
     return Problem(f"{where}: {error['msg'][:1].lower()}{error['msg'][1:]}", place)

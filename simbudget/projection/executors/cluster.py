@@ -19,6 +19,7 @@ from simbudget import __version__
 from simbudget.compilation import CODE_FOLDER
 from simbudget.errors import Problem, UserError
 from simbudget.projection.blocks import Block, Cutter, Plan, simulate_block
+from simbudget.projection.executors.uninterrupted import held_back
 from simbudget.projection.executors.window import in_order
 
 if TYPE_CHECKING:
@@ -146,14 +147,15 @@ def _local_cluster(workers: int) -> Any:
     """Return a cluster of worker processes here, each making one block at a time."""
     from distributed import LocalCluster  # noqa: PLC0415
 
-    return LocalCluster(
-        workers,
-        processes=True,
-        threads_per_worker=1,
-        dashboard_address=None,
-        silence_logs=logging.CRITICAL,
-        preload=[_UNINTERRUPTED],
-    )
+    with held_back():
+        return LocalCluster(
+            workers,
+            processes=True,
+            threads_per_worker=1,
+            dashboard_address=None,
+            silence_logs=logging.CRITICAL,
+            preload=[_UNINTERRUPTED],
+        )
 
 
 def _local_workers(on: str) -> int:

@@ -8,6 +8,7 @@ from concurrent.futures.process import BrokenProcessPool
 
 from simbudget.errors import Problem, UserError
 from simbudget.projection.blocks import Block, Cutter, Plan, simulate_block
+from simbudget.projection.executors.uninterrupted import held_back
 from simbudget.projection.executors.window import in_order
 
 _plan: Plan | None = None
@@ -26,6 +27,8 @@ def in_processes(plan: Plan, cutter: Cutter, workers: int) -> Generator[Block, N
         context.set_forkserver_preload(["simbudget.projection.blocks"])
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(plan,))
     try:
+        with held_back():
+            pool.submit(int)  # the first task starts all workers
         yield from in_order(cutter, lambda numbers: pool.submit(_simulate, numbers), lambda: workers)
     except BrokenProcessPool:
         problem = Problem("a worker process was killed", remedy="it may lack memory: try --workers 1")

@@ -72,7 +72,11 @@
     splitLine: { show: !isX, lineStyle: { color: c.line, opacity: 0.8 } }, minorSplitLine: { show: false },
     splitNumber: narrow.matches && isX ? 3 : 5, ...more,
   });
-  const grid = (legend) => ({ left: 56, right: 26, top: legend ? 66 : 40, bottom: 50 });
+  const PHONE = 280;  // as wide as a chart may be there
+  const rows = (names) => !narrow.matches ? 1
+    : Math.ceil(names.reduce((wide, each) => wide + 40 + 7 * (each.name || each).length, 0) / PHONE);
+  const grid = (names, marked) => ({ left: 56, right: 26, bottom: 50,
+    top: (names ? 44 + 22 * rows(names) : 40) + (marked && narrow.matches ? 16 : 0) });
   const legend = (c, names) => ({
     data: names, top: 0, left: 0, itemWidth: 16, itemHeight: 9, itemGap: 16, icon: "roundRect",
     textStyle: { color: c.ink, fontSize: 12.5 }, inactiveColor: c.line,
@@ -118,10 +122,11 @@
     const top = spec.y.max || Math.max(...all, ...marksY);
     const right = spec.x.log ? undefined : spec.x.max || Math.max(...spec.at, ...marksX);
     const several = names.length > 1;
+    const marked = marksX.length > 0;  // the mark's name stands on top, where the axis' name is on a phone
     return {
-      ...base(c), grid: grid(several), legend: several ? legend(c, names) : undefined,
+      ...base(c), grid: grid(several ? names : undefined, marked), legend: several ? legend(c, names) : undefined,
       xAxis: axis(c, spec.x, true, right === undefined ? {} : { max: right, axisLabel: { color: c.soft, fontSize: 12, formatter: tick[spec.x.unit], hideOverlap: true, showMaxLabel: spec.x.max !== undefined } }),
-      yAxis: axis(c, spec.y, false, { max: spec.y.max || ((value) => Math.max(value.max, top)) }),
+      yAxis: axis(c, spec.y, false, { nameGap: marked && narrow.matches ? 30 : 14, max: spec.y.max || ((value) => Math.max(value.max, top)) }),
       dataZoom: spec.zoom ? [{ type: "inside", filterMode: "none", zoomOnMouseWheel: "ctrl", moveOnMouseWheel: false }] : [],
       series,
       tooltip: {
@@ -172,7 +177,7 @@
       ...base(c), grid: { left: narrow.matches ? 86 : 112, right: 58, top: 10, bottom: 50 },
       xAxis: axis(c, spec.x, true, { max: most * 1.04, splitLine: { show: true, lineStyle: { color: c.line } }, axisLabel: { color: c.soft, fontSize: 12, formatter: tick[spec.x.unit], hideOverlap: true, showMaxLabel: false } }),
       yAxis: { type: "category", inverse: true, data: rows.map((row) => row.name), axisTick: { show: false }, axisLine: { lineStyle: { color: c.line } },
-        axisLabel: { color: c.ink, fontSize: 12.5, width: narrow.matches ? 76 : 102, overflow: "break" } },
+        axisLabel: { color: c.ink, fontSize: 12.5, lineHeight: 15, width: narrow.matches ? 76 : 102, overflow: "break" } },
       series,
       tooltip: { ...base(c).tooltip, trigger: "axis", axisPointer: { type: "shadow", shadowStyle: { color: c.soft, opacity: 0.08 } },
         formatter: (items) => {
@@ -200,7 +205,7 @@
         lineStyle: { color: c.budget, type: "dashed", width: 1.8 }, itemStyle: { color: c.budget } });
     }
     return {
-      ...base(c), grid: grid(true), legend: legend(c, names),
+      ...base(c), grid: grid(names), legend: legend(c, names),
       xAxis: axis(c, spec.x, true, { min: -0.5, max: right, minInterval: 1, splitLine: { show: false },
         axisLabel: { color: c.soft, fontSize: 12, formatter: (v) => (v >= 0 && Number.isInteger(v) ? v : "") } }),
       yAxis: axis(c, spec.y, false, { max: top, axisLabel: { color: c.soft, fontSize: 12, formatter: tick[spec.y.unit], showMaxLabel: false } }), series,

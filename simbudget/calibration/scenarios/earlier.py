@@ -1,0 +1,35 @@
+"""What an earlier calibration had learnt of a scenario, and is still in force: its text has not been changed since."""
+
+from collections.abc import Collection
+from dataclasses import replace
+
+import numpy as np
+
+from simbudget.distributions.posteriors import Posterior
+from simbudget.scenario.calibration_file import CalibratedQuantity
+from simbudget.scenario.loading import LoadedScenario
+
+
+def in_force(before: LoadedScenario) -> dict[str, CalibratedQuantity]:
+    """Return the quantities that a scenario has from a calibration, those included that evidence then narrowed."""
+    learnt = before.calibration.quantities if before.calibration else {}
+    texts = {row.name: row.text for row in before.provenance}
+    return {
+        name: quantity
+        for name, quantity in learnt.items()
+        if name in texts
+        and (texts[name] == quantity.written or texts[name].endswith(f"(was {quantity.written})"))
+    }
+
+
+def carried(before: LoadedScenario, anew: Collection[str], worlds: int) -> dict[str, CalibratedQuantity]:
+    """Return what is in force and not learnt anew, in so many joint draws."""
+    return {
+        name: replace(quantity, posterior=_with_rows(quantity.posterior, worlds))
+        for name, quantity in in_force(before).items()
+        if name not in anew
+    }
+
+
+def _with_rows(posterior: Posterior, worlds: int) -> Posterior:
+    return replace(posterior, draws=posterior.draws[np.arange(worlds) % len(posterior.draws)])

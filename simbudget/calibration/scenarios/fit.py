@@ -1,0 +1,84 @@
+"""A fit: what was learnt of one quantity of a scenario, as draws and as the scenario writes it, with its evidence."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.calibration.posteriors.rates import pooled_rate
+from simbudget.calibration.posteriors.shapes import Shape
+from simbudget.calibration.scenarios.wording import written_fact, written_varying
+from simbudget.distributions.posteriors import Posterior
+from simbudget.scenario.calibration_file import CalibratedQuantity, Evidence
+from simbudget.units import Dimension
+
+Floats = npt.NDArray[np.float64]
+
+FEWEST: Final = 3
+"""With fewer values a quantity stays as it was."""
+
+
+@dataclass(frozen=True)
+class Fit:
+    """What was learnt of one quantity."""
+
+    name: str
+    quantity: CalibratedQuantity | None
+    """None for what is written and not drawn."""
+    written: str
+    evidence: Evidence
+    log_scores: dict[str, float] = field(default_factory=dict)
+    """Families' leave-one-run-out log scores."""
+    observed: Floats = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
+    """The values themselves; of a rate, each run's."""
+    rate: float = float("nan")
+    """Of a rate: that of all runs together."""
+    levels: Mapping[int, float] = field(default_factory=dict, repr=False, compare=False)
+    """By run: its mean logarithm, of what varies within runs."""
+
+    def redrawn(self, posterior: Posterior, dimension: Dimension) -> "Fit":
+        """Return the fit of what varies with other draws."""
+        assert self.quantity is not None
+        written = written_varying(posterior, dimension)
+        return replace(
+            self, written=written, quantity=replace(self.quantity, posterior=posterior, written=written)
+        )
+
+
+def fit_of_varying(
+    name: str,
+    dimension: Dimension,
+    learnt: tuple[Posterior, Shape],
+    evidence: Evidence,
+    observed: Floats | None = None,
+) -> Fit:
+    """Return the fit of what varies from draw to draw: its posterior and its shape, and the values that it rests on."""
+    posterior, shape = learnt
+    written = written_varying(posterior, dimension)
+    quantity = CalibratedQuantity(name, written, shape.family, posterior, evidence)
+    values = np.zeros(0) if observed is None else observed
+    return Fit(name, quantity, written, evidence, shape.log_scores, values)
+
+
+def fit_of_fact(name: str, values: Floats, written: str, evidence: Evidence, family: str = "fact") -> Fit:
+    """Return the fit of what is one number: [worlds] draws of it, and how the scenario writes it."""
+    posterior = Posterior(np.column_stack([values, np.zeros((len(values), 2))]), is_fact=True)
+    quantity = CalibratedQuantity(name, written, family, posterior, evidence)
+    return Fit(name, quantity, written, evidence)
+
+
+def fit_of_setting(name: str, value: float, written: str, evidence: Evidence, worlds: int) -> Fit:
+    """Return the fit of what is one exact number."""
+    return fit_of_fact(name, np.full(worlds, value), written, evidence, "exact")
+
+
+def fit_of_rate(
+    name: str, hits: Floats, tries: Floats, evidence: Evidence, worlds: int, rng: np.random.Generator
+) -> Fit:
+    """Return the fit of how often something fails, runs being pooled as far as they are alike."""
+    draws = pooled_rate(hits, tries, worlds, rng)
+    fit = fit_of_fact(name, draws, written_fact(draws, Dimension.FRACTION), evidence)
+    rate = float(hits.sum() / max(tries.sum(), 1))
+    return replace(fit, observed=hits / np.maximum(tries, 1), rate=rate)

@@ -1,0 +1,276 @@
+"""What sessions say of a scenario: of turns and contexts, of the speed of models, of errors and caches."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.calibration.observed.drift import drift_words
+from simbudget.calibration.observed.observations import FLOORS, NO_SPEED, Observed, observe, settled
+from simbudget.calibration.observed.sessions import Session
+from simbudget.calibration.observed.speeds import Slope, slope_of, under_slopes
+from simbudget.calibration.posteriors.caches import cache_life, misses_of
+from simbudget.calibration.posteriors.durations import new_durations
+from simbudget.calibration.posteriors.limits import compaction_limit
+from simbudget.calibration.posteriors.moving import Move, move_of
+from simbudget.calibration.posteriors.openings import Opening, learnt_opening
+from simbudget.calibration.posteriors.pooling import log_of
+from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
+from simbudget.calibration.posteriors.shapes import Shape
+from simbudget.calibration.posteriors.survival import censored_lognormal
+from simbudget.calibration.scenarios.fit import (
+    FEWEST,
+    Fit,
+    fit_of_fact,
+    fit_of_rate,
+    fit_of_setting,
+    fit_of_varying,
+)
+from simbudget.calibration.scenarios.wording import highest_of
+from simbudget.distributions.posteriors import Posterior
+from simbudget.scenario.calibration_file import Evidence
+from simbudget.units import Dimension
+
+Floats = npt.NDArray[np.float64]
+
+_FEWEST_COMPACTIONS: Final = 8
+_OPENING_EVIDENCE: Final = 2.0
+_FEWEST_OPENINGS: Final = 8
+"""With fewer sessions an opening would be what is assumed of it."""
+_MOST_OF_LIMIT: Final = 0.5
+_LESS_SCATTER: Final = 0.8
+_MOST_TRIES: Final = 25
+
+ALL_THAT_JOINED: Final = "output counts are not known: whatever joined the context stands here"
+"""The remark on tool results that were learnt from sessions without output counts."""
+
+
+@dataclass(frozen=True)
+class _Place:
+    """Where an observed quantity stands in a scenario."""
+
+    name: str
+    dimension: Dimension
+    remark: str = ""
+
+
+_LEVELLED: Final = ("output", "thinking", "tool_result", "tool_time")
+"""What the engine draws at a level of its context; of all else, contexts differ by chance alone."""
+
+_TURN: Final = {
+    "output": _Place("turn.output_tokens", Dimension.NUMBER),
+    "thinking": _Place("turn.thinking_tokens", Dimension.NUMBER),
+    "tool_result": _Place("turn.tool_result_tokens", Dimension.NUMBER),
+    "tool_time": _Place("turn.tool_time", Dimension.DURATION),
+    "first_prompt": _Place("context.first_prompt_tokens", Dimension.NUMBER),
+    "compacted": _Place("context.compacted_to_tokens", Dimension.NUMBER),
+    "turns": _Place("cycle.think.turns", Dimension.NUMBER),
+    "post": _Place("forum.post_tokens", Dimension.NUMBER),
+}
+
+
+_SUMMED: Final = ("tool_time", "turns")
+"""Of these the sum matters and tails are heavy: see `durations`."""
+
+
+def fit_sessions(
+    sessions: Sequence[Session], models: Sequence[str], worlds: int, people: bool, rng: np.random.Generator
+) -> Iterator[Fit]:
+    """Yield what sessions say; those with known outputs speak of outputs, all of contexts and times."""
+    if not sessions:
+        return
+    knowing = [session for session in sessions if session.knows_output]
+    of_turns = knowing if len(knowing) >= max(1, len(sessions) // 10) else sessions
+    seen = observe(of_turns, people)
+    opening = _opening(seen)
+    seen = settled(seen, opening)
+    everyone = observe(sessions, people)
+    limit, compactions = compaction_limit(sessions)
+    for name, place in _TURN.items():
+        if name == "compacted" and compactions < _FEWEST_COMPACTIONS:
+            continue
+        source = seen if name in ("output", "thinking", "tool_result") else everyone
+        whose = of_turns if source is seen else sessions
+        if name == "tool_result" and not seen.knows_output:
+            continue  # what the context grew by is output and tool result; see `_growth`
+        for fit in _varying(name, place, source.values[name], whose, worlds, rng):
+            yield _below(fit, limit) if name == "compacted" and limit is not None else fit
+    if not seen.knows_output:
+        yield from _growth(seen, of_turns, worlds, rng)
+    if limit is not None and compactions >= _FEWEST_COMPACTIONS:
+        evidence = evidence_of_sessions(sessions, compactions, "median of Kaplan and Meier's estimator")
+        limit = float(round(limit))
+        yield fit_of_setting("context.limit_tokens", limit, f"{limit:.12g}", evidence, worlds)
+    yield from _opening_fits(opening, evidence_of_sessions(of_turns, sum(map(len, seen.ages))), worlds)
+    for model in models:
+        yield from _speeds(model, sessions, people, worlds, rng)
+    yield from _errors(sessions, worlds, rng)
+    yield from _misses(sessions, worlds, rng)
+
+
+def _opening(seen: Observed) -> Opening:
+    """Return how contexts open; that they do not, where few sessions show it."""
+    telling = sum(len(values) >= FEWEST for values in seen.values["tool_result"])
+    if telling < _FEWEST_OPENINGS:
+        return Opening()
+    return learnt_opening(seen.values["tool_result"], seen.ages, _OPENING_EVIDENCE)
+
+
+def _opening_fits(opening: Opening, evidence: Evidence, worlds: int) -> Iterator[Fit]:
+    if opening.times != 1.0:
+        for key, value in (("times", opening.times), ("turns", opening.turns)):
+            yield fit_of_setting(f"turn.opening.{key}", float(value), f"{value:.12g}", evidence, worlds)
+
+
+def _varying(
+    name: str,
+    place: _Place,
+    values: Sequence[Floats],
+    sessions: Sequence[Session],
+    worlds: int,
+    rng: np.random.Generator,
+) -> Iterator[Fit]:
+    """Yield the fit of what varies, if there are enough values."""
+    having = [(v, s) for v, s in zip(values, sessions, strict=True) if len(v)]
+    count = sum(len(v) for v, _ in having)
+    if count < FEWEST:
+        return
+    logs = [log_of(v, FLOORS[name]) for v, _ in having]
+    if name == "compacted":  # few each, and hardly a run's own
+        logs = [value for run in logs for value in np.split(run, len(run))]
+    summing = None
+    if name in _SUMMED:
+        summing = new_durations([v for v, _ in having], worlds, rng, has_levels=name in _LEVELLED)
+    posterior, shape = summing or pool(logs, worlds, rng)
+    if name == "turns":
+        posterior, shape = _of_cut_cycles(sessions, worlds, rng) or (posterior, shape)
+    if name not in _LEVELLED:
+        posterior = without_levels(posterior)
+    remarks = [place.remark, drift_words([v for v, _ in having])]
+    if (move := _move(having)) is not None:
+        posterior = move.applied(posterior, rng)
+        remarks.append(str(move))
+    evidence = evidence_of_sessions([s for _, s in having], count, "; ".join(filter(None, remarks)))
+    observed = np.concatenate([v for v, _ in having])
+    levels = {s.run: float(log_of(v, FLOORS[name]).mean()) for v, s in having}
+    fit = fit_of_varying(place.name, place.dimension, (posterior, shape), evidence, observed)
+    yield replace(fit, levels=levels)
+
+
+def _of_cut_cycles(
+    sessions: Sequence[Session], worlds: int, rng: np.random.Generator
+) -> tuple[Posterior, Shape] | None:
+    """Return the posterior of cycles' turns where the end cut some off, which were to have more; None if it did not."""
+    told = [session.steps for session in sessions if session.steps is not None]
+    if len(told) < len(sessions) or not any(len(steps.turns_cut) for steps in told):
+        return None
+    counts = np.concatenate([part for steps in told for part in (steps.turns, steps.turns_cut)])
+    is_cut = np.concatenate(
+        [np.repeat((False, True), (len(steps.turns), len(steps.turns_cut))) for steps in told]
+    )
+    return censored_lognormal([(counts, is_cut)], worlds, rng, FLOORS["turns"])
+
+
+def _move(having: Sequence[tuple[Floats, Session]]) -> Move | None:
+    """Return how a quantity moves along runs that tell their contexts, if it does."""
+    in_order = sorted(having, key=lambda one: one[1].started_s[0])
+    telling = [(values, session.run) for values, session in in_order if session.steps is not None]
+    return move_of([values for values, _ in telling], [run for _, run in telling]) if telling else None
+
+
+def _below(fit: Fit, limit: float) -> Fit:
+    """Return the fit of compacted sizes with so little scatter that nine in ten are well below the limit."""
+    assert fit.quantity is not None
+    draws, shape = fit.quantity.posterior.draws.copy(), fit.quantity.posterior.shape
+    posterior = Posterior(draws, shape)
+    for _ in range(_MOST_TRIES):
+        if highest_of(posterior) <= _MOST_OF_LIMIT * limit:
+            break
+        draws = draws * np.array([1.0, _LESS_SCATTER, _LESS_SCATTER])
+        posterior = Posterior(draws, shape)
+    return fit.redrawn(posterior, Dimension.NUMBER)
+
+
+def _growth(
+    seen: Observed, sessions: Sequence[Session], worlds: int, rng: np.random.Generator
+) -> Iterator[Fit]:
+    """Yield the tool result of sessions whose outputs are not known: all that the context grew by.
+
+    Outputs then join nothing: they stand in `thinking_tokens`, as assumed, lest they be counted twice.
+    """
+    place = replace(_TURN["tool_result"], remark=ALL_THAT_JOINED)
+    yield from _varying("tool_result", place, seen.values["tool_result"], sessions, worlds, rng)
+
+
+def _speeds(
+    model: str, sessions: Sequence[Session], people: bool, worlds: int, rng: np.random.Generator
+) -> Iterator[Fit]:
+    """Yield first token and output speed of a model, from its sessions; from all if none has its name."""
+    own = [s for s in sessions if s.model.startswith(model)] or list(sessions)
+    knowing = [s for s in own if s.knows_output]
+    whose = knowing if sum(map(len, knowing)) >= 30 else own
+    knows = all(session.knows_output for session in whose)
+    slope = slope_of(whose) if knows else None
+    remark = "" if knows else "output counts are not known: the whole duration of calls stands here"
+    place = _Place(f"models[{model}].first_token", Dimension.DURATION, remark)
+    speed = max(1.0 / slope.seconds, 1.0) if slope else NO_SPEED
+    seen = observe(whose, people, speed)
+    at = slope.drawn(worlds, rng) if slope else np.zeros(worlds)
+    fits = list(_varying("first_token", place, seen.values["first_token"], whose, worlds, rng))
+    yield from (_under_slopes(fit, whose, slope, at) if slope else fit for fit in fits)
+    if not any(
+        fit.quantity for fit in fits
+    ):  # without a first token, a call of no speed would take no time at all
+        return
+    evidence = evidence_of_sessions(whose, sum(map(len, whose)), remark)
+    yield _speed(f"models[{model}].output_speed", slope, at, evidence)
+
+
+def _under_slopes(fit: Fit, sessions: Sequence[Session], slope: Slope, at: Floats) -> Fit:
+    """Return the fit of first tokens, each world's under its own slope."""
+    assert fit.quantity is not None
+    return fit.redrawn(under_slopes(fit.quantity.posterior, sessions, slope, at), Dimension.DURATION)
+
+
+def _speed(name: str, slope: Slope | None, at: Floats, evidence: Evidence) -> Fit:
+    """Return the fit of the output speed: one number, which few calls leave uncertain."""
+    worlds = len(at)
+    speeds = np.full(worlds, NO_SPEED)
+    if slope is not None:
+        speeds = np.clip(1.0 / (slope.seconds + at * slope.error), 1.0, NO_SPEED)
+    low, high = (
+        f"{value:.4g}" if value < NO_SPEED else "1000000" for value in np.quantile(speeds, (0.1, 0.9))
+    )
+    written = f"{low} tokens/s" if low == high else f"{{unknown: {low} tokens/s to {high} tokens/s}}"
+    return fit_of_fact(name, speeds, written, evidence)
+
+
+def _errors(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) -> Iterator[Fit]:
+    """Yield the error rate of calls, where logs show errors."""
+    failures = np.array([s.failures for s in sessions], dtype=np.float64)
+    tries = failures + np.array([len(s) for s in sessions])
+    if failures.sum() > 0:
+        yield fit_of_rate(
+            "api.error_rate", failures, tries, evidence_of_sessions(sessions, int(tries.sum())), worlds, rng
+        )
+
+
+def _misses(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) -> Iterator[Fit]:
+    """Yield how often calls missed a cache that was young, where logs show caches, and calls that missed them."""
+    whose = [session for session in sessions if session.knows_input and np.nansum(session.read) > 0]
+    misses = [misses_of(session, cache_life(sessions, session)) for session in whose]
+    missed, calls = np.array([of.missed for of in misses]), np.array([of.calls for of in misses])
+    if missed.sum() > 0:
+        evidence = evidence_of_sessions(
+            whose, int(calls.sum()), "calls that found a part of their cache count as a part"
+        )
+        yield fit_of_rate("context.cache_misses", missed, calls, evidence, worlds, rng)
+
+
+def evidence_of_sessions(sessions: Sequence[Session], count: int, remark: str = "") -> Evidence:
+    """Return sessions as the evidence for something that was learnt from so many observations."""
+    sources = ", ".join(sorted({session.source for session in sessions}))
+    days = [session.ended for session in sessions if session.ended]
+    return Evidence(count, len({s.run for s in sessions}), sources, max(days, default=""), 0, remark)

@@ -1,0 +1,45 @@
+"""Long stretches within runs in which nothing was noted, and nobody waited for."""
+
+from typing import Any, Final
+
+import pandas as pd
+
+LONG_GAP_H: Final = 1.0
+"""Nothing noted for so long, and nobody waited for, is a gap."""
+_SHOWN: Final = 5
+
+
+class Gaps:
+    """The gaps of a ledger whose entries come in their order, some at a time."""
+
+    def __init__(self) -> None:
+        self._long: list[pd.DataFrame] = []
+        self._before: pd.DataFrame | None = None
+        """The last entry so far, with the moment until which all of its run so far has lasted."""
+
+    def add(self, entries: pd.DataFrame) -> None:
+        """Look for gaps before each of the next entries."""
+        timed = entries.loc[entries["started_s"].notna(), ["run", "started_s", "duration_s"]]
+        timed = timed.assign(ended_s=timed["started_s"] + timed.pop("duration_s").fillna(0.0))
+        if self._before is not None:
+            timed = pd.concat([self._before, timed], ignore_index=True)
+        timed["ended_s"] = timed.groupby("run")["ended_s"].cummax()
+        before_s = timed.groupby("run")["ended_s"].shift()
+        lasts_h = (timed["started_s"] - before_s) / 3600
+        gaps = pd.DataFrame({"run": timed["run"], "after_h": before_s / 3600, "lasts_h": lasts_h})
+        self._long.append(gaps[lasts_h > LONG_GAP_H])
+        self._before = timed.tail(1)
+
+    def figures(self, runs: pd.DataFrame) -> dict[str, Any]:
+        """Return how many gaps there are and how long, and the longest of them."""
+        long = pd.concat(self._long).sort_values("lasts_h", ascending=False)
+        names = dict(zip(runs["run"], runs["name"], strict=True))
+        longest = long.head(_SHOWN).itertuples(index=False)
+        return {
+            "longer_than_hours": LONG_GAP_H,
+            "count": len(long),
+            "hours": float(long["lasts_h"].sum()),
+            "longest": [
+                {"run": names[gap.run], "after_hours": gap.after_h, "hours": gap.lasts_h} for gap in longest
+            ],
+        }

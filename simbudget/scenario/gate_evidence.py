@@ -1,0 +1,154 @@
+"""What gates say of `transfers` and `real_share`: how many finalists with and without a real core would have passed.
+
+Both probabilities are drawn from their priors, with finalists of a search that is played small (`search`); each draw
+weighs as much as it makes the counts likely. A method's core, its first quality and what refining added to it are the
+same at every gate, so gates do not count as if each tried other methods; and runs of one world share what else is
+unknown of it. The chance of so many passes among methods with a chance each is Poisson's binomial, by its recursion
+(Y. H. Wang, Statistica Sinica 3 (1993), 295-312).
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.scenario.drawing import quantiles
+from simbudget.scenario.evidence import Counts, gate_names
+from simbudget.scenario.model import Scenario
+from simbudget.scenario.quantities import Quantity
+from simbudget.scenario.research import Gate, Research
+from simbudget.scenario.search import Finalists, play, search_of
+
+Floats = npt.NDArray[np.float64]
+
+_DRAWS: Final = 20_000
+_ROWS: Final = 500
+"""Joint draws that are kept, as many as a calibration has."""
+_STRIPS: Final = 20
+_WORLDS: Final = 150
+_RUNS_EACH: Final = 4
+_MOST_TRIALS: Final = 60
+"""More trials at a gate count as so many of the same success: finalists are known no better."""
+_LEAST_EFFECTIVE: Final = 100.0
+"""Of so many draws' weight the counts leave at least; where they would leave fewer, they count for less."""
+_LESS: Final = 0.8
+_TABLE: Final = 500
+
+
+@dataclass(frozen=True, eq=False)
+class AfterGates:
+    """What is known after the gates: [draws] of both, which belong together."""
+
+    transfers: Floats
+    real_share: Floats
+    expected: Mapping[str, float]
+    """By gate: the part of its trials that would pass again."""
+
+
+def after_gates(research: Research, scenario: Scenario, counts: Mapping[str, Counts]) -> AfterGates:
+    """Return `transfers` and `real_share` after so many of the finalists passed each gate, by the gates' names."""
+    rng = np.random.default_rng(0)
+    finalists = play(research, search_of(scenario), _WORLDS, _RUNS_EACH, rng)
+    prior = {key: _prior(getattr(research, key), rng) for key in ("transfers", "real_share")}
+    tried = {name: _at_most(of) for name, of in counts.items()}
+    most = max((of.trials for of in tried.values()), default=1) or 1
+    first, refined, is_hack = _methods(finalists, most, rng)
+    has_core = rng.random(first.shape) < prior["transfers"][:, None]
+    real = np.where(is_hack, 0.0, has_core * first + prior["real_share"][:, None] * refined)
+    log_weights, passes = np.zeros(_DRAWS), {}
+    before: Floats | None = None
+    for name, gate in zip(gate_names(scenario.gates), scenario.gates, strict=True):
+        chance = _passes(gate, real, rng)
+        if name in tried:
+            passes[name] = _of_those(chance, before if gate.tries == "passed" else None, tried[name], rng)
+            log_weights += _log_chance(tried[name].hits, passes[name])
+        before = chance if before is None else before * chance
+    weights = _weights(log_weights)
+    kept = _systematic(weights, prior["transfers"], prior["real_share"], rng)
+    expected = {name: float(weights @ of.mean(axis=1)) if of.size else 0.0 for name, of in passes.items()}
+    return AfterGates(prior["transfers"][kept], prior["real_share"][kept], expected)
+
+
+def _prior(quantity: Quantity, rng: np.random.Generator) -> Floats:
+    """Return draws of a probability in equal parts of its prior, in a random order."""
+    table = np.clip(quantiles(quantity, _TABLE), quantity.low, quantity.high)
+    return np.asarray(np.repeat(table, _DRAWS // _TABLE)[rng.permutation(_DRAWS)])
+
+
+def _at_most(counts: Counts) -> Counts:
+    """Return counts of no more than `_MOST_TRIALS`."""
+    if counts.trials <= _MOST_TRIALS:
+        return counts
+    return Counts(round(counts.hits * _MOST_TRIALS / counts.trials), _MOST_TRIALS)
+
+
+def _methods(
+    finalists: Finalists, count: int, rng: np.random.Generator
+) -> tuple[Floats, Floats, npt.NDArray[np.bool_]]:
+    """Return [draws, count] finalists of one world each: first quality, what refining added, whether it is a hack."""
+    if not len(finalists.counts):  # every submission is struck
+        nothing = np.zeros((_DRAWS, count))
+        return nothing, nothing, nothing > 0
+    world = rng.integers(len(finalists.counts), size=_DRAWS)
+    within = rng.random((_DRAWS, count)) * finalists.counts[world][:, None]
+    at = finalists.begins[world][:, None] + within.astype(np.int64)
+    return finalists.first[at], finalists.refined[at], finalists.is_hack[at]
+
+
+def _passes(gate: Gate, real: Floats, rng: np.random.Generator) -> Floats:
+    """Return [draws, methods] how likely a gate passes methods of these real effects."""
+    from scipy.special import ndtr  # noqa: PLC0415  slow to import, and seldom needed
+
+    keeps = np.clip(quantiles(gate.keeps, _TABLE), gate.keeps.low, gate.keeps.high)
+    effect = keeps[rng.integers(_TABLE, size=real.shape)] * real
+    smallest, noise = gate.smallest_effect.distribution.mean(), gate.noise.distribution.mean()
+    if noise:
+        return np.asarray(ndtr((effect - smallest) / noise))
+    return np.asarray((effect >= smallest) & (effect > 0.0), dtype=np.float64)
+
+
+def _of_those(chance: Floats, before: Floats | None, counts: Counts, rng: np.random.Generator) -> Floats:
+    """Return [draws, trials] the chances of the methods that were tried: of all, or of such as passed before."""
+    if before is None:
+        return chance[:, : counts.trials]
+    drawn = np.log(np.maximum(before, 1e-12)) + rng.gumbel(size=before.shape)
+    order = np.argsort(-drawn, axis=1)[:, : counts.trials]
+    return np.take_along_axis(chance, order, axis=1)
+
+
+def _log_chance(hits: int, chance: Floats) -> Floats:
+    """Return [draws] the logarithm of the chance that exactly so many pass, for [draws, trials] chances of each."""
+    at = np.zeros((len(chance), hits + 1))
+    at[:, 0] = 1.0
+    for passes in chance.T:
+        at[:, 1:] = at[:, 1:] * (1.0 - passes[:, None]) + at[:, :-1] * passes[:, None]
+        at[:, 0] *= 1.0 - passes
+    return np.asarray(np.log(np.maximum(at[:, hits], 1e-300)))
+
+
+def _weights(log_weights: Floats) -> Floats:
+    """Return weights that add up to 1, of draws that are many enough."""
+    while True:
+        weights = np.exp(log_weights - log_weights.max())
+        weights /= weights.sum()
+        if 1.0 / float((weights**2).sum()) >= _LEAST_EFFECTIVE:
+            return np.asarray(weights)
+        log_weights = _LESS * log_weights
+
+
+def _systematic(
+    weights: Floats, first: Floats, second: Floats, rng: np.random.Generator
+) -> npt.NDArray[np.int64]:
+    """Return which draws are kept, in a random order: at equal steps of weight on a way through both values.
+
+    The way goes up and down the second value, in strips of the first that have equal weights.
+    """
+    along = np.argsort(first, kind="stable")
+    strip = np.empty(len(weights), dtype=np.int64)
+    strip[along] = np.minimum(np.cumsum(weights[along]) * _STRIPS, _STRIPS - 1).astype(np.int64)
+    order = np.lexsort((np.where(strip % 2, -second, second), strip))
+    steps = (np.arange(_ROWS) + 0.5) / _ROWS
+    at = np.minimum(np.searchsorted(np.cumsum(weights[order]), steps), len(order) - 1)
+    return np.asarray(rng.permutation(order[at]))

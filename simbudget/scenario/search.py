@@ -1,0 +1,217 @@
+"""The search played small: what the methods are like that a scenario's runs bring to the gates.
+
+Many runs side by side in NumPy, agents submitting in turn, by the rules of docs/research-model.md: who explores and
+who refines, whose methods turn out to be alike, who games the scorer and is caught, which are the finalists. What time,
+money and queues do to a search is left out: a review is done at once, a post is read at once, and no run has more
+submissions than `MOST_SUBMISSIONS`. The engine's laws, which say all of this exactly, lie in a layer above; a test
+holds the two against each other.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from simbudget.scenario.drawing import Draws
+from simbudget.scenario.model import Group, Scenario, Score, Share, Think
+from simbudget.scenario.quantities import Quantity
+from simbudget.scenario.research import Research
+
+Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+Flags = npt.NDArray[np.bool_]
+
+MOST_SUBMISSIONS: Final = 300
+_MOST_AGENTS: Final = 50
+_MOST_FINALISTS: Final = 20
+_NOBODY: Final = -1
+
+
+@dataclass(frozen=True)
+class Search:
+    """Who searches in a run, and how long."""
+
+    directions: tuple[int, ...]
+    """By agent: the direction it starts in."""
+    submissions: int
+    shares: bool
+    """Whether agents read of each other's submissions."""
+    review: str | float
+    """Which submissions are looked at: `all`, `best`, a part of them, or `none`."""
+    noise: Quantity
+
+
+@dataclass(frozen=True, eq=False)
+class Finalists:
+    """What comes to the gates, in many worlds; flat arrays, a world's after another's."""
+
+    first: Floats
+    """The quality that the method began with."""
+    refined: Floats
+    """What refinements have added to it."""
+    is_hack: Flags
+    begins: Integers
+    """[worlds] where each world's begin."""
+    counts: Integers
+    """[worlds] how many each has: at least one."""
+
+
+def search_of(scenario: Scenario) -> Search:
+    """Return the search of a scenario, its submissions from typical times."""
+    directions: list[int] = []
+    submissions, begun = 0.0, 0
+    for group in scenario.fleet:
+        steps = sum(isinstance(step, Score) for step in group.cycle)
+        if not steps:
+            continue
+        count = min(group.directions or group.agents, group.agents)
+        directions.extend(begun + agent % count for agent in range(min(group.agents, _MOST_AGENTS)))
+        begun += count
+        cycles = scenario.stop.after.exact_value / max(_cycle_s(scenario, group), 1.0)
+        submissions += group.agents * steps * min(cycles, scenario.stop.cycles_per_agent or np.inf)
+    shares = any(isinstance(step, Share) for group in scenario.fleet for step in group.cycle)
+    review = scenario.review.of if scenario.review is not None else "none"
+    number = int(min(max(submissions, 1.0), MOST_SUBMISSIONS))
+    return Search(tuple(directions[:_MOST_AGENTS]) or (0,), number, shares, review, scenario.scorer.noise)
+
+
+def _cycle_s(scenario: Scenario, group: Group) -> float:
+    """Return how long a cycle takes when everything takes its typical time and nobody waits."""
+    total_s, turn = 0.0, group.turn
+    speed = scenario.models.get(group.model or "")
+    for step in group.cycle:
+        time = getattr(step, "time", None)
+        if time is not None:
+            total_s += time.typical
+        elif isinstance(step, Score):
+            total_s += scenario.scorer.time.typical
+        elif isinstance(step, Think) and step.turns is not None and speed is not None:
+            tokens = turn.output_tokens.typical + turn.thinking_tokens.typical
+            call_s = speed.first_token.typical + tokens / speed.output_speed.typical
+            total_s += step.turns.typical * (call_s + turn.tool_time.typical)
+    return total_s
+
+
+class _Runs:
+    """Runs side by side: [runs, submissions] of what has been submitted, filled a submission at a time."""
+
+    def __init__(self, research: Research, search: Search, world: Integers, rng: np.random.Generator) -> None:
+        self.search, self.rng, self.runs = search, rng, np.arange(len(world))
+        keys = ("explores", "follows", "ideas", "refines", "gain", "first_quality", "hacks", "hack_score")
+        self.draw = {key: Draws(getattr(research, key), world, rng) for key in (*keys, "caught", "blames")}
+        self.draw["noise"] = Draws(search.noise, world, rng)
+        self.facts = {key: self.draw[key]() for key in ("explores", "follows", "ideas", "refines", "hacks")}
+        self.facts |= {key: self.draw[key]() for key in ("caught", "blames", "noise")}
+        shape = len(world), search.submissions
+        self.method = np.full(shape, _NOBODY)
+        self.direction, self.finder = np.full(shape, _NOBODY), np.full(shape, _NOBODY)
+        self.first, self.quality, self.refined = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+        self.score, self.is_hack = np.full(shape, -np.inf), np.zeros(shape, dtype=np.bool_)
+        self.struck = np.zeros(shape, dtype=np.bool_)
+        boards = 1 if search.shares else len(search.directions)
+        self.best = np.full((len(world), boards), _NOBODY)
+        self.leading = np.full(len(world), -np.inf)
+        self.known_methods = research.known_methods or 0
+
+    def submit(self, number: int) -> None:
+        """Let the next agent submit in every run."""
+        agent = number % len(self.search.directions)
+        board = 0 if self.search.shares else agent
+        parent = np.maximum(self.best[:, board], 0)
+        explores = (self.best[:, board] == _NOBODY) | self._happens("explores")
+        method = np.where(
+            explores, self._new(number, agent, parent, explores), self.method[self.runs, parent]
+        )
+        quality, refined = self.quality[self.runs, parent], self.refined[self.runs, parent]
+        gain = self._happens("refines") * self.draw["gain"]() * np.maximum(1.0 - quality, 0.0)
+        self.method[:, number] = method
+        self.quality[:, number] = np.where(explores, self.first[self.runs, method], quality + gain)
+        self.refined[:, number] = np.where(explores, 0.0, refined + gain)
+        self._score(number, board)
+
+    def _new(self, number: int, agent: int, parent: Integers, explores: Flags) -> Integers:
+        """Return the method that each run's agent tries if it explores; one of another's, or this submission's own."""
+        follows = self._happens("follows") & (self.method[self.runs, parent] != _NOBODY)
+        followed = self.direction[self.runs, self.method[self.runs, parent]]
+        direction = np.where(follows, followed, self.search.directions[agent])
+        known = self.direction[:, :number] == direction[:, None]
+        others = known & (self.finder[:, :number] != agent) if not self.known_methods else known
+        found = others.sum(axis=1)
+        limit = self.known_methods or found + self.facts["ideas"]
+        alike = self.rng.random(len(self.runs)) * limit < found
+        self.direction[:, number] = np.where(explores & ~alike, direction, _NOBODY)
+        self.finder[:, number] = agent
+        self.first[:, number] = self.draw["first_quality"]()
+        if number == 0:
+            return np.zeros(len(self.runs), dtype=np.int64)
+        which = (others * self.rng.random(others.shape)).argmax(axis=1)
+        return np.where(alike, which, number)
+
+    def _score(self, number: int, board: int) -> None:
+        """Score what was submitted, let it be reviewed, and let those know of it who do."""
+        hack = self._happens("hacks")
+        noise = self.facts["noise"] * self.rng.standard_normal(len(self.runs))
+        score = np.where(hack, self.draw["hack_score"](), self.quality[:, number] + noise)
+        leads = score > self.leading
+        verdict = self.rng.random(len(self.runs)) < np.where(hack, self.facts["caught"], self.facts["blames"])
+        self.is_hack[:, number], self.score[:, number] = hack, score
+        self.struck[:, number] = verdict
+        seen = verdict & self._reviewed(leads)
+        known = self.score[self.runs, np.maximum(self.best[:, board], 0)]
+        better = ~seen & ((self.best[:, board] == _NOBODY) | (score > known))
+        self.best[better, board] = number
+        self.leading = np.where(leads & ~seen, score, self.leading)
+        if self.search.review not in ("all", "best"):
+            self.struck[:, number] = seen
+
+    def _reviewed(self, leads: Flags) -> Flags:
+        review = self.search.review
+        if isinstance(review, float):
+            return self.rng.random(len(self.runs)) < review
+        return leads if review == "best" else np.full(len(self.runs), review == "all")
+
+    def _happens(self, key: str) -> Flags:
+        return np.asarray(self.rng.random(len(self.runs)) < self.facts[key])
+
+
+def play(
+    research: Research, search: Search, worlds: int, runs_each: int, rng: np.random.Generator
+) -> Finalists:
+    """Return the finalists of runs of a search, so many in each of so many worlds."""
+    world = np.repeat(np.arange(worlds), runs_each)
+    runs = _Runs(research, search, world, rng)
+    for number in range(search.submissions):
+        runs.submit(number)
+    most = min(research.finalists, _MOST_FINALISTS)
+    early = research.gates_start == "as finalists appear"
+    chosen = [(_as_they_appear if early else _at_the_end)(runs, run, most) for run in range(len(world))]
+    told = np.array([len(one) for one in chosen])
+    row, column = np.repeat(np.arange(len(world)), told), np.concatenate(chosen)
+    counts = np.bincount(world, told, worlds).astype(np.int64)
+    begins = np.cumsum(counts) - counts
+    having = counts > 0
+    first = runs.first[row, runs.method[row, column]]
+    return Finalists(
+        first, runs.refined[row, column], runs.is_hack[row, column], begins[having], counts[having]
+    )
+
+
+def _at_the_end(runs: _Runs, run: int, most: int) -> Integers:
+    """Return the best submissions of distinct methods, the best first."""
+    kept = np.flatnonzero(~runs.struck[run])
+    order = kept[np.argsort(-runs.score[run, kept], kind="stable")]
+    _, places = np.unique(runs.method[run, order], return_index=True)
+    return order[np.sort(places)[:most]]
+
+
+def _as_they_appear(runs: _Runs, run: int, most: int) -> Integers:
+    """Return the submissions that made their methods finalists, each once."""
+    best: dict[int, float] = {}
+    tried: dict[int, int] = {}
+    for number in np.flatnonzero(~runs.struck[run]):
+        method, score = int(runs.method[run, number]), float(runs.score[run, number])
+        if method not in tried and sum(other > score for other in best.values()) < most:
+            tried[method] = int(number)
+        best[method] = max(best.get(method, score), score)
+    return np.array(list(tried.values()), dtype=np.int64)

@@ -1,0 +1,84 @@
+"""Tables on narrow terminals: whatever the width, no word and no number is cut."""
+
+import io
+
+import pytest
+from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.table import Table
+
+from simbudget.report.narrow import ReadableTables
+
+FIGURES = ("$3,320", "$10,000", "$16,600", "0.4 %")
+
+
+def table() -> Table:
+    made = Table(title="What is spent", caption="with its errors", box=SIMPLE_HEAD, pad_edge=False)
+    made.add_column("resource")
+    for name in ("p10", "p50", "p90", "mean"):
+        made.add_column(name, justify="right", no_wrap=True)
+    made.add_row("API input tokens", *FIGURES)
+    made.add_row("scorer", *FIGURES, style="dim")
+    return made
+
+
+def printed(width: int, *, readable: bool = True) -> str:
+    console = Console(width=width, file=io.StringIO(), force_terminal=False)
+    if readable:
+        console.push_render_hook(ReadableTables(console))
+    console.print(table())
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+@pytest.mark.parametrize("width", range(16, 90, 3))
+def test_no_word_and_no_number_is_cut_at_any_width(width: int) -> None:
+    words = printed(width).split()
+    for figure in FIGURES:
+        assert sum(word.strip(";") == figure.split()[0] for word in words) == 2
+    assert not any("…" in word for word in words)
+
+
+def test_a_plain_table_would_be_cut() -> None:
+    assert "…" in printed(30, readable=False)
+
+
+def test_a_table_that_fits_stays_a_table() -> None:
+    assert printed(80) == printed(80, readable=False)
+
+
+def test_a_table_that_hardly_fits_stays_one_with_less_room_between_its_columns() -> None:
+    narrowest = min(width for width in range(16, 90) if "resource" in printed(width))
+    assert printed(narrowest) != printed(narrowest, readable=False)
+    assert "…" in printed(narrowest, readable=False)
+
+
+@pytest.mark.parametrize("width", range(24, 90, 3))
+def test_no_line_is_wider_than_the_terminal(width: int) -> None:
+    assert max(map(len, printed(width).splitlines())) <= width
+
+
+def test_long_words_that_may_be_broken_are_broken_only_where_there_is_no_room_for_them() -> None:
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("quantity", "value", "difference"):
+        made.add_column(name, overflow="fold")
+    made.add_row("context.first_prompt_tokens", "the value is told in many words", "1")
+    for width in range(46, 80, 3):
+        console = Console(width=width, file=io.StringIO(), force_terminal=False)
+        console.push_render_hook(ReadableTables(console))
+        console.print(made)
+        assert isinstance(console.file, io.StringIO)
+        shown = console.file.getvalue()
+        assert "difference" in shown
+        assert ("context.first_prompt_tokens" in shown) == (width >= 50), shown
+
+
+def test_a_row_keeps_its_name_and_each_value_the_name_of_its_column() -> None:
+    lines = printed(30).splitlines()
+    row = lines.index("API input tokens")
+    assert (
+        " ".join(" ".join(lines[row + 1 : row + 3]).split())
+        == "p10 $3,320; p50 $10,000; p90 $16,600; mean 0.4 %"
+    )
+    assert lines[0] == "What is spent"
+    assert "with its errors" in lines
