@@ -41,6 +41,13 @@ def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> tuple[f
     metavar="KEY=VALUE[,VALUE...]",
     help="Other plans that are decided against.",
 )
+@click.option(
+    "--rehearsals",
+    type=click.IntRange(0, 200),
+    default=8,
+    show_default=True,
+    help="Worlds in which pilots are rehearsed and calibrated on; 0: only what their records could tell.",
+)
 @sample_options(600)
 def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     file: Path,
@@ -48,6 +55,7 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     agents: tuple[float, ...],
     worth: float | None,
     settings: tuple[str, ...],
+    rehearsals: int,
     replications: int,
     seed: int,
     workers: int | None,
@@ -61,12 +69,14 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     simbudget plan-pilot scenario.yaml --hours 1,4,12 --agents 1,9
     simbudget plan-pilot scenario.yaml --worth '$50000' --set agents=4
 
-    Pilots are simulated beside the whole run, in the same worlds; they end before any gate.
+    Pilots are simulated beside the whole run, in the same worlds; they end before any gate. The cheapest are
+    rehearsed: simulated, calibrated on as `calibrate` does it, and the run projected anew.
     """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample, as_it_stands, with_each  # noqa: PLC0415
     from simbudget.deciding.changes import Source, parse_changes  # noqa: PLC0415
-    from simbudget.deciding.plan_pilot import Pilots, plan_pilot, usual_pilots  # noqa: PLC0415
-    from simbudget.deciding.plan_pilot import as_json as found_as_json  # noqa: PLC0415
+    from simbudget.deciding.pilots import Pilots  # noqa: PLC0415
+    from simbudget.deciding.pilots import as_json as found_as_json  # noqa: PLC0415
+    from simbudget.deciding.plan_pilot import plan_pilot, usual_pilots  # noqa: PLC0415
     from simbudget.report.console import progress_bar  # noqa: PLC0415
     from simbudget.report.deciding_output import write_pilots  # noqa: PLC0415
     from simbudget.report.pilots import pilot_tables, pilots_answer  # noqa: PLC0415
@@ -74,7 +84,8 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     source = Source.of(file)
     plan = as_it_stands(source)
     usual = usual_pilots(plan.scenario)
-    looked_at = Pilots(tuple(int(number) for number in agents) or usual.sizes, hours or usual.hours)
+    sizes = tuple(int(number) for number in agents) or usual.sizes
+    looked_at = Pilots(sizes, hours or usual.hours, rehearsals)
     plans = [plan, *with_each(source, [parse_changes(setting) for setting in settings])]
     say_if_compiling(quiet or as_json)
     with progress_bar(quiet or as_json) as progress:

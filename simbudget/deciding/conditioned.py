@@ -9,6 +9,7 @@ import numpy.typing as npt
 from simbudget.deciding.conditioning import Likeness, conditioned
 from simbudget.deciding.courses import Courses
 from simbudget.deciding.standing import Standing
+from simbudget.deciding.under_way import NOTHING
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -24,12 +25,14 @@ class Conditioned:
     like: Likeness
     rows: Integers
     """[draws] the run that each draw rests on."""
+    scores: Floats
+    """[draws] standard normal scores of what is under way."""
 
     def so_far(self, column: str, known: float | None) -> Floats:
-        """Return [draws] of what a column has come to: what is known, else as the simulated runs say."""
-        if known is not None:
-            return np.full(len(self.rows), known)
-        return conditioned(self.courses.so_far[column].to_numpy(), self.like)[self.rows]
+        """Return [draws] of what a column has come to: what is known and under way, else as the simulated runs say."""
+        if known is None:
+            return conditioned(self.courses.so_far[column].to_numpy(), self.like)[self.rows]
+        return known + self.standing.under_way.get(column, NOTHING).around(self.scores)
 
     def rest(self, column: str) -> Floats:
         """Return [draws] of what is still to come of a column."""

@@ -17,8 +17,9 @@ import numpy.typing as npt
 
 Floats = npt.NDArray[np.float64]
 
-_NEAREST: Final = 0.5
-"""The part of the runs that counts at all."""
+_NEAREST: Final = 0.25
+"""The part of the runs that counts at all, where that is enough for the regression."""
+_RUNS_A_STATISTIC: Final = 10
 _SMALLEST: Final = 0.02
 """Added before logarithms are taken, as a part of the median over runs, so that nothing has a logarithm too."""
 _RIDGE: Final = 1.0
@@ -61,7 +62,8 @@ def likeness(simulated: Floats, observed: Floats) -> Likeness:
     covariance += _SHRINK * np.eye(len(covariance))
     metric = np.linalg.inv(covariance)
     distance = np.sqrt(np.einsum("ij,jk,ik->i", away, metric, away))
-    width = max(float(np.quantile(distance, _NEAREST)), 1e-12) * 1.0001
+    nearest = min(1.0, max(_NEAREST, _RUNS_A_STATISTIC * scaled.shape[1] / len(scaled)))
+    width = max(float(np.quantile(distance, nearest)), 1e-12) * 1.0001
     weights = np.maximum(0.0, 1.0 - (distance / width) ** 2)
     weights = weights if weights.sum() > 0 else np.ones(len(weights))
     out = scaled - scaled.mean(axis=0)

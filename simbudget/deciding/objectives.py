@@ -126,8 +126,20 @@ def violations(projection: Projection, budget_usd: float | None) -> dict[str, fl
     found = {check["limit"]: _violation(check, limit) for check, limit in _checked(projection)}
     if budget_usd is not None:
         p90 = projection.figures.value("spend_usd", "p90")
-        found[f"spend p90 <= ${budget_usd:,.0f}"] = _cut((p90 - budget_usd) / budget_usd)
+        found[f"spend p90 <= {budget_words(budget_usd)}"] = _cut((p90 - budget_usd) / budget_usd)
     return found
+
+
+def budget_words(budget_usd: float) -> str:
+    """Return an amount of money with cents where it has some."""
+    whole = budget_usd == round(budget_usd)
+    return (
+        f"${budget_usd:,.0f}"
+        if whole
+        else f"${budget_usd:,.2f}"
+        if budget_usd >= 0.01
+        else f"${budget_usd:.2g}"
+    )
 
 
 def _checked(projection: Projection) -> list[tuple[dict[str, Any], Limit | None]]:

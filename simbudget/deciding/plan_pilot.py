@@ -1,18 +1,17 @@
 """Planning a pilot: how much a short real run would narrow the projection and improve the decision, before it is made.
 
 A preposterior analysis. In each of many worlds both the whole run and the pilot are simulated, with their own luck;
-the outcomes of the run are regressed on what the pilot's record shows. What the regression explains is what such a
-pilot is expected to tell, for the projection as a smaller variance, for the decision as the expected value of sample
-information: M. Strong, J. E. Oakley, A. Brennan and P. Breeze, "Estimating the expected value of sample information
-using the probabilistic sensitivity analysis sample: a fast, nonparametric regression-based method", Medical Decision
-Making 35 (2015), 570-583. Terms of the regression have to be told from noise (`deciding.emulator`), so a pilot that
-shows nothing is expected to narrow nothing. The pilot ends before any gate: what holds outside the benchmark it can
-show only as far as scores on the benchmark speak of it.
+the outcomes of the run are regressed on what the pilot's record shows (`deciding.evidence`). What the regression
+explains is what such a pilot is expected to tell, for the projection as a smaller variance, for the decision as the
+expected value of sample information: M. Strong, J. E. Oakley, A. Brennan and P. Breeze, "Estimating the expected value
+of sample information using the probabilistic sensitivity analysis sample: a fast, nonparametric regression-based
+method", Medical Decision Making 35 (2015), 570-583. A pilot that shows nothing is expected to narrow nothing. The pilot
+ends before any gate: what holds outside the benchmark it can show only as far as scores on the benchmark speak of it.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -28,11 +27,14 @@ from simbudget.deciding.alternatives import (
 )
 from simbudget.deciding.changes import Change, Source
 from simbudget.deciding.differences import by_world
-from simbudget.deciding.emulator import PLAIN, Emulator, fit
-from simbudget.deciding.information import Value, of_group
+from simbudget.deciding.emulator import PLAIN
+from simbudget.deciding.evidence import standing, variance_left
+from simbudget.deciding.information import of_group
 from simbudget.deciding.net_benefit import net_benefits
 from simbudget.deciding.outcomes import RESULTS, SPEND, counts_results
 from simbudget.deciding.pilot_record import FIGURES, figures_of
+from simbudget.deciding.pilots import WORTHWHILE, Pilot, PilotPlan, Pilots, does_enough, recommend
+from simbudget.deciding.rehearsals import Stage, narrowing, stage
 from simbudget.engine import compiled
 from simbudget.engine.lowering import lower
 from simbudget.projection.economics import decompose
@@ -44,59 +46,6 @@ Integers = npt.NDArray[np.int64]
 LUCK_OF_PILOT: Final = 1 << 40
 """The replication that a pilot is: the same world as the run's replications, and other luck."""
 
-WORTHWHILE: Final = 0.10
-"""A pilot that narrows the spend's interval by less than this part changes nothing to speak of."""
-
-_MOST_OF_BEST: Final = 0.8
-"""Of several pilots the cheapest that narrows by this part of what the best does is recommended."""
-
-
-@dataclass(frozen=True)
-class Pilot:
-    """One pilot, and what it is expected to tell."""
-
-    agents: int
-    hours: float
-    cost_usd: float
-    """Mean spend."""
-    explained: float
-    """The part of the variance between worlds of the run's spend that its record explains."""
-    narrowing: float
-    """By which part the spread of the projected spend gets smaller, luck included."""
-    results_explained: float | None
-    """The part of the variance between worlds of the transferable results; None where they are not counted."""
-    information: Value | None
-    """The expected value of sample information for the decision; None without one."""
-
-    @property
-    def net_usd(self) -> float | None:
-        """Return what is gained for the decision less what the pilot costs."""
-        return None if self.information is None else self.information.usd - self.cost_usd
-
-    @property
-    def narrowing_per_100_usd(self) -> float:
-        """Return the narrowing for each 100 dollars."""
-        return self.narrowing / max(self.cost_usd, 1e-9) * 100.0
-
-
-@dataclass(frozen=True)
-class PilotPlan:
-    """Pilots of several sizes and lengths, and the one to run."""
-
-    scenario: Scenario
-    seed: int
-    worlds: int
-    spread_usd: float
-    """Standard deviation of the run's spend as projected now."""
-    most: float
-    """The narrowing if all that is unknown were known: the rest is luck."""
-    pilots: tuple[Pilot, ...]
-    recommended: Pilot | None
-    worth_usd: float | None
-    """Of a transferable result, for the decision."""
-    plans: tuple[str, ...]
-    """What is decided between."""
-
 
 @dataclass(frozen=True)
 class Run:
@@ -106,18 +55,11 @@ class Run:
     spends_usd: tuple[Floats, ...]
     """[worlds] per plan."""
     results: tuple[Floats, ...]
+    spends_of_each_usd: Floats
+    """[worlds, 2] of the first plan, in each replication."""
     spend_between: float
     spend_within: float
     results_between: float | None
-
-
-@dataclass(frozen=True)
-class Pilots:
-    """The pilots that are looked at: every size with every length."""
-
-    sizes: tuple[int, ...]
-    """Agents of the first group."""
-    hours: tuple[float, ...]
 
 
 def usual_pilots(scenario: Scenario) -> Pilots:
@@ -156,13 +98,14 @@ def plan_pilot(
     benefits = None
     if worth_usd is not None and run.results_between is not None:
         benefits = net_benefits(run.spends_usd, run.results, worth_usd)
-    pilots = [
-        _expected(run, benefits, size, length, *evidence)
-        for size in looked_at.sizes
-        for length, evidence in records(
-            source, size, sorted(looked_at.hours), run.worlds, sample.seed
-        ).items()
-    ]
+    pilots: list[Pilot] = []
+    for size in looked_at.sizes:
+        shown = records(source, size, sorted(looked_at.hours), run.worlds, sample.seed)
+        of_size = [_expected(run, benefits, size, length, *evidence) for length, evidence in shown.items()]
+        pilots += _never_less(of_size)
+    if looked_at.rehearsals:
+        on = stage(source, sample.seed, run.worlds, run.spends_of_each_usd, looked_at.rehearsals)
+        pilots = _rehearsed(pilots, on, progress)
     total = run.spend_between + run.spend_within
     most = 1.0 - float(np.sqrt(run.spend_within / total)) if total > 0.0 else 0.0
     return PilotPlan(
@@ -175,7 +118,38 @@ def plan_pilot(
         recommended=recommend(pilots),
         worth_usd=worth_usd if benefits is not None else None,
         plans=(*(plan.name for plan in every), "do nothing") if benefits is not None else (),
+        rehearsals=looked_at.rehearsals,
     )
+
+
+def _never_less(pilots: Sequence[Pilot]) -> list[Pilot]:
+    """Return pilots of one size, the shorter first: a longer one shows what a shorter one does, and tells no less."""
+    made: list[Pilot] = []
+    for pilot in pilots:
+        best = made[-1] if made and made[-1].narrowing > pilot.narrowing else pilot
+        made.append(replace(pilot, narrowing=best.narrowing, explained=best.explained))
+    return made
+
+
+def _rehearsed(pilots: Sequence[Pilot], on: Stage, progress: Progress | None) -> list[Pilot]:
+    """Return the pilots, the cheapest of them rehearsed until one does what the best is expected to do.
+
+    The one that a decision asks for is rehearsed in any case, and none that could not narrow the spend.
+    """
+    hoped = max((pilot.narrowing for pilot in pilots), default=0.0)
+    chosen = recommend(pilots)
+    if hoped < WORTHWHILE:
+        return list(pilots)
+    made, enough = list(pilots), False
+    for done, place in enumerate(sorted(range(len(pilots)), key=lambda place: pilots[place].cost_usd)):
+        pilot = pilots[place]
+        if not enough or pilot is chosen:
+            scenario = pilot_scenario(on.source, pilot.agents, pilot.hours)
+            made[place] = replace(pilot, rehearsed=narrowing(on, scenario, LUCK_OF_PILOT))
+            enough = enough or does_enough(made[place].promised, hoped)
+        if progress is not None:
+            progress(done + 1, len(pilots))
+    return made
 
 
 def whole_run(plans: Sequence[Alternative], sample: Sample, progress: Progress | None = None) -> Run:
@@ -192,6 +166,10 @@ def whole_run(plans: Sequence[Alternative], sample: Sample, progress: Progress |
         worlds=np.unique(world),
         spends_usd=tuple(_means(frame, SPEND.column) for frame in frames),
         results=tuple(_means(frame, RESULTS.column) for frame in frames),
+        spends_of_each_usd=frames[0]
+        .sort_values("world", kind="stable")[SPEND.column]
+        .to_numpy()
+        .reshape(len(np.unique(world)), -1),
         spend_between=spend.between if spend else 0.0,
         spend_within=spend.within if spend else 0.0,
         results_between=results.between if results else None,
@@ -235,12 +213,11 @@ def _expected(
     run: Run, benefits: Floats | None, size: int, hours: float, shown: Floats, spends_usd: Floats
 ) -> Pilot:
     evidence = standing(shown)
-    spend = learnt(evidence, run.spends_usd[0])
-    between = max(0.0, run.spend_between - explained_variance(spend, run.spends_usd[0]))
+    between = max(0.0, run.spend_between - _told(evidence, run.spends_usd[0]))
     before, after = run.spend_between + run.spend_within, between + run.spend_within
     results_explained = None
     if run.results_between is not None:
-        part = explained_variance(learnt(evidence, run.results[0]), run.results[0])
+        part = _told(evidence, run.results[0])
         results_explained = min(1.0, part / run.results_between) if run.results_between > 0.0 else 0.0
     return Pilot(
         agents=size,
@@ -253,84 +230,6 @@ def _expected(
     )
 
 
-def standing(shown: Floats) -> Floats:
-    """Return the [worlds, figures] ranks of what pilots show, from 0 to 1; half where a pilot does not show it.
-
-    Figures that never differ are left out.
-    """
-    from scipy.stats import rankdata  # noqa: PLC0415  slow to import
-
-    columns = []
-    for figure in shown.T:
-        known = ~np.isnan(figure)
-        if known.sum() < 10 or np.ptp(figure[known]) == 0.0:
-            continue
-        ranks = np.full(len(figure), 0.5)
-        ranks[known] = (rankdata(figure[known]) - 0.5) / known.sum()
-        columns.append(ranks)
-        if 0.05 < known.mean() < 0.95:
-            columns.append(np.where(known, 0.75, 0.25))
-    return np.column_stack(columns) if columns else np.empty((len(shown), 0))
-
-
-def learnt(evidence: Floats, outcome: Floats) -> Emulator:
-    """Return what an outcome's mean is, given what a pilot shows."""
-    return fit(evidence, outcome, PLAIN)
-
-
-def explained_variance(emulator: Emulator, outcome: Floats) -> float:
-    """Return how much of an outcome's variance is expected to be gone once the pilot was seen.
-
-    What the pilot shows hangs together, so coefficients do not split the variance as they do for unknowns: it is the
-    variance of the outcome less that of what is left.
-    """
-    return max(0.0, float(outcome.var(ddof=1)) - emulator.residual_variance) if emulator.terms else 0.0
-
-
-def recommend(pilots: Sequence[Pilot]) -> Pilot | None:
-    """Return the pilot to run, if any.
-
-    Where there is a decision: the one that gains most beyond what it costs, if any gains. Else the cheapest that
-    narrows nearly as much as the best, if that is worth mentioning.
-    """
-    if not pilots:
-        return None
-    if all(pilot.information is not None for pilot in pilots):
-        best = max(pilots, key=lambda pilot: pilot.net_usd or 0.0)
-        error = best.information.error_usd if best.information else 0.0
-        return best if best.net_usd is not None and best.net_usd > error else None
-    most = max(pilot.narrowing for pilot in pilots)
-    if most < WORTHWHILE:
-        return None
-    enough = [pilot for pilot in pilots if pilot.narrowing >= _MOST_OF_BEST * most]
-    return min(enough, key=lambda pilot: pilot.cost_usd)
-
-
-def as_json(found: PilotPlan) -> dict[str, Any]:
-    """Return everything as plain values."""
-    return {
-        "scenario": found.scenario.name,
-        "seed": found.seed,
-        "worlds": found.worlds,
-        "spread_now_usd": found.spread_usd,
-        "narrowing_if_all_were_known": found.most,
-        "worth_of_a_result_usd": found.worth_usd,
-        "plans": list(found.plans),
-        "recommended": _pilot_as_json(found.recommended) if found.recommended else None,
-        "pilots": [_pilot_as_json(pilot) for pilot in found.pilots],
-    }
-
-
-def _pilot_as_json(pilot: Pilot) -> dict[str, Any]:
-    value = pilot.information
-    return {
-        "agents": pilot.agents,
-        "hours": pilot.hours,
-        "cost_usd": pilot.cost_usd,
-        "spend_variance_explained": pilot.explained,
-        "spend_narrowing": pilot.narrowing,
-        "narrowing_per_100_usd": pilot.narrowing_per_100_usd,
-        "results_variance_explained": pilot.results_explained,
-        "value_of_information_usd": {"value": value.usd, "error": value.error_usd} if value else None,
-        "net_value_usd": pilot.net_usd,
-    }
+def _told(evidence: Floats, outcome: Floats) -> float:
+    """Return how much of an outcome's variance is expected to be gone once the pilot was seen."""
+    return float(outcome.var(ddof=1)) - variance_left(evidence, outcome) if len(outcome) > 1 else 0.0

@@ -10,59 +10,18 @@ import pandas as pd
 
 from simbudget.deciding.alternatives import Alternative, Progress, Sample, paired_rows, project_together
 from simbudget.deciding.compare import Against, compare_projections
-from simbudget.deciding.differences import by_world
-from simbudget.deciding.emulator import Emulator, fit
+from simbudget.deciding.emulator import Emulator
 from simbudget.deciding.information import Value, of_group, partial_perfect
 from simbudget.deciding.net_benefit import net_benefits
 from simbudget.deciding.outcomes import OUTCOMES, RESULTS, SPEND, Outcome, counts_results
+from simbudget.deciding.splits import HIGH, LOW, Split, fitted_to, means, split_of
+from simbudget.deciding.splits import as_json as split_as_json
 from simbudget.deciding.unknowns import Unknowns, unknowns_of
-from simbudget.projection.economics import decompose
 from simbudget.projection.projection import Projection
 
 Floats = npt.NDArray[np.float64]
 
-LOW: Final = 0.1
-HIGH: Final = 0.9
-"""Ranks of an unknown between which an outcome is said to move."""
-
-_ROUNDING: Final = 1e-9
-"""What differs by less than this part does not differ: sums of the same amounts in another order."""
-
 _SHOWN: Final = ("spend_usd", "wall_clock_hours", "best_true_quality", "transferable_results")
-
-
-@dataclass(frozen=True)
-class Driver:
-    """How one unknown moves one outcome."""
-
-    unknown: str
-    written: str
-    first_order: float
-    """The part of the variance of runs that it explains by itself."""
-    total: float
-    """By itself and together with others."""
-    error: float
-    """The standard error of `total`."""
-    at_low: float
-    """The mean outcome where the unknown is at its p10, all others as they may be."""
-    at_high: float
-    """At its p90."""
-
-
-@dataclass(frozen=True)
-class Split:
-    """Where the variance of one outcome comes from."""
-
-    outcome: Outcome
-    mean: float
-    drivers: tuple[Driver, ...]
-    """The strongest first."""
-    luck: float
-    """The part that differs between runs in the same world: no evidence beforehand removes it."""
-    unattributed: float
-    """The part between worlds that is not attributed to any unknown: too weak to see, or of three and more together."""
-    hidden: float
-    """An unknown that explains less than this part may stay unseen with so few worlds."""
 
 
 @dataclass(frozen=True)
@@ -135,12 +94,15 @@ def sensitivity(
     fitted = {
         outcome: fitted
         for outcome in OUTCOMES
-        if outcome.name in _SHOWN and (fitted := _fitted(plans[0], outcome, frames[0], uniforms)) is not None
+        if outcome.name in _SHOWN
+        and (fitted := fitted_to(plans[0], outcome, frames[0], uniforms)) is not None
     }
     return Sensitivity(
         projection=projections[0],
         worlds=len(worlds),
-        splits=tuple(_split(outcome, frames[0], emulator, unknowns) for outcome, emulator in fitted.items()),
+        splits=tuple(
+            split_of(outcome, frames[0], emulator, unknowns) for outcome, emulator in fitted.items()
+        ),
         prices=tuple(_prices(fitted, unknowns)),
         information=_information(plans, frames, uniforms, unknowns, worth_usd),
         choices=(),
@@ -157,57 +119,6 @@ def one_at_a_time(
     """
     projections = project_together([plan.scenario for plan in plans], sample, progress)
     return compare_projections(plans, projections).against
-
-
-def _fitted(plan: Alternative, outcome: Outcome, frame: pd.DataFrame, uniforms: Floats) -> Emulator | None:
-    """Return the emulator of an outcome; None where it does not apply, or never differs."""
-    if outcome.of_results and not counts_results(plan.scenario):
-        return None
-    means = _means(frame, outcome)
-    known = ~np.isnan(means)
-    if known.sum() < 10 or np.ptp(means[known]) <= _ROUNDING * np.abs(means[known]).max():
-        return None
-    return fit(uniforms[known], means[known])
-
-
-def _means(frame: pd.DataFrame, outcome: Outcome) -> Floats:
-    return by_world(frame[outcome.column].to_numpy(), frame["world"].to_numpy())
-
-
-def _split(outcome: Outcome, frame: pd.DataFrame, emulator: Emulator, unknowns: Unknowns) -> Split:
-    values, worlds = frame[outcome.column].to_numpy(), frame["world"].to_numpy()
-    known = ~np.isnan(values)
-    parts = decompose(values[known], worlds[known])
-    within = parts.within if parts else 0.0
-    in_means = (
-        within * len(np.unique(worlds[known])) / known.sum()
-    )  # luck that the means of worlds still have
-    total = emulator.variance - in_means + within
-    scale = emulator.variance / total if total > 0.0 else 0.0
-    first, everything, errors = emulator.first_order(), emulator.total(), emulator.errors()
-    drivers = [
-        Driver(
-            name,
-            unknowns.texts[place],
-            float(scale * first[place]),
-            float(scale * everything[place]),
-            float(scale * errors[place]),
-            emulator.main_effect(place, LOW),
-            emulator.main_effect(place, HIGH),
-        )
-        for place, name in enumerate(unknowns.names)
-    ]
-    drivers.sort(key=lambda driver: -driver.total)
-    luck = within / total if total > 0.0 else 0.0
-    unattributed = (emulator.residual_variance - in_means) / total if total > 0.0 else 0.0
-    return Split(
-        outcome,
-        float(values[known].mean()),
-        tuple(drivers),
-        luck,
-        max(0.0, unattributed),
-        scale * emulator.hidden,
-    )
 
 
 def _prices(fitted: dict[Outcome, Emulator], unknowns: Unknowns) -> list[PriceMove]:
@@ -239,7 +150,7 @@ def _information(
 ) -> Information | None:
     if not all(counts_results(plan.scenario) for plan in plans) or not len(unknowns.names):
         return None
-    spends, results = ([_means(frame, outcome) for frame in frames] for outcome in (SPEND, RESULTS))
+    spends, results = ([means(frame, outcome) for frame in frames] for outcome in (SPEND, RESULTS))
     if worth_usd is None:
         if not results[0].any():
             return None
@@ -260,7 +171,7 @@ def as_json(found: Sensitivity) -> dict[str, Any]:
         "seed": found.projection.seed,
         "replications": len(found.projection.replications),
         "worlds": found.worlds,
-        "outcomes": {split.outcome.name: _split_as_json(split) for split in found.splits},
+        "outcomes": {split.outcome.name: split_as_json(split) for split in found.splits},
         "cost_per_transferable_result_usd": [
             {"unknown": move.unknown, "at_p10": _finite(move.at_low_usd), "at_p90": _finite(move.at_high_usd)}
             for move in found.prices
@@ -290,27 +201,6 @@ def as_json(found: Sensitivity) -> dict[str, Any]:
                 },
             }
             for against in found.choices
-        ],
-    }
-
-
-def _split_as_json(split: Split) -> dict[str, Any]:
-    return {
-        "mean": split.mean,
-        "luck": split.luck,
-        "unattributed": split.unattributed,
-        "hidden_below": split.hidden,
-        "drivers": [
-            {
-                "unknown": driver.unknown,
-                "written": driver.written,
-                "first_order": driver.first_order,
-                "total": driver.total,
-                "error": driver.error,
-                "at_p10": driver.at_low,
-                "at_p90": driver.at_high,
-            }
-            for driver in split.drivers
         ],
     }
 

@@ -10,12 +10,13 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from simbudget.deciding.under_way import CALL_KINDS, Amount, amounts_under_way
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.entry import CALLS
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.ledger.store import OPEN
 
-_CALL_KINDS: Final = ("call", "post", "poll", "compaction", CALLS)
+_CALL_KINDS: Final = (*CALL_KINDS, CALLS)
 _NO_RESULT: Final = ("failed", "cut", "unserved", "preempted")
 _KNOWN: Final = 0.9
 """A count is known if it is for so large a part of the calls; the others are taken as their mean."""
@@ -39,6 +40,8 @@ class Standing:
     """The same, up to half the time that has passed."""
     paid_usd: dict[str, float]
     """By component, for those whose entries tell all that was paid."""
+    under_way: dict[str, Amount]
+    """What has begun and is in no entry yet."""
     agents: int
     last_at: pd.Timestamp | None
     """When its last entry ended; None if the log has no dates."""
@@ -70,7 +73,6 @@ def standing_of(
     seen = entries[entries["ended_s"] <= elapsed_s]
     so_far = _totals(seen)
     halfway = _totals(entries[entries["ended_s"] <= elapsed_s / 2], set(so_far))
-    _add_under_way(so_far, seen, elapsed_s)
     components = (*_PAID_WHEN_DUE, "gpu") if gpus_are_paid_when_due else _PAID_WHEN_DUE
     notes = []
     if not any(name.startswith("spend") for name in so_far):
@@ -87,30 +89,11 @@ def standing_of(
         so_far,
         {name: halfway.get(name, 0.0) for name in so_far},
         {name: so_far[f"spend_{name}_usd"] for name in components if f"spend_{name}_usd" in so_far},
+        amounts_under_way(seen, elapsed_s, so_far),
         int(entries.loc[entries["agent"] >= 0, ["run", "agent"]].drop_duplicates().shape[0]),
         None if pd.isna(dated) else dated + pd.Timedelta(seconds=last_s),
         tuple(notes),
     )
-
-
-def _add_under_way(so_far: dict[str, float], seen: pd.DataFrame, elapsed_s: float) -> None:
-    """Add the GPU time of jobs under way, which a log tells only when they have ended, and what it costs.
-
-    An agent that has been silent for longer than all but 5 % of what it does beside experiments is taken to wait for
-    one, on as many GPUs as usual; silent for longer than any experiment took, it is not.
-    """
-    jobs = seen[seen["kind"].astype(str) == "experiment"]
-    if "gpu_hours_used" not in so_far or len(jobs) < 2:
-        return
-    others = seen.loc[seen["kind"].astype(str) != "experiment", "duration_s"].dropna()
-    usual_s = float(others.quantile(0.95)) if len(others) else 0.0
-    silent_s = elapsed_s - seen[seen["agent"] >= 0].groupby(["run", "agent"])["ended_s"].max()
-    longest_s = float(jobs["duration_s"].max())
-    waiting_s = float(silent_s[(silent_s > usual_s) & (silent_s <= longest_s)].sum())
-    hours = waiting_s * float(jobs["gpus"].astype("float64").median()) / 3600.0
-    if "spend_gpu_usd" in so_far:
-        so_far["spend_gpu_usd"] *= 1.0 + hours / so_far["gpu_hours_used"]
-    so_far["gpu_hours_used"] += hours
 
 
 def _on_one_clock(ledger: ImportedLedger) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from simbudget.deciding.courses import Courses, Progress, simulate_courses
 from simbudget.deciding.outlook import Learnt, Outlook
 from simbudget.deciding.standing import Standing
 from simbudget.deciding.stopping import worthwhile
+from simbudget.deciding.under_way import NOTHING
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.entry import COMPONENTS
 from simbudget.scenario.limits import Limit
@@ -70,27 +71,53 @@ def watch(
         UserError: results are to be weighed and the scenario counts none; the scenario cannot be simulated.
     """
     how, scenario = how or Watching(), loaded.scenario
-    ends_s = scenario.stop.after.exact_value
     if how.worth_usd is not None and (scenario.research is None or not scenario.gates):
         message = "--worth needs to know what a result is, and the scenario has no gate"
         raise UserError(Problem(message, remedy="write `gates`, or leave --worth out"))
-    elapsed_s = min(standing.elapsed_s, ends_s * (1.0 - 1e-9))
+    courses = courses_for(loaded, standing.elapsed_s, how, progress)
+    return outlook_of(loaded, standing, courses, how)
+
+
+def courses_for(
+    loaded: LoadedScenario,
+    elapsed_s: float,
+    how: Watching,
+    progress: Progress = lambda done, total: None,
+) -> Courses:
+    """Return simulated runs of a scenario beside which a run that has lasted so long is looked at."""
+    ends_s = loaded.scenario.stop.after.exact_value
     unknown = [row.name for row in loaded.provenance if row.kind in ("unknown", "both")]
-    courses = simulate_courses(scenario, unknown, elapsed_s, how.runs, how.seed, progress)
-    like = likeness(*_statistics(courses, standing))
-    rows = np.random.default_rng([how.seed, 7]).choice(how.runs, size=_DRAWS, p=like.weights)
-    return _outlook(loaded, standing, how, Conditioned(courses, standing, like, rows))
+    until_s = min(elapsed_s, ends_s * (1.0 - 1e-9))
+    return simulate_courses(loaded.scenario, unknown, until_s, how.runs, how.seed, progress)
 
 
-def _statistics(courses: Courses, standing: Standing) -> tuple[Floats, Floats]:
-    """Return [runs, statistics] and [statistics]: totals so far, and what of them is of the second half."""
+def outlook_of(loaded: LoadedScenario, standing: Standing, courses: Courses, how: Watching) -> Outlook:
+    """Return the outlook of a run from where it stands, given courses that are known at the same moment."""
+    rng = np.random.default_rng([how.seed, 7])
+    like = likeness(*_statistics(courses, standing, rng))
+    rows = rng.choice(how.runs, size=_DRAWS, p=like.weights)
+    scores = rng.standard_normal(_DRAWS)
+    return _outlook(loaded, standing, how, Conditioned(courses, standing, like, rows, scores))
+
+
+def _statistics(courses: Courses, standing: Standing, rng: np.random.Generator) -> tuple[Floats, Floats]:
+    """Return [runs, statistics] and [statistics]: totals so far, and what of them is of the second half.
+
+    What is under way in the real run is known but for an error; the simulated runs' totals get one as large, as if
+    they had been looked at in the same way (R. D. Wilkinson, "Approximate Bayesian computation (ABC) gives exact
+    results under the assumption of model error", Statistical Applications in Genetics and Molecular Biology 12 (2013),
+    129-141).
+    """
     simulated, observed = [], []
     for name, value in standing.so_far.items():
         now, half = courses.so_far[name].to_numpy(), courses.halfway[name].to_numpy()
         if np.isnan(now).any() or not (now.any() or value):
             continue
-        simulated += [now, np.maximum(now - half, 0.0)]
-        observed += [value, max(value - standing.halfway[name], 0.0)]
+        under_way = standing.under_way.get(name, NOTHING)
+        looked = now + under_way.error * rng.standard_normal(len(now))
+        simulated += [np.maximum(looked, 0.0), np.maximum(looked - half, 0.0)]
+        before = standing.halfway[name] + under_way.mean
+        observed += [value + under_way.mean, max(value + under_way.mean - before, 0.0)]
     if not simulated:
         return np.zeros((len(courses.so_far), 0)), np.zeros(0)
     return np.column_stack(simulated), np.array(observed)

@@ -10,10 +10,10 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simbudget.deciding.compare import Comparison
+from simbudget.deciding.pilots import PilotPlan
+from simbudget.deciding.pilots import as_json as pilots_as_json
 from simbudget.deciding.plan import Plan, written_plan
 from simbudget.deciding.plan import as_json as plan_as_json
-from simbudget.deciding.plan_pilot import PilotPlan
-from simbudget.deciding.plan_pilot import as_json as pilots_as_json
 from simbudget.deciding.sensitivity import Sensitivity, as_json
 from simbudget.report.figures.comparison import best_buy, cost_against_results, spend_compared
 from simbudget.report.figures.frontier import plan_frontier

@@ -16,7 +16,7 @@ def plan_answer(found: Plan) -> str:
     tried = f"{len(found.evaluations):,} of {question.space.size:,} plans tried"
     spend = f"{usd(chosen.spend_usd)} (80 %: {usd(chosen.spend_p10_usd)} to {usd(chosen.spend_p90_usd)})"
     if not chosen.is_feasible:
-        parts = (f"{text} by {percent(part)}" for text, part in chosen.violations.items() if part > 0)
+        parts = (_beyond(text, part) for text, part in chosen.violations.items() if part > 0)
         nearest = f"the nearest is {chosen.name}, beyond {', '.join(parts)}"
         return f"No plan keeps to all limits ({tried}); {nearest}; it spends {spend}."
     goal = "" if question.requirement is None else f" and {question.requirement.text}"
@@ -24,6 +24,11 @@ def plan_answer(found: Plan) -> str:
     is_spend = objective.column == "spend_usd" and objective.per is None
     value = "" if is_spend else f"; {objective.text} {_value(objective, chosen)}"
     return f"Choose {chosen.name}: it spends {spend}{value}{goal} ({tried}; these figures are from fresh worlds)."
+
+
+def _beyond(text: str, part: float) -> str:
+    """Return a limit and by how much it is passed; what the search saw is cut at the whole limit."""
+    return f"{text} by {'100 % or more' if part >= 1.0 else percent(part)}"
 
 
 def _value(objective: Objective, each: Evaluation) -> str:

@@ -7,7 +7,8 @@ from rich.table import Table
 
 from simbudget.deciding.differences import Difference
 from simbudget.deciding.outcomes import RESULTS, SPEND
-from simbudget.deciding.sensitivity import Driver, Information, Sensitivity, Split
+from simbudget.deciding.sensitivity import Information, Sensitivity
+from simbudget.deciding.splits import Driver, Split
 from simbudget.report.comparison import SHOW, plan_table
 from simbudget.report.numbers import percent, usd
 
@@ -15,6 +16,8 @@ _ROWS: Final = 8
 """Rows of a ranked table."""
 
 _IN_WORDS: Final = 3
+_MOSTLY: Final = 0.5
+"""What explains less than this part of its share alone acts with others: its own low and high say little."""
 
 
 def sensitivity_answer(found: Sensitivity) -> str:
@@ -38,13 +41,19 @@ def _in_words(split: Split) -> str:
     if not seen:
         return f"No unknown is seen to move {split.outcome.label}; {percent(split.luck)} of its variance is luck."
     named = [
-        f"{driver.unknown} ({percent(driver.total)} of its variance: {show(driver.at_low)} at its p10, "
+        f"{driver.unknown} ({_share(driver)} of its variance: {show(driver.at_low)} at its p10, "
         f"{show(driver.at_high)} at its p90)"
         for driver in seen[:_IN_WORDS]
     ]
     rest = f"; {percent(split.luck)} is luck" if split.luck >= 0.005 else ""
     label = split.outcome.label[0].upper() + split.outcome.label[1:]
     return f"{label} moves most with {', then '.join(named)}{rest}."
+
+
+def _share(driver: Driver) -> str:
+    """Return what a driver explains, and how little of it alone, where it acts mostly together with others."""
+    alone = f", {percent(driver.first_order)} alone," if driver.first_order < _MOSTLY * driver.total else ""
+    return f"{percent(driver.total)}{alone}"
 
 
 def _worth_knowing(information: Information) -> str:

@@ -9,8 +9,11 @@ import pytest
 from simbudget.deciding.alternatives import Sample, as_it_stands
 from simbudget.deciding.changes import Source
 from simbudget.deciding.emulator import PLAIN, fit
+from simbudget.deciding.evidence import standing, variance_left
 from simbudget.deciding.information import Value
-from simbudget.deciding.plan_pilot import Pilot, Pilots, plan_pilot, recommend, records, standing, whole_run
+from simbudget.deciding.pilots import Pilot, Pilots, recommend
+from simbudget.deciding.plan_pilot import plan_pilot, records, whole_run
+from simbudget.deciding.rehearsals import stage
 
 JOBS = """
 fleet: [{agents: 8}]
@@ -29,7 +32,7 @@ def source(text: str = JOBS) -> Source:
     return Source(text, "plan.yaml", Path())
 
 
-def variance_left(jobs: int) -> float:
+def conjugate(jobs: int) -> float:
     """Return the part of the variance of the spend that is left after so many jobs were seen: normal and conjugate.
 
     The posterior variance of the logarithm is v = 1 / (1 / s0^2 + n / s^2), and the mean of a lognormal's variance
@@ -44,10 +47,19 @@ def test_the_narrowing_is_that_of_the_closed_form(cycles: int) -> None:
     run = whole_run([as_it_stands(source())], Sample(1200))
     text = JOBS.replace("cycles_per_agent: 40", f"cycles_per_agent: {cycles}")
     shown, _ = records(source(text), 2, [400.0], run.worlds, 1)[400.0]
-    emulator = fit(standing(shown), run.spends_usd[0], PLAIN)
-    assert emulator.residual_variance / run.spends_usd[0].var(ddof=1) == pytest.approx(
-        variance_left(2 * cycles), abs=0.06
-    )
+    left = variance_left(standing(shown), run.spends_usd[0])
+    assert left / run.spends_usd[0].var(ddof=1) == pytest.approx(conjugate(2 * cycles), abs=0.06)
+
+
+def test_many_weak_habits_that_a_record_shows_are_told_and_noise_is_not() -> None:
+    """The logarithm of the outcome is the sum of twelve figures; two thirds of them are too weak to be seen alone."""
+    rng = np.random.default_rng(4)
+    figures, noise = rng.standard_normal((400, 12)), rng.standard_normal((400, 12))
+    weights = np.array([0.3, 0.3, 0.3, 0.3, *[0.1] * 8])
+    outcome = 100.0 * np.exp(figures @ weights)
+    sparse = fit(standing(figures), outcome, PLAIN).residual_variance
+    assert variance_left(standing(figures), outcome) < 0.05 * outcome.var() < 0.5 * sparse
+    assert variance_left(standing(noise), outcome) > 0.97 * outcome.var()
 
 
 def test_predicted_narrowing_is_achieved_on_truths_that_were_not_fitted() -> None:
@@ -78,6 +90,34 @@ def test_where_nothing_is_unknown_no_pilot_is_recommended() -> None:
     found = plan_pilot(source(certain), Pilots((2,), (1.0, 8.0)), Sample(400))
     assert found.recommended is None
     assert all(pilot.narrowing < 0.05 for pilot in found.pilots)
+
+
+def test_a_rehearsed_pilot_is_promised_what_calibrate_makes_of_it() -> None:
+    """Of some dozen jobs nearly what they could tell; of one or two, too few for calibrate, much less."""
+    found = plan_pilot(source(), Pilots((4,), (0.5, 8.0), rehearsals=4), Sample(300))
+    short, long = found.pilots
+    assert long.rehearsed is not None and short.rehearsed is not None
+    assert long.rehearsed == pytest.approx(long.narrowing, abs=0.15)
+    assert short.rehearsed < short.narrowing - 0.15
+    assert found.recommended is long
+    assert long.promised == long.rehearsed
+
+
+def test_rehearsals_are_spread_from_cheap_worlds_to_dear_ones() -> None:
+    spends = np.arange(100.0)[:, np.newaxis] + np.zeros(2)
+    on = stage(source(), 1, np.arange(1000, 1100), spends, 4)
+    assert on.worlds.tolist() == [1012, 1037, 1062, 1087]
+    assert on.width_now_usd == pytest.approx(79.2, abs=0.5)
+
+
+def test_what_was_rehearsed_counts_and_what_was_only_hoped_for_does_not() -> None:
+    def pilot(cost: float, narrowing: float, rehearsed: float | None = None) -> Pilot:
+        return Pilot(1, 1.0, cost, 0.5, narrowing, None, None, rehearsed)
+
+    poor, good, hoped = pilot(1, 0.6, 0.1), pilot(5, 0.5, 0.7), pilot(90, 0.9)
+    assert recommend([poor, good, hoped]) is good
+    assert recommend([pilot(1, 0.6, 0.02)]) is None
+    assert recommend([pilot(1, 0.6), hoped]) is hoped
 
 
 def test_for_a_decision_the_pilot_that_gains_most_beyond_its_price_is_recommended() -> None:

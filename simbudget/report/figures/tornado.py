@@ -10,7 +10,8 @@ from matplotlib.ticker import FuncFormatter
 
 from simbudget.deciding.compare import Against
 from simbudget.deciding.outcomes import Outcome
-from simbudget.deciding.sensitivity import Sensitivity, Split
+from simbudget.deciding.sensitivity import Sensitivity
+from simbudget.deciding.splits import Split
 from simbudget.report.figures.style import BUDGET_COLOUR, INK, entitle, new_figure
 from simbudget.report.numbers import usd
 

@@ -1,0 +1,150 @@
+"""Pilots that were looked at, what each is expected to tell, and which of them to run."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from simbudget.deciding.information import Value
+from simbudget.scenario.model import Scenario
+
+WORTHWHILE: Final = 0.10
+"""A pilot that narrows the spend's interval by less than this part changes nothing to speak of."""
+
+_MOST_OF_BEST: Final = 0.8
+"""Of several pilots the cheapest that narrows by this part of what the best does is recommended."""
+
+
+@dataclass(frozen=True)
+class Pilot:
+    """One pilot, and what it is expected to tell."""
+
+    agents: int
+    hours: float
+    cost_usd: float
+    """Mean spend."""
+    explained: float
+    """The part of the variance between worlds of the run's spend that its record explains."""
+    narrowing: float
+    """By which part the spread of the projected spend could get smaller, luck included, if all that its record shows
+    were used beside the scenario's own ranges."""
+    results_explained: float | None
+    """The part of the variance between worlds of the transferable results; None where they are not counted."""
+    information: Value | None
+    """The expected value of sample information for the decision; None without one."""
+    rehearsed: float | None = None
+    """By which part the projected spend's interval was narrower, on average, where the pilot was rehearsed and
+    calibrated on; None: it was not."""
+
+    @property
+    def promised(self) -> float:
+        """Return the narrowing to count on: as rehearsed, else as the record would allow."""
+        return self.narrowing if self.rehearsed is None else self.rehearsed
+
+    @property
+    def net_usd(self) -> float | None:
+        """Return what is gained for the decision less what the pilot costs."""
+        return None if self.information is None else self.information.usd - self.cost_usd
+
+    @property
+    def narrowing_per_100_usd(self) -> float:
+        """Return the narrowing for each 100 dollars."""
+        return self.promised / max(self.cost_usd, 1e-9) * 100.0
+
+
+@dataclass(frozen=True)
+class PilotPlan:
+    """Pilots of several sizes and lengths, and the one to run."""
+
+    scenario: Scenario
+    seed: int
+    worlds: int
+    spread_usd: float
+    """Standard deviation of the run's spend as projected now."""
+    most: float
+    """The narrowing if all that is unknown were known: the rest is luck."""
+    pilots: tuple[Pilot, ...]
+    recommended: Pilot | None
+    worth_usd: float | None
+    """Of a transferable result, for the decision."""
+    plans: tuple[str, ...]
+    """What is decided between."""
+    rehearsals: int = 0
+    """Worlds in which a pilot was rehearsed."""
+
+
+@dataclass(frozen=True)
+class Pilots:
+    """The pilots that are looked at: every size with every length."""
+
+    sizes: tuple[int, ...]
+    """Agents of the first group."""
+    hours: tuple[float, ...]
+    rehearsals: int = 0
+    """In so many worlds pilots are rehearsed, the cheapest first, until one does what could be hoped for."""
+
+
+def recommend(pilots: Sequence[Pilot]) -> Pilot | None:
+    """Return the pilot to run, if any.
+
+    Where there is a decision: the one that gains most beyond what it costs, if any gains. Else the cheapest that
+    narrows nearly as much as the best, if that is worth mentioning.
+    """
+    if not pilots:
+        return None
+    if all(pilot.information is not None for pilot in pilots):
+        best = max(pilots, key=lambda pilot: pilot.net_usd or 0.0)
+        error = best.information.error_usd if best.information else 0.0
+        return best if best.net_usd is not None and best.net_usd > error else None
+    return for_spend(pilots)
+
+
+def for_spend(pilots: Sequence[Pilot]) -> Pilot | None:
+    """Return the cheapest pilot that narrows the spend nearly as much as the best; None where none does it by enough.
+
+    Where pilots were rehearsed, those that were not do not count.
+    """
+    counted = [pilot for pilot in pilots if pilot.rehearsed is not None] or list(pilots)
+    most = max(pilot.promised for pilot in counted)
+    if most < WORTHWHILE:
+        return None
+    return min(
+        (pilot for pilot in counted if does_enough(pilot.promised, most)), key=lambda pilot: pilot.cost_usd
+    )
+
+
+def does_enough(narrowing: float, most: float) -> bool:
+    """Return whether a narrowing is so near the most that can be had that more would not pay."""
+    return narrowing >= _MOST_OF_BEST * most
+
+
+def as_json(found: PilotPlan) -> dict[str, Any]:
+    """Return everything as plain values."""
+    return {
+        "scenario": found.scenario.name,
+        "seed": found.seed,
+        "worlds": found.worlds,
+        "spread_now_usd": found.spread_usd,
+        "narrowing_if_all_were_known": found.most,
+        "worth_of_a_result_usd": found.worth_usd,
+        "plans": list(found.plans),
+        "rehearsals": found.rehearsals,
+        "recommended": _pilot_as_json(found.recommended) if found.recommended else None,
+        "pilots": [_pilot_as_json(pilot) for pilot in found.pilots],
+    }
+
+
+def _pilot_as_json(pilot: Pilot) -> dict[str, Any]:
+    value = pilot.information
+    return {
+        "agents": pilot.agents,
+        "hours": pilot.hours,
+        "cost_usd": pilot.cost_usd,
+        "spend_variance_explained": pilot.explained,
+        "spend_narrowing": pilot.promised,
+        "spend_narrowing_at_best": pilot.narrowing,
+        "spend_narrowing_rehearsed": pilot.rehearsed,
+        "narrowing_per_100_usd": pilot.narrowing_per_100_usd,
+        "results_variance_explained": pilot.results_explained,
+        "value_of_information_usd": {"value": value.usd, "error": value.error_usd} if value else None,
+        "net_value_usd": pilot.net_usd,
+    }

@@ -1,0 +1,133 @@
+"""Where the variance of an outcome comes from: what each unknown explains, what luck does, and what cannot be told."""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from simbudget.deciding.alternatives import Alternative
+from simbudget.deciding.differences import by_world
+from simbudget.deciding.emulator import Emulator, fit
+from simbudget.deciding.outcomes import Outcome, counts_results
+from simbudget.deciding.unknowns import Unknowns
+from simbudget.projection.economics import decompose
+
+Floats = npt.NDArray[np.float64]
+
+LOW: Final = 0.1
+HIGH: Final = 0.9
+"""Ranks of an unknown between which an outcome is said to move."""
+
+_ROUNDING: Final = 1e-9
+"""What differs by less than this part does not differ: sums of the same amounts in another order."""
+
+
+@dataclass(frozen=True)
+class Driver:
+    """How one unknown moves one outcome."""
+
+    unknown: str
+    written: str
+    first_order: float
+    """The part of the variance of runs that it explains by itself."""
+    total: float
+    """By itself and together with others."""
+    error: float
+    """The standard error of `total`."""
+    at_low: float
+    """The mean outcome where the unknown is at its p10, all others as they may be."""
+    at_high: float
+    """At its p90."""
+
+
+@dataclass(frozen=True)
+class Split:
+    """Where the variance of one outcome comes from."""
+
+    outcome: Outcome
+    mean: float
+    drivers: tuple[Driver, ...]
+    """The strongest first."""
+    luck: float
+    """The part that differs between runs in the same world: no evidence beforehand removes it."""
+    unattributed: float
+    """The part between worlds that is not attributed to any unknown: too weak to see, or of three and more together."""
+    hidden: float
+    """An unknown that explains less than this part may stay unseen with so few worlds."""
+
+
+def fitted_to(plan: Alternative, outcome: Outcome, frame: pd.DataFrame, uniforms: Floats) -> Emulator | None:
+    """Return the emulator of an outcome; None where it does not apply, or never differs."""
+    if outcome.of_results and not counts_results(plan.scenario):
+        return None
+    of_worlds = means(frame, outcome)
+    known = ~np.isnan(of_worlds)
+    if known.sum() < 10 or np.ptp(of_worlds[known]) <= _ROUNDING * np.abs(of_worlds[known]).max():
+        return None
+    return fit(uniforms[known], of_worlds[known])
+
+
+def means(frame: pd.DataFrame, outcome: Outcome) -> Floats:
+    """Return the [worlds] mean outcome of each world's replications."""
+    return by_world(frame[outcome.column].to_numpy(), frame["world"].to_numpy())
+
+
+def split_of(outcome: Outcome, frame: pd.DataFrame, emulator: Emulator, unknowns: Unknowns) -> Split:
+    """Return where the variance of an outcome comes from, given its emulator over the worlds' unknowns."""
+    values, worlds = frame[outcome.column].to_numpy(), frame["world"].to_numpy()
+    known = ~np.isnan(values)
+    parts = decompose(values[known], worlds[known])
+    within = parts.within if parts else 0.0
+    in_means = (
+        within * len(np.unique(worlds[known])) / known.sum()
+    )  # luck that the means of worlds still have
+    total = emulator.variance - in_means + within
+    scale = emulator.variance / total if total > 0.0 else 0.0
+    first, everything, errors = emulator.first_order(), emulator.total(), emulator.errors()
+    drivers = [
+        Driver(
+            name,
+            unknowns.texts[place],
+            float(scale * first[place]),
+            float(scale * everything[place]),
+            float(scale * errors[place]),
+            emulator.main_effect(place, LOW),
+            emulator.main_effect(place, HIGH),
+        )
+        for place, name in enumerate(unknowns.names)
+    ]
+    drivers.sort(key=lambda driver: -driver.total)
+    luck = within / total if total > 0.0 else 0.0
+    unattributed = (emulator.residual_variance - in_means) / total if total > 0.0 else 0.0
+    return Split(
+        outcome,
+        float(values[known].mean()),
+        tuple(drivers),
+        luck,
+        max(0.0, unattributed),
+        scale * emulator.hidden,
+    )
+
+
+def as_json(split: Split) -> dict[str, Any]:
+    """Return everything as plain values."""
+    return {
+        "mean": split.mean,
+        "luck": split.luck,
+        "unattributed": split.unattributed,
+        "hidden_below": split.hidden,
+        "drivers": [
+            {
+                "unknown": driver.unknown,
+                "written": driver.written,
+                "first_order": driver.first_order,
+                "total": driver.total,
+                "error": driver.error,
+                "at_p10": driver.at_low,
+                "at_p90": driver.at_high,
+            }
+            for driver in split.drivers
+        ],
+    }
