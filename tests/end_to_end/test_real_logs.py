@@ -13,6 +13,9 @@ ROOT = Path(__file__).parent.parent
 SCENARIO = ROOT.parent / "scenarios" / "aar-weak-to-strong.yaml"
 LOGS = sorted(path for path in (ROOT / "data" / "logs").iterdir() if path.is_dir())
 NAMES = [path.name for path in LOGS]
+TOO_LITTLE = ("swe-agent",)
+"""One trajectory that tells totals only: neither tokens nor times of its five calls."""
+TELLING = [path for path in LOGS if path.name not in TOO_LITTLE]
 
 
 def run(*arguments: str) -> str:
@@ -21,7 +24,7 @@ def run(*arguments: str) -> str:
     return result.stdout
 
 
-@pytest.mark.parametrize("logs", LOGS, ids=NAMES)
+@pytest.mark.parametrize("logs", TELLING, ids=[path.name for path in TELLING])
 def test_what_was_calibrated_on_real_logs_can_be_checked_and_projected(logs: Path, tmp_path: Path) -> None:
     new = str(tmp_path / "new.yaml")
     said = run("calibrate", str(SCENARIO), str(logs), "-o", new)
@@ -30,6 +33,19 @@ def test_what_was_calibrated_on_real_logs_can_be_checked_and_projected(logs: Pat
     assert learnt
     projected = json.loads(run("project", new, "--replications", "20", "--json"))
     assert projected["spend_usd"]["mean"] > 0
+
+
+@pytest.mark.parametrize("name", TOO_LITTLE)
+def test_a_log_that_says_too_little_teaches_nothing_and_says_so(name: str, tmp_path: Path) -> None:
+    new = tmp_path / "new.yaml"
+    with pytest.raises(UserError, match="say nothing of this scenario's quantities"):
+        CliRunner().invoke(
+            commands,
+            ["calibrate", str(SCENARIO), str(ROOT / "data" / "logs" / name), "-o", str(new)],
+            standalone_mode=False,
+            catch_exceptions=False,
+        )
+    assert not new.exists()
 
 
 @pytest.mark.parametrize("logs", LOGS, ids=NAMES)
