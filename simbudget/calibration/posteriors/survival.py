@@ -19,11 +19,16 @@ Floats = npt.NDArray[np.float64]
 
 _MEANS: Final = 121
 _SCATTERS: Final = 81
-_PRIOR_SIGMA: Final = 0.9
+EXPERIMENTS_SCATTER: Final = 0.9
+"""What is assumed of experiments: few of one kind say little of the kinds to come."""
 
 
 def censored_lognormal(
-    runs: Sequence[tuple[Floats, npt.NDArray[np.bool_]]], worlds: int, rng: np.random.Generator, floor: float
+    runs: Sequence[tuple[Floats, npt.NDArray[np.bool_]]],
+    worlds: int,
+    rng: np.random.Generator,
+    floor: float,
+    assumed_scatter: float = EXPERIMENTS_SCATTER,
 ) -> tuple[Posterior, Shape]:
     """Return the posterior of durations, and their shape.
 
@@ -32,6 +37,7 @@ def censored_lognormal(
         worlds: how many joint draws.
         rng: what the draws are made from.
         floor: the shortest duration whose logarithm is taken.
+        assumed_scatter: the scatter of one value that is assumed beforehand; 0 for none.
     """
     logs = [(log_of(values, floor), censored) for values, censored in runs]
     if not any(censored.any() for _, censored in logs):
@@ -40,7 +46,7 @@ def censored_lognormal(
     values = np.concatenate([v for v, _ in logs])
     censored = np.concatenate([c for _, c in logs])
     ended, still = values[~censored], values[censored]
-    means, scatters, log_likelihood = _grid(ended, still)
+    means, scatters, log_likelihood = _grid(ended, still, assumed_scatter)
     chances = np.exp(log_likelihood - log_likelihood.max())
     drawn = rng.choice(chances.size, size=worlds, p=(chances / chances.sum()).ravel())
     rows, columns = np.unravel_index(drawn, chances.shape)
@@ -51,7 +57,7 @@ def censored_lognormal(
     return Posterior(draws, shape.table), shape
 
 
-def _grid(ended: Floats, still: Floats) -> tuple[Floats, Floats, Floats]:
+def _grid(ended: Floats, still: Floats, assumed_scatter: float) -> tuple[Floats, Floats, Floats]:
     """Return means, scatters, and [means, scatters] the logarithm of the posterior."""
     from scipy.stats import norm  # noqa: PLC0415  slow to import
 
@@ -62,7 +68,7 @@ def _grid(ended: Floats, still: Floats) -> tuple[Floats, Floats, Floats]:
     scatters = np.geomspace(spread / 5, spread * 5, _SCATTERS)
     count, mean = len(ended), ended.mean() if len(ended) else 0.0
     squares = ((ended - mean) ** 2).sum() + count * (mean - means[:, None]) ** 2
-    log_posterior = -(count + 1) * np.log(scatters) - (squares + _PRIOR_SIGMA**2) / (2 * scatters**2)
+    log_posterior = -(count + 1) * np.log(scatters) - (squares + assumed_scatter**2) / (2 * scatters**2)
     for value in still:
         log_posterior += norm.logsf(value, means[:, None], scatters)
     return means, scatters, log_posterior

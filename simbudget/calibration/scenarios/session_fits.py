@@ -40,6 +40,8 @@ _OPENING_EVIDENCE: Final = 2.0
 _FEWEST_OPENINGS: Final = 8
 """With fewer sessions an opening would be what is assumed of it."""
 _MOST_OF_LIMIT: Final = 0.5
+_CYCLES_SCATTER: Final = 0.4
+"""What is assumed of the turns of one agent's cycles: nine in ten have at most 1.7 times the median."""
 _LESS_SCATTER: Final = 0.8
 _MOST_TRIES: Final = 25
 
@@ -170,7 +172,7 @@ def _of_cut_cycles(
     is_cut = np.concatenate(
         [np.repeat((False, True), (len(steps.turns), len(steps.turns_cut))) for steps in told]
     )
-    return censored_lognormal([(counts, is_cut)], worlds, rng, FLOORS["turns"])
+    return censored_lognormal([(counts, is_cut)], worlds, rng, FLOORS["turns"], _CYCLES_SCATTER)
 
 
 def _move(having: Sequence[tuple[Floats, Session]]) -> Move | None:
