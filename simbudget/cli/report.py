@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from simbudget.cli.options import say_if_compiling
-from simbudget.errors import Place, Problem, UserError
+from simbudget.ledger.whole_files import check_place, written_whole
 
 
 @click.command("report")
@@ -44,8 +44,8 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """
     if base is not None and not markdown:
         raise click.UsageError("--base goes with --markdown; `simbudget compare` compares otherwise")
-    if output is not None and not output.parent.is_dir():
-        raise UserError(Problem("there is no such folder", Place(str(output.parent)), "make it first"))
+    if output is not None and not output.exists():
+        check_place(output)
     count = _REPLICATIONS if replications is None else replications
     say_if_compiling(False)
     if markdown:
@@ -53,7 +53,8 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         if output is None:
             click.echo(text, nl=False)
             return
-        output.write_text(text, encoding="utf-8")
+        with written_whole(output) as fresh:
+            fresh.write_text(text, encoding="utf-8")
         click.echo(f"Wrote {output} ({len(text):,} characters).")
         return
     output = output or Path("report.html")
@@ -78,7 +79,8 @@ def _html(file: Path, output: Path, count: int, seed: int, workers: int | None) 
     names = f"{shlex.quote(file.name)} -o {shlex.quote(output.name)}"
     command = f"simbudget report {names} --replications {count} --seed {seed}"
     page = report_page(Subject(projection, loaded.provenance, text, file.name, command, loaded.calibration))
-    output.write_text(page, encoding="utf-8")
+    with written_whole(output) as fresh:
+        fresh.write_text(page, encoding="utf-8")
     return answer(projection.summary)
 
 

@@ -16,6 +16,9 @@ def written_whole(path: Path) -> Iterator[Path]:
         UserError: it cannot be written, or the disk is full.
     """
     path = Path(os.path.realpath(path))
+    if path.exists() and not path.is_file():  # a terminal or a pipe is written to as it is
+        yield path
+        return
     fresh = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield fresh
