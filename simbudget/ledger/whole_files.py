@@ -15,10 +15,10 @@ def written_whole(path: Path) -> Iterator[Path]:
     Raises:
         UserError: it cannot be written, or the disk is full.
     """
-    path = Path(os.path.realpath(path))
     if path.exists() and not path.is_file():  # a terminal or a pipe is written to as it is
         yield path
         return
+    path = Path(os.path.realpath(path))
     fresh = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield fresh
