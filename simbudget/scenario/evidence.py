@@ -43,6 +43,12 @@ def gate_names(gates: Sequence[Gate]) -> list[str]:
     return [gate.name or f"gate {number}" for number, gate in enumerate(gates, 1)]
 
 
+def gates_meant(word: str, names: Sequence[str]) -> list[int]:
+    """Return the places of the gates that a word may mean: those of this name, else those whose name begins so."""
+    exactly = [place for place, name in enumerate(names) if name == word]
+    return exactly or [place for place, name in enumerate(names) if name.startswith(word)]
+
+
 def read_evidence(reading: Reading, node: Node | None, gates: tuple[Gate, ...]) -> Evidence | None:
     """Return the evidence of a scenario; None without one."""
     reading.seen("evidence", node)
@@ -88,9 +94,9 @@ def _read_gates(reading: Reading, node: Node | None, gates: tuple[Gate, ...]) ->
     names = gate_names(gates)
     found = {}
     for key, counts in _read_counts(reading, node.values).items():
-        meant = [name for name in names if name == key] or [name for name in names if name.startswith(key)]
+        meant = gates_meant(key, names)
         if len(meant) == 1:
-            found[meant[0]] = counts
+            found[names[meant[0]]] = counts
         else:
             reading.problem(f"no one gate is called `{key[:60]}`", node.key_places[key], nearest(key, names))
     return found

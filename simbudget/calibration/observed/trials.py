@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from simbudget.ledger.imported import ImportedLedger
+from simbudget.scenario.evidence import gates_meant
 
 Counts = tuple[int, int]
 """So many of so many."""
@@ -48,9 +49,7 @@ def trials_of(ledger: ImportedLedger, gates: Sequence[str]) -> Trials:
     outcome = told["outcome"].astype(str)
     tries = told[(told["kind"] == "gate") & outcome.isin(("ok", "failed"))]
     reviews = told[(told["kind"] == "review") & outcome.isin(("ok", "blamed"))]
-    places = pd.Series(
-        [_place(name, turn, gates) for name, turn in _named(tries)], tries.index, dtype="Int64"
-    )
+    places = places_of_gates(tries, gates)
     scored = entries[(entries["kind"] == "score") & entries["run"].isin(reviews["run"])]
     return Trials(
         {
@@ -77,9 +76,7 @@ def _place(name: str, turn: int, gates: Sequence[str]) -> int | None:
     """Return which of the scenario's gates one is: by its name or the beginning of it, else by its place."""
     if not name:
         return turn if 0 <= turn < len(gates) else None
-    meant = [k for k, gate in enumerate(gates) if gate == name] or [
-        k for k, gate in enumerate(gates) if gate.startswith(name)
-    ]
+    meant = gates_meant(name, gates)
     return meant[0] if len(meant) == 1 else None
 
 

@@ -16,6 +16,7 @@ from simbudget.calibration.scenarios.fit import Fit
 from simbudget.calibration.scenarios.logs import evidence_of_ledger
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.calibration_file import ByRun
+from simbudget.scenario.evidence import Counts as Written
 from simbudget.scenario.evidence import gate_names
 from simbudget.scenario.loading import LoadedScenario
 
@@ -39,6 +40,21 @@ class EvidenceCounts:
 
 
 @dataclass(frozen=True)
+class _Told:
+    """What a ledger tells of one thing that the scenario's evidence may speak of."""
+
+    kind: str
+    """Of the ledger's entries."""
+    name: str
+    """In the scenario's text."""
+    entry: str
+    """In the calibration file."""
+    stood: Written | None
+    """What stood in the evidence."""
+    by_run: ByRun
+
+
+@dataclass(frozen=True)
 class _Sum:
     """What stands in the evidence of one thing, and what of it are runs of logs."""
 
@@ -58,51 +74,47 @@ def count_evidence(
         ledger: logs of real runs.
         keep: names that are to stay as they are, such as `evidence.gates`.
     """
-    scenario = before.scenario
-    gates = gate_names(scenario.gates)
-    trials = trials_of(ledger, gates)
-    written = scenario.evidence
+    trials = trials_of(ledger, gate_names(before.scenario.gates))
     known = before.calibration.counted if before.calibration else {}
     counted, fits, texts = dict(known), [], {}
-    for name, place, by_run in _found(text, gates, trials, keep, before):
-        stood = written.gates.get(gates[place]) if written and place is not None else None
-        if written and place is None:
-            stood = written.counts.get("review")
-        entry = f"{GATES}[{gates[place]}]" if place is not None else REVIEW
-        summed = _summed((stood.hits, stood.trials) if stood else (0, 0), known.get(entry, {}), by_run)
-        counted[entry] = summed.by_run
-        trials_told = sum(trials for _, trials in by_run.values())
-        evidence = evidence_of_ledger(
-            ledger, ("gate" if place is not None else "review",), trials_told, summed.remark
-        )
-        texts[name] = str(stood) if stood else "none"
-        fits.append(Fit(name, None, f"{summed.total[0]} of {summed.total[1]}", evidence))
+    for told in _told(before, text, trials, keep):
+        stood = (told.stood.hits, told.stood.trials) if told.stood else (0, 0)
+        summed = _summed(stood, known.get(told.entry, {}), told.by_run)
+        counted[told.entry] = summed.by_run
+        evidence = evidence_of_ledger(ledger, (told.kind,), _total(told.by_run)[1], summed.remark)
+        texts[told.name] = str(told.stood) if told.stood else "none"
+        fits.append(Fit(told.name, None, f"{summed.total[0]} of {summed.total[1]}", evidence))
     return EvidenceCounts(tuple(fits), texts, counted, tuple(_left(before, trials, keep)))
 
 
-def _found(
-    text: str, gates: list[str], trials: Trials, keep: Collection[str], before: LoadedScenario
-) -> Iterator[tuple[str, int | None, ByRun]]:
-    """Yield what was counted: its name, with a gate's as the scenario writes it, the gate's place, and runs' counts."""
+def _told(before: LoadedScenario, text: str, trials: Trials, keep: Collection[str]) -> Iterator[_Told]:
+    """Yield what the ledger tells of each gate, and of reviews."""
+    gates, written = gate_names(before.scenario.gates), before.scenario.evidence
     if GATES not in keep:
         keys = keys_at(text, ["evidence", "gates"])
         for place, by_run in trials.gates.items():
-            key = next((key for key in keys if gates[place] == key), None) or next(
-                (key for key in keys if gates[place].startswith(key)), gates[place]
-            )
-            yield f"{GATES}[{key}]", place, by_run
+            gate = gates[place]
+            key = gate if gate in keys else next((key for key in keys if gate.startswith(key)), gate)
+            stood = written.gates.get(gate) if written else None
+            yield _Told("gate", f"{GATES}[{key}]", f"{GATES}[{gate}]", stood, by_run)
     if REVIEW not in keep and trials.reviews and not _why_not_reviews(before, trials):
-        yield REVIEW, None, trials.reviews
+        stood = written.counts.get("review") if written else None
+        yield _Told("review", REVIEW, REVIEW, stood, trials.reviews)
+
+
+def _total(by_run: ByRun) -> Counts:
+    """Return so many of so many, of all runs together."""
+    return sum(hits for hits, _ in by_run.values()), sum(trials for _, trials in by_run.values())
 
 
 def _summed(stood: Counts, known: ByRun, told: ByRun) -> _Sum:
     """Return what becomes of counts that stood in the evidence, of which some are of runs that were counted before."""
-    already = tuple(sum(of[k] for of in known.values()) for k in (0, 1))
+    already = _total(known)
     by_hand = stood[0] - already[0], stood[1] - already[1]
     if not 0 <= by_hand[0] <= by_hand[1]:  # somebody has written it anew
         known, by_hand = {}, stood
     by_run = {**known, **told}
-    logs = tuple(sum(of[k] for of in by_run.values()) for k in (0, 1))
+    logs = _total(by_run)
     runs = f"{logs[0]} of {logs[1]} in {len(by_run)} run{'s' if len(by_run) != 1 else ''} of logs"
     if by_hand[1] and by_hand == logs:
         return _Sum(by_hand, by_run, f"{runs}, taken for those that were written")
@@ -115,8 +127,8 @@ def _why_not_reviews(before: LoadedScenario, trials: Trials) -> str:
     review = before.scenario.review
     if review is None:
         return "the scenario has no review"
-    count = sum(reviewed for _, reviewed in trials.reviews.values())
-    if review.of == "best" and count < _NEARLY_ALL * trials.submissions:
+    reviewed = _total(trials.reviews)[1]
+    if review.of == "best" and reviewed < _NEARLY_ALL * trials.submissions:
         return "only leaders were reviewed, and gaming makes leaders: they are no sample of submissions"
     return ""
 
@@ -127,5 +139,5 @@ def _left(before: LoadedScenario, trials: Trials, keep: Collection[str]) -> Iter
         yield f"{GATES}: logs speak of {named}; no one gate of the scenario is called so"
     why = _why_not_reviews(before, trials) if trials.reviews and REVIEW not in keep else ""
     if why:
-        blamed, reviewed = (sum(of[k] for of in trials.reviews.values()) for k in (0, 1))
+        blamed, reviewed = _total(trials.reviews)
         yield f"{REVIEW}: {blamed} of {reviewed} reviewed submissions were blamed; {why}"
