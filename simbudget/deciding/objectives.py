@@ -132,14 +132,9 @@ def violations(projection: Projection, budget_usd: float | None) -> dict[str, fl
 
 def budget_words(budget_usd: float) -> str:
     """Return an amount of money with cents where it has some."""
-    whole = budget_usd == round(budget_usd)
-    return (
-        f"${budget_usd:,.0f}"
-        if whole
-        else f"${budget_usd:,.2f}"
-        if budget_usd >= 0.01
-        else f"${budget_usd:.2g}"
-    )
+    if budget_usd == round(budget_usd):
+        return f"${budget_usd:,.0f}"
+    return f"${budget_usd:,.2f}" if budget_usd >= 0.01 else f"${budget_usd:.2g}"
 
 
 def _checked(projection: Projection) -> list[tuple[dict[str, Any], Limit | None]]:

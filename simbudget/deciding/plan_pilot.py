@@ -15,7 +15,6 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
 from simbudget.deciding.alternatives import (
     Alternative,
@@ -26,7 +25,6 @@ from simbudget.deciding.alternatives import (
     project_together,
 )
 from simbudget.deciding.changes import Change, Source
-from simbudget.deciding.differences import by_world
 from simbudget.deciding.emulator import PLAIN
 from simbudget.deciding.evidence import standing, variance_left
 from simbudget.deciding.information import of_group
@@ -35,6 +33,7 @@ from simbudget.deciding.outcomes import RESULTS, SPEND, counts_results
 from simbudget.deciding.pilot_record import FIGURES, figures_of
 from simbudget.deciding.pilots import WORTHWHILE, Pilot, PilotPlan, Pilots, does_enough, recommend
 from simbudget.deciding.rehearsals import Stage, narrowing, stage
+from simbudget.deciding.splits import means
 from simbudget.engine import compiled
 from simbudget.engine.lowering import lower
 from simbudget.projection.economics import decompose
@@ -162,22 +161,17 @@ def whole_run(plans: Sequence[Alternative], sample: Sample, progress: Progress |
     spend = decompose(frames[0][SPEND.column].to_numpy(), world)
     counted = all(counts_results(plan.scenario) for plan in plans)
     results = decompose(frames[0][RESULTS.column].to_numpy(), world) if counted else None
+    worlds = np.unique(world)
+    in_worlds = frames[0].sort_values("world", kind="stable")
     return Run(
-        worlds=np.unique(world),
-        spends_usd=tuple(_means(frame, SPEND.column) for frame in frames),
-        results=tuple(_means(frame, RESULTS.column) for frame in frames),
-        spends_of_each_usd=frames[0]
-        .sort_values("world", kind="stable")[SPEND.column]
-        .to_numpy()
-        .reshape(len(np.unique(world)), -1),
+        worlds=worlds,
+        spends_usd=tuple(means(frame, SPEND) for frame in frames),
+        results=tuple(means(frame, RESULTS) for frame in frames),
+        spends_of_each_usd=in_worlds[SPEND.column].to_numpy().reshape(len(worlds), -1),
         spend_between=spend.between if spend else 0.0,
         spend_within=spend.within if spend else 0.0,
         results_between=results.between if results else None,
     )
-
-
-def _means(frame: pd.DataFrame, column: str) -> Floats:
-    return by_world(frame[column].to_numpy(), frame["world"].to_numpy())
 
 
 def pilot_scenario(source: Source, size: int, hours: float) -> Scenario:

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from simbudget.deciding.under_way import CALL_KINDS, Amount, amounts_under_way
+from simbudget.deciding.under_way import CALL_KINDS, TOKENS, Amount, amounts_under_way, charged_usd
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.entry import CALLS
 from simbudget.ledger.imported import ImportedLedger
@@ -20,12 +20,6 @@ _CALL_KINDS: Final = (*CALL_KINDS, CALLS)
 _NO_RESULT: Final = ("failed", "cut", "unserved", "preempted")
 _KNOWN: Final = 0.9
 """A count is known if it is for so large a part of the calls; the others are taken as their mean."""
-_TOKENS: Final = {
-    "tokens_uncached_input": "uncached_input_tokens",
-    "tokens_cache_write": "cache_write_tokens",
-    "tokens_cache_read": "cache_read_tokens",
-    "tokens_output": "output_tokens",
-}
 _PAID_WHEN_DUE: Final = ("tokens", "scorer", "review", "gates")
 """Components whose entries tell all at any time; what accrues (sandboxes, reserved GPUs) has none yet."""
 
@@ -138,7 +132,7 @@ def _is_open(entries: pd.DataFrame) -> pd.Series:
 def _of_calls(calls: pd.DataFrame) -> dict[str, float]:
     many = calls["calls"].astype("float64").fillna(1.0)
     totals = {"model_calls": float(many.sum())}
-    for name, column in _TOKENS.items():
+    for name, column in TOKENS.items():
         values = np.asarray(calls[column].astype("float64"), dtype=np.float64)
         if np.isfinite(values).mean() >= _KNOWN:
             totals[name] = _filled(values)
@@ -146,9 +140,8 @@ def _of_calls(calls: pd.DataFrame) -> dict[str, float]:
 
 
 def _of_money(seen: pd.DataFrame) -> dict[str, float]:
-    """Return what was paid by component: as it was charged, else by the price list."""
-    cost = seen["cost_usd"].where(seen["cost_usd"].notna(), seen["list_cost_usd"])
-    paid = cost.groupby(seen["component"].astype(str)).agg(["sum", "count", "size"])
+    """Return what was paid by component."""
+    paid = charged_usd(seen).groupby(seen["component"].astype(str)).agg(["sum", "count", "size"])
     return {
         f"spend_{name}_usd": float(row["sum"])
         for name, row in paid.iterrows()

@@ -18,12 +18,13 @@ import pandas as pd
 Floats = npt.NDArray[np.float64]
 
 CALL_KINDS: Final = ("call", "post", "poll", "compaction")
-_CALLS: Final = {
+TOKENS: Final = {
     "tokens_uncached_input": "uncached_input_tokens",
     "tokens_cache_write": "cache_write_tokens",
     "tokens_cache_read": "cache_read_tokens",
     "tokens_output": "output_tokens",
 }
+"""Totals of tokens, and the entries' columns that they add up."""
 
 
 @dataclass(frozen=True)
@@ -58,13 +59,18 @@ def amounts_under_way(seen: pd.DataFrame, elapsed_s: float, totals: Mapping[str,
     if not len(agents) or not silent:
         return {}
     clock = _Clock(elapsed_s, len(agents), silent)
-    found = {name: _of_calls(calls, column, clock) for name, column in _CALLS.items()}
+    found = {name: _of_calls(calls, column, clock) for name, column in TOKENS.items()}
     found["model_calls"] = _of_calls(calls.assign(one=1.0), "one", clock)
-    found["spend_tokens_usd"] = _of_calls(calls.assign(usd=_usd(calls)), "usd", clock)
+    found["spend_tokens_usd"] = _of_calls(calls.assign(usd=charged_usd(calls)), "usd", clock)
     found["gpu_hours_used"] = _of_jobs(jobs, _numbers(jobs, "gpus") / 3600.0, clock)
-    hourly = _usd(jobs) / np.maximum(_numbers(jobs, "duration_s"), 1e-9)
-    found["spend_gpu_usd"] = _of_jobs(jobs, hourly, clock)
+    per_s_usd = charged_usd(jobs).to_numpy(np.float64) / np.maximum(_numbers(jobs, "duration_s"), 1e-9)
+    found["spend_gpu_usd"] = _of_jobs(jobs, per_s_usd, clock)
     return {name: amount for name, amount in found.items() if name in totals and amount.mean > 0.0}
+
+
+def charged_usd(entries: pd.DataFrame) -> pd.Series:
+    """Return what each entry cost: as it was charged, else by the price list."""
+    return entries["cost_usd"].where(entries["cost_usd"].notna(), entries["list_cost_usd"])
 
 
 @dataclass(frozen=True)
@@ -89,12 +95,6 @@ def _of_calls(calls: pd.DataFrame, column: str, clock: _Clock) -> Amount:
 def _of_jobs(jobs: pd.DataFrame, per_s: Floats, clock: _Clock) -> Amount:
     duration_s = _numbers(jobs, "duration_s")
     return clock.amount(per_s * duration_s**2 / 2.0, per_s**2 * duration_s**3 / 3.0)
-
-
-def _usd(entries: pd.DataFrame) -> Floats:
-    return np.asarray(
-        entries["cost_usd"].where(entries["cost_usd"].notna(), entries["list_cost_usd"]), np.float64
-    )
 
 
 def _numbers(entries: pd.DataFrame, column: str) -> Floats:

@@ -116,8 +116,8 @@ def _statistics(courses: Courses, standing: Standing, rng: np.random.Generator) 
         under_way = standing.under_way.get(name, NOTHING)
         looked = now + under_way.error * rng.standard_normal(len(now))
         simulated += [np.maximum(looked, 0.0), np.maximum(looked - half, 0.0)]
-        before = standing.halfway[name] + under_way.mean
-        observed += [value + under_way.mean, max(value + under_way.mean - before, 0.0)]
+        # as much is taken to have been under way at half time as now
+        observed += [value + under_way.mean, max(value - standing.halfway[name], 0.0)]
     if not simulated:
         return np.zeros((len(courses.so_far), 0)), np.zeros(0)
     return np.column_stack(simulated), np.array(observed)
