@@ -4,6 +4,7 @@ A user's mistake is a `UserError`: it carries one or more `Problem`s, each with 
 the command line prints them and exits with status 2. Anything else that escapes is a bug in simbudget.
 """
 
+import os
 from dataclasses import dataclass
 
 
@@ -33,6 +34,11 @@ class Problem:
         where = f"{self.place}: " if self.place else ""
         remedy = f"; {self.remedy}" if self.remedy else ""
         return f"{where}{self.message}{remedy}"
+
+
+def why(error: OSError) -> str:
+    """Return what the system says of an error, in its own words: libraries word the same ones in theirs."""
+    return (os.strerror(error.errno) if error.errno else str(error)).lower()
 
 
 class UserError(Exception):

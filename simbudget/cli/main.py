@@ -5,14 +5,13 @@ A command's module is imported only when it is asked for, so that `simbudget --h
 
 import os
 import sys
-from difflib import get_close_matches
 from importlib import import_module
 from typing import Final
 
 import click
 
 from simbudget import __version__
-from simbudget.errors import UserError
+from simbudget.errors import UserError, why
 
 WRONG_INPUT: Final = 2
 _INTERRUPTED: Final = 130
@@ -65,6 +64,8 @@ class _Commands(click.Group):
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
+            from difflib import get_close_matches  # noqa: PLC0415  most commands are spelt rightly
+
             near = get_close_matches(args[0], _COMMANDS, 1)
             if not near:
                 raise
@@ -107,6 +108,5 @@ def main() -> None:
         sys.exit(0)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        what = os.strerror(error.errno) if error.errno else str(error)  # libraries word it in their own ways
-        click.echo(f"error: {where}{what.lower()}", err=True)
+        click.echo(f"error: {where}{why(error)}", err=True)
         sys.exit(WRONG_INPUT)

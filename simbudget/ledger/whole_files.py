@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from simbudget.errors import Place, Problem, UserError
+from simbudget.errors import Place, Problem, UserError, why
 
 
 @contextmanager
@@ -46,7 +46,6 @@ def check_place(path: Path) -> None:
 
 def cannot_write(path: Path, error: OSError) -> Problem:
     """Return why a file could not be written."""
-    why = os.strerror(error.errno) if error.errno else str(error)
     return Problem(
-        f"could not be written: {why.lower()}", Place(str(path)), "what was there before is unchanged"
+        f"could not be written: {why(error)}", Place(str(path)), "what was there before is unchanged"
     )

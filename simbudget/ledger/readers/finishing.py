@@ -44,9 +44,9 @@ class _Finishing:
 
     def __init__(self, records: Records, joining: Joining) -> None:
         self._records, self._joining = records, joining
-        self.runs = _runs(joining)
         given_s = np.array([run.began_s for run in joining.runs], dtype=np.float64)
         self._began_s = np.where(np.isnan(given_s), joining.first_s, given_s)
+        self.runs = _runs(joining, self._began_s)
         self._order = self._in_order()
         self.final = {run.number for run in joining.runs if run.is_priced}
         """The runs whose entries' costs stay as they are."""
@@ -74,12 +74,10 @@ class _Finishing:
         return np.lexsort((started_s, run))
 
 
-def _runs(joining: Joining) -> pd.DataFrame:
-    """Return the table of runs, but for what their entries lack."""
+def _runs(joining: Joining, began_s: npt.NDArray[np.float64]) -> pd.DataFrame:
+    """Return the table of runs, but for what their entries lack; [runs] when each began."""
     runs = joining.runs
-    given_s = np.array([run.began_s for run in runs], dtype=np.float64)
     is_dated = np.array([run.is_dated for run in runs], dtype=bool)
-    began_s = np.where(np.isnan(given_s), joining.first_s, given_s)
     return pd.DataFrame(
         {
             "run": np.arange(len(runs)),

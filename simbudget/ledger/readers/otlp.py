@@ -16,6 +16,7 @@ from simbudget.ledger.readers.values import JsonObject, listing, mapping, text
 
 _SPANS: Final = ("resourceSpans", "resource_spans")
 _LOGS: Final = ("resourceLogs", "resource_logs")
+_WHOLE: Final = ("intValue", "int_value")
 _EVENTS_OF: Final = b"claude_code"
 """Whose log events are known."""
 
@@ -78,9 +79,7 @@ def attributes_of(told: JsonObject) -> JsonObject:
 
 
 def _bare(kind: str, value: Any) -> Any:
-    if kind in ("intValue", "int_value") and isinstance(
-        value, str
-    ):  # 64-bit whole numbers stand as text in JSON
+    if kind in _WHOLE and isinstance(value, str):  # 64-bit whole numbers stand as text in JSON
         return int(value) if value.lstrip("-").isdecimal() and len(value) < 20 else None
     return value
 

@@ -17,7 +17,7 @@ from simbudget.ledger.imported import RUN_DTYPES
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.sqlite import columns_of, is_sqlite
+from simbudget.ledger.readers.sqlite import columns_of, connect, is_sqlite
 from simbudget.ledger.stored import (
     RUNS,
     UNREAD,
@@ -96,7 +96,7 @@ def _read_csv(file: LogFile, gathering: Gathering) -> None:
 
 def _read_store(file: LogFile, gathering: Gathering) -> None:
     try:
-        with closing(sqlite3.connect(f"{file.path.resolve().as_uri()}?mode=ro", uri=True)) as store:
+        with closing(connect(file)) as store:
             has_runs = bool(columns_of(file, "runs"))
             runs = typed_runs(pd.read_sql_query("SELECT * FROM runs", store) if has_runs else pd.DataFrame())
             adding = _Adding(file, gathering, runs)
