@@ -31,6 +31,11 @@ class Posterior:
     """[`SCORE_POINTS`] t at `score_grid`, of median about 0 and standard deviation about 1; None: lognormal."""
     is_fact: bool = False
 
+    @classmethod
+    def of_fact(cls, values: Floats) -> "Posterior":
+        """Return what is known of one number: [worlds] draws of it."""
+        return cls(np.column_stack([values, np.zeros((len(values), 2))]), is_fact=True)
+
     def row(self, table: list[float]) -> Row:
         """Return the row; the shape and the draws are tabulated (see `engine.laws.worlds`)."""
         shape_start = len(table)

@@ -101,11 +101,9 @@ def trace(scenario: Scenario, seed: int = 1, replication: int = 0) -> pd.DataFra
 
 def _with_gates_named(ledger: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
     """Return a ledger whose tries at gates say at which."""
-    named = [
-        names[turn] if kind == "gate" else name
-        for kind, turn, name in zip(ledger["kind"], ledger["turn"], ledger["name"], strict=True)
-    ]
-    return ledger.assign(name=pd.Categorical(named))
+    tries = ledger["turn"].where(ledger["kind"] == "gate")
+    named = tries.map(dict(enumerate(names))).where(tries.notna(), ledger["name"])
+    return ledger.assign(name=pd.Categorical(named.to_list()))
 
 
 def _require_sense(options: Options) -> None:

@@ -138,8 +138,7 @@ def _from_gates(
         prior = getattr(research, key)
         if _is_unknown(reading, prior, key):
             quantity = _noted(reading, prior, empirical(values.tolist()), why)
-            draws = np.column_stack([values, np.zeros((len(values), 2))])
-            narrowed_to[key] = replace(quantity, posterior=Posterior(draws, is_fact=True))
+            narrowed_to[key] = replace(quantity, posterior=Posterior.of_fact(values))
     return narrowed_to
 
 

@@ -26,6 +26,13 @@ MOST_SUBMISSIONS: Final = 300
 _MOST_AGENTS: Final = 50
 _MOST_FINALISTS: Final = 20
 _NOBODY: Final = -1
+_DRAWN: Final = (
+    *("explores", "follows", "ideas", "refines", "gain", "first_quality", "hacks", "hack_score"),
+    *("caught", "blames"),
+)
+"""What is drawn of `research`."""
+_FACTS: Final = ("explores", "follows", "ideas", "refines", "hacks", "caught", "blames", "noise")
+"""What is one number in a run."""
 
 
 @dataclass(frozen=True)
@@ -98,11 +105,9 @@ class _Runs:
 
     def __init__(self, research: Research, search: Search, world: Integers, rng: np.random.Generator) -> None:
         self.search, self.rng, self.runs = search, rng, np.arange(len(world))
-        keys = ("explores", "follows", "ideas", "refines", "gain", "first_quality", "hacks", "hack_score")
-        self.draw = {key: Draws(getattr(research, key), world, rng) for key in (*keys, "caught", "blames")}
+        self.draw = {key: Draws(getattr(research, key), world, rng) for key in _DRAWN}
         self.draw["noise"] = Draws(search.noise, world, rng)
-        self.facts = {key: self.draw[key]() for key in ("explores", "follows", "ideas", "refines", "hacks")}
-        self.facts |= {key: self.draw[key]() for key in ("caught", "blames", "noise")}
+        self.facts = {key: self.draw[key]() for key in _FACTS}
         shape = len(world), search.submissions
         self.method = np.full(shape, _NOBODY)
         self.direction, self.finder = np.full(shape, _NOBODY), np.full(shape, _NOBODY)
@@ -156,14 +161,12 @@ class _Runs:
         leads = score > self.leading
         verdict = self.rng.random(len(self.runs)) < np.where(hack, self.facts["caught"], self.facts["blames"])
         self.is_hack[:, number], self.score[:, number] = hack, score
-        self.struck[:, number] = verdict
         seen = verdict & self._reviewed(leads)
+        self.struck[:, number] = verdict if self.search.review == "best" else seen
         known = self.score[self.runs, np.maximum(self.best[:, board], 0)]
         better = ~seen & ((self.best[:, board] == _NOBODY) | (score > known))
         self.best[better, board] = number
         self.leading = np.where(leads & ~seen, score, self.leading)
-        if self.search.review not in ("all", "best"):
-            self.struck[:, number] = seen
 
     def _reviewed(self, leads: Flags) -> Flags:
         review = self.search.review

@@ -109,8 +109,8 @@ def rest_posteriors(known: Known, rng: np.random.Generator) -> dict[str, Posteri
     misses = rest_misses(known.begun.model, others, misses_of(known.begun, known.life), known.worlds, rng)
     return found | {
         "compacted": _compacted(known.seen, known.worlds, rng),
-        "limit": _fact(limit_draws(known.others, known.begun, known.worlds, rng)),
-        "cache_misses": _fact(misses),
+        "limit": Posterior.of_fact(limit_draws(known.others, known.begun, known.worlds, rng)),
+        "cache_misses": Posterior.of_fact(misses),
         "under_way": _under_way(known, found, rng),
     }
 
@@ -191,15 +191,11 @@ def _under_way(known: Known, found: Mapping[str, Posterior], rng: np.random.Gene
     if "tool_result" in found:
         last = float(known.opening.factor(np.array(known.turns - 1.0)))
         context += last * found["tool_result"].sample(rng.standard_normal(known.worlds))
-    return _fact(context)
+    return Posterior.of_fact(context)
 
 
 def _hidden_tokens(known: Known, hidden: HiddenInput, rng: np.random.Generator) -> Posterior:
     """Return the posterior of a context that costs what the hidden input of a call does, one mean a world."""
     *others, begun = hidden.tokens
     calls = rest_of_counts(USUAL_TOKENS, others, begun, known.cut, known.left, known.worlds, rng)
-    return _fact(calls.sample(rng.standard_normal((known.worlds, known.left))).mean(axis=1))
-
-
-def _fact(values: Floats) -> Posterior:
-    return Posterior(np.column_stack([values, np.zeros((len(values), 2))]), is_fact=True)
+    return Posterior.of_fact(calls.sample(rng.standard_normal((known.worlds, known.left))).mean(axis=1))

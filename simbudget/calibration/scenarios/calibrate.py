@@ -12,7 +12,7 @@ from simbudget.calibration.campaigns.downtime import fit_downtime
 from simbudget.calibration.campaigns.research_fits import RESEARCH, fit_new_campaigns
 from simbudget.calibration.scenarios.checks import Check, noted
 from simbudget.calibration.scenarios.earlier import carried
-from simbudget.calibration.scenarios.editing import with_value
+from simbudget.calibration.scenarios.editing import with_value, without_calibration
 from simbudget.calibration.scenarios.evidence_counts import NAMES, count_evidence
 from simbudget.calibration.scenarios.fit import Fit
 from simbudget.calibration.scenarios.fits import WORLDS, fit_ledger
@@ -109,7 +109,7 @@ def calibrate(
     quantities = carried(before, {change.name for change in changes}, WORLDS) | quantities
     calibration = Calibration(quantities, track_record().get("quote", {}), counted=counted)
     new = _edited(before, text, changes, file_name)
-    after = loads_scenario(new.replace(f"calibration: {file_name}", ""), "calibrated", None, calibration)
+    after = loads_scenario(without_calibration(new), "calibrated", None, calibration)
     return Calibrated(new, calibration, before, after, tuple(changes), tuple(left))
 
 

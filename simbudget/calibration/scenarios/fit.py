@@ -64,8 +64,7 @@ def fit_of_varying(
 
 def fit_of_fact(name: str, values: Floats, written: str, evidence: Evidence, family: str = "fact") -> Fit:
     """Return the fit of what is one number: [worlds] draws of it, and how the scenario writes it."""
-    posterior = Posterior(np.column_stack([values, np.zeros((len(values), 2))]), is_fact=True)
-    quantity = CalibratedQuantity(name, written, family, posterior, evidence)
+    quantity = CalibratedQuantity(name, written, family, Posterior.of_fact(values), evidence)
     return Fit(name, quantity, written, evidence)
 
 

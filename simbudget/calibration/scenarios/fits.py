@@ -45,7 +45,7 @@ def fit_ledger(
 
 
 def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Iterator[Fit]:
-    """Yield the time and the failures of experiments, and the scorer's time."""
+    """Yield the time and the failures of experiments."""
     if jobs is None:
         return
     evidence = Evidence(len(jobs), jobs.runs, jobs.source, jobs.date, int(jobs.censored.sum()))

@@ -221,11 +221,9 @@ def _speeds(
     seen = observe(whose, people, speed)
     at = slope.drawn(worlds, rng) if slope else np.zeros(worlds)
     fits = list(_varying("first_token", place, seen.values["first_token"], whose, worlds, rng))
-    yield from (_under_slopes(fit, whose, slope, at) if slope else fit for fit in fits)
-    if not any(
-        fit.quantity for fit in fits
-    ):  # without a first token, a call of no speed would take no time at all
+    if not fits:  # without a first token, a call of no speed would take no time at all
         return
+    yield from (_under_slopes(fit, whose, slope, at) if slope else fit for fit in fits)
     evidence = evidence_of_sessions(whose, sum(map(len, whose)), remark)
     yield _speed(f"models[{model}].output_speed", slope, at, evidence)
 
