@@ -1,6 +1,6 @@
 """Golden figures: what every scenario of the repository and sixty random ones came to, to the last bit.
 
-`python -m tests.golden.golden --write` makes the files; a change of meaning has to say in the changelog why they changed.
+`python -m tests.golden.golden --write` makes the files; a change of meaning says in the changelog why they changed.
 A key that a summary has gained since is no difference; a value that moved is.
 """
 
