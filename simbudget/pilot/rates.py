@@ -2,8 +2,8 @@
 
 import datetime
 
+from simbudget.guard.pricing import Rates, list_rates
 from simbudget.pilot.draws import Draws
-from simbudget.pilot.guard.pricing import Rates, list_rates
 from simbudget.prices.models import ClassPrices, LongPrices
 from simbudget.scenario.model import ModelPrices, PriceTier, Scenario
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simbudget.pilot.guard.pricing import list_rates, usage_of
+from simbudget.guard.pricing import list_rates, usage_of
 from simbudget.pilot.model_server.journal import Journal
 
 MODEL = "claude-opus-4-6"

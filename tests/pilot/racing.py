@@ -12,9 +12,9 @@ from typing import Any
 
 import anthropic
 
+from simbudget.guard import BudgetGuard, CapReachedError
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.store import LedgerStore
-from simbudget.pilot.guard import BudgetGuard, CapReachedError
 from tests.pilot.provider import MODEL, RATES
 
 CONCURRENT = 4

@@ -13,8 +13,8 @@ import anthropic
 import pytest
 
 from simbudget.errors import UserError
+from simbudget.guard import BudgetGuard, CapReachedError, UnboundedCostError, UnguardedCallError
 from simbudget.ledger.store import LedgerStore
-from simbudget.pilot.guard import BudgetGuard, CapReachedError, UnboundedCostError, UnguardedCallError
 from tests.pilot.provider import FAST, MODEL, RATES, RunningProvider, providing
 from tests.pilot.racing import CALL
 

@@ -13,6 +13,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from simbudget.guard import BudgetGuard
 from simbudget.ledger.store import LedgerStore
 from simbudget.pilot.agents.agent import Agent
 from simbudget.pilot.agents.diary import Diary
@@ -20,7 +21,6 @@ from simbudget.pilot.agents.line import Line, StoppedError
 from simbudget.pilot.agents.settings import AgentSettings
 from simbudget.pilot.clock import RunClock
 from simbudget.pilot.draws import Draws
-from simbudget.pilot.guard import BudgetGuard
 from simbudget.pilot.locks import hold_lock
 from simbudget.pilot.rates import pilot_rates
 from simbudget.pilot.service.client import ServiceGoneError, SiteClient

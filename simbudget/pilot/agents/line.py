@@ -9,12 +9,12 @@ from typing import Any, Final, cast
 import anthropic
 from anthropic.types import Message
 
+from simbudget.guard import BudgetGuard
 from simbudget.ledger.store import CapReachedError
 from simbudget.pilot.agents.conversation import Block, Conversation
 from simbudget.pilot.agents.diary import Diary
 from simbudget.pilot.agents.settings import AgentSettings
 from simbudget.pilot.draws import Draws
-from simbudget.pilot.guard import BudgetGuard
 from simbudget.scenario.model import Group, Scenario
 from simbudget.scenario.quantities import Quantity
 

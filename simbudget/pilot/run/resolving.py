@@ -10,8 +10,8 @@ from typing import Any
 
 import httpx2
 
+from simbudget.guard.pricing import Rates, usage_of
 from simbudget.ledger.store import LedgerStore, OpenEntry
-from simbudget.pilot.guard.pricing import Rates, usage_of
 
 
 @dataclass(frozen=True)

@@ -2,10 +2,10 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
+from simbudget.guard.pricing import usage_of
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.ledger.store import OPEN, WORST_CASE, LedgerStore
 from simbudget.pilot.draws import Draws
-from simbudget.pilot.guard.pricing import usage_of
 from simbudget.pilot.rates import pilot_rates
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ It stands on its own, around anybody's `anthropic` client:
     print(guard.spend())
 """
 
+from simbudget.guard.bounds import UnboundedCostError
+from simbudget.guard.guard import BudgetGuard, UnguardedCallError
 from simbudget.ledger.store import CapReachedError, Spend
-from simbudget.pilot.guard.bounds import UnboundedCostError
-from simbudget.pilot.guard.guard import BudgetGuard, UnguardedCallError
 
 __all__ = ["BudgetGuard", "CapReachedError", "Spend", "UnboundedCostError", "UnguardedCallError"]

@@ -21,10 +21,10 @@ from typing import Any, Final, Protocol, Self, TypeVar
 from anthropic import APIRequest, AsyncCallNext, CallNext, Middleware
 
 from simbudget.errors import Problem, UserError
+from simbudget.guard.bounds import PromptBounds, check_is_bounded
+from simbudget.guard.pricing import Rates, Usage, list_rates, usage_of
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.store import Intent, LedgerStore, RunRow, Spend
-from simbudget.pilot.guard.bounds import PromptBounds, check_is_bounded
-from simbudget.pilot.guard.pricing import Rates, Usage, list_rates, usage_of
 
 REQUEST_ID: Final = "Idempotency-Key"
 """The header under which the provider gets the name of an attempt; the ledger keeps it as `request_id`."""
