@@ -17,7 +17,7 @@ import numpy as np
 import pandas as pd
 from scipy.stats import binomtest, norm
 
-from simbudget.calibration.rests.within import session_samples
+from simbudget.calibration.observed.totals import session_samples
 from simbudget.calibration.scenarios.calibrate import calibrate
 from simbudget.distributions.posteriors import Posterior, score_grid
 from simbudget.engine.compiled import simulate

@@ -12,11 +12,11 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-from simbudget.calibration.backtests.backtest import Backtest, Plan, calibrated, forecasts_of, summary
-from simbudget.calibration.backtests.conformal import PastCase, position
-from simbudget.calibration.backtests.forecasts import Forecast
-from simbudget.calibration.backtests.track_record import CAMPAIGN_QUANTITIES
 from simbudget.errors import UserError
+from simbudget.forecast.backtest import Backtest, Plan, calibrated, forecasts_of, summary
+from simbudget.forecast.cases import Case
+from simbudget.forecast.conformal import PastCase, position
+from simbudget.forecast.track_record import CAMPAIGN_QUANTITIES
 from simbudget.ledger.readers import read_logs
 from simbudget.report.backtest_output import positions_of
 from simbudget.report.figures.reliability import reliability
@@ -25,7 +25,7 @@ from simbudget.report.track_record_page import page
 
 ROOT = Path(__file__).parent.parent
 DATA = ROOT.parent / "shared" / "data" / "raw"
-RECORD = ROOT / "simbudget" / "calibration" / "track_record.json"
+RECORD = ROOT / "simbudget" / "forecast" / "track_record.json"
 DOCS = ROOT / "docs"
 
 BUILT_ON = (
@@ -93,7 +93,7 @@ def main() -> None:
     (DOCS / "track-record.md").write_text(page(record), encoding="utf-8")
 
 
-def _forecasts(data: Path, projects: Sequence[str], by: str, replications: int) -> Iterator[Forecast]:
+def _forecasts(data: Path, projects: Sequence[str], by: str, replications: int) -> Iterator[Case]:
     """Yield the forecasts of each project's logs, as a user with these logs makes them; campaigns learn of others."""
     fleets = [
         data / name for name in projects if name in CAMPAIGNS and (data / name).exists() and by == "time"
@@ -113,7 +113,7 @@ def _forecasts(data: Path, projects: Sequence[str], by: str, replications: int) 
             print(f"{paths}: {error}", file=sys.stderr)
 
 
-def _past(forecasts: Sequence[Forecast]) -> dict[str, list[PastCase]]:
+def _past(forecasts: Sequence[Case]) -> dict[str, list[PastCase]]:
     past: dict[str, list[PastCase]] = {}
     for forecast in forecasts:
         case = PastCase(forecast.project, f"{forecast.project}/{forecast.run}", position(forecast))
@@ -121,7 +121,7 @@ def _past(forecasts: Sequence[Forecast]) -> dict[str, list[PastCase]]:
     return past
 
 
-def _by_past_only(forecasts: Sequence[Forecast], past: dict[str, list[PastCase]]) -> Backtest:
+def _by_past_only(forecasts: Sequence[Case], past: dict[str, list[PastCase]]) -> Backtest:
     """Return forecasts stretched by other projects' cases only: each as if it were the first of its project."""
     found = Backtest([], [], [])
     for quantity in dict.fromkeys(forecast.quantity for forecast in forecasts):
@@ -133,7 +133,7 @@ def _by_past_only(forecasts: Sequence[Forecast], past: dict[str, list[PastCase]]
     return found
 
 
-def _shipped(forecasts: Sequence[Forecast]) -> dict[str, list[list[Any]]]:
+def _shipped(forecasts: Sequence[Case]) -> dict[str, list[list[Any]]]:
     """Return the cases that new backtests learn from: project, run and position, evenly taken."""
     shipped: dict[str, list[list[Any]]] = {}
     for quantity, cases in _past(forecasts).items():

@@ -16,9 +16,9 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from simbudget.deciding.standing import standing_of
-from simbudget.deciding.watch import Watching, watch
 from simbudget.errors import UserError
+from simbudget.forecast.run_state import run_state_of
+from simbudget.forecast.watch import Watching, watch
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.ledger.readers import read_logs
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
@@ -119,7 +119,7 @@ def cases(data: Path) -> pd.DataFrame:
     rows = []
     for kind, source, ledger in runs(data):
         try:
-            whole = standing_of(ledger)
+            whole = run_state_of(ledger)
         except UserError:  # a log without times
             continue
         hours = whole.elapsed_s / 3600.0
@@ -134,18 +134,18 @@ def cases(data: Path) -> pd.DataFrame:
             )
         for cut in CUTS:
             try:
-                standing = standing_of(ledger, cut * whole.elapsed_s)
-                outlook = watch(loaded, standing, Watching(runs=RUNS[kind]))
+                state = run_state_of(ledger, cut * whole.elapsed_s)
+                outlook = watch(loaded, state, Watching(runs=RUNS[kind]))
             except UserError:
                 continue
             for name in names:
                 key = "spend_tokens_usd" if name == "spend_usd" else name
-                truth, seen = whole.so_far.get(key), standing.so_far.get(key)
+                truth, seen = whole.so_far.get(key), state.so_far.get(key)
                 if truth is None or seen is None or seen <= 0 or name not in outlook.samples:
                     continue
                 p10, p50, p90 = np.quantile(outlook.samples[name], (0.1, 0.5, 0.9))
                 per = seen / max(
-                    1.0, standing.so_far.get("experiments", 0) or standing.so_far.get("model_calls", 1)
+                    1.0, state.so_far.get("experiments", 0) or state.so_far.get("model_calls", 1)
                 )
                 events = seen / per
                 rest = events * (1 - cut) / cut

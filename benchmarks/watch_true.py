@@ -17,12 +17,12 @@ import pandas as pd
 from scipy.stats import binomtest
 
 from benchmarks.watch import CAMPAIGN, CUTS, SESSION
-from simbudget.deciding.outlook import Outlook
-from simbudget.deciding.standing import standing_of
-from simbudget.deciding.watch import Watching, courses_for, outlook_of
 from simbudget.engine.compiled import simulate
 from simbudget.engine.lowering import lower
 from simbudget.errors import UserError
+from simbudget.forecast.outlook import Outlook
+from simbudget.forecast.run_state import run_state_of
+from simbudget.forecast.watch import Watching, outlook_of, reference_runs_for
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.loading import loads_scenario
 
@@ -45,7 +45,7 @@ def cases(name: str, runs: int) -> pd.DataFrame:
     loaded, how = loads_scenario(SCENARIOS[name]), Watching()
     program = replace(lower(loaded.scenario), budget_usd=math.inf, agents_budget_usd=math.inf)
     horizon_s = loaded.scenario.stop.after.exact_value
-    courses = {cut: courses_for(loaded, cut * horizon_s, how) for cut in CUTS}
+    runs = {cut: reference_runs_for(loaded, cut * horizon_s, how) for cut in CUTS}
     paid_when_due = str(loaded.scenario.gpus.billing) in ("on demand", "spot")
     nowhere = pd.DataFrame({"run": [0], "began_at": pd.to_datetime([None], utc=True)})
     rows = []
@@ -55,10 +55,10 @@ def cases(name: str, runs: int) -> pd.DataFrame:
         ledger = ImportedLedger(run.ledger, nowhere)
         for cut in CUTS:
             try:
-                standing = standing_of(ledger, cut * horizon_s, paid_when_due)
+                state = run_state_of(ledger, cut * horizon_s, paid_when_due)
             except UserError:  # nothing has happened yet
                 continue
-            outlook = outlook_of(loaded, standing, courses[cut], how)
+            outlook = outlook_of(loaded, state, runs[cut], how)
             for figure in FIGURES:
                 if figure in outlook.samples and run.totals[figure] > 0:
                     rows.append(_row(name, world, cut, figure, run.totals[figure], outlook))

@@ -54,9 +54,9 @@ def backtest_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     simulated, and scored against what happened, beside a straight line and a bootstrap of calls. Intervals are
     stretched by what the other runs' projections showed; `raw` are the scores before that.
     """
-    from simbudget.calibration.backtests.backtest import Plan, backtest, summary  # noqa: PLC0415
-    from simbudget.calibration.backtests.track_record import past_cases  # noqa: PLC0415
     from simbudget.errors import Problem, UserError  # noqa: PLC0415
+    from simbudget.forecast.backtest import Plan, backtest, summary  # noqa: PLC0415
+    from simbudget.forecast.track_record import past_cases  # noqa: PLC0415
     from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
     from simbudget.report.backtest_tables import backtest_answer, backtest_tables  # noqa: PLC0415
     from simbudget.report.console import progress_bar, reading, standard_output  # noqa: PLC0415

@@ -76,8 +76,8 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
     Example: simbudget watch pilot/ledger.sqlite --scenario scenario.yaml --worth '$50,000'
     """
-    from simbudget.deciding.following import Look, looks  # noqa: PLC0415
-    from simbudget.deciding.watch import Watching  # noqa: PLC0415
+    from simbudget.forecast.following import Look, looks  # noqa: PLC0415
+    from simbudget.forecast.watch import Watching  # noqa: PLC0415
     from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
     from simbudget.report.watch_tables import outlook_json, outlook_view  # noqa: PLC0415
     from simbudget.report.watching import live_view  # noqa: PLC0415

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from simbudget.calibration.backtests.backtest import Backtest
+from simbudget.forecast.backtest import Backtest
 from simbudget.report.backtest_tables import LABELS
 from simbudget.report.figures.reliability import reliability
 from simbudget.report.figures.style import write_picture

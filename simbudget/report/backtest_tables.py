@@ -6,7 +6,7 @@ from typing import Any, Final
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from simbudget.calibration.backtests.track_record import CAMPAIGN_QUANTITIES
+from simbudget.forecast.track_record import CAMPAIGN_QUANTITIES
 from simbudget.report.numbers import NOTHING, percent
 
 Scores = dict[str, dict[str, dict[str, Any]]]

@@ -8,7 +8,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Group
 from rich.table import Table
 
-from simbudget.deciding.outlook import Outlook, Worthwhile
+from simbudget.forecast.outlook import Outlook, Worthwhile
 from simbudget.report.numbers import count, hours, percent, rounded, usd
 from simbudget.report.tables import limit_value
 
@@ -132,14 +132,14 @@ def _new(title: str, *columns: str) -> Table:
 
 def outlook_json(outlook: Outlook) -> dict[str, Any]:
     """Return an outlook as plain values: what `watch --json` prints."""
-    standing = outlook.standing
+    state = outlook.state
     return {
         "on_track": outlook.is_on_track,
         "verdict": verdict(outlook),
         "elapsed_hours": outlook.elapsed_hours,
         "planned_end_hours": outlook.ends_hours,
-        "last_entry_at": None if standing.last_at is None else standing.last_at.isoformat(),
-        "observed": dict(standing.so_far),
+        "last_entry_at": None if state.last_at is None else state.last_at.isoformat(),
+        "observed": dict(state.so_far),
         "spent_usd": outlook.spent_usd,
         "expected_by_now_usd": outlook.expected_by_now_usd,
         "spend_usd": outlook.spend_usd,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 from rich.live import Live
 
-from simbudget.deciding.outlook import Outlook
+from simbudget.forecast.outlook import Outlook
 from simbudget.report.console import standard_output
 from simbudget.report.watch_tables import outlook_view
 

@@ -17,7 +17,7 @@ from simbudget.calibration.campaigns.beginnings import (
 )
 from simbudget.calibration.campaigns.campaigns import best_gain
 from simbudget.calibration.campaigns.drifts import PaceDrift, duration_drifts, failure_rates
-from simbudget.calibration.campaigns.forecasts import RestOfCampaign, rest_samples
+from simbudget.forecast.campaigns import RestOfCampaign, rest_samples
 from tests.calibration.synthetic_campaigns import campaign, failing, steady
 
 NONE: list[Course] = []

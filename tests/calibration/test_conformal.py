@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from simbudget.calibration.backtests.conformal import (
+from simbudget.forecast.cases import Case
+from simbudget.forecast.conformal import (
     PastCase,
     Stretch,
     conformal,
@@ -10,10 +11,9 @@ from simbudget.calibration.backtests.conformal import (
     stretch_of,
     stretched,
 )
-from simbudget.calibration.backtests.forecasts import Forecast
 
 
-def forecasts(count: int, spread: float, bias: float, seed: int, project: str = "a") -> list[Forecast]:
+def forecasts(count: int, spread: float, bias: float, seed: int, project: str = "a") -> list[Case]:
     """Return forecasts of lognormal truths whose own spread is 0.5."""
     rng = np.random.default_rng(seed)
     found = []
@@ -21,11 +21,11 @@ def forecasts(count: int, spread: float, bias: float, seed: int, project: str = 
         centre = rng.normal(10, 2)
         truth = float(np.exp(centre + 0.5 * rng.standard_normal()))
         sample = np.exp(centre + bias + spread * rng.standard_normal(400))
-        found.append(Forecast("calls", "s", project, f"run {number}", "input_tokens", truth, sample, {}))
+        found.append(Case("calls", "s", project, f"run {number}", "input_tokens", truth, sample, {}))
     return found
 
 
-def coverage(cases: list[Forecast]) -> float:
+def coverage(cases: list[Case]) -> float:
     inside = [np.quantile(c.sample, 0.1) <= c.truth <= np.quantile(c.sample, 0.9) for c in cases]
     return float(np.mean(inside))
 
@@ -51,7 +51,7 @@ def test_sound_forecasts_stay_nearly_as_they_are() -> None:
 
 def test_a_case_does_not_move_itself() -> None:
     cases = forecasts(40, 0.25, 0.0, 4)
-    wild = [*cases[:-1], Forecast("calls", "s", "a", "run 39", "input_tokens", 1e12, cases[-1].sample, {})]
+    wild = [*cases[:-1], Case("calls", "s", "a", "run 39", "input_tokens", 1e12, cases[-1].sample, {})]
     assert conformal(cases)[1][-1] == conformal(wild)[1][-1]
 
 
@@ -108,7 +108,7 @@ def test_stretching_by_nothing_changes_nothing() -> None:
 
 def test_a_value_that_half_of_the_draws_have_stays() -> None:
     sample = np.repeat([1.0, 4.0, 16.0], [120, 50, 30])
-    case = Forecast("runs", "s", "a", "r", "calls", 1.0, sample, {})
+    case = Case("runs", "s", "a", "r", "calls", 1.0, sample, {})
     moved = stretched(case, Stretch(-0.2, 0.2, 1.2)).sample
     assert np.quantile(moved, 0.1) == np.median(moved) == 1.0
     assert np.quantile(moved, 0.9) > 16.0
@@ -116,7 +116,7 @@ def test_a_value_that_half_of_the_draws_have_stays() -> None:
 
 def test_the_truth_at_p90_has_position_one() -> None:
     case = forecasts(1, 0.5, 0.0, 6)[0]
-    at_p90 = Forecast("calls", "s", "a", "r", "q", float(np.quantile(case.sample, 0.9)), case.sample, {})
+    at_p90 = Case("calls", "s", "a", "r", "q", float(np.quantile(case.sample, 0.9)), case.sample, {})
     assert abs(position(at_p90) - 1.0) < 0.05
 
 

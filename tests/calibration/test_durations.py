@@ -11,7 +11,8 @@ from simbudget.calibration.posteriors.durations import (
     shape_of_ratios,
     without_chance,
 )
-from simbudget.calibration.rests.durations import (
+from simbudget.distributions.posteriors import Posterior, score_grid
+from simbudget.forecast.durations import (
     PRIORS,
     Course,
     call_level_s,
@@ -20,7 +21,6 @@ from simbudget.calibration.rests.durations import (
     rest_gaps,
     telling,
 )
-from simbudget.distributions.posteriors import Posterior, score_grid
 
 Floats = npt.NDArray[np.float64]
 

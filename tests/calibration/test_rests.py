@@ -11,7 +11,6 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from simbudget.calibration.observed.hidden_input import hidden_input
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.caches import (
     FIVE_MINUTES,
@@ -23,8 +22,9 @@ from simbudget.calibration.posteriors.caches import (
 )
 from simbudget.calibration.posteriors.limits import compaction_limit, limit_draws
 from simbudget.calibration.posteriors.openings import ages_of, learnt_opening
-from simbudget.calibration.rests import counts as rest_counts
-from simbudget.calibration.rests.counts import Usual, rest_of_counts
+from simbudget.forecast import counts as rest_counts
+from simbudget.forecast.counts import Usual, rest_of_counts
+from simbudget.forecast.hidden_input import hidden_input
 
 Floats = npt.NDArray[np.float64]
 

@@ -4,8 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simbudget.calibration.backtests.across import SPLITS, across_summed_runs
-from simbudget.calibration.backtests.run_summaries import draw_runs, summed_runs
+from simbudget.forecast.new_runs import SPLITS, across_summed_runs
+from simbudget.forecast.run_summaries import draw_runs, summed_runs
 from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.imported import ImportedLedger
 from tests.calibration.logs import runs_table

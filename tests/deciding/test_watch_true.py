@@ -5,12 +5,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 
-from simbudget.deciding.courses import Courses
-from simbudget.deciding.outlook import Outlook
-from simbudget.deciding.standing import Standing, standing_of
-from simbudget.deciding.watch import Watching, courses_for, outlook_of
 from simbudget.engine.compiled import simulate
 from simbudget.engine.lowering import lower
+from simbudget.forecast.outlook import Outlook
+from simbudget.forecast.reference_runs import ReferenceRuns
+from simbudget.forecast.run_state import RunState, run_state_of
+from simbudget.forecast.watch import Watching, outlook_of, reference_runs_for
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
 
@@ -32,25 +32,25 @@ class Watched:
     """A true run at half its time."""
 
     loaded: LoadedScenario
-    standing: Standing
-    courses: Courses
+    state: RunState
+    runs: ReferenceRuns
     whole: dict[str, float]
 
-    def outlook(self, standing: Standing | None = None) -> Outlook:
+    def outlook(self, state: RunState | None = None) -> Outlook:
         """Return its outlook from where it stands, or is said to stand."""
-        return outlook_of(self.loaded, standing or self.standing, self.courses, Watching(runs=300))
+        return outlook_of(self.loaded, state or self.state, self.runs, Watching(runs=300))
 
 
 def watched() -> list[Watched]:
     loaded = loads_scenario(QUEUE)
-    courses = courses_for(loaded, HALF_S, Watching(runs=300))
+    runs = reference_runs_for(loaded, HALF_S, Watching(runs=300))
     nowhere = pd.DataFrame({"run": [0], "began_at": pd.to_datetime([None], utc=True)})
     found = []
     for world in range(RUNS):
         run = simulate(lower(loaded.scenario), 4_000_037, world, 0, record=True)
         assert run.ledger is not None
-        standing = standing_of(ImportedLedger(run.ledger, nowhere), HALF_S, gpus_are_paid_when_due=False)
-        found.append(Watched(loaded, standing, courses, run.totals))
+        state = run_state_of(ImportedLedger(run.ledger, nowhere), HALF_S, gpus_are_paid_when_due=False)
+        found.append(Watched(loaded, state, runs, run.totals))
     return found
 
 
@@ -70,5 +70,5 @@ def test_runs_that_queue_for_reserved_gpus_are_no_surprise_and_their_intervals_h
 
 def test_waiting_in_a_queue_taken_for_gpu_time_would_be_a_surprise() -> None:
     run = watched()[0]
-    wrong = {**run.standing.so_far, "gpu_hours_used": 1.15 * run.standing.so_far["gpu_hours_used"]}
-    assert run.outlook(replace(run.standing, so_far=wrong, under_way={})).surprise < 0.02
+    wrong = {**run.state.so_far, "gpu_hours_used": 1.15 * run.state.so_far["gpu_hours_used"]}
+    assert run.outlook(replace(run.state, so_far=wrong, in_flight={})).surprise < 0.02

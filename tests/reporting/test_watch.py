@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simbudget.deciding.conditioning import conditioned, likeness
-from simbudget.deciding.courses import simulate_courses
-from simbudget.deciding.following import Look, looks
-from simbudget.deciding.standing import standing_of
-from simbudget.deciding.watch import Watching, watch
 from simbudget.errors import UserError
+from simbudget.forecast.conditioning import conditioned, likeness
+from simbudget.forecast.following import Look, looks
+from simbudget.forecast.reference_runs import simulate_reference_runs
+from simbudget.forecast.run_state import run_state_of
+from simbudget.forecast.watch import Watching, watch
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import trace
 from simbudget.scenario.loading import loads_scenario
@@ -72,33 +72,31 @@ def test_a_run_beyond_what_was_expected_is_a_surprise_and_widens():
 
 
 def test_a_shorter_course_is_the_beginning_of_a_longer_one():
-    courses = simulate_courses(
+    runs = simulate_reference_runs(
         loads_scenario(small()).scenario, [], DAY_S / 2, 20, 1, lambda done, total: None
     )
-    half = np.searchsorted(courses.hours, 12.0)
-    spent = courses.spent_usd[:, half]
-    so_far = courses.so_far["spend_usd"] - courses.so_far["spend_gates_usd"]
+    half = np.searchsorted(runs.hours, 12.0)
+    spent = runs.spent_usd[:, half]
+    so_far = runs.so_far["spend_usd"] - runs.so_far["spend_gates_usd"]
     late_jobs = 2 * 3.0  # jobs are entered when they end, and what they accrued counts at the cut
-    assert courses.hours[half] == pytest.approx(12.0)
+    assert runs.hours[half] == pytest.approx(12.0)
     assert ((so_far - spent) > -1e-6).all() and ((so_far - spent) < late_jobs).all()
-    assert (courses.halfway["model_calls"] <= courses.so_far["model_calls"]).all()
-    assert (courses.so_far["model_calls"] <= courses.whole["model_calls"]).all()
+    assert (runs.halfway["model_calls"] <= runs.so_far["model_calls"]).all()
+    assert (runs.so_far["model_calls"] <= runs.whole["model_calls"]).all()
 
 
 def test_what_is_known_is_the_ledgers(ledger):
-    standing = standing_of(imported(ledger), DAY_S / 2)
+    state = run_state_of(imported(ledger), DAY_S / 2)
     ended = ledger[ledger["started_s"] + ledger["duration_s"] <= DAY_S / 2]
-    assert standing.paid_usd["tokens"] == pytest.approx(
+    assert state.paid_usd["tokens"] == pytest.approx(
         ended.loc[ended["component"] == "tokens", "cost_usd"].sum()
     )
-    assert (
-        standing.so_far["experiments"] == ((ended["kind"] == "experiment") & (ended["outcome"] == "ok")).sum()
-    )
-    assert standing.elapsed_s == DAY_S / 2
+    assert state.so_far["experiments"] == ((ended["kind"] == "experiment") & (ended["outcome"] == "ok")).sum()
+    assert state.elapsed_s == DAY_S / 2
 
 
 def test_a_call_under_way_is_not_spent_at_its_worst_case_before_it_has_ended(ledger: pd.DataFrame) -> None:
-    settled = standing_of(imported(ledger), DAY_S / 2)
+    settled = run_state_of(imported(ledger), DAY_S / 2)
     begun = (
         ledger[ledger["kind"] == "call"]
         .tail(1)
@@ -106,17 +104,17 @@ def test_a_call_under_way_is_not_spent_at_its_worst_case_before_it_has_ended(led
     )
     begun["outcome"] = "open"
     entries = pd.concat([ledger.astype({"outcome": str, "output_tokens": float}), begun], ignore_index=True)
-    standing = standing_of(imported(entries), DAY_S / 2)
-    assert standing.paid_usd["tokens"] == settled.paid_usd["tokens"]
-    assert standing.so_far["model_calls"] == settled.so_far["model_calls"]
-    assert [note for note in standing.notes if "under way (calls or jobs: 1)" in note]
+    state = run_state_of(imported(entries), DAY_S / 2)
+    assert state.paid_usd["tokens"] == settled.paid_usd["tokens"]
+    assert state.so_far["model_calls"] == settled.so_far["model_calls"]
+    assert [note for note in state.notes if "under way (calls or jobs: 1)" in note]
 
 
 def test_later_looks_are_sharper_and_the_first_is_sharper_than_the_plan(ledger):
     loaded = loads_scenario(small())
     widths = []
     for part in (0.25, 0.5, 0.9):
-        outlook = watch(loaded, standing_of(imported(ledger), part * DAY_S), Watching(runs=200))
+        outlook = watch(loaded, run_state_of(imported(ledger), part * DAY_S), Watching(runs=200))
         widths.append(outlook.spend_usd["p90"] - outlook.spend_usd["p10"])
         before = outlook.spend_before_usd["p90"] - outlook.spend_before_usd["p10"]
     assert before > widths[0] > widths[2]
@@ -128,7 +126,7 @@ def test_later_looks_are_sharper_and_the_first_is_sharper_than_the_plan(ledger):
 def test_a_budget_that_will_be_passed_is_told_with_the_hour(ledger):
     spent = ledger["cost_usd"].sum()
     tight = loads_scenario(small(budget=f"${0.6 * spent:.0f}"))
-    outlook = watch(tight, standing_of(imported(ledger), DAY_S / 4), Watching(runs=200))
+    outlook = watch(tight, run_state_of(imported(ledger), DAY_S / 4), Watching(runs=200))
     assert not outlook.is_on_track
     paid = ledger.assign(paid_s=ledger["started_s"] + ledger["duration_s"]).sort_values("paid_s")
     reached_s = paid.loc[paid["cost_usd"].cumsum() >= 0.6 * spent, "paid_s"].iloc[0]
@@ -136,14 +134,14 @@ def test_a_budget_that_will_be_passed_is_told_with_the_hour(ledger):
     assert 0.9 * met["p10"] <= reached_s / 3600.0 <= 1.1 * met["p90"]
     assert met["p90"] - met["p10"] < 6.0
     assert watch(
-        loads_scenario(small()), standing_of(imported(ledger), DAY_S / 4), Watching(runs=200)
+        loads_scenario(small()), run_state_of(imported(ledger), DAY_S / 4), Watching(runs=200)
     ).is_on_track
 
 
 def test_a_worthless_result_says_stop_and_a_precious_one_does_not(ledger):
-    loaded, standing = loads_scenario(small()), standing_of(imported(ledger), DAY_S / 4)
-    poor = watch(loaded, standing, Watching(runs=100, worth_usd=0.01)).worthwhile
-    rich = watch(loaded, standing, Watching(runs=100, worth_usd=1e9)).worthwhile
+    loaded, state = loads_scenario(small()), run_state_of(imported(ledger), DAY_S / 4)
+    poor = watch(loaded, state, Watching(runs=100, worth_usd=0.01)).worthwhile
+    rich = watch(loaded, state, Watching(runs=100, worth_usd=1e9)).worthwhile
     assert poor.stop_at_hours == pytest.approx(6.0)
     assert rich.stop_at_hours > 6.0
     assert poor.next_hour_brings_usd < poor.next_hour_costs_usd
@@ -152,12 +150,12 @@ def test_a_worthless_result_says_stop_and_a_precious_one_does_not(ledger):
 def test_worth_without_a_gate_is_a_mistake(ledger):
     text = "\n".join(line for line in small().splitlines() if not line.startswith("gates"))
     with pytest.raises(UserError, match="no gate"):
-        watch(loads_scenario(text), standing_of(imported(ledger)), Watching(runs=50, worth_usd=1.0))
+        watch(loads_scenario(text), run_state_of(imported(ledger)), Watching(runs=50, worth_usd=1.0))
 
 
 def test_a_run_in_which_nothing_happened_is_a_mistake(ledger):
     with pytest.raises(UserError, match="nothing has happened"):
-        standing_of(imported(ledger.iloc[:0]))
+        run_state_of(imported(ledger.iloc[:0]))
 
 
 def test_a_growing_log_is_followed_to_the_planned_end(ledger, tmp_path: Path):

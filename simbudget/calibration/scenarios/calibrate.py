@@ -6,7 +6,6 @@ from typing import Final
 
 import numpy as np
 
-from simbudget.calibration.backtests.track_record import track_record
 from simbudget.calibration.campaigns.campaigns import campaigns_of
 from simbudget.calibration.campaigns.downtime import fit_downtime
 from simbudget.calibration.campaigns.research_fits import RESEARCH, fit_new_campaigns
@@ -107,7 +106,7 @@ def calibrate(
     }
     counted = {**counts.counted, RESEARCH: research.counted}
     quantities = carried(before, {change.name for change in changes}, WORLDS) | quantities
-    calibration = Calibration(quantities, track_record().get("quote", {}), counted=counted)
+    calibration = Calibration(quantities, counted=counted)
     new = _edited(before, text, changes, file_name)
     after = loads_scenario(without_calibration(new), "calibrated", None, calibration)
     return Calibrated(new, calibration, before, after, tuple(changes), tuple(left))

@@ -11,9 +11,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.backtests.forecasts import truths
 from simbudget.calibration.observed.sessions import Session, sessions_of
-from simbudget.calibration.rests.within import session_samples
+from simbudget.calibration.observed.totals import session_samples, truths
 from simbudget.calibration.scenarios.fit import Fit
 from simbudget.calibration.scenarios.fits import WORLDS, fit_ledger
 from simbudget.calibration.scenarios.new_sessions import MODEL, session_scenario

@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.deciding.standing import Standing
+from simbudget.forecast.run_state import RunState
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -41,7 +41,7 @@ class Worthwhile:
 class Outlook:
     """What is to be expected of a run, from where it stands."""
 
-    standing: Standing
+    state: RunState
     ends_hours: float
     """The planned end."""
     budget_usd: float | None
@@ -78,4 +78,4 @@ class Outlook:
     @property
     def elapsed_hours(self) -> float:
         """Return how long the run has lasted."""
-        return self.standing.elapsed_s / _HOUR_S
+        return self.state.elapsed_s / _HOUR_S

@@ -7,12 +7,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.backtests.forecasts import BOOTSTRAP, STRAIGHT_LINE, Forecast, truths
-from simbudget.calibration.backtests.run_summaries import draw_runs, summed_runs
 from simbudget.calibration.observed.sessions import Session
-from simbudget.calibration.rests.within import session_samples
+from simbudget.calibration.observed.totals import session_samples, truths
 from simbudget.calibration.scenarios.new_sessions import MODEL, session_scenario
 from simbudget.calibration.scenarios.session_fits import fit_sessions
+from simbudget.forecast.cases import BOOTSTRAP, STRAIGHT_LINE, Case
+from simbudget.forecast.run_summaries import draw_runs, summed_runs
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
 
@@ -30,7 +30,7 @@ _MOST_SESSIONS: Final = 200
 _TOTAL: Final = "total_"
 
 
-def across_runs(sessions: Sequence[Session], cut: float, replications: int, seed: int) -> Iterator[Forecast]:
+def across_runs(sessions: Sequence[Session], cut: float, replications: int, seed: int) -> Iterator[Case]:
     """Yield the forecasts of the runs that are not known, projected from a share of them that is."""
     for project_name in dict.fromkeys(session.project for session in sessions):
         mine = [session for session in sessions if session.project == project_name]
@@ -49,9 +49,7 @@ def _splits(count: int, cut: float, seed: int) -> Iterator[tuple[str, list[int],
         yield f"split {split + 1}", order[:known], order[known:]
 
 
-def across_summed_runs(
-    ledger: ImportedLedger, cut: float, replications: int, seed: int
-) -> Iterator[Forecast]:
+def across_summed_runs(ledger: ImportedLedger, cut: float, replications: int, seed: int) -> Iterator[Case]:
     """Yield the same of runs of which the log tells sums only."""
     for source, project_name, runs in summed_runs(ledger):
         if len(runs) < _FEWEST_RUNS:
@@ -85,7 +83,7 @@ def _scored(
     one: Floats,
     every: Floats,
     rng: np.random.Generator,
-) -> Iterator[Forecast]:
+) -> Iterator[Case]:
     """Yield the forecasts of a quantity: of all runs that are not known together, and of some of them.
 
     Args:
@@ -97,9 +95,9 @@ def _scored(
         rng: what naive samples are drawn from.
     """
 
-    def forecast(run: str, quantity: str, truth: float, sample: Floats, naive: dict[str, Floats]) -> Forecast:
+    def forecast(run: str, quantity: str, truth: float, sample: Floats, naive: dict[str, Floats]) -> Case:
         name = f"{case.split}: {run}"
-        return Forecast("runs", case.source, case.project, name, quantity, truth, sample, naive)
+        return Case("runs", case.source, case.project, name, quantity, truth, sample, naive)
 
     sums = rng.choice(before, (len(every), len(after))).sum(axis=1)
     naive = {STRAIGHT_LINE: np.array([before.mean() * len(after)]), BOOTSTRAP: sums}
@@ -112,7 +110,7 @@ def _scored(
 
 def _from_known(
     known: Sequence[Session], rest: Sequence[Session], replications: int, seed: int, split: str
-) -> Iterator[Forecast]:
+) -> Iterator[Case]:
     rng = np.random.default_rng([seed, len(known)])
     fits = list(fit_sessions(known, (MODEL,), replications, False, rng))
     if not {"cycle.think.turns", "turn.tool_result_tokens"} <= {fit.name for fit in fits}:

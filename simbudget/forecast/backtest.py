@@ -7,13 +7,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.backtests.across import across_runs, across_summed_runs
-from simbudget.calibration.backtests.conformal import PastCase, Stretch, conformal
-from simbudget.calibration.backtests.forecasts import Forecast, calls_within, naive_rest, truths
-from simbudget.calibration.backtests.scores import score
-from simbudget.calibration.campaigns.forecasts import campaign_forecasts
 from simbudget.calibration.observed.sessions import Session, sessions_of
-from simbudget.calibration.rests.within import RestOfSession, rest_scenario, session_samples
+from simbudget.calibration.observed.totals import calls_within, session_samples, truths
+from simbudget.forecast.campaigns import campaign_forecasts
+from simbudget.forecast.cases import Case, naive_rest
+from simbudget.forecast.conformal import PastCase, Stretch, conformal
+from simbudget.forecast.new_runs import across_runs, across_summed_runs
+from simbudget.forecast.remaining_run import RestOfSession, rest_scenario
+from simbudget.forecast.scores import score
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
 
@@ -45,9 +46,9 @@ class Plan:
 class Backtest:
     """What a backtest found: three lists of one length."""
 
-    forecasts: list[Forecast]
+    forecasts: list[Case]
     """As they are reported: stretched by what other runs showed."""
-    raw: list[Forecast]
+    raw: list[Case]
     stretches: list[Stretch]
 
 
@@ -57,7 +58,7 @@ def backtest(ledger: ImportedLedger, plan: Plan, progress: Progress | None = Non
     return calibrated(list(forecasts_of(ledger, plan, progress)), plan.past)
 
 
-def calibrated(raw: Sequence[Forecast], past: Mapping[str, Sequence[PastCase]]) -> Backtest:
+def calibrated(raw: Sequence[Case], past: Mapping[str, Sequence[PastCase]]) -> Backtest:
     """Return forecasts of one task stretched by what others of them, and past cases, showed."""
     found = Backtest([], [], [])
     for quantity in dict.fromkeys(f.quantity for f in raw):
@@ -69,9 +70,7 @@ def calibrated(raw: Sequence[Forecast], past: Mapping[str, Sequence[PastCase]]) 
     return found
 
 
-def summary(
-    found: Backtest, group: Callable[[Forecast], str] = lambda f: f.source
-) -> dict[str, dict[str, Any]]:
+def summary(found: Backtest, group: Callable[[Case], str] = lambda f: f.source) -> dict[str, dict[str, Any]]:
     """Return the scores by group (by default the log's source) and quantity: what `backtest --json` prints."""
     result: dict[str, dict[str, Any]] = {}
     cases = list(zip(found.forecasts, found.raw, found.stretches, strict=True))
@@ -88,7 +87,7 @@ def summary(
 
 def forecasts_of(
     ledger: ImportedLedger, plan: Plan, progress: Progress = lambda done, total: None
-) -> Iterator[Forecast]:
+) -> Iterator[Case]:
     """Yield the forecasts of a ledger, not yet stretched by what others showed.
 
     Campaigns of experiments have no calls: their rests are always those of time.
@@ -102,7 +101,7 @@ def forecasts_of(
     yield from campaign_forecasts(ledger, plan.cut, plan.replications, plan.seed)
 
 
-def _rests(sessions: Sequence[Session], plan: Plan, progress: Progress) -> Iterator[Forecast]:
+def _rests(sessions: Sequence[Session], plan: Plan, progress: Progress) -> Iterator[Case]:
     """Yield the forecasts of the rest of each session that is long enough, the others known."""
     long = [session for session in sessions if len(session) >= FEWEST_CALLS]
     if plan.most_cases is not None:
@@ -123,7 +122,7 @@ def _first(session: Session, plan: Plan) -> int | None:
     return calls_within(session, plan.cut, FEWEST_KNOWN)
 
 
-def _rest(session: Session, first: int, others: Sequence[Session], plan: Plan) -> Iterator[Forecast]:
+def _rest(session: Session, first: int, others: Sequence[Session], plan: Plan) -> Iterator[Case]:
     begun, truth = session.part(0, first), truths(session, first)
     calls_left, seconds_left = len(session) - first, None
     if plan.by == "time":
@@ -147,7 +146,7 @@ def _rest(session: Session, first: int, others: Sequence[Session], plan: Plan) -
         if quantity == ("calls" if plan.by == "calls" else "wall_time_s") or quantity not in naive:
             continue
         name = f"{session.name}"
-        yield Forecast(
+        yield Case(
             plan.by,
             session.source,
             session.project,

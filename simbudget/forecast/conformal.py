@@ -19,7 +19,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.backtests.forecasts import Forecast
+from simbudget.forecast.cases import Case
 
 Floats = npt.NDArray[np.float64]
 
@@ -58,7 +58,7 @@ class Stretch:
         return (self.high - self.low) / 2.0
 
 
-def position(forecast: Forecast) -> float:
+def position(forecast: Case) -> float:
     """Return where the truth lay in a forecast; see `PastCase.position`."""
     low, median, high, truth = _scaled(forecast, forecast.truth)
     side = high - median if truth > median else median - low
@@ -104,7 +104,7 @@ def _equally(cases: Sequence[PastCase]) -> Floats:
     return np.asarray(1.0 / (counts[member] * max(len(names), 1)))
 
 
-def stretched(forecast: Forecast, stretch: Stretch) -> Forecast:
+def stretched(forecast: Case, stretch: Stretch) -> Case:
     """Return a forecast with its sample moved: p10, median and p90 to where `stretch` says, the rest in proportion."""
     low, median, high, *_ = _scaled(forecast, forecast.truth)
     logs = _is_positive(forecast)
@@ -121,9 +121,7 @@ def stretched(forecast: Forecast, stretch: Stretch) -> Forecast:
     return replace(forecast, sample=np.exp(sample) if logs else np.maximum(sample, 0.0))
 
 
-def conformal(
-    forecasts: Sequence[Forecast], past: Iterable[PastCase] = ()
-) -> tuple[list[Forecast], list[Stretch]]:
+def conformal(forecasts: Sequence[Case], past: Iterable[PastCase] = ()) -> tuple[list[Case], list[Stretch]]:
     """Return forecasts of one quantity of one task, each stretched by what all runs but its own showed; how each was.
 
     Args:
@@ -144,11 +142,11 @@ def conformal(
     return [stretched(f, s) for f, s in zip(forecasts, applied, strict=True)], applied
 
 
-def _is_positive(forecast: Forecast) -> bool:
+def _is_positive(forecast: Case) -> bool:
     return bool((forecast.sample > 0).all())
 
 
-def _scaled(forecast: Forecast, truth: float) -> tuple[float, float, float, float]:
+def _scaled(forecast: Case, truth: float) -> tuple[float, float, float, float]:
     """Return p10, median, p90 and truth on the scale that a forecast is stretched on."""
     low, median, high = np.quantile(forecast.sample, (0.1, 0.5, 0.9))
     if _is_positive(forecast):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simbudget.deciding.standing import standing_of
+from simbudget.forecast.run_state import run_state_of
 from simbudget.ledger.imported import ImportedLedger
 
 HOURS = 200
@@ -48,9 +48,9 @@ def test_what_is_under_way_is_right_on_average_and_its_error_is_the_scatter() ->
     scores = []
     for _ in range(150):
         frame = entries(rng, 6)
-        under_way = standing_of(ledger(frame), NOW_S).under_way
+        in_flight = run_state_of(ledger(frame), NOW_S).in_flight
         for truth, name in zip(missed(frame), ("tokens_output", "gpu_hours_used"), strict=True):
-            scores.append((truth - under_way[name].mean) / under_way[name].error)
+            scores.append((truth - in_flight[name].mean) / in_flight[name].error)
     for of_one in np.array(scores).reshape(-1, 2).T:
         assert abs(of_one.mean()) < 4 / np.sqrt(150)
         assert of_one.std() == pytest.approx(1.0, abs=0.4)
@@ -59,13 +59,13 @@ def test_what_is_under_way_is_right_on_average_and_its_error_is_the_scatter() ->
 
 def test_money_under_way_follows_the_hours() -> None:
     frame = entries(np.random.default_rng(1), 4)
-    under_way = standing_of(ledger(frame), NOW_S).under_way
-    assert under_way["spend_gpu_usd"].mean == pytest.approx(3.0 * under_way["gpu_hours_used"].mean)
+    in_flight = run_state_of(ledger(frame), NOW_S).in_flight
+    assert in_flight["spend_gpu_usd"].mean == pytest.approx(3.0 * in_flight["gpu_hours_used"].mean)
 
 
-def test_who_has_just_ended_something_has_nothing_under_way() -> None:
+def test_who_has_just_ended_something_has_nothing_in_flight() -> None:
     frame = entries(np.random.default_rng(2), 1)
     ends_s = frame["started_s"] + frame["duration_s"]
     last_s = float(ends_s[ends_s <= NOW_S].max())
-    assert standing_of(ledger(frame), last_s).under_way == {}
-    assert standing_of(ledger(frame), last_s + 1e-3).under_way != {}
+    assert run_state_of(ledger(frame), last_s).in_flight == {}
+    assert run_state_of(ledger(frame), last_s + 1e-3).in_flight != {}

@@ -6,10 +6,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.deciding.conditioning import Likeness, conditioned
-from simbudget.deciding.courses import Courses
-from simbudget.deciding.standing import Standing
-from simbudget.deciding.under_way import NOTHING
+from simbudget.forecast.conditioning import Likeness, conditioned
+from simbudget.forecast.in_flight import NOTHING
+from simbudget.forecast.reference_runs import ReferenceRuns
+from simbudget.forecast.run_state import RunState
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -20,8 +20,8 @@ _HOUR_S: Final = 3600.0
 class Conditioned:
     """Draws of what has been and what will be, given what was seen."""
 
-    courses: Courses
-    standing: Standing
+    runs: ReferenceRuns
+    state: RunState
     like: Likeness
     rows: Integers
     """[draws] the run that each draw rests on."""
@@ -31,12 +31,12 @@ class Conditioned:
     def so_far(self, column: str, known: float | None) -> Floats:
         """Return [draws] of what a column has come to: what is known and under way, else as the simulated runs say."""
         if known is None:
-            return conditioned(self.courses.so_far[column].to_numpy(), self.like)[self.rows]
-        return known + self.standing.under_way.get(column, NOTHING).around(self.scores)
+            return conditioned(self.runs.so_far[column].to_numpy(), self.like)[self.rows]
+        return known + self.state.in_flight.get(column, NOTHING).around(self.scores)
 
     def rest(self, column: str) -> Floats:
         """Return [draws] of what is still to come of a column."""
-        rest = self.courses.whole[column].to_numpy() - self.courses.so_far[column].to_numpy()
+        rest = self.runs.whole[column].to_numpy() - self.runs.so_far[column].to_numpy()
         return conditioned(np.maximum(rest, 0.0), self.like)[self.rows]
 
     def progress(self, gates_later: bool) -> Floats:
@@ -44,10 +44,10 @@ class Conditioned:
 
         Gates that come at the end are left out.
         """
-        spent, hours = self.courses.spent_usd[self.rows], self.courses.hours
+        spent, hours = self.runs.spent_usd[self.rows], self.runs.hours
         if gates_later:
-            spent[:, -1] -= self.courses.whole["spend_gates_usd"].to_numpy()[self.rows]
-        now = spent_at(spent, hours, self.standing.elapsed_s / _HOUR_S)[:, np.newaxis]
+            spent[:, -1] -= self.runs.whole["spend_gates_usd"].to_numpy()[self.rows]
+        now = spent_at(spent, hours, self.state.elapsed_s / _HOUR_S)[:, np.newaxis]
         left = np.maximum(spent[:, -1:] - now, 1e-12)
         return np.asarray(np.clip((spent - now) / left, 0.0, 1.0))
 

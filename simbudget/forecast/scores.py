@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.backtests.forecasts import Forecast
+from simbudget.forecast.cases import Case
 
 Floats = npt.NDArray[np.float64]
 
@@ -16,7 +16,7 @@ _SMALL: Final = 1.0
 """A truth of zero counts as this where an error is divided by it."""
 
 
-def score(forecasts: Sequence[Forecast], raw: Sequence[Forecast] | None = None) -> dict[str, Any]:
+def score(forecasts: Sequence[Case], raw: Sequence[Case] | None = None) -> dict[str, Any]:
     """Return the scores of forecasts of one quantity; `raw` are the same before they were widened.
 
     Errors, widths and CRPS are parts of the truth. Intervals in square brackets are 90 % of a bootstrap over runs.
@@ -38,10 +38,10 @@ def score(forecasts: Sequence[Forecast], raw: Sequence[Forecast] | None = None) 
     return result
 
 
-def _as_naive(forecasts: Sequence[Forecast], method: str) -> list[Forecast]:
+def _as_naive(forecasts: Sequence[Case], method: str) -> list[Case]:
     """Return the forecasts of a naive method as if they were ours."""
     return [
-        Forecast(f.task, f.source, f.project, f.run, f.quantity, f.truth, f.naive[method], {})
+        Case(f.task, f.source, f.project, f.run, f.quantity, f.truth, f.naive[method], {})
         for f in forecasts
         if method in f.naive
     ]
@@ -50,7 +50,7 @@ def _as_naive(forecasts: Sequence[Forecast], method: str) -> list[Forecast]:
 class _Cases:
     """The cases of one quantity as arrays."""
 
-    def __init__(self, forecasts: Sequence[Forecast]) -> None:
+    def __init__(self, forecasts: Sequence[Case]) -> None:
         truth = np.array([f.truth for f in forecasts])
         at = np.array([np.quantile(f.sample, (0.1, 0.25, 0.5, 0.75, 0.9)) for f in forecasts])
         unit = np.maximum(np.abs(truth), _SMALL) if (truth == 0).any() else np.abs(truth)
@@ -96,7 +96,7 @@ _FIGURES: Final[dict[str, Callable[[Any, Any], Any]]] = {
 """Each figure of some cases; a method that gives one number only has no intervals."""
 
 
-def _crps(forecast: Forecast) -> float:
+def _crps(forecast: Case) -> float:
     """Return the continuous ranked probability score (Gneiting and Raftery 2007); of one number its absolute error."""
     import scoringrules  # noqa: PLC0415  slow to import
 

@@ -1,4 +1,4 @@
-"""Courses: simulated runs of a scenario, each known at the moment at which a real run stands, and at its end.
+"""ReferenceRuns: simulated runs of a scenario, each known at the moment at which a real run stands, and at its end.
 
 The same worlds and the same luck are run three times: up to half the time that has passed, up to all of it, and to
 the planned end. A shorter run is the beginning of a longer one, since a draw depends on its stream and on nothing
@@ -31,7 +31,7 @@ Progress = Callable[[int, int], None]
 
 
 @dataclass(frozen=True)
-class Courses:
+class ReferenceRuns:
     """Simulated runs, a row each, the same run in the same row of every table."""
 
     halfway: pd.DataFrame
@@ -45,17 +45,17 @@ class Courses:
     """By name: [runs] the value of each unknown in the run's world."""
 
 
-def simulate_courses(
+def simulate_reference_runs(
     scenario: Scenario, names: Sequence[str], elapsed_s: float, runs: int, seed: int, progress: Progress
-) -> Courses:
-    """Return so many courses of a scenario.
+) -> ReferenceRuns:
+    """Return so many runs of a scenario.
 
     Args:
         scenario: what was planned.
         names: of the quantities that are unknown in it.
         elapsed_s: where the real run stands; below the planned end.
         runs: how many, each in a world of its own.
-        seed: the same seed gives the same courses.
+        seed: the same seed gives the same runs.
         progress: called with the runs done and those to do.
     """
     program = replace(lower(scenario), budget_usd=math.inf, agents_budget_usd=math.inf)
@@ -73,7 +73,7 @@ def simulate_courses(
         by_time = aggregate.kept().spend_by_time_usd
     spent = np.concatenate([np.zeros((runs, 1)), by_time.cumsum(axis=1)], axis=1)
     halfway, so_far, whole = frames
-    return Courses(halfway, so_far, whole, spent, hours, _unknowns(program, names, runs, seed))
+    return ReferenceRuns(halfway, so_far, whole, spent, hours, _unknowns(program, names, runs, seed))
 
 
 def _unknowns(program: Program, names: Sequence[str], runs: int, seed: int) -> dict[str, Floats]:

@@ -10,7 +10,7 @@ from functools import lru_cache
 from importlib.resources import files
 from typing import Any, Final
 
-from simbudget.calibration.backtests.conformal import PastCase
+from simbudget.forecast.conformal import PastCase
 
 CAMPAIGN_QUANTITIES: Final = ("experiments", "gpu_time_s", "failures", "kept", "best_score")
 FILE: Final = "track_record.json"
@@ -19,7 +19,7 @@ FILE: Final = "track_record.json"
 @lru_cache(maxsize=1)
 def track_record() -> Mapping[str, Any]:
     """Return the record; empty if none was written yet."""
-    path = files("simbudget.calibration").joinpath(FILE)
+    path = files("simbudget.forecast").joinpath(FILE)
     if not path.is_file():
         return {}
     content: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))

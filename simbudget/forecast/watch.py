@@ -13,14 +13,14 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.deciding.conditioned import Conditioned
-from simbudget.deciding.conditioning import Likeness, conditioned, likeness
-from simbudget.deciding.courses import Courses, Progress, simulate_courses
-from simbudget.deciding.outlook import Learnt, Outlook
-from simbudget.deciding.standing import Standing
-from simbudget.deciding.stopping import worthwhile
-from simbudget.deciding.under_way import NOTHING
 from simbudget.errors import Problem, UserError
+from simbudget.forecast.conditioned import Conditioned
+from simbudget.forecast.conditioning import Likeness, conditioned, likeness
+from simbudget.forecast.in_flight import NOTHING
+from simbudget.forecast.outlook import Learnt, Outlook
+from simbudget.forecast.reference_runs import Progress, ReferenceRuns, simulate_reference_runs
+from simbudget.forecast.run_state import RunState
+from simbudget.forecast.stopping import worthwhile
 from simbudget.ledger.entry import COMPONENTS
 from simbudget.scenario.limits import Limit
 from simbudget.scenario.loading import LoadedScenario
@@ -61,7 +61,7 @@ class Watching:
 
 def watch(
     loaded: LoadedScenario,
-    standing: Standing,
+    state: RunState,
     how: Watching | None = None,
     progress: Progress = lambda done, total: None,
 ) -> Outlook:
@@ -74,33 +74,33 @@ def watch(
     if how.worth_usd is not None and (scenario.research is None or not scenario.gates):
         message = "--worth needs to know what a result is, and the scenario has no gate"
         raise UserError(Problem(message, remedy="write `gates`, or leave --worth out"))
-    courses = courses_for(loaded, standing.elapsed_s, how, progress)
-    return outlook_of(loaded, standing, courses, how)
+    runs = reference_runs_for(loaded, state.elapsed_s, how, progress)
+    return outlook_of(loaded, state, runs, how)
 
 
-def courses_for(
+def reference_runs_for(
     loaded: LoadedScenario,
     elapsed_s: float,
     how: Watching,
     progress: Progress = lambda done, total: None,
-) -> Courses:
+) -> ReferenceRuns:
     """Return simulated runs of a scenario beside which a run that has lasted so long is looked at."""
     ends_s = loaded.scenario.stop.after.exact_value
     unknown = [row.name for row in loaded.provenance if row.kind in ("unknown", "both")]
     until_s = min(elapsed_s, ends_s * (1.0 - 1e-9))
-    return simulate_courses(loaded.scenario, unknown, until_s, how.runs, how.seed, progress)
+    return simulate_reference_runs(loaded.scenario, unknown, until_s, how.runs, how.seed, progress)
 
 
-def outlook_of(loaded: LoadedScenario, standing: Standing, courses: Courses, how: Watching) -> Outlook:
-    """Return the outlook of a run from where it stands, given courses that are known at the same moment."""
+def outlook_of(loaded: LoadedScenario, state: RunState, runs: ReferenceRuns, how: Watching) -> Outlook:
+    """Return the outlook of a run from where it stands, given runs that are known at the same moment."""
     rng = np.random.default_rng([how.seed, 7])
-    like = likeness(*_statistics(courses, standing, rng))
+    like = likeness(*_statistics(runs, state, rng))
     rows = rng.choice(how.runs, size=_DRAWS, p=like.weights)
     scores = rng.standard_normal(_DRAWS)
-    return _outlook(loaded, standing, how, Conditioned(courses, standing, like, rows, scores))
+    return _outlook(loaded, state, how, Conditioned(runs, state, like, rows, scores))
 
 
-def _statistics(courses: Courses, standing: Standing, rng: np.random.Generator) -> tuple[Floats, Floats]:
+def _statistics(runs: ReferenceRuns, state: RunState, rng: np.random.Generator) -> tuple[Floats, Floats]:
     """Return [runs, statistics] and [statistics]: totals so far, and what of them is of the second half.
 
     What is under way in the real run is known but for an error; the simulated runs' totals get one as large, as if
@@ -109,31 +109,31 @@ def _statistics(courses: Courses, standing: Standing, rng: np.random.Generator) 
     129-141).
     """
     simulated, observed = [], []
-    for name, value in standing.so_far.items():
-        now, half = courses.so_far[name].to_numpy(), courses.halfway[name].to_numpy()
+    for name, value in state.so_far.items():
+        now, half = runs.so_far[name].to_numpy(), runs.halfway[name].to_numpy()
         if np.isnan(now).any() or not (now.any() or value):
             continue
-        under_way = standing.under_way.get(name, NOTHING)
-        looked = now + under_way.error * rng.standard_normal(len(now))
+        in_flight = state.in_flight.get(name, NOTHING)
+        looked = now + in_flight.error * rng.standard_normal(len(now))
         simulated += [np.maximum(looked, 0.0), np.maximum(looked - half, 0.0)]
         # as much is taken to have been under way at half time as now
-        observed += [value + under_way.mean, max(value - standing.halfway[name], 0.0)]
+        observed += [value + in_flight.mean, max(value - state.halfway[name], 0.0)]
     if not simulated:
-        return np.zeros((len(courses.so_far), 0)), np.zeros(0)
+        return np.zeros((len(runs.so_far), 0)), np.zeros(0)
     return np.column_stack(simulated), np.array(observed)
 
 
-def _outlook(loaded: LoadedScenario, standing: Standing, how: Watching, given: Conditioned) -> Outlook:
-    scenario, courses = loaded.scenario, given.courses
+def _outlook(loaded: LoadedScenario, state: RunState, how: Watching, given: Conditioned) -> Outlook:
+    scenario, runs = loaded.scenario, given.runs
     gates_later = _gates_at_the_end(loaded)
     so_far, rest = {}, {}
     for name in COMPONENTS:
         column = f"spend_{name}_usd"
         if name == "gates" and gates_later:
-            whole = conditioned(courses.whole[column].to_numpy(), given.like)[given.rows]
+            whole = conditioned(runs.whole[column].to_numpy(), given.like)[given.rows]
             so_far[name], rest[name] = np.zeros(len(given.rows)), whole
             continue
-        so_far[name] = given.so_far(column, standing.paid_usd.get(name))
+        so_far[name] = given.so_far(column, state.paid_usd.get(name))
         rest[name] = given.rest(column)
     spent, left = sum(so_far.values()), sum(rest.values())
     total = np.asarray(spent + left)
@@ -142,29 +142,29 @@ def _outlook(loaded: LoadedScenario, standing: Standing, how: Watching, given: C
     curve = np.asarray(spent)[:, np.newaxis] + steady
     curve[:, -1] += at_end
     budget = scenario.stop.budget
-    met = None if budget is None else _met_hours(curve, courses.hours, budget)
+    met = None if budget is None else _met_hours(curve, runs.hours, budget)
     within = None if budget is None else float((total <= budget).mean())
     counts = {
-        name: given.so_far(name, standing.so_far.get(name)) + given.rest(name)
+        name: given.so_far(name, state.so_far.get(name)) + given.rest(name)
         for name in _COUNTS
-        if courses.whole[name].notna().all() and courses.whole[name].any()
+        if runs.whole[name].notna().all() and runs.whole[name].any()
     }
-    ends_hours = float(courses.hours[-1])
+    ends_hours = float(runs.hours[-1])
     totals = {**counts, "spend_usd": total}
     limits, unsaid = _limits(scenario.limits, totals, ends_hours, within)
-    notes = [*standing.notes, *unsaid, *_notes(standing, loaded, given.like)]
-    ahead = courses.hours >= standing.elapsed_s / _HOUR_S
-    before = courses.so_far["spend_usd"].to_numpy() - (
-        courses.so_far["spend_gates_usd"].to_numpy() if gates_later else 0.0
+    notes = [*state.notes, *unsaid, *_notes(state, loaded, given.like)]
+    ahead = runs.hours >= state.elapsed_s / _HOUR_S
+    before = runs.so_far["spend_usd"].to_numpy() - (
+        runs.so_far["spend_gates_usd"].to_numpy() if gates_later else 0.0
     )
     return Outlook(
-        standing=standing,
+        state=state,
         ends_hours=ends_hours,
         budget_usd=budget,
         spent_usd=_figure(np.asarray(spent)),
         expected_by_now_usd=_figure(before),
         spend_usd=_figure(total),
-        spend_before_usd=_figure(courses.whole["spend_usd"].to_numpy()),
+        spend_before_usd=_figure(runs.whole["spend_usd"].to_numpy()),
         by_component_usd={
             name: _figure(so_far[name] + rest[name])
             for name in COMPONENTS
@@ -180,7 +180,7 @@ def _outlook(loaded: LoadedScenario, standing: Standing, how: Watching, given: C
         else worthwhile(given, how.worth_usd, how.seed, curve, at_end),
         surprise=given.like.surprise,
         curve={
-            "hours": courses.hours[ahead].tolist(),
+            "hours": runs.hours[ahead].tolist(),
             **{
                 name: np.quantile(curve[:, ahead], level, axis=0).tolist()
                 for name, level in (("p10", 0.1), ("p50", 0.5), ("p90", 0.9))
@@ -243,7 +243,7 @@ def _limits(
 def _learnt(given: Conditioned) -> list[Learnt]:
     """Return what was learnt of the unknowns, those first whose intervals got narrowest."""
     found = []
-    for name, values in given.courses.unknowns.items():
+    for name, values in given.runs.unknowns.items():
         before = np.quantile(values, (0.1, 0.5, 0.9))
         if before[0] >= before[2] or before[0] < 0.0:
             continue
@@ -259,16 +259,16 @@ def _three(quantiles: Floats) -> tuple[float, float, float]:
     return float(quantiles[0]), float(quantiles[1]), float(quantiles[2])
 
 
-def _notes(standing: Standing, loaded: LoadedScenario, like: Likeness) -> list[str]:
+def _notes(state: RunState, loaded: LoadedScenario, like: Likeness) -> list[str]:
     notes = []
     planned = sum(group.agents for group in loaded.scenario.fleet)
-    if standing.agents != planned:
-        notes.append(f"{standing.agents:,} agents in the log, {planned:,} in the scenario")
+    if state.agents != planned:
+        notes.append(f"{state.agents:,} agents in the log, {planned:,} in the scenario")
     if like.surprise < SURPRISING:
         notes.append(
             "what was seen is beyond what the scenario expects; intervals are widened, and a calibration on this "
             "log would tell more"
         )
-    if standing.elapsed_s >= loaded.scenario.stop.after.exact_value:
+    if state.elapsed_s >= loaded.scenario.stop.after.exact_value:
         notes.append("the planned end is past")
     return notes

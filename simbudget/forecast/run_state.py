@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from simbudget.deciding.under_way import CALL_KINDS, TOKENS, Amount, amounts_under_way, charged_usd
 from simbudget.errors import Problem, UserError
+from simbudget.forecast.in_flight import CALL_KINDS, TOKENS, Amount, amounts_in_flight, charged_usd
 from simbudget.ledger.entry import CALLS
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.ledger.store import OPEN
@@ -25,7 +25,7 @@ _PAID_WHEN_DUE: Final = ("tokens", "scorer", "review", "gates")
 
 
 @dataclass(frozen=True)
-class Standing:
+class RunState:
     """What a run has come to so far. Keys are columns of a projection's replications."""
 
     elapsed_s: float
@@ -34,7 +34,7 @@ class Standing:
     """The same, up to half the time that has passed."""
     paid_usd: dict[str, float]
     """By component, for those whose entries tell all that was paid."""
-    under_way: dict[str, Amount]
+    in_flight: dict[str, Amount]
     """What has begun and is in no entry yet."""
     agents: int
     last_at: pd.Timestamp | None
@@ -42,9 +42,9 @@ class Standing:
     notes: tuple[str, ...]
 
 
-def standing_of(
+def run_state_of(
     ledger: ImportedLedger, elapsed_s: float | None = None, gpus_are_paid_when_due: bool = True
-) -> Standing:
+) -> RunState:
     """Return where the run that a ledger tells of stands.
 
     Several runs in a ledger, such as the sessions of a fleet's agents, are one run: they are laid on one clock by
@@ -71,19 +71,19 @@ def standing_of(
     notes = []
     if not any(name.startswith("spend") for name in so_far):
         notes.append("the log does not say what anything cost: money is the scenario's, given what was done")
-    if under_way := int(_is_open(seen).sum()):
+    if in_flight := int(_is_open(seen).sum()):
         notes.append(
-            f"what is under way (calls or jobs: {under_way:,}) is not among what was spent and done so far"
+            f"what is under way (calls or jobs: {in_flight:,}) is not among what was spent and done so far"
         )
     if len(ledger.runs) > 1:
         notes.append(f"{len(ledger.runs):,} runs in the log are taken as one")
     dated = ledger.runs["began_at"].min()
-    return Standing(
+    return RunState(
         elapsed_s,
         so_far,
         {name: halfway.get(name, 0.0) for name in so_far},
         {name: so_far[f"spend_{name}_usd"] for name in components if f"spend_{name}_usd" in so_far},
-        amounts_under_way(seen, elapsed_s, so_far),
+        amounts_in_flight(seen, elapsed_s, so_far),
         int(entries.loc[entries["agent"] >= 0, ["run", "agent"]].drop_duplicates().shape[0]),
         None if pd.isna(dated) else dated + pd.Timedelta(seconds=last_s),
         tuple(notes),

@@ -43,7 +43,7 @@ class Amount:
 NOTHING: Final = Amount(0.0, 0.0)
 
 
-def amounts_under_way(seen: pd.DataFrame, elapsed_s: float, totals: Mapping[str, float]) -> dict[str, Amount]:
+def amounts_in_flight(seen: pd.DataFrame, elapsed_s: float, totals: Mapping[str, float]) -> dict[str, Amount]:
     """Return what is under way of those totals that are known.
 
     Args:

@@ -13,7 +13,6 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.backtests.forecasts import BOOTSTRAP, STRAIGHT_LINE, Forecast
 from simbudget.calibration.campaigns.beginnings import (
     DAY_S,
     Beginning,
@@ -34,6 +33,7 @@ from simbudget.calibration.campaigns.yields import (
 )
 from simbudget.calibration.posteriors.shapes import midpoint_scores, shape_of
 from simbudget.distributions.posteriors import Posterior
+from simbudget.forecast.cases import BOOTSTRAP, STRAIGHT_LINE, Case
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
@@ -81,9 +81,7 @@ class RestOfCampaign:
         return np.random.default_rng([self.seed, len(self.begun), purpose])
 
 
-def campaign_forecasts(
-    ledger: ImportedLedger, cut: float, replications: int, seed: int
-) -> Iterator[Forecast]:
+def campaign_forecasts(ledger: ImportedLedger, cut: float, replications: int, seed: int) -> Iterator[Case]:
     """Yield the forecasts of campaigns' rests."""
     campaigns = campaigns_of(ledger)
     begun = {id(c): c.until(cut) for c in campaigns if _FEWEST_KNOWN <= c.until(cut).sum() < len(c)}
@@ -103,7 +101,7 @@ def campaign_forecasts(
         samples = rest_samples(case, bank)
         naive = _naive(case, cut, int(truth["experiments"]))
         for quantity, value in truth.items():
-            yield Forecast(
+            yield Case(
                 "time",
                 campaign.source,
                 campaign.project,

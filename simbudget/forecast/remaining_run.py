@@ -10,14 +10,13 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
 
-from simbudget.calibration.observed.hidden_input import USD_PER_MTOK
 from simbudget.calibration.observed.observations import NO_SPEED
 from simbudget.calibration.observed.session_prices import session_prices
 from simbudget.calibration.observed.sessions import Session
-from simbudget.calibration.rests.quantities import Known, known_of, rest_posteriors
 from simbudget.distributions.posteriors import Posterior
+from simbudget.forecast.hidden_input import USD_PER_MTOK
+from simbudget.forecast.quantities import Known, known_of, rest_posteriors
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.model import Scenario
@@ -133,20 +132,3 @@ def _prices(known: Known) -> str:
         return session_prices(known.begun, known.seen.knows_output, known.life)
     sent, put_out = f"{USD_PER_MTOK} $/Mtok", f"{known.hidden.output_usd_per_mtok:.6f} $/Mtok"
     return f"{{input: {sent}, cache_write: {sent}, cache_read: {sent}, output: {put_out}}}"
-
-
-def session_samples(replications: pd.DataFrame) -> dict[str, Floats]:
-    """Return a projection's replications by the names of a session's quantities."""
-    column = {name: replications[name].to_numpy(np.float64) for name in replications}
-    new = column["tokens_uncached_input"] + column["tokens_cache_write"]
-    hours = column["agent_hours"]
-    return {
-        "input_tokens": new + column["tokens_cache_read"],
-        "new_input_tokens": new,
-        "cache_read_tokens": column["tokens_cache_read"],
-        "output_tokens": column["tokens_output"],
-        "cost_usd": column["spend_tokens_usd"],
-        "model_time_s": np.nan_to_num(column["share_model"]) * hours * _HOUR_S,
-        "wall_time_s": hours * _HOUR_S,
-        "calls": column["model_calls"],
-    }

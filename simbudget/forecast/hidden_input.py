@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from simbudget.calibration.observed.session_prices import list_prices
 from simbudget.calibration.observed.sessions import Session
-from simbudget.calibration.rests.counts import Usual
+from simbudget.forecast.counts import Usual
 
 Floats = npt.NDArray[np.float64]
 

@@ -5,11 +5,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from simbudget.deciding.courses import Progress
-from simbudget.deciding.outlook import Outlook
-from simbudget.deciding.standing import standing_of
-from simbudget.deciding.watch import Watching, watch
 from simbudget.errors import UserError
+from simbudget.forecast.outlook import Outlook
+from simbudget.forecast.reference_runs import Progress
+from simbudget.forecast.run_state import run_state_of
+from simbudget.forecast.watch import Watching, watch
 from simbudget.ledger.readers import read_logs
 from simbudget.scenario.loading import LoadedScenario
 
@@ -28,8 +28,8 @@ class Look:
     def now(self, progress: Progress = lambda done, total: None) -> Outlook:
         """Return the outlook by what the logs say now; UserError if they cannot be read or say nothing yet."""
         gpus = self.loaded.scenario.gpus
-        standing = standing_of(read_logs(self.logs), self.elapsed_s, str(gpus.billing) in _WHEN_DUE)
-        return watch(self.loaded, standing, self.how, progress)
+        state = run_state_of(read_logs(self.logs), self.elapsed_s, str(gpus.billing) in _WHEN_DUE)
+        return watch(self.loaded, state, self.how, progress)
 
     def state(self) -> tuple[tuple[str, int, int], ...]:
         """Return what changes when a log grows: sizes and times of all files."""

@@ -13,16 +13,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.backtests.forecasts import calls_within, wall_time_s
-from simbudget.calibration.observed.hidden_input import USUAL_TOKENS, HiddenInput, hidden_input
 from simbudget.calibration.observed.observations import FLOORS, TURN_QUANTITIES, Observed, observe
 from simbudget.calibration.observed.sessions import Session
+from simbudget.calibration.observed.totals import calls_within, wall_time_s
 from simbudget.calibration.posteriors.caches import cache_life, misses_of, rest_misses
 from simbudget.calibration.posteriors.limits import limit_draws
 from simbudget.calibration.posteriors.openings import Opening, ages_of, learnt_opening
 from simbudget.calibration.posteriors.pooling import log_of
-from simbudget.calibration.rests.counts import Usual, rest_of_counts
-from simbudget.calibration.rests.durations import (
+from simbudget.distributions.posteriors import Posterior
+from simbudget.forecast.counts import Usual, rest_of_counts
+from simbudget.forecast.durations import (
     PRIORS,
     call_level_s,
     part_of,
@@ -30,7 +30,7 @@ from simbudget.calibration.rests.durations import (
     rest_gaps,
     telling,
 )
-from simbudget.distributions.posteriors import Posterior
+from simbudget.forecast.hidden_input import USUAL_TOKENS, HiddenInput, hidden_input
 
 Floats = npt.NDArray[np.float64]
 

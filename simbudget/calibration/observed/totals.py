@@ -1,0 +1,74 @@
+"""Totals of sessions: what came true of one from a call on, and what a projection's replications say of one."""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from simbudget.calibration.observed.sessions import Session
+
+Floats = npt.NDArray[np.float64]
+
+_HOUR_S: Final = 3600.0
+
+
+def truths(session: Session, first: int) -> dict[str, float]:
+    """Return what came true of a session from its `first`-th call on; what the log does not say is left out.
+
+    Wall time is that of the calls and of the gap before each, so that it is of as many gaps as calls.
+    """
+    rest = session.part(first)
+    gaps_s = session.gap_s[max(first - 1, 0) :]
+    known: dict[str, float] = {}
+    if session.knows_input:
+        known["input_tokens"] = float(rest.context.sum())
+        known["new_input_tokens"] = float(np.nansum(rest.write) + np.nansum(rest.uncached))
+        known["cache_read_tokens"] = float(np.nansum(rest.read))
+    known["calls"] = float(len(rest))
+    if session.knows_output:
+        known["output_tokens"] = _filled_sum(rest.output)
+    if np.isfinite(rest.list_cost_usd).mean() > 0.9:
+        known["cost_usd"] = _filled_sum(rest.list_cost_usd)
+    if np.isfinite(rest.duration_s).mean() > 0.9:
+        known["model_time_s"] = _filled_sum(rest.duration_s)
+        if np.isfinite(session.started_s).all():
+            known["wall_time_s"] = known["model_time_s"] + float(gaps_s.sum())
+    return known
+
+
+def calls_within(session: Session, cut: float, at_least: int = 3) -> int | None:
+    """Return how many calls ended in a share of a session's time, a few at least; None if that cannot be said."""
+    if not np.isfinite(session.started_s).all():
+        return None
+    ends_s = session.started_s + np.nan_to_num(session.duration_s)
+    until_s = session.started_s[0] + cut * (ends_s[-1] - session.started_s[0])
+    first = max(at_least, int(np.searchsorted(ends_s, until_s)))
+    return first if first < len(session) else None
+
+
+def wall_time_s(session: Session, first: int) -> float:
+    """Return how long a session took from its `first`-th call on, the gap before that included."""
+    return float(np.nansum(session.duration_s[first:]) + session.gap_s[max(first - 1, 0) :].sum())
+
+
+def _filled_sum(values: Floats) -> float:
+    """Return the sum, a few values that are not known taken as the mean of the others."""
+    return float(np.nanmean(values) * len(values))
+
+
+def session_samples(replications: pd.DataFrame) -> dict[str, Floats]:
+    """Return a projection's replications by the names of a session's quantities."""
+    column = {name: replications[name].to_numpy(np.float64) for name in replications}
+    new = column["tokens_uncached_input"] + column["tokens_cache_write"]
+    hours = column["agent_hours"]
+    return {
+        "input_tokens": new + column["tokens_cache_read"],
+        "new_input_tokens": new,
+        "cache_read_tokens": column["tokens_cache_read"],
+        "output_tokens": column["tokens_output"],
+        "cost_usd": column["spend_tokens_usd"],
+        "model_time_s": np.nan_to_num(column["share_model"]) * hours * _HOUR_S,
+        "wall_time_s": hours * _HOUR_S,
+        "calls": column["model_calls"],
+    }
