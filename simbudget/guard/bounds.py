@@ -3,113 +3,363 @@
 A token of a byte-level vocabulary stands for at least one byte, so a text has at most as many tokens as it has
 bytes; what the provider adds (marks around messages and blocks, the instructions for tools) gets an allowance.
 That bound is some four times too high. It becomes tight where a request goes on from an earlier one, as an
-agent's does: then the beginning counts what the earlier answer reported, and only the rest counts its bytes.
+agent's does: then the beginning counts what the earlier answer reported, and only the new messages count their bytes.
+
+Only what is known to be bounded is let through: every key of a request, every kind of tool and of content is on a
+list here, and anything else is refused with its name. A list of what is dangerous would be passed by the provider's
+next feature.
 """
 
 import hashlib
 import json
+import threading
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, Final, NoReturn
+
+from simbudget.guard.pictures import claude_picture_tokens, data_of_url, openai_picture_tokens
 
 _FIXED_TOKENS: Final = 2_000
-"""For what the provider adds once: instructions for tools (313 to 530 tokens in its documentation) and the like."""
+"""For what the provider adds once: instructions for tools (313 to 735 tokens in its documentation) and the like."""
 _TOKENS_EACH: Final = 32
-"""For the marks around a message and each of its blocks."""
+"""For the marks around a message and each of its blocks; measured ones take three to ten."""
+_TOKENS_OF_A_TOOL: Final = 1_000
+"""For a tool that the provider describes itself; the longest, the text editor, takes 700."""
+_TOKENS_PER_SEALED_BYTE: Final = 2
+"""Thinking that comes back encrypted may have been compressed before, so a byte of it may hold more than a token."""
 _REMEMBERED: Final = 4_096
-"""So many requests are remembered."""
+"""How many requests are remembered: some hundred bytes each, and more than a fleet has conversations."""
 
-_PRICED_BY_TOKENS: Final = frozenset({"function", "custom", "", "text_editor", "bash", "memory", "computer"})
+
+def _words(text: str) -> frozenset[str]:
+    return frozenset(text.split())
+
+
+_MESSAGES_KEYS: Final = _words(
+    "model max_tokens messages system tools tool_choice temperature top_p top_k stop_sequences stream metadata "
+    "thinking service_tier output_config output_format cache_control inference_geo speed"
+)
+_CLIENT_TOOLS: Final = ("text_editor", "bash", "memory", "computer")
 """The beginnings of types of tools that the client runs, and that cost nothing but tokens."""
+_CHAT_KEYS: Final = _words(
+    "model messages max_tokens max_completion_tokens n temperature top_p stop stream stream_options tools tool_choice "
+    "parallel_tool_calls response_format seed frequency_penalty presence_penalty logit_bias logprobs top_logprobs "
+    "user metadata store reasoning_effort verbosity service_tier prompt_cache_key safety_identifier modalities "
+    "functions function_call"
+)
+_RESPONSES_KEYS: Final = _words(
+    "model input instructions max_output_tokens temperature top_p stream stream_options tools tool_choice "
+    "parallel_tool_calls text reasoning include store metadata user truncation service_tier prompt_cache_key "
+    "safety_identifier top_logprobs max_tool_calls"
+)
+_OPENAI_TOOLS: Final = frozenset({"function", "custom"})
+_OPENAI_TIERS: Final = frozenset({None, "auto", "default", "flex"})
+"""`priority` costs more than the list says."""
 
 
 class UnboundedCostError(Exception):
     """What a call can cost at most is not known, so it is not made; says why, and what to do."""
 
 
-def check_is_bounded(body: Mapping[str, Any]) -> None:
-    """Raise UnboundedCostError if something other than the tokens of the request could cost money."""
-    if not isinstance(body.get("max_tokens"), int):
-        raise UnboundedCostError("the request has no `max_tokens`, so its output has no bound; set it")
+class _Counted:
+    """The most tokens that a part of a request can count, added up block by block."""
+
+    def __init__(self) -> None:
+        self.tokens = 0
+
+    def text(self, value: Any, tokens_per_byte: int = 1) -> None:
+        """Count a value of which every byte of its JSON can be a token."""
+        self.tokens += tokens_per_byte * len(_as_json(value)) + _TOKENS_EACH
+
+
+def _refuse(message: str) -> NoReturn:
+    raise UnboundedCostError(message)
+
+
+def _require_known_keys(body: Mapping[str, Any], known: frozenset[str]) -> None:
+    unknown = sorted(key for key, value in body.items() if key not in known and value not in (None, [], {}))
+    if unknown:
+        _refuse(f"what `{unknown[0]}` costs at most is not known; leave it out")
+
+
+def _whole_tokens(body: Mapping[str, Any], *keys: str) -> int:
+    """Return the most tokens that a request allows itself to get, by the first of some keys that it has."""
+    for key in keys:
+        value = body.get(key)
+        if value is None:
+            continue
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+            _refuse(f"`{key}` is {value!r}; set it to a whole number above 0")
+        return int(value)
+    return _refuse(f"the request has no `{keys[0]}`, so its output has no bound; set it")
+
+
+def _list_of_mappings(value: Any, what: str) -> Sequence[Mapping[str, Any]]:
+    if value is None:
+        return ()
+    if not isinstance(value, list | tuple) or not all(isinstance(one, Mapping) for one in value):
+        _refuse(f"`{what}` is no list of objects, so what it costs is not known")
+    return value
+
+
+# The Messages API.
+
+
+def messages_output_tokens(body: Mapping[str, Any]) -> int:
+    """Return the most tokens that an answer of the Messages API can have. Raises UnboundedCostError."""
+    return _whole_tokens(body, "max_tokens")
+
+
+def messages_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
+    """Return the parts of a request of the Messages API, and the most tokens that each can count.
+
+    The first part is all that is not a message.
+
+    Raises:
+        UnboundedCostError: something in it costs more than tokens, or an unknown number of them.
+    """
+    _require_known_keys(body, _MESSAGES_KEYS)
     if body.get("speed") not in (None, "standard"):
-        raise UnboundedCostError(f"speed {body['speed']!r} is not on the price list; leave `speed` out")
-    for tool in body.get("tools") or ():
-        kind = str(tool.get("type") or "")
-        if not any(
-            kind == known or kind.startswith(f"{known}_") for known in _PRICED_BY_TOKENS if known or not kind
-        ):
-            raise UnboundedCostError(
+        _refuse(f"speed {body['speed']!r} is not on the price list; leave `speed` out")
+    counted = _Counted()
+    for tool in _list_of_mappings(body.get("tools"), "tools"):
+        kind = str(tool.get("type") or "custom")
+        if kind != "custom" and not kind.startswith(tuple(f"{known}_" for known in _CLIENT_TOOLS)):
+            _refuse(
                 f"the provider's tool {kind!r} is billed beyond the tokens of the request; leave it out, or let "
                 "your program run a tool of its own"
             )
-    for key in ("container", "mcp_servers", "fallbacks", "context_management"):
-        if body.get(key):
-            raise UnboundedCostError(f"`{key}` is billed beyond the tokens of the request; leave it out")
-    elsewhere = _source_elsewhere(body.get("messages")) or _source_elsewhere(body.get("system"))
-    if elsewhere:
-        raise UnboundedCostError(
-            f"a source of type {elsewhere!r} is not in the request, so its tokens have no bound; send its content"
+        counted.text(tool)
+        counted.tokens += 0 if kind == "custom" else _TOKENS_OF_A_TOOL
+    _count_claude(body.get("system"), counted, "system")
+    counted.text(
+        {key: body.get(key) for key in ("tool_choice", "thinking", "output_config", "output_format")}
+    )
+    apart = {key: value for key, value in body.items() if key not in ("messages", "max_tokens", "stream")}
+    parts: list[tuple[Any, int]] = [(apart, counted.tokens)]
+    for message in _list_of_mappings(body.get("messages"), "messages"):
+        counted = _Counted()
+        counted.text(message.get("role"))
+        _count_claude(message.get("content"), counted, "content")
+        parts.append((message, counted.tokens))
+    return parts
+
+
+def _count_claude(content: Any, counted: _Counted, where: str) -> None:
+    """Count a content of the Messages API: a text, or blocks of known types."""
+    if content is None or isinstance(content, str):
+        counted.text(content)
+        return
+    for block in _list_of_mappings(content, where):
+        kind = block.get("type")
+        plain = {
+            key: value for key, value in block.items() if key not in ("source", "content", "cache_control")
+        }
+        if kind in ("text", "tool_use"):
+            counted.text(block)
+        elif kind == "tool_result":
+            counted.text(plain)
+            _count_claude(block.get("content"), counted, "tool_result")
+        elif kind == "thinking":
+            counted.text(block.get("thinking"))
+            counted.text(block.get("signature"), _TOKENS_PER_SEALED_BYTE)
+        elif kind == "redacted_thinking":
+            counted.text(block.get("data"), _TOKENS_PER_SEALED_BYTE)
+        elif kind in ("image", "document"):
+            counted.text(plain)
+            _count_source(str(kind), block, counted)
+        else:
+            _refuse(f"what a block of type {kind!r} costs at most is not known; leave it out")
+
+
+def _count_source(kind: str, block: Mapping[str, Any], counted: _Counted) -> None:
+    """Count where a picture's or document's content is from."""
+    source = block.get("source")
+    source = source if isinstance(source, Mapping) else {}
+    form = source.get("type")
+    citations = block.get("citations")
+    if isinstance(citations, Mapping) and citations.get("enabled"):
+        _refuse("citations add a number of tokens that is not published; leave `citations` out")
+    if kind == "image" and form == "base64":
+        counted.tokens += claude_picture_tokens(str(source.get("data") or ""))
+    elif kind == "document" and form == "text":
+        counted.text(source)
+    elif kind == "document" and form == "content":
+        _count_claude(source.get("content"), counted, "document")
+    elif kind == "document" and form == "base64":
+        _refuse(
+            "a PDF counts its text and a picture for each page, and neither its bytes nor its pages bound its text; "
+            "send its text, or its pages as pictures"
+        )
+    else:
+        _refuse(
+            f"a source of type {form!r} is not in the request, so its tokens have no bound; send its content"
         )
 
 
-def _source_elsewhere(value: Any) -> str | None:
-    """Return the type of the first source of a picture or document that is not in the request itself."""
-    if isinstance(value, Mapping):
-        source = value.get("source")
-        if isinstance(source, Mapping) and source.get("type") in ("url", "file"):
-            return str(source["type"])
-        value = list(value.values())
-    if isinstance(value, list | tuple):
-        return next((found for each in value if (found := _source_elsewhere(each))), None)
-    return None
+# The APIs of OpenAI, and of the many servers that speak like it.
+
+
+def chat_output_tokens(body: Mapping[str, Any]) -> int:
+    """Return the most tokens that all answers of a chat completion can have. Raises UnboundedCostError."""
+    answers = 1 if body.get("n") is None else _whole_tokens(body, "n")
+    return answers * _whole_tokens(body, "max_completion_tokens", "max_tokens")
+
+
+def chat_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
+    """Return the parts of a request for a chat completion, and the most tokens of each. Raises UnboundedCostError."""
+    _require_known_keys(body, _CHAT_KEYS)
+    if body.get("modalities") not in (None, ["text"]):
+        _refuse("sound is billed at prices of its own; leave `modalities` out")
+    parts = _openai_beginning(body, "messages", "max_tokens", "max_completion_tokens")
+    for message in _list_of_mappings(body.get("messages"), "messages"):
+        if message.get("audio"):
+            _refuse("sound is billed at prices of its own; leave `audio` out")
+        counted = _Counted()
+        counted.text({key: value for key, value in message.items() if key != "content"})
+        _count_openai(message.get("content"), counted)
+        parts.append((message, counted.tokens))
+    return parts
+
+
+def responses_output_tokens(body: Mapping[str, Any]) -> int:
+    """Return the most tokens that a response can have. Raises UnboundedCostError."""
+    return _whole_tokens(body, "max_output_tokens")
+
+
+_PLAIN_ITEMS: Final = frozenset({"function_call", "custom_tool_call", "custom_tool_call_output"})
+
+
+def responses_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
+    """Return the parts of a request of the Responses API, and the most tokens of each. Raises UnboundedCostError."""
+    _require_known_keys(body, _RESPONSES_KEYS)
+    parts = _openai_beginning(body, "input", "max_output_tokens")
+    given = body.get("input")
+    if isinstance(given, str):
+        counted = _Counted()
+        counted.text(given)
+        return [*parts, (given, counted.tokens)]
+    for item in _list_of_mappings(given, "input"):
+        counted = _Counted()
+        kind = item.get("type") or "message"
+        plain = {
+            key: value for key, value in item.items() if key not in ("content", "output", "encrypted_content")
+        }
+        counted.text(plain)
+        if kind == "message":
+            _count_openai(item.get("content"), counted)
+        elif kind == "function_call_output":
+            _count_openai(item.get("output"), counted)
+        elif kind == "reasoning":
+            _count_openai(item.get("content"), counted)
+            counted.text(item.get("encrypted_content"), _TOKENS_PER_SEALED_BYTE)
+        elif kind in _PLAIN_ITEMS:
+            counted.text(item)
+        else:
+            _refuse(f"what an item of type {kind!r} costs at most is not known; leave it out")
+        parts.append((item, counted.tokens))
+    return parts
+
+
+def _openai_beginning(body: Mapping[str, Any], *apart: str) -> list[tuple[Any, int]]:
+    """Return all of a request but its messages, as the first of its parts."""
+    if body.get("service_tier") not in _OPENAI_TIERS:
+        _refuse(f"service tier {body['service_tier']!r} is not on the price list; leave `service_tier` out")
+    for tool in _list_of_mappings(body.get("tools"), "tools"):
+        if tool.get("type") not in _OPENAI_TOOLS:
+            _refuse(
+                f"the provider's tool {tool.get('type')!r} is billed beyond the tokens of the request; leave it out, "
+                "or let your program run a tool of its own"
+            )
+    beginning = {
+        key: value
+        for key, value in body.items()
+        if key not in (*apart, "stream", "stream_options", "metadata")
+    }
+    counted = _Counted()
+    counted.text(beginning)
+    return [(beginning, counted.tokens)]
+
+
+def _count_openai(content: Any, counted: _Counted) -> None:
+    """Count a content of OpenAI's APIs: a text, or parts of known types."""
+    if content is None or isinstance(content, str):
+        counted.text(content)
+        return
+    for part in _list_of_mappings(content, "content"):
+        kind = str(part.get("type"))
+        if kind in ("text", "refusal", "input_text", "output_text", "summary_text", "reasoning_text"):
+            counted.text(part)
+        elif kind in ("image_url", "input_image") and not part.get("file_id"):
+            encoded = data_of_url(part.get("image_url") or "")
+            tokens = None if encoded is None else openai_picture_tokens(encoded)
+            if tokens is None:
+                _refuse(
+                    "a picture has to be in the request, as a `data:` URL of a PNG, JPEG or WebP; else its tokens "
+                    "have no bound"
+                )
+            counted.tokens += tokens
+        else:
+            _refuse(f"what a part of type {kind!r} costs at most is not known; leave it out")
+
+
+# Bounds that learn from answers.
 
 
 class PromptBounds:
-    """Bounds of requests' prompts, tighter where a request goes on from one whose count is known."""
+    """Bounds of prompts, tighter where a request goes on from one whose count is known; for any number of threads."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, int] = OrderedDict()
+        self._lock = threading.Lock()
 
-    def at_most(self, body: Mapping[str, Any]) -> int:
-        """Return the most tokens that the prompt of a request can count."""
-        chain, sizes = _fingerprints(body)
-        for length in range(len(chain) - 1, -1, -1):
-            known = self._known.get(chain[length])
-            if known is not None:
-                return known + sum(sizes[length + 1 :]) + _TOKENS_EACH
-        return sum(sizes) + _FIXED_TOKENS
+    def at_most(self, parts: Sequence[tuple[Any, int]]) -> int:
+        """Return the most tokens that the prompt with these parts can count."""
+        chain = list(_fingerprints(parts))
+        with self._lock:
+            for length in range(len(chain) - 1, -1, -1):
+                known = self._known.get(chain[length])
+                if known is not None:
+                    return known + sum(tokens for _, tokens in parts[length + 1 :]) + _TOKENS_EACH
+        return sum(tokens for _, tokens in parts) + _FIXED_TOKENS
 
-    def learn(self, body: Mapping[str, Any], prompt_tokens: int) -> None:
-        """Remember how many tokens the prompt of a request counted."""
-        chain, _ = _fingerprints(body)
-        self._known[chain[-1]] = prompt_tokens
-        self._known.move_to_end(chain[-1])
-        while len(self._known) > _REMEMBERED:
-            self._known.popitem(last=False)
+    def learn(self, parts: Sequence[tuple[Any, int]], prompt_tokens: int) -> None:
+        """Remember how many tokens the prompt with these parts counted."""
+        *_, last = _fingerprints(parts)
+        with self._lock:
+            self._known[last] = prompt_tokens
+            self._known.move_to_end(last)
+            while len(self._known) > _REMEMBERED:
+                self._known.popitem(last=False)
 
 
-def _fingerprints(body: Mapping[str, Any]) -> tuple[list[str], list[int]]:
-    """Return a fingerprint of the request up to each message, and the bound of what each adds.
-
-    The first is of all that is not a message; markers of the cache are left out, since they move.
-    """
-    rest = {key: value for key, value in body.items() if key not in ("messages", "max_tokens", "stream")}
-    parts = [rest, *(body.get("messages") or ())]
-    running, chain, sizes = hashlib.sha256(), [], []
-    for part in parts:
-        text = json.dumps(_without_markers(part), sort_keys=True, ensure_ascii=False, default=str).encode()
+def _fingerprints(parts: Sequence[tuple[Any, int]]) -> Iterator[str]:
+    """Yield a fingerprint of a request up to each of its parts; markers of the cache, which move, are left out."""
+    running = hashlib.sha256()
+    for part, _ in parts:
+        text = _as_json(_without_markers(part))
         running.update(len(text).to_bytes(8, "little"))
         running.update(text)
-        chain.append(running.hexdigest())
-        content = part.get("content") if isinstance(part, Mapping) else None
-        blocks = len(content) if isinstance(content, list) else 1
-        sizes.append(len(text) + _TOKENS_EACH * (1 + blocks))
-    return chain, sizes
+        yield running.hexdigest()
+
+
+_HOLD_BLOCKS: Final = frozenset({"content", "system", "tools", "source"})
+"""Where a marker can stand. Elsewhere, in the input of a tool say, the same key is the program's text, and counts."""
 
 
 def _without_markers(value: Any) -> Any:
     if isinstance(value, Mapping):
-        return {key: _without_markers(each) for key, each in value.items() if key != "cache_control"}
+        return {
+            key: _without_markers(each) if key in _HOLD_BLOCKS else each
+            for key, each in value.items()
+            if key != "cache_control"
+        }
     if isinstance(value, list | tuple):
         return [_without_markers(each) for each in value]
     return value
+
+
+def _as_json(value: Any) -> bytes:
+    """Return a value as JSON; half a pair of surrogates, which is no character, counts its bytes all the same."""
+    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    return text.encode("utf-8", "surrogatepass")

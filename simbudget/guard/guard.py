@@ -1,94 +1,143 @@
-"""The guard itself: a middleware of the SDK's client, and the ledger that it writes.
+"""The guard itself: reservations in a ledger, and what becomes of them. How calls get here: `sdk.py`, `proxy.py`.
 
-The SDK calls a middleware once for each attempt, retries included, so each attempt has a reservation of its own:
+Each attempt at a call, retries included, has a reservation of its own:
 
-- the answer came: the reservation becomes what its usage costs (a stream: when it has been read to its end);
-- the provider refused (4xx, 5xx): nothing was billed, and the reservation is released;
+- the answer came: the reservation becomes what its usage costs (a stream: when its last event has gone by);
+- the provider refused it in a way for which it bills nothing (429, 529, 4xx): the reservation is released;
 - no connection was made: the same;
-- anything else (a time-out, a broken connection, a cancelled task, a kill -9): it may have been billed, so the
-  reservation stays, at its worst case, until somebody finds out.
+- anything else (500 to 504, 524, a time-out, a broken connection, a cancelled task, a kill -9): a gateway may have
+  given up on work that was done and billed, so the reservation stays, at its worst case, until somebody finds out.
 """
 
 import datetime
+import math
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final, Protocol, Self, TypeVar
-
-from anthropic import APIRequest, AsyncCallNext, CallNext, Middleware
+from typing import Any, Final, Literal, TypeVar
 
 from simbudget.errors import Problem, UserError
-from simbudget.guard.bounds import PromptBounds, check_is_bounded
-from simbudget.guard.pricing import Rates, Usage, list_rates, usage_of
+from simbudget.guard.answers import Api, Meter, Reported
+from simbudget.guard.bounds import PromptBounds, UnboundedCostError
+from simbudget.guard.pricing import Rates, Usage, list_rates
 from simbudget.ledger.entry import Entry
-from simbudget.ledger.store import Intent, LedgerStore, RunRow, Spend
+from simbudget.ledger.store import Intent, LedgerStore, Limit, RunRow, Spend
 
-REQUEST_ID: Final = "Idempotency-Key"
-"""The header under which the provider gets the name of an attempt; the ledger keeps it as `request_id`."""
-
-_MESSAGES: Final = "/v1/messages"
-_FREE: Final = frozenset({"/v1/messages/count_tokens"})
 _NEVER_SENT: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 """Errors of the HTTP library, by name since the SDK has changed libraries, before which nothing was sent."""
-_TOO_MANY: Final = 429
+_OVERLOADED: Final = 529
+"""The provider's own answer when it is overloaded: nothing was run, and nothing is billed."""
+_MAY_BE_BILLED: Final = frozenset({408, 499})
+"""The 4xx that a gateway gives for a request that it lost sight of, whatever became of it."""
+_STOPPED: Final = "guard stopped"
+"""Under this name the ledger remembers why no more calls are made."""
+_ROUNDING_USD: Final = 1e-9
+"""A cost is a sum of floats, and so is its bound; a billionth of a dollar is below any price."""
 
 
 class UnguardedCallError(Exception):
     """A call that the guard cannot bound, such as a batch, and that is therefore not made."""
 
 
-class Wrappable(Protocol):
-    """A client of the SDK, sync or async."""
-
-    def with_middleware(self, *middleware: Any) -> Self:
-        """Return a client whose attempts go through a middleware."""
+class StoppedError(UnboundedCostError):
+    """A call has cost more than its worst case, so no bound can be relied on, and no more calls are made."""
 
 
-Client = TypeVar("Client", bound=Wrappable)
+@dataclass(frozen=True)
+class Cap:
+    """What may be spent at most, in US dollars, in tokens, or both: in all, or per agent, task or day."""
+
+    per: Literal["run", "agent", "task", "day"] = "run"
+    usd: float | None = None
+    tokens: int | None = None
+
+    def __post_init__(self) -> None:
+        if self.per not in ("run", "agent", "task", "day"):
+            raise UserError(Problem(f"a cap per {self.per!r}", remedy="give it per run, agent, task or day"))
+        if self.usd is None and self.tokens is None:
+            raise UserError(
+                Problem("a cap without an amount", remedy="give `usd`, US dollars, or `tokens`, or both")
+            )
+        for name, value in (("dollars", self.usd), ("tokens", self.tokens)):
+            if value is not None and not _is_an_amount(value):
+                remedy = "give a number above 0, such as 5 or 0.5"
+                raise UserError(Problem(f"a cap of {value!r} {name}", remedy=remedy))
+
+    def limit(self, agent: int, task: str, day: str) -> Limit:
+        """Return the limit that this cap is for a call of an agent, for a task, on a day."""
+        where: dict[str, str | int] = {}
+        name = "the cap"
+        if self.per == "agent":
+            where, name = {"agent": agent}, f"agent {agent}'s cap"
+        elif self.per == "task":
+            where, name = {"task": task}, f"the cap of task {task!r}"
+        elif self.per == "day":
+            where, name = {"day": day}, f"the cap of {day}"
+        return Limit(self.usd, self.tokens, where, name)
+
+
+def _is_an_amount(value: Any) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return False
+    return 0 < value < math.inf
+
 
 _LABELS: ContextVar[Mapping[str, Any]] = ContextVar("labels", default={})  # noqa: B039  never changed in place
 
+Client = TypeVar("Client")
+
 
 class BudgetGuard:
-    """Keeps the spend of a run, by any number of processes, at or below a cap."""
+    """Keeps the spend of a run at or below its caps, for any number of threads and processes."""
 
     def __init__(
         self,
         path: Path,
-        cap_usd: float,
+        cap_usd: float | None = None,
         rates: Mapping[str, Rates] | None = None,
         run: int = 0,
         clock: Callable[[], float] | None = None,
+        caps: Sequence[Cap] = (),
     ) -> None:
         """Open the ledger, made if it is not there.
 
         Args:
-            path: the ledger's file, shared by all processes that share the cap.
+            path: the ledger's file, shared by all processes that share the caps.
             cap_usd: what the run may spend at most, in US dollars.
             rates: prices of models that are not, or not so, on the price list of today.
             run: the run of the ledger that the calls belong to.
             clock: gives the seconds since the run began; by default since its row was written.
+            caps: further caps: in tokens, for each agent, task or day. All of them hold.
 
         Raises:
-            UserError: the cap is no amount of money, or the file is no ledger.
+            UserError: a cap is no amount, there is none, or the file cannot be opened or is no ledger.
         """
-        if not 0 < cap_usd < float("inf"):
-            raise UserError(Problem(f"a cap of {cap_usd:g} dollars", remedy="give an amount above 0"))
+        self.caps = (*([] if cap_usd is None else [Cap(usd=cap_usd)]), *caps)
+        if not self.caps:
+            raise UserError(Problem("a guard without a cap", remedy="give `cap_usd`, or `caps`"))
         self.cap_usd, self.run = cap_usd, run
         self.store = LedgerStore(path)
         now = datetime.datetime.now(datetime.UTC)
-        self.store.begin_run(RunRow(run, path.stem, "guard", now.isoformat(), cap_usd=cap_usd))
+        row = RunRow(run, self.store.path.stem, "guard", now.isoformat(), cap_usd=cap_usd)
+        self.store.begin_run(row)
+        self._began_at: float | None = None
         self.clock = clock or self._since_began
         self._rates = dict(rates or {})
-        self._bounds = PromptBounds()
+        self.bounds = PromptBounds()
         self._asked_s: dict[str, float] = {}
 
     def wrap(self, client: Client) -> Client:
-        """Return the client with the guard before each of its attempts; sync and async clients alike."""
-        return client.with_middleware(_Guarded(self))
+        """Return a client of the `anthropic` SDK, sync or async, with the guard before each of its attempts.
+
+        One that is wrapped again, by this guard or by another one of the same run, counts once.
+        """
+        from simbudget.guard.sdk import wrapped  # noqa: PLC0415  the SDK takes a second to import
+
+        return wrapped(self, client)
 
     def spend(self) -> Spend:
         """Return what the run has spent, and the worst case of what is under way."""
@@ -96,7 +145,7 @@ class BudgetGuard:
 
     @contextmanager
     def labels(self, **columns: Any) -> Iterator[None]:
-        """Give the entries of calls within these columns: `agent`, `cycle`, `session`, `turn`, `kind`, ...
+        """Give the entries of calls within these columns: `agent`, `task`, `cycle`, `session`, `turn`, `kind`, ...
 
         `asked_s` is when a call was first asked for, if not just now: its time in the queue counts from then.
         """
@@ -108,33 +157,36 @@ class BudgetGuard:
 
     # One attempt.
 
-    def reserve(self, request: APIRequest) -> "Reservation | None":
-        """Reserve the worst case of an attempt; None for one that costs nothing.
+    def reserve(self, api: Api, body: Mapping[str, Any], call: str = "") -> "Reservation":
+        """Reserve the worst case of an attempt.
+
+        Args:
+            api: which API the request is for.
+            body: the request.
+            call: the name of the call that this is an attempt at, the same for its retries.
 
         Raises:
-            CapReachedError: it could pass the cap.
+            CapReachedError: it could pass a cap.
             UnboundedCostError: what it costs at most is not known.
-            UnguardedCallError: it is of a kind that the guard does not know.
             UserError: its model is not on the price list.
         """
-        url, body = request.url.partition("?")[0], request.json
-        if request.method.lower() == "get" or url in _FREE:
-            return None
-        if url != _MESSAGES or not isinstance(body, Mapping):
-            raise UnguardedCallError(
-                f"{request.method} {request.url} is not guarded, so it is not made; use messages.create or "
-                "messages.stream, or a client without the guard"
+        stopped = self.store.recall(_STOPPED)
+        if stopped:
+            raise StoppedError(
+                f"{stopped}, so its worst case was none, and no more calls are made; look into it, and call "
+                "`guard.resume()`"
             )
-        check_is_bounded(body)
+        parts = api.parts(body)
+        output_tokens = api.output_tokens(body)
         model = str(body.get("model"))
         rates = self.rates(model)
-        worst_usd = rates.worst_usd(
-            self._bounds.at_most(body), body["max_tokens"], body.get("inference_geo") is not None
-        )
+        prompt_tokens = self.bounds.at_most(parts)
+        worst_usd = rates.worst_usd(prompt_tokens, output_tokens, body.get("inference_geo") is not None)
         now_s = self.clock()
         labels = dict(_LABELS.get())
+        task = str(labels.pop("task", ""))
         first_s = labels.pop("asked_s", now_s)
-        asked_s = self._asked_s.setdefault(str(request.options.idempotency_key), first_s)
+        asked_s = self._asked_s.setdefault(call, first_s) if call else first_s
         entry = Entry(
             **{
                 **{"run": self.run, "agent": 0, "cycle": -1, "session": -1, "turn": -1, "kind": "call"},
@@ -143,9 +195,11 @@ class BudgetGuard:
                 **{"model": model, "component": "tokens"},
             }
         )
-        name = uuid.uuid4().hex
-        key = self.store.open(Intent(entry, name, worst_usd), self.cap_usd)
-        return Reservation(self, key, name, request, rates)
+        day = datetime.datetime.now(datetime.UTC).date().isoformat()
+        intent = Intent(entry, uuid.uuid4().hex, worst_usd, prompt_tokens + output_tokens, task, day)
+        limits = [cap.limit(entry.agent, task, day) for cap in self.caps]
+        key = self.store.open(intent, limits=limits)
+        return Reservation(self, key, intent, api, body, parts, output_tokens, rates, call)
 
     def rates(self, model: str) -> Rates:
         """Return what a model costs. Raises UserError: the price list does not have it."""
@@ -153,65 +207,91 @@ class BudgetGuard:
             self._rates[model] = list_rates(model, datetime.datetime.now(datetime.UTC).date())
         return self._rates[model]
 
-    def settled(self, reservation: "Reservation", usage: Usage) -> None:
-        """Take up what an attempt turned out to use."""
-        self._bounds.learn(reservation.body, usage.prompt_tokens)
-        self._asked_s.pop(str(reservation.request.options.idempotency_key), None)
+    def stop(self, why: str) -> None:
+        """Let no more calls be made, in any process."""
+        self.store.remember(_STOPPED, why)
+
+    def resume(self) -> None:
+        """Let calls be made again after one has cost more than its worst case."""
+        self.store.remember(_STOPPED, None)
+
+    def forget_call(self, call: str) -> None:
+        """Take it that a call has its answer."""
+        self._asked_s.pop(call, None)
 
     def _since_began(self) -> float:
-        began_at = next(row.began_at for row in self.store.runs() if row.run == self.run)
-        return time.time() - datetime.datetime.fromisoformat(began_at).timestamp()
+        if self._began_at is None:
+            began_at = next(row.began_at for row in self.store.runs() if row.run == self.run)
+            self._began_at = datetime.datetime.fromisoformat(began_at).timestamp()
+        return time.time() - self._began_at
 
 
 class Reservation:
     """The reservation of one attempt, until it is known what became of it."""
 
-    def __init__(self, guard: BudgetGuard, key: int, name: str, request: APIRequest, rates: Rates) -> None:
-        self.name, self.request, self.key = name, request, key
-        self._guard, self._rates = guard, rates
+    def __init__(  # noqa: PLR0913, PLR0917  all that an attempt is
+        self,
+        guard: BudgetGuard,
+        key: int,
+        intent: Intent,
+        api: Api,
+        body: Mapping[str, Any],
+        parts: list[tuple[Any, int]],
+        output_tokens: int,
+        rates: Rates,
+        call: str,
+    ) -> None:
+        self.name, self.key, self.api = intent.request_id, key, api
+        self._guard, self._intent, self._rates = guard, intent, rates
+        self._parts, self._output_tokens, self._call = parts, output_tokens, call
+        self._place = body.get("inference_geo")
         self._began_s = guard.clock()
-        self.body: Mapping[str, Any] = request.json  # type: ignore[assignment]  # a mapping: `reserve` looked
 
-    def named_request(self, stream_cls: type[Any] | None = None) -> APIRequest:
-        """Return the request with the reservation's name as a header, and with a stream that reports to it."""
-        options = self.request.options.model_copy()
-        options.headers = {**self.request.headers, REQUEST_ID: self.name}
-        return APIRequest(
-            options=options,
-            cast_to=self.request.cast_to,
-            stream=self.request.stream,
-            stream_cls=stream_cls or self.request.stream_cls,
-            retries_taken=self.request.retries_taken,
-        )
+    def meter(self, streams: bool) -> Meter:
+        """Return what to feed the answer's bytes to: it settles the reservation when they say what was used."""
+        return Meter(self.api, streams, self.settle)
 
-    def settle(self, reported: Mapping[str, Any], message_id: str) -> None:
-        """Close it with what the provider says was used."""
-        usage = usage_of(reported)
-        cost_usd = self._rates.cost_usd(usage, self.body.get("inference_geo"))
+    def settle(self, reported: Reported) -> None:
+        """Close it with what the provider says was used; stops the guard if that is more than the worst case."""
+        usage = reported.usage
+        cost_usd = self._rates.cost_usd(usage, self._place)
         self._guard.store.settle(
             self.key,
             duration_s=self._guard.clock() - self._began_s,
             cost_usd=cost_usd,
-            name=message_id,
+            name=reported.name,
             **usage.columns(),
         )
-        self._guard.settled(self, usage)
+        self._guard.bounds.learn(self._parts, usage.prompt_tokens)
+        self._guard.forget_call(self._call)
+        surprise = reported.surprise or self._passed(usage, cost_usd)
+        if surprise:
+            self._note(None, "beyond its worst case", 0.0)
+            self._guard.stop(f"call {reported.name or self.name}: {surprise}")
+
+    def _passed(self, usage: Usage, cost_usd: float) -> str:
+        """Return what an answer used beyond its worst case, in words."""
+        if usage.output_tokens > self._output_tokens:
+            return f"{usage.output_tokens:,} tokens of output came where {self._output_tokens:,} were allowed"
+        if cost_usd > self._intent.worst_usd + _ROUNDING_USD:
+            return f"it cost ${cost_usd:.4f} where ${self._intent.worst_usd:.4f} was the most"
+        return ""
 
     def refused(self, status: int) -> None:
-        """Release it: the provider answered with an error, and billed nothing.
+        """Take it that the provider answered with an error: release the reservation if it bills nothing for that.
 
         An attempt that failed is an entry of the ledger; one that was only turned away, for coming too often
         or for being wrong, is not, and its time shows as the time that the call was waited for.
         """
         duration_s = self._guard.clock() - self._began_s
         self._note(status, "refused", duration_s)
-        if status < 500:
+        if status == _OVERLOADED:
+            nothing = Usage(0, 0, 0, 0, 0).columns()
+            self._guard.store.settle(
+                self.key, outcome="failed", duration_s=duration_s, cost_usd=0.0, component="", **nothing
+            )
+        elif 400 <= status < 500 and status not in _MAY_BE_BILLED:
             self._guard.store.discard(self.key)
-            return
-        nothing = Usage(0, 0, 0, 0, 0).columns()
-        self._guard.store.settle(
-            self.key, outcome="failed", duration_s=duration_s, cost_usd=0.0, component="", **nothing
-        )
 
     def broke(self, error: BaseException) -> None:
         """Release it if nothing was sent; else it stays, since what was sent may have been billed."""
@@ -220,11 +300,10 @@ class Reservation:
             self._guard.store.discard(self.key)
 
     def _note(self, status: int | None, what: str, duration_s: float) -> None:
-        agent = _LABELS.get().get("agent", 0)
         self._guard.store.note_attempt(
             {
-                **{"run": self._guard.run, "agent": agent, "request_id": self.name, "status": status},
-                **{"what": what, "started_s": self._began_s, "duration_s": duration_s},
+                **{"run": self._guard.run, "agent": self._intent.entry.agent, "request_id": self.name},
+                **{"status": status, "what": what, "started_s": self._began_s, "duration_s": duration_s},
             }
         )
 
@@ -235,92 +314,3 @@ def _never_sent(error: BaseException | None) -> bool:
             return True
         error = error.__cause__
     return False
-
-
-class _StreamUsage:
-    """Adds up the usage that the events of a stream report."""
-
-    def __init__(self, reservation: Reservation) -> None:
-        self._reservation = reservation
-        self._reported: dict[str, Any] = {}
-        self._message_id = ""
-
-    def take(self, event: Any) -> None:
-        """Take one event; at the last one the reservation is settled."""
-        kind = getattr(event, "type", "")
-        if kind == "message_start":
-            self._message_id = event.message.id
-            self._reported.update(event.message.usage.model_dump(exclude_none=True))
-        elif kind == "message_delta":
-            self._reported.update(event.usage.model_dump(exclude_none=True))
-        elif kind == "message_stop":
-            self._reservation.settle(self._reported, self._message_id)
-
-
-def _observed(stream_cls: type[Any], reservation: Reservation) -> type[Any]:
-    """Return the class of a stream that reports its usage to a reservation as it is read."""
-    usage = _StreamUsage(reservation)
-
-    class Observed(stream_cls):  # type: ignore[misc]  # the SDK's own class, sync or async
-        def __stream__(self) -> Iterator[Any] | AsyncIterator[Any]:
-            events = super().__stream__()
-            return _each_async(events, usage) if hasattr(events, "__anext__") else _each(events, usage)
-
-    return Observed
-
-
-def _each(events: Iterator[Any], usage: _StreamUsage) -> Iterator[Any]:
-    for event in events:
-        usage.take(event)
-        yield event
-
-
-async def _each_async(events: AsyncIterator[Any], usage: _StreamUsage) -> AsyncIterator[Any]:
-    async for event in events:
-        usage.take(event)
-        yield event
-
-
-class _Guarded(Middleware):
-    """The guard as the SDK calls it."""
-
-    def __init__(self, guard: BudgetGuard) -> None:
-        self._guard = guard
-
-    def handle(self, request: APIRequest, call_next: CallNext) -> Any:
-        reservation = self._guard.reserve(request)
-        if reservation is None:
-            return call_next(request)
-        try:
-            response = call_next(self._prepared(reservation))
-            if response.status_code >= 400:
-                reservation.refused(response.status_code)
-            elif not request.stream:
-                message = response.parse()
-                reservation.settle(message.usage.model_dump(exclude_none=True), message.id)
-        except BaseException as error:
-            reservation.broke(error)
-            raise
-        return response
-
-    async def handle_async(self, request: APIRequest, call_next: AsyncCallNext) -> Any:
-        reservation = self._guard.reserve(request)
-        if reservation is None:
-            return await call_next(request)
-        try:
-            response = await call_next(self._prepared(reservation))
-            if response.status_code >= 400:
-                reservation.refused(response.status_code)
-            elif not request.stream:
-                message = await response.parse()
-                reservation.settle(message.usage.model_dump(exclude_none=True), message.id)
-        except BaseException as error:
-            reservation.broke(error)
-            raise
-        return response
-
-    def _prepared(self, reservation: Reservation) -> APIRequest:
-        request = reservation.request
-        if request.stream and request.stream_cls is not None:
-            return reservation.named_request(_observed(request.stream_cls, reservation))
-        return reservation.named_request()

@@ -17,10 +17,12 @@ The file has a table `runs`, a row for each run, and a table `entries`, whose co
 """
 
 import json
+import os
 import sqlite3
-from collections.abc import Iterator, Mapping
+import threading
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any, Final, get_type_hints
 
@@ -34,7 +36,10 @@ WORST_CASE: Final = "worst case"
 """The source of an entry whose true cost could not be found out, and which stays at its worst case."""
 
 _PATIENCE_S: Final = 60.0
-"""So long a writer waits for the others."""
+"""How long a writer waits for the others: a reservation takes about a millisecond, so even a hundred queue for less."""
+
+_MONEY_ROUNDING_USD: Final = 1e-9
+"""Sums of floats may differ in their last bits; a billionth of a dollar is below any price."""
 
 _SQL_TYPES: Final = {"int": "INTEGER", "float": "REAL", "bool": "INTEGER", "str": "TEXT"}
 
@@ -46,18 +51,22 @@ class CapReachedError(Exception):
     that of what was asked for.
     """
 
-    def __init__(self, cap_usd: float, spend: "Spend", worst_usd: float) -> None:
-        super().__init__(
-            f"the next ${worst_usd:.4f} at worst could pass the cap of ${cap_usd:.2f}: "
-            f"${spend.settled_usd:.4f} is spent and ${spend.open_usd:.4f} at worst is under way"
-        )
-        self.cap_usd, self.worst_usd = cap_usd, worst_usd
+    def __init__(self, limit: "Limit", spend: "Spend", worst_usd: float, worst_tokens: int = 0) -> None:
+        if limit.usd is not None and spend.worst_usd + worst_usd > limit.usd + _MONEY_ROUNDING_USD:
+            said = (
+                f"the next ${worst_usd:.4f} at worst could pass {limit.name} of ${limit.usd:.2f}: "
+                f"${spend.settled_usd:.4f} is spent and ${spend.open_usd:.4f} at worst is under way"
+            )
+        else:
+            said = (
+                f"the next {worst_tokens:,} tokens at worst could pass {limit.name} of {limit.tokens:,} tokens: "
+                f"{spend.settled_tokens:,} are used and {spend.open_tokens:,} at worst are under way"
+            )
+        super().__init__(said)
+        self.limit, self.worst_usd, self.worst_tokens = limit, worst_usd, worst_tokens
         self.settled_usd, self.open_usd = spend.settled_usd, spend.open_usd
-
-    @property
-    def may_pass(self) -> bool:
-        """Return whether it may fit once what is under way has ended."""
-        return self.settled_usd + self.worst_usd <= self.cap_usd
+        self.may_pass = limit.allows(spend.settled_usd, worst_usd, spend.settled_tokens, worst_tokens)
+        """Whether it may fit once what is under way has ended."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +75,30 @@ class Spend:
 
     settled_usd: float
     open_usd: float
+    settled_tokens: int = 0
+    open_tokens: int = 0
 
     @property
     def worst_usd(self) -> float:
         """Return the most that can have been spent."""
         return self.settled_usd + self.open_usd
+
+
+@dataclass(frozen=True)
+class Limit:
+    """What the entries that match `where` may come to at worst, in dollars, in tokens, or both."""
+
+    usd: float | None = None
+    tokens: int | None = None
+    where: Mapping[str, str | int] = field(default_factory=dict)
+    """Columns of the entries and the values that they must have; `run` and `component` are those of the intent."""
+    name: str = "the cap"
+    """How an error names it."""
+
+    def allows(self, usd: float, more_usd: float, tokens: int, more_tokens: int) -> bool:
+        """Return whether there is room for more on top of what there is."""
+        in_dollars = self.usd is None or usd + more_usd <= self.usd + _MONEY_ROUNDING_USD
+        return in_dollars and (self.tokens is None or tokens + more_tokens <= self.tokens)
 
 
 @dataclass(frozen=True)
@@ -80,6 +108,11 @@ class Intent:
     entry: Entry
     request_id: str
     worst_usd: float
+    worst_tokens: int = 0
+    task: str = ""
+    """Which task it is for, where a cap is kept for each."""
+    day: str = ""
+    """The day, ISO 8601 and UTC, on which it is done."""
 
 
 @dataclass(frozen=True)
@@ -117,20 +150,48 @@ class RunRow:
 
 
 class LedgerStore:
-    """A connection to one store; each process, and each thread, has its own."""
+    """A connection to one store, for any number of threads; a process that is forked off opens one of its own."""
 
     def __init__(self, path: Path) -> None:
-        """Open a store, made if it is not there. Raises UserError: the file is no store."""
-        self.path = path
-        self._connection = sqlite3.connect(path, timeout=_PATIENCE_S, isolation_level=None)
+        """Open a store, made if it is not there. Raises UserError: the file is no store, or cannot be opened."""
+        self.path = Path(path)
+        self._open()
+
+    def _open(self) -> None:
+        remedy = "name a file that does not exist, or one that simbudget made"
+        # One connection behind a lock, not one for each thread: a transaction that waits for another thread's
+        # would spin in SQLite, and a pool of short-lived threads would open the file again and again.
+        self._lock = threading.RLock()
+        self._pid = os.getpid()
         try:
-            self._connection.execute("PRAGMA journal_mode = WAL")
-            self._connection.execute("PRAGMA synchronous = NORMAL")
+            self._opened = sqlite3.connect(
+                self.path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
+            )
+        except sqlite3.Error as error:
+            message = f"the ledger {self.path} cannot be opened: {error}"
+            raise UserError(
+                Problem(message, remedy="name a file in a folder that you may write to")
+            ) from None
+        try:
+            self._opened.execute("PRAGMA journal_mode = WAL")
+            self._opened.execute("PRAGMA synchronous = NORMAL")
             self._make_tables()
         except sqlite3.DatabaseError as error:
-            self._connection.close()
-            remedy = "name a file that does not exist, or one that simbudget made"
-            raise UserError(Problem(f"{path} is no ledger: {error}", remedy=remedy)) from None
+            self._opened.close()
+            raise UserError(Problem(f"{self.path} is no ledger: {error}", remedy=remedy)) from None
+
+    @property
+    def _connection(self) -> sqlite3.Connection:
+        """Return the connection of this process: SQLite's must not be used on both sides of a fork."""
+        if self._pid != os.getpid():
+            self._open()
+        return self._opened
+
+    def _execute(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        """Run one statement, whichever thread asks; returns its rows."""
+        connection = self._connection
+        with self._lock:
+            return connection.execute(sql, values).fetchall()
 
     def __enter__(self) -> "LedgerStore":
         return self
@@ -147,7 +208,7 @@ class LedgerStore:
     def begin_run(self, row: RunRow) -> None:
         """Write the row of a run; one that is there stays as it is."""
         values = asdict(row)
-        self._connection.execute(
+        self._execute(
             f"INSERT OR IGNORE INTO runs ({', '.join(values)}) VALUES ({_marks(values)})",
             list(values.values()),
         )
@@ -155,25 +216,31 @@ class LedgerStore:
     def update_run(self, run: int, **columns: str | float | None) -> None:
         """Change columns of a run's row."""
         changes = ", ".join(f"{name} = ?" for name in columns)
-        self._connection.execute(f"UPDATE runs SET {changes} WHERE run = ?", [*columns.values(), run])
+        self._execute(f"UPDATE runs SET {changes} WHERE run = ?", [*columns.values(), run])
 
     def runs(self) -> list[RunRow]:
         """Return the rows of all runs."""
         names = [each.name for each in fields(RunRow)]
-        rows = self._connection.execute(f"SELECT {', '.join(names)} FROM runs ORDER BY run")
+        rows = self._execute(f"SELECT {', '.join(names)} FROM runs ORDER BY run")
         return [RunRow(*row) for row in rows]
 
     # Entries.
 
     def add(self, entry: Entry) -> int:
         """Write an entry of something that is over; returns its key."""
-        return self._insert(entry, None, 0.0)
+        with self._transaction():
+            return self._insert(entry, None)
 
-    def open(self, intent: Intent, cap_usd: float | None = None) -> int:
+    def open(self, intent: Intent, cap_usd: float | None = None, limits: Sequence[Limit] = ()) -> int:
         """Write that something is about to be done; returns the key to close it with.
 
+        Args:
+            intent: what is about to be done.
+            cap_usd: a limit on all of its run and component, in US dollars.
+            limits: further ones; all must hold.
+
         Raises:
-            CapReachedError: it could make the spend of its run, and of its component, pass `cap_usd`.
+            CapReachedError: it could make what is spent pass one of them.
         """
         entry = intent.entry
         entry = entry._replace(outcome=OPEN, cost_usd=intent.worst_usd)
@@ -185,23 +252,28 @@ class LedgerStore:
                 output_tokens=None,
             )
         with self._transaction():
-            if cap_usd is not None:
-                spend = self.spend(entry.run, entry.component)
-                if spend.worst_usd + intent.worst_usd > cap_usd:
-                    raise CapReachedError(cap_usd, spend, intent.worst_usd)
-            return self._insert(entry, intent.request_id, intent.worst_usd)
+            for limit in (*limits, *([] if cap_usd is None else [Limit(usd=cap_usd)])):
+                spend = self.spend(entry.run, entry.component, limit.where)
+                if not limit.allows(
+                    spend.worst_usd,
+                    intent.worst_usd,
+                    spend.settled_tokens + spend.open_tokens,
+                    intent.worst_tokens,
+                ):
+                    raise CapReachedError(limit, spend, intent.worst_usd, intent.worst_tokens)
+            return self._insert(entry, intent)
 
     def settle(self, key: int, **columns: Any) -> None:
         """Close an open entry with what it came to; `columns` are those of `Entry`. A closed one stays as it is."""
         columns = {"outcome": "ok", **columns}
         changes = ", ".join(f"{name} = ?" for name in columns)
-        self._connection.execute(
+        self._execute(
             f"UPDATE entries SET {changes} WHERE id = ? AND outcome = '{OPEN}'", [*columns.values(), key]
         )
 
     def discard(self, key: int) -> None:
         """Take back an open entry: nothing was done, and nothing was billed."""
-        self._connection.execute(f"DELETE FROM entries WHERE id = ? AND outcome = '{OPEN}'", [key])
+        self._execute(f"DELETE FROM entries WHERE id = ? AND outcome = '{OPEN}'", [key])
 
     def write_off(self, key: int) -> None:
         """Close an open entry whose true cost cannot be found out; it stays at its worst case, and says so."""
@@ -209,9 +281,7 @@ class LedgerStore:
 
     def remove_kinds(self, run: int, kinds: tuple[str, ...]) -> None:
         """Take out a run's entries of some kinds, which are about to be written anew."""
-        self._connection.execute(
-            f"DELETE FROM entries WHERE run = ? AND kind IN ({_marks(kinds)})", [run, *kinds]
-        )
+        self._execute(f"DELETE FROM entries WHERE run = ? AND kind IN ({_marks(kinds)})", [run, *kinds])
 
     def open_entries(self, run: int, agent: int | None = None) -> list[OpenEntry]:
         """Return what is open of a run, or of one agent of it, oldest first."""
@@ -219,64 +289,76 @@ class LedgerStore:
         values: list[Any] = [run]
         if agent is not None:
             query, values = f"{query} AND agent = ?", [run, agent]
-        rows = self._connection.execute(f"{query} ORDER BY id", values).fetchall()
+        rows = self._execute(f"{query} ORDER BY id", values)
         return [OpenEntry(row[0], _entry(row[2:]), row[1]) for row in rows]
 
     def entries(self, run: int | None = None) -> list[Entry]:
         """Return the entries of a run, or of all, by run and start."""
         where, values = ("WHERE run = ?", [run]) if run is not None else ("", [])
-        rows = self._connection.execute(
-            f"SELECT {_COLUMNS} FROM entries {where} ORDER BY run, started_s, id", values
-        )
+        rows = self._execute(f"SELECT {_COLUMNS} FROM entries {where} ORDER BY run, started_s, id", values)
         return [_entry(row) for row in rows]
 
-    def spend(self, run: int, component: str = "tokens") -> Spend:
-        """Return what a run has spent on a component."""
-        settled, opened = self._connection.execute(
-            "SELECT total(CASE WHEN outcome != ? THEN cost_usd END), total(CASE WHEN outcome = ? THEN cost_usd END)"
-            " FROM entries WHERE run = ? AND component = ?",
-            [OPEN, OPEN, run, component],
-        ).fetchone()
-        return Spend(settled, opened)
+    def spend(
+        self, run: int, component: str = "tokens", where: Mapping[str, str | int] | None = None
+    ) -> Spend:
+        """Return what a run has spent on a component, or what those entries have that match `where`."""
+        columns = {"run": run, "component": component, **(where or {})}
+        settled, opened, used, at_most = self._execute(
+            f"SELECT total(CASE WHEN outcome != '{OPEN}' THEN cost_usd END),"
+            f" total(CASE WHEN outcome = '{OPEN}' THEN cost_usd END),"
+            f" total(CASE WHEN outcome != '{OPEN}' THEN {_ALL_TOKENS} END),"
+            f" total(CASE WHEN outcome = '{OPEN}' THEN worst_tokens END)"
+            f" FROM entries WHERE {' AND '.join(f'{name} = ?' for name in columns)}",
+            list(columns.values()),
+        )[0]
+        return Spend(settled, opened, int(used), int(at_most))
 
     def query(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
         """Return the rows of a reading query, for summaries."""
-        return self._connection.execute(sql, values).fetchall()
+        return self._execute(sql, values)
 
     # Attempts that did not succeed, and what a run wants to keep between two lives of its processes.
 
     def note_attempt(self, attempt: Mapping[str, Any]) -> None:
         """Write down an attempt at a call that the provider refused or that failed."""
-        self._connection.execute(
+        self._execute(
             f"INSERT INTO attempts ({', '.join(attempt)}) VALUES ({_marks(attempt)})", list(attempt.values())
         )
 
     def remember(self, name: str, value: object) -> None:
         """Keep a value, as JSON, under a name."""
-        self._connection.execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", [name, json.dumps(value)])
+        self._execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", [name, json.dumps(value)])
 
     def recall(self, name: str) -> Any:
         """Return the value that was kept under a name; None if there is none."""
-        row = self._connection.execute("SELECT value FROM memory WHERE name = ?", [name]).fetchone()
-        return None if row is None else json.loads(row[0])
+        rows = self._execute("SELECT value FROM memory WHERE name = ?", [name])
+        return json.loads(rows[0][0]) if rows else None
 
     # Inside.
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Let nobody else write until the end; nothing of it is written if an error leaves it."""
-        self._connection.execute("BEGIN IMMEDIATE")
-        try:
-            yield
-        except BaseException:
-            self._connection.execute("ROLLBACK")
-            raise
-        self._connection.execute("COMMIT")
+        connection = self._connection
+        with self._lock:
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                yield
+            except BaseException:
+                connection.execute("ROLLBACK")
+                raise
+            connection.execute("COMMIT")
 
-    def _insert(self, entry: Entry, request_id: str | None, worst_usd: float) -> int:
-        values = [*_stored(entry), request_id, worst_usd]
+    def _insert(self, entry: Entry, intent: Intent | None) -> int:
+        """Write an entry; returns its key. The lock is held."""
+        own = (
+            (intent.request_id, intent.worst_usd, intent.worst_tokens, intent.task, intent.day)
+            if intent
+            else ()
+        )
+        values = [*_stored(entry), *(own or (None, 0.0, 0, "", ""))]
         cursor = self._connection.execute(
-            f"INSERT INTO entries ({_COLUMNS}, request_id, worst_usd) VALUES ({_marks(values)})", values
+            f"INSERT INTO entries ({_COLUMNS}, {', '.join(_OF_THE_INTENT)}) VALUES ({_marks(values)})", values
         )
         key = cursor.lastrowid
         assert key is not None
@@ -287,8 +369,13 @@ class LedgerStore:
         with self._transaction():
             for table, columns in _TABLES.items():
                 declared = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
-                self._connection.execute(f"CREATE TABLE IF NOT EXISTS {table} ({declared})")
-            self._connection.execute(
+                self._opened.execute(f"CREATE TABLE IF NOT EXISTS {table} ({declared})")
+            there = {row[1] for row in self._opened.execute("PRAGMA table_info(entries)")}
+            for name in _LATER_COLUMNS:
+                if name not in there:  # a ledger that an earlier version began
+                    declared = _TABLES["entries"][name]
+                    self._opened.execute(f"ALTER TABLE entries ADD COLUMN {name} {declared}")
+            self._opened.execute(
                 "CREATE INDEX IF NOT EXISTS spend ON entries (run, component, outcome, cost_usd)"
             )
 
@@ -309,6 +396,9 @@ _TABLES: Final[dict[str, dict[str, str]]] = {
         **_declared(Entry),
         "request_id": "TEXT UNIQUE",
         "worst_usd": "REAL NOT NULL",
+        "worst_tokens": "INTEGER NOT NULL DEFAULT 0",
+        "task": "TEXT NOT NULL DEFAULT ''",
+        "day": "TEXT NOT NULL DEFAULT ''",
     },
     "attempts": {
         "id": "INTEGER PRIMARY KEY",
@@ -324,6 +414,12 @@ _TABLES: Final[dict[str, dict[str, str]]] = {
 }
 
 _COLUMNS: Final = ", ".join(Entry._fields)
+_OF_THE_INTENT: Final = ("request_id", "worst_usd", "worst_tokens", "task", "day")
+_LATER_COLUMNS: Final = ("worst_tokens", "task", "day")
+_ALL_TOKENS: Final = " + ".join(
+    f"coalesce({name}, 0)"
+    for name in ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
+)
 
 
 def _marks(values: Any) -> str:

@@ -9,7 +9,7 @@ from typing import Any, Final, cast
 import anthropic
 from anthropic.types import Message
 
-from simbudget.guard import BudgetGuard
+from simbudget.guard import BudgetGuard, UnboundedCostError
 from simbudget.ledger.store import CapReachedError
 from simbudget.pilot.agents.conversation import Block, Conversation
 from simbudget.pilot.agents.diary import Diary
@@ -78,6 +78,9 @@ class Line:
                 await asyncio.sleep(_WAITS_FOR_OTHERS_S)
                 self._diary.write("wait", name="budget")
                 asked_s = self._diary.clock.now_s()
+            except UnboundedCostError as error:
+                conversation.take_back()
+                raise StoppedError(f"the guard: {error}") from None
             except asyncio.CancelledError:
                 self._diary.until_s = self._diary.clock.now_s()  # the call was awaited, and has its entry
                 raise

@@ -1,0 +1,177 @@
+"""What an answer says that it used: the usage in a body or a stream of each API, as it goes by.
+
+A `Meter` is fed the bytes of an answer and reports once what they say; nothing is held back or changed, so it works
+the same for a client that reads events, lines or bytes, and in a proxy that passes them on.
+"""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from simbudget.guard import bounds
+from simbudget.guard.pricing import Usage, usage_of
+
+_LONGEST_BODY_BYTES: Final = 64 * 1024 * 1024
+"""More is not kept to look for a usage; its reservation stays open. Answers have at most some megabytes."""
+_SIGNIFICANT: Final = frozenset({"message_start", "message_delta", "message_stop"})
+
+
+@dataclass(frozen=True)
+class Reported:
+    """What an answer reports: its usage, its own name, and what was billed in a way that the guard cannot price."""
+
+    usage: Usage
+    name: str
+    surprise: str = ""
+
+
+@dataclass(frozen=True)
+class Api:
+    """One way to talk to a model: what a request is made of, and where its answer reports the usage."""
+
+    path: str
+    """The end of its URL."""
+    parts: Callable[[Mapping[str, Any]], list[tuple[Any, int]]]
+    output_tokens: Callable[[Mapping[str, Any]], int]
+    read: Callable[[Mapping[str, Any]], Reported | None]
+    """Return what a whole answer reports; None if it is none."""
+    take: Callable[[Mapping[str, Any], dict[str, Any]], Reported | None]
+    """Take an event of a stream; returns what was reported once that is known."""
+
+
+class Meter:
+    """Looks on as an answer goes by, and calls `found` once with what it reports."""
+
+    def __init__(self, api: Api, streams: bool, found: Callable[[Reported], None]) -> None:
+        self._api, self._streams, self._found = api, streams, found
+        self._rest = bytearray()
+        self._seen: dict[str, Any] = {}
+        self._is_done = False
+
+    def feed(self, data: bytes) -> None:
+        """Take the next bytes."""
+        if self._is_done or len(self._rest) > _LONGEST_BODY_BYTES:
+            return
+        self._rest += data
+        if not self._streams:
+            return
+        *lines, rest = self._rest.split(b"\n")
+        self._rest = bytearray(rest)
+        for line in lines:
+            self._line(line)
+
+    def end(self) -> None:
+        """Take it that there is no more: a body that is not a stream is read now."""
+        if self._is_done:
+            return
+        if self._streams:
+            self._line(self._rest)
+        elif (body := _object(self._rest)) is not None:
+            self._report(self._api.read(body))
+
+    def _line(self, line: bytes | bytearray) -> None:
+        if not line.startswith(b"data:") or self._is_done:
+            return
+        event = _object(line[5:])
+        if event is not None:
+            self._report(self._api.take(event, self._seen))
+
+    def _report(self, reported: Reported | None) -> None:
+        if reported is not None and not self._is_done:
+            self._is_done = True
+            self._found(reported)
+
+
+def _object(data: bytes | bytearray) -> dict[str, Any] | None:
+    """Return a JSON object; None for anything else."""
+    try:
+        value = json.loads(data)
+    except (ValueError, RecursionError):
+        return None
+    return value if isinstance(value, dict) else None
+
+
+def _count(usage: Mapping[str, Any], name: str) -> int:
+    """Return a count of an answer; one that is missing or no count is 0."""
+    value = usage.get(name)
+    return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
+
+
+# The Messages API.
+
+
+def _messages_read(body: Mapping[str, Any]) -> Reported | None:
+    usage = body.get("usage")
+    if not isinstance(usage, Mapping) or not {"input_tokens", "output_tokens"} <= set(usage):
+        return None
+    served = usage.get("server_tool_use")
+    ran = sorted(name for name in served if _count(served, name)) if isinstance(served, Mapping) else []
+    surprise = f"the provider ran and bills {ran[0].removesuffix('_requests')}" if ran else ""
+    return Reported(usage_of(usage), str(body.get("id") or ""), surprise)
+
+
+def _messages_take(event: Mapping[str, Any], seen: dict[str, Any]) -> Reported | None:
+    """Add up the events of a stream: the first has the prompt's counts, those after it the output's so far."""
+    kind = event.get("type")
+    if kind not in _SIGNIFICANT:
+        return None
+    message = event.get("message") if kind == "message_start" else event
+    if isinstance(message, Mapping):
+        seen["id"] = message.get("id") or seen.get("id")
+        usage = message.get("usage")
+        if isinstance(usage, Mapping):
+            known = seen.setdefault("usage", {})
+            known.update({name: value for name, value in usage.items() if value is not None})
+    return _messages_read(seen) if kind == "message_stop" else None
+
+
+# OpenAI's.
+
+
+def _chat_read(body: Mapping[str, Any]) -> Reported | None:
+    return _openai_reported(body, "prompt_tokens", "completion_tokens")
+
+
+def _chat_take(event: Mapping[str, Any], seen: dict[str, Any]) -> Reported | None:
+    return _chat_read(event)  # the chunk with the usage is the last
+
+
+def _responses_read(body: Mapping[str, Any]) -> Reported | None:
+    return _openai_reported(body, "input_tokens", "output_tokens")
+
+
+def _responses_take(event: Mapping[str, Any], seen: dict[str, Any]) -> Reported | None:
+    response = event.get("response")
+    return _responses_read(response) if isinstance(response, Mapping) else None
+
+
+def _openai_reported(body: Mapping[str, Any], prompt: str, output: str) -> Reported | None:
+    """Return what an answer of OpenAI's APIs reports; cached tokens are among the prompt's."""
+    usage = body.get("usage")
+    if not isinstance(usage, Mapping) or not {prompt, output} <= set(usage):
+        return None
+    of_prompt = usage.get(f"{prompt}_details")
+    of_output = usage.get(f"{output}_details")
+    cached = _count(of_prompt, "cached_tokens") if isinstance(of_prompt, Mapping) else 0
+    thinking = _count(of_output, "reasoning_tokens") if isinstance(of_output, Mapping) else None
+    counted = Usage(
+        uncached_input_tokens=max(0, _count(usage, prompt) - cached),
+        cache_write_5m_tokens=0,
+        cache_write_1h_tokens=0,
+        cache_read_tokens=cached,
+        output_tokens=_count(usage, output),
+        thinking_tokens=thinking,
+    )
+    tier = body.get("service_tier")
+    surprise = f"the provider served it at the tier {tier!r}" if tier == "priority" else ""
+    return Reported(counted, str(body.get("id") or ""), surprise)
+
+
+MESSAGES: Final = Api(
+    "/v1/messages", bounds.messages_parts, bounds.messages_output_tokens, _messages_read, _messages_take
+)
+CHAT: Final = Api("/chat/completions", bounds.chat_parts, bounds.chat_output_tokens, _chat_read, _chat_take)
+RESPONSES: Final = Api(
+    "/responses", bounds.responses_parts, bounds.responses_output_tokens, _responses_read, _responses_take
+)
