@@ -148,6 +148,7 @@ class BudgetGuard:
         """Give the entries of calls within these columns: `agent`, `task`, `cycle`, `session`, `turn`, `kind`, ...
 
         `asked_s` is when a call was first asked for, if not just now: its time in the queue counts from then.
+        `when_settled` is called with the moment at which a call's answer had come, as its entry has it.
         """
         token = _LABELS.set({**_LABELS.get(), **columns})
         try:
@@ -186,6 +187,7 @@ class BudgetGuard:
         labels = dict(_LABELS.get())
         task = str(labels.pop("task", ""))
         first_s = labels.pop("asked_s", now_s)
+        when_settled = labels.pop("when_settled", None)
         asked_s = self._asked_s.setdefault(call, first_s) if call else first_s
         entry = Entry(
             **{
@@ -199,7 +201,7 @@ class BudgetGuard:
         intent = Intent(entry, uuid.uuid4().hex, worst_usd, prompt_tokens + output_tokens, task, day)
         limits = [cap.limit(entry.agent, task, day) for cap in self.caps]
         key = self.store.open(intent, limits=limits)
-        return Reservation(self, key, intent, api, body, parts, output_tokens, rates, call)
+        return Reservation(self, key, intent, api, body, parts, output_tokens, rates, call, when_settled)
 
     def rates(self, model: str) -> Rates:
         """Return what a model costs. Raises UserError: the price list does not have it."""
@@ -240,12 +242,14 @@ class Reservation:
         output_tokens: int,
         rates: Rates,
         call: str,
+        when_settled: Callable[[float], None] | None,
     ) -> None:
         self.name, self.key, self.api = intent.request_id, key, api
         self._guard, self._intent, self._rates = guard, intent, rates
         self._parts, self._output_tokens, self._call = parts, output_tokens, call
+        self._when_settled = when_settled
         self._place = body.get("inference_geo")
-        self._began_s = guard.clock()
+        self._began_s = intent.entry.started_s
 
     def meter(self, streams: bool) -> Meter:
         """Return what to feed the answer's bytes to: it settles the reservation when they say what was used."""
@@ -255,15 +259,18 @@ class Reservation:
         """Close it with what the provider says was used; stops the guard if that is more than the worst case."""
         usage = reported.usage
         cost_usd = self._rates.cost_usd(usage, self._place)
+        ended_s = self._guard.clock()
         self._guard.store.settle(
             self.key,
-            duration_s=self._guard.clock() - self._began_s,
+            duration_s=ended_s - self._began_s,
             cost_usd=cost_usd,
             name=reported.name,
             **usage.columns(),
         )
         self._guard.bounds.learn(self._parts, usage.prompt_tokens)
         self._guard.forget_call(self._call)
+        if self._when_settled is not None:
+            self._when_settled(ended_s)
         surprise = reported.surprise or self._passed(usage, cost_usd)
         if surprise:
             self._note(None, "beyond its worst case", 0.0)

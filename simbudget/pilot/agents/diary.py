@@ -37,6 +37,10 @@ class Diary:
         """Return where the agent stands."""
         return {"cycle": self.cycle, "session": self.session, "turn": self.turn}
 
+    def note_end(self, ended_s: float) -> None:
+        """Take it that the agent's time is accounted for up to a moment, by an entry that somebody else wrote."""
+        self.until_s = ended_s
+
     def close_gap(self) -> None:
         """Write the time since the last entry as work with tools."""
         now_s = self.clock.now_s()

@@ -68,7 +68,9 @@ class Line:
         failures = 0
         while True:
             try:
-                with self._guard.labels(asked_s=asked_s, **self._labels(kind)):
+                with self._guard.labels(
+                    asked_s=asked_s, when_settled=self._diary.note_end, **self._labels(kind)
+                ):
                     message = await _to_its_end(self._create(kind, conversation.request(), choice))
                 break
             except CapReachedError as error:
@@ -94,7 +96,6 @@ class Line:
             + (usage.cache_read_input_tokens or 0)
         )
         conversation.answered([_param(block) for block in message.content], prompt)
-        self._diary.until_s = self._diary.clock.now_s()
         return message
 
     def _labels(self, kind: str) -> dict[str, Any]:
