@@ -42,8 +42,8 @@ LIMIT_USED: Final = LIMIT_QUEUED_NS + len(API_LIMITS)
 RESEARCH: Final = LIMIT_USED + len(API_LIMITS)
 """What came of the research, see `laws.tally`; nothing is there where nothing is scored."""
 RESULTS: Final = RESEARCH + len(TALLY)
-"""Transferable results had the run stopped at each look."""
-SUMS: Final = RESULTS + LOOKS
+"""Transferable results had the run stopped at each look; then those expected, and the finalists."""
+SUMS: Final = RESULTS + 3 * LOOKS
 """How many sums there are."""
 
 _DOWN: Final = ACTIVITIES.index("down")
@@ -87,14 +87,18 @@ def totals(program: Program, sums: Floats) -> dict[str, Floats]:
 
 def _research(program: Program, sums: Floats) -> dict[str, Floats]:
     """Return what came of the research; NaN where nothing is scored."""
-    names = [*TALLY, *(result_column(look) for look in range(LOOKS))]
+    names = [*TALLY, *(result_column(look, what) for what in OF_A_LOOK for look in range(LOOKS))]
     told = sums[:, RESEARCH:SUMS] if program.research.is_on else np.full((len(sums), len(names)), np.nan)
     return {name: told[:, i] for i, name in enumerate(names)}
 
 
-def result_column(look: int) -> str:
-    """Return the name of the transferable results had the run stopped after so many 24ths of its horizon, from 0."""
-    return f"transferable_after_{look + 1:02d}_of_{LOOKS}"
+OF_A_LOOK: Final = ("transferable", "expected", "finalists")
+"""What is known of a run had it stopped at each look."""
+
+
+def result_column(look: int, what: str = "transferable") -> str:
+    """Return the column of one of `OF_A_LOOK` had the run stopped after `look + 1` 24ths of its horizon."""
+    return f"{what}_after_{look + 1:02d}_of_{LOOKS}"
 
 
 def _ratio(above: Floats, below: Floats) -> Floats:

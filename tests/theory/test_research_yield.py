@@ -198,3 +198,66 @@ def test_only_known_methods_are_tried_where_there_are_no_others() -> None:
     assert (made["methods"] <= 4).all()
     expected = 4 * (1 - 0.75**60)
     assert abs(made["methods"].mean() - expected) < 1e-3
+
+
+GATED = (
+    "gates: [{keeps: {distribution: uniform, low: 0, high: 1}, smallest_effect: 0.1}, "
+    "{keeps: 90%, smallest_effect: 0.2}]\n"
+)
+
+
+def test_the_chance_of_a_first_version_is_that_of_a_core_times_that_of_keeping_enough() -> None:
+    made = outcomes(1, more=GATED, transfers="30%", first_quality="0.5")
+    assert made["transferable_expected"] == pytest.approx(0.3 * (1 - 0.1 / 0.5), abs=1e-9)
+    weak = outcomes(1, more=GATED, transfers="30%", first_quality="0.21")
+    assert (weak["transferable_expected"] == 0.0).all()  # 0.21 · 90 % is below 0.2
+    gamed = outcomes(1, more=GATED, transfers="30%", first_quality="0.5", hacks="100%")
+    assert (gamed["transferable_expected"] == 0.0).all()
+
+
+def test_the_chance_of_a_refined_version_counts_what_is_real_of_its_gains_with_a_core_and_without() -> None:
+    # 0.5, then 0.75 and 0.875: the gains add 0.375, of which 80 % are real.
+    made = outcomes(
+        3,
+        more=GATED,
+        explores="0%",
+        refines="100%",
+        gain="0.5",
+        first_quality="0.5",
+        real_share="80%",
+        transfers="30%",
+    )
+    with_core, without = 1 - 0.1 / (0.5 + 0.3), 1 - 0.1 / 0.3
+    assert made["transferable_expected"] == pytest.approx(0.3 * with_core + 0.7 * without, abs=1e-9)
+
+
+@pytest.mark.parametrize(
+    "more",
+    [
+        "gates: [{keeps: 30% to 80%, smallest_effect: 0.1, noise: 0.05}, {keeps: 0% to 60%, smallest_effect: 0.05}]\n",
+        "gates: [{keeps: {distribution: discrete, values: [0.2, 0.9], weights: [1, 1]}, smallest_effect: 0.2}]\n",
+        "gates: [{keeps: 100%}, {keeps: 10% to 90%, smallest_effect: 0.1, noise: 0.1, tries: passed}]\n"
+        "review: {of: best, price: 9 $/h}\n",
+    ],
+)
+def test_expected_results_have_the_mean_of_the_results_and_less_variance(more: str) -> None:
+    made = outcomes(
+        25,
+        agents=3,
+        more=more,
+        explores="40%",
+        refines="30%",
+        gain="0.1 to 0.4",
+        first_quality="0.0 to 0.45",
+        noise="0.03",
+        transfers="{unknown: 5% to 40%}",
+        real_share="{unknown: 20% to 70%}",
+        hacks="{unknown: 1% to 5%}",
+    )
+    true, expected = made["transferable_true"], made["transferable_expected"]
+    assert true.mean() > 0.05
+    assert abs(z_score(true - expected, 0.0)) < 4
+    assert abs(z_score(true - 1.25 * expected, 0.0)) > 4  # the twin that gets a quarter too many
+    assert expected.var() < 0.8 * true.var()
+    assert made["expected_after_24_of_24"] == pytest.approx(expected)
+    assert (made["finalists_after_24_of_24"] == made["finalists"]).all()

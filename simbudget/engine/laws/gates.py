@@ -11,6 +11,7 @@ from simbudget.compilation import compiled
 from simbudget.distributions.sampling import normal_score
 from simbudget.engine.laws.draws import Floats, draw, draw_ns
 from simbudget.engine.laws.notebook import (
+    CHANCE,
     DIRECTION,
     HOLDS,
     IS_HACK,
@@ -21,6 +22,7 @@ from simbudget.engine.laws.notebook import (
     NOBODY,
     ORDINAL,
     PASSED,
+    QUALITY,
     REAL,
     REVIEWED_NS,
     SCORE,
@@ -48,6 +50,9 @@ GATE_COLUMNS: Final = 6
 
 
 FOR_EVER_NS: Final = 1 << 62
+
+_HALVINGS: Final = 40
+"""Of the interval that holds the probability of keeping enough: to 1e-12, far below any Monte-Carlo error."""
 
 
 @compiled
@@ -134,6 +139,60 @@ def holds_everywhere(lab: Lab, notebook: Notebook, submission: int) -> bool:
         if not reaches(effect, certain(lab, lab.gates[gate, SMALLEST])):
             return False
     return True
+
+
+@compiled
+def chance_of_holding(lab: Lab, notebook: Notebook, submission: int) -> float:
+    """Return the probability that a submission holds at every gate, given what was searched and found.
+
+    The coins that no agent sees are integrated out: whether the method has a real core (probability `transfers`),
+    and the share of its effect that it keeps at each gate. Nothing in a run depends on them before the method
+    itself has been tried, so the expected number of results is the expectation of the tried methods' chances, whose
+    variance is smaller (D. Blackwell, "Conditional expectation and unbiased sequential estimation", Annals of
+    Mathematical Statistics 18 (1947), 105-110).
+    """
+    worth, row = notebook.worths[submission], notebook.submissions[submission]
+    if math.isnan(worth[CHANCE]):
+        first = notebook.first_worths[row[METHOD], QUALITY]
+        added = certain(lab, lab.research.real_share) * (worth[QUALITY] - first)
+        core = min(max(certain(lab, lab.research.transfers), 0.0), 1.0)
+        chance = core * _chance_at_gates(lab, first + added) + (1.0 - core) * _chance_at_gates(lab, added)
+        worth[CHANCE] = 0.0 if row[IS_HACK] == 1 else chance
+    return float(worth[CHANCE])
+
+
+@compiled
+def _chance_at_gates(lab: Lab, real: float) -> float:
+    """Return the probability that an effect that is `real` holds at every gate; shares kept are independent."""
+    chance = 1.0
+    for gate in range(len(lab.gates)):
+        if chance == 0.0:
+            break
+        chance *= _chance_at_gate(lab, real, gate)
+    return chance
+
+
+@compiled
+def _chance_at_gate(lab: Lab, real: float, gate: int) -> float:
+    """Return the probability that a draw of `keeps` leaves enough of a real effect.
+
+    Draws grow with their uniforms, so it is one minus the least uniform whose draw does, found by bisection: this
+    holds for every family, its limits and its steps included.
+    """
+    keeps, smallest = lab.gates[gate, KEEPS], certain(lab, lab.gates[gate, SMALLEST])
+    if real <= 0.0:
+        return 0.0
+    fails, holds = 0.0, 1.0
+    for _ in range(_HALVINGS):
+        u = 0.5 * (fails + holds)
+        if reaches(real * draw(lab.rows, lab.table, keeps, u), smallest):
+            holds = u
+        else:
+            fails = u
+    # An end that was never moved is the end itself: all draws hold, or none does.
+    if fails == 0.0:
+        return 1.0
+    return 0.0 if holds == 1.0 else 1.0 - holds
 
 
 @compiled

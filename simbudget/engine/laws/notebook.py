@@ -32,6 +32,8 @@ _SUBMISSION_COLUMNS: Final = 11
 QUALITY: Final = 0
 REAL: Final = 1
 SCORE: Final = 2
+CHANCE: Final = 3  # of holding at every gate, see `laws.gates.chance_of_holding`; NaN until it is asked for
+_WORTH_COLUMNS: Final = 4
 
 # Columns of `Notebook.methods`, and of `Notebook.first_worths`: QUALITY and REAL.
 DIRECTION: Final = 0
@@ -67,7 +69,7 @@ class Notebook(NamedTuple):
     submissions: Integers
     """[room, columns]"""
     worths: Floats
-    """[room, 3] quality, real effect and score of each submission."""
+    """[room, 4] quality, real effect, score and chance of holding of each submission."""
     methods: Integers
     """[room, columns]"""
     first_worths: Floats
@@ -97,7 +99,7 @@ def empty_notebook(
     notebook = Notebook(
         counts=np.zeros(4, dtype=np.int64),
         submissions=np.zeros((room, _SUBMISSION_COLUMNS), dtype=np.int64),
-        worths=np.zeros((room, 3)),
+        worths=np.zeros((room, _WORTH_COLUMNS)),
         methods=np.zeros((room, _METHOD_COLUMNS), dtype=np.int64),
         first_worths=np.zeros((room, 2)),
         directions=directions,

@@ -4,6 +4,7 @@ A refinement makes a new submission of the same method. What agents learn stands
 `docs/research-model.md` argues for each choice.
 """
 
+import math
 from typing import NamedTuple
 
 from simbudget.compilation import compiled
@@ -12,6 +13,7 @@ from simbudget.engine.laws.draws import Floats, Integers, draw
 from simbudget.engine.laws.notebook import (
     AUTHOR,
     BEST,
+    CHANCE,
     DIRECTION,
     FINDER,
     FOUND,
@@ -221,7 +223,7 @@ def submit(lab: Lab, notebook: Notebook, agent: int, number: int, now_ns: int) -
         now_ns,
     )
     row[REVIEW_STARTS_NS] = row[REVIEWED_NS] = NOBODY
-    worth[QUALITY], worth[REAL], worth[SCORE] = quality, real, score
+    worth[QUALITY], worth[REAL], worth[SCORE], worth[CHANCE] = quality, real, score, math.nan
     row[LEADS] = int(_leads(notebook, submission, now_ns))
     learn(notebook, agent, submission, now_ns)
     if not is_hack:

@@ -5,7 +5,13 @@ from typing import Final
 
 from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import Floats
-from simbudget.engine.laws.gates import FOR_EVER_NS, find_versions, holds_everywhere, rank
+from simbudget.engine.laws.gates import (
+    FOR_EVER_NS,
+    chance_of_holding,
+    find_versions,
+    holds_everywhere,
+    rank,
+)
 from simbudget.engine.laws.notebook import (
     BLAMED,
     HOLDS,
@@ -49,6 +55,7 @@ TALLY: Final = (
     "transferable_found",
     "transferable_false",
     "transferable_untried",
+    "transferable_expected",
 )
 """What is told of a run's research, by the names of the projection's columns."""
 
@@ -103,7 +110,7 @@ def _tally_reviews(notebook: Notebook, told: Floats) -> None:
 @compiled
 def _tally_methods(lab: Lab, notebook: Notebook, told: Floats) -> None:
     if len(lab.gates) == 0:
-        told[13:18] = math.nan
+        told[13:19] = math.nan
     find_versions(notebook, FOR_EVER_NS, FOR_EVER_NS)
     for method in range(notebook.counts[METHODS]):
         row = notebook.methods[method]
@@ -119,19 +126,23 @@ def _tally_methods(lab: Lab, notebook: Notebook, told: Floats) -> None:
         told[14] += row[HOLDS]
         told[15] += row[HOLDS] * passed
         told[16] += (1 - row[HOLDS]) * passed
+        told[18] += chance_of_holding(lab, notebook, row[TRIED])
 
 
 @compiled
 def results_by_time(lab: Lab, notebook: Notebook, horizon_ns: int, results: Floats) -> None:
-    """Write the [LOOKS] transferable results among the finalists, had the run stopped at each look.
+    """Write the [3 LOOKS] transferable results, expected results and finalists, had the run stopped at each look.
 
-    Reviews tell the same as they did. NaN without gates.
+    Results are among the finalists; expected ones given what had been found (`chance_of_holding`). Reviews tell the
+    same as they did. NaN without gates.
     """
+    results[: 3 * LOOKS] = 0.0 if len(lab.gates) > 0 else math.nan
     for look in range(LOOKS):
-        results[look] = 0.0 if len(lab.gates) > 0 else math.nan
         if len(lab.gates) == 0:
             continue
         until_ns = horizon_ns // LOOKS * (look + 1) if look + 1 < LOOKS else horizon_ns
         ranked = rank(notebook, until_ns, FOR_EVER_NS, lab.research.finalists)
         for place in range(ranked):
             results[look] += holds_everywhere(lab, notebook, notebook.ranking[place])
+            results[LOOKS + look] += chance_of_holding(lab, notebook, notebook.ranking[place])
+        results[2 * LOOKS + look] = ranked
