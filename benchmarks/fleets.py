@@ -180,7 +180,7 @@ def basis(load: float) -> str:
 
 def draw(data: pd.DataFrame, path: Path) -> None:
     """Write the picture: calls a second by fleet size, a line for each contender."""
-    from simbudget.report.figures.style import entitle, new_figure  # noqa: PLC0415
+    from simbudget.drawing import entitle, new_figure  # noqa: PLC0415
 
     figure, axes = new_figure(5.0)
     colours = ("#0072B2", "#56B4E9", "#555555", "#E69F00", "#009E73", "#CC79A7")

@@ -28,12 +28,12 @@ from simbudget.deciding.alternatives import Sample
 from simbudget.deciding.changes import Source
 from simbudget.deciding.pilots import Pilots
 from simbudget.deciding.plan_pilot import LUCK_OF_PILOT, pilot_scenario, plan_pilot
+from simbudget.drawing import entitle, new_figure
 from simbudget.engine import compiled
 from simbudget.engine.lowering import lower
 from simbudget.errors import UserError
 from simbudget.ledger.readers import read_logs
 from simbudget.projection.run import Options, project
-from simbudget.report.figures.style import entitle, new_figure
 
 HERE = Path(__file__).parent
 LAPTOP = (HERE.parent / "scenarios" / "pilot-laptop.yaml").read_text(encoding="utf-8")

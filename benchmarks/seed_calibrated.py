@@ -17,8 +17,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from simbudget.numbers import usd
 from simbudget.projection.run import Options, project
-from simbudget.report.numbers import usd
 from simbudget.scenario.loading import load_scenario
 
 HERE = Path(__file__).parent

@@ -13,8 +13,8 @@ import pandas as pd
 
 from simbudget.engine import compiled
 from simbudget.engine.lowering import lower
+from simbudget.numbers import percent, usd
 from simbudget.projection.run import Options, project
-from simbudget.report.numbers import percent, usd
 from simbudget.scenario.loading import loads_scenario
 
 HERE = Path(__file__).parent
@@ -91,7 +91,7 @@ def settled() -> list[str]:
     ]
     for name, evidence in EVIDENCE.items():
         loaded = loads_scenario(f"{SCENARIO.read_text()}\n{evidence}\n")
-        research = project(loaded.scenario, Options(replications=REPLICATIONS)).summary["research"]
+        research = project(loaded.scenario, Options(replications=REPLICATIONS)).as_json()["research"]
         price = research["cost_per_transferable_result_usd"]
         worlds = price["by_world"]
         ratio = worlds["p90"] / worlds["p10"] if worlds["p90"] else float("inf")

@@ -12,6 +12,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+from simbudget.drawing import write_picture
 from simbudget.errors import UserError
 from simbudget.forecast.backtest import Backtest, Plan, calibrated, forecasts_of, summary
 from simbudget.forecast.cases import Case
@@ -20,7 +21,6 @@ from simbudget.forecast.track_record import CAMPAIGN_QUANTITIES
 from simbudget.ledger.readers import read_logs
 from simbudget.report.backtest_output import positions_of
 from simbudget.report.figures.reliability import reliability
-from simbudget.report.figures.style import write_picture
 from simbudget.report.track_record_page import page
 
 ROOT = Path(__file__).parent.parent

@@ -3,7 +3,6 @@
 from pathlib import Path
 
 from simbudget.projection.run import Options, project
-from simbudget.report.output import write_pictures
 from simbudget.scenario.loading import load_scenario
 
 HERE = Path(__file__).parent
@@ -15,10 +14,10 @@ def main() -> None:
     for path in sorted(HERE.glob("*.yaml")):
         projection = project(load_scenario(path).scenario, Options(replications=REPLICATIONS))
         folder = HERE.parent / "plots" / path.stem
-        for written in write_pictures(projection, folder):
+        for written in projection.write_figures(folder):
             if written.name == "gantt.csv":
                 written.unlink()  # as long as a run; `simbudget trace` writes it
-        print(f"{path.name}: {projection.summary['spend_usd']['p50']:,.0f} $ (median)")
+        print(f"{path.name}: {projection.summary.spend_usd.p50:,.0f} $ (median)")
 
 
 if __name__ == "__main__":

@@ -9,6 +9,7 @@ These are the values of the layers below with names that are quick to type; noth
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -22,7 +23,8 @@ from simbudget.deciding.questions import ask
 from simbudget.deciding.sensitivity import Sensitivity, sensitivity
 from simbudget.errors import Problem, UserError
 from simbudget.projection.projection import Projection
-from simbudget.projection.run import Options, project, trace
+from simbudget.projection.run import Options, project
+from simbudget.results import Picture
 from simbudget.scenario.model import Scenario
 from simbudget.scenario.reading import nearest
 
@@ -88,7 +90,7 @@ class Projected:
     @property
     def summary(self) -> dict[str, Any]:
         """Return what `simbudget project --json` prints."""
-        return self.projection.summary
+        return self.projection.as_json()
 
     @property
     def replications(self) -> pd.DataFrame:
@@ -110,7 +112,7 @@ class Projected:
 
     def ledger(self, replication: int = 0) -> pd.DataFrame:
         """Return everything that happened in one replication."""
-        return trace(self.projection.scenario, self.projection.seed, replication)
+        return self.projection.trace(replication).ledger
 
     def compare(self, *others: "Projected | Loaded") -> Comparison:
         """Return the comparison with others, projected in the same worlds with the same luck.
@@ -119,7 +121,7 @@ class Projected:
             UserError: a scenario cannot be simulated.
         """
         scenarios = [other.loaded if isinstance(other, Projected) else other for other in others]
-        sample = Sample(self.projection.figures.replications, self.projection.seed)
+        sample = Sample(self.projection.statistics.replications, self.projection.seed)
         return compare([self.loaded.alternative(), *(each.alternative() for each in scenarios)], sample)
 
     def _drawn(self, name: str) -> "tuple[Figure, pd.DataFrame]":
@@ -129,9 +131,11 @@ class Projected:
         return pictures[name](self.projection)
 
     def _pictures(self) -> "dict[str, Callable[[Projection], tuple[Figure, pd.DataFrame]]]":
-        from simbudget.report.output import pictures_of  # noqa: PLC0415  matplotlib is slow to import
+        return {name: partial(_drawn, picture) for name, picture in self.projection.figures().items()}
 
-        return {name.replace("-", "_"): draw for name, draw in pictures_of(self.projection).items()}
+
+def _drawn(picture: Picture, _: Projection) -> "tuple[Figure, pd.DataFrame]":
+    return picture.drawn
 
 
 def load(path: str | Path) -> Loaded:

@@ -12,8 +12,8 @@ from benchmarks.peers.fleet import (
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.engine.totals import MODEL_CALLS
-from simbudget.projection.blocks import Plan
 from simbudget.projection.executors import blocks_in_order
+from simbudget.projection.schedule import Schedule
 from simbudget.scenario.loading import loads_scenario
 
 
@@ -39,5 +39,5 @@ def _uniform(span_s: tuple[float, float]) -> str:
 
 def simulate(what: Program, replications: int, engine: str, workers: int) -> float:
     """Return how many model calls the replications made."""
-    blocks = blocks_in_order(Plan(what, 1, replications, engine=engine), workers)
+    blocks = blocks_in_order(Schedule(what, 1, replications, engine=engine), workers)
     return float(sum(block.sums[:, MODEL_CALLS].sum() for block in blocks))

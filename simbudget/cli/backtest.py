@@ -59,7 +59,7 @@ def backtest_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.forecast.track_record import past_cases  # noqa: PLC0415
     from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
     from simbudget.report.backtest_tables import backtest_answer, backtest_tables  # noqa: PLC0415
-    from simbudget.report.console import progress_bar, reading, standard_output  # noqa: PLC0415
+    from simbudget.report.terminal import progress_bar, reading, standard_output  # noqa: PLC0415
 
     with reading() as begins:
         ledger = read_logs(logs, column_map(columns), begins)

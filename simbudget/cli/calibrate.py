@@ -46,7 +46,7 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.calibration.scenarios.writing import calibration_name, require_writable, write_calibrated  # noqa: PLC0415
     from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
     from simbudget.report.calibration_output import show_and_draw  # noqa: PLC0415
-    from simbudget.report.console import reading, standard_output  # noqa: PLC0415
+    from simbudget.report.terminal import reading, standard_output  # noqa: PLC0415
     from simbudget.scenario.document import read_file  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 

@@ -15,7 +15,7 @@ def check_command(file: Path, as_json: bool) -> None:
     Every value is listed: whether it is exact, varies from draw to draw or is unknown, and whether it comes
     from the file or is a default.
     """
-    from simbudget.report.console import standard_output  # noqa: PLC0415
+    from simbudget.report.terminal import standard_output  # noqa: PLC0415
     from simbudget.report.understood import understood_table  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 

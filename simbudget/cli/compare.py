@@ -37,8 +37,8 @@ def compare_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.deciding.changes import parse_changes  # noqa: PLC0415
     from simbudget.deciding.compare import compare  # noqa: PLC0415
     from simbudget.report.comparison import comparison_answer, comparison_tables  # noqa: PLC0415
-    from simbudget.report.console import progress_bar  # noqa: PLC0415
     from simbudget.report.deciding_output import write_comparison  # noqa: PLC0415
+    from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
     compared = alternatives(files, [parse_changes(setting) for setting in settings])
     say_if_compiling(quiet or as_json)

@@ -33,8 +33,8 @@ def import_command(
     from simbudget.ledger.readers.places import usual_places  # noqa: PLC0415
     from simbudget.ledger.stored import check_name, write_ledger  # noqa: PLC0415
     from simbudget.ledger.summary import summarise  # noqa: PLC0415
-    from simbudget.report.console import reading, standard_output  # noqa: PLC0415
     from simbudget.report.import_tables import found, import_tables, places_table  # noqa: PLC0415
+    from simbudget.report.terminal import reading, standard_output  # noqa: PLC0415
 
     if output is not None:
         check_name(output)

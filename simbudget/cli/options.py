@@ -1,11 +1,18 @@
-"""What several commands share: options, and what is said to who waits."""
+"""What several commands share: options, showing a result, and what is said while one waits."""
 
 import json
+import sys
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
+
+if TYPE_CHECKING:
+    from simbudget.results import Result
+
+LIMIT_NOT_MET: Final = 1
+"""The exit status of a command whose result breaks a limit of the scenario."""
 
 
 def money(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
@@ -77,6 +84,29 @@ def say_if_compiling(is_silent: bool, engine: str | None = None) -> None:
         click.echo(f"Compiling the engine, once: about {to_compile.compiling_takes}.", err=True)
 
 
+def show(result: "Result", *, as_json: bool = False, quiet: bool = False, out: Path | None = None) -> None:
+    """Show a result, and exit with 1 if a limit of its scenario is not met: the last line of a command.
+
+    Args:
+        result: what was found.
+        as_json: print its JSON and nothing else.
+        quiet: print its answer and nothing else.
+        out: a folder to write it to.
+    """
+    from simbudget.report.terminal import print_result, standard_output  # noqa: PLC0415
+
+    written = result.write(out) if out is not None else []
+    if as_json:
+        click.echo(json.dumps(result.as_json(), indent=2, allow_nan=False))
+    else:
+        print_result(result, quiet)
+        if written:
+            line = f"Pictures and data: {out} ({len(written)} files)"
+            standard_output().print(line, highlight=False, soft_wrap=True, markup=False)
+    if not result.is_met:
+        sys.exit(LIMIT_NOT_MET)
+
+
 def show_found(
     found: Mapping[str, Any], answer: Any, tables: Iterable[Any], as_json: bool, quiet: bool
 ) -> None:
@@ -84,7 +114,7 @@ def show_found(
     if as_json:
         click.echo(json.dumps(found, indent=2, allow_nan=False))
         return
-    from simbudget.report.console import standard_output  # noqa: PLC0415
+    from simbudget.report.terminal import standard_output  # noqa: PLC0415
 
     console = standard_output()
     console.print(answer, highlight=False)
@@ -94,7 +124,7 @@ def show_found(
 
 def say_written(out: Path | None, written: list[Path]) -> None:
     """Say where files are."""
-    from simbudget.report.console import standard_output  # noqa: PLC0415
+    from simbudget.report.terminal import standard_output  # noqa: PLC0415
 
     if out is not None and written:
         line = f"Pictures and data: {out} ({len(written)} files)"

@@ -103,7 +103,6 @@ def pilot_command(
     """
     from simbudget.pilot.run.pilot import prepare, run_pilot  # noqa: PLC0415
     from simbudget.pilot.run.plan import Options  # noqa: PLC0415
-    from simbudget.report.console import standard_output  # noqa: PLC0415
     from simbudget.report.pilot_view import (  # noqa: PLC0415
         live_view,
         next_step,
@@ -111,6 +110,7 @@ def pilot_command(
         pilot_tables,
         reconciliation_line,
     )
+    from simbudget.report.terminal import standard_output  # noqa: PLC0415
 
     options["budget_usd"], options["hack_rate"] = options.pop("budget"), options.pop("hacks")
     prepared = prepare(Options(**options))

@@ -69,9 +69,9 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.deciding.plan import as_json as found_as_json  # noqa: PLC0415
     from simbudget.deciding.plan import plan  # noqa: PLC0415
     from simbudget.deciding.questions import ask  # noqa: PLC0415
-    from simbudget.report.console import progress_bar  # noqa: PLC0415
     from simbudget.report.deciding_output import write_plan  # noqa: PLC0415
     from simbudget.report.plan import plan_answer, plan_tables  # noqa: PLC0415
+    from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
     question = ask(varied, budget, goal, requirement, evaluations)
     source = Source.of(file)

@@ -77,9 +77,9 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.deciding.pilots import Pilots  # noqa: PLC0415
     from simbudget.deciding.pilots import as_json as found_as_json  # noqa: PLC0415
     from simbudget.deciding.plan_pilot import plan_pilot, usual_pilots  # noqa: PLC0415
-    from simbudget.report.console import progress_bar  # noqa: PLC0415
     from simbudget.report.deciding_output import write_pilots  # noqa: PLC0415
     from simbudget.report.pilots import pilot_tables, pilots_answer  # noqa: PLC0415
+    from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
     source = Source.of(file)
     plan = as_it_stands(source)

@@ -19,8 +19,8 @@ def prices_command(
     """Show what MODEL costs in $/Mtok, or what all models of a provider cost."""
     from simbudget.prices.gpus import list_gpus  # noqa: PLC0415
     from simbudget.prices.models import list_models, model_prices  # noqa: PLC0415
-    from simbudget.report.console import standard_output  # noqa: PLC0415
     from simbudget.report.price_tables import gpu_table, model_table  # noqa: PLC0415
+    from simbudget.report.terminal import standard_output  # noqa: PLC0415
 
     day = on.date() if on else datetime.date.today()
     models = [] if gpus else [model_prices(model, day)] if model else list_models(day, provider)

@@ -66,30 +66,28 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 def _html(file: Path, output: Path, count: int, seed: int, workers: int | None) -> str:
     """Write the page, and return the answer in one line."""
     from simbudget.projection.run import Options, project  # noqa: PLC0415
-    from simbudget.report.console import progress_bar  # noqa: PLC0415
     from simbudget.report.html.page import Subject, report_page  # noqa: PLC0415
-    from simbudget.report.tables import answer  # noqa: PLC0415
+    from simbudget.report.terminal import progress_bar  # noqa: PLC0415
     from simbudget.scenario.document import read_file  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
     loaded, text = load_scenario(file), read_file(file)
     with progress_bar(False) as progress:
-        projection = project(loaded.scenario, Options(seed, count, workers=workers), progress)
-    projection.summary["notes"].extend(loaded.notes)
+        projection = project(loaded.scenario, Options(seed, count, workers=workers), progress, loaded.notes)
     names = f"{shlex.quote(file.name)} -o {shlex.quote(output.name)}"
     command = f"simbudget report {names} --replications {count} --seed {seed}"
     page = report_page(Subject(projection, loaded.provenance, text, file.name, command, loaded.calibration))
     with written_whole(output) as fresh:
         fresh.write_text(page, encoding="utf-8")
-    return answer(projection.summary)
+    return projection.answer()
 
 
 def _markdown(file: Path, base: Path | None, count: int, seed: int, workers: int | None) -> str:
     from simbudget.deciding.alternatives import Alternative, Sample  # noqa: PLC0415
     from simbudget.deciding.compare import compare  # noqa: PLC0415
     from simbudget.projection.run import Options, project  # noqa: PLC0415
-    from simbudget.report.console import progress_bar  # noqa: PLC0415
     from simbudget.report.markdown import change_markdown, projection_markdown  # noqa: PLC0415
+    from simbudget.report.terminal import progress_bar  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
     loaded = load_scenario(file)
@@ -97,13 +95,15 @@ def _markdown(file: Path, base: Path | None, count: int, seed: int, workers: int
     options = f"--replications {count} --seed {seed}"
     with progress_bar(False) as progress:
         if base is None:
-            projection = project(loaded.scenario, Options(seed, count, workers=workers), progress)
-            projection.summary["notes"].extend(loaded.notes)
+            options_made = Options(seed, count, workers=workers)
+            projection = project(loaded.scenario, options_made, progress, loaded.notes)
             return projection_markdown(projection, loaded.provenance, f"{command} {options}")
         before = load_scenario(base)
-        pair = [Alternative("before", before.scenario), Alternative("now", loaded.scenario)]
+        pair = [
+            Alternative("before", before.scenario),
+            Alternative("now", loaded.scenario, notes=loaded.notes),
+        ]
         comparison = compare(pair, Sample(count, seed, workers), progress)
-    comparison.projections[1].summary["notes"].extend(loaded.notes)
     command = f"{command} --base {shlex.quote(base.name)} {options}"
     return change_markdown(comparison, before.provenance, loaded.provenance, command)
 

@@ -33,7 +33,6 @@ def review_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """
     from simbudget.pilot.review.played import played_hacks  # noqa: PLC0415
     from simbudget.pilot.review.queue import case_of, decide, find_database, open_store, review  # noqa: PLC0415
-    from simbudget.report.console import standard_output  # noqa: PLC0415
     from simbudget.report.review_tables import (  # noqa: PLC0415
         as_plain,
         case_text,
@@ -41,6 +40,7 @@ def review_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         queue_table,
         review_answer,
     )
+    from simbudget.report.terminal import standard_output  # noqa: PLC0415
 
     both = sorted(set(accept) & set(reject))
     if both:

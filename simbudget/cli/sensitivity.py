@@ -57,9 +57,9 @@ def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each optio
     from simbudget.deciding.choices import one_change_each  # noqa: PLC0415
     from simbudget.deciding.sensitivity import as_json as found_as_json  # noqa: PLC0415
     from simbudget.deciding.sensitivity import one_at_a_time, sensitivity  # noqa: PLC0415
-    from simbudget.report.console import progress_bar  # noqa: PLC0415
     from simbudget.report.deciding_output import write_sensitivity  # noqa: PLC0415
     from simbudget.report.sensitivity import sensitivity_answer, sensitivity_tables  # noqa: PLC0415
+    from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
     source = Source.of(file)
     plan = as_it_stands(source)

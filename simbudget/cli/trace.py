@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from simbudget.cli.options import show
+
 
 @click.command("trace")
 @click.argument("file", type=click.Path(path_type=Path))
@@ -13,7 +15,10 @@ import click
 @click.option(
     "--format", "suffix", type=click.Choice(["parquet", "csv"]), default="parquet", show_default=True
 )
-def trace_command(file: Path, replication: int, seed: int, out: Path, suffix: str) -> None:
+@click.option(
+    "--json", "as_json", is_flag=True, help="Print counts and spend by kind as JSON, and nothing else."
+)
+def trace_command(file: Path, replication: int, seed: int, out: Path, suffix: str, as_json: bool) -> None:
     """Write everything that happens in one replication of the scenario FILE.
 
     The ledger has a row for each thing that happened. The timeline is in the Chrome trace-event format:
@@ -21,11 +26,12 @@ def trace_command(file: Path, replication: int, seed: int, out: Path, suffix: st
     """
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
-    loaded = load_scenario(file)  # a mistake in it is told before the engine is imported, which takes longer
-    from simbudget.projection.run import trace  # noqa: PLC0415
-    from simbudget.report.output import write_trace  # noqa: PLC0415
+    loaded = load_scenario(
+        file
+    )  # a mistake in it is reported before the engine is imported, which takes longer
+    from dataclasses import replace  # noqa: PLC0415
 
-    ledger = trace(loaded.scenario, seed, replication)
-    written = write_trace(ledger, loaded.scenario, out, suffix)
-    spend_usd = ledger["cost_usd"].sum()
-    click.echo(f"{len(ledger):,} entries, ${spend_usd:,.2f} in all. Wrote {', '.join(map(str, written))}.")
+    from simbudget.projection.trace import trace  # noqa: PLC0415
+
+    found = replace(trace(loaded.scenario, seed, replication), as_csv=suffix == "csv")
+    show(found, as_json=as_json, out=out)

@@ -78,7 +78,7 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """
     from simbudget.forecast.following import Look, looks  # noqa: PLC0415
     from simbudget.forecast.watch import Watching  # noqa: PLC0415
-    from simbudget.report.console import progress_bar, standard_output  # noqa: PLC0415
+    from simbudget.report.terminal import progress_bar, standard_output  # noqa: PLC0415
     from simbudget.report.watch_tables import outlook_json, outlook_view  # noqa: PLC0415
     from simbudget.report.watching import live_view  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415

@@ -1,7 +1,7 @@
 """Comparing: two or more alternatives with common random numbers, and what their differences rest on."""
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -59,7 +59,7 @@ class Comparison:
             "worlds": self.worlds,
             "alternatives": [
                 {"name": alternative.name, "changes": [str(change) for change in alternative.changes]}
-                | projection.summary
+                | projection.as_json()
                 for alternative, projection in zip(self.alternatives, self.projections, strict=True)
             ],
             "against_first": [_against_as_json(against) for against in self.against],
@@ -76,6 +76,10 @@ def compare(
         UserError: an option makes no sense, or a scenario cannot be simulated.
     """
     projections = project_together([each.scenario for each in alternatives], sample, progress)
+    projections = [
+        replace(projection, notes=(*projection.notes, *alternative.notes))
+        for alternative, projection in zip(alternatives, projections, strict=True)
+    ]
     return compare_projections(alternatives, projections)
 
 

@@ -3,7 +3,7 @@
 import math
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +13,7 @@ from simbudget.deciding.alternatives import ANY_RESULT
 from simbudget.deciding.differences import by_world
 from simbudget.deciding.outcomes import Unit
 from simbudget.errors import Problem, UserError
+from simbudget.projection.limits import LimitCheck
 from simbudget.projection.projection import Projection
 from simbudget.scenario.limits import Limit, parse_limit
 from simbudget.scenario.reading import nearest
@@ -123,9 +124,9 @@ def violations(projection: Projection, budget_usd: float | None) -> dict[str, fl
 
     A budget is a limit on the spend: nine runs in ten have to keep to it.
     """
-    found = {check["limit"]: _violation(check, limit) for check, limit in _checked(projection)}
+    found = {check.limit: _violation(check, limit) for check, limit in _checked(projection)}
     if budget_usd is not None:
-        p90 = projection.figures.value("spend_usd", "p90")
+        p90 = projection.statistics.value("spend_usd", "p90")
         found[f"spend p90 <= {budget_words(budget_usd)}"] = _cut((p90 - budget_usd) / budget_usd)
     return found
 
@@ -137,18 +138,18 @@ def budget_words(budget_usd: float) -> str:
     return f"${budget_usd:,.2f}" if budget_usd >= 0.01 else f"${budget_usd:.2g}"
 
 
-def _checked(projection: Projection) -> list[tuple[dict[str, Any], Limit | None]]:
+def _checked(projection: Projection) -> list[tuple[LimitCheck, Limit | None]]:
     limits: dict[str, Limit] = {limit.text: limit for limit in projection.scenario.limits}
-    return [(check, limits.get(check["limit"])) for check in projection.summary["limits"]]
+    return [(check, limits.get(check.limit)) for check in projection.summary.limits]
 
 
-def _violation(check: dict[str, Any], limit: Limit | None) -> float:
-    if limit is None or check["value"] is None:
-        return -0.1 if check["holds"] else 1.0
+def _violation(check: LimitCheck, limit: Limit | None) -> float:
+    if limit is None or check.value is None:
+        return -0.1 if check.holds else 1.0
     allowed = limit.value / 3600.0 if limit.figure == "wall_clock" else limit.value
-    beyond = (check["value"] - allowed) / max(abs(allowed), 1e-9)
+    beyond = (check.value - allowed) / max(abs(allowed), 1e-9)
     beyond = beyond if limit.at_most else -beyond
-    return _cut(max(beyond, 1e-9) if not check["holds"] else min(beyond, 0.0))
+    return _cut(max(beyond, 1e-9) if not check.holds else min(beyond, 0.0))
 
 
 def _cut(value: float) -> float:

@@ -134,7 +134,7 @@ class _Evaluator:
         """Return what a plan comes to, and the objective in each world."""
         objective = self.question.objective
         by_world = objective.by_world(frame)
-        figures = projection.figures
+        figures = projection.statistics
         return Evaluation(
             changes=self.changes(point),
             value=objective.value(float(by_world.mean())),
@@ -263,7 +263,7 @@ def as_json(found: Plan) -> dict[str, Any]:
         "plans_in_space": question.space.size,
         "chosen": _evaluation_as_json(found.chosen) | {"fresh_worlds": True},
         "as_the_search_saw_it": _evaluation_as_json(found.in_search),
-        "projection": found.projection.summary,
+        "projection": found.projection.as_json(),
         "frontier": [_evaluation_as_json(each) for each in found.frontier],
         "finalists": [_evaluation_as_json(each) for each in found.finalists],
         "evaluations": [_evaluation_as_json(each) for each in found.evaluations],

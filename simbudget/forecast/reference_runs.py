@@ -21,9 +21,9 @@ from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.engine.streams import named_purpose
 from simbudget.projection.aggregate import Aggregate
-from simbudget.projection.blocks import WORLD_EACH, Plan
 from simbudget.projection.executors import blocks_in_order
 from simbudget.projection.months import Calendar
+from simbudget.projection.schedule import WORLD_EACH, Schedule
 from simbudget.scenario.model import Scenario
 
 Floats = npt.NDArray[np.float64]
@@ -65,7 +65,9 @@ def simulate_reference_runs(
         until = replace(program, settings=program.settings._replace(horizon_ns=max(1, end_ns)))
         hours = np.linspace(0.0, until.settings.horizon_ns / HOUR_NS, BINS + 1)
         aggregate = Aggregate(until, Calendar.of(scenario, hours))
-        with closing(blocks_in_order(Plan(until, seed, runs, WORLD_EACH, "compiled"), None, None)) as blocks:
+        with closing(
+            blocks_in_order(Schedule(until, seed, runs, WORLD_EACH, "compiled"), None, None)
+        ) as blocks:
             for block in blocks:
                 aggregate.add(block)
                 progress(number * runs + aggregate.replications, len(ends_ns) * runs)

@@ -18,7 +18,7 @@ from simbudget.ledger.entry import COMPONENTS
 from simbudget.projection.blocks import Block
 from simbudget.projection.months import DEAREST_MONTH, Calendar
 from simbudget.projection.sketches import Sketches
-from simbudget.projection.statistics import QUANTILES, Figures, monte_carlo_errors, statistics
+from simbudget.projection.statistics import QUANTILES, Statistics, monte_carlo_errors, statistics
 
 KEPT: Final = 10_000
 """Replications that are kept as rows."""
@@ -88,8 +88,8 @@ class Aggregate:
         frame.attrs = {"replications": self.replications, "kept": len(frame)}
         return frame
 
-    def figures(self, *columns: str) -> Figures:
-        """Return the figures of these columns, or of all."""
+    def statistics(self, *columns: str) -> Statistics:
+        """Return the statistics of these columns, or of all."""
         names = columns or self.columns
         places = [self.columns.index(name) for name in names]
         rows = self.kept()
@@ -97,7 +97,7 @@ class Aggregate:
         shrinks = self._shrinks(rows.worlds[basis])
         spend = rows.values[basis, self.columns.index("spend_usd"), np.newaxis]
         within = (spend <= self._program.budget_usd).astype(np.float64)
-        return Figures(
+        return Statistics(
             self.replications,
             names,
             self._statistics(places),

@@ -1,8 +1,6 @@
 """Blocks: what a worker gets, a few replications of one program, and gives back as arrays.
 
-The replications of a projection are numbered from 0. Which world and which replication within it a number
-stands for does not depend on how many are made or by whom, so any prefix of a longer projection is a shorter one.
-Nor does a replication depend on the block that it is made in, so blocks may be of any size: they are cut to take
+A replication does not depend on the block that it is made in, so blocks may be of any size: they are cut to take
 about as long as is worth handing out.
 """
 
@@ -10,37 +8,12 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-
 from simbudget.engine.laws.draws import Floats, Integers
-from simbudget.engine.program import Program
 from simbudget.projection.engines import engine_named
-
-WORLD_EACH: Final = 1 << 62
-"""More worlds than there ever are replications: each has its own."""
+from simbudget.projection.schedule import Schedule
 
 _MOST_IN_BLOCK: Final = 256
 _GROWTH: Final = 4
-
-
-@dataclass(frozen=True)
-class Plan:
-    """Which replications a projection is made of."""
-
-    program: Program
-    seed: int
-    replications: int
-    worlds: int = WORLD_EACH
-    """Replications take turns in so many worlds."""
-    engine: str = "reference"
-    in_a_row: int = 1
-    """So many replications in a row are in the same world."""
-
-    def keys_of(self, numbers: range) -> tuple[Integers, Integers]:
-        """Return the worlds of the replications with these numbers, and which replication of its world each is."""
-        all_numbers = np.arange(numbers.start, numbers.stop, dtype=np.int64)
-        turns, within = all_numbers // self.in_a_row, all_numbers % self.in_a_row
-        return turns % self.worlds, turns // self.worlds * self.in_a_row + within
 
 
 @dataclass(frozen=True)
@@ -65,19 +38,19 @@ class Block:
         return Block(self.worlds[first:end], self.sums[first:end], self.by_time_usd[first:end], self.seconds)
 
 
-def simulate_block(plan: Plan, numbers: range) -> Block:
+def simulate_block(schedule: Schedule, numbers: range) -> Block:
     """Return what the replications with these numbers come to."""
     began = time.perf_counter()
-    worlds, replications = plan.keys_of(numbers)
-    made = engine_named(plan.engine).simulate_many(plan.program, plan.seed, worlds, replications)
+    worlds, replications = schedule.keys_of(numbers)
+    made = engine_named(schedule.engine).simulate_many(schedule.program, schedule.seed, worlds, replications)
     return Block(worlds, made.sums, made.by_time_usd, time.perf_counter() - began)
 
 
 @dataclass
 class Cutter:
-    """Cuts a plan into blocks, in order, each as long as the last ones let expect to take `seconds`."""
+    """Cuts a schedule into blocks, in order, each as long as the last ones let expect to take `seconds`."""
 
-    plan: Plan
+    schedule: Schedule
     seconds: float = 0.3
     """What a block should take: long against handing it out, short against a person's patience."""
     most: int = _MOST_IN_BLOCK
@@ -86,9 +59,9 @@ class Cutter:
 
     def cut(self) -> range | None:
         """Return the numbers of the next block's replications; None if all are handed out."""
-        if self._next >= self.plan.replications:
+        if self._next >= self.schedule.replications:
             return None
-        numbers = range(self._next, min(self._next + self._size, self.plan.replications))
+        numbers = range(self._next, min(self._next + self._size, self.schedule.replications))
         self._next = numbers.stop
         return numbers
 

@@ -2,9 +2,11 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any, Final
+from dataclasses import dataclass
+from typing import Final
 
-from simbudget.projection.statistics import Figures
+from simbudget.projection.research import Research
+from simbudget.projection.statistics import Statistics
 from simbudget.scenario.limits import NEEDS_RESEARCH, Limit
 
 _COLUMNS: Final = {
@@ -23,36 +25,44 @@ _COLUMNS: Final = {
 _HOUR_S: Final = 3600.0
 
 
+@dataclass(frozen=True)
+class LimitCheck:
+    """A limit held against a projection."""
+
+    limit: str
+    """As it is written in the scenario."""
+    holds: bool
+    value: float | None
+    """What it is about came to; None if that is infinite, such as the price of a result where there is none."""
+
+
 def check_limits(
-    limits: Sequence[Limit], figures: Figures, research: dict[str, Any] | None
-) -> list[dict[str, Any]]:
-    """Return each limit as written, whether it holds, and the value that it is about; None for an infinite one.
-
-    `research` is the summary's.
-    """
-    return [_check(limit, figures, research) for limit in limits]
+    limits: Sequence[Limit], statistics: Statistics, research: Research | None
+) -> list[LimitCheck]:
+    """Return the check of each limit of a scenario."""
+    return [_check(limit, statistics, research) for limit in limits]
 
 
-def _check(limit: Limit, figures: Figures, research: dict[str, Any] | None) -> dict[str, Any]:
-    value = _value(limit, figures, research)
+def _check(limit: Limit, statistics: Statistics, research: Research | None) -> LimitCheck:
+    value = _value(limit, statistics, research)
     allowed = limit.value / _HOUR_S if limit.figure == "wall_clock" else limit.value
     holds = value <= allowed if limit.at_most else value >= allowed
-    return {"limit": limit.text, "holds": bool(holds), "value": value if math.isfinite(value) else None}
+    return LimitCheck(limit.text, bool(holds), value if math.isfinite(value) else None)
 
 
-def _value(limit: Limit, figures: Figures, research: dict[str, Any] | None) -> float:
+def _value(limit: Limit, statistics: Statistics, research: Research | None) -> float:
     if limit.figure == "probability_within_budget":
-        return figures.within_budget
+        return statistics.within_budget
     if limit.figure in NEEDS_RESEARCH and limit.figure not in _COLUMNS:
         assert research is not None  # checked when the scenario was read
         return _of_research(limit, research)
-    return figures.value(_COLUMNS[limit.figure], limit.statistic)
+    return statistics.value(_COLUMNS[limit.figure], limit.statistic)
 
 
-def _of_research(limit: Limit, research: dict[str, Any]) -> float:
+def _of_research(limit: Limit, research: Research) -> float:
     """Return a probability, or what a transferable result costs: the estimate, or an end of its interval."""
     if limit.figure == "probability_of_any_transferable_result":
-        return float(research[limit.figure])
-    price = research["cost_per_transferable_result_usd"]
-    value = price[limit.statistic if limit.statistic in ("p10", "p90") else "estimate"]
+        return float(getattr(research, limit.figure))
+    price = research.cost_per_transferable_result_usd
+    value = getattr(price, limit.statistic if limit.statistic in ("p10", "p90") else "estimate")
     return math.inf if value is None else float(value)

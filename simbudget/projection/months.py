@@ -2,12 +2,13 @@
 
 import datetime
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from simbudget.prices.tiers import monthly_spend_cap_usd, smallest_tier_for
+from simbudget.projection.limits import LimitCheck
 from simbudget.scenario.model import Scenario
 
 DEAREST_MONTH: Final = "tokens_dearest_month_usd"
@@ -48,7 +49,7 @@ class Calendar:
         return dearest
 
 
-def check_spend_cap(scenario: Scenario, most_usd: float) -> tuple[list[dict[str, Any]], list[str]]:
+def check_spend_cap(scenario: Scenario, most_usd: float) -> tuple[list[LimitCheck], list[str]]:
     """Return whether the usage tier allows the spend on tokens, as a limit, and notes about it.
 
     Args:
@@ -65,7 +66,7 @@ def check_spend_cap(scenario: Scenario, most_usd: float) -> tuple[list[dict[str,
     holds = most_usd <= cap_usd
     limit = f"usage tier {tier}: tokens in a calendar month p90 <= ${cap_usd:,.0f}"
     notes = [] if holds else [f"{_note(needed, most_usd)}; tier {tier} ends at ${cap_usd:,.0f}"]
-    return [{"limit": limit, "holds": holds, "value": most_usd}], notes
+    return [LimitCheck(limit, holds, most_usd)], notes
 
 
 def _note(tier: str, most_usd: float) -> str:

@@ -24,5 +24,5 @@ def next_look(look: int) -> int:
 
 def is_precise(aggregate: Aggregate, precision: float) -> bool:
     """Return whether the Monte-Carlo error of every figure of spend is below a part of that figure."""
-    figures = aggregate.figures("spend_usd")
-    return bool((figures.errors <= precision * np.abs(figures.statistics)).all())
+    spend = aggregate.statistics("spend_usd")
+    return bool((spend.errors <= precision * np.abs(spend.values)).all())

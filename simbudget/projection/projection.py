@@ -1,31 +1,76 @@
-"""A projection: the distribution of outcomes over worlds and replications."""
+"""A projection: the distribution of what a scenario costs and yields, over worlds and replications."""
 
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
-import pandas as pd
-
-from simbudget.projection.statistics import Figures
-from simbudget.scenario.model import Scenario
+from simbudget.projection.research import PriceOfResult
+from simbudget.projection.simulated import Simulated
+from simbudget.projection.summary import Summary
+from simbudget.projection.tables import answer, projection_tables
+from simbudget.projection.trace import Trace, trace
+from simbudget.results import Picture, Result, Table
 
 
 @dataclass(frozen=True)
-class Projection:
-    """What a scenario comes to: what all replications say together, and the first of them row by row."""
+class Projection(Simulated, Result):
+    """What a scenario comes to."""
 
-    scenario: Scenario
-    seed: int
-    engine: str
-    worlds: int
-    figures: Figures
-    """Over all replications."""
-    replications: pd.DataFrame
-    """A row for each of the first `aggregate.KEPT` replications: its `world`, then its totals (`engine.totals`)."""
-    spend_by_time_usd: npt.NDArray[np.float64]
-    """[replications kept, bins] what was spent within each span of time."""
-    bin_edges_hours: npt.NDArray[np.float64]
-    """[bins + 1] from 0 to the horizon."""
-    summary: dict[str, Any]
-    """What `project --json` prints; plain dicts, lists, numbers and None."""
+    summary: Summary
+    notes: tuple[str, ...] = ()
+
+    json_name = "summary.json"
+
+    def answer(self) -> str:
+        """Return spend, time, the probability of staying within the budget, and what a result costs."""
+        return answer(self.summary)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the summary and the notes, as `project --json` prints them."""
+        return {**self.summary.as_json(), "notes": list(self.notes)}
+
+    def tables(self) -> list[Table]:
+        """Return spend, work and time, where agents' time goes, resources, research, limits."""
+        return list(projection_tables(self.summary).values())
+
+    def figures(self) -> dict[str, Picture]:
+        """Return the pictures: those of results where they are priced, and last the Gantt picture of a replication."""
+        from simbudget.projection import figures as drawn  # noqa: PLC0415  matplotlib is slow to import
+
+        named = {
+            "spend_over_time": ("Spend over time", drawn.spend_over_time),
+            "within_budget": ("Probability of staying within a budget", drawn.within_budget),
+            "components": ("Spend by component", drawn.components),
+            "agent_time": ("Where the agents' time goes", drawn.agent_time),
+        }
+        if self.prices_results:
+            named |= {
+                "cost_effectiveness": ("Cost-effectiveness plane", drawn.cost_effectiveness),
+                "acceptability": ("Acceptability curve", drawn.acceptability_curve),
+                "results_over_time": ("Cost against results over time", drawn.results_over_time),
+            }
+        figures = {name: Picture(title, partial(draw, self)) for name, (title, draw) in named.items()}
+        return figures | {
+            "gantt": Picture("What each agent does", lambda: self.trace().figure("gantt").drawn)
+        }
+
+    @property
+    def is_met(self) -> bool:
+        """Return whether every limit of the scenario is met."""
+        return all(limit.holds for limit in self.summary.limits)
+
+    @property
+    def price_of_result(self) -> PriceOfResult | None:
+        """Return what a transferable result costs; None where that cannot be said."""
+        research = self.summary.research
+        return None if research is None else research.cost_per_transferable_result_usd
+
+    def trace(self, replication: int = 0) -> Trace:
+        """Return everything that happened in one replication."""
+        return trace(self.scenario, self.seed, replication)
+
+    def _write_files(self, folder: Path) -> list[Path]:
+        replications = folder / "replications.parquet"
+        self.replications.to_parquet(replications, index=False)
+        return [replications]

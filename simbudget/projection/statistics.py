@@ -1,5 +1,6 @@
 """The statistics of a projection's columns, each with its Monte-Carlo error."""
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
@@ -17,13 +18,23 @@ _RESAMPLES: Final = 200
 
 
 @dataclass(frozen=True)
-class Figures:
+class Spread:
+    """The mean of a figure over replications, its median, and its middle 80 % from p10 to p90."""
+
+    mean: float
+    p10: float
+    p50: float
+    p90: float
+
+
+@dataclass(frozen=True)
+class Statistics:
     """What the replications of a projection say together."""
 
     replications: int
     """How many they rest on."""
     columns: tuple[str, ...]
-    statistics: Floats
+    values: Floats
     """[statistics, columns]; NaN where a column does not apply."""
     errors: Floats
     """[statistics, columns] the Monte-Carlo error of each."""
@@ -33,7 +44,19 @@ class Figures:
 
     def value(self, column: str, statistic: str = "mean") -> float:
         """Return a statistic of a column by their names."""
-        return float(self.statistics[STATISTICS.index(statistic), self.columns.index(column)])
+        return float(self.values[STATISTICS.index(statistic), self.columns.index(column)])
+
+    def spread(self, column: str) -> Spread | None:
+        """Return the statistics of a column by its name; None where it does not apply."""
+        return self._spread(self.values, column)
+
+    def error(self, column: str) -> Spread | None:
+        """Return the Monte-Carlo error of each statistic of a column; None where there is none."""
+        return self._spread(self.errors, column)
+
+    def _spread(self, values: Floats, column: str) -> Spread | None:
+        mean, p10, p50, p90 = map(float, values[:, self.columns.index(column)])
+        return None if math.isnan(mean) else Spread(mean, p10, p50, p90)
 
 
 def statistics(values: Floats) -> Floats:

@@ -1,128 +1,204 @@
-"""The summary of a projection: what `project --json` prints."""
+"""The summary of a projection: every figure that `project --json` prints, as a typed value."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any, Final
 
 import numpy as np
 
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.projection.engines import FOR_OWN_STEPS
-from simbudget.projection.limits import check_limits
+from simbudget.projection.limits import LimitCheck, check_limits
 from simbudget.projection.months import DEAREST_MONTH, check_spend_cap
-from simbudget.projection.projection import Projection
-from simbudget.projection.research import notes_on_research, summarise_research
+from simbudget.projection.research import Research, notes_on_research, summarise_research
+from simbudget.projection.simulated import Simulated
 from simbudget.projection.sketches import ACCURACY
-from simbudget.projection.statistics import STATISTICS, Figures
+from simbudget.projection.statistics import Spread, Statistics
+from simbudget.results import as_plain
 from simbudget.scenario.model import OwnStep, Scenario
-
-Layout = dict[str, "str | Layout"]
 
 RESOURCES: Final = ("gpu", "scorer", "api_requests", "api_input", "api_output")
 
-LAYOUT: Final[Layout] = {
-    "spend_usd": "spend_usd",
+_GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "spend_by_component_usd": {name: f"spend_{name}_usd" for name in COMPONENTS},
-    "agent_hours": "agent_hours",
-    "cost_per_agent_hour_usd": "cost_per_agent_hour_usd",
-    "wall_clock_hours": "wall_clock_hours",
-    "overrun_usd": "overrun_usd",
-    "model_calls": "model_calls",
     "tokens": {name: f"tokens_{name}" for name in ("uncached_input", "cache_write", "cache_read", "output")},
     "gpu_hours": {"used": "gpu_hours_used", "billed": "gpu_hours_billed"},
-    "experiments": "experiments",
-    "scorer_calls": "scorer_calls",
-    "cycles": "cycles",
     "agent_time_share": {name: f"share_{name}" for name in ACTIVITIES},
     "utilisation": {name: f"utilisation_{name}" for name in RESOURCES},
 }
-"""Where each figure of the summary comes from: its keys, and the column of the replications."""
+"""The columns of the replications that a group of figures is made of; a single figure has its column's name."""
 
 NO_BOTTLENECK: Final = "none"
 
 _NEGLIGIBLE_WAITING: Final = 0.005
-"""Waiting less than this part of the agents' hours is no bottleneck."""
+"""Waiting less than this part of the agents' hours is no bottleneck: seven minutes of an agent's day."""
 
 _SAME_HOURS: Final = 1e-6
+"""Hours that differ by less, a few milliseconds, are the same: sums of floats are not exact."""
+
+Spreads = Mapping[str, Spread | None]
 
 
-def summarise(projection: Projection, interrupted: bool) -> dict[str, Any]:
-    """Return the summary of a projection: figures over worlds and replications, and their Monte-Carlo errors."""
-    scenario, figures = projection.scenario, projection.figures
-    errors = _by_column(figures.columns, figures.errors)
-    within, within_error = _within_budget(projection)
-    research = summarise_research(projection)
-    summary: dict[str, Any] = {
-        "scenario": scenario.name,
-        "seed": projection.seed,
-        "engine": projection.engine,
-        "worlds": projection.worlds,
-        "replications": figures.replications,
-        "simulated_hours": float(projection.bin_edges_hours[-1]),
-        **_lay_out(LAYOUT, _by_column(figures.columns, figures.statistics)),
-        "probability_within_budget": within,
-        "bottleneck": _bottleneck(figures),
-        "research": research,
-    }
-    cap, cap_notes = check_spend_cap(scenario, figures.value(DEAREST_MONTH, "p90"))
-    notes = [*_notes_on_reserve(projection), *notes_on_research(projection), *cap_notes]
-    if has_own_steps(scenario):
+@dataclass(frozen=True, kw_only=True)
+class Measures:
+    """Figures of a run, each with its mean and quantiles over replications; None for one that does not apply."""
+
+    spend_usd: Spread
+    spend_by_component_usd: Spreads
+    agent_hours: Spread
+    cost_per_agent_hour_usd: Spread | None
+    wall_clock_hours: Spread
+    overrun_usd: Spread
+    """Spend beyond the budget: what was in flight when the budget was reached."""
+    model_calls: Spread
+    tokens: Spreads
+    gpu_hours: Spreads
+    experiments: Spread
+    scorer_calls: Spread
+    cycles: Spread
+    agent_time_share: Spreads
+    """By activity, the part of the agents' hours."""
+    utilisation: Spreads
+    """By resource, the part of its capacity that is used; None where it has no limit."""
+
+    def measures_as_json(self) -> dict[str, Any]:
+        """Return the measures alone as plain values."""
+        return {field.name: _plain(getattr(self, field.name)) for field in fields(Measures)}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonteCarloErrors(Measures):
+    """The standard errors of the figures that come from the finite number of replications."""
+
+    probability_within_budget: float | None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Summary(Measures):
+    """What a projection says in figures."""
+
+    scenario: str
+    seed: int
+    engine: str
+    worlds: int
+    replications: int
+    simulated_hours: float
+    probability_within_budget: float | None
+    """None without a budget."""
+    bottleneck: str
+    """The one of `RESOURCES` for which agents wait longest, or `NO_BOTTLENECK`."""
+    research: Research | None
+    """None where nothing is scored."""
+    limits: tuple[LimitCheck, ...]
+    monte_carlo_error: MonteCarloErrors
+    prices_on: str
+    """The date whose prices were taken, as in 2026-06-01."""
+    interrupted: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the summary as plain values."""
+        head = ("scenario", "seed", "engine", "worlds", "replications", "simulated_hours")
+        errors = self.monte_carlo_error
+        return {
+            **{name: getattr(self, name) for name in head},
+            **self.measures_as_json(),
+            "probability_within_budget": self.probability_within_budget,
+            "bottleneck": self.bottleneck,
+            "research": as_plain(self.research),
+            "limits": as_plain(self.limits),
+            "monte_carlo_error": {
+                **errors.measures_as_json(),
+                "probability_within_budget": errors.probability_within_budget,
+            },
+            "prices_on": self.prices_on,
+            "interrupted": self.interrupted,
+        }
+
+
+def summarise(simulated: Simulated) -> tuple[Summary, tuple[str, ...]]:
+    """Return the summary of what was simulated, and what has to be said beside it."""
+    scenario, statistics = simulated.scenario, simulated.statistics
+    research = summarise_research(simulated)
+    cap, cap_notes = check_spend_cap(scenario, statistics.value(DEAREST_MONTH, "p90"))
+    within, within_error = _within_budget(simulated)
+    summary = Summary(
+        scenario=scenario.name,
+        seed=simulated.seed,
+        engine=simulated.engine,
+        worlds=simulated.worlds,
+        replications=statistics.replications,
+        simulated_hours=float(simulated.bin_edges_hours[-1]),
+        probability_within_budget=within,
+        bottleneck=_bottleneck(statistics),
+        research=research,
+        limits=(*check_limits(scenario.limits, statistics, research), *cap),
+        monte_carlo_error=MonteCarloErrors(
+            **_measures(statistics, statistics.errors), probability_within_budget=within_error
+        ),
+        prices_on=scenario.prices.on.isoformat(),
+        interrupted=simulated.interrupted,
+        **_measures(statistics, statistics.values),
+    )
+    return summary, tuple(_notes(simulated, cap_notes))
+
+
+def _notes(simulated: Simulated, cap_notes: list[str]) -> list[str]:
+    notes = [*_notes_on_reserve(simulated), *notes_on_research(simulated), *cap_notes]
+    if has_own_steps(simulated.scenario):
         notes.append(
             f"steps written in Python run on the {FOR_OWN_STEPS} engine, which is some hundred times slower"
         )
-    if figures.replications > len(projection.replications):
+    made, kept = simulated.statistics.replications, len(simulated.replications)
+    if made > kept:
         notes.append(
-            f"quantiles over {figures.replications:,} replications are within {100 * ACCURACY:g} % (DDSketch); "
-            "research, spend over time, the budget's curve and replications.parquet rest on the first "
-            f"{len(projection.replications):,}"
+            f"quantiles over {made:,} replications are within {100 * ACCURACY:g} % (DDSketch); research, spend over "
+            f"time, the budget's curve and replications.parquet rest on the first {kept:,}"
         )
+    return notes
+
+
+def _measures(statistics: Statistics, values: np.ndarray) -> dict[str, Any]:
+    """Return the fields of `Measures` from [statistics, columns] values, which are figures or their errors."""
+
+    def spread(column: str) -> Spread:
+        return Spread(*map(float, values[:, statistics.columns.index(column)]))
+
+    def applying(column: str) -> Spread | None:
+        found = spread(column)
+        return None if np.isnan(found.mean) else found
+
     return {
-        **summary,
-        "limits": [*check_limits(scenario.limits, figures, research), *cap],
-        "monte_carlo_error": {**_lay_out(LAYOUT, errors), "probability_within_budget": within_error},
-        "prices_on": scenario.prices.on.isoformat(),
-        "interrupted": interrupted,
-        "notes": notes,
+        field.name: {key: applying(column) for key, column in _GROUPS[field.name].items()}
+        if field.name in _GROUPS
+        else applying(field.name)
+        if field.name == "cost_per_agent_hour_usd"
+        else spread(field.name)
+        for field in fields(Measures)
     }
 
 
-def _by_column(columns: tuple[str, ...], values: np.ndarray) -> dict[str, dict[str, float | None]]:
-    """Return the statistics of each column by name; None where there is no number."""
-    return {
-        column: {
-            name: None if np.isnan(value) else float(value)
-            for name, value in zip(STATISTICS, values[:, index], strict=True)
-        }
-        for index, column in enumerate(columns)
-    }
+def _plain(figure: Spread | Spreads | None) -> Any:
+    """Return a figure as JSON has it; None for one without a mean, such as an error of a single replication."""
+    if isinstance(figure, Mapping):
+        return {name: _plain(each) for name, each in figure.items()}
+    return None if figure is None or np.isnan(figure.mean) else as_plain(figure)
 
 
-def _lay_out(layout: Layout, figures: dict[str, dict[str, float | None]]) -> dict[str, Any]:
-    """Return the figures in their places; None for one that does not apply."""
-    placed: dict[str, Any] = {}
-    for key, column in layout.items():
-        if isinstance(column, dict):
-            placed[key] = _lay_out(column, figures)
-        else:
-            applies = figures[column]["mean"] is not None
-            placed[key] = figures[column] if applies else None
-    return placed
-
-
-def _within_budget(projection: Projection) -> tuple[float | None, float | None]:
+def _within_budget(simulated: Simulated) -> tuple[float | None, float | None]:
     """Return the probability of a spend of at most the budget, and its Monte-Carlo error; None without one."""
-    if projection.scenario.stop.budget is None:
+    if simulated.scenario.stop.budget is None:
         return None, None
-    figures = projection.figures
-    error = figures.within_budget_error
-    return figures.within_budget, None if np.isnan(error) else error
+    error = simulated.statistics.within_budget_error
+    return simulated.statistics.within_budget, None if np.isnan(error) else error
 
 
-def _notes_on_reserve(projection: Projection) -> list[str]:
+def _notes_on_reserve(simulated: Simulated) -> list[str]:
     """Return how often the agents' part of the budget stopped them, which a kept budget does not show."""
-    stop, runs = projection.scenario.stop, projection.replications
+    stop, runs = simulated.scenario.stop, simulated.replications
     if stop.budget is None or not stop.reserve:
         return []
     agents_part_usd = stop.budget - stop.reserve
-    ended_early = runs["wall_clock_hours"] < projection.bin_edges_hours[-1] - _SAME_HOURS
+    ended_early = runs["wall_clock_hours"] < simulated.bin_edges_hours[-1] - _SAME_HOURS
     stopped = ended_early & (runs["spend_usd"] - runs["spend_gates_usd"] >= agents_part_usd)
     if not stopped.any():
         return []
@@ -130,11 +206,11 @@ def _notes_on_reserve(projection: Projection) -> list[str]:
     return [f"{part}, stops them before the planned end with probability {100 * stopped.mean():.0f} %"]
 
 
-def _bottleneck(figures: Figures) -> str:
+def _bottleneck(statistics: Statistics) -> str:
     """Return the resource for which the agents wait longest, over all replications."""
-    waiting = {name: figures.value(f"queued_{name}_hours") for name in RESOURCES}
+    waiting = {name: statistics.value(f"queued_{name}_hours") for name in RESOURCES}
     worst = max(waiting, key=lambda name: waiting[name])
-    negligible = waiting[worst] <= _NEGLIGIBLE_WAITING * figures.value("agent_hours")
+    negligible = waiting[worst] <= _NEGLIGIBLE_WAITING * statistics.value("agent_hours")
     return NO_BOTTLENECK if negligible else worst
 
 

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from simbudget.drawing import write_picture
 from simbudget.forecast.backtest import Backtest
 from simbudget.report.backtest_tables import LABELS
 from simbudget.report.figures.reliability import reliability
-from simbudget.report.figures.style import write_picture
 
 
 def write_backtest(found: Backtest, scores: dict[str, Any], folder: Path) -> list[Path]:

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from simbudget.forecast.track_record import CAMPAIGN_QUANTITIES
-from simbudget.report.numbers import NOTHING, percent
+from simbudget.numbers import NOTHING, percent
 
 Scores = dict[str, dict[str, dict[str, Any]]]
 

@@ -7,11 +7,11 @@ from rich.console import Console
 
 from simbudget.calibration.scenarios.calibrate import Calibrated
 from simbudget.calibration.scenarios.checks import Check
+from simbudget.drawing import write_picture
 from simbudget.projection.run import Options, project
 from simbudget.report.calibration_tables import change_table, check_table, totals_table
 from simbudget.report.figures.before_after import before_after
 from simbudget.report.figures.predictive_check import predictive_check
-from simbudget.report.figures.style import write_picture
 
 _REPLICATIONS = 100
 

@@ -9,7 +9,9 @@ from rich.table import Table
 
 from simbudget.calibration.scenarios.calibrate import Change
 from simbudget.calibration.scenarios.checks import Check
-from simbudget.report.numbers import Figure, count, hours, rounded, usd
+from simbudget.numbers import count, hours, rounded, usd
+from simbudget.projection.statistics import Spread
+from simbudget.projection.summary import Summary
 
 
 def change_table(changes: Sequence[Change]) -> Table:
@@ -26,7 +28,7 @@ def change_table(changes: Sequence[Change]) -> Table:
     return table
 
 
-def totals_table(before: dict[str, Any], after: dict[str, Any]) -> Table:
+def totals_table(before: Summary, after: Summary) -> Table:
     """Return the projection of the scenario as it was assumed, and calibrated."""
     table = _table("Projected, before and after")
     for heading in ("", "before", "(80 %)", "after", "(80 %)"):
@@ -39,13 +41,12 @@ def totals_table(before: dict[str, Any], after: dict[str, Any]) -> Table:
         ("cycles", "cycles", count),
     )
     for label, name, show in rows:
-        table.add_row(label, *_cells(before[name], show), *_cells(after[name], show))
+        table.add_row(label, *_cells(getattr(before, name), show), *_cells(getattr(after, name), show))
     return table
 
 
-def _cells(figure: Figure, show: Any) -> tuple[str, str]:
-    assert figure is not None
-    return show(figure["p50"]), f"{show(figure['p10'])} – {show(figure['p90'])}"
+def _cells(figure: Spread, show: Any) -> tuple[str, str]:
+    return show(figure.p50), f"{show(figure.p10)} – {show(figure.p90)}"
 
 
 def check_table(checks: Sequence[Check]) -> Table:

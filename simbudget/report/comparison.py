@@ -9,8 +9,8 @@ from rich.table import Table
 from simbudget.deciding.compare import Against, Comparison
 from simbudget.deciding.differences import Difference, RatioDifference
 from simbudget.deciding.outcomes import RESULTS, SPEND, Outcome, Unit
+from simbudget.numbers import count, hours, percent, rounded, usd
 from simbudget.projection.projection import Projection
-from simbudget.report.numbers import count, hours, percent, rounded, usd
 
 Show = Callable[[float | None], str]
 
@@ -128,10 +128,10 @@ def _figure(outcome: Outcome, projection: Projection) -> str:
 
 
 def _price(projection: Projection) -> str:
-    price = projection.summary["research"]["cost_per_transferable_result_usd"]
-    if price["estimate"] is None:
+    price = projection.price_of_result
+    if price is None or price.estimate is None:
         return "no result"
-    return f"{usd(price['estimate'])}\n{usd(price['p10'])} to {usd(price['p90'])}"
+    return f"{usd(price.estimate)}\n{usd(price.p10)} to {usd(price.p90)}"
 
 
 def _differences(against: Against) -> Table:

@@ -15,10 +15,10 @@ from simbudget.deciding.pilots import as_json as pilots_as_json
 from simbudget.deciding.plan import Plan, written_plan
 from simbudget.deciding.plan import as_json as plan_as_json
 from simbudget.deciding.sensitivity import Sensitivity, as_json
+from simbudget.drawing import write_picture
 from simbudget.report.figures.comparison import best_buy, cost_against_results, spend_compared
 from simbudget.report.figures.frontier import plan_frontier
 from simbudget.report.figures.pilots import pilots
-from simbudget.report.figures.style import write_picture
 from simbudget.report.figures.tornado import tornado, tornado_of_choices
 
 

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
 from simbudget.ledger.readers.places import Place
-from simbudget.report.numbers import NOTHING, count, hours, usd_exactly
+from simbudget.numbers import NOTHING, count, hours, usd_exactly
 
 Figures = dict[str, Any]
 

@@ -11,10 +11,11 @@ from simbudget import __version__
 from simbudget.deciding.compare import Against, Comparison
 from simbudget.deciding.differences import Difference
 from simbudget.deciding.outcomes import Outcome, Unit
+from simbudget.numbers import NOTHING, count, hours, usd
+from simbudget.projection.limits import LimitCheck
 from simbudget.projection.projection import Projection
-from simbudget.report.html.figures import FigureTable, figure_tables
-from simbudget.report.numbers import NOTHING, count, hours, usd
-from simbudget.report.tables import answer, limit_value
+from simbudget.projection.tables import limit_value, projection_tables
+from simbudget.results import Table, sentence
 from simbudget.scenario.reading import Provenance
 
 MOST_CHARACTERS: Final = 60_000
@@ -36,12 +37,12 @@ def _code(text: str) -> str:
 def projection_markdown(projection: Projection, provenance: Sequence[Provenance], command: str) -> str:
     """Return a projection's report as Markdown."""
     summary = projection.summary
-    tables = figure_tables(summary)
-    parts = [f"### {plain(summary['scenario'])}", answer(summary), *_limits(summary["limits"])]
-    parts += [_figures(tables[name]) for name in ("spend", "research") if name in tables]
-    folded = "\n\n".join(_figures(tables[name]) for name in ("work", "time") if tables[name].rows)
+    tables = projection_tables(summary)
+    parts = [f"### {plain(summary.scenario)}", projection.answer(), *_limits(summary.limits)]
+    parts += [table_markdown(tables[name]) for name in ("spend", "research") if name in tables]
+    folded = "\n\n".join(table_markdown(tables[name]) for name in ("work", "time") if name in tables)
     parts.append(_folded("Time and work", folded))
-    parts += [f"> {plain(note[:1].upper() + note[1:])}." for note in summary["notes"]]
+    parts += [f"> {plain(sentence(note))}" for note in projection.notes]
     written = [row for row in provenance if row.source != "default"]
     rows = [f"| {_code(row.name)} | {_code(row.text)} | {row.kind} |" for row in written]
     parts.append(
@@ -66,24 +67,24 @@ def change_markdown(
     """
     old, new = comparison.projections
     against = comparison.against[0]
-    parts = [f"### {plain(new.summary['scenario'])}: what this change does", _sentence(against)]
+    parts = [f"### {plain(new.summary.scenario)}: what this change does", _sentence(against)]
     parts.append(_differences(comparison, against))
     parts.append(
         "<sub>Both were run in the same worlds with the same luck, so the difference is that of the change. Its "
         "interval, 95 %, is how well the mean difference is known from so many runs; p10 to p90 is how it differs "
         "from run to run.</sub>"
     )
-    parts += _limits(new.summary["limits"], old.summary["limits"])
+    parts += _limits(new.summary.limits, old.summary.limits)
     changes = changed_values(before, after)
     rows = [f"| {_code(name)} | {_value(a)} | {_value(b)} |" for name, a, b in changes]
     parts.append(_fitting("| changed | before | now |\n| --- | --- | --- |", rows[:_MOST_CHANGES], len(rows)))
     parts.append(
         _folded(
             "What it comes to now",
-            f"{answer(new.summary)}\n\n{_figures(figure_tables(new.summary)['spend'])}",
+            f"{new.answer()}\n\n{table_markdown(projection_tables(new.summary)['spend'])}",
         )
     )
-    parts += [f"> {plain(note[:1].upper() + note[1:])}." for note in new.summary["notes"]]
+    parts += [f"> {plain(sentence(note))}" for note in new.notes]
     return _ended([part for part in parts if part], new, command)
 
 
@@ -152,8 +153,9 @@ def _differences(comparison: Comparison, against: Against) -> str:
     price = against.price_usd
     if price is not None:
         values = [
-            _price(projection.summary["research"]["cost_per_transferable_result_usd"]["estimate"])
+            _price(None if found is None else found.estimate)
             for projection in comparison.projections
+            for found in (projection.price_of_result,)
         ]
         change = _end(price.estimate)
         span = f"{_end(price.low)} to {_end(price.high)}"
@@ -178,26 +180,25 @@ def _cells(outcome: Outcome, found: Difference) -> str:
     return f"**{_signed(found.mean, outcome.unit)}** | {interval} | {spread}"
 
 
-def _limits(limits: Sequence[dict[str, object]], before: Sequence[dict[str, object]] = ()) -> Iterator[str]:
+def _limits(limits: Sequence[LimitCheck], before: Sequence[LimitCheck] = ()) -> Iterator[str]:
     """Yield the limits as a list; with whether each was met before."""
     if not limits:
         return
-    was = {limit["limit"]: limit["holds"] for limit in before}
+    was = {limit.limit: limit.holds for limit in before}
     lines = []
     for limit in limits:
-        mark = "✅" if limit["holds"] else "❌"
-        words = "met" if limit["holds"] else "not met"
-        change = (
-            "" if limit["limit"] not in was or was[limit["limit"]] == limit["holds"] else ", which is new"
-        )
-        lines.append(f"- {mark} {_code(str(limit['limit']))}: {words}{change}; it is {limit_value(limit)}")
+        mark, verdict = ("✅", "met") if limit.holds else ("❌", "not met")
+        change = "" if was.get(limit.limit, limit.holds) == limit.holds else ", which is new"
+        lines.append(f"- {mark} {_code(limit.limit)}: {verdict}{change}; it is {limit_value(limit)}")
     yield "\n".join(lines)
 
 
-def _figures(table: FigureTable) -> str:
-    head = f"| {table.title} | {' | '.join(table.columns)} |\n| --- |{' ---: |' * len(table.columns)}"
-    rows = [f"| {row.label} | {' | '.join(cell.text for cell in row.cells)} |" for row in table.rows]
-    return "\n".join([head, *rows])
+def table_markdown(table: Table) -> str:
+    """Return a table as Markdown; the title heads its first column."""
+    sides = ["---" if place in table.words else "---:" for place in range(len(table.columns))]
+    head = [table.title, *table.columns[1:]]
+    lines = [head, sides, *([plain(cell) for cell in row] for row in table.texts())]
+    return "\n".join(f"| {' | '.join(line)} |" for line in lines)
 
 
 def _fitting(head: str, rows: Sequence[str], of: int | None = None) -> str:
@@ -222,7 +223,7 @@ def _folded(title: str, content: str) -> str:
 def _ended(parts: Sequence[str], projection: Projection, command: str) -> str:
     summary = projection.summary
     end = (
-        f"<sub>simbudget {__version__}, {summary['replications']:,} replications in {summary['worlds']:,} worlds, seed "
-        f"{summary['seed']}: {_code(command)}</sub>"
+        f"<sub>simbudget {__version__}, {summary.replications:,} replications in {summary.worlds:,} worlds, seed "
+        f"{summary.seed}: {_code(command)}</sub>"
     )
     return "\n\n".join([*(part for part in parts if part), end]) + "\n"

@@ -13,8 +13,8 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
+from simbudget.numbers import NOTHING, count, hours, percent, usd
 from simbudget.pilot.run.progress import Progress
-from simbudget.report.numbers import NOTHING, count, hours, percent, usd
 
 _WIDEST = 110
 _MOST_ROWS = 16

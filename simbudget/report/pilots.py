@@ -6,8 +6,8 @@ from typing import Final
 from rich.table import Table
 
 from simbudget.deciding.pilots import WORTHWHILE, Pilot, PilotPlan, for_spend
+from simbudget.numbers import hours, percent, usd
 from simbudget.report.comparison import plan_table
-from simbudget.report.numbers import hours, percent, usd
 
 _ROUNDING: Final = 1e-9
 

@@ -6,8 +6,8 @@ from rich.table import Table
 
 from simbudget.deciding.objectives import Objective
 from simbudget.deciding.plan import Evaluation, Plan
+from simbudget.numbers import percent, usd
 from simbudget.report.comparison import SHOW, plan_table
-from simbudget.report.numbers import percent, usd
 
 
 def plan_answer(found: Plan) -> str:

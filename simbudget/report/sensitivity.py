@@ -9,8 +9,8 @@ from simbudget.deciding.differences import Difference
 from simbudget.deciding.outcomes import RESULTS, SPEND
 from simbudget.deciding.sensitivity import Information, Sensitivity
 from simbudget.deciding.splits import Driver, Split
+from simbudget.numbers import percent, usd
 from simbudget.report.comparison import SHOW, plan_table
-from simbudget.report.numbers import percent, usd
 
 _ROWS: Final = 8
 """Rows of a ranked table."""

@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from simbudget.numbers import NOTHING, percent
 from simbudget.report.backtest_tables import LABELS, signed
-from simbudget.report.numbers import NOTHING, percent
 
 _TASKS: Final = {
     "calls": "From the first 20 % of the calls of a run: the rest of it, the number of calls known",

@@ -9,8 +9,9 @@ from rich.console import Group
 from rich.table import Table
 
 from simbudget.forecast.outlook import Outlook, Worthwhile
-from simbudget.report.numbers import count, hours, percent, rounded, usd
-from simbudget.report.tables import limit_value
+from simbudget.numbers import count, hours, percent, rounded, usd
+from simbudget.projection.limits import LimitCheck
+from simbudget.projection.tables import limit_value
 
 _MOST_LEARNT = 5
 _WORTH_TELLING = 0.05
@@ -119,7 +120,7 @@ def outlook_tables(outlook: Outlook) -> Iterator[Table]:
     if outlook.limits:
         table = _new("Limits", "limit", "would be", "met")
         for limit in outlook.limits:
-            table.add_row(limit["limit"], limit_value(limit), "yes" if limit["holds"] else "NO")
+            table.add_row(limit["limit"], limit_value(LimitCheck(**limit)), "yes" if limit["holds"] else "NO")
         yield table
 
 

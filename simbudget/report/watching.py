@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from rich.live import Live
 
 from simbudget.forecast.outlook import Outlook
-from simbudget.report.console import standard_output
+from simbudget.report.terminal import standard_output
 from simbudget.report.watch_tables import outlook_view
 
 

@@ -70,7 +70,7 @@ def test_the_written_scenario_projects_as_the_one_in_memory(of_many: Calibrated,
     write_calibrated(of_many, tmp_path / "new.yaml")
     options = Options(seed=1, replications=20, workers=1)
     read = load_scenario(tmp_path / "new.yaml").scenario
-    first, second = (project(s, options).summary["spend_usd"] for s in (read, of_many.after.scenario))
+    first, second = (project(s, options).as_json()["spend_usd"] for s in (read, of_many.after.scenario))
     assert first == second
 
 

@@ -15,7 +15,7 @@ from simbudget.calibration.scenarios.writing import write_calibrated
 from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.ledger.stored import typed_runs
-from simbudget.projection.run import trace
+from simbudget.projection.trace import trace
 from simbudget.scenario.loading import LoadedScenario, load_scenario, loads_scenario
 from tests.calibration.logs import runs_table
 
@@ -41,7 +41,9 @@ NAME = "c.parquet"
 
 def ledger_of(*replications: int, text: str = TEXT) -> ImportedLedger:
     scenario = loads_scenario(text).scenario
-    frames = [trace(scenario, 3, replication).assign(run=run) for run, replication in enumerate(replications)]
+    frames = [
+        trace(scenario, 3, replication).ledger.assign(run=run) for run, replication in enumerate(replications)
+    ]
     return ImportedLedger(pd.concat(frames, ignore_index=True).astype(DTYPES), runs_undated(len(frames)))
 
 

@@ -81,7 +81,7 @@ def test_a_scenario_without_chance_is_set_against_one_with_it() -> None:
     ]
     comparison = compare(pair, Sample(400))
     found = comparison.against[0].differences[SPEND]
-    assert comparison.projections[0].summary["spend_usd"]["mean"] == pytest.approx(40.0)
+    assert comparison.projections[0].summary.spend_usd.mean == pytest.approx(40.0)
     assert found.replications == 400
     assert found.low < 0.0 < found.high
 
@@ -173,8 +173,8 @@ def test_figures_of_alternatives_are_those_of_their_own_projections() -> None:
     comparison: Comparison = compare(of(RESEARCH, "agents=2"), Sample(40))
     content = comparison.as_json()
     for described, projection in zip(content["alternatives"], comparison.projections, strict=True):
-        assert described["spend_usd"] == projection.summary["spend_usd"]
-        assert described["research"] == projection.summary["research"]
+        assert described["spend_usd"] == projection.as_json()["spend_usd"]
+        assert described["research"] == projection.as_json()["research"]
     means = [described["spend_usd"]["mean"] for described in content["alternatives"]]
     assert content["against_first"][0]["differences"]["spend_usd"]["mean"] == pytest.approx(
         means[1] - means[0]

@@ -44,9 +44,9 @@ def test_an_own_step_takes_its_time_and_makes_its_calls(tmp_path: Path) -> None:
 
 def test_a_projection_with_own_steps_falls_back_to_the_reference_engine_and_says_so(tmp_path: Path) -> None:
     scenario = load_scenario(written(tmp_path)).scenario
-    summary = project(scenario, Options(replications=2, workers=1, engine="compiled")).summary
-    assert summary["engine"] == "reference"
-    assert any("steps written in Python run on the reference engine" in note for note in summary["notes"])
+    projection = project(scenario, Options(replications=2, workers=1, engine="compiled"))
+    assert projection.summary.engine == "reference"
+    assert any("steps written in Python run on the reference engine" in note for note in projection.notes)
 
 
 @pytest.mark.parametrize(

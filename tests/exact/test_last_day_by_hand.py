@@ -13,6 +13,6 @@ def test_of_a_run_that_ends_long_before_its_horizon_the_last_day_is_the_run() ->
     text = one_agent(
         "[experiment: {time: 1 h}, score: {}]", f"{stop}\n{GATE}\ngpus: {{count: 1, price: 1 $/h}}"
     )
-    summary = project(scenario(text), Options(1, 4)).summary
+    summary = project(scenario(text), Options(1, 4)).as_json()
     assert summary["wall_clock_hours"]["mean"] == pytest.approx(2 + 2 / 60)
     assert summary["research"]["last_day"]["hours"] == pytest.approx(2 + 2 / 60)

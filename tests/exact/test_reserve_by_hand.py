@@ -12,7 +12,7 @@ def test_a_part_of_the_budget_that_stops_the_agents_is_told_though_the_budget_is
 ) -> None:
     stop = f"stop: {{after: 10 h, budget: ${budget}, reserve: $6}}\ngpus: {{count: 1, price: 1 $/h}}"
     projection = project(scenario(one_agent("[experiment: {time: 1 h}]", stop)), Options(1))
-    summary = projection.summary
+    summary = projection.as_json()
     assert summary["probability_within_budget"] == 1.0
     assert summary["wall_clock_hours"]["mean"] == pytest.approx(stopped_at_h or 10.0)
     told = [note for note in summary["notes"] if note.startswith("the agents' part of the budget")]

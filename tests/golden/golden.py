@@ -23,12 +23,12 @@ REPLICATIONS = {"fleet-of-200": 4}  # the largest; others take 20
 def bundled(name: str) -> dict[str, Any]:
     """Return the summary of one of the repository's scenarios."""
     scenario = load_scenario(BUNDLED[name]).scenario
-    return _plain(project(scenario, Options(1, REPLICATIONS.get(name, 20))).summary)
+    return _plain(project(scenario, Options(1, REPLICATIONS.get(name, 20))).as_json())
 
 
 def random_one(text: str) -> dict[str, Any]:
     """Return the summary of a scenario's text, over three replications."""
-    return _plain(project(loads_scenario(text).scenario, Options(1, 3)).summary)
+    return _plain(project(loads_scenario(text).scenario, Options(1, 3)).as_json())
 
 
 def missing(golden: Any, found: Any, place: str = "") -> list[str]:

@@ -16,7 +16,6 @@ import pytest
 
 from simbudget.distributions.posteriors import Posterior
 from simbudget.projection.run import Options, project
-from simbudget.report.html.figures import at
 from simbudget.report.html.page import Subject, report_page
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Checked, Evidence
 from simbudget.scenario.loading import loads_scenario
@@ -29,7 +28,7 @@ def made(text: str, replications: int = 30) -> tuple[str, dict]:
     loaded = loads_scenario(text)
     projection = project(loaded.scenario, Options(replications=replications, workers=1))
     subject = Subject(projection, loaded.provenance, text, "small.yaml", "simbudget report small.yaml")
-    return report_page(subject), projection.summary
+    return report_page(subject), projection.as_json()
 
 
 @pytest.fixture(scope="module")
@@ -74,7 +73,6 @@ def test_the_figures_of_a_report_are_those_of_the_json(report):
         assert (None if value == "" else float(value)) == found, path
     embedded = json.loads(re.search(r'id="summary">(.*?)</script>', page, re.S).group(1))
     assert embedded == json.loads(json.dumps(summary))
-    assert at(summary, "spend_usd.p50") == embedded["spend_usd"]["p50"]
 
 
 def test_every_figure_of_the_head_is_among_them(report):

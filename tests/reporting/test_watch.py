@@ -16,7 +16,7 @@ from simbudget.forecast.reference_runs import simulate_reference_runs
 from simbudget.forecast.run_state import run_state_of
 from simbudget.forecast.watch import Watching, watch
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.projection.run import trace
+from simbudget.projection.trace import trace
 from simbudget.scenario.loading import loads_scenario
 from tests.reporting.small import small
 
@@ -30,7 +30,7 @@ def imported(entries: pd.DataFrame) -> ImportedLedger:
 
 @pytest.fixture(scope="module")
 def ledger() -> pd.DataFrame:
-    return trace(loads_scenario(small()).scenario, seed=77)
+    return trace(loads_scenario(small()).scenario, seed=77).ledger
 
 
 def _coverage(use: bool) -> tuple[float, float]:

@@ -35,6 +35,6 @@ def assert_same(one: Projection, other: Projection) -> None:
     """Assert that two projections are the same to the last bit, whichever engine made them."""
     assert one.replications.equals(other.replications)
     assert one.spend_by_time_usd.tobytes() == other.spend_by_time_usd.tobytes()
-    assert one.figures.statistics.tobytes() == other.figures.statistics.tobytes()
-    assert one.figures.errors.tobytes() == other.figures.errors.tobytes()
-    assert {**one.summary, "engine": None} == {**other.summary, "engine": None}
+    assert one.statistics.values.tobytes() == other.statistics.values.tobytes()
+    assert one.statistics.errors.tobytes() == other.statistics.errors.tobytes()
+    assert {**one.as_json(), "engine": None} == {**other.as_json(), "engine": None}

@@ -12,11 +12,11 @@ from pathlib import Path
 import pytest
 
 from simbudget.errors import Problem, UserError
-from simbudget.projection.blocks import Plan
 from simbudget.projection.engines import ENGINES
 from simbudget.projection.executors import cluster
 from simbudget.projection.executors.cluster import Maker, make_block
 from simbudget.projection.run import Options, project
+from simbudget.projection.schedule import Schedule
 from tests.scale.running import NEVER_ENDS, SCENARIO, alone, assert_same
 from tests.scale.synthetic import PROGRAM
 
@@ -136,7 +136,7 @@ def test_a_cluster_whose_workers_are_all_gone_is_not_awaited_for_ever(
 
 
 def test_a_worker_with_other_versions_refuses_to_work() -> None:
-    plan, here = Plan(PROGRAM, 1, 1), Maker.here()
+    plan, here = Schedule(PROGRAM, 1, 1), Maker.here()
     for other, named in (
         (replace(here, python="3.99"), "Python 3.99"),
         (replace(here, simbudget="9.9"), "simbudget"),

@@ -3,9 +3,10 @@
 import pytest
 
 from simbudget.errors import Problem, UserError
-from simbudget.projection.blocks import Cutter, Plan
+from simbudget.projection.blocks import Cutter
 from simbudget.projection.engines import ENGINES
 from simbudget.projection.run import Options, project
+from simbudget.projection.schedule import Schedule
 from tests.scale.running import NEVER_ENDS, SCENARIO, alone, assert_same
 from tests.scale.synthetic import PROGRAM
 
@@ -32,9 +33,9 @@ def test_a_precision_is_reached_after_the_same_replications_whoever_makes_them(
 ) -> None:
     wanted = Options(precision=0.05, workers=1)
     first = project(SCENARIO, wanted)
-    assert 40 <= first.summary["replications"] < 1000
-    errors = first.summary["monte_carlo_error"]["spend_usd"]
-    assert all(errors[name] <= 0.05 * value for name, value in first.summary["spend_usd"].items())
+    assert 40 <= first.summary.replications < 1000
+    errors = vars(first.summary.monte_carlo_error.spend_usd)
+    assert all(errors[name] <= 0.05 * value for name, value in vars(first.summary.spend_usd).items())
     assert_same(first, project(SCENARIO, Options(precision=0.05, workers=3)))
     monkeypatch.setattr(Cutter, "learn", lambda cutter, *_: setattr(cutter, "_size", 7))
     assert_same(first, project(SCENARIO, Options(precision=0.05, workers=2)))
@@ -50,7 +51,7 @@ def test_replications_take_turns_in_the_worlds_so_that_a_longer_projection_begin
 
 
 def test_blocks_grow_as_they_turn_out_short_and_shrink_as_they_turn_out_long() -> None:
-    cutter = Cutter(Plan(PROGRAM, 1, 10_000), seconds=0.3)
+    cutter = Cutter(Schedule(PROGRAM, 1, 10_000), seconds=0.3)
     assert cutter.cut() == range(1)
     for seconds_each, replications in ((0.0001, 4), (0.0001, 16), (0.05, 6), (10.0, 1), (0.0, 4)):
         cutter.learn(10, 10 * seconds_each)
@@ -58,7 +59,7 @@ def test_blocks_grow_as_they_turn_out_short_and_shrink_as_they_turn_out_long() -
 
 
 def test_blocks_cover_every_replication_once() -> None:
-    cutter, numbers = Cutter(Plan(PROGRAM, 1, 1000)), []
+    cutter, numbers = Cutter(Schedule(PROGRAM, 1, 1000)), []
     while (block := cutter.cut()) is not None:
         numbers += block
         cutter.learn(len(block), 0.01)

@@ -82,7 +82,7 @@ SCORES = (
 
 
 def test_with_no_gate_there_is_no_price_and_the_projection_says_so() -> None:
-    summary = project(scenario(SCORES), Options(replications=10, workers=1)).summary
+    summary = project(scenario(SCORES), Options(replications=10, workers=1)).as_json()
     research = summary["research"]
     assert research["cost_per_transferable_result_usd"] is None
     assert research["transferable_results"] is None
@@ -90,11 +90,11 @@ def test_with_no_gate_there_is_no_price_and_the_projection_says_so() -> None:
     assert any("no gate" in note for note in summary["notes"])
     gated = project(
         scenario(f"{SCORES}gates: [{{keeps: 100%}}]"), Options(replications=10, workers=1)
-    ).summary
+    ).as_json()
     assert gated["research"]["cost_per_transferable_result_usd"]["estimate"] is not None
     assert not any("no gate" in note for note in gated["notes"])
     assert (
-        project(scenario(SCORES.replace("research", "# ")), Options(replications=1)).summary["research"]
+        project(scenario(SCORES.replace("research", "# ")), Options(replications=1)).as_json()["research"]
         is None
     )
 
@@ -102,14 +102,14 @@ def test_with_no_gate_there_is_no_price_and_the_projection_says_so() -> None:
 def test_the_price_in_the_summary_is_the_mean_spend_over_the_mean_results() -> None:
     text = f"{SCORES}gates: [{{keeps: 100%, price: 7 $/try}}]\nlimits: ['cost_per_transferable_result mean <= $1000']"
     projection = project(scenario(text), Options(replications=100, workers=1))
-    research, frame = projection.summary["research"], projection.replications
+    research, frame = projection.as_json()["research"], projection.replications
     expected = frame["spend_usd"].mean() / frame["transferable_true"].mean()
     assert research["cost_per_transferable_result_usd"]["estimate"] == pytest.approx(expected)
     assert frame["spend_usd"].mean() == pytest.approx(10 + 3 * 7)
     assert projection.worlds == 50  # two runs a world, to tell luck from what is unknown
     assert 0.0 <= research["prior_share"] <= 1.0
-    assert projection.summary["limits"][0]["holds"]
-    assert projection.summary["limits"][0]["value"] == pytest.approx(expected)
+    assert projection.as_json()["limits"][0]["holds"]
+    assert projection.as_json()["limits"][0]["value"] == pytest.approx(expected)
 
 
 def test_the_budget_leaves_what_is_reserved_for_gates() -> None:
@@ -118,7 +118,7 @@ def test_the_budget_leaves_what_is_reserved_for_gates() -> None:
     gates = "gates: [{keeps: 100%, price: 5 $/try}]"
     spent = project(scenario(f"{text}{gates}"), Options(replications=4, workers=1))
     assert (spent.replications["finalists"] == 0).all()
-    assert any("reserve" in note for note in spent.summary["notes"])
+    assert any("reserve" in note for note in spent.as_json()["notes"])
     kept = project(
         scenario(f"{text}{gates}".replace("budget: $30", "budget: $30, reserve: $15")),
         Options(replications=4, workers=1),

@@ -1,12 +1,13 @@
-"""Which executor makes a plan's blocks."""
+"""Which executor makes a schedule's blocks."""
 
 import os
 from collections.abc import Generator
 
-from simbudget.projection.blocks import Block, Cutter, Plan, simulate_block
+from simbudget.projection.blocks import Block, Cutter, simulate_block
 from simbudget.projection.engines import engine_named
 from simbudget.projection.executors.processes import in_processes
 from simbudget.projection.executors.threads import in_threads
+from simbudget.projection.schedule import Schedule
 
 
 def cores() -> int:
@@ -17,45 +18,45 @@ def cores() -> int:
 
 
 def blocks_in_order(
-    plan: Plan, workers: int | None = None, on: str | None = None
+    schedule: Schedule, workers: int | None = None, on: str | None = None
 ) -> Generator[Block, None, None]:
-    """Yield what a plan's blocks come to, in their order, as they get ready.
+    """Yield what a schedule's blocks come to, in their order, as they get ready.
 
     Args:
-        plan: which replications, by which engine.
+        schedule: which replications, by which engine.
         workers: threads or processes of this machine; by default one for each core.
         on: a Dask cluster instead: `local:4`, or the address of a scheduler such as `tcp://host:8786`.
 
     Raises:
         UserError: the scenario never ends, a worker was killed, or the cluster cannot be used.
     """
-    cutter = Cutter(plan)
-    blocks = _executor(plan, cutter, workers, on)
-    if not engine_named(plan.engine).is_compiled():
+    cutter = Cutter(schedule)
+    blocks = _executor(schedule, cutter, workers, on)
+    if not engine_named(schedule.engine).is_compiled():
         # Made here, so that its machine code is on disk before many workers look for it at once.
-        yield from _here(plan, cutter, most=1)
+        yield from _here(schedule, cutter, most=1)
     yield from blocks
 
 
 def _executor(
-    plan: Plan, cutter: Cutter, workers: int | None, on: str | None
+    schedule: Schedule, cutter: Cutter, workers: int | None, on: str | None
 ) -> Generator[Block, None, None]:
     if on is not None:
         from simbudget.projection.executors.cluster import on_cluster  # noqa: PLC0415  an optional package
 
-        return on_cluster(plan, cutter, on)
-    workers = min(workers or cores(), plan.replications)
+        return on_cluster(schedule, cutter, on)
+    workers = min(workers or cores(), schedule.replications)
     if workers <= 1:
-        return _here(plan, cutter)
-    in_parallel = in_threads if engine_named(plan.engine).runs_in_threads else in_processes
-    return in_parallel(plan, cutter, workers)
+        return _here(schedule, cutter)
+    in_parallel = in_threads if engine_named(schedule.engine).runs_in_threads else in_processes
+    return in_parallel(schedule, cutter, workers)
 
 
-def _here(plan: Plan, cutter: Cutter, most: int | None = None) -> Generator[Block, None, None]:
+def _here(schedule: Schedule, cutter: Cutter, most: int | None = None) -> Generator[Block, None, None]:
     """Yield the next blocks, or `most` of them, made in this thread."""
     made = 0
     while made != most and (numbers := cutter.cut()) is not None:
-        block = simulate_block(plan, numbers)
+        block = simulate_block(schedule, numbers)
         cutter.learn(len(block), block.seconds)
         made += 1
         yield block

@@ -18,9 +18,10 @@ from urllib.parse import urlsplit
 from simbudget import __version__
 from simbudget.compilation import CODE_FOLDER
 from simbudget.errors import Problem, UserError
-from simbudget.projection.blocks import Block, Cutter, Plan, simulate_block
+from simbudget.projection.blocks import Block, Cutter, simulate_block
 from simbudget.projection.executors.uninterrupted import held_back
 from simbudget.projection.executors.window import in_order
+from simbudget.projection.schedule import Schedule
 
 if TYPE_CHECKING:
     from distributed import Client
@@ -53,25 +54,25 @@ class Maker:
         return Maker(__version__, ".".join(map(str, sys.version_info[:2])), CODE_FOLDER.name)
 
 
-def on_cluster(plan: Plan, cutter: Cutter, on: str) -> Generator[Block, None, None]:
-    """Yield a plan's blocks, in their order, made by the workers of a Dask cluster.
+def on_cluster(schedule: Schedule, cutter: Cutter, on: str) -> Generator[Block, None, None]:
+    """Yield a schedule's blocks, in their order, made by the workers of a Dask cluster.
 
     Raises:
         UserError: Dask is not installed, the cluster cannot be reached, has no workers or unfit ones.
     """
     if find_spec("distributed") is None:
         raise UserError(Problem("--on needs Dask", remedy="install it with: pip install 'simbudget[dask]'"))
-    return _on_cluster(plan, cutter, on)
+    return _on_cluster(schedule, cutter, on)
 
 
-def _on_cluster(plan: Plan, cutter: Cutter, on: str) -> Generator[Block, None, None]:
+def _on_cluster(schedule: Schedule, cutter: Cutter, on: str) -> Generator[Block, None, None]:
     with _client(on) as client:
         maker = Maker.here()
 
         cutter.seconds = _BLOCK_S
 
         def submit(numbers: range) -> Any:
-            return _Awaited(client, client.submit(make_block, maker, plan, numbers, pure=False))
+            return _Awaited(client, client.submit(make_block, maker, schedule, numbers, pure=False))
 
         with _plain_errors():
             yield from in_order(cutter, submit, lambda: _threads(client))
@@ -99,11 +100,11 @@ class _Awaited:
                 return block
 
 
-def make_block(maker: Maker, plan: Plan, numbers: range) -> Block:
+def make_block(maker: Maker, schedule: Schedule, numbers: range) -> Block:
     """Return a block, in a worker; UserError if the worker would make it in another way than was asked for."""
     if (here := Maker.here()) != maker:
         raise UserError(_unfit(maker, here))
-    return simulate_block(plan, numbers)
+    return simulate_block(schedule, numbers)
 
 
 def _unfit(wanted: Maker, found: Maker) -> Problem:

@@ -7,16 +7,17 @@ from concurrent.futures import ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 
 from simbudget.errors import Problem, UserError
-from simbudget.projection.blocks import Block, Cutter, Plan, simulate_block
+from simbudget.projection.blocks import Block, Cutter, simulate_block
 from simbudget.projection.executors.uninterrupted import held_back
 from simbudget.projection.executors.window import in_order
+from simbudget.projection.schedule import Schedule
 
-_plan: Plan | None = None
-"""The plan of this worker process; it is sent once, not with every block."""
+_schedule: Schedule | None = None
+"""The schedule of this worker process; it is sent once, not with every block."""
 
 
-def in_processes(plan: Plan, cutter: Cutter, workers: int) -> Generator[Block, None, None]:
-    """Yield a plan's blocks, in their order.
+def in_processes(schedule: Schedule, cutter: Cutter, workers: int) -> Generator[Block, None, None]:
+    """Yield a schedule's blocks, in their order.
 
     Raises:
         UserError: the scenario never ends, or a worker was killed.
@@ -25,7 +26,7 @@ def in_processes(plan: Plan, cutter: Cutter, workers: int) -> Generator[Block, N
     context = multiprocessing.get_context("forkserver" if can_fork_cleanly else "spawn")
     if can_fork_cleanly:
         context.set_forkserver_preload(["simbudget.projection.blocks"])
-    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(plan,))
+    pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_start_worker, initargs=(schedule,))
     try:
         with held_back():
             pool.submit(int)  # the first task starts all workers
@@ -37,12 +38,12 @@ def in_processes(plan: Plan, cutter: Cutter, workers: int) -> Generator[Block, N
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _start_worker(plan: Plan) -> None:
-    global _plan  # noqa: PLW0603  a worker process has one plan for its life
+def _start_worker(schedule: Schedule) -> None:
+    global _schedule  # noqa: PLW0603  a worker process has one schedule for its life
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # the parent decides what an interrupt means
-    _plan = plan
+    _schedule = schedule
 
 
 def _simulate(numbers: range) -> Block:
-    assert _plan is not None
-    return simulate_block(_plan, numbers)
+    assert _schedule is not None
+    return simulate_block(_schedule, numbers)

@@ -6,7 +6,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 
 from simbudget.calibration.scenarios.calibrate import Calibrated
-from simbudget.report.figures.style import INK, entitle, new_figure
+from simbudget.drawing import INK, entitle, new_figure
 from simbudget.scenario.quantities import Quantity
 
 Floats = npt.NDArray[np.float64]

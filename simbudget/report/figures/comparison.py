@@ -10,7 +10,7 @@ from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 from simbudget.deciding.compare import Comparison
 from simbudget.deciding.net_benefit import NOTHING
 from simbudget.deciding.outcomes import RESULTS, SPEND
-from simbudget.report.figures.style import entitle, new_figure
+from simbudget.drawing import entitle, new_figure
 
 COLOURS = ("#0072B2", "#E69F00", "#009E73", "#CC79A7", "#56B4E9", "#D55E00", "#F0E442", "#000000")
 MARKS = ("o", "s", "D", "^", "v", "P", "X", "*")

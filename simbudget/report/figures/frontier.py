@@ -7,7 +7,7 @@ from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from simbudget.deciding.outcomes import Unit
 from simbudget.deciding.plan import Plan
-from simbudget.report.figures.style import BUDGET_COLOUR, INK, entitle, new_figure
+from simbudget.drawing import BUDGET_COLOUR, INK, entitle, new_figure
 
 
 def plan_frontier(found: Plan) -> tuple[Figure, pd.DataFrame]:

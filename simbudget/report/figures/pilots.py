@@ -5,8 +5,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter, StrMethodFormatter
 
 from simbudget.deciding.pilots import PilotPlan
+from simbudget.drawing import entitle, new_figure
 from simbudget.report.figures.comparison import COLOURS, MARKS
-from simbudget.report.figures.style import entitle, new_figure
 
 
 def pilots(found: PilotPlan) -> tuple[Figure, pd.DataFrame]:

@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter
 
 from simbudget.calibration.scenarios.checks import Check
-from simbudget.report.figures.style import INK
+from simbudget.drawing import INK
 
 _COLUMNS = 4
 _LEVELS = np.linspace(0.01, 0.99, 99)

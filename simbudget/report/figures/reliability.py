@@ -7,7 +7,7 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.ticker import PercentFormatter
 
-from simbudget.report.figures.style import INK, entitle, new_figure
+from simbudget.drawing import INK, entitle, new_figure
 
 _LEVELS = np.arange(0.1, 0.96, 0.1)
 _LINES = (

@@ -12,8 +12,8 @@ from simbudget.deciding.compare import Against
 from simbudget.deciding.outcomes import Outcome
 from simbudget.deciding.sensitivity import Sensitivity
 from simbudget.deciding.splits import Split
-from simbudget.report.figures.style import BUDGET_COLOUR, INK, entitle, new_figure
-from simbudget.report.numbers import usd
+from simbudget.drawing import BUDGET_COLOUR, INK, entitle, new_figure
+from simbudget.numbers import usd
 
 _BARS: Final = 12
 

@@ -1,6 +1,6 @@
 """The interactive charts of a report: what each shows, in a form that `page.js` draws, and its data as a table.
 
-The data are those of the pictures in `report.figures`, to the last digit; only the drawing is another.
+The data are those of the pictures in `projection.figures`, to the last digit; only the drawing is another.
 """
 
 from collections.abc import Iterator
@@ -10,16 +10,19 @@ from typing import Any, Final
 import numpy as np
 import pandas as pd
 
+from simbudget.numbers import count, hours, percent, usd
+from simbudget.projection.figures import (
+    ACTIVITY_COLOURS,
+    COMPONENT_COLOURS,
+    acceptability_curve,
+    agent_time,
+    components,
+    cost_effectiveness,
+    results_over_time,
+    spend_over_time,
+    within_budget,
+)
 from simbudget.projection.projection import Projection
-from simbudget.report.figures.acceptability import acceptability_curve
-from simbudget.report.figures.agent_time import agent_time
-from simbudget.report.figures.components import components
-from simbudget.report.figures.cost_effectiveness import cost_effectiveness
-from simbudget.report.figures.results_over_time import results_over_time
-from simbudget.report.figures.spend_over_time import spend_over_time
-from simbudget.report.figures.style import ACTIVITY_COLOURS, COMPONENT_COLOURS, basis
-from simbudget.report.figures.within_budget import within_budget
-from simbudget.report.numbers import count, hours, percent, usd
 
 _MOST_ROWS: Final = 200
 """Of a chart's table and of a cloud of runs: more can be neither read nor told apart."""
@@ -52,7 +55,7 @@ def _charts(projection: Projection) -> Iterator[Chart]:
     yield _within_budget(projection)
     yield _components(projection)
     yield _agent_time(projection)
-    if projection.summary["research"] is not None and projection.scenario.gates:
+    if projection.prices_results:
         yield _results_over_time(projection)
         yield _cost_effectiveness(projection)
         yield _acceptability(projection)
@@ -92,23 +95,23 @@ def _spend_over_time(projection: Projection) -> Chart:
         "x": _axis("time since the start", "hours", max=float(last["hours"])),
         "y": _axis("spent so far", "usd"),
         "at": _numbers(data["hours"]),
-        "bands": bands if projection.figures.replications > 1 else [],
+        "bands": [] if projection.is_certain else bands,
         "lines": [{"name": "median", "y": _numbers(data["p50_usd"])}],
         "marks": [{"axis": "y", "value": budget, "name": f"budget {usd(budget)}"}] if budget else [],
         "zoom": True,
     }
     units = {"hours": "hours"} | {name: "usd" for name in data.columns if name != "hours"}
-    rests_on = basis(projection, single=True)
+    rests_on = projection.rests_on(single=True)
     return Chart("spend-over-time", "Spend over time", words, rests_on, spec, data, units, is_wide=True)
 
 
 def _within_budget(projection: Projection) -> Chart:
     data = thinned(within_budget(projection)[1])
     budget, summary = projection.scenario.stop.budget, projection.summary
-    spend = summary["spend_usd"]
-    words = f"Half of the runs spend at most {usd(spend['p50'])}, nine of ten at most {usd(spend['p90'])}."
+    spend = summary.spend_usd
+    words = f"Half of the runs spend at most {usd(spend.p50)}, nine of ten at most {usd(spend.p90)}."
     if budget is not None:
-        within = percent(summary["probability_within_budget"])
+        within = percent(summary.probability_within_budget)
         words = f"The budget of {usd(budget)} is kept with probability {within}. {words}"
     spec = {
         "kind": "lines",
@@ -123,7 +126,7 @@ def _within_budget(projection: Projection) -> Chart:
         "zoom": True,
     }
     units = {"budget_usd": "usd", "probability": "percent"}
-    rests_on = basis(projection, single=True)
+    rests_on = projection.rests_on(single=True)
     return Chart("within-budget", "How likely any budget is kept", words, rests_on, spec, data, units)
 
 
@@ -141,7 +144,7 @@ def _bars(
             }
             for row in data.itertuples(index=False, name=None)
         ],
-        "interval": projection.figures.replications > 1,
+        "interval": not projection.is_certain,
     }
 
 
@@ -157,7 +160,7 @@ def _components(projection: Projection) -> Chart:
         words = f"Most is spent on {dearest['component']}: {usd(dearest['mean'])} on average, {percent(part)} of all."
     spec = _bars(projection, data, COMPONENT_COLOURS, "usd", "spend")
     units = {"component": "text", **dict.fromkeys(_STATISTICS, "usd")}
-    return Chart("components", "What it is spent on", words, basis(projection), spec, data, units)
+    return Chart("components", "What it is spent on", words, projection.rests_on(), spec, data, units)
 
 
 def _agent_time(projection: Projection) -> Chart:
@@ -169,7 +172,7 @@ def _agent_time(projection: Projection) -> Chart:
         words = f"The largest part of the agents' time, {percent(first['mean'])} on average, is {activity}."
     spec = _bars(projection, data, ACTIVITY_COLOURS, "percent", "share of the agents' time")
     units = {"activity": "text", **dict.fromkeys(_STATISTICS, "percent")}
-    return Chart("agent-time", "Where the agents' time goes", words, basis(projection), spec, data, units)
+    return Chart("agent-time", "Where the agents' time goes", words, projection.rests_on(), spec, data, units)
 
 
 def _results_over_time(projection: Projection) -> Chart:
@@ -191,14 +194,14 @@ def _results_over_time(projection: Projection) -> Chart:
         "zoom": False,
     }
     units = {"hours": "hours", "spend_usd": "usd", "results": "count"}
-    rests_on = basis(projection, single=True)
+    rests_on = projection.rests_on(single=True)
     return Chart("results-over-time", "What more spending brings", words, rests_on, spec, data, units)
 
 
 def _cost_effectiveness(projection: Projection) -> Chart:
     data = cost_effectiveness(projection)[1]
     results, spend = float(data["results"].mean()), float(data["spend_usd"].mean())
-    none = percent(projection.summary["research"]["probability_of_no_transferable_result"])
+    none = percent(float((data["results"] == 0).mean()))
     words = (
         f"On average a run spends {usd(spend)} and yields {count(results)} transferable results; {none} of the runs "
         "yield none."
@@ -228,7 +231,7 @@ def _cost_effectiveness(projection: Projection) -> Chart:
         }
     ).reset_index()
     units = {name: "usd" if name.endswith("usd") else "count" for name in table.columns}
-    rests_on = basis(projection, single=True)
+    rests_on = projection.rests_on(single=True)
     if len(shown) < len(data):
         rests_on += f"; the first {len(shown):,} are drawn"
     return Chart("cost-effectiveness", "Cost-effectiveness plane", words, rests_on, spec, table, units)
@@ -267,5 +270,5 @@ def _acceptability(projection: Projection) -> Chart:
         "zoom": False,
     }
     units = {"worth_usd": "usd", "a_run_pays": "percent", "pays_in_the_long_run": "percent"}
-    rests_on = basis(projection, single=True)
+    rests_on = projection.rests_on(single=True)
     return Chart("acceptability", "At what worth it pays", words, rests_on, spec, data, units)

@@ -1,12 +1,16 @@
 """The head of a report: the answer in a sentence, the interval that it lies in, and the few figures asked for first."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
+from simbudget.numbers import hours, percent, usd, usd_exactly
 from simbudget.projection.projection import Projection
-from simbudget.report.html.figures import Cell, cell
-from simbudget.report.numbers import hours, percent, usd, usd_exactly
-from simbudget.report.table_rows import is_certain
+from simbudget.projection.statistics import Spread
+from simbudget.projection.summary import Summary
+from simbudget.projection.tables import without_end
+from simbudget.results import Number
+
+Show = Callable[[float | None], str]
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class KeyFact:
     """One figure that is asked for first."""
 
     label: str
-    cell: Cell
+    cell: Number
     beside: str
     """What has to be said with it, such as its interval."""
 
@@ -34,67 +38,65 @@ class KeyFact:
 class Headline:
     """The head of a report."""
 
-    spend: Cell
+    spend: Number
     is_about: bool
     """Whether the spend is the middle of many runs, and not certain."""
-    low: Cell
-    high: Cell
-    over: Cell
+    low: Number
+    high: Number
+    over: Number
     ruler: Ruler
     facts: tuple[KeyFact, ...]
 
 
 def headline(projection: Projection) -> Headline:
     """Return the head of a projection's report."""
-    summary = projection.summary
-    certain = is_certain(summary)
+    summary, certain = projection.summary, projection.is_certain
     statistic = "mean" if certain else "p50"
+    spend, clock = summary.spend_usd, summary.wall_clock_hours
+    exact: Show = (lambda value: usd_exactly(value or 0.0)) if certain else usd
     return Headline(
-        spend=cell(summary, f"spend_usd.{statistic}", (lambda v: usd_exactly(v or 0.0)) if certain else usd),
+        spend=_number(f"spend_usd.{statistic}", getattr(spend, statistic), exact),
         is_about=not certain,
-        low=cell(summary, "spend_usd.p10", usd),
-        high=cell(summary, "spend_usd.p90", usd),
-        over=cell(summary, f"wall_clock_hours.{statistic}", hours),
+        low=_number("spend_usd.p10", spend.p10, usd),
+        high=_number("spend_usd.p90", spend.p90, usd),
+        over=_number(f"wall_clock_hours.{statistic}", getattr(clock, statistic), hours),
         ruler=_ruler(summary, projection.scenario.stop.budget),
         facts=tuple(_facts(summary, projection.scenario.stop.budget)),
     )
 
 
-def _ruler(summary: dict[str, Any], budget: float | None) -> Ruler:
-    spend = summary["spend_usd"]
-    end = 1.12 * max(spend["p90"], budget or 0.0) or 1.0
-    places = {name: 100.0 * spend[name] / end for name in ("p10", "p50", "p90")}
+def _ruler(summary: Summary, budget: float | None) -> Ruler:
+    spend = summary.spend_usd
+    end = 1.12 * max(spend.p90, budget or 0.0) or 1.0
+    places = {name: 100.0 * getattr(spend, name) / end for name in ("p10", "p50", "p90")}
     at = None if budget is None else 100.0 * budget / end
     return Ruler(places["p10"], places["p50"], places["p90"], at, "" if budget is None else usd(budget))
 
 
-def _facts(summary: dict[str, Any], budget: float | None) -> list[KeyFact]:
-    facts, research = [], summary["research"]
+def _facts(summary: Summary, budget: float | None) -> list[KeyFact]:
+    facts, research = [], summary.research
     if budget is not None:
-        within = cell(summary, "probability_within_budget", percent)
+        within = _number("probability_within_budget", summary.probability_within_budget, percent)
         facts.append(KeyFact("chance to stay within budget", within, f"the budget is {usd(budget)}"))
-    price = research and research["cost_per_transferable_result_usd"]
-    if price:
-        estimate = cell(summary, "research.cost_per_transferable_result_usd.estimate", _price)
-        interval = f"80 %: {_price(price['p10'])} to {_price(price['p90'])}"
-        facts.append(KeyFact("per transferable result", estimate, interval))
-        none = cell(summary, "research.probability_of_no_transferable_result", percent)
+    if research is not None and (price := research.cost_per_transferable_result_usd) is not None:
+        path = "research.cost_per_transferable_result_usd.estimate"
+        interval = f"80 %: {without_end(price.p10)} to {without_end(price.p90)}"
+        facts.append(KeyFact("per transferable result", _number(path, price.estimate, without_end), interval))
+        name = "probability_of_no_transferable_result"
+        none = _number(f"research.{name}", getattr(research, name), percent)
         facts.append(KeyFact("chance of no transferable result", none, "in the whole run"))
-    hourly = summary["cost_per_agent_hour_usd"]
+    hourly = summary.cost_per_agent_hour_usd
     if hourly is not None:
-        facts.append(
-            KeyFact(
-                "per agent-hour", cell(summary, "cost_per_agent_hour_usd.mean", usd), _interval(hourly, usd)
-            )
-        )
+        mean = _number("cost_per_agent_hour_usd.mean", hourly.mean, usd)
+        facts.append(KeyFact("per agent-hour", mean, _interval(hourly, usd)))
     return facts
 
 
-def _price(value: float | None) -> str:
-    return "no end" if value is None else usd(value)
+def _number(path: str, value: float | None, show: Show) -> Number:
+    return Number(show(value), value, path)
 
 
-def _interval(figure: dict[str, float], show: Any) -> str:
-    if figure["p10"] == figure["p90"]:
+def _interval(figure: Spread, show: Show) -> str:
+    if figure.p10 == figure.p90:
         return "on average"
-    return f"80 %: {show(figure['p10'])} to {show(figure['p90'])}"
+    return f"80 %: {show(figure.p10)} to {show(figure.p90)}"

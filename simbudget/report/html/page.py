@@ -11,12 +11,13 @@ from importlib.resources import files
 from typing import Any, Final
 
 from simbudget import __version__
+from simbudget.numbers import NOTHING, count, hours, percent, usd
 from simbudget.projection.projection import Projection
+from simbudget.projection.summary import Summary
+from simbudget.projection.tables import limit_value, projection_tables, words
 from simbudget.report.html.charts import Chart, charts
-from simbudget.report.html.figures import Cell, cell, figure_tables, words
 from simbudget.report.html.headline import headline
-from simbudget.report.numbers import NOTHING, count, hours, percent, usd
-from simbudget.report.tables import limit_value
+from simbudget.results import Number
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.reading import DEFAULT, Provenance
 
@@ -66,20 +67,19 @@ class Assumption:
 
 def report_page(subject: Subject) -> str:
     """Return the report as HTML."""
-    summary, drawn = subject.projection.summary, charts(subject.projection)
+    projection, summary = subject.projection, subject.projection.summary
+    drawn = charts(projection)
     script, library = _read("page.js"), _read("vendor/echarts.min.js")
     data = _json({"charts": {chart.id: chart.spec for chart in drawn.values()}})
     encoded = subject.text.encode()
     page: str = _template().render(
         version=__version__,
         summary=summary,
-        head=headline(subject.projection),
+        head=headline(projection),
         charts=drawn,
-        tables=figure_tables(summary),
-        gates=_gates(subject.projection),
-        limits=[
-            {**limit, "index": i, "shown": limit_value(limit)} for i, limit in enumerate(summary["limits"])
-        ],
+        tables=projection_tables(summary),
+        notes=projection.notes,
+        limits=[(index, limit, limit_value(limit)) for index, limit in enumerate(summary.limits)],
         assumptions=_blocks(map(Assumption.of, subject.provenance)),
         kinds=_kinds(subject.provenance),
         default=DEFAULT,
@@ -96,7 +96,7 @@ def report_page(subject: Subject) -> str:
         library=library,
         script_hashes=[_csp_hash(library), _csp_hash(script)],
         data=data,
-        summary_json=_json(summary),
+        summary_json=_json(projection.as_json()),
     )
     return page
 
@@ -145,42 +145,23 @@ def _learnt(subject: Subject) -> list[CalibratedQuantity]:
     return [quantity for name, quantity in learnt.items() if name in used]
 
 
-def _errors(summary: dict[str, Any]) -> list[tuple[str, list[Cell]]]:
+def _errors(summary: Summary) -> list[tuple[str, list[Number]]]:
     """Return the Monte-Carlo errors of the main figures; none for a single replication."""
-    if summary["replications"] == 1:
+    if summary.replications == 1:
         return []
     named = {"spend": ("spend_usd", usd), "wall clock": ("wall_clock_hours", hours)}
+    errors = summary.monte_carlo_error
     return [
         (
             name,
             [
-                cell(summary, f"monte_carlo_error.{path}.{column}", show)
-                for column in ("p10", "p50", "p90", "mean")
+                Number(show(value), value, f"monte_carlo_error.{key}.{statistic}")
+                for statistic in ("p10", "p50", "p90", "mean")
+                for value in (getattr(getattr(errors, key), statistic),)
             ],
         )
-        for name, (path, show) in named.items()
+        for name, (key, show) in named.items()
     ]
-
-
-def _gates(projection: Projection) -> list[dict[str, Cell | str]]:
-    """Return what each gate costs and tells; nothing where there is none."""
-    summary = projection.summary
-    gates = (summary["research"] or {}).get("gates", [])
-    shown: list[dict[str, Cell | str]] = []
-    for index, gate in enumerate(gates):
-        numbers = {
-            "false_alarm": percent,
-            "power_at_smallest_effect": percent,
-            "power_at_twice_smallest_effect": percent,
-            "price_usd": usd,
-            "hours": hours,
-        }
-        cells: dict[str, Cell | str] = {
-            name: Cell(f"research.gates.{index}.{name}", gate[name], show(gate[name]))
-            for name, show in numbers.items()
-        }
-        shown.append({"name": gate["name"], **cells})
-    return shown
 
 
 def _bytes(name: str) -> bytes:

@@ -3,8 +3,6 @@
 import math
 from typing import Final
 
-Figure = dict[str, float | None] | None
-
 NOTHING: Final = "–"
 
 _DIGITS: Final = 3
@@ -52,6 +50,11 @@ def percent(value: float | None) -> str:
     if 0.999 < value < 1:
         return ">99.9 %"
     return f"{value * 100:.{1 if value < 0.1 and value > 0 else 0}f} %"
+
+
+def score(value: float | None) -> str:
+    """Return a score on a benchmark, to the second decimal."""
+    return NOTHING if value is None else f"{value:.2f}"
 
 
 def count(value: float | None) -> str:

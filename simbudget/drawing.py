@@ -1,4 +1,4 @@
-"""How every picture looks: sizes, one colour for each component and activity, and how it is written."""
+"""How every picture looks: its size, its colours, its title and what it rests on."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -9,12 +9,11 @@ from matplotlib.axes import Axes
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
-from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
-from simbudget.projection.projection import Projection
+from simbudget.results import Picture
 
 # Okabe and Ito's colours for all kinds of colour vision, in an order whose greys differ from their neighbours'.
 # M. Okabe and K. Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/
-_COLOURS: Final = (
+COLOURS: Final = (
     "#0072B2",
     "#E69F00",
     "#009E73",
@@ -26,18 +25,8 @@ _COLOURS: Final = (
     "#000000",
 )
 
-COMPONENT_COLOURS: Final = dict(zip(COMPONENTS, _COLOURS, strict=False))
-ACTIVITY_COLOURS: Final = dict(
-    zip(
-        ACTIVITIES,
-        ("#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#F0E442", "#D55E00", "#BBBBBB", "#444444"),
-        strict=True,
-    )
-)
 BUDGET_COLOUR: Final = "#D55E00"
 INK: Final = "#0072B2"
-
-_DPI: Final = 130
 
 
 def new_figure(height: float = 4.0) -> tuple[Figure, Axes]:
@@ -47,16 +36,6 @@ def new_figure(height: float = 4.0) -> tuple[Figure, Axes]:
     axes = figure.add_subplot()
     axes.spines[["top", "right"]].set_visible(False)
     return figure, axes
-
-
-def basis(projection: Projection, single: bool = False) -> str:
-    """Return what a picture rests on, for its title: all replications, or every single one that was kept."""
-    made, kept, worlds = projection.figures.replications, len(projection.replications), projection.worlds
-    if made == 1:
-        return "1 replication"
-    if single and kept < made:
-        return f"the first {kept:,} of {made:,} replications"
-    return f"{made:,} replications in {worlds:,} world{'s' if worlds > 1 else ''}"
 
 
 def entitle(axes: Axes, title: str, rests_on: str) -> None:
@@ -81,8 +60,5 @@ def interval_bars(
 
 
 def write_picture(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> list[Path]:
-    """Write a picture as PNG and its data as CSV, the same bytes for the same data; return both paths."""
-    picture, table = folder / f"{name}.png", folder / f"{name}.csv"
-    figure.savefig(picture, dpi=_DPI, metadata={"Software": None})
-    data.to_csv(table, index=False, float_format="%.10g", lineterminator="\n")
-    return [picture, table]
+    """Write a picture as PNG and its data as CSV; return both paths."""
+    return Picture(name, lambda: (figure, data)).write(folder, name)

@@ -1,16 +1,21 @@
-"""The terminal: tables go to stdout, progress to stderr."""
+"""The terminal: a result's answer, tables and notes go to stdout, progress to stderr."""
 
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table as RichTable
 
 from simbudget.report.narrow import ReadableTables
+from simbudget.results import Result, Table, cell_text
 
 _WIDEST = 110
+"""Columns: the length of a line of this project's own sources, beyond which the eye loses the line."""
 
 
 class _Output(Console):
@@ -25,6 +30,42 @@ def standard_output() -> Console:
     console.width = min(console.width, _WIDEST)
     console.push_render_hook(ReadableTables(console))
     return console
+
+
+def print_result(result: Result, quiet: bool = False) -> None:
+    """Print a result: its answer and, unless `quiet`, its tables and notes."""
+    console = standard_output()
+    console.print(escape(result.answer()), highlight=False, soft_wrap=True)
+    if quiet:
+        return
+    for table in result.tables():
+        console.print(rich_table(table), highlight=False)
+    for note in result.notes:
+        console.print(f"Note: {escape(note)}.", highlight=False)
+
+
+def rich_table(table: Table) -> RichTable:
+    """Return a table as the terminal draws it."""
+    drawn = RichTable(
+        title=escape(table.title) or None,
+        title_justify="left",
+        title_style="bold",
+        box=SIMPLE_HEAD,
+        pad_edge=False,
+        caption=escape(table.caption) or None,
+        caption_justify="left",
+    )
+    for place, name in enumerate(table.columns):
+        if place in table.words:
+            drawn.add_column(escape(name), overflow="fold")
+        else:
+            drawn.add_column(escape(name), justify="right", no_wrap=True)
+    for place, row in enumerate(table.rows):
+        if place in table.rules and place:
+            drawn.add_section()
+        style = "dim" if place in table.dimmed else None
+        drawn.add_row(*(escape(cell_text(cell)) for cell in row), style=style)
+    return drawn
 
 
 @contextmanager

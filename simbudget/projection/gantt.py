@@ -6,8 +6,9 @@ import pandas as pd
 from matplotlib.figure import Figure
 from matplotlib.patches import Patch
 
+from simbudget.drawing import entitle, new_figure
 from simbudget.ledger.entry import FLEET
-from simbudget.report.figures.style import ACTIVITY_COLOURS, entitle, new_figure
+from simbudget.projection.figures import ACTIVITY_COLOURS
 
 MOST_AGENTS: Final = 24
 """A picture with more rows cannot be read; the first agents are shown."""
@@ -31,7 +32,7 @@ _QUEUES: Final = {
 _LABELS: Final = {"model": "model call", "tool": "tool", "scoring": "scoring"}
 
 
-def gantt(ledger: pd.DataFrame, agent_names: list[str]) -> tuple[Figure, pd.DataFrame]:
+def gantt(ledger: pd.DataFrame, agent_names: tuple[str, ...]) -> tuple[Figure, pd.DataFrame]:
     """Return the picture, and the bars that it shows: agent, activity, start and length in hours."""
     shown = agent_names[:MOST_AGENTS]
     data = _bars(ledger[(ledger["agent"] != FLEET) & (ledger["agent"] < len(shown))])

@@ -1,0 +1,195 @@
+"""The pictures of a projection, each with its data.
+
+Each function returns a matplotlib figure and the frame that it shows; `Projection.figures` lists them.
+"""
+
+from typing import Final
+
+import numpy as np
+import pandas as pd
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
+
+from simbudget.drawing import BUDGET_COLOUR, COLOURS, INK, entitle, interval_bars, new_figure
+from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
+from simbudget.numbers import hours as written_hours
+from simbudget.numbers import percent, usd
+from simbudget.projection.economics import acceptability, acceptability_by_world, decompose
+from simbudget.projection.research import over_time
+from simbudget.projection.simulated import Simulated
+
+ACTIVITY_COLOURS: Final = dict(
+    zip(
+        ACTIVITIES,
+        ("#0072B2", "#56B4E9", "#009E73", "#CC79A7", "#E69F00", "#F0E442", "#D55E00", "#BBBBBB", "#444444"),
+        strict=True,
+    )
+)
+"""One colour for each activity, in every picture."""
+
+COMPONENT_COLOURS: Final = dict(zip(COMPONENTS, COLOURS, strict=False))
+"""One colour for each component, in every picture."""
+
+
+_QUANTILES = {"p10_usd": 0.1, "p25_usd": 0.25, "p50_usd": 0.5, "p75_usd": 0.75, "p90_usd": 0.9}
+
+
+def spend_over_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
+    """Return the picture, and its quantiles of cumulative spend by hour."""
+    spent = simulated.spend_by_time_usd.cumsum(axis=1)
+    spent = np.concatenate([np.zeros((len(spent), 1)), spent], axis=1)
+    hours = simulated.bin_edges_hours
+    quantiles = {name: np.quantile(spent, p, axis=0) for name, p in _QUANTILES.items()}
+    data = pd.DataFrame({"hours": hours, **quantiles})
+    figure, axes = new_figure()
+    if len(spent) > 1:
+        axes.fill_between(
+            hours, data["p10_usd"], data["p90_usd"], color=INK, alpha=0.2, lw=0, label="p10 to p90"
+        )
+        axes.fill_between(
+            hours, data["p25_usd"], data["p75_usd"], color=INK, alpha=0.35, lw=0, label="p25 to p75"
+        )
+    axes.plot(hours, data["p50_usd"], color=INK, lw=1.8, label="median" if len(spent) > 1 else "spend")
+    budget = simulated.scenario.stop.budget
+    if budget is not None:
+        axes.axhline(budget, color=BUDGET_COLOUR, ls="--", lw=1.4, label=f"budget ${budget:,.0f}")
+    axes.set(xlabel="time since the start (hours)", ylabel="spent so far (US dollars)")
+    axes.set(xlim=(0, hours[-1]), ylim=(0, 1.3 * max(data["p90_usd"].iloc[-1], budget or 0.0) or 1.0))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
+    axes.legend(frameon=False, loc="upper left", ncols=2)
+    entitle(axes, "Spend over time", simulated.rests_on(single=True))
+    return figure, data
+
+
+def within_budget(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
+    """Return the picture, and the share of replications that spent at most each sum."""
+    spend = np.sort(simulated.replications["spend_usd"].to_numpy())
+    data = pd.DataFrame({"budget_usd": spend, "probability": np.arange(1, len(spend) + 1) / len(spend)})
+    budget = simulated.scenario.stop.budget
+    figure, axes = new_figure()
+    top = max(spend[-1], budget or 0.0) * 1.05 or 1.0
+    axes.step([0, *spend, top], [0, *data["probability"], 1], where="post", color=INK, lw=1.8)
+    if budget is not None:
+        share = simulated.statistics.within_budget
+        axes.axvline(
+            budget, color=BUDGET_COLOUR, ls="--", lw=1.4, label=f"budget ${budget:,.0f}: {share:.0%}"
+        )
+        axes.legend(frameon=False, loc="upper left")
+    axes.set(xlabel="spend (US dollars)", ylabel="probability of spending at most this", xlim=(0, top))
+    axes.set_ylim(0, 1.02)
+    axes.xaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    entitle(axes, "Probability of staying within a budget", simulated.rests_on(single=True))
+    return figure, data
+
+
+def components(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
+    """Return the picture, and the p10, p50, p90 and mean of each component that costs anything."""
+    data = _spreads(simulated, "component", {name: f"spend_{name}_usd" for name in COMPONENTS})
+    figure, axes = new_figure(1.6 + 0.5 * max(1, len(data)))
+    interval_bars(axes, data, COMPONENT_COLOURS, usd)
+    axes.set(xlabel="spend (US dollars): mean, and p10 to p90", xlim=(0, None))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
+    entitle(axes, "Spend by component", simulated.rests_on())
+    return figure, data
+
+
+def agent_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
+    """Return the picture, and the p10, p50, p90 and mean share of each activity that takes any time."""
+    data = _spreads(simulated, "activity", {name: f"share_{name}" for name in ACTIVITIES})
+    figure, axes = new_figure(1.6 + 0.42 * max(1, len(data)))
+    interval_bars(axes, data, ACTIVITY_COLOURS, percent)
+    axes.set(xlabel="share of the agents' time: mean, and p10 to p90", xlim=(0, None))
+    axes.xaxis.set_major_formatter(PercentFormatter(1.0))
+    entitle(axes, "Where the agents' time goes", simulated.rests_on())
+    return figure, data
+
+
+_WIDTH = 0.35
+
+
+def _spreads(simulated: Simulated, heading: str, columns: dict[str, str]) -> pd.DataFrame:
+    """Return the mean, p10, p50 and p90 of each column by its name, leaving out those that come to nothing."""
+    spreads = ((name, simulated.spread(column)) for name, column in columns.items())
+    rows = [(name, s.mean, s.p10, s.p50, s.p90) for name, s in spreads if s and s.mean]
+    return pd.DataFrame(rows, columns=[heading, "mean", "p10", "p50", "p90"])
+
+
+def cost_effectiveness(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
+    """Return the picture, and the world, spend and transferable results of each replication.
+
+    Equal numbers of results are drawn side by side, so that every run is seen. The line through the origin is the
+    expected cost of a result (Briggs, Claxton and Sculpher 2006, section 5.1).
+    """
+    frame = simulated.replications
+    data = pd.DataFrame(
+        {"world": frame["world"], "spend_usd": frame["spend_usd"], "results": frame["transferable_true"]}
+    )
+    beside = np.random.default_rng(0).uniform(-_WIDTH, _WIDTH, len(data))
+    figure, axes = new_figure()
+    axes.scatter(data["results"] + beside, data["spend_usd"], s=14, color=INK, alpha=0.5, lw=0, label="a run")
+    results, spend = float(data["results"].mean()), float(data["spend_usd"].mean())
+    most = max(1.0, float(data["results"].max())) + 0.5
+    top = 1.15 * float(data["spend_usd"].max())
+    axes.plot(results, spend, "D", color="black", ms=7, label=f"mean: {results:.2g} results, {usd(spend)}")
+    if results > 0:
+        end = min(most, top * results / spend)
+        label = f"{usd(spend / results)} a result"
+        axes.plot([0, end], [0, end * spend / results], color=BUDGET_COLOUR, ls="--", lw=1.4, label=label)
+    axes.set(xlabel="transferable results of a run (beside doing nothing)", ylabel="spend (US dollars)")
+    axes.set(xlim=(-0.5, most), ylim=(0, top))
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
+    axes.legend(frameon=False, loc="upper center", bbox_to_anchor=(0.5, -0.14), ncols=3)
+    entitle(axes, "Cost-effectiveness plane", simulated.rests_on(single=True))
+    return figure, data
+
+
+_POINTS = 121
+
+
+def acceptability_curve(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
+    """Return the picture, and for each worth of a result the probability that the plan is worth its cost."""
+    frame = simulated.replications
+    spend, results = frame["spend_usd"].to_numpy(), frame["transferable_true"].to_numpy()
+    middle = spend.mean() / results.mean() if results.mean() > 0 else 100 * spend.mean()
+    worths = middle * np.logspace(-1.5, 1.5, _POINTS)
+    data = pd.DataFrame({"worth_usd": worths, "a_run_pays": acceptability(spend, results, worths)})
+    figure, axes = new_figure()
+    axes.plot(worths, data["a_run_pays"], color=INK, lw=1.8, label="one run pays")
+    variance = decompose(results, frame["world"].to_numpy())
+    if variance is not None:
+        by_world = acceptability_by_world(float(spend.mean()), variance, worths)
+        data["pays_in_the_long_run"] = by_world
+        axes.plot(
+            worths, by_world, color=BUDGET_COLOUR, ls="--", lw=1.8, label="such runs pay in the long run"
+        )
+    axes.set_xscale("log")
+    axes.set(xlabel="worth of a transferable result (US dollars)", ylabel="probability that the plan pays")
+    axes.set(xlim=(worths[0], worths[-1]), ylim=(0, 1.02))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
+    axes.yaxis.set_major_formatter(PercentFormatter(1.0))
+    axes.legend(frameon=False, loc="upper left")
+    entitle(axes, "Acceptability curve, beside doing nothing", simulated.rests_on(single=True))
+    return figure, data
+
+
+def results_over_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
+    """Return the picture, and the mean spend and results had the run stopped at each look.
+
+    Its slope is what another dollar buys: where it flattens, the next result gets dear.
+    """
+    data = over_time(simulated)
+    figure, axes = new_figure()
+    axes.plot([0, *data["spend_usd"]], [0, *data["results"]], color=INK, lw=1.8, marker=".", ms=5)
+    for position in range(3, len(data), 4):
+        row = data.iloc[position]
+        place = (row["spend_usd"], row["results"])
+        axes.annotate(
+            written_hours(row["hours"]), place, xytext=(4, -11), textcoords="offset points", fontsize=8.5
+        )
+    axes.set(xlabel="mean spend by then, gates left out (US dollars)")
+    axes.set(ylabel="mean transferable results, had it stopped then", xlim=(0, None), ylim=(0, None))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
+    entitle(axes, "Cost against results over time", simulated.rests_on(single=True))
+    return figure, data

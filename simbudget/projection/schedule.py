@@ -1,0 +1,113 @@
+"""Which replications a projection is made of, in which worlds, and by which engine.
+
+A *replication* is one simulated run. A *world* is one draw of everything unknown: prices, rates and habits that have
+one true value, which nobody knows. Replications in the same world differ by luck alone.
+
+Replications are numbered from 0. Which world, and which replication within it, a number stands for does not depend on
+how many are made or by whom, so any prefix of a longer projection is a shorter one.
+"""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+
+from simbudget.engine.laws.draws import Integers
+from simbudget.engine.laws.worlds import UNKNOWN_KINDS
+from simbudget.engine.program import Program
+from simbudget.errors import Problem, UserError
+from simbudget.projection.engines import DEFAULT_ENGINE, FOR_OWN_STEPS, engine_named
+
+DEFAULT_REPLICATIONS: Final = 100
+"""Enough for a median within a few per cent, in a second or two."""
+
+MOST_FOR_PRECISION: Final = 10_000
+"""Maximum number of replications when a precision is asked for and no number; as many as are kept as rows."""
+
+WORLD_EACH: Final = 1 << 62
+"""More worlds than there ever are replications: each has its own."""
+
+_TO_TELL_LUCK: Final = 2
+"""Replications in each world where results are counted: two runs in a world tell luck from what is unknown."""
+
+_SEEDS: Final = 1 << 63
+"""Seeds are below this: they are half of a counter-based generator's 128-bit key, kept as a signed number."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """How a projection is made."""
+
+    seed: int = 1
+    replications: int | None = None
+    """Maximum number; by default `DEFAULT_REPLICATIONS`, and one where nothing is left to chance."""
+    worlds: int | None = None
+    """Number of worlds; by default one for each replication (for two where results are counted), and one where nothing
+    is unknown."""
+    workers: int | None = None
+    """Threads or processes; by default one for each core. The result does not depend on it."""
+    precision: float | None = None
+    """Stop when the Monte-Carlo error of each of spend's figures is below this part of it."""
+    engine: str = DEFAULT_ENGINE
+    on: str | None = None
+    """A Dask cluster in place of this machine's cores: `local:4`, or a scheduler such as `tcp://host:8786`."""
+
+    def require_sense(self) -> None:
+        """Raise UserError with every option that makes no sense."""
+        engine_named(self.engine)
+        counts = {"replications": self.replications, "worlds": self.worlds, "workers": self.workers}
+        problems = [
+            Problem(f"{name} is {count}", remedy="it has to be a whole number of at least 1")
+            for name, count in counts.items()
+            if count is not None and count < 1
+        ]
+        if self.precision is not None and not 0.0 < self.precision < 1.0:
+            problems.append(
+                Problem(f"precision is {self.precision:g}", remedy="it has to be a part such as 2%, or 0.02")
+            )
+        if not 0 <= self.seed < _SEEDS:
+            problems.append(
+                Problem(f"seed is {self.seed}", remedy="it has to be a whole number from 0 to 2^63 - 1")
+            )
+        if self.on is not None and self.workers is not None:
+            problems.append(
+                Problem(
+                    "on and workers are both given", remedy="a cluster has its own workers: leave one out"
+                )
+            )
+        if problems:
+            raise UserError(*problems)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Which replications a projection is made of."""
+
+    program: Program
+    seed: int
+    replications: int
+    worlds: int = WORLD_EACH
+    """Replications take turns in this number of worlds."""
+    engine: str = "reference"
+    in_a_row: int = 1
+    """This number of consecutive replications are in the same world."""
+
+    @staticmethod
+    def of(program: Program, options: Options) -> "Schedule":
+        """Return the schedule of a projection with these options."""
+        default = DEFAULT_REPLICATIONS if options.precision is None else MOST_FOR_PRECISION
+        replications = options.replications or default
+        engine = FOR_OWN_STEPS if program.own_steps else options.engine
+        if program.is_deterministic():
+            return Schedule(program, options.seed, 1, 1, engine)
+        has_unknown = bool(np.isin(program.kinds, UNKNOWN_KINDS).any())
+        worlds = options.worlds or (WORLD_EACH if has_unknown else 1)
+        counts_results = program.research.is_on and len(program.gates) > 0
+        in_a_row = _TO_TELL_LUCK if counts_results and has_unknown and options.worlds is None else 1
+        return Schedule(program, options.seed, replications, worlds, engine, in_a_row)
+
+    def keys_of(self, numbers: range) -> tuple[Integers, Integers]:
+        """Return the world of each replication with these numbers, and which replication of its world it is."""
+        all_numbers = np.arange(numbers.start, numbers.stop, dtype=np.int64)
+        turns, within = all_numbers // self.in_a_row, all_numbers % self.in_a_row
+        return turns % self.worlds, turns // self.worlds * self.in_a_row + within

@@ -1,0 +1,56 @@
+"""What the replications of a projection came to, before anything is concluded from it."""
+
+from dataclasses import dataclass
+
+import pandas as pd
+
+from simbudget.projection.statistics import Floats, Spread, Statistics
+from simbudget.scenario.model import Scenario
+
+
+@dataclass(frozen=True)
+class Simulated:
+    """What a scenario comes to: statistics over all replications, and the first of them row by row."""
+
+    scenario: Scenario
+    seed: int
+    engine: str
+    worlds: int
+    statistics: Statistics
+    """Over all replications."""
+    replications: pd.DataFrame
+    """A row for each of the first `aggregate.KEPT` replications: its `world`, then its totals (`engine.totals`)."""
+    spend_by_time_usd: Floats
+    """[replications kept, bins] what was spent within each span of time."""
+    bin_edges_hours: Floats
+    """[bins + 1] from 0 to the horizon."""
+    interrupted: bool
+    """Whether an interrupt ended it before all replications were made."""
+
+    @property
+    def is_certain(self) -> bool:
+        """Return whether there was one replication, which says all there is to say."""
+        return self.statistics.replications == 1
+
+    @property
+    def prices_results(self) -> bool:
+        """Return whether transferable results are counted, so that their price can be said."""
+        return self.scores and len(self.scenario.gates) > 0
+
+    @property
+    def scores(self) -> bool:
+        """Return whether anything is scored."""
+        return self.scenario.research is not None and not self.replications["submissions"].isna().all()
+
+    def spread(self, column: str) -> Spread | None:
+        """Return the statistics of a column over all replications; None where it does not apply."""
+        return self.statistics.spread(column)
+
+    def rests_on(self, single: bool = False) -> str:
+        """Return what a picture rests on: all replications, or (`single`) each of those that were kept as rows."""
+        made, kept = self.statistics.replications, len(self.replications)
+        if made == 1:
+            return "1 replication"
+        if single and kept < made:
+            return f"the first {kept:,} of {made:,} replications"
+        return f"{made:,} replications in {self.worlds:,} world{'s' if self.worlds > 1 else ''}"

@@ -1,0 +1,300 @@
+"""The answer and the tables of a projection."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Final
+
+from simbudget.numbers import count, hours, percent, rounded, score, usd, usd_exactly
+from simbudget.projection.limits import LimitCheck
+from simbudget.projection.research import PriceOfResult, Research
+from simbudget.projection.statistics import Spread
+from simbudget.projection.summary import NO_BOTTLENECK, Summary
+from simbudget.results import Cell, Number, Table
+
+Show = Callable[[float | None], str]
+
+WORDS: Final = {
+    "scorer_calls": "scorer calls",
+    "uncached_input": "uncached input tokens",
+    "cache_write": "cache write tokens",
+    "cache_read": "cache read tokens",
+    "output": "output tokens",
+    "used": "GPU-hours used",
+    "billed": "GPU-hours billed",
+    "gpu": "GPUs",
+    "scorer": "scorer",
+    "api_requests": "API requests",
+    "api_input": "API input tokens",
+    "api_output": "API output tokens",
+    "waiting_gpu": "waiting for GPUs",
+    "waiting_scorer": "waiting for the scorer",
+    "waiting_api": "waiting for the API",
+    "waiting_other": "waiting otherwise",
+}
+"""What figures are called whose key does not say it."""
+
+_NO_RESULT: Final = "no result"
+
+
+def words(name: str) -> str:
+    """Return what a figure is called."""
+    return WORDS.get(name, name.replace("_", " "))
+
+
+def is_certain(summary: Summary) -> bool:
+    """Return whether there was one replication, which says all there is to say."""
+    return summary.replications == 1
+
+
+def answer(summary: Summary) -> str:
+    """Return the answer in one line: spend, time, the probability of staying within the budget, a result's price."""
+    spend, clock, certain = summary.spend_usd, summary.wall_clock_hours, is_certain(summary)
+    if certain:
+        line = f"{usd_exactly(spend.mean)} over {hours(clock.mean)}"
+    else:
+        line = f"About {usd(spend.p50)} (80 %: {usd(spend.p10)} to {usd(spend.p90)}) over {hours(clock.p50)}"
+    within = summary.probability_within_budget
+    if within is not None and certain:
+        line += "; within the budget" if within else "; the budget stops it"
+    elif within is not None:
+        line += f"; within the budget with probability {percent(within)}"
+    line += _price_of_a_result(summary.research)
+    unmet = sum(not limit.holds for limit in summary.limits)
+    if unmet:
+        line += f"; {unmet} of {len(summary.limits)} limits not met"
+    return f"{line}. (Interrupted.)" if summary.interrupted else f"{line}."
+
+
+def _price_of_a_result(research: Research | None) -> str:
+    """Return the clause of the answer that says what a transferable result costs; empty where nothing is scored."""
+    if research is None:
+        return ""
+    price = research.cost_per_transferable_result_usd
+    if price is None:
+        return "; without a gate a useful result cannot be priced"
+    if price.estimate is None:
+        return "; no transferable result in any replication"
+    none = percent(research.probability_of_no_transferable_result)
+    interval = f"80 %: {usd(price.p10)} to {without_end(price.p90)}"
+    return (
+        f"; {usd(price.estimate)} per transferable result ({interval}), none at all with probability {none}"
+    )
+
+
+def without_end(value: float | None) -> str:
+    """Return the upper end of a price's interval."""
+    return "no end" if value is None else usd(value)
+
+
+def projection_tables(summary: Summary) -> dict[str, Table]:
+    """Return the tables of a projection by name: spend, work, time, resources, research, gates, prices, limits."""
+    tables = {
+        "spend": _spend(summary),
+        "work": _work(summary),
+        "time": _time(summary),
+        "resources": _resources(summary),
+    }
+    research = summary.research
+    if research is not None:
+        tables["research"] = _research(summary, research)
+        price = research.cost_per_transferable_result_usd
+        if price is not None:
+            tables |= {"gates": _gates(research), "prices": _prices(research, price)}
+    if summary.limits:
+        tables["limits"] = limits_table(summary.limits)
+    return {name: table for name, table in tables.items() if table.rows}
+
+
+class _Rows:
+    """The rows of a table of figures, each with its interval and its mean, or with its one value."""
+
+    def __init__(self, summary: Summary) -> None:
+        self.statistics = ("mean",) if is_certain(summary) else ("p10", "p50", "p90", "mean")
+        self.rows: list[tuple[Cell, ...]] = []
+        self.rules: list[int] = []
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return ("amount",) if self.statistics == ("mean",) else self.statistics
+
+    def add(self, name: str, path: str, figure: Spread | None, show: Show) -> None:
+        """Add a figure that applies; `path` is where it stands in the JSON."""
+        if figure is None:
+            return
+        cells = (
+            Number(show(value), value, f"{path}.{name}")
+            for name in self.statistics
+            for value in (getattr(figure, name),)
+        )
+        self.rows.append((name, *cells))
+
+    def add_nonzero(self, name: str, path: str, figure: Spread | None, show: Show) -> None:
+        """Add a figure that comes to anything."""
+        if figure is not None and figure.mean:
+            self.add(name, path, figure, show)
+
+    def add_all(
+        self, path: str, figures: Mapping[str, Spread | None], show: Show, label: Callable[[str], str] = words
+    ) -> None:
+        """Add those figures of a group that come to anything."""
+        for name, figure in figures.items():
+            self.add_nonzero(label(name), f"{path}.{name}", figure, show)
+
+    def rule(self) -> None:
+        """Draw a line below what has been added."""
+        self.rules.append(len(self.rows))
+
+    def table(self, title: str, first: str, caption: str = "") -> Table:
+        return Table(title, (first, *self.columns), tuple(self.rows), caption, rules=tuple(self.rules))
+
+
+def _spend(summary: Summary) -> Table:
+    certain, rows = is_certain(summary), _Rows(summary)
+    show: Show = (lambda value: usd_exactly(value or 0.0)) if certain else usd
+    rows.add_all("spend_by_component_usd", summary.spend_by_component_usd, show, str)
+    rows.rule()
+    rows.add("total", "spend_usd", summary.spend_usd, show)
+    rows.add("per agent-hour", "cost_per_agent_hour_usd", summary.cost_per_agent_hour_usd, show)
+    rows.add_nonzero("over the budget", "overrun_usd", summary.overrun_usd, show)
+    many = "" if certain else f" ({summary.replications:,} replications, {summary.worlds:,} worlds)"
+    return rows.table(f"Spend{many}", "component", "" if certain else _monte_carlo(summary))
+
+
+def _monte_carlo(summary: Summary) -> str:
+    """Return how far the total's figures may be off for want of replications: one standard error each."""
+    errors = summary.monte_carlo_error.spend_usd
+    figures = ", ".join(f"{name} ± {usd(getattr(errors, name))}" for name in ("p10", "p50", "p90", "mean"))
+    return f"Monte-Carlo errors of the total: {figures}"
+
+
+def _work(summary: Summary) -> Table:
+    rows = _Rows(summary)
+    rows.add("wall clock", "wall_clock_hours", summary.wall_clock_hours, hours)
+    rows.add_nonzero("agent-hours", "agent_hours", summary.agent_hours, count)
+    for name in ("cycles", "experiments", "scorer_calls"):
+        rows.add_nonzero(words(name), name, getattr(summary, name), count)
+    rows.add_all("gpu_hours", summary.gpu_hours, count)
+    rows.add_nonzero("model calls", "model_calls", summary.model_calls, count)
+    rows.add_all("tokens", summary.tokens, count)
+    return rows.table("Work and time", "what")
+
+
+def _time(summary: Summary) -> Table:
+    rows = _Rows(summary)
+    rows.add_all("agent_time_share", summary.agent_time_share, percent)
+    return rows.table("Where the agents' time goes", "activity")
+
+
+def _resources(summary: Summary) -> Table:
+    rows, bottleneck = _Rows(summary), summary.bottleneck
+    rows.add_all("utilisation", summary.utilisation, percent)
+    named = "nothing is waited for" if bottleneck == NO_BOTTLENECK else words(bottleneck)
+    return rows.table(f"Use of what is limited; bottleneck: {named}", "resource")
+
+
+def _research(summary: Summary, research: Research) -> Table:
+    rows = _Rows(summary)
+
+    def add(label: str, name: str, show: Show, always: bool = True) -> None:
+        (rows.add if always else rows.add_nonzero)(label, f"research.{name}", getattr(research, name), show)
+
+    add("submissions", "submissions", count)
+    add("distinct methods", "methods", count)
+    add("best measured score", "best_measured_score", score)
+    add("  its true quality", "best_measured_true_quality", score)
+    add("second-best method", "second_measured_score", score)
+    add("best true quality", "best_true_quality", score)
+    for name in ("made", "caught", "missed"):
+        rows.add(f"hacks {name}", f"research.hacks.{name}", getattr(research.hacks, name), count)
+    if research.reviews and research.reviews.mean:
+        add("reviews", "reviews", count)
+        add("wait for a review", "review_wait_hours", hours)
+    add("honest ones blamed", "blamed_honest", count, always=False)
+    if (results := research.transferable_results) is not None:
+        rows.rule()
+        labels = {"true": "transferable results", "found": "  found by the gates"}
+        labels |= {"false": "false alarms of the gates", "untried": "not among finalists"}
+        for name, label in labels.items():
+            rows.add(label, f"research.transferable_results.{name}", getattr(results, name), count)
+    return rows.table("Research", "what")
+
+
+def _gates(research: Research) -> Table:
+    def cells(index: int) -> Iterator[Cell]:
+        gate = research.gates[index]
+        yield f"{gate.name} (smallest effect {rounded(gate.smallest_effect, 2)})"
+        shows = {
+            "false_alarm": percent,
+            "power_at_smallest_effect": percent,
+            "power_at_twice_smallest_effect": percent,
+            "price_usd": usd,
+            "hours": hours,
+        }
+        for name, show in shows.items():
+            value = getattr(gate, name)
+            yield Number(show(value), value, f"research.gates.{index}.{name}")
+
+    rows = [tuple(cells(index)) for index in range(len(research.gates))]
+    columns = ("gate", "no effect", "smallest", "twice it", "a try", "takes")
+    return Table("Gates: how likely each passes a method of", columns, rows)
+
+
+def _prices(research: Research, price: PriceOfResult) -> Table:
+    def cell(path: str, value: float | None) -> Number:
+        return Number(_NO_RESULT if value is None else usd(value), value, f"research.{path}")
+
+    def row(name: str, path: str, figure: object, statistics: Sequence[str]) -> tuple[Cell, ...]:
+        return name, *(cell(f"{path}.{each}", getattr(figure, each)) for each in statistics)
+
+    path = "cost_per_transferable_result_usd"
+    ends = ("p10", "estimate", "p90")
+    rows = [
+        row("a result", path, price, ends),
+        row(
+            "a result that the gates find",
+            "cost_per_result_found_usd",
+            research.cost_per_result_found_usd,
+            ends,
+        ),
+    ]
+    if price.by_world is not None:
+        rows.append(
+            row("a result, world by world", f"{path}.by_world", price.by_world, ("p10", "p50", "p90"))
+        )
+    if (last := research.last_day) is not None:
+        marginal = cell("last_day.cost_per_result_usd", last.cost_per_result_usd)
+        rows.append((f"a result of the last {hours(last.hours)}", "", marginal, ""))
+    caption = (
+        f"At least one result with probability {percent(research.probability_of_any_transferable_result)}."
+    )
+    if research.prior_share is not None:
+        share = percent(research.prior_share)
+        caption += (
+            f" {share} of the variance of their number comes from what is unknown; luck is the other part."
+        )
+    columns = ("expected spend ÷ expected results", *ends)
+    return Table("What a transferable result costs", columns, rows, caption)
+
+
+def limits_table(limits: Sequence[LimitCheck]) -> Table:
+    """Return the limits of a scenario, what each came to, and whether it is met."""
+    rows: list[tuple[Cell, ...]] = [
+        (
+            limit.limit,
+            Number(limit_value(limit), limit.value, f"limits.{index}.value"),
+            "yes" if limit.holds else "NO",
+        )
+        for index, limit in enumerate(limits)
+    ]
+    return Table("Limits", ("limit", "is", "met"), rows, words=(0, 2))
+
+
+def limit_value(limit: LimitCheck) -> str:
+    """Return the value of a limit in the unit of its figure."""
+    figure = limit.limit.split()[0]
+    if limit.value is None:
+        return _NO_RESULT
+    if figure.startswith("probability"):
+        return percent(limit.value)
+    if figure in ("spend", "overrun", "usage") or figure.startswith("cost_per"):
+        return usd(limit.value) if limit.value < 1000 else f"${limit.value:,.0f}"
+    return hours(limit.value) if figure == "wall_clock" else count(limit.value)

@@ -1,0 +1,145 @@
+"""One replication of a projection: everything that happens in it, as a ledger, a timeline and a Gantt picture."""
+
+import json
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import pandas as pd
+
+from simbudget.engine.lowering import lower
+from simbudget.engine.reference import simulate
+from simbudget.ledger.entry import FLEET
+from simbudget.numbers import usd_exactly
+from simbudget.projection.schedule import Options, Schedule
+from simbudget.results import Picture, Result, as_plain
+from simbudget.scenario.model import Scenario
+
+
+@dataclass(frozen=True)
+class Trace(Result):
+    """Everything that happens in one replication."""
+
+    ledger: pd.DataFrame
+    """A row for each thing that happened."""
+    agent_names: tuple[str, ...]
+    as_csv: bool = False
+    """Whether the ledger is written as CSV and not as Parquet."""
+
+    json_name = "trace.json"
+
+    def answer(self) -> str:
+        """Return how many entries there are, and what they cost."""
+        return f"{len(self.ledger):,} entries, {usd_exactly(float(self.ledger['cost_usd'].sum()))} in all."
+
+    def as_json(self) -> dict[str, Any]:
+        """Return the number of entries, and what each kind of thing cost."""
+        kinds = self.ledger.groupby("kind", observed=True)
+        return {
+            "entries": len(self.ledger),
+            "spend_usd": float(self.ledger["cost_usd"].sum()),
+            "entries_by_kind": as_plain(kinds.size().to_dict()),
+            "spend_by_kind_usd": as_plain(kinds["cost_usd"].sum().to_dict()),
+        }
+
+    def figures(self) -> dict[str, Picture]:
+        """Return the Gantt picture."""
+        from simbudget.projection.gantt import gantt  # noqa: PLC0415  matplotlib is slow to import
+
+        return {"gantt": Picture("What each agent does", partial(gantt, self.ledger, self.agent_names))}
+
+    def _write_files(self, folder: Path) -> list[Path]:
+        table = folder / ("ledger.csv" if self.as_csv else "ledger.parquet")
+        if self.as_csv:
+            self.ledger.to_csv(table, index=False, lineterminator="\n")
+        else:
+            self.ledger.to_parquet(table, index=False)
+        events = folder / "timeline.json"
+        events.write_text(json.dumps(timeline(self.ledger, self.agent_names)), encoding="utf-8")
+        return [table, events]
+
+
+def trace(scenario: Scenario, seed: int = 1, replication: int = 0) -> Trace:
+    """Return one replication of the projection with this seed.
+
+    Args:
+        scenario: what is simulated.
+        seed: the projection's.
+        replication: which one, from 0.
+
+    Raises:
+        UserError: the scenario cannot be simulated.
+    """
+    program = lower(scenario)
+    schedule = Schedule.of(program, Options(seed=seed))
+    worlds, replications = schedule.keys_of(range(replication, replication + 1))
+    outcome = simulate(program, seed, int(worlds[0]), int(replications[0]))
+    assert outcome.ledger is not None
+    names = (f"{group.group} {member + 1}" for group in scenario.fleet for member in range(group.agents))
+    return Trace(_with_gates_named(outcome.ledger, program.gate_names), tuple(names))
+
+
+def _with_gates_named(ledger: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
+    """Return a ledger whose tries at gates say at which."""
+    tries = ledger["turn"].where(ledger["kind"] == "gate")
+    named = tries.map(dict(enumerate(names))).where(tries.notna(), ledger["name"])
+    return ledger.assign(name=pd.Categorical(named.to_list()))
+
+
+# The timeline is in Google's "Trace Event Format", which https://ui.perfetto.dev opens:
+# https://docs.google.com/document/d/1CvAClvFfyA5R-PhYUmn5OOQtYMH4h6I0nSsKchNAySU
+_AGENTS: Final = 1
+_MONEY: Final = 2
+"""Processes of the timeline: agents with their jobs, and the counter of money."""
+
+_BACKGROUND = ("sandbox", "reserved", "staff", "fixed")
+
+
+def timeline(ledger: pd.DataFrame, agent_names: tuple[str, ...]) -> dict[str, Any]:
+    """Return the trace: a thread for each agent, jobs on a second one beside it, and the money spent so far.
+
+    Times are microseconds. What costs money by merely being there (sandboxes, pools, pay) shows in the counter.
+    """
+    events = [_named("process_name", _AGENTS, 0, "agents"), _named("process_name", _MONEY, 0, "money")]
+    for agent, name in enumerate(agent_names):
+        events.append(_named("thread_name", _AGENTS, 2 * agent, name))
+        events.append(_named("thread_name", _AGENTS, 2 * agent + 1, f"{name}: jobs"))
+    rows: list[dict[str, Any]] = ledger.to_dict("records")  # type: ignore[assignment]
+    for row in rows:
+        if row["kind"] not in _BACKGROUND and row["agent"] != FLEET:
+            events.append(_complete(row))
+    return {"displayTimeUnit": "ms", "traceEvents": [*events, *_spending(ledger)]}
+
+
+def _named(what: str, process: int, thread: int, name: str) -> dict[str, Any]:
+    return {"name": what, "ph": "M", "pid": process, "tid": thread, "args": {"name": name}}
+
+
+def _complete(row: dict[str, Any]) -> dict[str, Any]:
+    names = ("cycle", "session", "turn", "queued_s", "model", "gpus", "cost_usd", "outcome")
+    tokens = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
+    shown = {name: row[name] for name in (*names, *tokens) if row[name] not in ("", 0)}
+    return {
+        "name": row["kind"] if row["outcome"] == "ok" else f"{row['kind']} ({row['outcome']})",
+        "cat": row["kind"],
+        "ph": "X",
+        "ts": row["started_s"] * 1e6,
+        "dur": row["duration_s"] * 1e6,
+        "pid": _AGENTS,
+        "tid": 2 * row["agent"] + (row["kind"] == "experiment"),
+        "args": shown,
+    }
+
+
+def _spending(ledger: pd.DataFrame) -> list[dict[str, Any]]:
+    """Return the counter of money: a call's at its start, what accrues at its end."""
+    paid = ledger[ledger["cost_usd"] > 0]
+    accrues = paid["component"].isin(["gpu", "sandbox", "staff"])
+    at = paid["started_s"] + paid["duration_s"].where(accrues, 0.0)
+    spent = paid.assign(at=at).sort_values("at", kind="stable")
+    total = spent["cost_usd"].cumsum()
+    return [
+        {"name": "spent", "ph": "C", "ts": ts * 1e6, "pid": _MONEY, "args": {"usd": round(usd, 6)}}
+        for ts, usd in zip(spent["at"], total, strict=True)
+    ]
