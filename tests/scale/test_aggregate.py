@@ -19,10 +19,10 @@ def test_figures_are_the_same_to_the_last_bit_whatever_blocks_they_come_in() -> 
     block = replications(MANY)
     one, other = (aggregate(in_blocks(block, *sizes)) for sizes in ((MANY,), (1, 250, 3, 999, 1, 4000)))
     for mine, its in (
-        (one.figures(), other.figures()),
-        (one.figures("spend_usd"), other.figures("spend_usd")),
+        (one.statistics(), other.statistics()),
+        (one.statistics("spend_usd"), other.statistics("spend_usd")),
     ):
-        assert mine.statistics.tobytes() == its.statistics.tobytes()
+        assert mine.values.tobytes() == its.values.tobytes()
         assert mine.errors.tobytes() == its.errors.tobytes()
         assert mine.within_budget == its.within_budget
     assert one.frame().equals(other.frame())
@@ -33,9 +33,7 @@ def test_figures_are_exact_as_long_as_every_replication_is_kept() -> None:
     block = replications(KEPT)
     whole = aggregate(in_blocks(block, 256))
     values = np.column_stack(list(totals(PROGRAM, block.sums).values()))
-    assert np.array_equal(
-        whole.figures().statistics[:, : values.shape[1]], statistics(values), equal_nan=True
-    )
+    assert np.array_equal(whole.statistics().values[:, : values.shape[1]], statistics(values), equal_nan=True)
 
 
 def test_beyond_what_is_kept_means_are_exact_and_quantiles_within_the_stated_part() -> None:
@@ -44,7 +42,7 @@ def test_beyond_what_is_kept_means_are_exact_and_quantiles_within_the_stated_par
     exact = {
         name: statistics(column[:, np.newaxis])[:, 0] for name, column in totals(PROGRAM, block.sums).items()
     }
-    figures = whole.figures()
+    figures = whole.statistics()
     assert len(whole.frame()) == KEPT
     for column, wanted in exact.items():
         found = [figures.value(column, statistic) for statistic in STATISTICS]
@@ -82,7 +80,7 @@ def test_constants_and_zeros_are_exact_in_a_sketch() -> None:
 def _z_of_errors(worlds: int, *factors: float) -> list[float]:
     """Return how the true spread of means over projections compares with factors of their stated errors, as z."""
     figures = [
-        aggregate(in_blocks(replications(4 * ERRORS_FROM, seed, worlds), 1000)).figures("spend_usd")
+        aggregate(in_blocks(replications(4 * ERRORS_FROM, seed, worlds), 1000)).statistics("spend_usd")
         for seed in range(_PROJECTIONS)
     ]
     spread = np.std([each.value("spend_usd") for each in figures], ddof=1)
@@ -106,7 +104,7 @@ def test_where_replications_share_worlds_errors_count_worlds() -> None:
 
 def _peak_bytes(count: int) -> int:
     tracemalloc.start()
-    aggregate(replications(250, seed) for seed in range(count // 250)).figures()
+    aggregate(replications(250, seed) for seed in range(count // 250)).statistics()
     _, peak = tracemalloc.get_traced_memory()
     tracemalloc.stop()
     return peak
