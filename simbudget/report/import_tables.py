@@ -1,6 +1,7 @@
 """What was found in logs, as one line and as tables that fit a terminal."""
 
 from collections.abc import Iterable, Iterator
+from pathlib import Path
 from typing import Any
 
 from rich.box import SIMPLE_HEAD
@@ -168,13 +169,29 @@ def _notes(figures: Figures) -> Table:
     return table
 
 
-def _unread(unread: list[Figures], most: int = 20) -> Table:
+def _unread(unread: list[Figures], most: int = 40) -> Table:
     table = _table("What could not be read", "file", "first line", "why")
     table.add_column("count", justify="right")
-    for row in unread[:most]:
+    rows = list(_grouped(unread))
+    for row in rows[:most]:
         table.add_row(
             row["path"], f"{row['line']:,}" if row["line"] else NOTHING, row["why"], f"{row['count']:,}"
         )
-    if len(unread) > most:
-        table.add_row(f"… and {len(unread) - most:,} more", "", "", "")
+    if len(rows) > most:
+        table.add_row(f"… and {len(rows) - most:,} more", "", "", "")
     return table
+
+
+def _grouped(unread: list[Figures], named: int = 5) -> Iterator[Figures]:
+    """Yield what could not be read; many whole files of one folder, unread for one reason, as one row with names."""
+    folders: dict[tuple[str, str], list[Figures]] = {}
+    for row in unread:
+        folder = str(Path(row["path"]).parent)
+        folders.setdefault((folder, row["why"] if row["line"] == 0 else row["path"]), []).append(row)
+    for (folder, _), rows in folders.items():
+        if len(rows) <= named or rows[0]["line"]:
+            yield from rows
+            continue
+        names = ", ".join(Path(row["path"]).name for row in rows[:named])
+        path = f"{folder}: {names} and {len(rows) - named:,} more"
+        yield {"path": path, "line": 0, "why": rows[0]["why"], "count": sum(row["count"] for row in rows)}

@@ -13,6 +13,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simbudget.errors import UserError
+from simbudget.ledger.entry import Entry
+from simbudget.ledger.readers.files import MOST_VALUES, LogFile
+from simbudget.ledger.readers.format import Format
+from simbudget.ledger.readers.gathering import Gathering
+from simbudget.ledger.readers.reading import read_all
 from simbudget.ledger.summary import summarise
 from tests.readers.sessions import REAL, SESSION, answers, asks, read, results, write
 
@@ -140,6 +145,77 @@ def test_a_file_that_is_no_log_does_not_keep_others_from_being_read(tmp_path: Pa
     ledger = read(write(tmp_path / "a", SESSION), noise)
     assert len(ledger.entries) == 5
     assert [each.why for each in ledger.unread] == ["a binary file of no known format"]
+
+
+def test_one_damaged_file_does_not_end_the_import_of_the_good_ones(tmp_path: Path) -> None:
+    good = write(tmp_path / "good", SESSION)
+    bad = write(tmp_path / "bad", [{"type": {}}, {"type": ["user"]}])
+    for ledger in (read(tmp_path), read(bad, good)):
+        assert len(ledger.entries) == 5
+        assert [each.path for each in ledger.unread] == [str(bad)]
+
+
+def test_a_reader_that_stumbles_is_reported_with_file_and_line_and_what_it_had_found_is_kept(
+    tmp_path: Path,
+) -> None:
+    def stumbles(file: LogFile, gathering: Gathering) -> None:
+        for number, _ in file.json_lines(lambda number, why: None):
+            if number == 3:
+                raise TypeError("unhashable type: 'dict'")
+            gathering.add(
+                Entry(gathering.run("a", "odd", file.path, "a").number, 0, -1, 0, 0, "call", 0, 0, 0)
+            )
+
+    path = write(tmp_path / "a", SESSION)
+    ledger = read_all([path], [Format("odd", "odd log", lambda file: True, stumbles)])
+    assert len(ledger.whole().entries) == 2
+    (unread,) = ledger.unread
+    assert (unread.path, unread.line) == (str(path), 3) and "unhashable" in unread.why
+
+
+def test_a_format_that_finds_nothing_in_a_file_leaves_it_to_the_next(tmp_path: Path) -> None:
+    def finds(file: LogFile, gathering: Gathering) -> None:
+        gathering.add(Entry(gathering.run("a", "b", file.path, "a").number, 0, -1, 0, 0, "call", 0, 0, 0))
+
+    formats = [
+        Format("a", "first look", lambda file: True, lambda file, gathering: None),
+        Format("b", "second look", lambda file: True, finds),
+    ]
+    ledger = read_all([write(tmp_path / "a", SESSION)], formats)
+    assert len(ledger.runs) == 1 and not ledger.unread
+
+
+def test_a_log_in_which_nothing_was_used_is_named_and_alone_it_is_an_error(tmp_path: Path) -> None:
+    empty = write(tmp_path / "empty", [{"type": "summary", "leafUuid": "x"}])
+    with pytest.raises(UserError, match="without a call, an experiment or a cost"):
+        read(empty)
+    ledger = read(empty, write(tmp_path / "good", SESSION))
+    assert [each.path for each in ledger.unread] == [str(empty)]
+
+
+def test_files_of_no_known_format_in_a_folder_are_named(tmp_path: Path) -> None:
+    write(tmp_path / "good", SESSION)
+    for name in ("README.md", "notes.txt"):
+        (tmp_path / name).write_text("words\n")
+    assert [Path(each.path).name for each in read(tmp_path).unread] == ["README.md", "notes.txt"]
+
+
+@pytest.mark.parametrize("begin", [b"", b'{"type": "summary"}\n', b'{"type": "summary"}\nx'])
+def test_a_gzip_of_nothing_but_newlines_is_given_up_soon_and_named(tmp_path: Path, begin: bytes) -> None:
+    good, bomb = write(tmp_path / "good", SESSION), tmp_path / "bomb.gz"
+    with gzip.open(bomb, "wb") as out:
+        out.write(begin)
+        for _ in range(300):
+            out.write(b"\n" * (1 << 20))
+    ledger = read(bomb, good)
+    assert len(ledger.entries) == 5
+    assert {each.path for each in ledger.unread} == {str(bomb)}
+
+
+def test_a_document_with_more_values_than_fit_into_memory_is_not_built(tmp_path: Path) -> None:
+    path = tmp_path / "a"
+    path.write_bytes(b"[" + b"[]," * (MOST_VALUES // 2 + 1) + b"0]")
+    assert LogFile(path).document is None
 
 
 def test_a_gzip_stream_that_ends_early_is_read_as_far_as_it_goes(tmp_path: Path) -> None:

@@ -80,6 +80,29 @@ class Gathering:
         self.runs: dict[str, RunInMaking] = {}
         self._read_before = Remembered()
         self._unread: dict[tuple[str, str], list[int]] = {}
+        self._faulty: set[str] = set()
+        self._met_again = 0
+        self._touched: dict[int, RunInMaking] = {}
+        """The runs of the file that is being read."""
+
+    def begins_file(self) -> int:
+        """Note that another file is read from here on, and return a mark for `yielded_since`."""
+        self._touched.clear()
+        return len(self.columns) + self._met_again
+
+    def yielded_since(self, mark: int) -> bool:
+        """Return whether the file that is being read has told of anything, be it what other files told before."""
+        told = any(run.reported_cost_usd >= 0 or run.repeated for run in self._touched.values())
+        return told or len(self.columns) + self._met_again > mark
+
+    def tells_with_others(self) -> None:
+        """Note that the file that is being read is a part of what other files tell, and needs no call of its own."""
+        self._met_again += 1
+
+    @property
+    def missing_here(self) -> list[str]:
+        """What the file that is being read does not say, as its reader noted it."""
+        return list(dict.fromkeys(what for run in self._touched.values() for what in run.missing))
 
     def run(self, key: str, source: str, path: Path, name: str, project: str = "") -> RunInMaking:
         """Return the run of a key, beginning it if it is new."""
@@ -87,6 +110,7 @@ class Gathering:
         if known is None:
             shown, folder = _told_of(path)
             known = self.runs[key] = RunInMaking(len(self.runs), source, shown, project or folder, name)
+        self._touched[known.number] = known
         return known
 
     def add(self, entry: Entry) -> int:
@@ -95,7 +119,9 @@ class Gathering:
 
     def row(self, key: tuple[str, ...]) -> int | None:
         """Return the row that was remembered for a thing in the log, if it was read before."""
-        return self._read_before.get(key)
+        row = self._read_before.get(key)
+        self._met_again += row is not None
+        return row
 
     def remember(self, key: tuple[str, ...], row: int) -> None:
         """Remember the row of a thing in the log, to know it when it comes again."""
@@ -103,7 +129,9 @@ class Gathering:
 
     def is_new(self, key: tuple[str, ...]) -> bool:
         """Return whether a thing in the log comes for the first time, and remember it."""
-        return self._read_before.is_new(key)
+        is_new = self._read_before.is_new(key)
+        self._met_again += not is_new
+        return is_new
 
     def sealed(self) -> Records:
         """Return all rows, after which none can be added, and what was read before is forgotten."""
@@ -114,8 +142,14 @@ class Gathering:
         """Note lines that cannot be read; for each file and reason the first is kept, and how many."""
         if len(self._unread) >= _MOST_REASONS and (str(path), why) not in self._unread:
             path, line, why = Path("…"), 0, "further files with lines that cannot be read"
+        if line == 0:
+            self._faulty.add(str(path))
         first = self._unread.setdefault((str(path), why), [line, 0])
         first[1] += count
+
+    def is_faulty(self, path: Path) -> bool:
+        """Return whether a file as a whole was noted as one that cannot be read."""
+        return str(path) in self._faulty
 
     @property
     def unread(self) -> tuple[Unread, ...]:

@@ -46,8 +46,10 @@ def _read(file: LogFile, gathering: Gathering) -> None:
         _read_database(file, gathering)
     elif _kind(file) == "message" and gathering.is_new(("opencode folder", str(file.path.parent.resolve()))):
         _read_folder(file, gathering)
-    elif _kind(file) == "session":
-        _describe(gathering, file.document)
+    else:
+        gathering.tells_with_others()
+        if _kind(file) == "session":
+            _describe(gathering, file.document)
 
 
 def _read_database(file: LogFile, gathering: Gathering) -> None:

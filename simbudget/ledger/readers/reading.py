@@ -15,6 +15,8 @@ from simbudget.ledger.readers.gathering import Gathering
 
 _PILOTS_LEDGER: Final = "ledger.sqlite"
 _OF_A_PILOT: Final = {_PILOTS_LEDGER, "site.sqlite"}
+_SHOWN: Final = 5
+"""Files that an error names before it counts the others."""
 _PASSED_OVER: Final = {"__pycache__", "node_modules"}
 
 
@@ -34,16 +36,16 @@ def read_all(
     if missing:
         raise UserError(*(Problem("there is no such file or folder", Place(str(path))) for path in missing))
     gathering, logs = Gathering(), 0
-    for path, is_named in _files(paths):
+    for path in _files(paths):
         begins(path)
-        logs += _read(path, is_named, formats, gathering)
+        logs += _read(path, formats, gathering)
     if not logs:
-        raise UserError(_no_logs(paths, gathering, formats))
+        raise UserError(_no_logs(paths, gathering))
     return finish(gathering)
 
 
-def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
-    """Yield every file once, in a fixed order, and whether it was named rather than found in a folder."""
+def _files(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield every file once, in a fixed order."""
     seen: set[Path] = set()
     for path in paths:
         found = [path] if path.is_file() else sorted(_within(path))
@@ -51,7 +53,7 @@ def _files(paths: Sequence[Path]) -> Iterator[tuple[Path, bool]]:
             resolved = file.resolve()
             if resolved not in seen:
                 seen.add(resolved)
-                yield file, file == path
+                yield file
 
 
 def _within(folder: Path) -> Iterator[Path]:
@@ -64,33 +66,75 @@ def _within(folder: Path) -> Iterator[Path]:
         yield from (Path(place) / name for name in names if (Path(place) / name).is_file())
 
 
-def _read(path: Path, is_named: bool, formats: Sequence[Format], gathering: Gathering) -> bool:
-    """Read a file if it is a log, and return whether it is."""
-    file = LogFile(path)
+def _read(path: Path, formats: Sequence[Format], gathering: Gathering) -> bool:
+    """Read a file as the first format that finds anything in it, and return whether one did.
+
+    This is the one guard around all readers: whatever is wrong with a file, or with how it is read, becomes a line
+    about that file, and the others are read. What a reader had found before it stopped is kept.
+    """
+    file, found_nothing = LogFile(path), []
     try:
-        found = next((known for known in formats if known.recognises(file)), None)
-        if found is not None:
-            found.read(file, gathering)
+        for known in formats:
+            if not _recognises(known, file):
+                continue
+            mark = gathering.begins_file()
+            try:
+                known.read(file, gathering)
+            except _WRONG_CONTENT as error:
+                gathering.cannot_read(path, file.line, f"damaged: {_shown(error)}; not read further")
+            if gathering.yielded_since(mark):
+                return True
+            found_nothing.append((known.title, gathering.missing_here))
     except OSError as error:
         gathering.cannot_read(path, 0, error.strerror.lower() if error.strerror else str(error))
         return False
-    if found is None and is_named:
+    except MemoryError:
+        gathering.cannot_read(path, 0, "more than fits into memory")
+        return False
+    if not found_nothing:
         gathering.cannot_read(path, 0, _what_it_is(file))
-    elif found is None:
-        gathering.cannot_read(path.parent, 0, "files that are no log of a known format")
-    return found is not None
+    elif not gathering.is_faulty(path):  # else its reader has said why already
+        gathering.cannot_read(path, 0, _empty(*found_nothing[0]))
+    return False
+
+
+_WRONG_CONTENT: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What readers, and the libraries that they use, raise for content that makes no sense."""
+
+
+def _recognises(known: Format, file: LogFile) -> bool:
+    """Return whether a file is of a format; one that a recogniser stumbles over is not."""
+    try:
+        return known.recognises(file)
+    except _WRONG_CONTENT:
+        return False
+
+
+def _shown(error: Exception) -> str:
+    said = str(error).partition("\n")[0][:100]
+    return f"{type(error).__name__}: {said}" if said else type(error).__name__
+
+
+def _empty(title: str, missing: list[str]) -> str:
+    """Return what to say of a file that a reader takes for its own and finds nothing in."""
+    why = f" ({', '.join(missing)}: not there)" if missing else ""
+    return f"read as {title}, but without a call, an experiment or a cost{why}"
 
 
 def _what_it_is(file: LogFile) -> str:
     if not file.head:
         return "an empty file, or a damaged gzip stream"
+    if file.head.isspace():
+        return "nothing but blank lines"
     return "a binary file of no known format" if file.is_binary else "no log of a known format"
 
 
-def _no_logs(paths: Sequence[Path], gathering: Gathering, formats: Sequence[Format]) -> Problem:
-    known = ", ".join(known.title for known in formats)
-    what = "; ".join(f"{unread.path}: {unread.why}" for unread in gathering.unread[:5])
+def _no_logs(paths: Sequence[Path], gathering: Gathering) -> Problem:
+    unread = gathering.unread
+    what = "; ".join(f"{each.path}: {each.why}" for each in unread[:_SHOWN])
+    if len(unread) > _SHOWN:
+        what += f"; and {len(unread) - _SHOWN:,} more"
     return Problem(
         f"nothing to read in {', '.join(map(str, paths))}" + (f" ({what})" if what else ""),
-        remedy=f"known are {known}; for another table say what its columns are with --columns",
+        remedy="`simbudget import --help` lists the formats; for another table name its columns with --columns",
     )

@@ -1,7 +1,6 @@
 """Tables as rows: tab- or comma-separated values with a header, or a JSON object a line."""
 
 import csv
-import io
 from collections.abc import Iterator
 from typing import Final
 
@@ -46,12 +45,12 @@ def _tab_lines(file: LogFile, gathering: Gathering) -> Iterator[tuple[int, list[
 
 def _comma_lines(file: LogFile, gathering: Gathering) -> Iterator[tuple[int, list[str], bool]]:
     csv.field_size_limit(_LONGEST_FIELD)
-    with file.open() as stream, io.TextIOWrapper(stream, "utf-8-sig", "replace", newline="") as decoded:
-        reader = csv.reader(line.replace("\0", "") for line in decoded)
-        try:
-            next(reader, None)
-            for fields in reader:
-                if fields:
-                    yield reader.line_num, [field.strip() for field in fields], False
-        except (csv.Error, EOFError) as error:
-            gathering.cannot_read(file.path, reader.line_num, f"not a row of this table: {error}".lower())
+    lines = file.lines(lambda number, why: gathering.cannot_read(file.path, number, why))
+    reader = csv.reader(line.decode("utf-8-sig", "replace").replace("\0", "") for _, line in lines)
+    try:
+        next(reader, None)
+        for fields in reader:
+            if fields:
+                yield file.line, [field.strip() for field in fields], False
+    except csv.Error as error:
+        gathering.cannot_read(file.path, file.line, f"not a row of this table: {error}".lower())
