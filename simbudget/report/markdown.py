@@ -43,7 +43,7 @@ def projection_markdown(projection: Projection, provenance: Sequence[Provenance]
     folded = "\n\n".join(table_markdown(tables[name]) for name in ("work", "time") if name in tables)
     parts.append(_folded("Time and work", folded))
     parts += [f"> {plain(sentence(note))}" for note in projection.notes]
-    written = [row for row in provenance if row.source != "default"]
+    written = [row for row in provenance if not row.is_default]
     rows = [f"| {_code(row.name)} | {_code(row.text)} | {row.kind} |" for row in written]
     parts.append(
         _folded(

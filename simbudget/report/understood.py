@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from simbudget.scenario.reading import DEFAULT, Provenance
+from simbudget.scenario.reading import Provenance
 
 
 def understood_table(provenance: Iterable[Provenance]) -> Table:
@@ -16,7 +16,7 @@ def understood_table(provenance: Iterable[Provenance]) -> Table:
     table.add_column("kind", no_wrap=True)
     table.add_column("where from", overflow="fold")
     for row in provenance:
-        style = "dim" if row.source == DEFAULT else None
+        style = "dim" if row.is_default else None
         line = row.source.rpartition(":")[2]
         source = f"line {line}" if line.isdigit() else row.source
         cells = [text.replace("[", "\\[") for text in (row.name, row.text, row.kind, source)]

@@ -11,7 +11,7 @@ from simbudget.errors import Place
 from simbudget.scenario.columns import read_column
 from simbudget.scenario.document import Fields, Items, Node, Text, parse_value
 from simbudget.scenario.quantities import Kind, Quantity
-from simbudget.scenario.reading import Reading, describe, is_absent, nearest
+from simbudget.scenario.reading import DEFAULT, Reading, describe, is_absent, nearest
 from simbudget.units import EXAMPLES, Dimension, parse_amount, parse_range, parse_spread, written_amount
 
 _PARAMETERS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
@@ -69,6 +69,8 @@ class Amount:
     low: float = 0.0
     high: float = math.inf
     optional: bool = False
+    basis: str | None = None
+    """What the default rests on, such as published settings; None where it is a matter of course."""
 
     def read(self, reading: Reading, node: Node | None, name: str) -> Quantity | None:
         """Return the quantity, or a stand-in for one that is wrong; None for an optional one that is absent."""
@@ -108,9 +110,10 @@ class Amount:
         """Return what was written, or what a calibration learnt of it; note where it came from."""
         learnt = reading.calibrated(name, text, node)
         if learnt is None or self.exact:
-            reading.note(
-                name, text, draws.kind.value, node, str(learnt.evidence) if learnt and node else None
-            )
+            source = str(learnt.evidence) if learnt and node else None
+            if node is None and self.basis is not None:
+                source = f"{DEFAULT}: {self.basis}"
+            reading.note(name, text, draws.kind.value, node, source)
             return Quantity(name, draws.kind, draws.distribution, draws.spread, self.low, self.high, text)
         if node is None:  # the default is not what it stands for now
             text = learnt.written

@@ -24,15 +24,17 @@ def time(default: str | None = None, exact: bool = False, low: float = 0.0, opti
     return Amount(Dimension.DURATION, default, exact=exact, low=low, high=TEN_YEARS_S, optional=optional)
 
 
-def fact(dimension: Dimension, default: str | None = None, low: float = 0.0) -> Amount:
+def fact(
+    dimension: Dimension, default: str | None = None, low: float = 0.0, basis: str | None = None
+) -> Amount:
     """Return what expects a fact: a bare range is one unknown value."""
     high = {Dimension.DURATION: TEN_YEARS_S, Dimension.FRACTION: 1.0}.get(dimension, 1e9)
-    return Amount(dimension, default, is_fact=True, low=low, high=high)
+    return Amount(dimension, default, is_fact=True, low=low, high=high, basis=basis)
 
 
-def share(default: str | None = None) -> Amount:
+def share(default: str | None = None, basis: str | None = None) -> Amount:
     """Return what expects a share between 0 and 1."""
-    return Amount(Dimension.FRACTION, default, high=1.0)
+    return Amount(Dimension.FRACTION, default, high=1.0, basis=basis)
 
 
 HOURS: Final = Parsed(parse_office_hours, "always")

@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from simbudget.errors import UserError
 from simbudget.prices.models import model_prices
+from simbudget.published.defaults import KEEPS
 from simbudget.scenario.calibration_file import Calibration, NotACalibrationError, read_calibration
 from simbudget.scenario.checks import check_scenario
 from simbudget.scenario.document import Fields, Items, Node, Text, parse_document, read_file
@@ -26,7 +27,7 @@ from simbudget.scenario.reading import (
     is_absent,
     read_date,
 )
-from simbudget.scenario.research import Gate
+from simbudget.scenario.research import Gate, gate_at
 
 VERSION: Final = 1
 
@@ -207,7 +208,18 @@ def _read_prices(reading: Reading, node: Node | None) -> Prices:
 
 def _read_gates(reading: Reading, node: Node | None) -> tuple[Gate, ...]:
     items = _list(reading, node, "gates")
-    return tuple(read_block(reading, Gate, item, f"gates[{index}]") for index, item in enumerate(items))
+    return tuple(
+        read_block(reading, _gate_block(item), item, f"gates[{index}]") for index, item in enumerate(items)
+    )
+
+
+def _gate_block(item: Node) -> type[Gate]:
+    """Return the block to read a gate as: `reach` says what it keeps by default."""
+    reach = item.values.get("reach") if isinstance(item, Fields) else None
+    if not isinstance(reach, Text) or reach.is_null:
+        return Gate
+    word = " ".join(reach.text.lower().replace("-", " ").split())
+    return gate_at(word) if word in KEEPS else Gate
 
 
 def _read_limits(reading: Reading, node: Node | None) -> tuple[Limit, ...]:

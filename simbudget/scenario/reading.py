@@ -28,7 +28,12 @@ class Provenance:
     kind: str
     """`exact`, `varies`, `unknown`, `both`, or `setting` for what is no quantity."""
     source: str
-    """`file:line`, `default`, or the list that it was taken from."""
+    """`file:line`, `default` (with what it rests on), or the list that it was taken from."""
+
+    @property
+    def is_default(self) -> bool:
+        """Return whether the scenario leaves the value open."""
+        return self.source.startswith(DEFAULT)
 
 
 @dataclass

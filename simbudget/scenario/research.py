@@ -1,7 +1,11 @@
 """The blocks about what scores are worth: review, gates and research."""
 
+from functools import cache
 from typing import Annotated, Final
 
+from pydantic import create_model
+
+from simbudget.published.defaults import KEEPS, RESEARCH
 from simbudget.scenario.amounts import Amount
 from simbudget.scenario.calendar import OfficeHours
 from simbudget.scenario.expectations import HOURS, MOST_AGENTS, fact, share, time
@@ -22,6 +26,17 @@ MOST_METHODS: Final = 1_000_000
 _OF: Final = Parsed(_parse_of, "all")
 
 
+def _probability(key: str) -> Amount:
+    """Return what expects one of the probabilities of `research`, by default as published evidence has it."""
+    return fact(Dimension.FRACTION, RESEARCH[key].text, basis=RESEARCH[key].basis)
+
+
+def _number(key: str, low: float, high: float, is_fact: bool = False) -> Amount:
+    """Return what expects another number of `research`."""
+    default = RESEARCH[key]
+    return Amount(Dimension.NUMBER, default.text, is_fact, low=low, high=high, basis=default.basis)
+
+
 class Review(Block):
     """People who look at submissions."""
 
@@ -36,6 +51,8 @@ class Gate(Block):
     """A test of a method away from the benchmark."""
 
     name: Annotated[str | None, words()]
+    reach: Annotated[str | None, choice(*KEEPS)]
+    """How far from the benchmark it tests; it says what `keeps` is where that is not written."""
     keeps: Annotated[Quantity, share()]
     smallest_effect: Annotated[Quantity, fact(Dimension.NUMBER, "0")]
     noise: Annotated[Quantity, fact(Dimension.NUMBER, "0")]
@@ -45,25 +62,33 @@ class Gate(Block):
     """Whether all finalists are tried, or only those that passed the gates before."""
 
 
+@cache
+def gate_at(reach: str) -> type[Gate]:
+    """Return the block of a gate whose `keeps` has the default of how far from the benchmark it tests."""
+    default = KEEPS[reach]
+    keeps = Annotated[Quantity, share(default.text, default.basis)]
+    return create_model("Gate", __base__=Gate, __doc__=Gate.__doc__, keeps=(keeps, ...))
+
+
 class Research(Block):
     """What ideas are worth."""
 
-    explores: Annotated[Quantity, fact(Dimension.FRACTION, "20% to 50%")]
-    follows: Annotated[Quantity, fact(Dimension.FRACTION, "30% to 80%")]
+    explores: Annotated[Quantity, _probability("explores")]
+    follows: Annotated[Quantity, _probability("follows")]
     """How many new ideas are sought where the best known method is, instead of in the agent's own direction."""
-    ideas: Annotated[Quantity, Amount(Dimension.NUMBER, "3 to 30", is_fact=True, low=0.001, high=1e9)]
+    ideas: Annotated[Quantity, _number("ideas", 0.001, 1e9, is_fact=True)]
     """With so many methods of others in a direction, half of one's new ideas there are one of them."""
     known_methods: Annotated[int | None, whole(1, MOST_METHODS)]
     """All choose among so many methods; without it there is no end of new ones."""
-    first_quality: Annotated[Quantity, Amount(Dimension.NUMBER, "0.0 to 0.45", low=-10.0, high=10.0)]
-    refines: Annotated[Quantity, fact(Dimension.FRACTION, "10% to 30%")]
-    gain: Annotated[Quantity, share("0.05 to 0.35")]
-    transfers: Annotated[Quantity, fact(Dimension.FRACTION, "1% to 20%")]
-    real_share: Annotated[Quantity, fact(Dimension.FRACTION, "5% to 60%")]
-    hacks: Annotated[Quantity, fact(Dimension.FRACTION, "0.3% to 3%")]
-    hack_score: Annotated[Quantity, Amount(Dimension.NUMBER, "0.9 to 1.0", low=-10.0, high=10.0)]
-    caught: Annotated[Quantity, fact(Dimension.FRACTION, "70% to 99%")]
-    blames: Annotated[Quantity, fact(Dimension.FRACTION, "0%")]
+    first_quality: Annotated[Quantity, _number("first_quality", -10.0, 10.0)]
+    refines: Annotated[Quantity, _probability("refines")]
+    gain: Annotated[Quantity, share(RESEARCH["gain"].text, RESEARCH["gain"].basis)]
+    transfers: Annotated[Quantity, _probability("transfers")]
+    real_share: Annotated[Quantity, _probability("real_share")]
+    hacks: Annotated[Quantity, _probability("hacks")]
+    hack_score: Annotated[Quantity, _number("hack_score", -10.0, 10.0)]
+    caught: Annotated[Quantity, _probability("caught")]
+    blames: Annotated[Quantity, _probability("blames")]
     """How often review takes an honest submission for a hack."""
     finalists: Annotated[int, whole(1, 1000, "3")]
     gates_start: Annotated[str, choice("at the end", "as finalists appear", default="at the end")]

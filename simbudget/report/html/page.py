@@ -19,7 +19,7 @@ from simbudget.report.html.charts import Chart, charts
 from simbudget.report.html.headline import headline
 from simbudget.results import Number
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
-from simbudget.scenario.reading import DEFAULT, Provenance
+from simbudget.scenario.reading import Provenance
 
 _HERE: Final = "simbudget.report.html"
 _FONTS: Final = {
@@ -56,13 +56,14 @@ class Assumption:
     source: str
     line: int | None
     """Of the scenario's text, if it stands there."""
+    is_default: bool
 
     @classmethod
     def of(cls, row: Provenance) -> "Assumption":
         """Return it from where the value came from."""
         found = _LINE.fullmatch(row.source)
         line = int(found.group(1)) if found else None
-        return cls(row.name, row.text, row.kind, f"line {line}" if line else row.source, line)
+        return cls(row.name, row.text, row.kind, f"line {line}" if line else row.source, line, row.is_default)
 
 
 def report_page(subject: Subject) -> str:
@@ -82,7 +83,6 @@ def report_page(subject: Subject) -> str:
         limits=[(index, limit, limit_value(limit)) for index, limit in enumerate(summary.limits)],
         assumptions=_blocks(map(Assumption.of, subject.provenance)),
         kinds=_kinds(subject.provenance),
-        default=DEFAULT,
         errors=_errors(summary),
         calibration=subject.calibration,
         learnt=_learnt(subject),
@@ -135,7 +135,7 @@ def _kinds(provenance: Iterable[Provenance]) -> dict[str, int]:
     """Return how many values are of each kind, and how many are defaults."""
     rows = list(provenance)
     kinds = {kind: sum(row.kind == kind for row in rows) for kind in ("exact", "varies", "unknown", "both")}
-    return kinds | {"defaults": sum(row.source == DEFAULT for row in rows), "all": len(rows)}
+    return kinds | {"defaults": sum(row.is_default for row in rows), "all": len(rows)}
 
 
 def _learnt(subject: Subject) -> list[CalibratedQuantity]:

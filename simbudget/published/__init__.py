@@ -1,0 +1,1 @@
+"""Published evidence on how often results of autonomous research hold, and the defaults that follow from it."""

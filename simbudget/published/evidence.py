@@ -1,0 +1,90 @@
+"""What `simbudget evidence` gives: the defaults of `research` and `gates`, what they rest on, and the claims."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from simbudget.numbers import percent
+from simbudget.published.claims import COLLECTED_ON, Claim, claims_of, list_claims
+from simbudget.published.defaults import Default, default_of, list_defaults
+from simbudget.results import Number, Result, Table, as_plain
+
+
+@dataclass(frozen=True)
+class PublishedEvidence(Result):
+    """Defaults, and the published claims that they follow from."""
+
+    defaults: Mapping[str, Default]
+    claims: tuple[Claim, ...]
+    shows_claims: bool
+    """Whether the claims are shown as a table; they always are in the JSON."""
+    notes: tuple[str, ...] = ()
+
+    json_name = "evidence.json"
+
+    def answer(self) -> str:
+        """Return how many claims there are, and how many defaults rest on them."""
+        rest = sum(default.group is not None for default in self.defaults.values())
+        return (
+            f"{rest} of {len(self.defaults)} defaults follow from published rates, the others are assumed "
+            f"({len(self.claims)} claims, read on {COLLECTED_ON})."
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """Return defaults and claims as plain values."""
+        return {
+            "collected_on": COLLECTED_ON,
+            "defaults": {
+                name: as_plain(default) | {"basis": default.basis} for name, default in self.defaults.items()
+            },
+            "claims": as_plain(self.claims),
+            "notes": list(self.notes),
+        }
+
+    def tables(self) -> list[Table]:
+        """Return the defaults, and the claims if they are wanted."""
+        defaults = Table(
+            "Defaults of research and gates",
+            ("key", "default", "unit", "rests on", "remark"),
+            [
+                (name, default.text, default.unit, default.basis, default.why)
+                for name, default in self.defaults.items()
+            ],
+            "A default that rests on published settings is the middle 80 % to expect of a new setting: studies "
+            "differ far beyond their own intervals (random effects).",
+            words=(0, 1, 2, 3, 4),
+        )
+        if not self.shows_claims:
+            return [defaults]
+        claims = Table(
+            "Published claims",
+            ("claim", "rate", "of", "unit", "tested at", "certainty", "source"),
+            [
+                (
+                    claim.claim,
+                    Number(percent(claim.rate), claim.rate),
+                    "" if claim.trials is None else f"{claim.hits:,} of {claim.trials:,}",
+                    claim.unit,
+                    claim.reach,
+                    claim.certainty,
+                    claim.source,
+                )
+                for claim in self.claims
+            ],
+            "certainty: a read at the source, b secondary or rounded, c a count assumed",
+            words=(0, 3, 4, 5, 6),
+        )
+        return [defaults, claims]
+
+
+def published_evidence(key: str | None = None, shows_claims: bool = False) -> PublishedEvidence:
+    """Return what is published on all defaults, or on the key of `research` (or `keeps`) that is given.
+
+    Raises:
+        UserError: there is no such key.
+    """
+    if key is None:
+        return PublishedEvidence(list_defaults(), list_claims(), shows_claims)
+    defaults = default_of(key)
+    groups = dict.fromkeys(default.group for default in defaults.values() if default.group)
+    return PublishedEvidence(defaults, tuple(claim for group in groups for claim in claims_of(group)), True)
