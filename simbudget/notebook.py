@@ -18,7 +18,7 @@ import pandas as pd
 from simbudget.deciding.alternatives import Alternative, Sample
 from simbudget.deciding.changes import Change, Source
 from simbudget.deciding.compare import Comparison, compare
-from simbudget.deciding.plan import Plan, plan
+from simbudget.deciding.plan import BestPlan, plan
 from simbudget.deciding.questions import ask
 from simbudget.deciding.sensitivity import Sensitivity, sensitivity
 from simbudget.errors import Problem, UserError
@@ -70,7 +70,7 @@ class Loaded:
         """Return what moves its outcomes, see `deciding.sensitivity`."""
         return sensitivity([self.alternative()], Sample(replications, seed), worth_usd)
 
-    def plan(self, vary: list[str], *, replications: int = 200, seed: int = 1, **question: Any) -> Plan:
+    def plan(self, vary: list[str], *, replications: int = 200, seed: int = 1, **question: Any) -> BestPlan:
         """Return the best plan, as `simbudget plan` does: `budget_usd`, `goal`, `least_cost_for`, `evaluations`."""
         return plan(self.source, ask(vary, **question), Sample(replications, seed))
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import sample_options, say_if_compiling, say_written, show_found
+from simbudget.cli.options import sample_options, say_if_compiling, show
 
 
 @click.command("compare")
@@ -19,6 +19,7 @@ def compare_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     replications: int,
     seed: int,
     workers: int | None,
+    on: str | None,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -36,17 +37,10 @@ def compare_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.deciding.alternatives import Sample, alternatives  # noqa: PLC0415
     from simbudget.deciding.changes import parse_changes  # noqa: PLC0415
     from simbudget.deciding.compare import compare  # noqa: PLC0415
-    from simbudget.report.comparison import comparison_answer, comparison_tables  # noqa: PLC0415
-    from simbudget.report.deciding_output import write_comparison  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
     compared = alternatives(files, [parse_changes(setting) for setting in settings])
     say_if_compiling(quiet or as_json)
     with progress_bar(quiet or as_json) as progress:
-        comparison = compare(compared, Sample(replications, seed, workers), progress)
-    written = write_comparison(comparison, out) if out is not None else []
-    notes = dict.fromkeys(f"Note: {note}." for alternative in compared for note in alternative.notes)
-    tables = (*comparison_tables(comparison), *notes)
-    show_found(comparison.as_json(), comparison_answer(comparison), tables, as_json, quiet)
-    if not as_json:
-        say_written(out, written)
+        comparison = compare(compared, Sample(replications, seed, workers, on), progress)
+    show(comparison, as_json=as_json, quiet=quiet, out=out)

@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 LIMIT_NOT_MET: Final = 1
 """The exit status of a command whose result breaks a limit of the scenario."""
+
+
+ON_HELP: Final = "A Dask cluster instead: local:4, or a scheduler's tcp://host:8786."
 
 
 def money(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
@@ -58,6 +61,7 @@ def sample_options(replications: int) -> Callable[[F], F]:
                     type=click.IntRange(1),
                     help="Cores to use; the result is the same.  [default: all]",
                 ),
+                click.option("--on", metavar="CLUSTER", help=ON_HELP),
                 click.option(
                     "--out",
                     type=click.Path(path_type=Path, file_okay=False),
@@ -105,27 +109,3 @@ def show(result: "Result", *, as_json: bool = False, quiet: bool = False, out: P
             standard_output().print(line, highlight=False, soft_wrap=True, markup=False)
     if not result.is_met:
         sys.exit(LIMIT_NOT_MET)
-
-
-def show_found(
-    found: Mapping[str, Any], answer: Any, tables: Iterable[Any], as_json: bool, quiet: bool
-) -> None:
-    """Print what was found: as JSON and nothing else, or the answer in words and, unless `quiet`, its tables."""
-    if as_json:
-        click.echo(json.dumps(found, indent=2, allow_nan=False))
-        return
-    from simbudget.report.terminal import standard_output  # noqa: PLC0415
-
-    console = standard_output()
-    console.print(answer, highlight=False)
-    for table in () if quiet else tables:
-        console.print(table, highlight=False)
-
-
-def say_written(out: Path | None, written: list[Path]) -> None:
-    """Say where files are."""
-    from simbudget.report.terminal import standard_output  # noqa: PLC0415
-
-    if out is not None and written:
-        line = f"Pictures and data: {out} ({len(written)} files)"
-        standard_output().print(line, highlight=False, soft_wrap=True)

@@ -1,6 +1,5 @@
 """`simbudget plan`: the best plan of a space, within a budget and the scenario's limits."""
 
-import sys
 from pathlib import Path
 
 import click
@@ -10,11 +9,8 @@ from simbudget.cli.options import (
     money,
     sample_options,
     say_if_compiling,
-    say_written,
-    show_found,
+    show,
 )
-
-_NO_PLAN = 1
 
 
 @click.command("plan")
@@ -49,6 +45,7 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     replications: int,
     seed: int,
     workers: int | None,
+    on: str | None,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -66,21 +63,13 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample  # noqa: PLC0415
     from simbudget.deciding.changes import Source  # noqa: PLC0415
-    from simbudget.deciding.plan import as_json as found_as_json  # noqa: PLC0415
     from simbudget.deciding.plan import plan  # noqa: PLC0415
     from simbudget.deciding.questions import ask  # noqa: PLC0415
-    from simbudget.report.deciding_output import write_plan  # noqa: PLC0415
-    from simbudget.report.plan import plan_answer, plan_tables  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
     question = ask(varied, budget, goal, requirement, evaluations)
     source = Source.of(file)
     say_if_compiling(quiet or as_json)
     with progress_bar(quiet or as_json) as progress:
-        found = plan(source, question, Sample(replications, seed, workers), progress)
-    written = write_plan(found, out) if out is not None else []
-    show_found(found_as_json(found), plan_answer(found), plan_tables(found), as_json, quiet)
-    if not as_json:
-        say_written(out, written)
-    if not found.chosen.is_feasible:
-        sys.exit(_NO_PLAN)
+        found = plan(source, question, Sample(replications, seed, workers, on), progress)
+    show(found, as_json=as_json, quiet=quiet, out=out)

@@ -9,8 +9,7 @@ from simbudget.cli.options import (
     money,
     sample_options,
     say_if_compiling,
-    say_written,
-    show_found,
+    show,
 )
 
 
@@ -59,6 +58,7 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     replications: int,
     seed: int,
     workers: int | None,
+    on: str | None,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -75,10 +75,7 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.deciding.alternatives import Sample, as_it_stands, with_each  # noqa: PLC0415
     from simbudget.deciding.changes import Source, parse_changes  # noqa: PLC0415
     from simbudget.deciding.pilots import Pilots  # noqa: PLC0415
-    from simbudget.deciding.pilots import as_json as found_as_json  # noqa: PLC0415
     from simbudget.deciding.plan_pilot import plan_pilot, usual_pilots  # noqa: PLC0415
-    from simbudget.report.deciding_output import write_pilots  # noqa: PLC0415
-    from simbudget.report.pilots import pilot_tables, pilots_answer  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
     source = Source.of(file)
@@ -89,8 +86,5 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     plans = [plan, *with_each(source, [parse_changes(setting) for setting in settings])]
     say_if_compiling(quiet or as_json)
     with progress_bar(quiet or as_json) as progress:
-        found = plan_pilot(source, looked_at, Sample(replications, seed, workers), plans, worth, progress)
-    written = write_pilots(found, out) if out is not None else []
-    show_found(found_as_json(found), pilots_answer(found), pilot_tables(found), as_json, quiet)
-    if not as_json:
-        say_written(out, written)
+        found = plan_pilot(source, looked_at, Sample(replications, seed, workers, on), plans, worth, progress)
+    show(found, as_json=as_json, quiet=quiet, out=out)

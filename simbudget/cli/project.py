@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import say_if_compiling, show
+from simbudget.cli.options import ON_HELP, say_if_compiling, show
 
 
 def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
@@ -30,7 +30,7 @@ def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | No
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same result.")
 @click.option("--workers", type=int, help="Cores to use; the result is the same.  [default: all cores]")
-@click.option("--on", metavar="CLUSTER", help="A Dask cluster: local:4, or a scheduler's tcp://host:8786.")
+@click.option("--on", metavar="CLUSTER", help=ON_HELP)
 @click.option("--engine", type=click.Choice(["compiled", "reference"]), default="compiled", show_default=True)
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write pictures and data here.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, and nothing else.")

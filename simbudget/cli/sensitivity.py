@@ -10,8 +10,7 @@ from simbudget.cli.options import (
     money,
     sample_options,
     say_if_compiling,
-    say_written,
-    show_found,
+    show,
 )
 
 
@@ -39,6 +38,7 @@ def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each optio
     replications: int,
     seed: int,
     workers: int | None,
+    on: str | None,
     out: Path | None,
     as_json: bool,
     quiet: bool,
@@ -55,23 +55,17 @@ def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each optio
     from simbudget.deciding.alternatives import Sample, as_it_stands, with_each  # noqa: PLC0415
     from simbudget.deciding.changes import Source, parse_changes  # noqa: PLC0415
     from simbudget.deciding.choices import one_change_each  # noqa: PLC0415
-    from simbudget.deciding.sensitivity import as_json as found_as_json  # noqa: PLC0415
     from simbudget.deciding.sensitivity import one_at_a_time, sensitivity  # noqa: PLC0415
-    from simbudget.report.deciding_output import write_sensitivity  # noqa: PLC0415
-    from simbudget.report.sensitivity import sensitivity_answer, sensitivity_tables  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
     source = Source.of(file)
     plan = as_it_stands(source)
     others = with_each(source, [parse_changes(setting) for setting in settings])
-    sample = Sample(replications, seed, workers)
+    sample = Sample(replications, seed, workers, on)
     say_if_compiling(quiet or as_json)
     with progress_bar(quiet or as_json) as progress:
         found = sensitivity([plan, *others], sample, worth, progress)
     if choices:
         with progress_bar(quiet or as_json) as progress:
             found = replace(found, choices=one_at_a_time([plan, *one_change_each(source)], sample, progress))
-    written = write_sensitivity(found, out) if out is not None else []
-    show_found(found_as_json(found), sensitivity_answer(found), sensitivity_tables(found), as_json, quiet)
-    if not as_json:
-        say_written(out, written)
+    show(found, as_json=as_json, quiet=quiet, out=out)

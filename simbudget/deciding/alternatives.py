@@ -19,7 +19,8 @@ from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.errors import Problem, UserError
 from simbudget.projection.projection import Projection
-from simbudget.projection.run import Options, project
+from simbudget.projection.run import project
+from simbudget.projection.schedule import Options
 from simbudget.scenario.model import Scenario
 
 DEFAULT_REPLICATIONS: Final = 400
@@ -97,6 +98,8 @@ class Sample:
     replications: int = DEFAULT_REPLICATIONS
     seed: int = 1
     workers: int | None = None
+    on: str | None = None
+    """A Dask cluster in place of this machine's cores; see `projection.schedule.Options`."""
     in_each_world: int | None = None
     """Replications in each world; by default two where results are counted, which tell luck from what is unknown."""
 
@@ -105,7 +108,7 @@ class Sample:
         counts_results = any(program.research.is_on and len(program.gates) for program in programs)
         in_each = min(self.in_each_world or (2 if counts_results else 1), self.replications)
         worlds = max(1, self.replications // in_each)
-        return Options(self.seed, worlds * in_each, worlds, self.workers)
+        return Options(self.seed, worlds * in_each, worlds, self.workers, on=self.on)
 
 
 Progress = Callable[[int, int], None]

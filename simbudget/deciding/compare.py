@@ -1,16 +1,19 @@
 """Comparing: two or more alternatives with common random numbers, and what their differences rest on."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from functools import partial
+from typing import Any, Final
 
 import numpy as np
 
 from simbudget.deciding.alternatives import Alternative, Progress, Sample, paired_rows, project_together
 from simbudget.deciding.differences import Difference, RatioDifference, difference, ratio_difference
 from simbudget.deciding.net_benefit import Acceptability, acceptability, worths_to_show
-from simbudget.deciding.outcomes import RESULTS, SPEND, Outcome, counts_results, outcomes_of
+from simbudget.deciding.outcomes import RESULTS, SHOW, SPEND, Outcome, Unit, counts_results, outcomes_of
+from simbudget.numbers import NOTHING, rounded, usd
 from simbudget.projection.projection import Projection
+from simbudget.results import Picture, Result, Table
 
 
 @dataclass(frozen=True)
@@ -30,7 +33,7 @@ class Against:
 
 
 @dataclass(frozen=True)
-class Comparison:
+class Comparison(Result):
     """Alternatives side by side."""
 
     alternatives: tuple[Alternative, ...]
@@ -40,6 +43,33 @@ class Comparison:
     """Every alternative but the first."""
     acceptability: Acceptability | None
     """None where results are not counted, or there is none in any replication."""
+    notes: tuple[str, ...] = ()
+
+    json_name = "comparison.json"
+
+    def answer(self) -> str:
+        """Return each alternative against the first, and which is the best buy at which worth of a result."""
+        return " ".join([*map(_against, self.against), *_best_buys(self)])
+
+    def tables(self) -> list[Table]:
+        """Return the alternatives side by side, and the differences of each from the first."""
+        return [_alternatives(self), *map(_differences, self.against)]
+
+    def figures(self) -> dict[str, Picture]:
+        """Return spend compared and, where results are counted, cost against results and the best buy."""
+        from simbudget.deciding import figures as drawn  # noqa: PLC0415  matplotlib is slow to import
+
+        figures = {
+            "spend_compared": Picture("Spend of each alternative", partial(drawn.spend_compared, self))
+        }
+        if self.acceptability is not None:
+            figures |= {
+                "cost_against_results": Picture(
+                    "Cost against results", partial(drawn.cost_against_results, self)
+                ),
+                "best_buy": Picture("Probability of being the best buy", partial(drawn.best_buy, self)),
+            }
+        return figures
 
     @property
     def replications(self) -> int:
@@ -64,6 +94,7 @@ class Comparison:
             ],
             "against_first": [_against_as_json(against) for against in self.against],
             "acceptability": _acceptability_as_json(self.acceptability),
+            "notes": list(self.notes),
         }
 
 
@@ -112,7 +143,10 @@ def compare_projections(alternatives: Sequence[Alternative], projections: Sequen
     curves = None
     if worths is not None:
         curves = acceptability([each.name for each in alternatives], spends, results, worths, worlds)
-    return Comparison(tuple(alternatives), tuple(projections), tuple(outcomes), tuple(against), curves)
+    notes = dict.fromkeys(note for alternative in alternatives for note in alternative.notes)
+    return Comparison(
+        tuple(alternatives), tuple(projections), tuple(outcomes), tuple(against), curves, tuple(notes)
+    )
 
 
 def _against_as_json(against: Against) -> dict[str, Any]:
@@ -150,3 +184,128 @@ def _acceptability_as_json(curves: Acceptability | None) -> dict[str, Any] | Non
 
 def _number(value: float) -> float | None:
     return value if np.isfinite(value) else None
+
+
+def _against(against: Against) -> str:
+    if against.is_same:
+        return f"{against.name} and {against.first} are the same in every replication."
+    told = [
+        _told(outcome, against.differences[outcome])
+        for outcome in (SPEND, RESULTS)
+        if outcome in against.differences and against.differences[outcome].is_told
+    ]
+    untold = [
+        (outcome, against.differences[outcome])
+        for outcome in (SPEND, RESULTS)
+        if outcome in against.differences and not against.differences[outcome].is_told
+    ]
+    sentence = f"{against.name} against {against.first}: {' and '.join(told)}." if told else ""
+    return " ".join([sentence, *(_too_few(against, *each) for each in untold)]).strip()
+
+
+def _told(outcome: Outcome, found: Difference) -> str:
+    if found.is_same:
+        return f"the same {outcome.label} in every replication"
+    show, more = SHOW[outcome.unit], "more" if found.mean > 0 else "less"
+    if outcome.unit is Unit.COUNT:
+        more = "more" if found.mean > 0 else "fewer"
+    ends = sorted((abs(found.low), abs(found.high)))
+    what = "" if outcome is SPEND else f" {outcome.label}"
+    return f"{show(abs(found.mean))} {more}{what} on average ({show(ends[0])} to {show(ends[1])})"
+
+
+def _too_few(against: Against, outcome: Outcome, found: Difference) -> str:
+    if not found.replications:
+        return ""
+    enough = f"about {found.needed:,} would do" if found.needed else "no number in reach would do"
+    return (
+        f"{found.replications:,} replications are too few to tell {against.name} and {against.first} apart by "
+        f"{outcome.label}; {enough}, if the difference is what it looks like."
+    )
+
+
+def _best_buys(comparison: Comparison) -> Iterator[str]:
+    """Yield which alternative is the best buy from which worth of a result on."""
+    curves = comparison.acceptability
+    if curves is None:
+        return
+    buys: list[tuple[float, str]] = []
+    for worth, name, told in zip(curves.worths_usd, curves.best, curves.is_told, strict=True):
+        label = name if told else _UNTOLD
+        if not buys or label != buys[-1][1]:
+            buys.append((float(worth), label))
+    low, high = usd(float(curves.worths_usd[0])), usd(float(curves.worths_usd[-1]))
+    if len(buys) == 1:
+        yield f"Best buy where a transferable result is worth {low} to {high}: {buys[0][1]}."
+        return
+    described = [f"{name} from {usd(worth)}" for worth, name in buys]
+    yield f"Best buy by what a transferable result is worth: {', '.join(described)} on, looked at up to {high}."
+
+
+_UNTOLD: Final = "(the best two are not told apart)"
+
+
+def _alternatives(comparison: Comparison) -> Table:
+    """Return the outcomes of every alternative side by side."""
+    rests_on = f"({comparison.replications:,} replications each, {comparison.worlds:,} worlds)"
+    rows = [
+        (outcome.label, *(_figure(outcome, projection) for projection in comparison.projections))
+        for outcome in comparison.outcomes
+    ]
+    if any(against.price_usd for against in comparison.against):
+        rows.append(("price per result", *map(_price, comparison.projections)))
+    columns = ("what", *(alternative.name for alternative in comparison.alternatives))
+    return Table(f"Alternatives {rests_on}", columns, rows, "mean, and p10 to p90")
+
+
+def _figure(outcome: Outcome, projection: Projection) -> str:
+    show, column = SHOW[outcome.unit], outcome.column
+    frame = projection.replications
+    if outcome.unit is Unit.SHARE:
+        return show(float((frame[RESULTS.column] > 0).mean()))
+    values = frame[column].dropna()
+    mean, low, high = float(values.mean()), float(values.quantile(0.1)), float(values.quantile(0.9))
+    return show(mean) if low == high == mean else f"{show(mean)}\n{show(low)} to {show(high)}"
+
+
+def _price(projection: Projection) -> str:
+    price = projection.price_of_result
+    if price is None or price.estimate is None:
+        return "no result"
+    return f"{usd(price.estimate)}\n{usd(price.p10)} to {usd(price.p90)}"
+
+
+def _differences(against: Against) -> Table:
+    rows: list[tuple[str, ...]] = []
+    for outcome, found in against.differences.items():
+        show = SHOW[outcome.unit]
+        if outcome.unit is Unit.SHARE:
+            show = _points
+        runs = NOTHING if outcome.unit is Unit.SHARE else f"{show(found.p10)} to {show(found.p90)}"
+        interval = f"{show(found.low)} to {show(found.high)}"
+        rows.append((outcome.label, show(found.mean), interval, runs, _word(found)))
+    if against.price_usd is not None:
+        rows.append(("price per result", *_price_cells(against.price_usd)))
+    columns = ("what", "mean difference", "95 % Monte-Carlo", "p10 to p90 of runs", "told apart")
+    return Table(f"{against.name} less {against.first}", columns, rows)
+
+
+def _points(value: float | None) -> str:
+    return NOTHING if value is None else f"{rounded(100 * value, 2)} points"
+
+
+def _word(found: Difference) -> str:
+    if found.is_same:
+        return "the same"
+    if found.is_told:
+        return "yes"
+    return f"no: needs {found.needed:,}" if found.needed else "no"
+
+
+def _price_cells(price: RatioDifference) -> tuple[str, str, str, str]:
+    shown = [usd(value) if value is not None else "infinite" for value in (price.low, price.high)]
+    if price.low is None or price.high is None:
+        return usd(price.estimate), " to ".join(shown), NOTHING, "no"
+    is_same = price.low == price.high == 0.0
+    told = "the same" if is_same else "no" if price.low <= 0.0 <= price.high else "yes"
+    return usd(price.estimate), " to ".join(shown), NOTHING, told

@@ -1,6 +1,6 @@
 """Outcomes: the columns of a projection's replications that decisions are about, by the names people use."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -8,6 +8,7 @@ from typing import Final
 import pandas as pd
 
 from simbudget.deciding.alternatives import ANY_RESULT
+from simbudget.numbers import NOTHING, count, hours, percent, usd
 from simbudget.scenario.model import Scenario
 
 
@@ -19,6 +20,23 @@ class Unit(StrEnum):
     SHARE = "share"
     SCORE = "score"
     COUNT = "count"
+
+
+Show = Callable[[float | None], str]
+
+
+def _signed(show: Show, value: float | None) -> str:
+    return f"-{show(-value)}" if value is not None and value < 0 else show(value)
+
+
+SHOW: Final[dict[Unit, Show]] = {
+    Unit.USD: usd,
+    Unit.HOURS: lambda value: _signed(hours, value),
+    Unit.SHARE: lambda value: _signed(percent, value),
+    Unit.SCORE: lambda value: NOTHING if value is None else f"{value:.3f}",
+    Unit.COUNT: count,
+}
+"""How each unit is written."""
 
 
 @dataclass(frozen=True)

@@ -2,9 +2,12 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from simbudget.deciding.information import Value
+from simbudget.numbers import NOTHING, hours, percent, usd
+from simbudget.results import Picture, Result, Table
 from simbudget.scenario.model import Scenario
 
 WORTHWHILE: Final = 0.10
@@ -52,7 +55,7 @@ class Pilot:
 
 
 @dataclass(frozen=True)
-class PilotPlan:
+class PilotPlan(Result):
     """Pilots of several sizes and lengths, and the one to run."""
 
     scenario: Scenario
@@ -70,6 +73,38 @@ class PilotPlan:
     """What is decided between."""
     rehearsals: int = 0
     """Worlds in which a pilot was rehearsed."""
+    notes: tuple[str, ...] = ()
+
+    json_name = "pilots.json"
+
+    def answer(self) -> str:
+        """Return the pilot to run, or why none."""
+        return _answer(self)
+
+    def tables(self) -> list[Table]:
+        """Return what each pilot costs and would tell."""
+        return [_table(self)]
+
+    def figures(self) -> dict[str, Picture]:
+        """Return what each pilot costs against how much narrower the projection would get."""
+        from simbudget.deciding import figures as drawn  # noqa: PLC0415  matplotlib is slow to import
+
+        return {"pilots": Picture("What a pilot would tell", partial(drawn.pilots, self))}
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        return {
+            "scenario": self.scenario.name,
+            "seed": self.seed,
+            "worlds": self.worlds,
+            "spread_now_usd": self.spread_usd,
+            "narrowing_if_all_were_known": self.most,
+            "worth_of_a_result_usd": self.worth_usd,
+            "plans": list(self.plans),
+            "rehearsals": self.rehearsals,
+            "recommended": _pilot_as_json(self.recommended) if self.recommended else None,
+            "pilots": [_pilot_as_json(pilot) for pilot in self.pilots],
+        }
 
 
 @dataclass(frozen=True)
@@ -117,22 +152,6 @@ def does_enough(narrowing: float, most: float) -> bool:
     return narrowing >= _MOST_OF_BEST * most
 
 
-def as_json(found: PilotPlan) -> dict[str, Any]:
-    """Return everything as plain values."""
-    return {
-        "scenario": found.scenario.name,
-        "seed": found.seed,
-        "worlds": found.worlds,
-        "spread_now_usd": found.spread_usd,
-        "narrowing_if_all_were_known": found.most,
-        "worth_of_a_result_usd": found.worth_usd,
-        "plans": list(found.plans),
-        "rehearsals": found.rehearsals,
-        "recommended": _pilot_as_json(found.recommended) if found.recommended else None,
-        "pilots": [_pilot_as_json(pilot) for pilot in found.pilots],
-    }
-
-
 def _pilot_as_json(pilot: Pilot) -> dict[str, Any]:
     value = pilot.information
     return {
@@ -148,3 +167,85 @@ def _pilot_as_json(pilot: Pilot) -> dict[str, Any]:
         "value_of_information_usd": {"value": value.usd, "error": value.error_usd} if value else None,
         "net_value_usd": pilot.net_usd,
     }
+
+
+_ROUNDING: Final = 1e-9
+
+
+def _answer(found: PilotPlan) -> str:
+    """Return the answer: the pilot to run, or why none."""
+    best = found.recommended
+    if best is not None:
+        gain = ""
+        if best.net_usd is not None and best.information is not None:
+            gain = f"; for the decision it is worth {usd(best.information.usd)}, {usd(best.net_usd)} more than it costs"
+        return (
+            f"Run {_name(best)} for about {usd(best.cost_usd)}: it is expected to make the projected spend "
+            f"{percent(best.promised)} narrower{_how_known(best)} (all that could be known: {percent(found.most)})"
+            f"{gain}."
+        )
+    if found.worth_usd is not None:
+        narrowest = for_spend(found.pilots)
+        alone = (
+            "To project the spend alone, none would do much either."
+            if narrowest is None
+            else f"To project the spend alone, {_name(narrowest)} would make it {percent(narrowest.promised)} narrower"
+            f"{_how_known(narrowest)} for {usd(narrowest.cost_usd)}."
+        )
+        return (
+            f"No pilot pays for the decision between {', '.join(found.plans)}, a result being worth "
+            f"{usd(found.worth_usd)}: what it shows would not change it by enough. {alone}"
+        )
+    if found.spread_usd <= _ROUNDING * max(pilot.cost_usd for pilot in found.pilots):
+        return "No pilot is needed: nothing of the spend is unknown or left to chance."
+    if any(pilot.rehearsed is not None for pilot in found.pilots):
+        return (
+            f"No pilot is worth its price: none that was rehearsed made the projected spend {percent(WORTHWHILE)} "
+            "narrower: what `calibrate` learns from so little is no surer than the scenario's own ranges."
+        )
+    return (
+        f"No pilot is worth its price: none would make the projected spend {percent(WORTHWHILE)} narrower; "
+        f"{percent(1 - found.most)} of its spread is luck that no evidence removes."
+    )
+
+
+def _how_known(pilot: Pilot) -> str:
+    return "" if pilot.rehearsed is None else ", as rehearsed"
+
+
+def _name(pilot: Pilot) -> str:
+    return f"{pilot.agents} agent{'s' if pilot.agents > 1 else ''} for {hours(pilot.hours)}"
+
+
+def _table(found: PilotPlan) -> Table:
+    decides = found.worth_usd is not None
+    columns = (
+        "pilot",
+        "costs",
+        "spend narrower by",
+        *(("rehearsed",) if found.rehearsals else ()),
+        "for each $100",
+        *(("results explained", "worth") if decides else ()),
+    )
+    rows = []
+    for pilot in found.pilots:
+        rehearsed = NOTHING if pilot.rehearsed is None else percent(pilot.rehearsed)
+        decision = (
+            (NOTHING, NOTHING)
+            if pilot.information is None
+            else (percent(pilot.results_explained), usd(pilot.information.usd))
+        )
+        rows.append(
+            (
+                _name(pilot),
+                usd(pilot.cost_usd),
+                percent(pilot.narrowing),
+                *((rehearsed,) if found.rehearsals else ()),
+                percent(pilot.narrowing_per_100_usd),
+                *(decision if decides else ()),
+            )
+        )
+    caption = f"spread of the spend now: {usd(found.spread_usd)} (standard deviation)"
+    if any(pilot.rehearsed is not None for pilot in found.pilots):
+        caption += f"; rehearsed in {found.rehearsals} worlds, but for pilots dearer than needed"
+    return Table(f"What pilots would tell ({found.worlds:,} worlds)", columns, rows, caption)

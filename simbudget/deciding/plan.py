@@ -6,8 +6,10 @@ curse), so the chosen plan is projected once more in worlds that the search has 
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -17,12 +19,14 @@ import pandas as pd
 from simbudget.deciding.alternatives import Sample, paired_rows, project_together
 from simbudget.deciding.changes import SHORT_NAMES, Change, Source
 from simbudget.deciding.objectives import Objective, violations
-from simbudget.deciding.outcomes import counts_results
+from simbudget.deciding.outcomes import SHOW, counts_results
 from simbudget.deciding.questions import Question
 from simbudget.deciding.search import Tried, search
 from simbudget.deciding.space import Point
 from simbudget.errors import Problem, UserError
+from simbudget.numbers import percent, usd
 from simbudget.projection.projection import Projection
+from simbudget.results import Picture, Result, Table
 from simbudget.scenario.limits import NEEDS_RESEARCH
 from simbudget.scenario.model import Scenario
 
@@ -62,7 +66,7 @@ class Evaluation:
 
 
 @dataclass(frozen=True)
-class Plan:
+class BestPlan(Result):
     """The plan that was chosen, and what it was chosen from."""
 
     question: Question
@@ -80,6 +84,49 @@ class Plan:
     """Of the chosen plan in fresh worlds."""
     source: Source
     """The chosen plan as a scenario."""
+    notes: tuple[str, ...] = ()
+
+    json_name = "plan.json"
+
+    def answer(self) -> str:
+        """Return the plan, and what it is likely to bring in worlds that the search has not seen."""
+        return _answer(self)
+
+    def tables(self) -> list[Table]:
+        """Return the frontier, the finalists, and what the search overstated."""
+        return list(_tables(self))
+
+    def figures(self) -> dict[str, Picture]:
+        """Return the frontier of cost against the objective."""
+        from simbudget.deciding import figures as drawn  # noqa: PLC0415  matplotlib is slow to import
+
+        return {"frontier": Picture("Cost against the objective", partial(drawn.plan_frontier, self))}
+
+    @property
+    def is_met(self) -> bool:
+        """Return whether the plan keeps to all limits."""
+        return self.chosen.is_feasible
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        question = self.question
+        return {
+            "objective": question.objective.text,
+            "least_cost_for": question.requirement.text if question.requirement else None,
+            "budget_usd": question.budget_usd,
+            "plans_in_space": question.space.size,
+            "chosen": _evaluation_as_json(self.chosen) | {"fresh_worlds": True},
+            "as_the_search_saw_it": _evaluation_as_json(self.in_search),
+            "projection": self.projection.as_json(),
+            "frontier": [_evaluation_as_json(each) for each in self.frontier],
+            "finalists": [_evaluation_as_json(each) for each in self.finalists],
+            "evaluations": [_evaluation_as_json(each) for each in self.evaluations],
+        }
+
+    def _write_files(self, folder: Path) -> list[Path]:
+        path = folder / "plan.yaml"
+        path.write_text(written_plan(self), encoding="utf-8")
+        return [path]
 
 
 class _Evaluator:
@@ -149,7 +196,7 @@ class _Evaluator:
 
 def plan(
     source: Source, question: Question, sample: Sample, progress: Callable[[int, int], None] | None = None
-) -> Plan:
+) -> BestPlan:
     """Return the best plan of a space.
 
     Args:
@@ -178,7 +225,7 @@ def plan(
     step()
     chosen, _ = evaluator.evaluation(point, projection, frame)
     in_search = next(each for each in finalists if each.changes == chosen.changes)
-    return Plan(
+    return BestPlan(
         question,
         evaluations,
         tuple(frontier(evaluations, question.objective)),
@@ -253,23 +300,6 @@ def frontier(evaluations: Sequence[Evaluation], objective: Objective) -> list[Ev
     return kept
 
 
-def as_json(found: Plan) -> dict[str, Any]:
-    """Return everything as plain values."""
-    question = found.question
-    return {
-        "objective": question.objective.text,
-        "least_cost_for": question.requirement.text if question.requirement else None,
-        "budget_usd": question.budget_usd,
-        "plans_in_space": question.space.size,
-        "chosen": _evaluation_as_json(found.chosen) | {"fresh_worlds": True},
-        "as_the_search_saw_it": _evaluation_as_json(found.in_search),
-        "projection": found.projection.as_json(),
-        "frontier": [_evaluation_as_json(each) for each in found.frontier],
-        "finalists": [_evaluation_as_json(each) for each in found.finalists],
-        "evaluations": [_evaluation_as_json(each) for each in found.evaluations],
-    }
-
-
 def _evaluation_as_json(each: Evaluation) -> dict[str, Any]:
     return {
         "changes": {change.key: change.written for change in each.changes},
@@ -282,7 +312,7 @@ def _evaluation_as_json(each: Evaluation) -> dict[str, Any]:
     }
 
 
-def written_plan(found: Plan) -> str:
+def written_plan(found: BestPlan) -> str:
     """Return the chosen plan as a scenario file: the user's own text, with a few lines on top that say what it is."""
     chosen, objective = found.chosen, found.question.objective
     goal = found.question.requirement.text if found.question.requirement else objective.text
@@ -296,3 +326,59 @@ def written_plan(found: Plan) -> str:
         f"spend ${chosen.spend_usd:,.0f} (p10 to p90: ${chosen.spend_p10_usd:,.0f} to ${chosen.spend_p90_usd:,.0f}).",
     ]
     return "\n".join(lines) + "\n" + found.source.text
+
+
+def _answer(found: BestPlan) -> str:
+    """Return the answer: the plan, and what it is likely to bring in worlds that the search has not seen."""
+    chosen, question = found.chosen, found.question
+    tried = f"{len(found.evaluations):,} of {question.space.size:,} plans tried"
+    spend = f"{usd(chosen.spend_usd)} (80 %: {usd(chosen.spend_p10_usd)} to {usd(chosen.spend_p90_usd)})"
+    if not chosen.is_feasible:
+        parts = (_beyond(text, part) for text, part in chosen.violations.items() if part > 0)
+        nearest = f"the nearest is {chosen.name}, beyond {', '.join(parts)}"
+        return f"No plan keeps to all limits ({tried}); {nearest}; it spends {spend}."
+    goal = "" if question.requirement is None else f" and {question.requirement.text}"
+    objective = question.objective
+    is_spend = objective.column == "spend_usd" and objective.per is None
+    value = "" if is_spend else f"; {objective.text} {_value(objective, chosen)}"
+    return f"Choose {chosen.name}: it spends {spend}{value}{goal} ({tried}; these figures are from fresh worlds)."
+
+
+def _beyond(text: str, part: float) -> str:
+    """Return a limit and by how much it is passed; what the search saw is cut at the whole limit."""
+    return f"{text} by {'100 % or more' if part >= 1.0 else percent(part)}"
+
+
+def _value(objective: Objective, each: Evaluation) -> str:
+    show = SHOW[objective.unit]
+    if each.value == float("inf"):
+        return "no result"
+    return f"{show(each.value)} ± {show(each.error)}"
+
+
+def _tables(found: BestPlan) -> Iterator[Table]:
+    """Yield the table of the frontier, of the finalists, and of what the search overstated."""
+    objective = found.question.objective
+    rests_on = f"{found.evaluations[0].replications:,} replications each"
+    if len(found.frontier) > 1:
+        yield _table(f"Frontier of cost against {objective.text} ({rests_on})", found.frontier, objective)
+    rests_on = f"{found.finalists[0].replications:,} replications each"
+    yield _table(f"Finalists ({rests_on})", found.finalists, objective)
+    rows = [
+        (name, *_cells(each, objective))
+        for name, each in (("of the search", found.in_search), ("fresh", found.chosen))
+    ]
+    title = "The chosen plan: in the worlds of the search, and in fresh ones"
+    yield Table(title, ("worlds", objective.text, "spend", "p10 to p90"), rows)
+
+
+def _cells(each: Evaluation, objective: Objective) -> tuple[str, str, str]:
+    interval = f"{usd(each.spend_p10_usd)} to {usd(each.spend_p90_usd)}"
+    return _value(objective, each), usd(each.spend_usd), interval
+
+
+def _table(title: str, evaluations: Sequence[Evaluation], objective: Objective) -> Table:
+    rows = [
+        (each.name, *_cells(each, objective), "yes" if each.is_feasible else "NO") for each in evaluations
+    ]
+    return Table(title, ("plan", objective.text, "spend", "p10 to p90", "within limits"), rows)

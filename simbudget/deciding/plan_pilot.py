@@ -10,7 +10,9 @@ ends before any gate: what holds outside the benchmark it can show only as far a
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -37,6 +39,7 @@ from simbudget.deciding.splits import means
 from simbudget.engine import compiled
 from simbudget.engine.lowering import lower
 from simbudget.projection.economics import decompose
+from simbudget.projection.executors import cores
 from simbudget.scenario.model import Scenario
 
 Floats = npt.NDArray[np.float64]
@@ -99,7 +102,7 @@ def plan_pilot(
         benefits = net_benefits(run.spends_usd, run.results, worth_usd)
     pilots: list[Pilot] = []
     for size in looked_at.sizes:
-        shown = records(source, size, sorted(looked_at.hours), run.worlds, sample.seed)
+        shown = records(source, size, sorted(looked_at.hours), run.worlds, sample.seed, sample.workers)
         of_size = [_expected(run, benefits, size, length, *evidence) for length, evidence in shown.items()]
         pilots += _never_less(of_size)
     if looked_at.rehearsals:
@@ -181,7 +184,7 @@ def pilot_scenario(source: Source, size: int, hours: float) -> Scenario:
 
 
 def records(
-    source: Source, size: int, hours: Sequence[float], worlds: Integers, seed: int
+    source: Source, size: int, hours: Sequence[float], worlds: Integers, seed: int, workers: int | None = None
 ) -> dict[float, tuple[Floats, Floats]]:
     """Return for each length the [worlds, figures] that pilots show, and the [worlds] spend of each.
 
@@ -189,17 +192,23 @@ def records(
     """
     program = lower(pilot_scenario(source, size, max(hours)))
     shown: dict[float, Floats] = {length: np.empty((len(worlds), len(FIGURES))) for length in hours}
-    for place, world in enumerate(worlds):
-        ledger = compiled.simulate(program, seed, int(world), LUCK_OF_PILOT, record=True).ledger
+
+    def record(place: int) -> None:
+        ledger = compiled.simulate(program, seed, int(worlds[place]), LUCK_OF_PILOT, record=True).ledger
         assert ledger is not None
         for length in hours:
             shown[length][place] = figures_of(ledger, length)
-    spends = {
-        length: compiled.simulate_many(
-            lower(pilot_scenario(source, size, length)), seed, worlds, np.full_like(worlds, LUCK_OF_PILOT)
-        ).sums[:, 0]
-        for length in hours
-    }
+
+    def spend(length: float, some: Integers) -> Floats:
+        shorter = lower(pilot_scenario(source, size, length))
+        sums: Floats = compiled.simulate_many(shorter, seed, some, np.full_like(some, LUCK_OF_PILOT)).sums
+        return sums[:, 0]
+
+    # The engine lets other threads run, and a world's figures do not depend on who makes them.
+    with ThreadPoolExecutor(workers or cores()) as pool:
+        list(pool.map(record, range(len(worlds))))
+        parts = np.array_split(worlds, workers or cores())
+        spends = {length: np.concatenate(list(pool.map(partial(spend, length), parts))) for length in hours}
     return {length: (shown[length], spends[length]) for length in hours}
 
 

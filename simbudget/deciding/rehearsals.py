@@ -92,6 +92,6 @@ def _as_read(entries: pd.DataFrame) -> ImportedLedger:
 
 
 def _width(scenario: Scenario) -> float:
-    spends = project(scenario, Options(replications=REPLICATIONS, workers=1)).replications["spend_usd"]
+    spends = project(scenario, Options(replications=REPLICATIONS)).replications["spend_usd"]
     low, high = np.quantile(spends, (0.1, 0.9))
     return float(high - low)

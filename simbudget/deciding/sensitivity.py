@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, Final
 
 import numpy as np
@@ -10,14 +11,17 @@ import pandas as pd
 
 from simbudget.deciding.alternatives import Alternative, Progress, Sample, paired_rows, project_together
 from simbudget.deciding.compare import Against, compare_projections
+from simbudget.deciding.differences import Difference
 from simbudget.deciding.emulator import Emulator
 from simbudget.deciding.information import Value, of_group, partial_perfect
 from simbudget.deciding.net_benefit import net_benefits
-from simbudget.deciding.outcomes import OUTCOMES, RESULTS, SPEND, Outcome, counts_results
-from simbudget.deciding.splits import HIGH, LOW, Split, fitted_to, means, split_of
+from simbudget.deciding.outcomes import OUTCOMES, RESULTS, SHOW, SPEND, Outcome, counts_results
+from simbudget.deciding.splits import HIGH, LOW, Driver, Split, fitted_to, means, split_of
 from simbudget.deciding.splits import as_json as split_as_json
 from simbudget.deciding.unknowns import Unknowns, unknowns_of
+from simbudget.numbers import percent, usd
 from simbudget.projection.projection import Projection
+from simbudget.results import Picture, Result, Table
 
 Floats = npt.NDArray[np.float64]
 
@@ -50,7 +54,7 @@ class Information:
 
 
 @dataclass(frozen=True)
-class Sensitivity:
+class Sensitivity(Result):
     """What moves a plan's outcomes."""
 
     projection: Projection
@@ -61,6 +65,90 @@ class Sensitivity:
     information: Information | None
     choices: tuple[Against, ...]
     """The plan with one choice otherwise, against it as it stands."""
+
+    notes: tuple[str, ...] = ()
+
+    json_name = "sensitivity.json"
+
+    def answer(self) -> str:
+        """Return what moves spend and results, and what would be worth knowing."""
+        sentences = [
+            _in_words(split)
+            for split in self.splits
+            if split.outcome.name in ("spend_usd", "transferable_results")
+        ]
+        if self.information is not None:
+            sentences.append(_worth_knowing(self.information))
+        return " ".join(sentences) or "Nothing is unknown in this scenario, so no unknown moves it."
+
+    def tables(self) -> list[Table]:
+        """Return a ranked table for each outcome, for the price of a result, the value of knowing, and choices."""
+        tables = [_drivers(split, self) for split in self.splits]
+        if self.prices:
+            tables.append(_price_moves(self))
+        if self.information is not None:
+            tables.append(_worth_of_knowing(self.information))
+        if self.choices:
+            tables.append(_choices(self))
+        return tables
+
+    def figures(self) -> dict[str, Picture]:
+        """Return a tornado of unknowns, and one of choices, for each outcome."""
+        from simbudget.deciding import figures as drawn  # noqa: PLC0415  matplotlib is slow to import
+
+        figures = {}
+        for split in self.splits:
+            name, label = split.outcome.name, split.outcome.label
+            figures[f"tornado_{name}"] = Picture(f"What moves {label}", partial(drawn.tornado, split, self))
+            if any(split.outcome in against.differences for against in self.choices):
+                draw = partial(drawn.tornado_of_choices, self.choices, split.outcome, split.mean)
+                figures[f"choices_{name}"] = Picture(f"One choice otherwise: {label}", draw)
+        return figures
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as plain values."""
+        information = self.information
+        return {
+            "scenario": self.projection.scenario.name,
+            "seed": self.projection.seed,
+            "replications": len(self.projection.replications),
+            "worlds": self.worlds,
+            "outcomes": {split.outcome.name: split_as_json(split) for split in self.splits},
+            "cost_per_transferable_result_usd": [
+                {
+                    "unknown": move.unknown,
+                    "at_p10": _finite(move.at_low_usd),
+                    "at_p90": _finite(move.at_high_usd),
+                }
+                for move in self.prices
+            ],
+            "value_of_information": None
+            if information is None
+            else {
+                "worth_of_a_result_usd": information.worth_usd,
+                "plans": list(information.plans),
+                "best": information.best,
+                "partial_perfect_usd": {
+                    name: {"value": value.usd, "error": value.error_usd}
+                    for name, value in information.of_each.items()
+                },
+                "perfect_usd": {"value": information.of_all.usd, "error": information.of_all.error_usd},
+            },
+            "choices": [
+                {
+                    "change": against.name,
+                    "differences": {
+                        outcome.name: {
+                            "mean": _finite(difference.mean),
+                            "monte_carlo_95": [_finite(difference.low), _finite(difference.high)],
+                            "told_apart": difference.is_told,
+                        }
+                        for outcome, difference in against.differences.items()
+                    },
+                }
+                for against in self.choices
+            ],
+        }
 
     def split(self, name: str) -> Split:
         """Return the split of an outcome by its name."""
@@ -163,47 +251,111 @@ def _information(
     return Information(worth_usd, names, best, ranked, of_group(uniforms, benefits))
 
 
-def as_json(found: Sensitivity) -> dict[str, Any]:
-    """Return everything as plain values."""
-    information = found.information
-    return {
-        "scenario": found.projection.scenario.name,
-        "seed": found.projection.seed,
-        "replications": len(found.projection.replications),
-        "worlds": found.worlds,
-        "outcomes": {split.outcome.name: split_as_json(split) for split in found.splits},
-        "cost_per_transferable_result_usd": [
-            {"unknown": move.unknown, "at_p10": _finite(move.at_low_usd), "at_p90": _finite(move.at_high_usd)}
-            for move in found.prices
-        ],
-        "value_of_information": None
-        if information is None
-        else {
-            "worth_of_a_result_usd": information.worth_usd,
-            "plans": list(information.plans),
-            "best": information.best,
-            "partial_perfect_usd": {
-                name: {"value": value.usd, "error": value.error_usd}
-                for name, value in information.of_each.items()
-            },
-            "perfect_usd": {"value": information.of_all.usd, "error": information.of_all.error_usd},
-        },
-        "choices": [
-            {
-                "change": against.name,
-                "differences": {
-                    outcome.name: {
-                        "mean": _finite(difference.mean),
-                        "monte_carlo_95": [_finite(difference.low), _finite(difference.high)],
-                        "told_apart": difference.is_told,
-                    }
-                    for outcome, difference in against.differences.items()
-                },
-            }
-            for against in found.choices
-        ],
-    }
-
-
 def _finite(value: float) -> float | None:
     return float(value) if np.isfinite(value) else None
+
+
+_ROWS: Final = 8
+"""Rows of a ranked table."""
+
+_IN_WORDS: Final = 3
+_MOSTLY: Final = 0.5
+"""What explains less than this part of its share alone acts with others: its own low and high say little."""
+
+
+def _seen(split: Split) -> list[Driver]:
+    return [driver for driver in split.drivers if driver.total > 0.0]
+
+
+def _in_words(split: Split) -> str:
+    seen, show = _seen(split), SHOW[split.outcome.unit]
+    if not seen:
+        return f"No unknown is seen to move {split.outcome.label}; {percent(split.luck)} of its variance is luck."
+    named = [
+        f"{driver.unknown} ({_share(driver)} of its variance: {show(driver.at_low)} at its p10, "
+        f"{show(driver.at_high)} at its p90)"
+        for driver in seen[:_IN_WORDS]
+    ]
+    rest = f"; {percent(split.luck)} is luck" if split.luck >= 0.005 else ""
+    label = split.outcome.label[0].upper() + split.outcome.label[1:]
+    return f"{label} moves most with {', then '.join(named)}{rest}."
+
+
+def _share(driver: Driver) -> str:
+    """Return what a driver explains, and how little of it alone, where it acts mostly together with others."""
+    alone = f", {percent(driver.first_order)} alone," if driver.first_order < _MOSTLY * driver.total else ""
+    return f"{percent(driver.total)}{alone}"
+
+
+def _worth_knowing(information: Information) -> str:
+    at = f"With a transferable result worth {usd(information.worth_usd)} the best plan is: {information.best}"
+    worth = [(name, value) for name, value in information.of_each.items() if value.usd > 2 * value.error_usd]
+    if not worth:
+        return f"{at}; knowing any one unknown beforehand would not be seen to change that."
+    named = [f"{name} {usd(value.usd)}" for name, value in worth[:_IN_WORDS]]
+    return f"{at}. Knowing beforehand is worth: {', '.join(named)}; knowing all {usd(information.of_all.usd)} at most."
+
+
+def _drivers(split: Split, found: Sensitivity) -> Table:
+    show = SHOW[split.outcome.unit]
+    rests_on = f"{len(found.projection.replications):,} replications, {found.worlds:,} worlds"
+    rows = [
+        (
+            driver.unknown,
+            f"{percent(driver.total)} ± {percent(driver.error)}",
+            percent(driver.first_order),
+            show(driver.at_low),
+            show(driver.at_high),
+        )
+        for driver in _seen(split)[:_ROWS]
+    ]
+    if split.luck > 0.0:
+        rows.append(("luck within a world", percent(split.luck), "", "", ""))
+    if split.unattributed > 0.0:
+        rows.append(("not attributed", percent(split.unattributed), "", "", ""))
+    unseen = len(split.drivers) - len(_seen(split))
+    caption = f"{unseen} more: each less than about {percent(split.hidden)}, or nothing" if unseen else ""
+    title = f"What moves {split.outcome.label}: mean {show(split.mean)} ({rests_on})"
+    return Table(title, ("unknown", "share of variance", "alone", "at its p10", "at its p90"), rows, caption)
+
+
+def _price_moves(found: Sensitivity) -> Table:
+    def written(value: float) -> str:
+        return usd(value) if value < float("inf") else "no result"
+
+    title = "What moves the price of a transferable result (mean spend / mean results)"
+    rows = [
+        (move.unknown, written(move.at_low_usd), written(move.at_high_usd)) for move in found.prices[:_ROWS]
+    ]
+    return Table(title, ("unknown", "at its p10", "at its p90"), rows)
+
+
+def _worth_of_knowing(information: Information) -> Table:
+    title = f"Expected value of perfect information, a result being worth {usd(information.worth_usd)}"
+    values = [
+        *(each for each in list(information.of_each.items())[:_ROWS] if each[1].usd > 0.0),
+        ("all unknowns", information.of_all),
+    ]
+    rows = [(name, f"{usd(value.usd)} ± {usd(value.error_usd)}") for name, value in values]
+    caption = f"before deciding between: {', '.join(information.plans)}"
+    return Table(title, ("to know", "is worth at most"), rows, caption)
+
+
+def _choices(found: Sensitivity) -> Table:
+    with_results = any(RESULTS in against.differences for against in found.choices)
+    outcomes = (SPEND, RESULTS) if with_results else (SPEND,)
+    ranked = sorted(found.choices, key=lambda against: -abs(against.differences[SPEND].mean))
+    rows = [
+        (against.name, *(_cell(outcome.unit, against.differences.get(outcome)) for outcome in outcomes))
+        for against in ranked
+    ]
+    title = "One choice otherwise: mean differences, with 95 % Monte-Carlo intervals"
+    return Table(title, ("change", *(outcome.label for outcome in outcomes)), rows)
+
+
+def _cell(unit: object, found: Difference | None) -> str:
+    show = SHOW[SPEND.unit] if unit is SPEND.unit else SHOW[RESULTS.unit]
+    if found is None or found.is_same:
+        return "the same" if found else "–"
+    cell = f"{show(found.mean)} ({show(found.low)} to {show(found.high)})"
+    return cell if found.is_told else f"{cell}?"

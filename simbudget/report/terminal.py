@@ -59,13 +59,20 @@ def rich_table(table: Table) -> RichTable:
         if place in table.words:
             drawn.add_column(escape(name), overflow="fold")
         else:
-            drawn.add_column(escape(name), justify="right", no_wrap=True)
+            # A heading that is much longer than what stands below it may wrap; numbers may not.
+            longest = max((len(cell_text(row[place])) for row in table.rows), default=0)
+            whole = len(name) <= longest + _HEADING_BEYOND
+            drawn.add_column(escape(name), justify="right", no_wrap=whole, overflow="fold")
     for place, row in enumerate(table.rows):
         if place in table.rules and place:
             drawn.add_section()
         style = "dim" if place in table.dimmed else None
         drawn.add_row(*(escape(cell_text(cell)) for cell in row), style=style)
     return drawn
+
+
+_HEADING_BEYOND = 4
+"""Characters by which a heading may be longer than its column before it is wrapped."""
 
 
 @contextmanager

@@ -8,7 +8,7 @@ import pytest
 from simbudget.deciding.alternatives import Sample
 from simbudget.deciding.changes import Source
 from simbudget.deciding.objectives import parse_objective, parse_requirement
-from simbudget.deciding.plan import Plan, plan, written_plan
+from simbudget.deciding.plan import BestPlan, plan, written_plan
 from simbudget.deciding.questions import ask
 from simbudget.deciding.search import Tried, search
 from simbudget.deciding.space import Point, Space, parse_dimension
@@ -25,7 +25,7 @@ prices: {on: 2026-06-01}
 """Each agent and each GPU costs by the hour; an agent needs one GPU always, so the best plan has as many of both."""
 
 
-def planned(budget: float, evaluations: int = 40, seed: int = 1) -> Plan:
+def planned(budget: float, evaluations: int = 40, seed: int = 1) -> BestPlan:
     question = ask(["agents=1:12", "gpus=1:12"], budget, "experiments", evaluations=evaluations)
     return plan(Source(JOBS, "plan.yaml", Path()), question, Sample(40, seed))
 
