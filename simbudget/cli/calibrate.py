@@ -5,11 +5,11 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import say_if_compiling
+from simbudget.cli.options import ScenarioPath, say_if_compiling
 
 
 @click.command("calibrate")
-@click.argument("scenario", type=click.Path(path_type=Path))
+@click.argument("scenario", type=ScenarioPath())
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LOG...")
 @click.option(
     "-o",

@@ -5,9 +5,11 @@ from pathlib import Path
 
 import click
 
+from simbudget.cli.options import file_argument
+
 
 @click.command("check")
-@click.argument("file", type=click.Path(path_type=Path))
+@file_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def check_command(file: Path, as_json: bool) -> None:
     """Say what was understood of the scenario FILE.

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import sample_options, say_if_compiling, show
+from simbudget.cli.options import ScenarioPath, sample_options, say_if_compiling, show
 
 
 @click.command("compare")
-@click.argument("files", type=click.Path(path_type=Path), nargs=-1, required=True, metavar="FILE...")
+@click.argument("files", type=ScenarioPath(), nargs=-1, required=True, metavar="FILE...")
 @click.option(
     "--set", "settings", multiple=True, metavar="KEY=VALUE[,VALUE...]", help="Write a value otherwise."
 )

@@ -8,11 +8,24 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import click
 
+from simbudget.bundled import scenario_path
+
 if TYPE_CHECKING:
     from simbudget.results import Result
 
 LIMIT_NOT_MET: Final = 1
 """The exit status of a command whose result breaks a limit of the scenario."""
+
+
+class ScenarioPath(click.Path):
+    """A scenario's file, or the name of one that comes with simbudget, such as `aar-weak-to-strong`."""
+
+    def __init__(self) -> None:
+        super().__init__(path_type=Path)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
+        """Return the file that is meant."""
+        return scenario_path(Path(str(super().convert(value, param, ctx))))
 
 
 ON_HELP: Final = "A Dask cluster instead: local:4, or a scheduler's tcp://host:8786."
@@ -37,7 +50,7 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 def file_argument(function: F) -> F:
     """Add the scenario FILE."""
-    return click.argument("file", type=click.Path(path_type=Path))(function)
+    return click.argument("file", type=ScenarioPath())(function)
 
 
 def sample_options(replications: int) -> Callable[[F], F]:

@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+from simbudget.cli.options import ScenarioPath
+
 
 def _duration(_: click.Context, __: click.Parameter, text: str) -> float:
     """Return `30min` in seconds."""
@@ -58,7 +60,7 @@ def _then(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str,
 
 
 @click.command("pilot")
-@click.argument("scenario", type=click.Path(path_type=Path))
+@click.argument("scenario", type=ScenarioPath())
 @click.option(
     "--for", "lasts_s", callback=_duration, default="5min", show_default=True, help="On your clock, in all."
 )

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import ON_HELP, say_if_compiling, show
+from simbudget.cli.options import ON_HELP, file_argument, say_if_compiling, show
 
 
 def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
@@ -18,7 +18,7 @@ def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | No
 
 
 @click.command("project")
-@click.argument("file", type=click.Path(path_type=Path))
+@file_argument
 @click.option(
     "--replications",
     type=int,

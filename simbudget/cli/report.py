@@ -5,12 +5,12 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import say_if_compiling
+from simbudget.cli.options import ScenarioPath, file_argument, say_if_compiling
 from simbudget.ledger.whole_files import check_place, written_whole
 
 
 @click.command("report")
-@click.argument("file", type=click.Path(path_type=Path))
+@file_argument
 @click.option(
     "-o",
     "--output",
@@ -18,9 +18,7 @@ from simbudget.ledger.whole_files import check_place, written_whole
     help="Where to.  [default: report.html]",
 )
 @click.option("--markdown", is_flag=True, help="Markdown for a pull request, on stdout unless -o is given.")
-@click.option(
-    "--base", type=click.Path(path_type=Path), help="What FILE was before: the Markdown says what changes."
-)
+@click.option("--base", type=ScenarioPath(), help="What FILE was before: the Markdown says what changes.")
 @click.option("--replications", type=int, help="Make so many.  [default: 400]")
 @click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same report.")
 @click.option("--workers", type=int, help="Cores to use; the result is the same.  [default: all cores]")

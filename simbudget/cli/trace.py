@@ -4,11 +4,11 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import show
+from simbudget.cli.options import file_argument, show
 
 
 @click.command("trace")
-@click.argument("file", type=click.Path(path_type=Path))
+@file_argument
 @click.option("--replication", type=click.IntRange(min=0), default=0, show_default=True, help="Which one.")
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Same seed, same run.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), default="simbudget-trace")

@@ -7,7 +7,7 @@ from typing import Any
 
 import click
 
-from simbudget.cli.options import say_if_compiling
+from simbudget.cli.options import ScenarioPath, say_if_compiling
 
 _PAST_A_LIMIT = 1
 
@@ -32,7 +32,7 @@ def _amount(dimension: str) -> Any:
 
 @click.command("watch")
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LOG...")
-@click.option("--scenario", required=True, type=click.Path(path_type=Path), help="What was planned.")
+@click.option("--scenario", required=True, type=ScenarioPath(), help="What was planned.")
 @click.option("--follow", is_flag=True, help="Look again and again, until the planned end or Ctrl-C.")
 @click.option(
     "--interval", callback=_amount("DURATION"), default="30 s", show_default=True, help="With --follow."

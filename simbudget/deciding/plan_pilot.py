@@ -207,7 +207,7 @@ def records(
     # The engine lets other threads run, and a world's figures do not depend on who makes them.
     with ThreadPoolExecutor(workers or cores()) as pool:
         list(pool.map(record, range(len(worlds))))
-        parts = np.array_split(worlds, workers or cores())
+        parts = [part for part in np.array_split(worlds, workers or cores()) if len(part)]
         spends = {length: np.concatenate(list(pool.map(partial(spend, length), parts))) for length in hours}
     return {length: (shown[length], spends[length]) for length in hours}
 

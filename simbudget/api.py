@@ -1,0 +1,394 @@
+"""Everything that the command line does, as functions: what `import simbudget` gives.
+
+    import simbudget
+    plan = simbudget.load("scenario.yaml")
+    projection = plan.project(replications=200)
+    projection.summary.spend_usd.p50, projection.replications, projection.figure("spend_over_time")
+    simbudget.compare(plan, plan.with_(agents=4))
+
+A scenario is given as a path, as the name of a bundled one (`aar-weak-to-strong`), or as what `load` returns. Every
+function returns a `Result` (`simbudget.results`), the very value that its command prints.
+"""
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from simbudget.bundled import scenario_path
+from simbudget.deciding.alternatives import Alternative, Sample, with_each
+from simbudget.deciding.changes import Change, Source, parse_changes
+from simbudget.deciding.choices import one_change_each
+from simbudget.deciding.compare import Comparison
+from simbudget.deciding.compare import compare as compare_alternatives
+from simbudget.deciding.pilots import PilotPlan, Pilots
+from simbudget.deciding.plan import BestPlan
+from simbudget.deciding.plan import plan as search_plan
+from simbudget.deciding.plan_pilot import plan_pilot as plan_pilots
+from simbudget.deciding.plan_pilot import usual_pilots
+from simbudget.deciding.questions import ask
+from simbudget.deciding.sensitivity import Sensitivity, one_at_a_time
+from simbudget.deciding.sensitivity import sensitivity as sensitivity_of
+from simbudget.errors import Problem, UserError
+from simbudget.projection.projection import Projection
+from simbudget.projection.run import Options
+from simbudget.projection.run import project as project_scenario
+from simbudget.projection.trace import Trace
+from simbudget.projection.trace import trace as trace_scenario
+from simbudget.scenario.loading import LoadedScenario
+from simbudget.scenario.model import Scenario
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from simbudget.calibration.scenarios.calibrate import Calibrated
+    from simbudget.forecast.backtest import Backtest
+    from simbudget.forecast.outlook import Outlook
+    from simbudget.ledger.imported import ImportedLedger
+
+Progress = Callable[[int, int], None]
+"""Called with what is done and what there is to do."""
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """A scenario that was read: its text, where each value came from, and what can be asked of it."""
+
+    source: Source
+    changes: tuple[Change, ...] = ()
+    loaded: LoadedScenario = field(init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "loaded", self.source.load())
+
+    def __repr__(self) -> str:
+        changed = f", {' '.join(map(str, self.changes))}" if self.changes else ""
+        return f"<Scenario: {self.scenario.name} ({self.source.path}{changed})>"
+
+    @property
+    def scenario(self) -> Scenario:
+        """Return the scenario itself."""
+        return self.loaded.scenario
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """Return what was to be said of it when it was read."""
+        return self.loaded.notes
+
+    @property
+    def values(self) -> "pd.DataFrame":
+        """Return every value with its kind and where it came from, as `simbudget check` prints them."""
+        import pandas as pd  # noqa: PLC0415
+
+        return pd.DataFrame([vars(row) for row in self.loaded.provenance])
+
+    def with_(self, **values: Any) -> "Loaded":
+        """Return the scenario with values written otherwise: `agents=4`, or `**{"stop.after": "3 days"}`.
+
+        Raises:
+            UserError: there is no such place, or the value is not allowed there.
+        """
+        changes = tuple(Change(key, str(value)) for key, value in values.items())
+        self.source.load(*changes)  # says what is wrong, with which change
+        return Loaded(self.source.changed(*changes), (*self.changes, *changes))
+
+    def project(self, replications: int | None = None, **options: Any) -> Projection:
+        """Return its projection, see `simbudget.project`."""
+        return project(self, replications, **options)
+
+    def sensitivity(self, replications: int = 1000, **options: Any) -> Sensitivity:
+        """Return what moves its outcomes, see `simbudget.sensitivity`."""
+        return sensitivity(self, replications=replications, **options)
+
+    def plan(self, vary: Sequence[str], **options: Any) -> BestPlan:
+        """Return the best plan, see `simbudget.plan`."""
+        return plan(self, vary, **options)
+
+    def alternative(self) -> Alternative:
+        """Return it as something that can be decided between."""
+        name = " ".join(map(str, self.changes)) or Path(self.source.path).stem
+        return Alternative(name, self.scenario, self.changes, self.notes)
+
+
+AnyScenario = Loaded | str | Path
+
+
+def load(path: str | Path) -> Loaded:
+    """Return the scenario in a file, or the bundled one of that name.
+
+    Raises:
+        UserError: with everything that is wrong with it.
+    """
+    return Loaded(Source.of(scenario_path(path)))
+
+
+def loads(text: str, name: str = "scenario.yaml") -> Loaded:
+    """Return the scenario in a text; UserError with everything that is wrong with it."""
+    return Loaded(Source(text, name, Path()))
+
+
+def project(
+    scenario: AnyScenario | Scenario,
+    replications: int | None = None,
+    *,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Projection:
+    """Return the projection of a scenario.
+
+    Args:
+        scenario: what is projected.
+        replications: maximum number of simulated runs; by default 100.
+        progress: called with the replications done and those to do.
+        options: `seed`, `worlds`, `workers`, `precision`, `engine`, `on`; see `projection.schedule.Options`.
+
+    Raises:
+        UserError: an argument makes no sense, or the scenario cannot be simulated.
+    """
+    chosen = Options(replications=replications, **options)
+    if isinstance(scenario, Scenario):
+        return project_scenario(scenario, chosen, progress)
+    loaded = _loaded(scenario)
+    return project_scenario(loaded.scenario, chosen, progress, loaded.notes)
+
+
+def trace(scenario: AnyScenario, seed: int = 1, replication: int = 0) -> Trace:
+    """Return everything that happens in one replication of a projection: `.ledger` is the frame."""
+    return trace_scenario(_loaded(scenario).scenario, seed, replication)
+
+
+def compare(
+    *scenarios: AnyScenario,
+    vary: Sequence[str] = (),
+    replications: int = 400,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Comparison:
+    """Return scenarios side by side, all in the same worlds with the same luck.
+
+    Args:
+        scenarios: two or more, or one with `vary`.
+        vary: values to write otherwise, such as `"agents=4,9"`; every combination of them is an alternative.
+        replications: of each.
+        progress: called with the replications done and those to do.
+        options: `seed`, `workers`, `on`.
+
+    Raises:
+        UserError: there is nothing to compare with, or a scenario cannot be simulated.
+    """
+    loaded = [_loaded(scenario) for scenario in scenarios]
+    choices = [parse_changes(setting) for setting in vary]
+    compared = [each.alternative() for each in loaded]
+    if choices:
+        compared = [] if len(loaded) > 1 else compared[:1]
+        for each in loaded:
+            compared += with_each(each.source, choices)
+    if len(compared) < 2:
+        problem = Problem(
+            "there is nothing to compare with", remedy="give a second scenario, or vary=['agents=4,9']"
+        )
+        raise UserError(problem)
+    return compare_alternatives(compared, Sample(replications, **options), progress)
+
+
+def sensitivity(
+    scenario: AnyScenario,
+    *,
+    worth_usd: float | None = None,
+    against: Sequence[str] = (),
+    choices: bool = False,
+    replications: int = 1000,
+    progress: Progress | None = None,
+    **options: Any,
+) -> Sensitivity:
+    """Return which unknowns and which choices move what a scenario costs and yields, and what knowing is worth.
+
+    Args:
+        scenario: the plan.
+        worth_usd: of a transferable result; by default what one costs.
+        against: other plans that this one is decided against, such as `"agents=4,9"`.
+        choices: also change one choice at a time.
+        replications: of each plan.
+        progress: called with the replications done and those to do.
+        options: `seed`, `workers`, `on`.
+    """
+    source, sample = _loaded(scenario).source, Sample(replications, **options)
+    plans = [_as_it_stands(source), *with_each(source, [parse_changes(setting) for setting in against])]
+    found = sensitivity_of(plans, sample, worth_usd, progress)
+    if not choices:
+        return found
+    changed = one_at_a_time([plans[0], *one_change_each(source)], sample, progress)
+    return replace(found, choices=changed)
+
+
+def plan(
+    scenario: AnyScenario,
+    vary: Sequence[str],
+    *,
+    budget_usd: float | None = None,
+    goal: str | None = None,
+    least_cost_for: str | None = None,
+    evaluations: int = 60,
+    replications: int = 200,
+    progress: Progress | None = None,
+    **options: Any,
+) -> BestPlan:
+    """Return the best plan of a space.
+
+    Args:
+        scenario: what is changed.
+        vary: what may be otherwise, such as `"agents=1:32"` or `"model=a,b"`.
+        budget_usd: nine runs in ten have to spend at most this.
+        goal: the figure to have most of, such as `"P(any transferable)"`; either this or `least_cost_for`.
+        least_cost_for: a limit to reach for the least money, such as `"experiments >= 500"`.
+        evaluations: maximum number of plans tried.
+        replications: of each.
+        progress: called with the plans tried and those to try.
+        options: `seed`, `workers`, `on`.
+    """
+    question = ask(vary, budget_usd, goal, least_cost_for, evaluations)
+    return search_plan(_loaded(scenario).source, question, Sample(replications, **options), progress)
+
+
+def plan_pilot(
+    scenario: AnyScenario,
+    *,
+    hours: Sequence[float] = (),
+    agents: Sequence[int] = (),
+    worth_usd: float | None = None,
+    against: Sequence[str] = (),
+    rehearsals: int = 8,
+    replications: int = 600,
+    progress: Progress | None = None,
+    **options: Any,
+) -> PilotPlan:
+    """Return which short real run would narrow the projection most for its money.
+
+    Args:
+        scenario: the run that is planned.
+        hours: lengths of pilots; by default 1, 3 and 10, at most half of the run.
+        agents: their sizes; by default a third of the agents, and all.
+        worth_usd: of a transferable result; by default what one costs.
+        against: other plans that are decided against, such as `"agents=4"`.
+        rehearsals: worlds in which pilots are rehearsed and calibrated on.
+        replications: of the run.
+        progress: called with the steps done and those to do.
+        options: `seed`, `workers`, `on`.
+    """
+    source = _loaded(scenario).source
+    first = _as_it_stands(source)
+    usual = usual_pilots(first.scenario)
+    looked_at = Pilots(tuple(agents) or usual.sizes, tuple(hours) or usual.hours, rehearsals)
+    plans = [first, *with_each(source, [parse_changes(setting) for setting in against])]
+    return plan_pilots(source, looked_at, Sample(replications, **options), plans, worth_usd, progress)
+
+
+def read_logs(*logs: str | Path, columns: str | None = None) -> "ImportedLedger":
+    """Return logs of real runs as one ledger.
+
+    Args:
+        logs: files, and folders that are searched for them; the format is recognised by what is in a file.
+        columns: for other tables, which column is what: `"started=ts,input=in"`.
+    """
+    from simbudget.ledger.readers import column_map  # noqa: PLC0415
+    from simbudget.ledger.readers import read_logs as read  # noqa: PLC0415
+
+    return read([Path(log) for log in logs], column_map(columns))
+
+
+def calibrate(
+    scenario: AnyScenario, *logs: str | Path, output: str | Path, keep: Sequence[str] = ()
+) -> "Calibrated":
+    """Return a scenario whose quantities were learnt from logs, and write it to `output`.
+
+    Args:
+        scenario: what was assumed.
+        logs: of real runs.
+        output: where the new scenario is written, its joint draws beside it.
+        keep: names of quantities that are to stay as they are.
+    """
+    from simbudget.calibration.scenarios.calibrate import calibrate as learn  # noqa: PLC0415
+    from simbudget.calibration.scenarios.writing import (  # noqa: PLC0415
+        calibration_name,
+        require_writable,
+        write_calibrated,
+    )
+
+    loaded, output = _loaded(scenario), Path(output)
+    require_writable(Path(loaded.source.path), loaded.source.text, output)
+    found = learn(loaded.loaded, loaded.source.text, read_logs(*logs), calibration_name(output), keep)
+    write_calibrated(found, output)
+    return found
+
+
+def watch(
+    scenario: AnyScenario, *logs: str | Path, elapsed_hours: float | None = None, **how: Any
+) -> "Outlook":
+    """Return what a run under way will come to, by what its logs say so far.
+
+    Args:
+        scenario: what was planned.
+        logs: of the run.
+        elapsed_hours: its age; by default its last entry's end.
+        how: `runs`, `seed`, `sure`, `worth_usd`.
+    """
+    from simbudget.forecast.following import Look  # noqa: PLC0415
+    from simbudget.forecast.watch import Watching  # noqa: PLC0415
+
+    elapsed_s = None if elapsed_hours is None else elapsed_hours * 3600.0
+    return Look(_loaded(scenario).loaded, [Path(log) for log in logs], elapsed_s, Watching(**how)).now()
+
+
+def backtest(*logs: str | Path, cut: float = 0.2, by: str = "calls", **options: Any) -> "Backtest":
+    """Return how good projections would have been on runs whose end is known.
+
+    Args:
+        logs: of finished runs.
+        cut: the part of each run that is taken as known.
+        by: `calls`, `time` or `runs`.
+        options: `replications`, `seed`.
+    """
+    from simbudget.forecast.backtest import Plan  # noqa: PLC0415
+    from simbudget.forecast.backtest import backtest as score  # noqa: PLC0415
+    from simbudget.forecast.track_record import past_cases  # noqa: PLC0415
+
+    return score(read_logs(*logs), Plan(cut, by, past=past_cases(by), **options))
+
+
+def write_report(
+    scenario: AnyScenario, output: str | Path, replications: int = 400, seed: int = 1
+) -> Projection:
+    """Write a projection as one HTML file to hand round, and return the projection."""
+    from simbudget.report.html.page import Subject, report_page  # noqa: PLC0415
+
+    loaded = _loaded(scenario)
+    projection = project(loaded, replications, seed=seed)
+    source, command = loaded.source, f"simbudget report --replications {replications} --seed {seed}"
+    read = loaded.loaded
+    name = Path(source.path).name
+    subject = Subject(projection, read.provenance, source.text, name, f"{command} {name}", read.calibration)
+    Path(output).write_text(report_page(subject), encoding="utf-8")
+    return projection
+
+
+def list_prices(
+    model: str | None = None, on: datetime.date | None = None, provider: str = "anthropic"
+) -> "pd.DataFrame":
+    """Return what a model, or every model of a provider, costs on a date (by default today), in $/Mtok."""
+    import pandas as pd  # noqa: PLC0415
+
+    from simbudget.prices.models import list_models, model_prices  # noqa: PLC0415
+
+    day = on or datetime.date.today()
+    listed = [model_prices(model, day)] if model else list_models(day, provider)
+    return pd.DataFrame([{"model": each.model, **vars(each.base), "source": each.source} for each in listed])
+
+
+def _loaded(scenario: AnyScenario) -> Loaded:
+    return scenario if isinstance(scenario, Loaded) else load(scenario)
+
+
+def _as_it_stands(source: Source) -> Alternative:
+    loaded = source.load()
+    return Alternative("as it stands", loaded.scenario, (), loaded.notes)
