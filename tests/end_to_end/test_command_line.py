@@ -137,7 +137,7 @@ def test_options_that_make_no_sense_are_refused(plan: Path) -> None:
 @pytest.mark.parametrize(
     ("option", "said"),
     [
-        (("--replications", "0"), "--replications is 0"),
+        (("--replications", "0"), "replications is 0"),
         (("-o", "nowhere/report.html"), "nowhere: there is no such folder"),
     ],
 )
