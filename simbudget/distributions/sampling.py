@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.compilation import compiled, inlined_law
+from simbudget.compilation import compiled
 from simbudget.distributions.base import (
     CONSTANT,
     EXPONENTIAL,
@@ -32,7 +32,7 @@ _SCORES_PER_UNIT: Final = (SCORE_POINTS - 1) / (2 * SCORE_LIMIT)
 _LARGEST_EXPONENT: Final = 709.0
 
 
-@inlined_law
+@compiled
 def normal_score(u: float) -> float:
     """Return the standard normal quantile of `u` in (0, 1), to about 1e-15 relative.
 
@@ -124,7 +124,7 @@ def _triangular(low: float, mode: float, high: float, u: float) -> float:
     return high - math.sqrt((1.0 - u) * width * (high - mode))
 
 
-@inlined_law
+@compiled
 def lognormal(mean_of_log: float, deviation_of_log: float, u: float) -> float:
     """Return the draw of a lognormal for the uniform `u` in (0, 1)."""
     return math.exp(min(mean_of_log + deviation_of_log * normal_score(u), _LARGEST_EXPONENT))

@@ -15,7 +15,7 @@ import numpy.typing as npt
 from llvmlite import ir
 from numba.extending import intrinsic
 
-from simbudget.compilation import compiled, inlined_law
+from simbudget.compilation import compiled
 
 Integers = npt.NDArray[np.int64]
 
@@ -67,7 +67,7 @@ def _high_word(typing_context: Any, left: Any, right: Any) -> Any:
     return numba.uint64(numba.uint64, numba.uint64), generate
 
 
-@inlined_law
+@compiled
 def philox(
     seed: int, world: int, replication: int, agent: int, purpose: int, index: int
 ) -> tuple[int, int, int, int]:
@@ -85,7 +85,7 @@ def philox(
     return word_0, word_1, word_2, word_3
 
 
-@inlined_law
+@compiled
 def unit(word: int) -> float:
     """Return the uniform in (0, 1), both ends excluded, that a word stands for."""
     return (float(word >> _unsigned(11)) + 0.5) * _UNIT

@@ -36,7 +36,7 @@ class Engine:
 ENGINES: Final = {
     engine.name: engine
     for engine in (
-        Engine("compiled", compiled.simulate_many, True, compiled.is_compiled, "one to two minutes"),
+        Engine("compiled", compiled.simulate_many, True, compiled.is_compiled, "half a minute"),
         Engine("reference", reference.simulate_many, False, has_code, "10 s"),
     )
 }

@@ -3,7 +3,7 @@
 import math
 from typing import Final
 
-from simbudget.compilation import inlined, internal
+from simbudget.compilation import internal
 from simbudget.engine.compiled.entries import (
     NO_MODEL,
     RESERVED,
@@ -34,7 +34,7 @@ _RESERVED_POOL: Final = int(Billing.RESERVED)
 _PER_AGENT: Final = int(Billing.PER_AGENT)
 
 
-@inlined
+@internal
 def pay(run: Record, component: int, cost_usd: float) -> None:
     """Spend money on a component now."""
     run.spent_usd += cost_usd
@@ -58,7 +58,7 @@ def pay_at(run: Record, component: int, cost_usd: float, at: int) -> None:
     run.by_time_usd[component, bin_of(at, run.bin_ns)] += cost_usd
 
 
-@inlined
+@internal
 def budget_is_reached(site: Site, run: Record) -> bool:
     """Return whether what has been spent and what has accrued reach the budget."""
     if run.budget_usd == math.inf:
@@ -77,7 +77,7 @@ def _look(site: Site, run: Record) -> bool:
     return is_reached(run.budget_usd, total_usd)
 
 
-@inlined
+@internal
 def _reading_ns(site: Site, run: Record, meter: Record, at: int) -> int:
     """Return the time on a meter: the clock's, or for staff that of the office hours."""
     if meter.staff_group < 0:

@@ -1,6 +1,6 @@
 """From point to point: what an agent does next, until it waits or its life is over."""
 
-from simbudget.compilation import inlined, internal
+from simbudget.compilation import internal
 from simbudget.engine.compiled.calls import (
     answered,
     at_head_of_line,
@@ -101,7 +101,7 @@ def advance(site: Site, run: Record, agent: Record, point: int) -> None:
             point = _goes_on_in_step(site, run, agent, point)
 
 
-@inlined
+@internal
 def _goes_on_in_call(site: Site, run: Record, agent: Record, point: int) -> int:
     """Go through the stages of a call; return the first point that is none of them."""
     while True:

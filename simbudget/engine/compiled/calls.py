@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from simbudget.compilation import inlined, internal
+from simbudget.compilation import internal
 from simbudget.engine.compiled.accounts import TOKENS, budget_is_reached, pay
 from simbudget.engine.compiled.entries import (
     CALL,
@@ -85,7 +85,7 @@ def _begin_context(agent: Record, tokens: int) -> None:
     agent.context_results = 0
 
 
-@inlined
+@internal
 def wants_call(agent: Record, kind: int, output_tokens: int, thinking_tokens: int) -> None:
     """Note the call that the agent makes next."""
     agent.call_kind = kind
@@ -93,7 +93,7 @@ def wants_call(agent: Record, kind: int, output_tokens: int, thinking_tokens: in
     agent.call_joins = output_tokens
 
 
-@inlined
+@internal
 def calls(site: Site, run: Record, agent: Record) -> int:
     """Make the call, or first a compaction if the context is full."""
     group = site.groups[agent.group]
@@ -107,21 +107,21 @@ def calls(site: Site, run: Record, agent: Record) -> int:
     return _requests_call(run, agent)
 
 
-@inlined
+@internal
 def _requests_call(run: Record, agent: Record) -> int:
     agent.request_kind = agent.call_kind
     agent.request_output = agent.call_output
     return _requests(run, agent)
 
 
-@inlined
+@internal
 def _requests(run: Record, agent: Record) -> int:
     agent.request_asked = run.now
     agent.failures = 0
     return TRIES
 
 
-@inlined
+@internal
 def tries(site: Site, run: Record, agent: Record) -> int:
     """Wait for the agent's turn at this instant."""
     if is_due(run, site):
@@ -131,7 +131,7 @@ def tries(site: Site, run: Record, agent: Record) -> int:
     return TRIES_IN_TURN
 
 
-@inlined
+@internal
 def tries_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Look at the budget, and ask to be let through."""
     if budget_is_reached(site, run):
@@ -142,7 +142,7 @@ def tries_in_turn(site: Site, run: Record, agent: Record) -> int:
     return _joins_line(site, run, agent)
 
 
-@inlined
+@internal
 def _joins_line(site: Site, run: Record, agent: Record) -> int:
     agent.line_asked = run.now
     if is_idle(run, LINE) and _call_starts(run, agent) <= run.now:
@@ -171,7 +171,7 @@ def leaves_line(site: Site, run: Record, agent: Record) -> int:
     return BUDGET_REACHED if budget_is_reached(site, run) else LET_THROUGH
 
 
-@inlined
+@internal
 def _call_starts(run: Record, agent: Record) -> int:
     starts, last = call_starts_ns(run.buckets, agent.context, agent.request_output, run.now)
     if starts > run.now:
@@ -179,7 +179,7 @@ def _call_starts(run: Record, agent: Record) -> int:
     return starts
 
 
-@inlined
+@internal
 def let_through(site: Site, run: Record, agent: Record) -> int:
     """Begin the call, which may turn out to fail."""
     group = site.groups[agent.group]
@@ -209,7 +209,7 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
     return WAITS
 
 
-@inlined
+@internal
 def _take_from_limits(run: Record, input_tokens: int, output_tokens: int) -> None:
     run.limit_used[0] += 1
     run.limit_used[1] += input_tokens
@@ -218,7 +218,7 @@ def _take_from_limits(run: Record, input_tokens: int, output_tokens: int) -> Non
         take(run.buckets, input_tokens, output_tokens, run.now)
 
 
-@inlined
+@internal
 def _pay_call(site: Site, run: Record, agent: Record, uncached: int, write: int, read: int) -> None:
     output = agent.request_output
     cost_usd = call_cost_usd(site.groups[agent.group].prices, uncached, write, read, output)
@@ -260,7 +260,7 @@ def record_failed_attempt(site: Site, run: Record, agent: Record, outcome: int) 
         site.entries[number].model = agent.group
 
 
-@inlined
+@internal
 def answered(site: Site, run: Record, agent: Record, outcome: int) -> int:
     """Take the answer: into the context, or as the sum of it."""
     if run.records:

@@ -7,7 +7,7 @@ one number, its rank. An event that will not come is taken out, so the heap neve
 
 from typing import Final
 
-from simbudget.compilation import inlined, internal
+from simbudget.compilation import internal
 from simbudget.engine.compiled.state import Record, Site
 
 ITSELF: Final = 0
@@ -33,13 +33,13 @@ _PRIORITY_UNIT: Final = 1 << 40
 """Ranks count priorities in this unit, and below it what has been scheduled so far: a trillion events."""
 
 
-@inlined
+@internal
 def is_due(run: Record, site: Site) -> bool:
     """Return whether anything else is to happen at this instant."""
     return run.heap_size > 0 and site.heap[0].at <= run.now
 
 
-@inlined
+@internal
 def after(site: Site, run: Record, slot: int, delay_ns: int, phase: int, agent: int) -> None:
     """Schedule a slot's event `delay_ns` from now, in its place among those of that instant."""
     schedule(site, run, slot, run.now + delay_ns, _OWN_PRIORITIES + phase * run.agents + agent)
@@ -51,7 +51,7 @@ def at_once(site: Site, run: Record, slot: int, priority: int) -> None:
     schedule(site, run, slot, run.now, priority)
 
 
-@inlined
+@internal
 def schedule(site: Site, run: Record, slot: int, at: int, priority: int) -> None:
     """Put a slot's event into the heap; it must not be there."""
     heap, places = site.heap, site.places
@@ -70,7 +70,7 @@ def cancel(site: Site, run: Record, slot: int) -> None:
         _take_out(site, run, place)
 
 
-@inlined
+@internal
 def next_slot(site: Site, run: Record) -> int:
     """Take out the next event, let it be its time, and return its slot."""
     heap = site.heap
@@ -80,13 +80,13 @@ def next_slot(site: Site, run: Record) -> int:
     return slot
 
 
-@inlined
+@internal
 def is_urgent(site: Site, run: Record) -> bool:
     """Return whether the next event is an interruption at this instant."""
     return run.heap_size > 0 and site.heap[0].at == run.now and site.heap[0].rank < _PRIORITY_UNIT
 
 
-@inlined
+@internal
 def _take_out(site: Site, run: Record, place: int) -> None:
     heap, places = site.heap, site.places
     places[heap[place].slot] = NOWHERE
@@ -102,12 +102,12 @@ def _take_out(site: Site, run: Record, place: int) -> None:
         _sink(heap, places, place, at, rank, slot, last)
 
 
-@inlined
+@internal
 def _is_before(at: int, rank: int, other_at: int, other_rank: int) -> bool:
     return at < other_at or (at == other_at and rank < other_rank)
 
 
-@inlined
+@internal
 def _put(heap: Record, places: Record, place: int, at: int, rank: int, slot: int) -> None:
     event = heap[place]
     event.at = at
@@ -116,7 +116,7 @@ def _put(heap: Record, places: Record, place: int, at: int, rank: int, slot: int
     places[slot] = place
 
 
-@inlined
+@internal
 def _rise(heap: Record, places: Record, place: int, at: int, rank: int, slot: int) -> None:
     """Put an event at a place, or above it where it belongs."""
     while place > 0:
@@ -129,7 +129,7 @@ def _rise(heap: Record, places: Record, place: int, at: int, rank: int, slot: in
     _put(heap, places, place, at, rank, slot)
 
 
-@inlined
+@internal
 def _sink(heap: Record, places: Record, place: int, at: int, rank: int, slot: int, size: int) -> None:  # noqa: PLR0913, PLR0917
     """Put an event at a place of a heap of this size, or below it where it belongs."""
     while True:

@@ -8,7 +8,8 @@ from typing import Final
 
 import numpy as np
 
-from simbudget.compilation import compiled, inlined, internal
+from simbudget.compilation import compiled, internal
+from simbudget.compilation.references import by_reference
 from simbudget.engine.compiled.accounts import (
     FIXED,
     begin_reserved_pool,
@@ -88,13 +89,14 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
     `keys` is [runs, 3]: seed, world and replication of each; `sums` is [runs, SUMS], `by_time_usd` [runs, components,
     bins]. After a run that could not be finished the others are left undone; `site.run` says why.
     """
+    here, board = by_reference(site), by_reference(desk)
     for number in range(len(keys)):
         draw_world(site.rows, rows, site.table, kinds, spreads, purposes, keys[number])
-        _begin(site, site.run[0], limits_per_min, keys[number])
-        open_board(site, site.run[0], desk, keys[number])
-        _play(site, site.run[0], desk)
-        _add_up(site, site.run[0], sums[number])
-        _add_up_research(site.run[0], desk, sums[number])
+        _begin(here, site.run[0], limits_per_min, keys[number])
+        open_board(here, site.run[0], board, keys[number])
+        _play(here, site.run[0], board)
+        _add_up(here, site.run[0], sums[number])
+        _add_up_research(site.run[0], board, sums[number])
         _copy_spans(site.run[0], by_time_usd[number])
         if site.run[0].never_ends or site.run[0].forum_is_short or site.run[0].notebook_is_short:
             return
@@ -121,7 +123,7 @@ def _play(site: Site, run: Record, desk: Desk) -> None:
     conclude(site, run, desk)
 
 
-@inlined
+@internal
 def _happens(site: Site, run: Record, agent: Record, what: int) -> None:
     """Let one thing happen to an agent."""
     if what == ITSELF:

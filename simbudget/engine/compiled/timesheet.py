@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from simbudget.compilation import inlined, internal
+from simbudget.compilation import internal
 from simbudget.engine.compiled.state import Record
 from simbudget.ledger.entry import ACTIVITIES
 
@@ -18,7 +18,7 @@ DOWN: Final = ACTIVITIES.index("down")
 NOTHING: Final = -1
 
 
-@inlined
+@internal
 def does(run: Record, agent: Record, activity: int) -> None:
     """Note what the agent does from now on."""
     _add_up(run, agent)
@@ -39,7 +39,7 @@ def end_timesheet(run: Record, agent: Record) -> None:
     agent.ended = run.now
 
 
-@inlined
+@internal
 def _add_up(run: Record, agent: Record) -> None:
     activity = agent.activity if agent.activity_of_job == NOTHING else agent.activity_of_job
     if activity != NOTHING:

@@ -7,7 +7,7 @@ nanoseconds. A call larger than a bucket starts when the bucket is full, and lea
 import math
 from typing import Final
 
-from simbudget.compilation import inlined_law
+from simbudget.compilation import compiled
 from simbudget.engine.laws.calls import cache_lives
 from simbudget.engine.laws.draws import Floats, Integers
 
@@ -21,13 +21,13 @@ _ROUNDING: Final = 1e-9
 """Part of a bucket that rounding may take: less than this missing is nothing missing."""
 
 
-@inlined_law
+@compiled
 def level_at(bucket: Floats, now_ns: int) -> float:
     """Return how much a bucket holds at `now_ns`."""
     return min(bucket[0], bucket[1] + bucket[0] * ((now_ns - bucket[2]) / _MINUTE_NS))
 
 
-@inlined_law
+@compiled
 def pays_from_ns(bucket: Floats, amount: float, now_ns: int) -> int:
     """Return the first time, from `now_ns` on, at which a bucket can pay for `amount`."""
     if bucket[0] == 0.0:
@@ -38,7 +38,7 @@ def pays_from_ns(bucket: Floats, amount: float, now_ns: int) -> int:
     return now_ns + int(math.ceil(missing / bucket[0] * _MINUTE_NS))
 
 
-@inlined_law
+@compiled
 def all_pay_from_ns(buckets: Floats, input_tokens: int, output_tokens: int, now_ns: int) -> tuple[int, int]:
     """Return the first time at which each bucket can pay for a call, and which of them is the last to."""
     start_ns, last = pays_from_ns(buckets[REQUESTS], 1.0, now_ns), REQUESTS
@@ -51,7 +51,7 @@ def all_pay_from_ns(buckets: Floats, input_tokens: int, output_tokens: int, now_
     return start_ns, last
 
 
-@inlined_law
+@compiled
 def call_starts_ns(buckets: Floats, context: Integers, output_tokens: int, now_ns: int) -> tuple[int, int]:
     """Return when the call at the head of the queue can start, and the bucket that it waits for.
 
@@ -67,7 +67,7 @@ def call_starts_ns(buckets: Floats, context: Integers, output_tokens: int, now_n
     return all_pay_from_ns(buckets, tokens, output_tokens, now_ns)
 
 
-@inlined_law
+@compiled
 def take(buckets: Floats, input_tokens: int, output_tokens: int, now_ns: int) -> None:
     """Take what a call that starts now uses out of the buckets."""
     _take(buckets[REQUESTS], 1.0, now_ns)
@@ -75,7 +75,7 @@ def take(buckets: Floats, input_tokens: int, output_tokens: int, now_ns: int) ->
     _take(buckets[OUTPUT], float(output_tokens), now_ns)
 
 
-@inlined_law
+@compiled
 def _take(bucket: Floats, amount: float, now_ns: int) -> None:
     bucket[1] = level_at(bucket, now_ns) - amount
     bucket[2] = float(now_ns)

@@ -8,7 +8,7 @@ from typing import Final
 
 import numpy as np
 
-from simbudget.compilation import compiled, inlined_law
+from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import (
     NANOSECOND,
     Floats,
@@ -56,7 +56,7 @@ def _draw_turn_at_levels(
     )
 
 
-@inlined_law
+@compiled
 def draw_turn(
     rows: Floats, table: Floats, quantities: Integers, stream: Integers, turn: int, context: int
 ) -> tuple[int, int, int, int]:
@@ -107,7 +107,7 @@ def draw_poll(
     )
 
 
-@inlined_law
+@compiled
 def draw_attempt(
     rows: Floats, table: Floats, quantities: Integers, stream: Integers, attempt: int
 ) -> tuple[int, float, bool, int]:
@@ -155,7 +155,7 @@ def finds_cache(rows: Floats, misses: int, stream: Integers, attempt: int) -> bo
     return chance <= 0.0 or lanes(stream, CACHE, attempt)[0] >= chance
 
 
-@inlined_law
+@compiled
 def call_duration_ns(first_token_ns: int, output_tokens: int, speed: float) -> int:
     """Return how long a call takes that puts out `output_tokens`, thinking included, at `speed` tokens/s."""
     return first_token_ns + nanoseconds(output_tokens / speed)
@@ -167,13 +167,13 @@ def back_off_ns(failures: int) -> int:
     return min(_FIRST_WAIT_NS << min(failures - 1, 4), _LONGEST_WAIT_NS)
 
 
-@inlined_law
+@compiled
 def cache_lives(began_ns: int, now_ns: int, life_ns: int) -> bool:
     """Return whether the cache of a context whose last call began at `began_ns` still holds at `now_ns`."""
     return began_ns != NEVER and life_ns != NO_CACHE and now_ns - began_ns <= life_ns + _GRACE_NS
 
 
-@inlined_law
+@compiled
 def token_classes(context_tokens: int, sent_tokens: int, lives: bool, life_ns: int) -> tuple[int, int, int]:
     """Return how a call's context splits into uncached input, cache write and cache read.
 
@@ -186,7 +186,7 @@ def token_classes(context_tokens: int, sent_tokens: int, lives: bool, life_ns: i
     return 0, context_tokens, 0
 
 
-@inlined_law
+@compiled
 def call_cost_usd(prices: Floats, uncached: int, write: int, read: int, output: int) -> float:
     """Return what a call costs.
 

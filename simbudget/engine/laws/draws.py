@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.compilation import compiled, inlined_law
+from simbudget.compilation import compiled
 from simbudget.distributions.base import CONSTANT, LOGNORMAL, SHAPED
 from simbudget.distributions.sampling import lognormal, normal_score, quantile
 
@@ -34,7 +34,7 @@ def _draw_other(rows: Floats, table: Floats, quantity: int, u: float) -> float:
     return quantile(int(row[0]), row[1], row[2], row[3], int(row[4]), int(row[5]), table, u)
 
 
-@inlined_law
+@compiled
 def draw_here(rows: Floats, table: Floats, quantity: int, u: float) -> float:
     """Return what `draw` returns; constants and lognormals, which most draws are, without a call.
 
@@ -50,13 +50,13 @@ def draw_here(rows: Floats, table: Floats, quantity: int, u: float) -> float:
     return min(max(value, rows[quantity, LOW]), rows[quantity, HIGH])
 
 
-@inlined_law
+@compiled
 def draw_count_here(rows: Floats, table: Floats, quantity: int, u: float) -> int:
     """Return what `draw_count` returns, without a call where `draw_here` needs none."""
     return int(np.rint(draw_here(rows, table, quantity, u)))
 
 
-@inlined_law
+@compiled
 def draw_ns_here(rows: Floats, table: Floats, quantity: int, u: float) -> int:
     """Return what `draw_ns` returns, without a call where `draw_here` needs none."""
     return nanoseconds(draw_here(rows, table, quantity, u))
@@ -68,7 +68,7 @@ def draw(rows: Floats, table: Floats, quantity: int, u: float) -> float:
     return draw_here(rows, table, quantity, u)
 
 
-@inlined_law
+@compiled
 def differs(rows: Floats, quantity: int) -> bool:
     """Return whether a quantity's typical value differs between contexts: its row's `c` says by how much."""
     return rows[quantity, 3] > 0.0 and (rows[quantity, 0] == LOGNORMAL or rows[quantity, 0] == SHAPED)
@@ -100,7 +100,7 @@ def draw_count(rows: Floats, table: Floats, quantity: int, u: float) -> int:
     return draw_count_here(rows, table, quantity, u)
 
 
-@inlined_law
+@compiled
 def nanoseconds(duration_s: float) -> int:
     """Return a duration in seconds as the nearest whole number of nanoseconds."""
     return int(np.rint(min(duration_s, LONGEST_S) * NANOSECOND))

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from simbudget.compilation import compiled, inlined_law
+from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import Floats
 
 BINS: Final = 96
@@ -20,7 +20,7 @@ def time_cost_usd(usd_per_hour: float, units: float, duration_ns: float) -> floa
     return usd_per_hour * (units * duration_ns / HOUR_NS)
 
 
-@inlined_law
+@compiled
 def accrued_usd(usd_per_hour: float, units: float, sum_of_starts_ns: float, reading_ns: float) -> float:
     """Return what units that are still running have cost, from the sum of the readings at their starts."""
     if units == 0.0:
@@ -28,13 +28,13 @@ def accrued_usd(usd_per_hour: float, units: float, sum_of_starts_ns: float, read
     return usd_per_hour * ((units * reading_ns - sum_of_starts_ns) / HOUR_NS)
 
 
-@inlined_law
+@compiled
 def is_reached(budget_usd: float, spent_and_accrued_usd: float) -> bool:
     """Return whether a budget is used up."""
     return spent_and_accrued_usd >= budget_usd - _A_MILLIONTH_USD
 
 
-@inlined_law
+@compiled
 def bin_of(at_ns: int, bin_ns: float) -> int:
     """Return the span of time that an instant falls into; the horizon falls into the last."""
     return min(int(at_ns / bin_ns), BINS - 1)

@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from simbudget.compilation import inlined, internal
+from simbudget.compilation import internal
 from simbudget.engine.compiled.entries import (
     add_agent_entry,
 )
@@ -20,7 +20,7 @@ FOR_POSTS: Final = 2
 FOR_TELLING: Final = 3
 
 
-@inlined
+@internal
 def spends(site: Site, run: Record, agent: Record, activity: int, duration_ns: int, then: int) -> int:
     """Do one thing for so long, and go on at the point `then`."""
     does(run, agent, activity)
@@ -40,7 +40,7 @@ def asks(site: Site, run: Record, agent: Record, then: int) -> int:
     return WAITS
 
 
-@inlined
+@internal
 def asks_board(run: Record, agent: Record, what: int, then: int) -> int:
     """Ask something of the board, which answers at once, and go on at the point `then`."""
     run.board_asked = what
@@ -49,7 +49,7 @@ def asks_board(run: Record, agent: Record, what: int, then: int) -> int:
     return WAITS
 
 
-@inlined
+@internal
 def record_spent(site: Site, run: Record, agent: Record, kind: int, outcome: int) -> None:
     """Record what the agent has spent its time on."""
     if run.records:

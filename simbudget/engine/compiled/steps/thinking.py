@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from simbudget.compilation import inlined, internal
+from simbudget.compilation import internal
 from simbudget.engine.compiled.calls import (
     HELD,
     context_is_used,
@@ -43,7 +43,7 @@ def thinks(site: Site, run: Record, agent: Record) -> int:
     return TURNS
 
 
-@inlined
+@internal
 def turns(site: Site, run: Record, agent: Record) -> int:
     """Begin the next turn with a call."""
     if agent.turns_left == 0:
@@ -60,7 +60,7 @@ def turns(site: Site, run: Record, agent: Record) -> int:
     return CALLS
 
 
-@inlined
+@internal
 def _takes_in(site: Site, agent: Record) -> None:
     group = site.groups[agent.group]
     agent.context[HELD] += opened_result(
@@ -69,7 +69,7 @@ def _takes_in(site: Site, agent: Record) -> None:
     agent.context_results += 1
 
 
-@inlined
+@internal
 def turn_answered(site: Site, run: Record, agent: Record) -> int:
     """Work with tools on what the call said."""
     if agent.tool_ns:
@@ -78,7 +78,7 @@ def turn_answered(site: Site, run: Record, agent: Record) -> int:
     return TURNS
 
 
-@inlined
+@internal
 def tool_done(site: Site, run: Record, agent: Record) -> int:
     """Take the tools' results into the context."""
     record_spent(site, run, agent, TOOL, OK)

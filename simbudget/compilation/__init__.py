@@ -1,8 +1,8 @@
 """How a law is compiled: one decorator, so that every law is compiled alike.
 
-Laws are small pure functions of plain numbers (DESIGN section 5). `compiled` turns one into machine
-code with numba when it is first called, and keeps that code on disk. Without `fastmath`, floating-point
-arithmetic is the same to the last bit wherever a law is called from.
+Laws are small pure functions of plain numbers. `compiled` turns one into machine code with numba when it is first
+called, and keeps that code on disk; `internal` does so for what only compiled code calls (`compiler` says how).
+Without `fastmath`, floating-point arithmetic is the same to the last bit wherever a law is called from.
 
 Numba looks at the file of the function itself only when it decides whether code on disk is still good, not at the
 files of what it calls. So the code lies in a folder named after all of simbudget's sources: a change of any of
@@ -13,30 +13,35 @@ import hashlib
 import os
 import stat
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final, ParamSpec, TypeVar, cast
 
 import numba
 from platformdirs import user_cache_path
 
+from simbudget.compilation import compiler
+
 _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 
-_OPTIONS: Final[dict[str, Any]] = {"cache": True, "nogil": True, "error_model": "numpy", "_nrt": False}
+_OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "_nrt": False}
 """Without numba's run time (`_nrt`) nobody counts who refers to an array: that alone was five sixths of the time of
 an engine that hands its arrays from law to law. Whoever calls from Python owns them all."""
 
 _NO_WRAPPERS: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
-_COMPILED_PACKAGES: Final = ("compilation.py", "distributions", "engine", "ledger/entry.py")
+IS_PLAIN: Final = os.environ.get("SIMBUDGET_COMPILER") == "plain" or not compiler.fits()
+"""Whether numba compiles in its own way: the same figures after six times as long, with any version of numba."""
+
+_COMPILED_PACKAGES: Final = ("compilation", "distributions", "engine", "ledger/entry.py")
 """Where compiled functions are, and what they take constants from."""
 
 
 def _sources_digest() -> str:
-    package = Path(__file__).parent
-    digest = hashlib.blake2b(numba.__version__.encode(), digest_size=8)
+    package = Path(__file__).parents[1]
+    digest = hashlib.blake2b(f"{numba.__version__} {IS_PLAIN}".encode(), digest_size=8)
     for part in _COMPILED_PACKAGES:
         path = package / part
         for source in [path] if path.is_file() else sorted(path.rglob("*.py")):
@@ -88,22 +93,23 @@ def compiled(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Resu
 
     Called from Python it lets other threads run meanwhile. A law makes no arrays of its own.
     """
-    return cast(Callable[_Parameters, _Result], numba.njit(**_OPTIONS)(law))
-
-
-def inlined_law(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    """Return `law` compiled as by `compiled`, and made part of whatever compiled code calls it."""
-    return cast(Callable[_Parameters, _Result], numba.njit(forceinline=True, **_OPTIONS)(law))
+    made = numba.njit(cache=True, **_OPTIONS)(law) if IS_PLAIN else compiler.law(law, _OPTIONS)
+    return cast(Callable[_Parameters, _Result], made)
 
 
 def internal(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    """Return `law` compiled as by `compiled`, to be called from compiled code only: half the work for the compiler."""
-    return cast(Callable[_Parameters, _Result], numba.njit(**_OPTIONS, **_NO_WRAPPERS)(law))
+    """Return `law` compiled as by `compiled`, to be called from compiled code only: less work for the compiler."""
+    made = (
+        numba.njit(cache=True, **_OPTIONS, **_NO_WRAPPERS)(law) if IS_PLAIN else compiler.inner(law, _OPTIONS)
+    )
+    return cast(Callable[_Parameters, _Result], made)
 
 
-def inlined(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    """Return `law` compiled as by `internal`, and made part of whatever compiled code calls it.
-
-    For what an engine does at every event, where a call would cost more than what it does.
-    """
-    return cast(Callable[_Parameters, _Result], numba.njit(forceinline=True, **_OPTIONS, **_NO_WRAPPERS)(law))
+@contextmanager
+def compilation_told(watcher: compiler.Watcher) -> Iterator[None]:
+    """Tell `watcher` of what is compiled meanwhile: the function's name, and which part of the engine is done."""
+    compiler.watch(watcher)
+    try:
+        yield
+    finally:
+        compiler.unwatch(watcher)

@@ -1,0 +1,191 @@
+"""Numba's compiler, told that most functions are called by compiled code only.
+
+Numba optimises each function together with all that it calls, turns it into machine code and keeps it on disk. In an
+engine of some three hundred small functions that call each other, the innermost are optimised again in every function
+above them. Here a function has up to two compilations instead, each made when it is needed:
+
+- an *inner* one, for compiled code that calls it: it is typed and lowered to bitcode, and that is all;
+- an *outer* one, for Python that calls it: its bitcode and that of all that it calls are linked, optimised once, turned
+  into machine code and kept on disk.
+
+A caller sees no difference: it gets the same values to the last bit. `Law` is a dispatcher of numba's that shows
+compiled callers its inner compilation. Beyond numba's documented interface (`pipeline_class`) this builds on its code
+libraries, which may change with any version of numba, so `fits` says whether they are the ones that the tests try.
+"""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
+
+import numba
+from numba.core import types
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.registry import CPUDispatcher
+
+_TRIED_VERSION: Final = (0, 68)
+
+_LINKING_PART: Final = 0.2
+"""Part of the time that linking, optimising and emitting the engine takes: as measured, for a progress bar."""
+
+Watcher = Callable[[str, float], None]
+"""Told the name of the function that is compiled next, and which part of the whole is done."""
+
+_watchers: list[Watcher] = []
+_dispatchers: Final[list[Any]] = []
+"""All functions that may have to be compiled."""
+_compiled_count = 0
+
+
+def fits() -> bool:
+    """Return whether the numba that is installed is one that this compiler has been tried with."""
+    return bool(numba.version_info.short == _TRIED_VERSION)
+
+
+class BitcodeLibrary(JITCodeLibrary):
+    """The code of an inner compilation: bitcode that is not optimised by itself, and the libraries that it calls."""
+
+    def finalize(self) -> None:
+        """Close the library as it is."""
+        self._raise_if_finalized()
+        self._finalized = True
+
+    def called(self) -> Iterator[Any]:
+        """Yield the libraries that this one calls, directly."""
+        yield from self._linking_libraries
+
+    def bitcode(self) -> Any:
+        """Return the module of this library's functions alone."""
+        return self._final_module
+
+
+class LinkedLibrary(JITCodeLibrary):
+    """The code of an outer compilation: with all that it calls, directly or not, linked before it is optimised."""
+
+    def finalize(self) -> None:
+        """Link everything, optimise it once, and turn it into machine code."""
+        module = self._final_module
+        own = {function.name for function in module.functions if not function.is_declaration}
+        outside = []
+        for library in _all_called(self._linking_libraries):
+            if isinstance(library, BitcodeLibrary):
+                module.link_in(library.bitcode(), preserve=True)
+            else:
+                outside.append(library)
+        for function in module.functions:
+            # What nobody else can see may be dropped once it stands in its callers.
+            if not function.is_declaration and function.name not in own:
+                function.linkage = "internal"
+        self._linking_libraries = outside
+        super().finalize()
+
+
+def _all_called(libraries: list[Any]) -> Iterator[Any]:
+    """Yield libraries and what they call, directly or not, each once."""
+    seen: set[Any] = set()
+    waiting = list(libraries)
+    while waiting:
+        library = waiting.pop()
+        if library in seen:
+            continue
+        seen.add(library)
+        yield library
+        if isinstance(library, BitcodeLibrary):
+            waiting.extend(library.called())
+
+
+class _Compiler(CompilerBase):
+    library: Any
+
+    def define_pipelines(self) -> list[Any]:
+        """Return numba's own passes, on a library of this compiler's."""
+        state = self.state
+        state.library = self.library(state.targetctx.codegen(), state.func_id.func_qualname)
+        state.library.enable_object_caching()
+        return [DefaultPassBuilder.define_nopython_pipeline(state)]
+
+
+class InnerCompiler(_Compiler):
+    """Compiles a function as far as bitcode."""
+
+    library = BitcodeLibrary
+
+    def define_pipelines(self) -> list[Any]:
+        """Return numba's own passes, without those that make machine code."""
+        self.state.flags.no_compile = True
+        _tell(self.state.func_id.func_qualname)
+        return super().define_pipelines()
+
+
+class OuterCompiler(_Compiler):
+    """Compiles a function, and all that it calls, to machine code."""
+
+    library = LinkedLibrary
+
+
+class InnerDispatcher(CPUDispatcher):
+    """A function as compiled code calls it."""
+
+    def get_call_template(self, args: Any, kws: Any) -> Any:
+        """Return the compilation for arguments of these types; a literal counts as any value of its type."""
+        plain = {name: types.unliteral(argument) for name, argument in kws.items()}
+        return super().get_call_template(tuple(map(types.unliteral, args)), plain)
+
+    def add_overload(self, compiled: Any) -> None:
+        """Let compiled code call a compilation; Python cannot."""
+        found = compiled._replace(entry_point=object())
+        self.targetctx.insert_user_function(found.entry_point, found.fndesc, [found.library])
+        self.overloads[tuple(found.signature.args)] = found
+
+
+class Law(CPUDispatcher):
+    """A function as Python calls it; compiled code that names it calls `inner`."""
+
+    inner: Any
+    """An `InnerDispatcher`."""
+
+    @property
+    def _numba_type_(self) -> Any:
+        return self.inner._numba_type_
+
+
+def law(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+    """Return a function that Python and compiled code can call."""
+    outer = Law(py_func=function, targetoptions=_nopython(options), pipeline_class=OuterCompiler)
+    outer.enable_caching()
+    outer.inner = inner(function, options)
+    return outer
+
+
+def inner(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+    """Return a function that only compiled code can call."""
+    no_wrappers = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
+    dispatcher = InnerDispatcher(
+        py_func=function, targetoptions=_nopython(options) | no_wrappers, pipeline_class=InnerCompiler
+    )
+    _dispatchers.append(dispatcher)
+    return dispatcher
+
+
+def _nopython(options: dict[str, Any]) -> dict[str, Any]:
+    return options | {"nopython": True, "boundscheck": None}
+
+
+# What is being compiled, for who waits.
+
+
+def watch(watcher: Watcher) -> None:
+    """Tell `watcher` of every function that is compiled from now on."""
+    _watchers.append(watcher)
+
+
+def unwatch(watcher: Watcher) -> None:
+    """Tell `watcher` no more."""
+    _watchers.remove(watcher)
+
+
+def _tell(name: str) -> None:
+    global _compiled_count  # noqa: PLW0603  the count is the process's, as compiled functions are
+    _compiled_count += 1
+    part = min(1.0, _compiled_count / max(1, len(_dispatchers))) * (1.0 - _LINKING_PART)
+    for watcher in _watchers:
+        watcher(name, part)
