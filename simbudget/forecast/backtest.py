@@ -8,20 +8,23 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.calibration.observed.sessions import Session, sessions_of
-from simbudget.calibration.observed.totals import calls_within, session_samples, truths
+from simbudget.calibration.observed.totals import calls_within, truths
 from simbudget.forecast.campaigns import campaign_forecasts
 from simbudget.forecast.cases import Case, naive_rest
 from simbudget.forecast.conformal import PastCase, Stretch, conformal
 from simbudget.forecast.new_runs import across_runs, across_summed_runs
-from simbudget.forecast.remaining_run import RestOfSession, rest_scenario
+from simbudget.forecast.past_runs import Library
+from simbudget.forecast.remaining_run import Horizon, remaining_session
 from simbudget.forecast.scores import score
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.projection.run import Options, project
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
-BY: Final = ("calls", "time", "runs")
+BY: Final = ("calls", "time", "unknown", "runs")
+"""What is known of the future: how many calls, how much time, nothing; or some runs, of which others are forecast."""
+_FOLDS: Final = 10
+"""A session is forecast from the nine tenths of the others that are not in its own fold: each tenth teaches once."""
 FEWEST_CALLS: Final = 15
 """Shorter sessions have no beginning and no rest to speak of."""
 FEWEST_KNOWN: Final = 3
@@ -102,60 +105,60 @@ def forecasts_of(
 
 
 def _rests(sessions: Sequence[Session], plan: Plan, progress: Progress) -> Iterator[Case]:
-    """Yield the forecasts of the rest of each session that is long enough, the others known."""
+    """Yield the forecasts of the remaining run of each session that is long enough, the others known."""
     long = [session for session in sessions if len(session) >= FEWEST_CALLS]
     if plan.most_cases is not None:
         long = long[:: -(-len(long) // plan.most_cases) or 1]
-    for done, session in enumerate(long):
+    folds = min(_FOLDS, len(sessions))
+    fold = {session.run: number % folds for number, session in enumerate(sessions)}
+    libraries: dict[int, Library] = {}
+    for done, session in enumerate(sorted(long, key=lambda session: fold[session.run])):
         progress(done, len(long))
+        mine = fold[session.run]
+        if mine not in libraries:
+            libraries = {mine: Library([other for other in sessions if fold[other.run] != mine])}
         first = _first(session, plan)
         if first is not None:
-            others = [other for other in sessions if other.run != session.run]
-            yield from _rest(session, first, others, plan)
+            yield from _rest(session, first, libraries[mine], plan)
     progress(len(long), len(long))
 
 
 def _first(session: Session, plan: Plan) -> int | None:
     """Return how many calls of a session are its beginning; None if it has no beginning or no rest."""
-    if plan.by == "calls":
-        return min(max(FEWEST_KNOWN, int(np.ceil(plan.cut * len(session)))), len(session) - 1)
-    return calls_within(session, plan.cut, FEWEST_KNOWN)
-
-
-def _rest(session: Session, first: int, others: Sequence[Session], plan: Plan) -> Iterator[Case]:
-    begun, truth = session.part(0, first), truths(session, first)
-    calls_left, seconds_left = len(session) - first, None
     if plan.by == "time":
-        seconds_left = truth.get("wall_time_s")
-        if seconds_left is None:
-            return
-    case = RestOfSession(
-        begun,
-        others,
-        None if seconds_left else calls_left,
-        seconds_left,
-        plan.cut,
-        plan.replications,
-        plan.seed,
-    )
-    options = Options(seed=plan.seed, replications=plan.replications, workers=1)
-    samples = session_samples(project(rest_scenario(case), options).replications)
+        return calls_within(session, plan.cut, FEWEST_KNOWN)
+    return min(max(FEWEST_KNOWN, int(np.ceil(plan.cut * len(session)))), len(session) - 1)
+
+
+def _rest(session: Session, first: int, library: Library, plan: Plan) -> Iterator[Case]:
+    begun, truth = session.part(0, first), truths(session, first)
+    seconds = truth.get("wall_time_s") if plan.by == "time" else None
+    if plan.by == "time" and seconds is None:
+        return
+    known = len(session) - first if plan.by == "calls" else None
+    horizon = Horizon(calls=known, seconds=seconds)
+    samples = remaining_session(begun, library, horizon, plan.replications, plan.seed)
     rng = np.random.default_rng([plan.seed, session.run])
-    naive = naive_rest(begun, _calls_by_rate(begun, seconds_left) or calls_left, plan.replications, rng)
+    left = known or _calls_by_rate(begun, seconds) or _usual_calls(first, library.like(begun).lengths)
+    naive = naive_rest(begun, left, plan.replications, rng)
     for quantity, value in truth.items():
-        if quantity == ("calls" if plan.by == "calls" else "wall_time_s") or quantity not in naive:
-            continue
-        name = f"{session.name}"
-        yield Case(
-            plan.by,
-            session.source,
-            session.project,
-            name,
-            quantity,
-            value,
-            samples[quantity],
-            naive[quantity],
-        )
+        if quantity in samples and quantity in naive:
+            yield Case(
+                plan.by,
+                session.source,
+                session.project,
+                session.name,
+                quantity,
+                value,
+                samples[quantity],
+                naive[quantity],
+            )
+
+
+def _usual_calls(so_far: int, lengths: Floats) -> int:
+    """Return the mean remaining calls of other sessions that went on: what a straight line takes for granted."""
+    longer = lengths[lengths > so_far] - so_far
+    return max(1, round(float(longer.mean()))) if len(longer) else so_far
 
 
 def _calls_by_rate(begun: Session, seconds_left: float | None) -> int | None:

@@ -46,6 +46,7 @@ def naive_rest(
         "output_tokens": begun.output,
         "cost_usd": begun.list_cost_usd,
         "model_time_s": begun.duration_s,
+        "active_time_s": begun.duration_s + np.maximum(gap_s - begun.person_s, 0.0),
         "wall_time_s": begun.duration_s + gap_s,
         "calls": np.ones(len(begun)),
     }

@@ -40,6 +40,7 @@ _NOTHING: Final = -3.0
 """The logarithm of a count that rounds to nothing."""
 _PARTS: Final = 2000
 _GRID: Final = 60
+_NOBODY: Final = np.zeros(0)
 
 
 @dataclass(frozen=True)
@@ -70,35 +71,55 @@ class _Halves:
     bounds: tuple[float, float]
 
 
-def rest_of_counts(  # noqa: PLR0913, PLR0917  what was seen of others and of the run, and what is wanted
+@dataclass(frozen=True, eq=False)
+class CountHistory:
+    """What other runs teach of a count, each cut where the run at hand stands."""
+
+    halves: _Halves
+    shape: Shape
+    scatter: float
+    anything: bool
+    """Whether any of them ever counted above zero."""
+
+
+def count_history(others: Sequence[Floats], cut: float, begun: Floats = _NOBODY) -> CountHistory:
+    """Return what other runs teach of a count.
+
+    Args:
+        others: [runs] values of other whole runs.
+        cut: the part of a run that its beginning is, such as 0.2.
+        begun: values of the run at hand, which give the bounds of what is usual where there are no others.
+    """
+    runs = [run for run in others if len(run) >= _FEWEST and run.any()]
+    halves = _parted(runs, begun if not runs else _NOBODY, cut)
+    return CountHistory(halves, *_shape(halves), any(run.any() for run in others))
+
+
+def remaining_counts(  # noqa: PLR0913, PLR0917  what was seen of others and of the run, and what is wanted
     usual: Usual,
-    others: Sequence[Floats],
+    history: CountHistory,
     begun: Floats,
-    cut: float,
     left: float,
     worlds: int,
     rng: np.random.Generator,
     evenness: float = 1.0,
 ) -> Posterior:
-    """Return the posterior of a count for the rest of a run that has begun.
+    """Return the posterior of a count for the remaining calls of a run that has begun.
 
     Args:
         usual: what is known of runs of any project.
-        others: [runs] values of other whole runs.
+        history: what other runs teach.
         begun: values that the run has shown.
-        cut: the part of a run that its beginning is, such as 0.2.
-        left: how many values are still to come, about.
+        left: about how many values are still to come.
         worlds: how many joint draws.
         rng: what they are made from.
-        evenness: a sum in which values count unevenly varies as one of so much fewer values.
+        evenness: a sum in which values count unevenly varies like one of this share of the values.
     """
-    if not any(run.any() for run in [*others, begun]):
+    if not history.anything and not begun.any():
         return Posterior(np.tile([_NOTHING, 0.0, 0.0], (worlds, 1)))
-    runs = [run for run in others if len(run) >= _FEWEST and run.any()]
-    halves = _parted(runs, begun, cut)
+    halves, shape = history.halves, history.shape
     level, tau2, v, unsure = _expected(usual, halves, begun, worlds, rng)
-    shape, scatter = _shape(halves)
-    scatters, independent = _not_above(v, shape, scatter * _scatters(halves, worlds, rng))
+    scatters, independent = _not_above(v, shape, history.scatter * _scatters(halves, worlds, rng))
     bursts = np.maximum(v - independent, 0.0) / max(evenness * left, 1.0)
     deviation = np.sqrt(tau2 + bursts + unsure)
     location = level + deviation * rng.standard_t(usual.freedom, worlds) - _log_mean(shape, scatters)
@@ -107,9 +128,7 @@ def rest_of_counts(  # noqa: PLR0913, PLR0917  what was seen of others and of th
 
 def _parted(runs: Sequence[Floats], begun: Floats, cut: float) -> _Halves:
     together = np.concatenate([*runs, begun])
-    if not len(together):
-        raise ValueError("neither the run nor another has a value")
-    low, high = (float(q) for q in np.quantile(_log(together), _CUT))
+    low, high = (float(q) for q in np.quantile(_log(together), _CUT)) if len(together) else (0.0, 20.0)
     firsts = [min(max(2, int(np.ceil(cut * len(run)))), len(run) - 1) for run in runs]
     parts = [(run[:k], run[k:]) for run, k in zip(runs, firsts, strict=True) if run[k:].any()]
     cut_logs = [np.clip(_log(run), low, high) for run in runs] or [np.clip(_log(begun), low, high)]
@@ -225,4 +244,6 @@ def _log_mean(shape: Shape, scatters: Floats) -> Floats:
     """Return [worlds] the logarithm of the mean of draws around a location of 0."""
     z = midpoint_scores(_PARTS)
     t = z if shape.table is None else np.interp(z, score_grid(), shape.table)
-    return np.asarray(np.log(np.exp(np.minimum(scatters[:, None] * t, 50.0)).mean(axis=1)))
+    at = np.linspace(float(scatters.min()), float(scatters.max()), _GRID)
+    means = np.log(np.exp(np.minimum(at[:, None] * t, 50.0)).mean(axis=1))
+    return np.interp(scatters, at, means)

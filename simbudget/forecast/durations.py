@@ -74,8 +74,9 @@ class Normal:
 
 
 PRIORS: Final = {
-    "tool_time": Prior(1.8, 2.1, 6.0, 3.0, 1.5, 0.8, 1.7),
-    "first_token": Prior(1.2, 1.3, 1.0, 0.3, 0.2, 0.1, 0.6),
+    "gap_s": Prior(1.8, 2.1, 6.0, 3.0, 1.5, 0.8, 1.7),
+    "wait_s": Prior(1.0, 1.0, 6.0, 3.0, 2.0, 0.8, 2.5),
+    "call_s": Prior(1.2, 1.3, 1.0, 0.3, 0.2, 0.1, 0.6),
 }
 """By quantity, rounded from the projects that the models were built on (docs/calibration.md)."""
 
@@ -109,89 +110,62 @@ def part_of(durations_s: Floats, share: float) -> Course:
     return Course(durations_s, min(max(2, int(np.ceil(share * count))), count - 1))
 
 
-def rest_durations(
-    prior: Prior, others: Sequence[Course], begun: Floats, worlds: int, rng: np.random.Generator
-) -> Posterior:
-    """Return the posterior of durations for the rest of a run that has begun.
+@dataclass(frozen=True, eq=False)
+class DurationHistory:
+    """What other runs teach of durations, each cut where the run at hand stands."""
+
+    prior: Prior
+    parts: list[tuple[Floats, Floats]]
+    """Durations of beginnings and rests."""
+    most_s: float
+    """A beginning's durations count no more than this."""
+    levels: Floats
+    """[runs, 2] logarithms of the means of both."""
+    chance: float
+    """The part of the scatter of rests' levels that is not the chance of which durations a rest had."""
+    shape: tuple[Floats, float, float] | None
+    """Of ratios to a rest's mean: table, centre, scatter; None: there are no other runs."""
+
+
+def duration_history(prior: Prior, others: Sequence[Floats], cut: float) -> DurationHistory:
+    """Return what other runs teach of durations.
 
     Args:
         prior: of this kind of duration.
-        others: other runs, whole.
+        others: [runs] seconds of other whole runs.
+        cut: the part of a run that its beginning is.
+    """
+    courses = [part_of(run, cut) for run in others if len(run) > 1]
+    parts = [courses[k].parted for k in telling([len(run.durations_s) for run in courses])]
+    seen_s = np.concatenate([*(part for both in parts for part in both), np.zeros(0)])
+    most_s = float(np.quantile(seen_s, _CUT)) if len(seen_s) else float("inf")
+    levels = [[level_of(np.minimum(first, most_s)), level_of(rest)] for first, rest in parts]
+    rests = [rest for _, rest in parts]
+    spread = float(np.std([level for _, level in levels])) if len(levels) > 1 else 1.0
+    ratios = [ratios_of(rest) for rest in rests]
+    shape = shape_of_ratios(np.concatenate(ratios), prior.log_scatter) if ratios else None
+    return DurationHistory(
+        prior, parts, most_s, np.array(levels).reshape(-1, 2), without_chance(spread, rests), shape
+    )
+
+
+def remaining_durations(
+    history: DurationHistory, begun: Floats, worlds: int, rng: np.random.Generator
+) -> Posterior:
+    """Return the posterior of durations for the remaining calls of a run that has begun.
+
+    Args:
+        history: what other runs teach.
         begun: seconds, of what the run has shown.
         worlds: how many joint draws.
         rng: what the draws are made from.
     """
-    parts = [others[k].parted for k in telling([len(run.durations_s) for run in others])]
-    location, scale, freedom = _rest_level(prior, parts, begun)
-    scale *= without_chance(scale, [rest for _, rest in parts])
-    means = np.minimum(location + scale * rng.standard_t(freedom, worlds), _MOST_LOG)
-    return _around(means, prior, parts, begun)
-
-
-def rest_gaps(
-    others: Sequence[Course],
-    begun: Floats,
-    rest_s: float,
-    call_s: float,
-    worlds: int,
-    rng: np.random.Generator,
-) -> Posterior:
-    """Return the posterior of gaps for the rest of a run that has begun, of which it is known how long it takes.
-
-    Where calls take most of the time, that says nothing of the gaps.
-
-    Args:
-        others: other runs, whole, with how long their rests took.
-        begun: seconds, of the gaps that the run has shown.
-        rest_s: how long its rest takes.
-        call_s: how long a call of the rest will take, about.
-        worlds: how many joint draws.
-        rng: what the draws are made from.
-    """
-    runs = [others[k] for k in telling([len(run.durations_s) for run in others])]
-    parts = [run.parted for run in runs]
-    shares = [rest.sum() / max(run.rest_s, 1.0) for run, (_, rest) in zip(runs, parts, strict=True)]
-    own_share = begun.sum() / max(begun.sum() + len(begun) * call_s, 1.0)
-    if np.median(shares or [own_share]) < _MOST_OF_TIME:
-        return rest_durations(PRIORS["tool_time"], others, begun, worlds, rng)
-    seen = [[run.first, max(run.rest_s, 1.0), len(run.durations_s) - run.first] for run in runs]
-    own = np.log([max(len(begun), 1.0), max(rest_s, 1.0)])
-    location, scale, freedom = _predictive(CALLS_LEFT, np.log(np.array(seen).reshape(-1, 3)), own)
-    paces_s = rest_s / np.exp(location + scale * rng.standard_t(freedom, worlds))
-    means = np.log(np.maximum(paces_s - call_s, _LEAST_GAP * paces_s))
-    posterior = _around(means, PRIORS["tool_time"], parts, begun)
-    ratios = Posterior(posterior.draws[:1] - np.array([[means[0], 0.0, 0.0]]), posterior.shape)
-    posterior.draws[:, 0] -= _usual_mean(rest_s, means, ratios, rng)
-    return posterior
-
-
-def _around(means: Floats, prior: Prior, parts: Sequence[tuple[Floats, Floats]], begun: Floats) -> Posterior:
-    """Return the posterior of durations whose mean has [worlds] these logarithms; their ratios are those of rests."""
-    ratios = [ratios_of(rest) for _, rest in parts] or [ratios_of(begun)]
-    shape, centre, scatter = shape_of_ratios(np.concatenate(ratios), prior.log_scatter)
-    return Posterior(
-        np.column_stack([means + centre, np.full(len(means), scatter), np.zeros(len(means))]), shape
-    )
-
-
-def _usual_mean(rest_s: float, means: Floats, ratios: Posterior, rng: np.random.Generator) -> Floats:
-    """Return [worlds] the logarithm of the median of means of as many ratios as fit into the rest.
-
-    A run's mean is that of all its gaps, the long ones too. Of independent draws with a heavy tail most samples miss
-    most of the tail, and more of them would fit into a time (the inspection paradox of renewal theory).
-    """
-    usual = []
-    for count in _COUNTS:
-        draws = ratios.sample(rng.standard_normal((1, _SUMS * count))).reshape(_SUMS, count)
-        usual.append(float(np.log(np.median(draws.mean(axis=1)))))
-    counts = np.clip(np.log(max(rest_s, 1.0)) - means, 0.0, np.log(_COUNTS[-1]))
-    return np.asarray(np.interp(counts, np.log(_COUNTS), usual))
-
-
-def call_level_s(others: Sequence[Course], begun: Floats) -> float:
-    """Return how long calls of the rest will take, about: of durations of whole calls."""
-    parts = [others[k].parted for k in telling([len(run.durations_s) for run in others])]
-    return float(np.exp(_rest_level(PRIORS["first_token"], parts, begun)[0]))
+    own = np.array([level_of(np.minimum(begun, history.most_s))]) if len(begun) else np.zeros(0)
+    location, scale, freedom = predictive(history.prior.normal, history.levels, own)
+    drawn = location + scale * history.chance * rng.standard_t(freedom, worlds)
+    means = np.minimum(drawn, _MOST_LOG)
+    table, centre, scatter = history.shape or shape_of_ratios(ratios_of(begun), history.prior.log_scatter)
+    return Posterior(np.column_stack([means + centre, np.full(worlds, scatter), np.zeros(worlds)]), table)
 
 
 def telling(counts: Sequence[int]) -> list[int]:
@@ -200,18 +174,7 @@ def telling(counts: Sequence[int]) -> list[int]:
     return long if len(long) >= _ENOUGH else [k for k, count in enumerate(counts) if count >= _FEWEST]
 
 
-def _rest_level(
-    prior: Prior, parts: Sequence[tuple[Floats, Floats]], begun: Floats
-) -> tuple[float, float, float]:
-    """Return location, scale and degrees of freedom of the t that the level of a run's rest has."""
-    seen_s = np.concatenate([begun, *(part for both in parts for part in both)])
-    most_s = float(np.quantile(seen_s, _CUT)) if len(seen_s) else 0.0
-    levels = [[level_of(np.minimum(first, most_s)), level_of(rest)] for first, rest in parts]
-    own = np.array([level_of(np.minimum(begun, most_s))]) if len(begun) else np.zeros(0)
-    return _predictive(prior.normal, np.array(levels).reshape(-1, 2), own)
-
-
-def _predictive(prior: Normal, levels: Floats, own: Floats) -> tuple[float, float, float]:
+def predictive(prior: Normal, levels: Floats, own: Floats) -> tuple[float, float, float]:
     """Return location, scale and degrees of freedom of the t that the last number of a run has.
 
     Args:

@@ -1,134 +1,291 @@
-"""The rest of a session, from its beginning: the scenario that a user would write for it, calibrated.
+"""The remaining run of a session: joint draws of its calls, tokens, cost and time, call by call.
 
-One agent, whose context is under way, makes the calls that are left. What is not known of this session comes
-from others; see `quantities`.
+A context grows with each turn, is read from the cache or written to it anew, and is compacted when it is full; so the
+hundredth call does not cost what the first did. What is not known of this session (how fast its context grows, how
+much it puts out, how often its cache is lost, how long it goes on) is drawn once a world from what its beginning and
+other sessions say together. All worlds are simulated at once, one call after the other.
 """
 
-from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.observed.observations import NO_SPEED
-from simbudget.calibration.observed.session_prices import session_prices
+from simbudget.calibration.observed.session_prices import ClassRates, session_rates
 from simbudget.calibration.observed.sessions import Session
+from simbudget.calibration.posteriors.caches import (
+    LIFE_S,
+    cache_life,
+    misses_of,
+    pauses_of,
+    remaining_rate,
+    usual_misses,
+)
+from simbudget.calibration.posteriors.limits import limit_draws
+from simbudget.calibration.posteriors.openings import ages_of
 from simbudget.distributions.posteriors import Posterior
-from simbudget.forecast.hidden_input import USD_PER_MTOK
-from simbudget.forecast.quantities import Known, known_of, rest_posteriors
-from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
-from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario
+from simbudget.forecast.calls_left import calls_to_come, calls_within_time, known_calls
+from simbudget.forecast.counts import Usual, remaining_counts
+from simbudget.forecast.durations import remaining_durations
+from simbudget.forecast.past_runs import DURATIONS, Library, PastRuns, finite, settled_growth
+from simbudget.forecast.regression import features_of, least, pooled
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
 
-_GROUP: Final = "session"
-_MODEL: Final = "model"
-
-NAMES: Final = {
-    "output": "turn.output_tokens",
-    "thinking": "turn.thinking_tokens",
-    "tool_result": "turn.tool_result_tokens",
-    "tool_time": "turn.tool_time",
-    "first_token": f"models[{_MODEL}].first_token",
-    "compacted": "context.compacted_to_tokens",
-    "limit": "context.limit_tokens",
-    "cache_misses": "context.cache_misses",
-    "under_way": f"fleet[{_GROUP}].start.context_tokens",
+_OUTPUT: Final = Usual(6.2, 1.5)
+_GROWTH: Final = Usual(6.6, 0.3, 5.0)
+"""Logarithms of tokens a turn of agents nobody has seen, rounded from the projects that the models were built on."""
+_USUAL_PAUSES: Final = {300.0: 0.03, 3600.0: 0.004}
+"""The rate of gaps longer than a cache's life before any was seen; measured: 3.1 % and 0.4 % of Claude Code's gaps."""
+_MOST_CALLS: Final = 20_000
+"""No simulated session is longer: ten times the longest that was seen."""
+_WEIGHTS: Final = {
+    "input_tokens": 0.15,
+    "cache_read_tokens": 0.15,
+    "new_input_tokens": 0.5,
+    "output_tokens": 0.3,
+    "cost_usd": 0.4,
+    "model_time_s": 0.3,
+    "active_time_s": 0.4,
+    "wall_time_s": 0.6,
 }
-"""Where each quantity stands in a scenario of one group."""
-
-_STAND_INS: Final = {
-    "output": "1",
-    "thinking": "1",
-    "tool_result": "1",
-    "tool_time": "1 s",
-    "first_token": "1 s",
-    "compacted": "20000",
-    "limit": "1000000000",
-    "cache_misses": "1%",
-    "under_way": "1",
-}
-"""What the scenario's text says, which the calibration replaces."""
-_UNKNOWN: Final = {"tool_time": "0 s", "first_token": "0 s", "cache_misses": "0%", "limit": "1000000000"}
-"""What it says where nothing is known; 0 of anything else."""
-
-_FEW_OTHERS: Final = 8
-"""With fewer other sessions of its own project, a session is compared with all there are."""
-_MOST_TURNS: Final = 1_000_000
-_HOUR_S: Final = 3600.0
+"""The regression's weight in the pool: least log pinball loss over the projects that the models were built on."""
+_INPUT_UNKNOWN: Final = {"cost_usd": 0.8}
+"""The same where a log leaves out what was sent, so that no price can be put on it call by call."""
+_MOST_LOG: Final = 25.0
+"""No mean per call is above e^25."""
+_CHUNK: Final = 256
+"""Calls are drawn this many at a time, so that long sessions need little memory."""
 
 
 @dataclass(frozen=True, eq=False)
-class RestOfSession:
-    """A session that is known up to a point, and what others are known to have done."""
+class Begun:
+    """A session that has begun, and the others that it is compared with."""
 
-    begun: Session
-    others: Sequence[Session]
-    calls_left: int | None
-    """How many calls are still to come; None: as many as fit in `seconds_left`."""
-    seconds_left: float | None
-    cut: float
-    """Which part of the whole the beginning is."""
-    worlds: int
+    session: Session
+    past: PastRuns
+    calls_left: Integers
+    """[worlds] how many calls are still to come."""
     seed: int
 
+    @property
+    def worlds(self) -> int:
+        """Return the number of joint draws."""
+        return len(self.calls_left)
 
-def rest_scenario(case: RestOfSession) -> Scenario:
-    """Return the calibrated scenario of the rest of a session."""
-    begun = case.begun
-    left = case.calls_left or int(len(begun) * (1.0 / case.cut - 1.0))
-    known = known_of(begun, _comparable(begun, case.others), case.cut, left, case.worlds, case.seconds_left)
-    rng = np.random.default_rng([case.seed, begun.run, len(begun)])
-    posteriors = rest_posteriors(known, rng)
-    quantities = [_quantity(name, begun, posterior) for name, posterior in posteriors.items()]
-    calibration = Calibration({quantity.name: quantity for quantity in quantities})
-    text = _text(case, known, posteriors)
-    return loads_scenario(text, "rest of a session", calibration=calibration).scenario
+    @property
+    def left(self) -> float:
+        """Return how many calls are still to come, about."""
+        return max(float(np.median(self.calls_left)), 1.0)
 
+    @property
+    def cut(self) -> float:
+        """Return which part of the whole session its beginning is, about, in steps of 5 %.
 
-def _comparable(begun: Session, others: Sequence[Session]) -> list[Session]:
-    """Return the other sessions that a session is compared with: those of its project, if there are enough."""
-    alike = [other for other in others if other.knows_output == begun.knows_output and len(other) >= 5]
-    own = [other for other in alike if (other.source, other.project) == (begun.source, begun.project)]
-    if len(own) >= _FEW_OTHERS:
-        return own
-    same = [other for other in alike if other.source == begun.source]
-    return same if len(same) >= _FEW_OTHERS else alike
+        Steps, since what other sessions teach is worked out once for each.
+        """
+        share = len(self.session) / (len(self.session) + self.left)
+        return float(np.clip(round(share * 20) / 20, 0.05, 0.95))
 
 
-def _quantity(name: str, begun: Session, posterior: Posterior) -> CalibratedQuantity:
-    evidence = Evidence(len(begun), 1, begun.source, begun.ended)
-    return CalibratedQuantity(NAMES[name], _STAND_INS[name], "", posterior, evidence)
+@dataclass(frozen=True, eq=False)
+class _Drawn:
+    """What is unknown of a session, settled in each world; [worlds] arrays and posteriors of what varies by call."""
+
+    growth: Posterior
+    output: Posterior | None
+    call_s: Posterior | None
+    gap_s: Posterior | None
+    wait_s: Posterior | None
+    limit: Floats
+    compacted: Posterior
+    misses: Floats
+    pauses: Floats
 
 
-def _text(case: RestOfSession, known: Known, posteriors: Mapping[str, Posterior]) -> str:
-    """Return the scenario as a user would write it."""
-    begun, opening = known.begun, known.opening
-    hours = "3650 days" if case.seconds_left is None else f"{max(case.seconds_left, 1.0):.3f} s"
-    says = {name: _STAND_INS[name] if name in posteriors else _UNKNOWN.get(name, "0") for name in NAMES}
-    cached = int(begun.context[-1]) if known.hidden is None else _STAND_INS["limit"]
-    lines = [
-        f"fleet: [{{group: {_GROUP}, agents: 1, model: {_MODEL}, start: {{context_tokens: {says['under_way']}, "
-        f"cached_tokens: {cached}, context_turns: {known.turns}}}}}]",
-        f"cycle: [{{think: {{turns: {case.calls_left or _MOST_TURNS}}}}}]",
-        f"turn: {{output_tokens: {says['output']}, thinking_tokens: {says['thinking']}, "
-        f"tool_result_tokens: {says['tool_result']}, tool_time: {says['tool_time']}, "
-        f"opening: {{times: {opening.times}, turns: {opening.turns}}}}}",
-        f"context: {{first_prompt_tokens: {int(begun.context[0])}, limit_tokens: {says['limit']}, "
-        f"compacted_to_tokens: {says['compacted']}, lasts: life, cache: {known.life}, "
-        f"cache_misses: {says['cache_misses']}}}",
-        f"models: {{{_MODEL}: {{first_token: {says['first_token']}, "
-        f"output_speed: {min(known.seen.output_speed, NO_SPEED):.4f} tokens/s}}}}",
-        f"prices: {{{_MODEL}: {_prices(known)}}}",
-        f"stop: {{after: {hours}, cycles_per_agent: 1}}",
-    ]
-    return "\n".join(lines)
+@dataclass(frozen=True)
+class Horizon:
+    """What is known of the future of a run: how many calls it still makes, how long it goes on, or neither."""
+
+    calls: int | None = None
+    seconds: float | None = None
 
 
-def _prices(known: Known) -> str:
-    if known.hidden is None:
-        return session_prices(known.begun, known.seen.knows_output, known.life)
-    sent, put_out = f"{USD_PER_MTOK} $/Mtok", f"{known.hidden.output_usd_per_mtok:.6f} $/Mtok"
-    return f"{{input: {sent}, cache_write: {sent}, cache_read: {sent}, output: {put_out}}}"
+def remaining_session(
+    session: Session, library: Library, horizon: Horizon, worlds: int, seed: int
+) -> dict[str, Floats]:
+    """Return [worlds] joint draws of what is still to come of a session: its calls, tokens, cost and time.
+
+    Quantities that the horizon fixes are left out. This is what a forecast shows and what a backtest replays.
+
+    Args:
+        session: its calls so far.
+        library: other sessions.
+        horizon: what is known of its future.
+        worlds: how many joint draws.
+        seed: the same seed, the same draws.
+    """
+    rng = np.random.default_rng([seed, session.run, len(session), 1])
+    past = library.like(session)
+    if horizon.calls is not None:
+        calls = known_calls(horizon.calls, worlds)
+    elif horizon.seconds is not None and np.isfinite(session.started_s).all():
+        calls = calls_within_time(session, past, horizon.seconds, worlds, rng)
+    else:
+        calls = calls_to_come(len(session), past.lengths, worlds, rng)
+    found = remaining_run(session, library, calls, seed)
+    if horizon.calls is not None:
+        del found["calls"]
+    elif horizon.seconds is not None:
+        found.pop("wall_time_s", None)
+        for name in ("model_time_s", "active_time_s"):
+            if name in found:
+                found[name] = np.minimum(found[name], horizon.seconds)
+    return found
+
+
+def remaining_run(session: Session, library: Library, calls_left: Integers, seed: int) -> dict[str, Floats]:
+    """Return [worlds] joint draws of each quantity of the calls that a session still makes.
+
+    Args:
+        session: its calls so far.
+        library: other sessions.
+        calls_left: [worlds] how many calls are still to come in each world.
+        seed: the same seed, the same draws.
+
+    Returns:
+        By quantity (`input_tokens`, `new_input_tokens`, `cache_read_tokens`, `output_tokens`, `cost_usd`,
+        `model_time_s`, `active_time_s`, `wall_time_s`, `calls`), without what the log says nothing of.
+    """
+    begun = Begun(session, library.like(session), np.minimum(calls_left, _MOST_CALLS), seed)
+    rng = np.random.default_rng([seed, session.run, len(session)])
+    life = cache_life(begun.past.sessions, session)
+    rates = session_rates(session, begun.past.sessions, life)
+    simulated = _simulated(begun, _drawn(begun, life, rng), rates, rng)
+    return _reconciled(_pooled(begun, simulated, rng))
+
+
+def _pooled(begun: Begun, simulated: dict[str, Floats], rng: np.random.Generator) -> dict[str, Floats]:
+    """Return the simulated quantities pooled with what a regression says of each."""
+    left = begun.calls_left.astype(np.float64)
+    odds = np.log(left / len(begun.session))
+    found = dict(simulated)
+    for quantity, regression in begun.past.regressions.items():
+        if quantity not in simulated:
+            continue
+        features = features_of(begun.session, quantity, left)
+        logs = np.minimum(regression.draws(features, odds, rng), _MOST_LOG)
+        regressed = np.maximum(np.exp(logs) - least(quantity), 0.0) * left
+        weights = _WEIGHTS if begun.session.knows_input else _WEIGHTS | _INPUT_UNKNOWN
+        found[quantity] = pooled(simulated[quantity], regressed, weights[quantity])
+    return found
+
+
+def _reconciled(found: dict[str, Floats]) -> dict[str, Floats]:
+    """Return draws in which no part exceeds its whole: model time is active time, and that is wall time."""
+    for part, whole in (("model_time_s", "active_time_s"), ("active_time_s", "wall_time_s")):
+        if part in found and whole in found:
+            found[whole] = np.maximum(found[whole], found[part])
+    return found
+
+
+def _drawn(begun: Begun, life: str, rng: np.random.Generator) -> _Drawn:
+    session, past, worlds, cut = begun.session, begun.past, begun.worlds, begun.cut
+    growth = remaining_counts(
+        _GROWTH,
+        past.growth(cut),
+        settled_growth(session, past.opening),
+        begun.left,
+        worlds,
+        rng,
+        _evenness(begun),
+    )
+    output = None
+    if session.knows_output:
+        own = finite(session.output)
+        output = remaining_counts(_OUTPUT, past.output(cut), own, begun.left, worlds, rng)
+    times: dict[str, Posterior | None] = {}
+    for name, values in DURATIONS.items():
+        known, own = past.durations(name, cut), values(session)
+        times[name] = remaining_durations(known, own, worlds, rng) if known.parts or len(own) > 1 else None
+    mean, variance, count = past.compacted
+    locations = mean + np.sqrt(variance / count) * rng.standard_normal(worlds)
+    compacted = Posterior(np.column_stack([locations, np.full(worlds, np.sqrt(variance)), np.zeros(worlds)]))
+    misses = remaining_rate(
+        usual_misses(session.model), past.misses(session.model, life), misses_of(session, life), worlds, rng
+    )
+    life_s = LIFE_S[life]
+    pauses = remaining_rate(_USUAL_PAUSES[life_s], past.pauses(life), pauses_of(session, life_s), worlds, rng)
+    limit = limit_draws(past.sessions, session, worlds, rng)
+    return _Drawn(
+        growth, output, times["call_s"], times["gap_s"], times["wait_s"], limit, compacted, misses, pauses
+    )
+
+
+def _evenness(begun: Begun) -> float:
+    """Return the share of the results to come that tokens sent vary with as if all counted alike.
+
+    A result counts in all later calls, and the first ones are larger (Kish's design effect).
+    """
+    left = int(begun.left)
+    turns = _turns(begun.session)
+    counts = np.arange(left, 0.0, -1.0) * begun.past.opening.factor(turns + np.arange(float(left)))
+    return float(counts.sum() ** 2 / (left * (counts**2).sum()))
+
+
+def _turns(session: Session) -> int:
+    """Return how many turns' results the context holds, that of the last call included."""
+    return int(ages_of(np.append(session.compacts, False))[-1]) + 1
+
+
+def _simulated(begun: Begun, drawn: _Drawn, rates: ClassRates, rng: np.random.Generator) -> dict[str, Floats]:
+    session, worlds, calls = begun.session, begun.worlds, begun.calls_left
+    opening, first = begun.past.opening, float(session.context[0])
+    turns = float(_turns(session))
+    age = np.full(worlds, turns)
+    cached = np.full(worlds, float(session.context[-1]))
+    last = float(opening.factor(np.array(turns - 1.0)))
+    context = cached + last * drawn.growth.sample(rng.standard_normal(worlds))
+    sums = {name: np.zeros(worlds) for name in ("read", "new", "output", "call_s", "gap_s", "wait_s")}
+    most = int(calls.max(initial=0))
+    for start in range(0, most, _CHUNK):
+        shape = (worlds, min(_CHUNK, most - start))
+        growth = drawn.growth.sample(rng.standard_normal(shape))
+        after = drawn.compacted.sample(rng.standard_normal(shape))
+        lost = rng.random(shape) < drawn.pauses[:, None]
+        missed = lost | (rng.random(shape) < drawn.misses[:, None])
+        goes_on = start + np.arange(shape[1]) < calls[:, None]
+        for name, posterior in (("output", drawn.output), *((k, getattr(drawn, k)) for k in DURATIONS)):
+            if posterior is not None:
+                sums[name] += (posterior.sample(rng.standard_normal(shape)) * goes_on).sum(axis=1)
+        for call in range(shape[1]):
+            full = context > drawn.limit
+            if full.any():
+                context = np.where(full, first + after[:, call], context)
+                cached = np.where(full, first, cached)
+                age = np.where(full, 0.0, age)
+            read = np.where(missed[:, call], 0.0, np.minimum(cached, context))
+            on = goes_on[:, call]
+            sums["read"] += read * on
+            sums["new"] += (context - read) * on
+            cached = context
+            context = context + growth[:, call] * opening.factor(age)
+            age = age + 1.0
+    return _quantities(begun, drawn, rates, sums)
+
+
+def _quantities(begun: Begun, drawn: _Drawn, rates: ClassRates, sums: dict[str, Floats]) -> dict[str, Floats]:
+    found = {"calls": begun.calls_left.astype(np.float64)}
+    if begun.session.knows_input:
+        found["input_tokens"] = sums["read"] + sums["new"]
+        found["new_input_tokens"], found["cache_read_tokens"] = sums["new"], sums["read"]
+    if drawn.output is not None:
+        found["output_tokens"] = sums["output"]
+    if drawn.call_s is not None:
+        found["model_time_s"] = sums["call_s"]
+        found["active_time_s"] = sums["call_s"] + sums["gap_s"]
+        found["wall_time_s"] = found["active_time_s"] + sums["wait_s"]
+    found["cost_usd"] = rates.cost_usd(sums["read"], sums["new"], sums["output"])
+    return found

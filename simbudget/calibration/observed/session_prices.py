@@ -1,48 +1,110 @@
-"""Prices of a session's model: those of the list, or those that its own calls show."""
+"""Prices of a session's model: those of the list, or those that calls of this model show."""
 
 import datetime
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.caches import ONE_HOUR
 from simbudget.errors import UserError
 from simbudget.prices.models import ClassPrices, model_prices
 
+Floats = npt.NDArray[np.float64]
+
+_MTOK: Final = 1e6
+_USUAL_RATIOS: Final = np.array([0.1, 1.0, 5.0])
+"""Reads, other input and output, in prices of input: what most of the price list's models ask."""
+_HIGHEST_USD_PER_MTOK: Final = np.array([15.0, 150.0, 600.0])
+"""No listed model asks more (o1-pro: $150 and $600), so no fitted price is believed that does."""
+_RIDGE: Final = 0.02
+"""Weight of the usual ratios beside the calls, as a share of the calls' own information."""
+
+
+@dataclass(frozen=True)
+class ClassRates:
+    """What a session pays, in $/Mtok; `new` is input that was not read from the cache."""
+
+    read: float
+    new: float
+    output: float
+
+    def cost_usd(self, read: Floats, new: Floats, output: Floats) -> Floats:
+        """Return what so many tokens cost."""
+        return np.asarray((read * self.read + new * self.new + output * self.output) / _MTOK)
+
+    def written(self) -> str:
+        """Return the rates as a scenario writes them."""
+        return (
+            f"{{input: {self.new:.6f} $/Mtok, cache_write: {self.new:.6f} $/Mtok, "
+            f"cache_read: {self.read:.6f} $/Mtok, output: {self.output:.6f} $/Mtok}}"
+        )
+
 
 def session_prices(begun: Session, knows_output: bool, life: str) -> str:
-    """Return a session's prices as a scenario writes them; outputs that no one knows cost nothing, here and there.
-
-    A model that no list has costs what the session's own calls show.
-    """
+    """Return a session's prices as a scenario writes them; outputs that no one knows cost nothing, here and there."""
     prices = list_prices(begun)
     if prices is None:
-        read, write, output = _shown_prices(begun)
-        plain = write
-    else:
-        write = prices.cache_write_1h if life == ONE_HOUR else prices.cache_write_5m
-        plain, read, output = prices.input, prices.cache_read, prices.output
-        if np.nansum(begun.write) == 0:
-            write = plain
-    output = output if knows_output else 0.0
+        rates = session_rates(begun, [], life)
+        return ClassRates(rates.read, rates.new, rates.output if knows_output else 0.0).written()
+    write = _written(prices, life) if np.nansum(begun.write) else prices.input
+    output = prices.output if knows_output else 0.0
     return (
-        f"{{input: {plain:.6f} $/Mtok, cache_write: {write:.6f} $/Mtok, "
-        f"cache_read: {read:.6f} $/Mtok, output: {output:.6f} $/Mtok}}"
+        f"{{input: {prices.input:.6f} $/Mtok, cache_write: {write:.6f} $/Mtok, "
+        f"cache_read: {prices.cache_read:.6f} $/Mtok, output: {output:.6f} $/Mtok}}"
     )
 
 
-def _shown_prices(session: Session) -> tuple[float, float, float]:
-    """Return $/Mtok of what is read from the cache, of other input, and of output, by non-negative least squares."""
+def session_rates(begun: Session, others: Sequence[Session], life: str) -> ClassRates:
+    """Return what a session pays by class of tokens.
+
+    Args:
+        begun: the session.
+        others: further sessions, of which those of the same model say what an unlisted model costs.
+        life: how long its cache lives, since longer ones cost more to write.
+    """
+    prices = list_prices(begun)
+    if prices is None:
+        alike = [other for other in others if other.model == begun.model]
+        return fitted_rates([*alike, begun])
+    new = _written(prices, life) if np.nansum(begun.write) else prices.input
+    return ClassRates(prices.cache_read, new, prices.output if begun.knows_output else 0.0)
+
+
+def _written(prices: ClassPrices, life: str) -> float:
+    return prices.cache_write_1h if life == ONE_HOUR else prices.cache_write_5m
+
+
+def fitted_rates(sessions: Sequence[Session]) -> ClassRates:
+    """Return the rates that calls show, between the usual ratios and what non-negative least squares finds.
+
+    Calls of one session seldom tell the classes apart (a context that grows evenly makes them proportional), so the
+    usual ratios of prices are worth a few calls, and nothing is believed above the dearest model of the price list.
+    """
     from scipy.optimize import nnls  # noqa: PLC0415  slow to import
 
-    cost = session.list_cost_usd
-    new = np.nan_to_num(session.uncached) + np.nan_to_num(session.write)
-    tokens = np.column_stack([np.nan_to_num(session.read), new, np.nan_to_num(session.output)])
+    tokens = np.concatenate([_tokens(session) for session in sessions])
+    cost = np.concatenate([session.list_cost_usd for session in sessions])
     known = np.isfinite(cost)
-    if known.sum() < len(tokens.T):
-        return 0.0, 0.0, 0.0
-    read, write, output = (float(price) for price in nnls(tokens[known] / 1e6, cost[known])[0])
-    return read, write, output
+    tokens, cost = tokens[known] / _MTOK, cost[known]
+    weighed = float((tokens @ _USUAL_RATIOS).sum())
+    if not len(cost) or weighed <= 0.0:
+        return ClassRates(0.0, 0.0, 0.0)
+    usual = np.minimum(float(cost.sum()) / weighed * _USUAL_RATIOS, _HIGHEST_USD_PER_MTOK)
+    strength = np.sqrt(_RIDGE) * np.maximum(np.linalg.norm(tokens, axis=0), 1e-9)
+    rows = np.vstack([tokens, np.diag(strength)])
+    found = nnls(rows, np.append(cost, strength * usual))[0]
+    read, new, output = (float(price) for price in np.minimum(found, _HIGHEST_USD_PER_MTOK))
+    return ClassRates(read, new, output)
+
+
+def _tokens(session: Session) -> Floats:
+    """Return [calls, 3] tokens read from the cache, other input, and output."""
+    new = np.nan_to_num(session.uncached) + np.nan_to_num(session.write)
+    return np.column_stack([np.nan_to_num(session.read), new, np.nan_to_num(session.output)])
 
 
 def list_prices(session: Session) -> ClassPrices | None:

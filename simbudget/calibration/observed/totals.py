@@ -16,7 +16,8 @@ _HOUR_S: Final = 3600.0
 def truths(session: Session, first: int) -> dict[str, float]:
     """Return what came true of a session from its `first`-th call on; what the log does not say is left out.
 
-    Wall time is that of the calls and of the gap before each, so that it is of as many gaps as calls.
+    Wall time is that of the calls and of the gap before each, so that it is of as many gaps as calls; active time is
+    the same without waiting for people.
     """
     rest = session.part(first)
     gaps_s = session.gap_s[max(first - 1, 0) :]
@@ -33,7 +34,9 @@ def truths(session: Session, first: int) -> dict[str, float]:
     if np.isfinite(rest.duration_s).mean() > 0.9:
         known["model_time_s"] = _filled_sum(rest.duration_s)
         if np.isfinite(session.started_s).all():
+            waits_s = np.minimum(session.person_s[:-1], session.gap_s)[max(first - 1, 0) :]
             known["wall_time_s"] = known["model_time_s"] + float(gaps_s.sum())
+            known["active_time_s"] = known["wall_time_s"] - float(waits_s.sum())
     return known
 
 

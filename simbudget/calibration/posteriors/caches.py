@@ -64,14 +64,21 @@ def misses_of(session: Session, life: str) -> Misses:
     return Misses(float(len(missed)), float(missed.sum()))
 
 
-def rest_misses(
-    model: str, others: Sequence[Misses], begun: Misses, worlds: int, rng: np.random.Generator
+def pauses_of(session: Session, life_s: float) -> Misses:
+    """Return in how many of a session's gaps its cache outlived its life: calls that began later than that."""
+    apart_s = np.diff(session.started_s)
+    known = np.isfinite(apart_s)
+    return Misses(float(known.sum()), float((apart_s[known] > life_s).sum()))
+
+
+def remaining_rate(
+    usual: float, others: Sequence[Misses], begun: Misses, worlds: int, rng: np.random.Generator
 ) -> Floats:
-    """Return [worlds] draws of the chance that a call in the rest of a session misses its young cache.
+    """Return [worlds] draws of a rate per call in the remaining run, by the beta-binomial model.
 
     Args:
-        model: the name of the session's model, which others were of too.
-        others: misses of other whole sessions.
+        usual: the rate before any call was seen.
+        others: trials and hits of other whole sessions.
         begun: those of its beginning.
         worlds: how many draws.
         rng: what they are made from.
@@ -80,17 +87,20 @@ def rest_misses(
 
     calls = np.array([of.calls for of in others])
     missed = np.array([of.missed for of in others])
-    usual = next((rate for name, rate in _USUAL_MISSES.items() if name in model), _MISSES_ELSEWHERE)
     mean = (missed.sum() + begun.missed + usual * _PRIOR_CALLS) / (calls.sum() + begun.calls + _PRIOR_CALLS)
-    scores = [
-        (betaln(mean * s + missed, (1 - mean) * s + calls - missed) - betaln(mean * s, (1 - mean) * s)).sum()
-        - 0.5 * np.log(s)  # flat in the differences between sessions, not in their inverse
-        for s in _STRENGTHS
-    ]
-    chances = np.exp(np.array(scores) - max(scores))
+    a, b = mean * _STRENGTHS[:, None], (1 - mean) * _STRENGTHS[:, None]
+    scores = (betaln(a + missed, b + calls - missed) - betaln(a, b)).sum(axis=1)
+    scores -= 0.5 * np.log(_STRENGTHS)  # flat in the differences between sessions, not in their inverse
+    chances = np.exp(scores - scores.max())
     strength = rng.choice(_STRENGTHS, size=worlds, p=chances / chances.sum())
-    a, b = mean * strength + begun.missed, (1 - mean) * strength + begun.calls - begun.missed
-    return np.asarray(rng.beta(a, b))
+    return np.asarray(
+        rng.beta(mean * strength + begun.missed, (1 - mean) * strength + begun.calls - begun.missed)
+    )
+
+
+def usual_misses(model: str) -> float:
+    """Return the chance that a call misses a young cache before any call of this model was seen."""
+    return next((rate for name, rate in _USUAL_MISSES.items() if name in model), _MISSES_ELSEWHERE)
 
 
 def _missed(session: Session) -> Floats:
