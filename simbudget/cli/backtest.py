@@ -5,8 +5,6 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import say_if_compiling
-
 
 def _part(_: click.Context, __: click.Parameter, text: str) -> float:
     """Return `20%` or `0.2` as a number between 0 and 1."""
@@ -24,10 +22,10 @@ def _part(_: click.Context, __: click.Parameter, text: str) -> float:
 @click.option("--cut", default="20%", show_default=True, callback=_part, help="What is known of each run.")
 @click.option(
     "--by",
-    type=click.Choice(["calls", "time", "runs"]),
+    type=click.Choice(["calls", "time", "unknown", "runs", "days"]),
     default="calls",
     show_default=True,
-    help="Know so much of each run's calls, or of its time, or so many of the runs; of campaigns: always of the time.",
+    help="Forecast the remaining run with its calls, its time or nothing known; further runs; or the next days.",
 )
 @click.option(
     "--replications", type=click.IntRange(20), default=200, show_default=True, help="For each case."
@@ -48,11 +46,11 @@ def backtest_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     columns: str | None,
     as_json: bool,
 ) -> None:
-    """Project what is known already: the rest of each run in the LOGs from its beginning, or runs from others.
+    """Forecast what is known already: each run in the LOGs from its beginning, some runs from others, or days.
 
-    Each projection is made as a user makes one: calibrated on what came before (and on the other runs),
-    simulated, and scored against what happened, beside a straight line and a bootstrap of calls. Intervals are
-    stretched by what the other runs' projections showed; `raw` are the scores before that.
+    Each forecast is the one that `simbudget forecast` makes, from the beginning of the run and from other runs, scored
+    against what happened, beside a straight line and a bootstrap of calls. Intervals are stretched by what forecasts
+    of other runs showed; `raw` are the scores before that. Campaigns of experiments are always cut by time.
     """
     from simbudget.errors import Problem, UserError  # noqa: PLC0415
     from simbudget.forecast.backtest import Plan, backtest, summary  # noqa: PLC0415
@@ -63,7 +61,6 @@ def backtest_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
     with reading() as begins:
         ledger = read_logs(logs, column_map(columns), begins)
-    say_if_compiling(as_json)
     with progress_bar(as_json) as progress:
         found = backtest(ledger, Plan(cut, by, replications, seed, past=past_cases(by)), progress)
     if not found.forecasts:

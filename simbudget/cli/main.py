@@ -27,6 +27,7 @@ _COMMANDS: Final = {
     "pilot": "Run a scenario for real, for a short while, and write a ledger to calibrate on.",
     "review": "Show which submissions of a pilot need a look, and decide on them.",
     "trace": "Write everything that happens in one replication.",
+    "forecast": "Forecast what is still to come, from logs alone.",
     "watch": "Project a run anew from where it stands.",
     "report": "Write a report to hand round: HTML, or Markdown for a pull request.",
     "prices": "Show what models and GPUs cost on a date.",

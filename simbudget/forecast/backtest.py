@@ -12,7 +12,8 @@ from simbudget.calibration.observed.totals import calls_within, truths
 from simbudget.forecast.campaigns import campaign_forecasts
 from simbudget.forecast.cases import Case, naive_rest
 from simbudget.forecast.conformal import PastCase, Stretch, conformal
-from simbudget.forecast.new_runs import across_runs, across_summed_runs
+from simbudget.forecast.new_runs import across_runs
+from simbudget.forecast.past_days import across_days
 from simbudget.forecast.past_runs import Library
 from simbudget.forecast.remaining_run import Horizon, remaining_session
 from simbudget.forecast.scores import score
@@ -21,7 +22,7 @@ from simbudget.ledger.imported import ImportedLedger
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
-BY: Final = ("calls", "time", "unknown", "runs")
+BY: Final = ("calls", "time", "unknown", "runs", "days")
 """What is known of the future: how many calls, how much time, nothing; or some runs, of which others are forecast."""
 _FOLDS: Final = 10
 """A session is forecast from the nine tenths of the others that are not in its own fold: each tenth teaches once."""
@@ -95,12 +96,13 @@ def forecasts_of(
 
     Campaigns of experiments have no calls: their rests are always those of time.
     """
-    sessions = sessions_of(ledger)
     if plan.by == "runs":
-        yield from across_runs(sessions, plan.cut, plan.replications, plan.seed)
-        yield from across_summed_runs(ledger, plan.cut, plan.replications, plan.seed)
+        yield from across_runs(ledger, plan.cut, plan.replications, plan.seed)
         return
-    yield from _rests(sessions, plan, progress)
+    if plan.by == "days":
+        yield from across_days(ledger, plan.replications, plan.seed)
+        return
+    yield from _rests(sessions_of(ledger), plan, progress)
     yield from campaign_forecasts(ledger, plan.cut, plan.replications, plan.seed)
 
 

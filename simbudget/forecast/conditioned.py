@@ -14,6 +14,11 @@ from simbudget.forecast.run_state import RunState
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 _HOUR_S: Final = 3600.0
+_UNLIKELY: Final = 0.05
+"""From here on down the scenario did not expect what was seen: one simulated run in twenty lies as far out."""
+_LEAST_LATE: Final = 0.05
+_RATE_SPREAD: Final = 0.3
+"""Scatter of the logarithm of a rate from one half of a run to the next: measured on fleets, 0.2 to 0.4."""
 
 
 @dataclass(frozen=True)
@@ -35,9 +40,33 @@ class Conditioned:
         return known + self.state.in_flight.get(column, NOTHING).around(self.scores)
 
     def rest(self, column: str) -> Floats:
-        """Return [draws] of what is still to come of a column."""
+        """Return [draws] of what is still to come of a column.
+
+        As the simulated runs went on, where the real one looks like them. Where it does not, they are weighed against
+        the run's own rate, which is then all that is known of it: the less the scenario expected what was seen, the
+        more the rate counts.
+        """
         rest = self.runs.whole[column].to_numpy() - self.runs.so_far[column].to_numpy()
-        return conditioned(np.maximum(rest, 0.0), self.like)[self.rows]
+        simulated = conditioned(np.maximum(rest, 0.0), self.like)[self.rows]
+        weight = max(0.0, 1.0 - self.like.surprise / _UNLIKELY)
+        at_rate = self._at_rate(column)
+        if not weight or at_rate is None or not simulated.any():
+            return simulated
+        return np.exp((1.0 - weight) * np.log(np.maximum(simulated, 1e-9)) + weight * np.log(at_rate))
+
+    def _at_rate(self, column: str) -> Floats | None:
+        """Return [draws] of what is to come at the rate of the run so far; None if the log does not say it.
+
+        The rate of the second half differs from that of the first by as much as that of what comes will from both.
+        """
+        seen = self.state.so_far.get(column, 0.0)
+        left_s = float(self.runs.hours[-1]) * _HOUR_S - self.state.elapsed_s
+        if seen <= 0.0 or left_s <= 0.0:
+            return None
+        late = max(seen - self.state.halfway.get(column, 0.0), _LEAST_LATE * seen)
+        drift = float(np.clip(np.log(2.0 * late / seen), -1.0, 1.0))
+        spread = np.hypot(_RATE_SPREAD, drift)
+        return np.asarray(2.0 * late / self.state.elapsed_s * left_s * np.exp(spread * self.scores))
 
     def progress(self, gates_later: bool) -> Floats:
         """Return [draws, bins + 1] the part of what is left to spend that is spent by each time.

@@ -19,7 +19,7 @@ Floats = npt.NDArray[np.float64]
 
 _NEAREST: Final = 0.25
 """The part of the runs that counts at all, where that is enough for the regression."""
-_RUNS_A_STATISTIC: Final = 10
+_RUNS_A_STATISTIC: Final = 20
 _SMALLEST: Final = 0.02
 """Added before logarithms are taken, as a part of the median over runs, so that nothing has a logarithm too."""
 _RIDGE: Final = 1.0
@@ -27,6 +27,10 @@ _RIDGE: Final = 1.0
 _SHRINK: Final = 0.1
 """Of the covariance towards its diagonal."""
 _MOST_WIDENING: Final = 4.0
+_P90: Final = 0.9
+_BEYOND: Final = 0.25
+"""No outcome is farther beyond the simulated ones than this share of their range (of logarithms): runs that were never
+simulated are not vouched for by a regression's straight line."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +96,9 @@ def conditioned(values: Floats, like: Likeness) -> Floats:
     logs = np.log(values + least)
     at_real, residuals, leverage = _regression(like.statistics, logs, like.weights)
     moved = at_real + residuals * np.sqrt(1.0 + leverage) * like.widening
-    return np.asarray(np.maximum(np.exp(np.minimum(moved, logs.max() + 3.0)) - least, 0.0))
+    room = _BEYOND * float(np.ptp(logs)) * min(like.widening - 1.0, 1.0)
+    kept = np.clip(moved, logs.min() - room, logs.max() + room)
+    return np.asarray(np.maximum(np.exp(kept) - least, 0.0))
 
 
 def _regression(x: Floats, y: Floats, weights: Floats) -> tuple[float, Floats, float]:
@@ -104,5 +110,16 @@ def _regression(x: Floats, y: Floats, weights: Floats) -> tuple[float, Floats, f
     slopes = np.linalg.solve(normal, inner.T @ (y - middle)) if x.shape[1] else np.zeros(0)
     residuals = y - middle - (x - centre) @ slopes
     leverage = 1.0 / runs + float(centre @ np.linalg.solve(normal, centre) if x.shape[1] else 0.0)
-    freedom = max(1.0, runs - x.shape[1] - 1.0)
-    return middle - float(centre @ slopes), residuals * np.sqrt(runs / freedom), leverage
+    freedom = max(2.0, runs - x.shape[1] - 1.0)
+    return (
+        middle - float(centre @ slopes),
+        residuals * np.sqrt(runs / freedom) * _few_runs(freedom),
+        leverage,
+    )
+
+
+def _few_runs(freedom: float) -> float:
+    """Return by how much Student's t reaches farther than the normal: with few runs their own scatter is uncertain."""
+    from scipy.stats import norm, t  # noqa: PLC0415  slow to import
+
+    return float(t.ppf(_P90, freedom) / norm.ppf(_P90))

@@ -246,4 +246,4 @@ def _log_mean(shape: Shape, scatters: Floats) -> Floats:
     t = z if shape.table is None else np.interp(z, score_grid(), shape.table)
     at = np.linspace(float(scatters.min()), float(scatters.max()), _GRID)
     means = np.log(np.exp(np.minimum(at[:, None] * t, 50.0)).mean(axis=1))
-    return np.interp(scatters, at, means)
+    return np.asarray(np.interp(scatters, at, means))

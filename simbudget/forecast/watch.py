@@ -266,8 +266,8 @@ def _notes(state: RunState, loaded: LoadedScenario, like: Likeness) -> list[str]
         notes.append(f"{state.agents:,} agents in the log, {planned:,} in the scenario")
     if like.surprise < SURPRISING:
         notes.append(
-            "what was seen is beyond what the scenario expects; intervals are widened, and a calibration on this "
-            "log would tell more"
+            "the scenario did not expect what was seen, so the run's own rate counts more than the scenario; "
+            "`simbudget calibrate` on this log brings the two together"
         )
     if state.elapsed_s >= loaded.scenario.stop.after.exact_value:
         notes.append("the planned end is past")

@@ -18,7 +18,11 @@ LABELS: Final = {
     "output_tokens": "output tokens",
     "cost_usd": "cost",
     "model_time_s": "model time",
+    "active_time_s": "active time",
     "wall_time_s": "wall time",
+    "cost_usd_7_days": "cost of the next 7 days",
+    "cost_usd_30_days": "cost of the next 30 days",
+    "total_cost_usd": "total cost",
     "calls": "calls",
     "experiments": "experiments",
     "gpu_time_s": "GPU time",
@@ -31,7 +35,9 @@ LABELS: Final = {
 KNOWN: Final = {
     "calls": "the first {cut} of the calls of each run",
     "time": "the first {cut} of the time of each run",
+    "unknown": "the first {cut} of the calls of each run, their number not known",
     "runs": "{cut} of the runs",
+    "days": "the days before",
 }
 
 _MAIN: Final = ("input_tokens", "cost_usd", "experiments")
@@ -44,7 +50,7 @@ def backtest_answer(scores: Scores, cut: float, by: str) -> str:
     quantity = next((name for name in _MAIN if name in scores[source]), next(iter(scores[source])))
     figures = scores[source][quantity]
     known = KNOWN["time" if quantity in CAMPAIGN_QUANTITIES else by]
-    line = f"From {known.format(cut=percent(cut))}, {LABELS[quantity]} of the rest ({source}): "
+    line = f"From {known.format(cut=percent(cut))}, {LABELS.get(quantity, quantity)} of the rest ({source}): "
     line += f"median error {percent(figures['median_abs_error'])}, "
     line += f"80 % intervals covered {percent(figures['coverage_80'])} of {figures['cases']:,} cases"
     naive = figures["naive"].get("straight_line")

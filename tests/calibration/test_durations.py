@@ -14,11 +14,8 @@ from simbudget.calibration.posteriors.durations import (
 from simbudget.distributions.posteriors import Posterior, score_grid
 from simbudget.forecast.durations import (
     PRIORS,
-    Course,
-    call_level_s,
-    part_of,
-    rest_durations,
-    rest_gaps,
+    duration_history,
+    remaining_durations,
     telling,
 )
 
@@ -134,12 +131,8 @@ def coverage_of_rests(others: int, widen: float = 1.0, cases: int = 150) -> floa
     held = []
     for case in range(cases):
         *known, mine = heavy_runs(others + 1, 100 + case, level=float(rng.normal(2.0, 2.0)), between=1.2)
-        posterior = rest_durations(
-            PRIORS["tool_time"],
-            [part_of(run, 0.2) for run in known],
-            mine[:12],
-            WORLDS,
-            np.random.default_rng(case),
+        posterior = remaining_durations(
+            duration_history(PRIORS["gap_s"], known, 0.2), mine[:12], WORLDS, np.random.default_rng(case)
         )
         logs = np.log(simulated_means(posterior, 48, case))
         low, middle, high = np.quantile(logs, (0.1, 0.5, 0.9))
@@ -159,13 +152,11 @@ def test_intervals_of_half_the_width_would_not_hold_it() -> None:
 
 
 def test_one_night_at_the_beginning_does_not_make_nights_of_the_rest() -> None:
-    others = [part_of(run, 0.2) for run in heavy_runs(40, 8)]
+    others = duration_history(PRIORS["gap_s"], heavy_runs(40, 8), 0.2)
     calm = heavy_runs(1, 9)[0][:12]
     night = np.append(calm[:-1], 40_000.0)
     levels = [
-        np.median(
-            rest_durations(PRIORS["tool_time"], others, begun, 500, np.random.default_rng(1)).draws[:, 0]
-        )
+        np.median(remaining_durations(others, begun, 500, np.random.default_rng(1)).draws[:, 0])
         for begun in (calm, night)
     ]
     assert levels[1] - levels[0] < 1.5
@@ -173,10 +164,9 @@ def test_one_night_at_the_beginning_does_not_make_nights_of_the_rest() -> None:
 
 def test_a_single_run_says_more_of_itself_than_what_is_usual() -> None:
     slow, quick = np.full(20, 4000.0), np.full(20, 0.2)
+    nobody = duration_history(PRIORS["gap_s"], [], 0.2)
     levels = [
-        np.median(
-            simulated_means(rest_durations(PRIORS["tool_time"], [], b, 500, np.random.default_rng(1)), 200, 2)
-        )
+        np.median(simulated_means(remaining_durations(nobody, b, 500, np.random.default_rng(1)), 200, 2))
         for b in (slow, quick)
     ]
     assert levels[0] > 100 * levels[1]
@@ -186,37 +176,3 @@ def test_short_runs_speak_only_where_long_ones_are_few() -> None:
     assert telling([6] * 30 + [40] * 8) == list(range(30, 38))
     assert telling([6] * 30 + [40] * 7) == list(range(37))
     assert telling([3, 4]) == []
-
-
-def calls_in(posterior: Posterior, rest_s: float, call_s: float, seed: int) -> Floats:
-    """Return [worlds] how many calls fit into a time."""
-    rng = np.random.default_rng(seed)
-    gaps_s = posterior.sample(rng.standard_normal((len(posterior.draws), 2000)))
-    return (np.cumsum(gaps_s + call_s, axis=1) <= rest_s).sum(axis=1).astype(np.float64)
-
-
-def test_as_many_calls_fit_into_the_time_left_as_into_others() -> None:
-    rng = np.random.default_rng(12)
-    whole = heavy_runs(60, 13, between=0.2, pause=3000.0, often=0.01)
-    others = [Course(run, 12, float(run[12:].sum() + 48 * 5.0)) for run in whole[:-20]]
-    ratios = []
-    for run in whole[-20:]:
-        rest_s = float(run[12:].sum() + 48 * 5.0)
-        posterior = rest_gaps(others, run[:12], rest_s, 5.0, WORLDS, rng)
-        ratios.append(np.median(calls_in(posterior, rest_s, 5.0, 3)) / 48.0)
-    assert 0.75 < np.median(ratios) < 1.33
-
-
-def test_where_calls_take_the_time_its_length_says_nothing_of_gaps() -> None:
-    others = [Course(np.full(30, 0.2), 6, 24 * 10.2) for _ in range(20)]
-    begun = np.full(6, 0.2)
-    long, short = (
-        rest_gaps(others, begun, rest_s, 10.0, WORLDS, np.random.default_rng(1)).draws[:, 0]
-        for rest_s in (240.0, 2400.0)
-    )
-    assert np.array_equal(long, short)
-
-
-def test_calls_of_the_rest_last_as_those_of_others_did() -> None:
-    others = [part_of(np.full(30, 20.0), 0.2) for _ in range(20)]
-    assert call_level_s(others, np.full(6, 20.0)) == pytest.approx(20.0, rel=0.05)

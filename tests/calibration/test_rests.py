@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
+from simbudget.calibration.observed.session_prices import fitted_rates
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.caches import (
     FIVE_MINUTES,
@@ -18,13 +19,12 @@ from simbudget.calibration.posteriors.caches import (
     Misses,
     cache_life,
     misses_of,
-    rest_misses,
+    remaining_rate,
 )
 from simbudget.calibration.posteriors.limits import compaction_limit, limit_draws
 from simbudget.calibration.posteriors.openings import ages_of, learnt_opening
 from simbudget.forecast import counts as rest_counts
-from simbudget.forecast.counts import Usual, rest_of_counts
-from simbudget.forecast.hidden_input import hidden_input
+from simbudget.forecast.counts import Usual, count_history, remaining_counts
 
 Floats = npt.NDArray[np.float64]
 
@@ -78,7 +78,9 @@ def coverage_of_totals() -> float:
     for _ in range(CASES):
         *others, run = (bursty(rng, 0.2 * rng.standard_normal()) for _ in range(21))
         first = int(np.ceil(0.2 * len(run)))
-        posterior = rest_of_counts(USUAL, others, run[:first], 0.2, len(run) - first, WORLDS, rng)
+        posterior = remaining_counts(
+            USUAL, count_history(others, 0.2), run[:first], len(run) - first, WORLDS, rng
+        )
         totals = posterior.sample(rng.standard_normal((WORLDS, len(run) - first))).sum(axis=1)
         low, high = np.quantile(totals, (0.1, 0.9))
         held.append(low <= run[first:].sum() <= high)
@@ -102,16 +104,15 @@ def test_intervals_are_too_narrow_if_calls_are_taken_for_independent(monkeypatch
 def test_without_other_runs_the_beginning_is_what_is_known_and_that_is_little() -> None:
     rng = np.random.default_rng(2)
     begun = np.exp(rng.normal(6, 0.7, 20))
-    alone = rest_of_counts(USUAL, [], begun, 0.2, 80, 400, rng)
-    with_others = rest_of_counts(
-        USUAL, [np.exp(rng.normal(6, 0.7, 100)) for _ in range(30)], begun, 0.2, 80, 400, rng
-    )
+    alone = remaining_counts(USUAL, count_history([], 0.2, begun), begun, 80, 400, rng)
+    others = count_history([np.exp(rng.normal(6, 0.7, 100)) for _ in range(30)], 0.2)
+    with_others = remaining_counts(USUAL, others, begun, 80, 400, rng)
     assert alone.draws[:, 0].std() > 1.5 * with_others.draws[:, 0].std()
 
 
 def test_a_rest_of_nothing_stays_nothing() -> None:
     rng = np.random.default_rng(2)
-    posterior = rest_of_counts(USUAL, [np.zeros(30)] * 9, np.zeros(8), 0.2, 30, 50, rng)
+    posterior = remaining_counts(USUAL, count_history([np.zeros(30)] * 9, 0.2), np.zeros(8), 30, 50, rng)
     assert np.median(posterior.sample(rng.standard_normal((50, 30)))) < 3
 
 
@@ -206,7 +207,7 @@ def coverage_of_misses(pooled: bool) -> float:
         if not pooled:
             others = [Misses(40.0, float(np.mean([of.missed for of in others])))] * 30
         begun = Misses(10.0, float(rng.binomial(10, rates[0])))
-        missed = rng.binomial(60, rest_misses("m", others, begun, 400, rng))
+        missed = rng.binomial(60, remaining_rate(0.1, others, begun, 400, rng))
         low, high = np.quantile(missed, (0.1, 0.9))
         held.append(low <= rng.binomial(60, rates[0]) <= high)
     return float(np.mean(held))
@@ -222,22 +223,24 @@ def test_they_do_not_if_sessions_are_taken_to_miss_alike() -> None:
     assert coverage_of_misses(pooled=False) < LOW
 
 
-def without_input(rng: np.random.Generator, hidden_usd: float) -> Session:
-    """Return a session whose log tells outputs and costs only: 25 $/Mtok, and so much a call for what was sent."""
-    output = np.exp(rng.normal(6.5, 1.0, 40))
-    cost_usd = 25e-6 * output + hidden_usd * rng.uniform(0.5, 1.5, 40)
-    return replace(session(np.ones(40), np.zeros(40)), output=output, list_cost_usd=cost_usd)
+def priced(rng: np.random.Generator, growth: float) -> Session:
+    """Return a session at $0.30 a million tokens read, $3 written and $15 put out, its prices not told."""
+    context = 20_000.0 + np.cumsum(rng.uniform(0.0, 2.0 * growth, 40))
+    read = np.append(0.0, context[:-1])
+    output = np.exp(rng.normal(6.0, 1.0, 40))
+    cost_usd = (0.3 * read + 3.0 * (context - read) + 15.0 * output) / 1e6
+    return replace(session(context, read), output=output, list_cost_usd=cost_usd)
 
 
-def test_what_calls_cost_beside_their_output_is_hidden_input() -> None:
+def test_prices_of_an_unlisted_model_are_learnt_from_several_sessions() -> None:
     rng = np.random.default_rng(6)
-    sessions = [without_input(rng, 0.05) for _ in range(20)]
-    found = hidden_input(sessions)
-    assert found is not None
-    assert found.output_usd_per_mtok == pytest.approx(25.0, rel=0.1)
-    assert found.tokens[-1].mean() == pytest.approx(50_000, rel=0.2)
+    found = fitted_rates([priced(rng, growth) for growth in (300.0, 1000.0, 3000.0)])
+    assert found.read == pytest.approx(0.3, rel=0.1)
+    assert found.new == pytest.approx(3.0, rel=0.1)
+    assert found.output == pytest.approx(15.0, rel=0.15)
 
 
-def test_nothing_is_hidden_where_the_log_tells_what_was_sent() -> None:
-    whole = replace(session(np.full(40, 50e3)), output=np.ones(40), list_cost_usd=np.ones(40))
-    assert hidden_input([whole]) is None
+def test_no_price_is_believed_that_no_listed_model_asks() -> None:
+    few = replace(priced(np.random.default_rng(7), 300.0), list_cost_usd=np.full(40, 20.0))
+    found = fitted_rates([few])
+    assert (found.read, found.new, found.output) <= (15.0, 150.0, 600.0)

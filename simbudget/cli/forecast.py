@@ -1,0 +1,114 @@
+"""`simbudget forecast`: what is still to come, from logs alone."""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from simbudget.cli.options import money, show
+
+
+def _seconds(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+    """Return `2h` or `90 min` in seconds."""
+    if text is None:
+        return None
+    from simbudget.scenario.amounts import Amount  # noqa: PLC0415
+    from simbudget.units import Dimension  # noqa: PLC0415
+
+    try:
+        value = Amount(Dimension.DURATION, exact=True).parse(text).distribution.mean()
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is no duration; write such as 2h, 90 min or 3 days") from None
+    if value <= 0:
+        raise click.BadParameter(f"{text!r} is not above zero")
+    return value
+
+
+def _days_until(ledger: Any, date: Any) -> float:
+    """Return the days from the logs' last entry to the end of a date."""
+    import pandas as pd  # noqa: PLC0415
+
+    from simbudget.errors import Problem, UserError  # noqa: PLC0415
+
+    ends = ledger.runs["ended_at"].dropna()
+    if ends.empty:
+        raise UserError(
+            Problem("these logs have no dates, so --until cannot be counted from them", remedy="write --days")
+        )
+    last = ends.max().floor("D")
+    days = (pd.Timestamp(date, tz="UTC") - last) / pd.Timedelta(days=1)
+    if days < 1:
+        raise UserError(
+            Problem(f"--until {date.date()}: the logs end on {last.date()}", remedy="write a later date")
+        )
+    return float(days)
+
+
+@click.command("forecast")
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LOG...")
+@click.option(
+    "--calls", type=click.IntRange(1), help="The sessions under way make this many more calls each."
+)
+@click.option("--for", "seconds", callback=_seconds, help="They go on for this long: 2h, 90 min.")
+@click.option("--runs", type=click.IntRange(1, 1_000_000), help="Forecast this many further runs.")
+@click.option("--days", type=click.IntRange(1, 3650), help="Forecast the spend of the next days.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The same, to this date.")
+@click.option("--run", help="Forecast the session whose name begins so.  [default: all under way]")
+@click.option("--budget", callback=money, metavar="$", help="Say how likely all of it stays within this.")
+@click.option("--history", multiple=True, type=click.Path(path_type=Path), help="Further logs to learn from.")
+@click.option("--columns", metavar="A=B,...", help="For other tables: which column is what; see `import`.")
+@click.option("--draws", type=click.IntRange(50, 100_000), default=1000, show_default=True)
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Same seed, same result.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write the result here.")
+@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, and nothing else.")
+@click.option("--quiet", is_flag=True, help="Print the answer only.")
+def forecast_command(  # noqa: PLR0913, PLR0917  one parameter for each option
+    logs: tuple[Path, ...],
+    calls: int | None,
+    seconds: float | None,
+    runs: int | None,
+    days: int | None,
+    until: Any,
+    run: str | None,
+    budget: float | None,
+    history: tuple[Path, ...],
+    columns: str | None,
+    draws: int,
+    seed: int,
+    out: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
+    r"""Forecast what is still to come, by the LOGs alone: no scenario is needed.
+
+    Without options: the sessions under way (those whose last entry is within an hour of the newest), to their end,
+    wherever that is. `simbudget backtest` says how good such forecasts have been on the same logs.
+
+    \b
+    Examples:
+      simbudget forecast ~/.claude/projects --for 2h --budget '$500'
+      simbudget forecast ~/.claude/projects --days 30
+      simbudget forecast logs/ --runs 20
+    """
+    given = [name for name, value in _given(calls, seconds, runs, days, until).items() if value is not None]
+    if len(given) > 1:
+        raise click.UsageError(f"{' and '.join(given)} exclude each other: ask for one thing at a time")
+
+    from simbudget.forecast.forecast import Asked, forecast  # noqa: PLC0415
+    from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
+    from simbudget.report.terminal import progress_bar, reading  # noqa: PLC0415
+
+    with reading() as begins:
+        ledger = read_logs(logs, column_map(columns), begins)
+        before = read_logs(history, column_map(columns), begins) if history else None
+    of_days = _days_until(ledger, until) if until is not None else days
+    asked = Asked(calls, seconds, runs, of_days, run, budget, draws, seed)
+    with progress_bar(quiet or as_json) as progress:
+        found = forecast(ledger, asked, progress, before)
+    show(found, as_json=as_json, quiet=quiet, out=out)
+
+
+def _given(
+    calls: int | None, seconds: float | None, runs: int | None, days: int | None, until: Any
+) -> dict[str, Any]:
+    return {"--calls": calls, "--for": seconds, "--runs": runs, "--days": days, "--until": until}

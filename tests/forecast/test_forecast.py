@@ -1,0 +1,167 @@
+"""A forecast goes on from what was seen, rests on what it says, and is the one that backtests replay."""
+
+from dataclasses import replace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from simbudget.calibration.observed.sessions import Session
+from simbudget.calibration.observed.totals import truths
+from simbudget.errors import UserError
+from simbudget.forecast.backtest import Plan, forecasts_of
+from simbudget.forecast.calls_left import calls_to_come
+from simbudget.forecast.daily import DailySpend, next_days
+from simbudget.forecast.forecast import Asked, forecast
+from simbudget.forecast.past_runs import Library
+from simbudget.forecast.regression import pooled
+from simbudget.forecast.remaining_run import Horizon, remaining_session
+from simbudget.ledger.frame import DTYPES
+from simbudget.ledger.imported import ImportedLedger
+from tests.calibration.logs import runs_table
+
+
+def growing(run: int, rng: np.random.Generator, calls: int) -> Session:
+    """Return a session whose context grows by some 800 tokens a turn, all of it cached, a call in five seconds."""
+    context = 12_000.0 + np.cumsum(rng.exponential(800.0, calls))
+    read = np.append(0.0, context[:-1])
+    output = rng.exponential(300.0, calls)
+    cost_usd = (0.3 * read + 3.75 * (context - read) + 15.0 * output) / 1e6
+    return Session(
+        run=run,
+        source="simulated",
+        project="truth",
+        model="unlisted-model",
+        uncached=np.zeros(calls),
+        write=context - read,
+        read=read,
+        output=output,
+        thinking=np.zeros(calls),
+        duration_s=rng.exponential(5.0, calls),
+        started_s=np.arange(calls) * 10.0,
+        list_cost_usd=cost_usd,
+        write_1h=np.zeros(calls),
+        person_s=np.zeros(calls),
+        name=f"run {run}",
+    )
+
+
+@pytest.fixture(scope="module")
+def sessions() -> list[Session]:
+    rng = np.random.default_rng(1)
+    return [growing(run, rng, int(rng.integers(30, 80))) for run in range(30)]
+
+
+def ledger_of(sessions: list[Session]) -> ImportedLedger:
+    """Return sessions as a ledger."""
+    frames = []
+    for session in sessions:
+        columns = {
+            "run": session.run,
+            "kind": "call",
+            "model": session.model,
+            "started_s": session.started_s,
+            "duration_s": session.duration_s,
+            "uncached_input_tokens": session.uncached.astype(int),
+            "cache_write_tokens": session.write.astype(int),
+            "cache_read_tokens": session.read.astype(int),
+            "output_tokens": session.output.astype(int),
+            "cost_usd": session.list_cost_usd,
+            "list_cost_usd": np.nan,
+            "agent": 0,
+        }
+        frames.append(
+            pd.DataFrame({name: columns.get(name, pd.NA) for name in DTYPES}, index=range(len(session)))
+        )
+    entries = pd.concat(frames, ignore_index=True)
+    known = {name: kind for name, kind in DTYPES.items() if entries[name].notna().any()}
+    return ImportedLedger(entries.astype(known), runs_table(len(sessions)))
+
+
+def test_a_known_number_of_calls_is_forecast_within_its_intervals(sessions: list[Session]) -> None:
+    """30 sessions: a true 80 % is seen as 57 to 100 % but once in a thousand."""
+    held, errors, lines = [], [], []
+    for session in sessions:
+        first = len(session) // 5
+        library = Library([other for other in sessions if other.run != session.run])
+        draws = remaining_session(
+            session.part(0, first), library, Horizon(calls=len(session) - first), 150, 1
+        )
+        truth = truths(session, first)["cost_usd"]
+        low, middle, high = np.quantile(draws["cost_usd"], (0.1, 0.5, 0.9))
+        held.append(low <= truth <= high)
+        errors.append(abs(middle - truth) / truth)
+        line = session.list_cost_usd[:first].mean() * (len(session) - first)
+        lines.append(abs(line - truth) / truth)
+    assert np.mean(held) >= 0.57
+    assert np.median(errors) < np.median(lines)
+
+
+def test_more_calls_cost_more_and_take_longer(sessions: list[Session]) -> None:
+    begun, library = sessions[0].part(0, 10), Library(sessions[1:])
+    few, many = (remaining_session(begun, library, Horizon(calls=n), 100, 1) for n in (10, 40))
+    for name in ("cost_usd", "input_tokens", "output_tokens", "wall_time_s"):
+        assert np.median(many[name]) > 3 * np.median(few[name])
+    assert (many["wall_time_s"] >= many["active_time_s"]).all()
+    assert (many["active_time_s"] >= many["model_time_s"]).all()
+
+
+def test_an_unknown_number_of_calls_makes_intervals_wider(sessions: list[Session]) -> None:
+    begun, library = sessions[0].part(0, 10), Library(sessions[1:])
+    known = remaining_session(begun, library, Horizon(calls=35), 300, 1)["cost_usd"]
+    unknown = remaining_session(begun, library, Horizon(), 300, 1)["cost_usd"]
+    widths = [np.log(np.quantile(draws, 0.9) / np.quantile(draws, 0.1)) for draws in (known, unknown)]
+    assert widths[1] > 1.3 * widths[0]
+
+
+def test_a_session_that_outlasted_all_others_may_go_on_as_long_as_it_did() -> None:
+    draws = calls_to_come(500, np.array([20.0, 60.0, 90.0]), 4000, np.random.default_rng(1))
+    assert 250 < np.median(draws) < 1000
+
+
+def test_what_backtests_replay_is_what_forecast_shows(sessions: list[Session]) -> None:
+    case = next(iter(forecasts_of(ledger_of(sessions), Plan(0.2, "calls", 100, 3))))
+    session = next(session for session in sessions if session.name == case.run)
+    first = int(np.ceil(0.2 * len(session)))
+    known = [other for other in sessions if other.run % 10 != session.run % 10]
+    found = forecast(
+        ledger_of([replace(session.part(0, first), run=0)]),
+        Asked(calls=len(session) - first, draws=100, seed=3),
+        before=ledger_of([replace(other, run=k) for k, other in enumerate(known)]),
+    )
+    low, high = np.quantile(found.remaining[case.quantity], (0.1, 0.9))
+    assert np.quantile(case.sample, 0.1) == pytest.approx(low, rel=0.25)
+    assert np.quantile(case.sample, 0.9) == pytest.approx(high, rel=0.25)
+
+
+def test_what_is_spent_and_what_is_to_come_add_up_to_what_the_budget_is_held_against(
+    sessions: list[Session],
+) -> None:
+    ledger = ledger_of(sessions)
+    spent = float(sessions[-1].list_cost_usd.sum())
+    found = forecast(ledger, Asked(calls=20, run="run 29", budget_usd=spent * 0.5, draws=100))
+    assert found.so_far["cost_usd"] == pytest.approx(spent, rel=1e-3)
+    assert found.within_budget == 0.0
+    assert "with probability 0 %" in found.answer()
+
+
+def test_an_unknown_run_is_named_with_those_that_there_are(sessions: list[Session]) -> None:
+    with pytest.raises(UserError, match="no session's name begins with 'nobody'"):
+        forecast(ledger_of(sessions), Asked(run="nobody"))
+
+
+def test_a_pool_lies_between_its_members_and_keeps_the_order_of_worlds() -> None:
+    rng = np.random.default_rng(2)
+    simulated, regressed = np.exp(rng.normal(0.0, 1.0, 500)), np.exp(rng.normal(2.0, 1.0, 500))
+    found = pooled(simulated, regressed, 0.5)
+    assert np.median(np.log(found)) == pytest.approx(1.0, abs=0.15)
+    assert (np.argsort(found) == np.argsort(simulated)).all()
+
+
+def test_weekends_without_work_stay_without_work() -> None:
+    week = np.array([10.0, 12.0, 9.0, 11.0, 10.0, 0.0, 0.0])  # a Monday first
+    past = DailySpend(pd.Timestamp("2026-06-01", tz="UTC"), np.tile(week, 6))
+    ahead = next_days(past, 14, 400, np.random.default_rng(1))
+    assert (ahead[:, [5, 6, 12, 13]] == 0.0).all()
+    low, high = np.quantile(ahead.sum(axis=1), (0.1, 0.9))
+    assert low < 2 * week.sum() < high
