@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from simbudget.api import backtest as backtest
     from simbudget.api import calibrate as calibrate
     from simbudget.api import compare as compare
+    from simbudget.api import dump as dump
     from simbudget.api import list_prices as list_prices
     from simbudget.api import load as load
     from simbudget.api import loads as loads
@@ -21,20 +22,98 @@ if TYPE_CHECKING:
     from simbudget.api import watch as watch
     from simbudget.api import write_report as write_report
     from simbudget.errors import UserError as UserError
+    from simbudget.scenario.model import Api as Api
+    from simbudget.scenario.model import Context as Context
+    from simbudget.scenario.model import Crashes as Crashes
+    from simbudget.scenario.model import Delegate as Delegate
+    from simbudget.scenario.model import Experiment as Experiment
+    from simbudget.scenario.model import Forum as Forum
+    from simbudget.scenario.model import Gate as Gate
+    from simbudget.scenario.model import Gpus as Gpus
+    from simbudget.scenario.model import Group as Group
+    from simbudget.scenario.model import ModelPrices as ModelPrices
+    from simbudget.scenario.model import ModelSpeed as ModelSpeed
+    from simbudget.scenario.model import Prices as Prices
+    from simbudget.scenario.model import Research as Research
+    from simbudget.scenario.model import Review as Review
+    from simbudget.scenario.model import Sandbox as Sandbox
     from simbudget.scenario.model import Scenario as Scenario
+    from simbudget.scenario.model import Score as Score
+    from simbudget.scenario.model import Scorer as Scorer
+    from simbudget.scenario.model import Share as Share
+    from simbudget.scenario.model import Staff as Staff
+    from simbudget.scenario.model import Start as Start
+    from simbudget.scenario.model import Stop as Stop
+    from simbudget.scenario.model import Tasks as Tasks
+    from simbudget.scenario.model import Think as Think
+    from simbudget.scenario.model import Turn as Turn
 
 __version__ = "0.1.0"
 
-_HOMES = {"Scenario": "simbudget.scenario.model", "UserError": "simbudget.errors"}
+_BLOCKS = (
+    "Api",
+    "Context",
+    "Crashes",
+    "Delegate",
+    "Experiment",
+    "Forum",
+    "Gate",
+    "Gpus",
+    "Group",
+    "ModelPrices",
+    "ModelSpeed",
+    "Prices",
+    "Research",
+    "Review",
+    "Sandbox",
+    "Scenario",
+    "Score",
+    "Scorer",
+    "Share",
+    "Staff",
+    "Start",
+    "Stop",
+    "Tasks",
+    "Think",
+    "Turn",
+)
+"""The blocks of a scenario, to make one in code."""
+
+_HOMES = {"UserError": "simbudget.errors", **dict.fromkeys(_BLOCKS, "simbudget.scenario.model")}
 """Where a public name lives, if not in `api`."""
 
 __all__ = [
+    "Api",
+    "Context",
+    "Crashes",
+    "Delegate",
+    "Experiment",
+    "Forum",
+    "Gate",
+    "Gpus",
+    "Group",
+    "ModelPrices",
+    "ModelSpeed",
+    "Prices",
+    "Research",
+    "Review",
+    "Sandbox",
     "Scenario",
+    "Score",
+    "Scorer",
+    "Share",
+    "Staff",
+    "Start",
+    "Stop",
+    "Tasks",
+    "Think",
+    "Turn",
     "UserError",
     "__version__",
     "backtest",
     "calibrate",
     "compare",
+    "dump",
     "list_prices",
     "load",
     "loads",

@@ -6,7 +6,8 @@
     projection.summary.spend_usd.p50, projection.replications, projection.figure("spend_over_time")
     simbudget.compare(plan, plan.with_(agents=4))
 
-A scenario is given as a path, as the name of a bundled one (`aar-weak-to-strong`), or as what `load` returns. Every
+A scenario is given as a path, as the name of a bundled one (`aar-weak-to-strong`), as what `load` returns, or as a
+`Scenario` that was made in code. Every
 function returns a `Result` (`simbudget.results`), the very value that its command prints.
 """
 
@@ -38,6 +39,7 @@ from simbudget.projection.trace import Trace
 from simbudget.projection.trace import trace as trace_scenario
 from simbudget.scenario.loading import LoadedScenario
 from simbudget.scenario.model import Scenario
+from simbudget.scenario.model import dump as dump_scenario
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -51,7 +53,7 @@ Progress = Callable[[int, int], None]
 """Called with what is done and what there is to do."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Loaded:
     """A scenario that was read: its text, where each value came from, and what can be asked of it."""
 
@@ -61,6 +63,13 @@ class Loaded:
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "loaded", self.source.load())
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether the other, loaded or made in code, is the same scenario."""
+        return self.scenario == (other.scenario if isinstance(other, Loaded) else other)
+
+    def __hash__(self) -> int:
+        return hash(self.scenario)
 
     def __repr__(self) -> str:
         changed = f", {' '.join(map(str, self.changes))}" if self.changes else ""
@@ -111,7 +120,7 @@ class Loaded:
         return Alternative(name, self.scenario, self.changes, self.notes)
 
 
-AnyScenario = Loaded | str | Path
+AnyScenario = Loaded | Scenario | str | Path
 
 
 def load(path: str | Path) -> Loaded:
@@ -126,6 +135,11 @@ def load(path: str | Path) -> Loaded:
 def loads(text: str, name: str = "scenario.yaml") -> Loaded:
     """Return the scenario in a text; UserError with everything that is wrong with it."""
     return Loaded(Source(text, name, Path()))
+
+
+def dump(scenario: AnyScenario) -> str:
+    """Return a scenario as YAML that loads to an equal one, what a calibration learnt included."""
+    return dump_scenario(scenario if isinstance(scenario, Scenario) else _loaded(scenario).scenario)
 
 
 def project(
@@ -386,6 +400,8 @@ def list_prices(
 
 
 def _loaded(scenario: AnyScenario) -> Loaded:
+    if isinstance(scenario, Scenario):
+        return loads(dump(scenario), f"{scenario.name}.yaml")
     return scenario if isinstance(scenario, Loaded) else load(scenario)
 
 

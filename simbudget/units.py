@@ -23,6 +23,7 @@ class Dimension(StrEnum):
     USD_PER_MTOK = "a price per million tokens"
     USD_PER_CALL = "a price per call"
     USD_PER_TRY = "a price per try"
+    USD_PER_MONTH = "a price per month"
     TOKENS_PER_S = "a speed"
 
 
@@ -35,6 +36,7 @@ EXAMPLES: Final = {
     Dimension.USD_PER_MTOK: "`5 $/Mtok`",
     Dimension.USD_PER_CALL: "`0.02 $/call`",
     Dimension.USD_PER_TRY: "`40 $/try`",
+    Dimension.USD_PER_MONTH: "`200 $/month`",
     Dimension.TOKENS_PER_S: "`60 tokens/s`",
 }
 """What to write for each."""
@@ -52,7 +54,7 @@ _DURATIONS: Final = {
     "day": Fraction(86400),
     "week": Fraction(604800),
 }
-_UNITS: Final = {
+UNITS: Final = {
     **{name: (Dimension.DURATION, factor) for name, factor in _DURATIONS.items()},
     **{f"{name}s": (Dimension.DURATION, factor) for name, factor in _DURATIONS.items() if len(name) > 2},
     "": (Dimension.NUMBER, Fraction(1)),
@@ -64,6 +66,7 @@ _UNITS: Final = {
     "$/mtok": (Dimension.USD_PER_MTOK, Fraction(1)),
     "$/call": (Dimension.USD_PER_CALL, Fraction(1)),
     "$/try": (Dimension.USD_PER_TRY, Fraction(1)),
+    "$/month": (Dimension.USD_PER_MONTH, Fraction(1)),
     "tokens/s": (Dimension.TOKENS_PER_S, Fraction(1)),
     "tok/s": (Dimension.TOKENS_PER_S, Fraction(1)),
     "tokens": (Dimension.NUMBER, Fraction(1)),
@@ -103,9 +106,9 @@ def parse_amount(text: str) -> Amount:
         unit = "$" + unit if unit.startswith("/") else "$" if unit in ("", "$") else f"$ {unit}"
     if unit == "m":
         raise ValueError(f"{text!r} could be minutes or millions; write `{match['number']} min` or `M`")
-    if unit.lower() not in _UNITS:
+    if unit.lower() not in UNITS:
         raise ValueError(_why_no_unit(text, match["number"] + match["multiple"], unit))
-    dimension, factor = _UNITS[unit.lower()]
+    dimension, factor = UNITS[unit.lower()]
     digits = match["number"].replace(",", "").replace("_", "")
     exact = Fraction(digits) * _MULTIPLES[match["multiple"]] * factor  # rounded once: 2.3M is 2,300,000
     try:
@@ -120,7 +123,7 @@ def parse_amount(text: str) -> Amount:
 def _why_no_unit(text: str, number: str, unit: str) -> str:
     if until := re.fullmatch(r"[-–—]\s*(\d.*)", unit):
         return f"{text!r} looks like a range; write `{number} to {until[1]}`"
-    near = difflib.get_close_matches(unit.lower(), _UNITS, 1, 0.6)
+    near = difflib.get_close_matches(unit.lower(), UNITS, 1, 0.6)
     advice = f"; did you mean {near[0]!r}?" if near else ""
     return f"{text!r} has the unit {unit!r}, which is not known{advice}"
 
@@ -188,5 +191,6 @@ _WRITTEN_UNITS: Final = {
     Dimension.USD_PER_MTOK: "$/Mtok",
     Dimension.USD_PER_CALL: "$/call",
     Dimension.USD_PER_TRY: "$/try",
+    Dimension.USD_PER_MONTH: "$/month",
     Dimension.TOKENS_PER_S: "tokens/s",
 }

@@ -63,6 +63,7 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
 def _html(file: Path, output: Path, count: int, seed: int, workers: int | None) -> str:
     """Write the page, and return the answer in one line."""
+    from simbudget.engine.evidence import understood  # noqa: PLC0415
     from simbudget.projection.run import Options, project  # noqa: PLC0415
     from simbudget.report.html.page import Subject, report_page  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
@@ -70,11 +71,12 @@ def _html(file: Path, output: Path, count: int, seed: int, workers: int | None) 
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
     loaded, text = load_scenario(file), read_file(file)
+    rows = understood(loaded.provenance, loaded.scenario)
     with progress_bar(False) as progress:
         projection = project(loaded.scenario, Options(seed, count, workers=workers), progress, loaded.notes)
     names = f"{shlex.quote(file.name)} -o {shlex.quote(output.name)}"
     command = f"simbudget report {names} --replications {count} --seed {seed}"
-    page = report_page(Subject(projection, loaded.provenance, text, file.name, command, loaded.calibration))
+    page = report_page(Subject(projection, rows, text, file.name, command, loaded.calibration))
     with written_whole(output) as fresh:
         fresh.write_text(page, encoding="utf-8")
     return projection.answer()
@@ -83,19 +85,21 @@ def _html(file: Path, output: Path, count: int, seed: int, workers: int | None) 
 def _markdown(file: Path, base: Path | None, count: int, seed: int, workers: int | None) -> str:
     from simbudget.deciding.alternatives import Alternative, Sample  # noqa: PLC0415
     from simbudget.deciding.compare import compare  # noqa: PLC0415
+    from simbudget.engine.evidence import understood  # noqa: PLC0415
     from simbudget.projection.run import Options, project  # noqa: PLC0415
     from simbudget.report.markdown import change_markdown, projection_markdown  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
     loaded = load_scenario(file)
+    rows = understood(loaded.provenance, loaded.scenario)
     command = f"simbudget report {shlex.quote(file.name)} --markdown"
     options = f"--replications {count} --seed {seed}"
     with progress_bar(False) as progress:
         if base is None:
             options_made = Options(seed, count, workers=workers)
             projection = project(loaded.scenario, options_made, progress, loaded.notes)
-            return projection_markdown(projection, loaded.provenance, f"{command} {options}")
+            return projection_markdown(projection, rows, f"{command} {options}")
         before = load_scenario(base)
         pair = [
             Alternative("before", before.scenario),
@@ -103,7 +107,7 @@ def _markdown(file: Path, base: Path | None, count: int, seed: int, workers: int
         ]
         comparison = compare(pair, Sample(count, seed, workers), progress)
     command = f"{command} --base {shlex.quote(base.name)} {options}"
-    return change_markdown(comparison, before.provenance, loaded.provenance, command)
+    return change_markdown(comparison, understood(before.provenance, before.scenario), rows, command)
 
 
 _REPLICATIONS = 400

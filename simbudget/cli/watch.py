@@ -14,7 +14,7 @@ _PAST_A_LIMIT = 1
 
 def _amount(dimension: str) -> Any:
     def parsed(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-        from simbudget.scenario.amounts import Amount  # noqa: PLC0415
+        from simbudget.scenario.quantities import Amount  # noqa: PLC0415
         from simbudget.units import Dimension  # noqa: PLC0415
 
         if text is None:

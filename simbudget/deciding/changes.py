@@ -14,6 +14,7 @@ from typing import Any, Final
 import yaml
 
 from simbudget.errors import Problem, UserError
+from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.document import read_file
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
 from simbudget.scenario.model import Scenario
@@ -34,7 +35,7 @@ SHORT_NAMES: Final = {
 }
 """What may be written for the paths that are changed most."""
 
-_BLOCKS: Final = frozenset(Scenario.model_fields) - {"version"} | {"cycle", "turn", "context"}
+_BLOCKS: Final = frozenset(keys_of(Scenario)) - {"simbudget"}
 
 _HOURS: Final = "hours"
 _PATH: Final = re.compile(r"[A-Za-z_]\w*(\[[^\]]+\])?(\.[A-Za-z_]\w*(\[[^\]]+\])?)*")

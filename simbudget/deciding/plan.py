@@ -158,7 +158,7 @@ class _Evaluator:
                 scenario = self.source.load(*changes).scenario
             required = self.question.requirement
             limits = (*scenario.limits, required) if required else scenario.limits
-            self._known[point] = changes, scenario.model_copy(update={"limits": limits})
+            self._known[point] = changes, scenario.with_values(limits=limits)
         return self._known[point]
 
     def try_plan(self, point: Point) -> Tried:

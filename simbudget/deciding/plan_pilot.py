@@ -180,7 +180,7 @@ def whole_run(plans: Sequence[Alternative], sample: Sample, progress: Progress |
 def pilot_scenario(source: Source, size: int, hours: float) -> Scenario:
     """Return the scenario of a pilot: fewer agents, a shorter run, and no gate after it."""
     changes = (Change("agents", str(size)), Change("hours", f"{hours:g}"))
-    return source.load(*changes).scenario.model_copy(update={"gates": (), "limits": ()})
+    return source.load(*changes).scenario.with_values(gates=(), limits=())
 
 
 def records(

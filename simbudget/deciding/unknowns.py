@@ -1,14 +1,14 @@
 """The unknowns of a scenario, and what each was in every world of a projection."""
 
 import math
-from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from simbudget.distributions.base import LOGNORMAL
+from simbudget.engine.evidence import weigh
 from simbudget.engine.laws.worlds import (
     DRAWN_EACH_TIME,
     ONE_A_REPLICATION,
@@ -19,9 +19,7 @@ from simbudget.engine.laws.worlds import (
 )
 from simbudget.engine.lowering import lower
 from simbudget.engine.streams import WORLD_ITSELF, named_purpose, uniforms
-from simbudget.scenario.fields import Block
 from simbudget.scenario.model import Scenario
-from simbudget.scenario.quantities import Quantity
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -44,31 +42,13 @@ class Unknowns:
     """[worlds, unknowns] where it stands in its distribution, from 0 to 1."""
 
 
-def quantities_of(scenario: Scenario) -> list[Quantity]:
-    """Return every quantity of a scenario, each once, in the order of its blocks."""
-    found = {quantity.name: quantity for quantity in _walk(scenario)}
-    return list(found.values())
-
-
-def _walk(value: Any) -> Iterator[Quantity]:
-    if isinstance(value, Quantity):
-        yield value
-    elif isinstance(value, Block):
-        for name in type(value).model_fields:
-            yield from _walk(getattr(value, name))
-    elif isinstance(value, tuple | list):
-        for item in value:
-            yield from _walk(item)
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _walk(item)
-
-
 def unknowns_of(scenario: Scenario, seed: int, worlds: Integers) -> Unknowns:
     """Return what is unknown of a scenario in each of these worlds of a projection with this seed."""
     program = lower(scenario)
     streams = np.array([[seed, world] for world in worlds], dtype=np.int64).reshape(len(worlds), 2)
-    of_purpose = {named_purpose(quantity.name): quantity for quantity in quantities_of(scenario)}
+    of_purpose = {
+        named_purpose(quantity.name): quantity for quantity in weigh(scenario).scenario.quantities()
+    }
     is_unknown = (program.kinds != DRAWN_EACH_TIME) & (program.kinds != ONE_A_REPLICATION)
     numbers = [number for number in np.flatnonzero(is_unknown) if int(program.purposes[number]) in of_purpose]
     settled_late = program.kinds == TYPICAL_A_WORLD_ONE_A_REPLICATION

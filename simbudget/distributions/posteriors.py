@@ -36,6 +36,17 @@ class Posterior:
         """Return what is known of one number: [worlds] draws of it."""
         return cls(np.column_stack([values, np.zeros((len(values), 2))]), is_fact=True)
 
+    def __eq__(self, other: object) -> bool:
+        """Return whether two hold the same numbers."""
+        return self._content() == other._content() if isinstance(other, Posterior) else NotImplemented
+
+    def __hash__(self) -> int:
+        return hash(self._content())
+
+    def _content(self) -> tuple[object, ...]:
+        shape = None if self.shape is None else self.shape.tobytes()
+        return self.is_fact, self.draws.shape, self.draws.tobytes(), shape
+
     def row(self, table: list[float]) -> Row:
         """Return the row; the shape and the draws are tabulated (see `engine.laws.worlds`)."""
         shape_start = len(table)

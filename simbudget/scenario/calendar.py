@@ -3,7 +3,7 @@
 import datetime
 import re
 from dataclasses import dataclass
-from typing import Final
+from typing import ClassVar, Final
 
 from simbudget.scenario.reading import read_date
 
@@ -19,6 +19,20 @@ class OfficeHours:
     opens_s: int
     closes_s: int
 
+    is_setting: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        """Return them as a scenario writes them."""
+        if all(self.days) and (self.opens_s, self.closes_s) == (0, DAY_S):
+            return "always"
+        spans = [
+            f"{DAYS[first]}-{DAYS[last]}" if last > first else DAYS[first]
+            for first in range(7)
+            if self.days[first] and not (first and self.days[first - 1])
+            for last in [next((day - 1 for day in range(first, 7) if not self.days[day]), 6)]
+        ]
+        return f"{','.join(spans)} {_clock_text(self.opens_s)}-{_clock_text(self.closes_s)}"
+
 
 @dataclass(frozen=True)
 class Begins:
@@ -26,6 +40,13 @@ class Begins:
 
     week_s: int
     date: datetime.date | None
+
+    is_setting: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        """Return it as a scenario writes it."""
+        day, seconds = divmod(self.week_s, DAY_S)
+        return f"{self.date or DAYS[day]} {_clock_text(seconds)}"
 
 
 def parse_office_hours(text: str) -> OfficeHours:
@@ -64,6 +85,10 @@ def _day(text: str) -> int:
     if name not in DAYS:
         raise ValueError(f"`{text[:20]}` is no day of the week; write one of {', '.join(DAYS)}")
     return DAYS.index(name)
+
+
+def _clock_text(seconds: int) -> str:
+    return f"{seconds // 3600}:{seconds // 60 % 60:02d}"
 
 
 def _clock(text: str) -> int:

@@ -6,6 +6,7 @@ scenario reads from it as long as its text is the one that the calibration wrote
 was changed by hand since is the user's again.
 """
 
+import io
 import json
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
@@ -89,6 +90,11 @@ class NotACalibrationError(ValueError):
 
 def write_calibration(calibration: Calibration, path: Path) -> None:
     """Write a calibration, the same bytes for the same content."""
+    path.write_bytes(calibration_bytes(calibration))
+
+
+def calibration_bytes(calibration: Calibration) -> bytes:
+    """Return a calibration as the bytes of its file."""
     import pyarrow as pa  # noqa: PLC0415  slow to import, and seldom needed
     import pyarrow.parquet as pq  # noqa: PLC0415
 
@@ -108,7 +114,9 @@ def write_calibration(calibration: Calibration, path: Path) -> None:
     content["checks"] = [asdict(check) for check in calibration.checks]
     content["counted"] = {name: dict(runs) for name, runs in calibration.counted.items()}
     table = pa.table(columns).replace_schema_metadata({_KEY: json.dumps(content).encode()})
-    pq.write_table(table, path, compression="zstd")
+    content_bytes = pa.BufferOutputStream()
+    pq.write_table(table, content_bytes, compression="zstd")
+    return bytes(content_bytes.getvalue())
 
 
 def read_calibration(path: Path) -> Calibration:
@@ -117,11 +125,20 @@ def read_calibration(path: Path) -> Calibration:
     Raises:
         NotACalibrationError: there is no such file, or it is something else.
     """
+    return _read(path)
+
+
+def calibration_of_bytes(content: bytes) -> Calibration:
+    """Return the calibration that a file of these bytes holds; NotACalibrationError for something else."""
+    return _read(io.BytesIO(content))
+
+
+def _read(source: Path | io.BytesIO) -> Calibration:
     import pyarrow as pa  # noqa: PLC0415  slow to import, and seldom needed
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        table = pq.read_table(path)
+        table = pq.read_table(source)
         content = json.loads((table.schema.metadata or {})[_KEY])
         quantities = {name: _quantity(name, about, table) for name, about in content["quantities"].items()}
         record = content["record"]

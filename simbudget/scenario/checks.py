@@ -1,29 +1,53 @@
 """Checks of what no single key can tell: whether the parts of a scenario go together."""
 
+import datetime
+from typing import TypeVar
+
 from simbudget.distributions.families import constant
 from simbudget.errors import UserError
 from simbudget.prices.gpus import gpu_price
 from simbudget.prices.models import ClassPrices, model_prices
-from simbudget.scenario.fields import read_block
+from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.limits import NEEDS_RESEARCH
-from simbudget.scenario.model import Context, Experiment, Group, OwnStep, Scenario, Score, Share, Think
-from simbudget.scenario.narrowing import narrowed
 from simbudget.scenario.own_steps import problem_of_function
+from simbudget.scenario.parts import (
+    MOST_GATES,
+    REVIEW,
+    Context,
+    Delegate,
+    Experiment,
+    Gpus,
+    Group,
+    OwnStep,
+    Prices,
+    Research,
+    ScenarioKeys,
+    Score,
+    Share,
+    Think,
+)
 from simbudget.scenario.quantities import Kind, Quantity
-from simbudget.scenario.reading import Provenance, Reading
-from simbudget.scenario.research import MOST_GATES, Research
+from simbudget.scenario.reading import Provenance, Reading, nearest
+
+S = TypeVar("S", bound=ScenarioKeys)
 
 
-def check_scenario(reading: Reading, scenario: Scenario) -> Scenario:
+def check_scenario(reading: Reading, scenario: S) -> S:
     """Note what does not go together, and return the scenario with what depends on several parts filled in."""
     scenario = _fill_in_research(reading, _fill_in_gpus(reading, scenario))
+    _check_evidence(reading, scenario)
     for group in scenario.fleet:
         _check_group(reading, scenario, group)
         _check_cycle(reading, scenario, group)
+        _check_conditions(reading, group)
         _check_takes_time(reading, scenario, group)
         _check_context(reading, group.context, group)
     _check_models(reading, scenario)
-    _check_gpus(reading, scenario)
+    _check_services(reading, scenario)
+    _check_judges(reading, scenario)
+    for pool in scenario.pools:
+        _check_gpus(reading, scenario, pool)
+    _check_served(reading, scenario)
     _check_gates(reading, scenario)
     _check_limits(reading, scenario)
     if scenario.stop.budget is not None and scenario.fixed.highest >= scenario.stop.budget:
@@ -40,32 +64,43 @@ def _problem(reading: Reading, name: str, message: str, remedy: str) -> None:
         reading.problem(message, place, remedy)
 
 
-def _fill_in_gpus(reading: Reading, scenario: Scenario) -> Scenario:
-    """Return the scenario with the pool's size and price, where they are not written."""
-    gpus = scenario.gpus
+def _fill_in_gpus(reading: Reading, scenario: S) -> S:
+    """Return the scenario with the pools' sizes and prices, where they are not written."""
+    return scenario.filled(pools=tuple(_filled_pool(reading, scenario, pool) for pool in scenario.pools))
+
+
+def _filled_pool(reading: Reading, scenario: ScenarioKeys, gpus: Gpus) -> Gpus:
+    name = pool_path(scenario, gpus)
     if not gpus.count:
         agents = sum(group.agents for group in scenario.fleet if group.kind == "agents")
-        gpus = gpus.model_copy(update={"count": max(1, agents)})
-        reading.note("gpus.count", f"{gpus.count} (one an agent)", "setting", None)
-    if gpus.price is None:
-        uses_gpus = any(isinstance(step, Experiment) for group in scenario.fleet for step in group.cycle)
-        usd_per_hour, source = 0.0, "no experiment"
-        if uses_gpus or gpus.billing in ("reserved", "per agent"):
-            try:
-                listed = gpu_price(gpus.type)
-                usd_per_hour, source = listed.usd_per_hour, f"{listed.offer}, {listed.as_of}"
-            except UserError as error:
-                found = error.problems[0]
-                _problem(reading, "gpus.type", found.message, found.remedy or "")
-        text = f"{usd_per_hour:g} $/h ({source})"
-        price = Quantity("gpus.price", Kind.EXACT, constant(usd_per_hour), None, 0.0, 1e6, text)
-        reading.note("gpus.price", text, "exact", None)
-        gpus = gpus.model_copy(update={"price": price})
-    return scenario.model_copy(update={"gpus": gpus})
+        gpus = gpus.filled(count=max(1, agents))
+        reading.note(f"{name}.count", f"{gpus.count} (one an agent)", "setting", None)
+    if gpus.price is not None:
+        return gpus
+    uses_gpus = any(isinstance(step, Experiment) for group in scenario.fleet for step in group.cycle)
+    served = any(getattr(model, "served_on", None) for model in scenario.models.values())
+    usd_per_hour, source = 0.0, "no experiment"
+    if uses_gpus or served or gpus.billing in ("reserved", "per agent"):
+        try:
+            listed = gpu_price(gpus.type)
+            usd_per_hour, source = listed.usd_per_hour, f"{listed.offer}, {listed.as_of}"
+        except UserError as error:
+            found = error.problems[0]
+            _problem(reading, f"{name}.type", found.message, found.remedy or "")
+    text = f"{usd_per_hour:g} $/h ({source})"
+    reading.note(f"{name}.price", text, "exact", None)
+    price = Quantity(f"{name}.price", Kind.EXACT, constant(usd_per_hour), None, 0.0, 1e6, text)
+    return gpus.filled(price=price)
 
 
-def _fill_in_research(reading: Reading, scenario: Scenario) -> Scenario:
-    """Return the scenario with the default `research` where something needs it, narrowed by the evidence."""
+def pool_path(scenario: ScenarioKeys, pool: Gpus) -> str:
+    """Return the path of a pool's values: `gpus` for the first, `gpus[NAME]` for others."""
+    place = next(place for place, each in enumerate(scenario.pools) if each is pool)
+    return f"gpus[{pool.name or place}]" if place else "gpus"
+
+
+def _fill_in_research(reading: Reading, scenario: S) -> S:
+    """Return the scenario with the default `research` where something needs it."""
     stop = scenario.stop
     needed = (
         scenario.review,
@@ -74,15 +109,26 @@ def _fill_in_research(reading: Reading, scenario: Scenario) -> Scenario:
         stop.target_score,
         stop.no_improvement_for,
     )
-    research, evidence = scenario.research, scenario.evidence
-    if research is None and any(value is not None and value != () for value in needed):
-        research = read_block(reading, Research, None, "research")
-    if research is not None and evidence is not None:
-        research = narrowed(reading, research, scenario, evidence)
-    return scenario.model_copy(update={"research": research})
+    if scenario.research is None and any(value is not None and value != () for value in needed):
+        return scenario.filled(research=Research.read(reading, None, "research", None))
+    return scenario
 
 
-def _check_gates(reading: Reading, scenario: Scenario) -> None:
+def _check_evidence(reading: Reading, scenario: ScenarioKeys) -> None:
+    """Note evidence of what is not unknown: it could not narrow anything."""
+    evidence, research = scenario.evidence, scenario.research
+    if evidence is None or research is None:
+        return
+    spoken_of = [key for key in evidence.counts if key != REVIEW]
+    for key, of in [(key, key) for key in spoken_of] + [("scores", "refines")] * (len(evidence.scores) > 1):
+        quantity = getattr(research, of)
+        if quantity.kind is not Kind.UNKNOWN:
+            message = f"`{quantity.name}` is {quantity.kind}, so there is nothing that evidence could narrow"
+            remedy = f"write it as a range, or `{{unknown: ...}}`, and not as `{quantity.text}`"
+            reading.problem(message, reading.place_of(f"evidence.{key}"), remedy)
+
+
+def _check_gates(reading: Reading, scenario: ScenarioKeys) -> None:
     if len(scenario.gates) > MOST_GATES:
         message = f"there are {len(scenario.gates):,} gates; at most {MOST_GATES} are allowed"
         _problem(reading, "gates", message, "leave some out")
@@ -92,10 +138,10 @@ def _check_gates(reading: Reading, scenario: Scenario) -> None:
         _problem(reading, "stop.reserve", message, "write a `budget` above it, or take it out")
 
 
-def _check_group(reading: Reading, scenario: Scenario, group: Group) -> None:
+def _check_group(reading: Reading, scenario: ScenarioKeys, group: Group) -> None:
     name = f"fleet[{group.group}]"
     if group.kind == "people":
-        for key in ("model", "crashes"):
+        for key in ("model", "crashes", "service", "stop"):
             if getattr(group, key) is not None:
                 _problem(reading, f"{name}.{key}", f"people have no `{key}`", "take it out")
         if group.staff is None:
@@ -107,10 +153,8 @@ def _check_group(reading: Reading, scenario: Scenario, group: Group) -> None:
         _problem(reading, f"{name}.start", "the group starts after the end of the run", "see `stop.after`")
 
 
-def _check_cycle(reading: Reading, scenario: Scenario, group: Group) -> None:
-    name = f"fleet[{group.group}].cycle"
-    if name not in reading.places:
-        name = "cycle"
+def _check_cycle(reading: Reading, scenario: ScenarioKeys, group: Group) -> None:
+    name = _cycle_path(reading, group)
     counted: dict[str, int] = {}
     for step in group.cycle:
         counted[step.kind] = counted.get(step.kind, -1) + 1
@@ -123,16 +167,54 @@ def _check_cycle(reading: Reading, scenario: Scenario, group: Group) -> None:
                 message, _, remedy = wrong.partition("; ")
                 _problem(reading, f"{path}.function", message, remedy)
         elif isinstance(step, Experiment):
-            count = scenario.gpus.count
-            if step.gpus.text and step.gpus.highest > count:
-                wanted = f"{step.gpus.highest:,.3g}"
-                message = f"the experiment asks for {wanted} GPUs of a pool of {count:,}"
-                _problem(reading, f"{path}.gpus", message, "raise `gpus.count`, or ask for fewer")
-            if step.polls is not None and group.kind == "people":
-                _problem(reading, f"{path}.polls", "people do not poll", "take `polls` out")
+            _check_experiment(reading, scenario, group, step, path)
+        elif isinstance(step, Delegate) and group.kind == "people":
+            _problem(reading, path, "people do not delegate to sub-agents", "take the step out")
+        elif isinstance(step, Delegate) and step.context is not None and "lasts" in step.context.written:
+            message = "a sub-agent's context lasts as long as the sub-agent"
+            _problem(reading, f"{path}.context.lasts", message, "take `lasts` out")
 
 
-def _check_takes_time(reading: Reading, scenario: Scenario, group: Group) -> None:
+def _check_experiment(
+    reading: Reading, scenario: ScenarioKeys, group: Group, step: Experiment, path: str
+) -> None:
+    pool = scenario.pool(step.on)
+    if pool is None:
+        names = [each.name for each in scenario.pools if each.name]
+        _problem(
+            reading, f"{path}.on", f"there is no pool `{str(step.on)[:60]}`", nearest(str(step.on), names)
+        )
+    elif step.gpus.text and step.gpus.highest > pool.count:
+        wanted = f"{step.gpus.highest:,.3g}"
+        message = f"the experiment asks for {wanted} GPUs of a pool of {pool.count:,}"
+        _problem(reading, f"{path}.gpus", message, "raise `gpus.count`, or ask for fewer")
+    if step.polls is not None and group.kind == "people":
+        _problem(reading, f"{path}.polls", "people do not poll", "take `polls` out")
+
+
+def _check_conditions(reading: Reading, group: Group) -> None:
+    """Note steps that are done if something held before, when nothing before them in the cycle can say so."""
+    seen: set[str] = set()
+    needs = {"succeeded": "experiment", "failed": "experiment", "improved": "score"}
+    counted: dict[str, int] = {}
+    name = _cycle_path(reading, group)
+    for step in group.cycle:
+        counted[step.kind] = counted.get(step.kind, -1) + 1
+        condition = getattr(step, "if_", None)
+        needed = needs.get(condition) if isinstance(condition, str) else None
+        if needed and needed not in seen:
+            message = f"`if: {condition}` speaks of no `{needed}` before it in the cycle"
+            remedy = f"put the step after a step `{needed}`, or take `if` out"
+            _problem(reading, f"{name}.{step.kind}[{counted[step.kind]}].if", message, remedy)
+        seen.add(step.kind)
+
+
+def _cycle_path(reading: Reading, group: Group) -> str:
+    name = f"fleet[{group.group}].cycle"
+    return name if name in reading.places else "cycle"
+
+
+def _check_takes_time(reading: Reading, scenario: ScenarioKeys, group: Group) -> None:
     """Note a cycle that surely takes no time, and so would be run for ever in the first instant."""
     api = scenario.api
     is_limited = any((api.requests_per_min, api.input_tokens_per_min, api.output_tokens_per_min))
@@ -142,14 +224,16 @@ def _check_takes_time(reading: Reading, scenario: Scenario, group: Group) -> Non
             quota = scenario.scorer.quota_per_agent_per_day
             times = (scenario.scorer.time, scenario.scorer.cool_down)
             takes_time |= quota is not None or not all(time.surely_zero for time in times)
-        elif isinstance(step, OwnStep):
-            takes_time = True  # who knows
+        elif step.if_ is not None or isinstance(step, OwnStep | Delegate) or scenario.tasks is not None:
+            takes_time = True  # who knows; the engines end a run that does not go on
         elif isinstance(step, Experiment) or group.kind == "people":
             time = getattr(step, "time", None)
             takes_time |= time is None or not time.surely_zero
         elif group.model is not None:
             output = scenario.forum.post_tokens if isinstance(step, Share) else group.turn.output_tokens
             call = [scenario.models[group.model].first_token, output]
+            if isinstance(step, Think) and (step.model or step.turn):
+                takes_time = True
             if isinstance(step, Think):
                 call += [group.turn.thinking_tokens, group.turn.tool_time]
             takes_time |= is_limited or not all(time.surely_zero for time in call)
@@ -169,6 +253,12 @@ def _check_think(reading: Reading, step: Think, group: Group, path: str) -> None
     elif getattr(step, needed) is None:
         message = f"`think` of {group.kind} needs `{needed}` (group `{group.group}`)"
         _problem(reading, path, message, _think_advice(people))
+    for key in ("model", "turn", "context", "returns_tokens", "service"):
+        if people and getattr(step, key) is not None:
+            _problem(reading, f"{path}.{key}", f"people have no `{key}`", "take it out")
+    if step.returns_tokens is not None and step.model is None and step.context is None:
+        message = "`returns_tokens` is for a step with a context of its own"
+        _problem(reading, f"{path}.returns_tokens", message, "write `model` or `context` too, or take it out")
 
 
 def _think_advice(people: bool) -> str:
@@ -176,39 +266,147 @@ def _think_advice(people: bool) -> str:
 
 
 def _check_context(reading: Reading, context: Context, group: Group) -> None:
-    name = f"fleet[{group.group}].context"
-    if name not in reading.places:
-        name = "context"
-    left = context.first_prompt_tokens.highest + context.compacted_to_tokens.highest
-    if left >= context.limit_tokens.lowest and group.kind == "agents":
-        message = f"a compacted context ({left:,.0f} tokens with its first prompt) is already over the limit"
-        key = next(
-            (key for key in type(context).model_fields if f"{name}.{key}" in reading.places), "limit_tokens"
-        )
-        _problem(reading, f"{name}.{key}", message, "raise `limit_tokens`, or lower the other two")
+    """Note contexts that are over the limit again right after what is done at it; also those of steps."""
+    if group.kind != "agents":
+        return
+    own = f"fleet[{group.group}].context"
+    _check_room(reading, context, own if own in reading.places else "context")
+    counted: dict[str, int] = {}
+    for step in group.cycle:
+        counted[step.kind] = counted.get(step.kind, -1) + 1
+        if isinstance(step, Think | Delegate) and step.context is not None:
+            path = f"{_cycle_path(reading, group)}.{step.kind}[{counted[step.kind]}].context"
+            _check_room(reading, step.context.over(context), path)
 
 
-def _check_models(reading: Reading, scenario: Scenario) -> None:
+def _check_room(reading: Reading, context: Context, name: str) -> None:
+    how = context.when_full.how
+    kept = {"compact": context.compacted_to_tokens, "restart": context.carried_tokens}.get(how)
+    left = context.first_prompt_tokens.highest + (kept.highest if kept is not None else 0.0)
+    if kept is None or left < context.limit_tokens.lowest:
+        return
+    what = "compacted" if how == "compact" else "restarted"
+    message = f"a {what} context ({left:,.0f} tokens with its first prompt) is already over the limit"
+    key = next((key for key in keys_of(Context) if f"{name}.{key}" in reading.places), "limit_tokens")
+    _problem(reading, f"{name}.{key}", message, "raise `limit_tokens`, or lower the other two")
+
+
+def is_priced(model: str, prices: Prices) -> bool:
+    """Return whether a model has a price: in the scenario, or on the list."""
+    try:
+        return model in prices.models or bool(model_prices(model, datetime.date.today()))
+    except UserError:
+        return False
+
+
+def _check_models(reading: Reading, scenario: ScenarioKeys) -> None:
     """Note models that are on no price list, and price lists that no group uses."""
-    used = {group.model: group for group in scenario.fleet if group.model}
-    for model, group in used.items():
-        if model in scenario.prices.models:
+    for model, place in _callers(scenario).items():
+        if model in scenario.prices.models or scenario.models[model].served_on is not None:
             continue
         try:
             prices = model_prices(model, scenario.prices.on)
         except UserError as error:
             found = error.problems[0]
-            _problem(reading, f"fleet[{group.group}].model", found.message, found.remedy or "")
+            _problem(reading, place, found.message, found.remedy or "")
         else:
             text = f"{_listed(prices.base)}, in $/Mtok on {scenario.prices.on}"
             if prices.long:
                 text += f"; above {prices.long.above_tokens:,} tokens {_listed(prices.long)}"
             reading.provenance.append(Provenance(f"prices[{model}]", text, "exact", prices.source))
-    for model in scenario.prices.models:
-        if model not in used:
-            names = ", ".join(used) or "none"
-            remedy = f"the fleet's models: {names}"
-            _problem(reading, f"prices[{model}]", f"no group uses model `{model}`", remedy)
+    for block, models in (("prices", scenario.prices.models), ("api.models", scenario.api.models)):
+        for model in models:
+            if model not in scenario.models:
+                names = ", ".join(scenario.models) or "none"
+                remedy = f"the fleet's models: {names}"
+                _problem(reading, f"{block}[{model}]", f"no group uses model `{model}`", remedy)
+
+
+def _callers(scenario: ScenarioKeys) -> dict[str, str]:
+    """Return where each model is called first, by the path of the key that says so."""
+    places: dict[str, str] = {}
+    for group in scenario.fleet:
+        if group.model:
+            places.setdefault(group.model, f"fleet[{group.group}].model")
+    for group in scenario.fleet:
+        counted: dict[str, int] = {}
+        for step in group.cycle:
+            counted[step.kind] = counted.get(step.kind, -1) + 1
+            model = getattr(step, "model", None)
+            if model and group.kind == "agents":
+                places.setdefault(model, f"cycle.{step.kind}[{counted[step.kind]}].model")
+    if scenario.scorer.model:
+        places.setdefault(scenario.scorer.model, "scorer.model")
+    if scenario.review is not None and scenario.review.by:
+        places.setdefault(scenario.review.by, "review.by")
+    return places
+
+
+def _check_services(reading: Reading, scenario: ScenarioKeys) -> None:
+    """Note services of models whose own prices do not say what these cost."""
+    used = [(f"fleet[{group.group}].service", group.model, group.service) for group in scenario.fleet]
+    for group in scenario.fleet:
+        counted: dict[str, int] = {}
+        for step in group.cycle:
+            counted[step.kind] = counted.get(step.kind, -1) + 1
+            if isinstance(step, Think | Delegate):
+                path = f"{_cycle_path(reading, group)}.{step.kind}[{counted[step.kind]}].service"
+                used.append((path, step.model or group.model, step.service or group.service))
+    used.append(("scorer.service", scenario.scorer.model, scenario.scorer.service))
+    for path, model, service in used:
+        own = scenario.prices.models.get(model or "")
+        if service is None or service.name == "standard" or own is None or service.name in own.services:
+            continue
+        message = f"the prices of `{model}` do not say what the service `{service.name}` costs"
+        remedy = f"write such as `prices: {{{model}: {{services: {{{service.name}: 50%}}}}}}`"
+        _problem(reading, path, message, remedy)
+
+
+def _check_judges(reading: Reading, scenario: ScenarioKeys) -> None:
+    """Note judges whose calls are not described, and calls without a judge."""
+    scorer, review = scenario.scorer, scenario.review
+    for path, block, model, more in (
+        ("scorer", scorer, scorer.model, ("calls", "service")),
+        ("review", review, review.by if review else None, ()),
+    ):
+        key = "model" if path == "scorer" else "by"
+        for tokens in ("input_tokens", "output_tokens"):
+            if model is not None and getattr(block, tokens) is None:
+                message = f"`{path}` by a model needs `{tokens}`"
+                _problem(reading, f"{path}.{key}", message, f"write `{tokens}: ...` beside `{key}`")
+        for written in ("input_tokens", "output_tokens", *more):
+            if block is not None and model is None and written in block.written:
+                message = f"`{path}.{written}` is for a model's calls, and there is no `{key}`"
+                _problem(reading, f"{path}.{written}", message, f"write `{key}: ...`, or take it out")
+
+
+def _check_served(reading: Reading, scenario: ScenarioKeys) -> None:
+    """Note models that are served on GPUs which there are not, or that have two speeds."""
+    held: dict[str | None, int] = {}
+    for model, speed in scenario.models.items():
+        path = f"models[{model}]"
+        if speed.served_on is None:
+            for key in ("replicas", "gpus_each", "throughput", "at_most"):
+                if key in speed.written:
+                    message = f"`{key}` is for a model that is served on GPUs"
+                    _problem(reading, f"{path}.{key}", message, "write `served_on: POOL` too, or take it out")
+            continue
+        pool = next((pool for pool in scenario.pools if pool.name == speed.served_on), None)
+        if speed.throughput is None:
+            message = f"a model that is served on `{speed.served_on}` needs `throughput`"
+            _problem(reading, f"{path}.served_on", message, "write such as `throughput: 2500 tokens/s`")
+        if "output_speed" in speed.written:
+            message = "`output_speed` is for a model that others serve, and this one has its `throughput`"
+            _problem(reading, f"{path}.output_speed", message, "take it out; `at_most` limits a single call")
+        if pool is None:
+            names = [pool.name for pool in scenario.pools if pool.name]
+            message = f"there is no pool `{speed.served_on[:60]}`"
+            _problem(reading, f"{path}.served_on", message, nearest(speed.served_on, names))
+            continue
+        held[pool.name] = held.get(pool.name, 0) + speed.replicas * speed.gpus_each
+        if held[pool.name] > pool.count:
+            message = f"served models hold {held[pool.name]:,} GPUs of a pool of {pool.count:,}"
+            _problem(reading, f"{path}.served_on", message, "raise the pool's `count`, or lower `replicas`")
 
 
 def _listed(prices: ClassPrices) -> str:
@@ -219,17 +417,17 @@ def _listed(prices: ClassPrices) -> str:
     )
 
 
-def _check_gpus(reading: Reading, scenario: Scenario) -> None:
-    gpus = scenario.gpus
+def _check_gpus(reading: Reading, scenario: ScenarioKeys, gpus: Gpus) -> None:
+    name = pool_path(scenario, gpus)
     for key in ("preempted", "checkpoint_every"):
         if getattr(gpus, key) is not None and gpus.billing != "spot":
             message = f"`{key}` is for `billing: spot`, and this is `{gpus.billing}`"
-            _problem(reading, f"gpus.{key}", message, "take it out, or change the billing")
+            _problem(reading, f"{name}.{key}", message, "take it out, or change the billing")
     if gpus.billing == "per agent" and all(group.kind == "people" for group in scenario.fleet):
-        _problem(reading, "gpus.billing", "there are no agents to bill `per agent`", "write `on demand`")
+        _problem(reading, f"{name}.billing", "there are no agents to bill `per agent`", "write `on demand`")
 
 
-def _check_limits(reading: Reading, scenario: Scenario) -> None:
+def _check_limits(reading: Reading, scenario: ScenarioKeys) -> None:
     for index, limit in enumerate(scenario.limits):
         name = f"limits[{index}]"
         if limit.figure in ("probability_within_budget", "overrun") and scenario.stop.budget is None:

@@ -1,11 +1,15 @@
-"""A YAML document as nodes that know where they stand, however hostile the file.
+"""A document as nodes that know where they stand: what a YAML file holds, however hostile, and what code gives.
 
 Every scalar stays the text that was written: YAML's own guesses (`on` a truth value, `9:00` a number in base
-60) would be wrong here. Sizes are bounded before anything is built, so that no file takes long.
+60) would be wrong here. Sizes are bounded before anything is built, so that no file takes long. What is written in
+Python becomes the same nodes (`node_of`), so that a file and code are read, checked and refused in one way; and nodes
+are written as YAML again (`write_yaml`).
 """
 
+import datetime
+import numbers
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -17,8 +21,13 @@ from simbudget.errors import Place, Problem, UserError
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is quicker, and copes with any depth
 
 _MOST_BYTES: Final = 1_000_000
+_MOST_CHARACTERS: Final = 20_000_000
+"""Of a text that is given: what a calibration learnt can be part of it. Values are bounded by their number as well."""
 _MOST_NODES: Final = 10_000
 _DEEPEST: Final = 40
+_NULLS: Final = ("", "null", "Null", "NULL", "~")
+_NEEDS_QUOTES: Final = re.compile(r"""[,\[\]{}#:'"&*!|>%@`]""")
+_ONE_LINE: Final = 100
 _SPLIT_NUMBER: Final = re.compile(r"\d{3}(?!\d)[^:]*")
 _ENDS_IN_NUMBER: Final = re.compile(r".*(?:^|[\s$])\$?\d{1,3}(?:,\d{3})*")
 
@@ -49,7 +58,61 @@ class Fields:
     place: Place
 
 
-Node = Text | Items | Fields
+@dataclass(frozen=True)
+class Given:
+    """A value that Python code gave and that no text stands for, such as a distribution."""
+
+    value: Any
+    place: Place
+
+
+Node = Text | Items | Fields | Given
+
+
+def node_of(value: Any, path: str) -> Node:
+    """Return what code gave as a node; its place is its path, such as `stop.after`.
+
+    A mapping's and a block's keys that are None count as not written.
+    """
+    place = Place(path)
+    as_written = getattr(value, "as_written", None)
+    if callable(as_written):  # a block
+        value = as_written()
+    text = _text_of(value)
+    if text is not None:
+        return Text(text, place)
+    if value is None:
+        return Text("", place, is_null=True)
+    if isinstance(value, Mapping):
+        written = {str(key).removesuffix("_"): each for key, each in value.items() if each is not None}
+        nodes = {key: node_of(each, f"{path}.{key}" if path else key) for key, each in written.items()}
+        return Fields(nodes, {key: node.place for key, node in nodes.items()}, place)
+    if isinstance(value, list | tuple):
+        return Items(tuple(node_of(each, f"{path}[{index}]") for index, each in enumerate(value)), place)
+    return Given(value, place)
+
+
+def _text_of(value: Any) -> str | None:
+    """Return a single value that code gave as a scenario writes it; None for anything else."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, numbers.Real):
+        return str(int(value)) if isinstance(value, numbers.Integral) else repr(float(value))
+    if isinstance(value, datetime.timedelta):
+        return f"{value.total_seconds()!r} s"
+    if isinstance(value, datetime.datetime):
+        return f"{value:%Y-%m-%d %H:%M}"
+    is_text = isinstance(value, str | Path | datetime.date) or getattr(value, "is_setting", False)
+    return str(value) if is_text else None
+
+
+def plain(node: Node) -> Any:
+    """Return a node as text, lists and dicts of text."""
+    if isinstance(node, Items):
+        return [plain(item) for item in node.items]
+    if isinstance(node, Fields):
+        return {key: plain(value) for key, value in node.values.items()}
+    return node.text if isinstance(node, Text) else node.value
 
 
 def read_file(path: Path) -> str:
@@ -88,8 +151,8 @@ def parse_document(text: str, name: str) -> tuple[Fields, list[Problem]]:
     Raises:
         UserError: it is not YAML, is not one mapping, or is too large or deep to be a scenario.
     """
-    if len(text) > _MOST_BYTES:
-        raise UserError(Problem(f"more than {_MOST_BYTES:,} characters are no scenario", Place(name)))
+    if len(text) > _MOST_CHARACTERS:
+        raise UserError(Problem(f"more than {_MOST_CHARACTERS:,} characters are no scenario", Place(name)))
     try:
         _require_moderate(text, name)
         document = yaml.compose(text, _Loader)
@@ -109,6 +172,48 @@ def parse_value(text: str, name: str) -> Node:
     node = yaml.compose(text, _Loader)
     assert node is not None
     return _Builder(name).build(node, 0)
+
+
+def flow_text(node: Node, within: bool = False) -> str:
+    """Return a node on one line of YAML, from which `parse_value` makes the same text again."""
+    if isinstance(node, Items):
+        return "[" + ", ".join(flow_text(item, True) for item in node.items) + "]"
+    if isinstance(node, Fields):
+        inner = (f"{key}: {flow_text(value, True)}" for key, value in node.values.items())
+        return "{" + ", ".join(inner) + "}"
+    text = node.text if isinstance(node, Text) else repr(node.value)
+    return "'" + text.replace("'", "''") + "'" if within and _NEEDS_QUOTES.search(text) else text
+
+
+def write_yaml(value: Any) -> str:
+    """Return text, lists and dicts of text as YAML, small mappings on one line each."""
+    return str(yaml.serialize(_yaml_node(value, 0), Dumper=_Dumper, width=110, allow_unicode=True))
+
+
+class _Dumper(yaml.Dumper):
+    """A dumper to which a scalar is text, and `9` needs no quotes."""
+
+    yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  as in PyYAML
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+
+def _yaml_node(value: Any, depth: int) -> yaml.Node:
+    if isinstance(value, dict):
+        pairs = [(_yaml_node(key, depth), _yaml_node(each, depth + 1)) for key, each in value.items()]
+        return yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=depth > 0 and _is_small(value))
+    if isinstance(value, list):
+        items = [_yaml_node(each, depth + 1) for each in value]
+        on_one_line = _is_small(value) and (depth > 1 or not any(isinstance(each, dict) for each in value))
+        return yaml.SequenceNode("tag:yaml.org,2002:seq", items, flow_style=on_one_line)
+    needs_quotes = value in _NULLS or value == "<<" or not value.isprintable()
+    return yaml.ScalarNode("tag:yaml.org,2002:str", value, style='"' if needs_quotes else None)
+
+
+def _is_small(value: Any) -> bool:
+    """Return whether a value is best read on one line."""
+    return len(str(value)) < _ONE_LINE
 
 
 def _require_moderate(text: str, name: str) -> None:
@@ -163,7 +268,7 @@ class _Builder:
             return Items(tuple(self.build(item, depth + 1) for item in node.value), place)
         if isinstance(node, yaml.MappingNode):
             return self._fields(node, depth)
-        is_null = _is_plain(node) and node.value in ("", "null", "Null", "NULL", "~")
+        is_null = _is_plain(node) and node.value in _NULLS
         return Text(node.value, place, is_null)
 
     def _fields(self, node: yaml.MappingNode, depth: int) -> Fields:

@@ -1,10 +1,10 @@
 """Limits: what makes a plan unacceptable, as text such as `spend p90 <= $20,000`."""
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from dataclasses import dataclass, field
+from typing import ClassVar, Final
 
-from simbudget.scenario.amounts import Amount
+from simbudget.scenario.quantities import Amount
 from simbudget.scenario.reading import nearest
 from simbudget.units import Dimension
 
@@ -44,13 +44,19 @@ _LIMIT: Final = re.compile(r"\s*(\w+)(?:\s+(\w+))?\s*(<=|>=|<|>|≤|≥)\s*(.+?)
 class Limit:
     """One limit: a figure's statistic, and the value that it must not pass."""
 
-    text: str
+    text: str = field(compare=False)
     figure: str
     statistic: str
     """One of `STATISTICS`; a probability has none, and says `mean`."""
     at_most: bool
     value: float
     """In base units: seconds, US dollars, numbers, shares."""
+
+    is_setting: ClassVar[bool] = True
+
+    def __str__(self) -> str:
+        """Return it as it is written."""
+        return self.text
 
 
 def parse_limit(text: str) -> Limit:

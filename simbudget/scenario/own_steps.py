@@ -3,6 +3,7 @@
 import ast
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from simbudget.scenario.document import Node, Text
 from simbudget.scenario.reading import Reading, describe, is_absent, nearest
@@ -14,6 +15,12 @@ _NOWHERE = Path("nowhere.py")
 @dataclass(frozen=True)
 class OwnFile:
     """What expects the path of a Python file; it begins at the scenario's folder."""
+
+    required: ClassVar[bool] = False  # it says for itself that it is missing
+
+    def write(self, value: Path) -> str:
+        """Return the path."""
+        return str(value)
 
     def read(self, reading: Reading, node: Node | None, name: str) -> Path:
         """Return the path, or a stand-in for one that is wrong."""

@@ -9,9 +9,11 @@ from typing import Final
 
 from simbudget.errors import Place, Problem, UserError
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
-from simbudget.scenario.document import Fields, Items, Node, Text
+from simbudget.scenario.document import Fields, Given, Items, Node, Text
 
 DEFAULT = "default"
+CODE = "code"
+"""The source of what was written in Python."""
 
 MOST_PROBLEMS: Final = 100
 """So many mistakes are listed; nobody reads more, and a file full of them is dealt with in a moment."""
@@ -28,7 +30,7 @@ class Provenance:
     kind: str
     """`exact`, `varies`, `unknown`, `both`, or `setting` for what is no quantity."""
     source: str
-    """`file:line`, `default` (with what it rests on), or the list that it was taken from."""
+    """`file:line`, `code`, `default` (with what it rests on), or the list that it was taken from."""
 
     @property
     def is_default(self) -> bool:
@@ -48,6 +50,16 @@ class Reading:
     calibration: Calibration | None = None
     """What was learnt from logs; see `calibration_file`."""
 
+    def require_right(self) -> None:
+        """Raise UserError if there are mistakes, with all of them in their order."""
+        if self.problems:
+            raise UserError(*in_order(self.problems))
+
+    @property
+    def nowhere(self) -> Place:
+        """Return the place of what is not written."""
+        return Place("")
+
     def problem(self, message: str, place: Place | None, remedy: str | None = None) -> None:
         """Note a mistake; UserError at once when there are too many to list."""
         self.problems.append(Problem(message, place, remedy))
@@ -58,7 +70,9 @@ class Reading:
     def note(self, name: str, text: str, kind: str, node: Node | None, source: str | None = None) -> None:
         """Note where a value came from: the node that it was read from, a default, or what `source` says."""
         if source is None:
-            source = DEFAULT if node is None else f"{Path(node.place.file).name}:{node.place.line}"
+            source = DEFAULT if node is None else CODE
+            if node is not None and node.place.line is not None:
+                source = f"{Path(node.place.file).name}:{node.place.line}"
         self.provenance.append(Provenance(name, text, kind, source))
 
     def calibrated(self, name: str, text: str, node: Node | None) -> CalibratedQuantity | None:
@@ -120,6 +134,8 @@ def describe(node: Node) -> str:
         return "a list"
     if isinstance(node, Fields):
         return "a mapping"
+    if isinstance(node, Given):
+        return f"a value of type {type(node.value).__name__}"
     text = node.text if len(node.text) <= 40 else f"{node.text[:37]}..."
     return "nothing" if node.is_null else f"`{text}`"
 

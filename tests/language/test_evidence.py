@@ -5,6 +5,7 @@ import pytest
 from scipy import stats
 
 from simbudget.distributions.posteriors import Posterior
+from simbudget.engine.evidence import understood, weigh
 from simbudget.engine.laws.worlds import ONE_A_WORLD
 from simbudget.engine.lowering import lower
 from simbudget.errors import UserError
@@ -22,7 +23,7 @@ def loaded(research: str, evidence: str, gates: str = "") -> LoadedScenario:
 
 
 def quantity(research: str, evidence: str, key: str, gates: str = "") -> Quantity:
-    return getattr(loaded(research, evidence, gates).scenario.research, key)  # type: ignore[no-any-return]
+    return getattr(weigh(loaded(research, evidence, gates).scenario).scenario.research, key)  # type: ignore[no-any-return]
 
 
 def quantiles(which: Quantity) -> list[float]:
@@ -59,7 +60,7 @@ def test_gates_that_pass_just_what_has_a_core_count_its_trials() -> None:
 
 def test_more_passes_mean_more_transfer_and_no_trial_means_nothing() -> None:
     gates = "gates: [{name: g, keeps: 30% to 80%, smallest_effect: 0.1, noise: 0.03}]"
-    priors = "transfers: 1% to 20%, real_share: 5% to 60%, hacks: 0%"
+    priors = "transfers: 1% to 20%, real_share: 5% to 60%, hacks: 0%, refines: 10% to 30%"
     means = [
         quantity(priors, f"gates: {{g: {hits} of 6}}", key, gates).distribution.mean()
         for key in ("transfers", "real_share")
@@ -84,7 +85,8 @@ def test_a_history_of_scores_narrows_how_often_refinement_pays() -> None:
 
 
 def test_what_was_understood_says_what_the_evidence_did() -> None:
-    rows = {row.name: row for row in loaded("hacks: 1% to 20%", "hacks: 3 of 10").provenance}
+    found = loaded("hacks: 1% to 20%", "hacks: 3 of 10")
+    rows = {row.name: row for row in understood(found.provenance, found.scenario)}
     assert rows["research.hacks"].source == "evidence: 3 of 10"
     assert "was 1% to 20%" in rows["research.hacks"].text
 
@@ -111,9 +113,11 @@ def test_what_a_calibration_learnt_is_narrowed_too() -> None:
         "research.refines", "5% to 40%", "fact", Posterior(draws, is_fact=True), evidence
     )
     text = f"{BASE}research: {{refines: 5% to 40%}}\nevidence: {{refines: 60 of 200}}\n"
-    found = loads_scenario(text, calibration=Calibration({"research.refines": learnt})).scenario
+    found = weigh(
+        loads_scenario(text, calibration=Calibration({"research.refines": learnt})).scenario
+    ).scenario
     assert found.research is not None
     assert found.research.refines.posterior is None
     assert quantiles(found.research.refines)[1] == pytest.approx(0.3, abs=0.02)
-    program = lower(found)
+    program = lower(loads_scenario(text, calibration=Calibration({"research.refines": learnt})).scenario)
     assert program.kinds[program.research.refines] == ONE_A_WORLD

@@ -6,13 +6,12 @@ import numpy as np
 import pytest
 
 from simbudget.engine.compiled import simulate
+from simbudget.engine.evidence import gates
+from simbudget.engine.evidence.gates import _log_chance, after_gates
+from simbudget.engine.evidence.search import MOST_SUBMISSIONS, Finalists, play, search_of
 from simbudget.engine.lowering import lower
-from simbudget.scenario import gate_evidence
-from simbudget.scenario.evidence import Counts
-from simbudget.scenario.gate_evidence import _log_chance, after_gates
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario
-from simbudget.scenario.search import MOST_SUBMISSIONS, Finalists, play, search_of
+from simbudget.scenario.model import Counts, Scenario
 
 TEXT = """
 fleet: [{group: g, agents: 3, model: m}]
@@ -141,7 +140,7 @@ def test_intervals_after_gates_hold_the_truth(monkeypatch: pytest.MonkeyPatch) -
     """Of 30 intervals at 80 % fewer than 18 hold it once in 300 times; if finalists are taken for others, they do."""
     found = held(30)
     assert found >= 0.6
-    monkeypatch.setattr(gate_evidence, "play", refined_far)
+    monkeypatch.setattr(gates, "play", refined_far)
     assert held(30) < found - 0.15
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from simbudget.scenario.loading import LoadedScenario
-from simbudget.scenario.model import Group, Scenario
+from simbudget.scenario.model import Group, Scenario, Think
 
 _STEP: Final = re.compile(
     r"^(?P<cycle>(?:fleet\[.*\]\.)?cycle)\.(?P<kind>\w+)\[(?P<number>\d+)\]\.(?P<key>\w+)$"
@@ -72,7 +72,7 @@ def shares(scenario: Scenario, names: Sequence[str]) -> Iterator[float]:
         step = _STEP.match(name)
         own = _GROUP.match(name)
         group = next((g for g in scenario.fleet if own and g.group == own["group"]), scenario.fleet[0])
-        thinks = [other for other in group.cycle if other.kind == "think"]
+        thinks = [other for other in group.cycle if isinstance(other, Think)]
         turns = thinks[int(step["number"])].turns if step else None
         typical.append(turns.distribution.quantile(0.5) if turns else 1.0)
     for name, value in zip(names, typical, strict=True):

@@ -21,9 +21,7 @@ from simbudget.engine.laws.hours import open_ns
 from simbudget.engine.laws.work import DAY_NS
 from simbudget.engine.lowering.units import office_hours
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.scenario.evidence import gate_names
-from simbudget.scenario.model import Scenario
-from simbudget.scenario.research import Review
+from simbudget.scenario.model import Review, Scenario, gate_names
 from simbudget.units import Dimension
 
 Floats = npt.NDArray[np.float64]

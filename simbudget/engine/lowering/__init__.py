@@ -4,11 +4,13 @@ from collections.abc import Iterable
 
 import numpy as np
 
+from simbudget.engine.evidence import weigh
 from simbudget.engine.lowering.groups import group_row, step_rows
 from simbudget.engine.lowering.prices import price_row
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.research import directions_of, gates_of, research_of
 from simbudget.engine.lowering.settings import settings_of
+from simbudget.engine.lowering.support import require_supported
 from simbudget.engine.lowering.units import office_hours
 from simbudget.engine.program import (
     GroupRow,
@@ -25,8 +27,11 @@ def lower(scenario: scenarios.Scenario) -> Program:
     """Return the program of a scenario.
 
     Raises:
-        UserError: a model without a price in the scenario is not on the price list either.
+        UserError: a model without a price in the scenario is not on the price list either, or the scenario asks for
+            what the engines cannot simulate yet.
     """
+    require_supported(scenario)
+    scenario = weigh(scenario).scenario
     quantities = Quantities()
     own_steps: list[tuple[str, str]] = []
     steps: list[StepRow] = []

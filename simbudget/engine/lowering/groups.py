@@ -9,7 +9,7 @@ from simbudget.engine.lowering.units import nanoseconds
 from simbudget.engine.program import GroupRow, Lasts, Step, StepRow
 from simbudget.engine.streams import step_purpose
 from simbudget.scenario import model as scenarios
-from simbudget.scenario.expectations import MOST_TOKENS
+from simbudget.scenario.blocks import MOST_TOKENS
 
 _CACHE_LIFE_NS = {"off": NO_CACHE, "5 min": 300 * NANOSECOND, "1 h": 3600 * NANOSECOND}
 _LASTS = {"think": Lasts.THINK, "cycle": Lasts.CYCLE, "life": Lasts.LIFE}

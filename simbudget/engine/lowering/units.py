@@ -2,12 +2,11 @@
 
 from simbudget.engine.laws.draws import NANOSECOND
 from simbudget.scenario import model as scenarios
-from simbudget.scenario.research import Review
 
 _ALWAYS = (0, 86_400) + 7 * (1,)
 
 
-def office_hours(office: scenarios.Staff | Review | None) -> tuple[int, ...]:
+def office_hours(office: scenarios.Staff | scenarios.Review | None) -> tuple[int, ...]:
     """Return when an office opens and closes, in nanoseconds of a day, and on which days; always without one."""
     if office is None:
         opens_s, closes_s, *days = _ALWAYS

@@ -5,6 +5,7 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
+from simbudget.engine.evidence import weigh
 from simbudget.pilot.conversation import SUMMARISE
 from simbudget.pilot.draws import Draws
 from simbudget.pilot.model_server.answers import Size, make_message
@@ -47,7 +48,7 @@ class Provider:
     def __init__(self, settings: ModelServerSettings) -> None:
         """Read the scenario, and go on with the books. Raises UserError: the scenario is wrong."""
         self.settings, self.clock = settings, settings.clock
-        self.scenario = load_scenario(settings.scenario).scenario
+        self.scenario = weigh(load_scenario(settings.scenario).scenario).scenario
         self.draws = Draws(settings.seed, settings.luck)
         self.journal = Journal(settings.journal)
         self.researcher = Researcher(self.scenario, self.draws, settings.hacks, settings.hack_rate)

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ValidationError
 from simbudget.errors import Problem, UserError
 from simbudget.pilot.tasks.command import CommandDescription, CommandTask, GateDescription, KnobDescription
 from simbudget.pilot.tasks.task import Task
-from simbudget.scenario.document import Fields, Items, Node, parse_document, read_file
+from simbudget.scenario.document import Fields, Items, Node, Text, parse_document, read_file
 from simbudget.scenario.reading import nearest
 
 SHIPPED = ("weak-to-strong",)
@@ -104,7 +104,7 @@ def _plain(node: Node) -> Any:
         return {key: _plain(value) for key, value in node.values.items()}
     if isinstance(node, Items):
         return [_plain(item) for item in node.items]
-    return None if node.is_null else node.text
+    return node.text if isinstance(node, Text) and not node.is_null else None
 
 
 _KINDS: Final[dict[str | None, type[BaseModel]]] = {

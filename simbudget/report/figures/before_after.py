@@ -17,7 +17,9 @@ _DRAWS = 2000
 
 def before_after(calibrated: Calibrated) -> tuple[Figure, pd.DataFrame]:
     """Return the picture, and p10, median and p90 of each quantity before and after."""
-    before, after = (_quantities(s.scenario) for s in (calibrated.before, calibrated.after))
+    before, after = (
+        {q.name: q for q in s.scenario.quantities()} for s in (calibrated.before, calibrated.after)
+    )
     rows = []
     for change in calibrated.changes:
         if change.name in before and change.name in after:
@@ -49,20 +51,6 @@ def before_after(calibrated: Calibrated) -> tuple[Figure, pd.DataFrame]:
         axes, "Before (grey) and after (blue)", f"{len(calibrated.calibration.quantities)} quantities learnt"
     )
     return figure, data
-
-
-def _quantities(value: object) -> dict[str, Quantity]:
-    """Return all quantities within a part of a scenario, by name."""
-    if isinstance(value, Quantity):
-        return {value.name: value}
-    if isinstance(value, dict):
-        parts = list(value.values())
-    elif isinstance(value, tuple):
-        parts = list(value)
-    else:
-        fields = getattr(type(value), "model_fields", {})
-        parts = [getattr(value, name) for name in fields]
-    return {name: quantity for part in parts for name, quantity in _quantities(part).items()}
 
 
 def _quantiles(quantity: Quantity) -> tuple[float, float, float]:

@@ -13,10 +13,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.scenario.drawing import Draws
-from simbudget.scenario.model import Group, Scenario, Score, Share, Think
+from simbudget.engine.evidence.drawing import Draws
+from simbudget.scenario.model import Group, Research, Scenario, Score, Share, Think
 from simbudget.scenario.quantities import Quantity
-from simbudget.scenario.research import Research
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

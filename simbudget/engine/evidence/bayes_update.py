@@ -1,28 +1,29 @@
-"""Narrowing: what evidence makes of the priors of `research`.
+"""Bayes' rule for what a scenario's evidence says of the priors of `research`.
 
 Counts of a probability's own trials narrow a beta prior by the beta-binomial rule, the counts added to its two
 parameters. Any other prior is held by its values at equal steps of probability, and these are weighted by how likely
 they make what was observed (importance weights). Reviews speak of three probabilities at once, how often there are
-hacks, are caught, and honest work is blamed, of which the margins are kept; gates of two, see `gate_evidence`.
+hacks, are caught, and honest work is blamed, of which the margins are kept; gates of two, see `gates`.
 Scores in their order narrow `refines`.
 (A. Gelman et al., "Bayesian Data Analysis", 3rd ed. 2013, sections 2.4, 3.7 and 10.4.)
 """
 
-from dataclasses import replace
-from typing import Any, Final
+import functools
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 
 from simbudget.distributions.families import Distribution, beta, discrete, empirical
 from simbudget.distributions.posteriors import Posterior
-from simbudget.scenario.drawing import quantiles
-from simbudget.scenario.evidence import REVIEW, Counts, Evidence
-from simbudget.scenario.gate_evidence import after_gates
-from simbudget.scenario.model import Scenario
+from simbudget.engine.evidence.drawing import quantiles
+from simbudget.engine.evidence.gates import after_gates
+from simbudget.scenario.model import Counts, Evidence, Research, Scenario
+from simbudget.scenario.parts import REVIEW
 from simbudget.scenario.quantities import Kind, Quantity
-from simbudget.scenario.reading import Provenance, Reading
-from simbudget.scenario.research import Research
+from simbudget.scenario.reading import Provenance
 
 Floats = npt.NDArray[np.float64]
 
@@ -34,33 +35,57 @@ _SURPRISING: Final = 3.0
 _NEGLIGIBLE: Final = 1e-12
 
 
-def narrowed(reading: Reading, research: Research, scenario: Scenario, evidence: Evidence) -> Research:
-    """Return `research` as the scenario's evidence narrows it. Notes what became of each value."""
+Found = dict[str, tuple[Quantity, str]]
+"""By key of `research`: what it is after the evidence, and what that evidence was."""
+
+
+@dataclass(frozen=True)
+class Weighed:
+    """A scenario after its evidence."""
+
+    scenario: Scenario
+    rows: tuple[Provenance, ...] = ()
+    """What became of each quantity that the evidence speaks of."""
+
+
+@functools.lru_cache(
+    maxsize=256
+)  # with gates it takes seconds, and plans look at one scenario again and again
+def weigh(scenario: Scenario) -> Weighed:
+    """Return a scenario whose `research` is what its evidence makes of it; the same one without evidence."""
+    evidence, research = scenario.evidence, scenario.research
+    if evidence is None or research is None:
+        return Weighed(scenario)
     noise = scenario.scorer.noise.distribution.mean()
-    found: dict[str, Quantity] = {}
-    for key, counts in evidence.counts.items():
-        if key == REVIEW:
-            continue
+    rows: dict[str, Provenance] = {}
+    counts = {key: counts for key, counts in evidence.counts.items() if key != REVIEW}
+    found: Found = {}
+    for key, of_trials in counts.items():
         prior = getattr(research, key)
-        if _is_unknown(reading, prior, f"evidence.{key}"):
-            found[key] = _noted(reading, prior, _after(prior, counts, 1.0), str(counts))
-    research = research.model_copy(update=found)
+        if prior.kind is Kind.UNKNOWN:
+            found[key] = _narrowed(prior, _after(prior, of_trials, 1.0)), str(of_trials)
+    research = _with(research, found, rows)
     if REVIEW in evidence.counts:
-        research = research.model_copy(update=_from_reviews(reading, research, evidence.counts[REVIEW]))
+        research = _with(research, _from_reviews(research, evidence.counts[REVIEW]), rows)
     if evidence.gates:
-        research = research.model_copy(update=_from_gates(reading, research, scenario, evidence))
+        research = _with(research, _from_gates(research, scenario, evidence), rows)
     if len(evidence.scores) > 1:
-        research = research.model_copy(update=_from_scores(reading, research, evidence.scores, noise))
-    return research
+        research = _with(research, _from_scores(research, evidence.scores, noise), rows)
+    return Weighed(scenario.filled(research=research), tuple(rows.values()))
 
 
-def _is_unknown(reading: Reading, quantity: Quantity, name: str) -> bool:
-    """Return whether a quantity can be narrowed; note a problem if the user thinks so and it cannot."""
-    if quantity.kind is not Kind.UNKNOWN and name in reading.places:
-        message = f"`{quantity.name}` is {quantity.kind}, so there is nothing that evidence could narrow"
-        remedy = f"write it as a range, or `{{unknown: ...}}`, and not as `{quantity.text}`"
-        reading.problem(message, reading.place_of(name), remedy)
-    return quantity.kind is Kind.UNKNOWN
+def understood(provenance: Iterable[Provenance], scenario: Scenario) -> tuple[Provenance, ...]:
+    """Return what was understood of a scenario, with what its evidence makes of it in the place of the priors."""
+    after = {row.name: row for row in weigh(scenario).rows}
+    rows = [after.pop(row.name, row) for row in provenance]
+    return (*rows, *after.values())
+
+
+def _with(research: Research, found: Found, rows: dict[str, Provenance]) -> Research:
+    """Return research with what evidence makes of some of it; add to `rows` what that was."""
+    for quantity, why in found.values():
+        rows[quantity.name] = Provenance(quantity.name, quantity.text, Kind.UNKNOWN, f"evidence: {why}")
+    return research.filled(**{key: quantity for key, (quantity, _) in found.items()})
 
 
 def _after(prior: Quantity, counts: Counts, part: float) -> Distribution:
@@ -73,14 +98,10 @@ def _after(prior: Quantity, counts: Counts, part: float) -> Distribution:
     return _weighted(points, _binomial(counts.hits, counts.trials, part * points))
 
 
-def _noted(reading: Reading, prior: Quantity, distribution: Distribution, why: str) -> Quantity:
-    """Return a quantity after evidence, and note it in the place of what was understood before."""
+def _narrowed(prior: Quantity, distribution: Distribution) -> Quantity:
+    """Return a quantity after evidence, with a text that says what it was before."""
     low, high = distribution.quantile(0.1), distribution.quantile(0.9)
     text = f"{low:.3g} to {high:.3g} (was {prior.text})"
-    row = Provenance(prior.name, text, Kind.UNKNOWN, f"evidence: {why}")
-    rows = [old for old in reading.provenance if old.name != prior.name]
-    place = next((i for i, old in enumerate(reading.provenance) if old.name == prior.name), len(rows))
-    reading.provenance[:] = [*rows[:place], row, *rows[place:]]
     return replace(prior, distribution=distribution, text=text, posterior=None)
 
 
@@ -102,7 +123,7 @@ def _binomial(hits: int, trials: int, chance: Floats) -> Floats:
     return np.asarray(hits * np.log(chance) + (trials - hits) * np.log1p(-chance), dtype=np.float64)
 
 
-def _from_reviews(reading: Reading, research: Research, counts: Counts) -> dict[str, Any]:
+def _from_reviews(research: Research, counts: Counts) -> Found:
     """Return `hacks`, `caught` and `blames` after so many of the reviewed submissions were blamed.
 
     They are a sample of all: each is blamed with probability hacks · caught + (1 - hacks) · blames.
@@ -116,29 +137,27 @@ def _from_reviews(reading: Reading, research: Research, counts: Counts) -> dict[
     expected = float((weights * chance).sum() / weights.sum()) * counts.trials
     why = f"{counts} reviewed were blamed{_contradiction(counts, expected / counts.trials)}"
     return {
-        key: _noted(reading, prior, _weighted(points.ravel(), np.log(weights.sum(axis=others) + 1e-300)), why)
+        key: (_narrowed(prior, _weighted(points.ravel(), np.log(weights.sum(axis=others) + 1e-300))), why)
         for (key, prior), points, others in zip(
             priors.items(), (hacks, caught, blames), ((1, 2), (0, 2), (0, 1)), strict=True
         )
-        if _is_unknown(reading, prior, key)
+        if prior.kind is Kind.UNKNOWN
     }
 
 
-def _from_gates(
-    reading: Reading, research: Research, scenario: Scenario, evidence: Evidence
-) -> dict[str, Any]:
+def _from_gates(research: Research, scenario: Scenario, evidence: Evidence) -> Found:
     """Return `transfers` and `real_share` after so many of the finalists passed each gate: joint draws of both."""
     found = after_gates(research, scenario, evidence.gates)
     why = ", ".join(
         f"{name} {counts}{_contradiction(counts, found.expected[name])}"
         for name, counts in evidence.gates.items()
     )
-    narrowed_to = {}
+    narrowed_to: Found = {}
     for key, values in (("transfers", found.transfers), ("real_share", found.real_share)):
         prior = getattr(research, key)
-        if _is_unknown(reading, prior, key):
-            quantity = _noted(reading, prior, empirical(values.tolist()), why)
-            narrowed_to[key] = replace(quantity, posterior=Posterior.of_fact(values))
+        if prior.kind is Kind.UNKNOWN:
+            quantity = _narrowed(prior, empirical(values.tolist()))
+            narrowed_to[key] = replace(quantity, posterior=Posterior.of_fact(values)), why
     return narrowed_to
 
 
@@ -150,15 +169,13 @@ def _contradiction(counts: Counts, expected: float) -> str:
     return f" (and the model still expects {counts.trials * expected:.3g}: look at `keeps` and `smallest_effect`)"
 
 
-def _from_scores(
-    reading: Reading, research: Research, scores: tuple[float, ...], noise: float
-) -> dict[str, Any]:
+def _from_scores(research: Research, scores: tuple[float, ...], noise: float) -> Found:
     """Return `refines` after a history of scores: how often the best rose by more than noise explains."""
     prior = research.refines
-    if not _is_unknown(reading, prior, "evidence.scores"):
+    if prior.kind is not Kind.UNKNOWN:
         return {}
     best = np.maximum.accumulate(scores)
     risen = int((np.diff(best) > 2.0 * noise).sum())
     tries = 1.0 - research.explores.distribution.mean()
     why = f"the best of {len(scores)} scores rose {risen} times"
-    return {"refines": _noted(reading, prior, _after(prior, Counts(risen, len(scores) - 1), tries), why)}
+    return {"refines": (_narrowed(prior, _after(prior, Counts(risen, len(scores) - 1), tries)), why)}

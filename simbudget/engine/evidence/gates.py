@@ -14,12 +14,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.scenario.drawing import quantiles
-from simbudget.scenario.evidence import Counts, gate_names
-from simbudget.scenario.model import Scenario
+from simbudget.engine.evidence.drawing import quantiles
+from simbudget.engine.evidence.search import Finalists, play, search_of
+from simbudget.scenario.model import Counts, Gate, Research, Scenario, gate_names
 from simbudget.scenario.quantities import Quantity
-from simbudget.scenario.research import Gate, Research
-from simbudget.scenario.search import Finalists, play, search_of
 
 Floats = npt.NDArray[np.float64]
 

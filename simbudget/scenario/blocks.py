@@ -1,0 +1,525 @@
+"""Blocks: frozen values whose fields are the keys of the language; and what a key expects.
+
+A block's annotations say what each key expects (`Annotated[int, whole(1, 9)]`): reading, writing, the JSON Schema and
+the reference page are made from them. A block is made in code as it is in a file: `Think(turns="20 to 60")`; what is
+not written has its default, and a mistake is a UserError that names the key.
+"""
+
+import dataclasses
+import keyword
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar, Final, Protocol, Self, TypeVar, get_type_hints, runtime_checkable
+
+from simbudget.scenario.calendar import parse_office_hours
+from simbudget.scenario.document import Fields, Items, Node, Text, node_of
+from simbudget.scenario.quantities import Amount, Quantity
+from simbudget.scenario.reading import Reading, describe, is_absent, nearest
+from simbudget.units import Dimension, written_amount
+
+TEN_YEARS_S: Final = 10 * 365 * 86_400.0
+"""The longest duration: longer ones are slips of the pen, and whole nanoseconds have room for thirty times that."""
+MOST_TOKENS: Final = 1e9
+MOST_AGENTS: Final = 100_000
+MOST_USD: Final = 1e12
+
+
+@runtime_checkable
+class Expectation(Protocol):
+    """What a key expects."""
+
+    @property
+    def required(self) -> bool:
+        """Return whether the key has to be written."""
+
+    def read(self, reading: Reading, node: Node | None, name: str) -> Any:
+        """Return the value for a node, or for None the default; note mistakes, and never raise for them."""
+
+    def write(self, value: Any) -> Any:
+        """Return a value as text, lists and dicts of text, from which `read` makes an equal one."""
+
+
+class FrozenDict(dict[str, Any]):
+    """A mapping that is part of a frozen value."""
+
+    def __hash__(self) -> int:  # type: ignore[override]
+        return hash(tuple(self.items()))
+
+    def _refuse(self, *_: Any, **__: Any) -> Any:
+        raise dataclasses.FrozenInstanceError("a scenario's values do not change; see `replace`")
+
+    __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _refuse
+
+    def __reduce__(self) -> Any:
+        return type(self), (dict(self),)
+
+
+class Block:
+    """A frozen block of a scenario; its fields are the keys of the language.
+
+    A key that is a word of Python has an underscore after it in code: `if_`.
+    """
+
+    fields: ClassVar[Mapping[str, str]] = {}
+    """The names of fields that are not called as their keys are, by key."""
+
+    def __init__(self, **written: Any) -> None:
+        """Make a block of what is written, as a file would say it; UserError if something is wrong."""
+        name = type(self).__name__.lower()
+        reading = Reading(Path())
+        block = type(self).read(reading, node_of(written, name), name, None)
+        reading.require_right()
+        self.__dict__.update(block.__dict__)
+
+    @classmethod
+    def of_values(cls, values: Mapping[str, Any], written: frozenset[str]) -> Self:
+        """Return a block of values that have been read; `written` are the keys that have not their default."""
+        block = cls.__new__(cls)
+        block.__dict__.update(values, written=written)
+        return block
+
+    @classmethod
+    def read(cls, reading: Reading, node: Node | None, name: str, base: Self | None) -> Self:
+        """Return the block that a node holds; what is not written is as in `base`, or has its default."""
+        fields = _fields(reading, node, name, keys_of(cls))
+        written = frozenset(fields.values if fields else ()).intersection(keys_of(cls))
+        if fields is None and node is not None and not is_absent(node):
+            reading = Reading(reading.folder)  # what it should have held is not a second mistake
+        known = cls.depending(reading, fields, name)
+        return cls.of_values(read_keys(reading, cls, fields, name, base, known), written)
+
+    @classmethod
+    def depending(cls, reading: Reading, fields: Fields | None, name: str) -> dict[str, Any]:
+        """Return the values of keys whose default depends on what else is written."""
+        return {}
+
+    def document(self) -> dict[str, Any]:
+        """Return the values of the keys that are written, by key."""
+        values = {
+            key: getattr(self, attribute(type(self), key))
+            for key in keys_of(type(self))
+            if key in self.written
+        }
+        return {key: value for key, value in values.items() if value is not None}
+
+    def as_written(self) -> dict[str, Any]:
+        """Return the same as it stands within another block or a list."""
+        return self.document()
+
+    def write(self) -> Any:
+        """Return what is written of the block as dicts, lists and text."""
+        keys = keys_of(type(self))
+        return {key: keys[key].write(value) for key, value in self.document().items()}
+
+    def replace(self, **changes: Any) -> Self:
+        """Return the block with other values; a mapping for a block within changes only the keys that it names.
+
+        Raises:
+            UserError: a value is wrong, or there is no such key.
+        """
+        return type(self)(**changed(self.document(), changes))
+
+    __replace__ = replace
+
+    def with_values(self, **values: Any) -> Self:
+        """Return the block with values that have been read and checked before; see `replace` for what has not."""
+        return type(self).of_values(self.filled(**values).__dict__, self.written | values.keys())
+
+    def filled(self, **values: Any) -> Self:
+        """Return the block with values that nobody wrote: defaults that depend on several blocks."""
+        block = type(self).of_values({**self.__dict__, **values}, self.written)
+        block.__dict__.pop("_hash", None)
+        return block
+
+    def over(self, base: Self) -> Self:
+        """Return the block with the values of `base` where nothing is written in it."""
+        own = {attribute(type(self), key) for key in self.written}
+        values = {name: value for name, value in self.__dict__.items() if name in own}
+        return type(self).of_values({**base.__dict__, **values}, base.written | self.written).filled()
+
+    def parts(self) -> Iterator[Any]:
+        """Yield the values of its fields."""
+        return (getattr(self, attribute(type(self), key)) for key in keys_of(type(self)))
+
+    def quantities(self) -> list[Quantity]:
+        """Return every quantity in it, each once, in the order of its fields."""
+        return list({quantity.name: quantity for quantity in _quantities(self)}.values())
+
+    written: frozenset[str]
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot assign to {name!r}; see `replace`")
+
+    def __delattr__(self, name: str) -> None:
+        raise dataclasses.FrozenInstanceError(f"cannot delete {name!r}")
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+
+    def __eq__(self, other: object) -> bool:
+        """Return whether both say the same, whichever of it is written and whichever a default."""
+        if type(self) is not type(other):
+            return NotImplemented
+        assert isinstance(other, Block)
+        return all(mine == others for mine, others in zip(self.parts(), other.parts(), strict=True))
+
+    def __hash__(self) -> int:
+        if "_hash" not in self.__dict__:
+            self.__dict__["_hash"] = hash((type(self), *self.parts()))
+        return int(self.__dict__["_hash"])
+
+    def __repr__(self) -> str:
+        """Return the code that makes it."""
+        written = (f"{_in_code(key)}={_shown(value)}" for key, value in self.document().items())
+        return f"{type(self).__name__}({', '.join(written)})"
+
+
+B = TypeVar("B", bound=Block)
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, Quantity):
+        return repr(value.text)
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_shown, value))}]"
+    return repr(str(value)) if getattr(value, "is_setting", False) else repr(value)
+
+
+def _quantities(value: Any) -> Iterator[Quantity]:
+    if isinstance(value, Quantity):
+        yield value
+    elif isinstance(value, Block | tuple | dict):
+        inner = value.parts() if isinstance(value, Block) else value
+        for part in inner.values() if isinstance(inner, dict) else inner:
+            yield from _quantities(part)
+
+
+def changed(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a block's written values with others; a mapping changes only what it names, None takes a key out."""
+    result = dict(document)
+    for name, value in changes.items():
+        key, before = name.removesuffix("_"), document.get(name.removesuffix("_"))
+        if isinstance(value, Mapping) and isinstance(before, Block | FrozenDict):
+            result[key] = changed(before.document() if isinstance(before, Block) else before, value)
+        else:
+            result[key] = value
+    return result
+
+
+def attribute(model: type["Block"], key: str) -> str:
+    """Return the name of the field that holds a key's value."""
+    return model.fields.get(key, _in_code(key))
+
+
+def _in_code(key: str) -> str:
+    """Return a key as a parameter's name: with an underscore after a word of Python."""
+    return f"{key}_" if keyword.iskeyword(key) else key
+
+
+_KEYS: Final[dict[type[Block], dict[str, Expectation]]] = {}
+
+
+def keys_of(model: type[Block]) -> dict[str, Expectation]:
+    """Return the keys of a block with what each expects, in their order."""
+    if model not in _KEYS:
+        key_of_field = {field: key for key, field in model.fields.items()}
+        _KEYS[model] = {
+            key_of_field.get(name, name.removesuffix("_")): expectation
+            for name, hint in get_type_hints(model, include_extras=True).items()
+            for expectation in getattr(hint, "__metadata__", ())
+            if isinstance(expectation, Expectation)
+        }
+    return _KEYS[model]
+
+
+def _fields(reading: Reading, node: Node | None, name: str, keys: Mapping[str, Expectation]) -> Fields | None:
+    """Return a block's node as keys with values; None, and a problem, for anything else."""
+    reading.seen(name, node)
+    if node is None or is_absent(node):
+        return None
+    what = f"`{name.rpartition('.')[2] or 'a scenario'}`"
+    if isinstance(node, Fields):
+        reading.unknown_keys(node, keys, what)
+        return node
+    allowed = ", ".join(f"`{key}`" for key in keys) or "none, `{}`"
+    reading.problem(f"{what}: found {describe(node)}", node.place, f"write keys: {allowed}")
+    return None
+
+
+def read_keys(
+    reading: Reading,
+    model: type[Block],
+    node: Fields | None,
+    name: str,
+    base: Block | None = None,
+    known: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """Return the values of a block's fields; `known` are those that have been read."""
+    known = known or {}
+    values: dict[str, Any] = {}
+    for key, expectation in keys_of(model).items():
+        field = attribute(model, key)
+        if field in known:
+            values[field] = known[field]
+            continue
+        child = node.values.get(key) if node is not None else None
+        if child is None and base is not None:
+            values[field] = getattr(base, field)
+            continue
+        path = f"{name}.{key}" if name else key
+        if child is None and expectation.required:
+            place = node.place if node is not None else reading.place_of(path)
+            reading.problem(f"`{name}` needs `{key}`", place, advice(expectation, key))
+        values[field] = expectation.read(reading, child, path)
+    return values
+
+
+def advice(expectation: Expectation, key: str) -> str:
+    """Return what to write for a key."""
+    given = getattr(expectation, "advice", None)
+    return str(given()) if given else f"write `{key}: ...`"
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A single value that `parse` makes of its text; a ValueError's text is the message."""
+
+    parse: Callable[[str], Any]
+    default: str | None = None
+    stand_in: Any = None
+    schema: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"type": "string"}, compare=False)
+    """What a JSON Schema says of it."""
+    form: str = "text"
+    """What to write, in words."""
+    required: bool = False
+    written: Callable[[Any], str] = str
+    """How a value is written."""
+
+    def advice(self) -> str:
+        """Return what to write."""
+        return f"write {self.form}"
+
+    def read(self, reading: Reading, node: Node | None, name: str) -> Any:
+        """Return the value, or a stand-in for one that is wrong."""
+        reading.seen(name, node)
+        if node is not None and is_absent(node) and self.required:
+            reading.problem(f"`{name}` has no value", node.place, self.advice())
+            return self.stand_in
+        if node is None or is_absent(node):
+            if self.default is None:
+                return self.stand_in
+            reading.note(name, self.default, "setting", None)
+            return self.parse(self.default)
+        try:
+            if not isinstance(node, Text):
+                raise ValueError(f"found {describe(node)}; a single value is expected")
+            value = self.parse(node.text)
+        except ValueError as error:
+            reading.problem(f"`{name.rpartition('.')[2]}`: {error}", node.place)
+            return self.parse(self.default) if self.default is not None else self.stand_in
+        reading.note(name, node.text, "setting", node)
+        return value
+
+    def write(self, value: Any) -> Any:
+        """Return the text of a value."""
+        return self.written(value)
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A block within a block."""
+
+    model: type[Block]
+    optional: bool = False
+    as_text: str | None = None
+    """The key that may also be written as text: `every 20 h` for `{every: 20 h}`."""
+
+    required: ClassVar[bool] = False
+
+    def read(self, reading: Reading, node: Node | None, name: str) -> Block | None:
+        """Return the block, with defaults for what is not written; None for an optional one that is absent."""
+        if self.optional and is_absent(node):
+            reading.seen(name, node)
+            return None
+        if self.as_text and isinstance(node, Text) and node.text.startswith(f"{self.as_text} "):
+            value = Text(node.text.removeprefix(self.as_text).strip(), node.place)
+            node = Fields({self.as_text: value}, {self.as_text: node.place}, node.place)
+        return self.model.read(reading, node, name, None)
+
+    def write(self, value: Any) -> Any:
+        """Return what is written of the block."""
+        return value.write()
+
+
+@dataclass(frozen=True)
+class Named:
+    """Blocks by name."""
+
+    model: type[Block]
+
+    required: ClassVar[bool] = False
+
+    def read(self, reading: Reading, node: Node | None, name: str) -> FrozenDict:
+        """Return the blocks."""
+        nodes = mapping_of(reading, node, name)
+        return FrozenDict({k: self.model.read(reading, v, f"{name}[{k}]", None) for k, v in nodes.items()})
+
+    def write(self, value: Any) -> Any:
+        """Return what is written of each block."""
+        return {name: block.write() for name, block in value.items()}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A list of what another expectation reads one by one: blocks, or single values."""
+
+    each: Expectation
+
+    required: ClassVar[bool] = False
+
+    def read(self, reading: Reading, node: Node | None, name: str) -> tuple[Any, ...]:
+        """Return the values."""
+        nodes = list_of(reading, node, name)
+        return tuple(self.each.read(reading, item, f"{name}[{index}]") for index, item in enumerate(nodes))
+
+    def write(self, value: Any) -> Any:
+        """Return the list."""
+        return [self.each.write(item) for item in value]
+
+
+def mapping_of(reading: Reading, node: Node | None, name: str) -> dict[str, Node]:
+    """Return the values of a mapping by key; nothing, and a problem, for anything else."""
+    reading.seen(name, node)
+    if node is None or is_absent(node):
+        return {}
+    if isinstance(node, Fields):
+        return node.values
+    reading.problem(f"`{name}`: found {describe(node)}", node.place, "write keys with values")
+    return {}
+
+
+def list_of(reading: Reading, node: Node | None, name: str) -> tuple[Node, ...]:
+    """Return the items of a list; nothing, and a problem, for anything else."""
+    reading.seen(name, node)
+    if node is None or is_absent(node):
+        return ()
+    if isinstance(node, Items):
+        return node.items
+    reading.problem(
+        f"`{name}`: found {describe(node)}", node.place, "write a list: lines that begin with `- `"
+    )
+    return ()
+
+
+# What keys of the same sort expect: whole numbers, words, durations, token counts, facts, shares, office hours.
+
+
+def whole(
+    low: int, high: int, default: str | None = None, stand_in: int | None = None, required: bool = False
+) -> Parsed:
+    """Return what expects a whole number between two."""
+    amount = Amount(Dimension.NUMBER)
+
+    def parse(text: str) -> int:
+        draws = amount.parse(text)
+        value = draws.distribution.mean()
+        if draws.kind.value != "exact" or value != math.floor(value) or not low <= value <= high:
+            raise ValueError(f"`{text[:40]}` is not allowed; write a whole number from {low:,} to {high:,}")
+        return int(value)
+
+    schema = {
+        "anyOf": [
+            {"type": "integer", "minimum": low, "maximum": high},
+            {"type": "string", "pattern": r"^\s*\d[\d,_]*(\.\d+)?[kMB]?\s*$"},
+        ]
+    }
+    form = f"a whole number from {low:,} to {high:,}"
+    return Parsed(parse, default, stand_in, schema, form, required)
+
+
+def number(dimension: Dimension, low: float, high: float) -> Parsed:
+    """Return what expects an exact amount between two, or nothing."""
+    amount = Amount(dimension, exact=True, low=low, high=high)
+
+    def parse(text: str) -> float:
+        value = amount.parse(text).distribution.mean()
+        if not low <= value <= high:
+            allowed = f"{written_amount(low, dimension)} to {written_amount(high, dimension)}"
+            raise ValueError(f"`{text[:40]}` makes no sense here; {allowed} is allowed")
+        return value
+
+    return Parsed(
+        parse, schema={"amount": amount}, form=dimension.value, written=lambda v: written_amount(v, dimension)
+    )
+
+
+def choice(*options: str, default: str | None = None, stand_in: str | None = None) -> Parsed:
+    """Return what expects one of a few words."""
+
+    def parse(text: str) -> str:
+        word = " ".join(text.lower().replace("-", " ").split())
+        if word not in options:
+            raise ValueError(f"`{text[:40]}` is not known; {nearest(word, options)}")
+        return word
+
+    form = ", ".join(f"`{option}`" for option in options)
+    return Parsed(parse, default, stand_in, {"enum": list(options)}, form)
+
+
+def yes_or_no(default: str) -> Parsed:
+    """Return what expects `yes` or `no`."""
+
+    def parse(text: str) -> bool:
+        word = text.strip().lower()
+        if word not in ("yes", "true", "on", "no", "false", "off"):
+            raise ValueError(f"`{text[:40]}` is not known; write `yes` or `no`")
+        return word in ("yes", "true", "on")
+
+    schema = {"enum": [True, False, "yes", "no"]}
+    return Parsed(
+        parse, default, None, schema, "`yes` or `no`", written=lambda value: "yes" if value else "no"
+    )
+
+
+def words(default: str | None = None, longest: int = 200) -> Parsed:
+    """Return what expects a name."""
+
+    def parse(text: str) -> str:
+        if not text.strip() or len(text) > longest or not text.isprintable():
+            raise ValueError(f"a name of 1 to {longest} printable characters is allowed")
+        return text.strip()
+
+    return Parsed(parse, default, schema={"type": ["string", "number", "boolean"]}, form="a name")
+
+
+def tokens(default: str | None = None, exact: bool = False, optional: bool = False) -> Amount:
+    """Return what expects a count of tokens."""
+    return Amount(Dimension.NUMBER, default, exact=exact, high=MOST_TOKENS, optional=optional)
+
+
+def time(default: str | None = None, exact: bool = False, low: float = 0.0, optional: bool = False) -> Amount:
+    """Return what expects a duration of at most ten years."""
+    return Amount(Dimension.DURATION, default, exact=exact, low=low, high=TEN_YEARS_S, optional=optional)
+
+
+def fact(
+    dimension: Dimension, default: str | None = None, low: float = 0.0, basis: str | None = None
+) -> Amount:
+    """Return what expects a fact: a bare range is one unknown value."""
+    high = {Dimension.DURATION: TEN_YEARS_S, Dimension.FRACTION: 1.0}.get(dimension, 1e9)
+    return Amount(dimension, default, is_fact=True, low=low, high=high, basis=basis)
+
+
+def share(default: str | None = None, basis: str | None = None) -> Amount:
+    """Return what expects a share between 0 and 1."""
+    return Amount(Dimension.FRACTION, default, high=1.0, basis=basis)
+
+
+HOURS: Final = Parsed(
+    parse_office_hours,
+    "always",
+    schema={"type": "string", "pattern": r"^\s*([Aa]lways|[A-Za-z][A-Za-z,\- ]* +[\d:]+ *- *[\d:]+)\s*$"},
+    form="office hours: `always`, `Mon-Fri 9-17`",
+)

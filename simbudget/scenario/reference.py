@@ -1,0 +1,341 @@
+"""The language described: a JSON Schema for editors, and the reference page, both made from the blocks' annotations.
+
+`python -m simbudget.scenario.reference docs/language.md` writes the page anew.
+"""
+
+import ast
+import inspect
+import re
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from simbudget.scenario.blocks import Block, Expectation, Listed, Named, Nested, Parsed, keys_of
+from simbudget.scenario.examples import EXAMPLES
+from simbudget.scenario.model import Scenario
+from simbudget.scenario.own_steps import OwnFile
+from simbudget.scenario.parts import STEPS, ByGate, CalibrationKey, Fleet, Limits, Prices, Scores, Steps
+from simbudget.scenario.quantities import PARAMETERS, Amount
+from simbudget.units import EXAMPLES as AMOUNTS
+from simbudget.units import UNITS, Dimension, written_amount
+
+DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
+Schema = dict[str, Any]
+
+_NUMBER: Final = r"[+-]?(\d[\d,_]*(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?[kMB]?"
+_BARE: Final = frozenset(
+    {Dimension.NUMBER, Dimension.FRACTION, Dimension.MONEY, Dimension.USD_PER_MTOK, Dimension.TOKENS_PER_S}
+)
+"""What may be written without a unit."""
+
+
+def sentences(model: type[Block]) -> Mapping[str, str]:
+    """Return the sentence about each key of a block: the docstring under its annotation."""
+    found: dict[str, str] = {}
+    for each in reversed(model.__mro__):
+        if not (isinstance(each, type) and issubclass(each, Block)):
+            continue
+        tree = next(
+            node
+            for node in ast.parse(inspect.getsource(sys.modules[each.__module__])).body
+            if isinstance(node, ast.ClassDef) and node.name == each.__name__
+        )
+        for field, after in zip(tree.body, tree.body[1:], strict=False):
+            is_field = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
+            is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+            if is_field and is_text and isinstance(after.value.value, str):  # type: ignore[attr-defined]
+                name = field.target.id.removesuffix("_")  # type: ignore[attr-defined]
+                found[name] = " ".join(after.value.value.split())  # type: ignore[attr-defined]
+    return found
+
+
+def schema() -> Schema:
+    """Return the JSON Schema of a scenario, draft 2020-12, as an editor's YAML language server reads it."""
+    definitions: dict[str, Schema] = {}
+    root = _block(Scenario, definitions)
+    named = {"$schema": DIALECT, "title": "A simbudget scenario"}
+    return named | root | {"required": ["fleet"], "$defs": dict(sorted(definitions.items()))}
+
+
+def _block(model: type[Block], definitions: dict[str, Schema]) -> Schema:
+    said, properties = sentences(model), {}
+    for key, expectation in keys_of(model).items():
+        about = {"description": said.get(key, "")}
+        default = getattr(expectation, "default", None)
+        properties[key] = (
+            _expected(expectation, definitions) | about | ({"default": default} if default else {})
+        )
+    required = [key for key, expectation in keys_of(model).items() if expectation.required]
+    result: Schema = {
+        "type": "object",
+        "description": inspect.cleandoc(model.__doc__ or "").partition("\n\n")[0],
+        "properties": properties,
+        "additionalProperties": False,
+    }
+    if model is Prices:
+        del properties["models"]
+        result["additionalProperties"] = _named_block(keys_of(Prices)["models"].model, definitions)  # type: ignore[attr-defined]
+    if model in EXAMPLES:
+        result["examples"] = [EXAMPLES[model]]
+    return result | ({"required": required} if required else {})
+
+
+def _named_block(model: type[Block], definitions: dict[str, Schema]) -> Schema:
+    """Return a reference to a block, which is described once."""
+    if model.__name__ not in definitions:
+        definitions[model.__name__] = {}
+        definitions[model.__name__] = _block(model, definitions)
+    return {"$ref": f"#/$defs/{model.__name__}"}
+
+
+def _expected(expectation: Expectation, definitions: dict[str, Schema]) -> Schema:  # noqa: PLR0911  one for each sort
+    """Return what a JSON Schema says of a key's value."""
+    if isinstance(expectation, Amount):
+        return _amount(expectation, definitions)
+    if isinstance(expectation, Parsed):
+        amount = expectation.schema.get("amount")
+        return _amount(amount, definitions) if amount is not None else dict(expectation.schema)
+    if isinstance(expectation, Nested):
+        block = _named_block(expectation.model, definitions)
+        text = [{"type": "string", "pattern": rf"^{expectation.as_text} "}] if expectation.as_text else []
+        empty = (
+            [] if any(each.required for each in keys_of(expectation.model).values()) else [{"type": "null"}]
+        )
+        return {"anyOf": [block, *text, *empty]}
+    if isinstance(expectation, Named):
+        empty_or_block = {"anyOf": [_named_block(expectation.model, definitions), {"type": "null"}]}
+        return {"type": ["object", "null"], "additionalProperties": empty_or_block}
+    if isinstance(expectation, Listed):
+        return {"type": ["array", "null"], "items": _expected(expectation.each, definitions)}
+    if isinstance(expectation, Steps):
+        return _steps(definitions)
+    if isinstance(expectation, Fleet):
+        group = _named_block(keys_of(Scenario)["fleet"].model, definitions)  # type: ignore[attr-defined]
+        return {"anyOf": [group, {"type": "array", "items": group, "minItems": 1}]}
+    return _OTHERS[type(expectation)]
+
+
+_COUNTS: Final = {"type": "string", "pattern": r"^\s*\d+ +of +\d+\s*$"}
+_OTHERS: Final[dict[type, Schema]] = {
+    ByGate: {"type": ["object", "null"], "additionalProperties": _COUNTS},
+    CalibrationKey: {"type": ["string", "null"]},
+    Limits: {"type": ["array", "null"], "items": {"type": "string", "pattern": r"[<>≤≥]"}},
+    OwnFile: {"type": "string"},
+    Scores: {"type": ["array", "null"], "items": {"type": "number"}},
+}
+
+
+def _steps(definitions: dict[str, Schema]) -> Schema:
+    """Return what a cycle is: steps with one key each, or a step's name alone."""
+    if "step" not in definitions:
+        definitions["step"] = {}
+        alone = [
+            kind for kind, step in STEPS.items() if not any(each.required for each in keys_of(step).values())
+        ]
+        bodies = {kind: {"anyOf": [_named_block(step, definitions)]} for kind, step in STEPS.items()}
+        for kind in alone:
+            bodies[kind]["anyOf"].append({"type": "null"})
+        step: Schema = {"type": "object", "properties": bodies, "additionalProperties": False}
+        step |= {"minProperties": 1, "maxProperties": 1}
+        definitions["step"] = {"anyOf": [step, {"enum": alone}]}
+    return {"type": "array", "items": {"$ref": "#/$defs/step"}, "minItems": 1}
+
+
+def _amount(amount: Amount, definitions: dict[str, Schema]) -> Schema:
+    """Return a reference to a quantity of a dimension, exact or not, with the key's bounds for plain numbers."""
+    name = amount.dimension.value.removeprefix("a ").replace(" ", "-") + ("-exact" if amount.exact else "")
+    if name not in definitions:
+        definitions[name] = {}
+        definitions[name] = _quantity(amount.dimension, amount.exact, name)
+    bounds: Schema = {"minimum": amount.low} if amount.dimension in _BARE and amount.low > -1e300 else {}
+    if amount.dimension in _BARE and amount.high < 1e300:
+        bounds["maximum"] = amount.high
+    return {"$ref": f"#/$defs/{name}"} | bounds
+
+
+def _quantity(dimension: Dimension, exact: bool, name: str) -> Schema:
+    """Return what a quantity may be: a number, a text, or a mapping that says more of it."""
+    one = rf"({'|'.join(_texts(dimension))})"
+    text = rf"^\s*{one}\s*$" if exact else rf"^\s*{one}(\s+to\s+{one})?\s*$"
+    if dimension not in _BARE:  # a unit at the second end holds for both
+        text = rf"^\s*({one}|0)(\s+to\s+{one})?\s*$|^\s*{_NUMBER}\s+to\s+{one}\s*$"
+    number: Schema = {"type": "number"} if dimension in _BARE else {"const": 0}
+    shown = [each.strip("`") for each in re.findall("`[^`]+`", AMOUNTS[dimension])]
+    said = {
+        "description": f"{dimension.value[0].upper()}{dimension.value[1:]}, such as {AMOUNTS[dimension]}."
+    }
+    forms: list[Schema] = [number, {"type": "string", "pattern": text}]
+    if not exact:
+        forms += [*_spelt(), *_split({"$ref": f"#/$defs/{name}"})]
+    return said | {"anyOf": forms, "examples": shown}
+
+
+def _texts(dimension: Dimension) -> Iterator[str]:
+    """Yield patterns of one amount of a dimension as text."""
+    units = [re.escape(unit) for unit, (of, _) in UNITS.items() if of is dimension and unit]
+    alike = {Dimension.NUMBER, Dimension.FRACTION}
+    if dimension in alike:
+        units = [re.escape(unit) for unit, (of, _) in UNITS.items() if of in alike and unit]
+    units = [unit.replace("mtok", "[Mm]tok").replace("usd", "(usd|USD)") for unit in units]
+    if units:
+        yield rf"{_NUMBER}\s*({'|'.join(units)})"
+    if dimension in _BARE:
+        yield _NUMBER
+    if dimension is Dimension.MONEY:
+        yield rf"-?\$\s*{_NUMBER}"
+    if any(unit.startswith(r"\$/") for unit in units):
+        yield rf"\$\s*{_NUMBER}\s*/.+"
+
+
+def _spelt() -> Iterator[Schema]:
+    """Yield the distributions that can be spelt out."""
+    value: Schema = {"type": ["number", "string"]}
+    several: Schema = {"type": ["array", "string"], "items": value}
+    for family, (required, optional) in PARAMETERS.items():
+        keys = {key: several if key in ("values", "weights") else value for key in (*required, *optional)}
+        yield {
+            "type": "object",
+            "properties": {"distribution": {"const": family}, **keys},
+            "required": ["distribution", *required],
+            "additionalProperties": False,
+        }
+
+
+def _split(quantity: Schema) -> Iterator[Schema]:
+    """Yield the forms that say what varies and what is unknown."""
+    spread = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[x×]\s*$"}
+    typical = {"typical": quantity, "varies": spread}
+    closed: Schema = {"type": "object", "additionalProperties": False}
+    yield closed | {"properties": typical, "required": ["typical"]}
+    for key in ("varies", "unknown"):
+        yield closed | {"properties": {key: quantity}, "required": [key]}
+
+
+# The reference page.
+
+_OPENING: Final = """\
+# The scenario language
+
+Every key of a scenario: what it means, what to write, its default, and what is allowed. This page is made from the
+program's own description of the language (`make docs`); editors read the same from `simbudget schema`. How a run
+follows from all this is told in [research-model.md](research-model.md) and in the project's README.
+
+## Quantities
+
+| written | means |
+| --- | --- |
+| `9`, `1.5`, `2M`, `400k`, `70%` | a number |
+| `90 s`, `5 min`, `4 h`, `5 days`, `2 weeks` | a duration |
+| `$18,000`, `18000 $` | money; within `{...}` write `$18000` or put it in quotes |
+| `3.59 $/h`, `5 $/Mtok`, `0.02 $/call`, `40 $/try` | a price |
+| `60 tokens/s` | a speed |
+| `20 to 60` | p10 to p90; lognormal if both ends are above 0, else normal |
+| `{distribution: lognormal, p10: 20, p90: 60}` | a distribution, see below |
+| `{typical: 30 to 45, varies: 2x}` | the typical value (median) is unknown; draws scatter with p90/median = 2 |
+| `{varies: ...}`, `{unknown: ...}` | what differs from draw to draw; what is one unknown value in each world |
+
+Distributions: `lognormal` and `normal` with `p10`, `p90`; `uniform` with `low`, `high`; `triangular` with `low`,
+`mode`, `high`; `beta` with `mean` and `p10` or `weight`; `gamma` with `mean`, `cv`; `discrete` with `values`,
+`weights`; `empirical` with `file` and `column` of a CSV file, or `values`.
+
+A range that stands alone *varies*, unless the table says *fact*: then it is one *unknown* value, the same in a whole
+run. In Python a quantity may be a number, such a text or mapping, or a frozen distribution of `scipy.stats`.
+"""
+
+
+def page() -> str:
+    """Return the reference page as Markdown."""
+    return "\n".join([_OPENING, *(_section(title, model) for title, model in _sections())])
+
+
+def _sections() -> Iterator[tuple[str, type[Block]]]:
+    """Yield the blocks in the order in which they are met, each once, with the title of its section."""
+    seen: set[type[Block]] = set()
+
+    def visit(title: str, model: type[Block]) -> Iterator[tuple[str, type[Block]]]:
+        if model in seen:
+            return
+        seen.add(model)
+        yield title, model
+        for key, expectation in keys_of(model).items():
+            if isinstance(expectation, Steps):
+                for kind, step in STEPS.items():
+                    yield from visit(f"Step `{kind}`", step)
+            for inner in _inner(expectation):
+                yield from visit(_title(title, key), inner)
+
+    yield from visit("A scenario", Scenario)
+
+
+def _title(outer: str, key: str) -> str:
+    inside = outer.split("`")[1] if "`" in outer else ""
+    return f"`{inside}.{key}`" if inside and inside != "fleet" else f"`{key}`"
+
+
+def _inner(expectation: Any) -> Iterator[type[Block]]:
+    """Yield the blocks that an expectation reads."""
+    if isinstance(expectation, Listed):
+        yield from _inner(expectation.each)
+    elif isinstance(model := getattr(expectation, "model", None), type):
+        yield model
+
+
+def _section(title: str, model: type[Block]) -> str:
+    said = sentences(model)
+    rows = [
+        f"| `{key}` | {said.get(key, '')} | {_form(expectation)} | {_default(expectation)} | {_bounds(expectation)} |"
+        for key, expectation in keys_of(model).items()
+    ]
+    about = inspect.cleandoc(model.__doc__ or "")
+    table = [
+        "| key | meaning | what to write | default | allowed |",
+        "| --- | --- | --- | --- | --- |",
+        *rows,
+    ]
+    example = ["", "```yaml", EXAMPLES[model].strip(), "```"] if model in EXAMPLES else []
+    return "\n".join(["", f"## {title}", "", about, *(["", *table] if rows else []), *example])
+
+
+def _form(expectation: Any) -> str:
+    if isinstance(expectation, Amount):
+        example = AMOUNTS[expectation.dimension].split(",")[0].split(" or ")[0]
+        kind = ", exact" if expectation.exact else ", fact" if expectation.is_fact else ""
+        return f"{expectation.dimension.value}{kind}: {example}"
+    if isinstance(expectation, Parsed):
+        return expectation.form.replace("|", "\\|")
+    return _FORMS.get(type(expectation), "keys with values")
+
+
+_FORMS: Final[dict[type, str]] = {
+    ByGate: "counts by gate: `{held-out: 1 of 3}`",
+    CalibrationKey: "a file's name",
+    Fleet: "a list of groups",
+    Limits: "a list of limits: `spend p90 <= $20,000`",
+    Listed: "a list",
+    Named: "blocks by name",
+    OwnFile: "a file's name",
+    Scores: "a list of numbers",
+    Steps: "a list of steps",
+}
+
+
+def _default(expectation: Any) -> str:
+    default = getattr(expectation, "default", None)
+    return f"`{default}`" if default is not None else "required" if expectation.required else ""
+
+
+def _bounds(expectation: Any) -> str:
+    amount = expectation.schema.get("amount") if isinstance(expectation, Parsed) else expectation
+    if not isinstance(amount, Amount):
+        return ""
+    low = written_amount(amount.low, amount.dimension)
+    return (
+        f"{low} to {written_amount(amount.high, amount.dimension)}"
+        if amount.high < 1e300
+        else f"{low} or more"
+    )
+
+
+if __name__ == "__main__":
+    Path(sys.argv[1]).write_text(page() + "\n", encoding="utf-8")
