@@ -22,7 +22,7 @@ from simbudget.engine.totals import totals
 from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.ledger.stored import typed_runs
-from simbudget.projection.economics import decompose, price_by_world
+from simbudget.projection.economics import prices_over_worlds
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.model import Scenario
 
@@ -74,7 +74,7 @@ def true_prices(program: Program, worlds: np.ndarray, runs: int) -> np.ndarray:
     """Return [worlds] expected spend over expected results."""
     of = played(program, SEED, worlds, runs, first=1000)
     spend, results = (
-        of[name].reshape(len(worlds), runs).mean(axis=1) for name in ("spend_usd", "transferable_true")
+        of[name].reshape(len(worlds), runs).mean(axis=1) for name in ("spend_usd", "transferable_expected")
     )
     return np.minimum(spend / np.maximum(results, 1e-9), DEAREST_USD)
 
@@ -109,9 +109,9 @@ def knows(scenario: Scenario) -> dict[str, np.ndarray]:
     sample = facts(program, worlds, 5)
     known = {name: np.quantile(sample[name], (0.1, 0.5, 0.9)) for name in FACTS}
     of = played(program, 5, worlds, RUNS)
-    results = decompose(of["transferable_true"], np.repeat(worlds, RUNS))
-    assert results is not None
-    known[PRICE] = np.array(list(price_by_world(float(of["spend_usd"].mean()), results).values()))
+    prices = prices_over_worlds(of["spend_usd"], of["transferable_expected"], np.repeat(worlds, RUNS))
+    assert prices is not None
+    known[PRICE] = np.array([prices.p10, prices.p50, prices.p90])
     return known
 
 

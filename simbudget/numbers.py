@@ -20,10 +20,16 @@ def rounded(value: float, digits: int = _DIGITS) -> str:
     return f"{value:,.{max(0, decimals)}f}"
 
 
+_NO_MONEY: Final = 1e-9
+"""Less than this many dollars is what rounding leaves of nothing: the cheapest token costs a hundred times as much."""
+
+
 def usd(value: float | None) -> str:
     """Return money: `$18,300`, `$0.420`."""
     if value is None:
         return NOTHING
+    if abs(value) < _NO_MONEY:
+        return "$0"
     return f"-${rounded(-value)}" if value < 0 else f"${rounded(value)}"
 
 

@@ -18,9 +18,9 @@ from simbudget.deciding.net_benefit import net_benefits
 from simbudget.deciding.outcomes import OUTCOMES, RESULTS, SHOW, SPEND, Outcome, counts_results
 from simbudget.deciding.splits import HIGH, LOW, Driver, Split, fitted_to, means, split_of
 from simbudget.deciding.splits import as_json as split_as_json
-from simbudget.deciding.unknowns import Unknowns, unknowns_of
 from simbudget.numbers import percent, usd
 from simbudget.projection.projection import Projection
+from simbudget.projection.unknowns import Unknowns, unknowns_of
 from simbudget.results import Picture, Result, Table
 
 Floats = npt.NDArray[np.float64]

@@ -11,8 +11,8 @@ from simbudget.deciding.alternatives import Alternative
 from simbudget.deciding.differences import by_world
 from simbudget.deciding.emulator import Emulator, fit
 from simbudget.deciding.outcomes import Outcome, counts_results
-from simbudget.deciding.unknowns import Unknowns
 from simbudget.projection.economics import decompose
+from simbudget.projection.unknowns import Unknowns
 
 Floats = npt.NDArray[np.float64]
 

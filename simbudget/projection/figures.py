@@ -14,7 +14,7 @@ from simbudget.drawing import BUDGET_COLOUR, COLOURS, INK, entitle, interval_bar
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.numbers import hours as written_hours
 from simbudget.numbers import percent, usd
-from simbudget.projection.economics import acceptability, acceptability_by_world, decompose
+from simbudget.projection.economics import acceptability, prices_over_worlds
 from simbudget.projection.research import over_time
 from simbudget.projection.simulated import Simulated
 
@@ -157,9 +157,10 @@ def acceptability_curve(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
     data = pd.DataFrame({"worth_usd": worths, "a_run_pays": acceptability(spend, results, worths)})
     figure, axes = new_figure()
     axes.plot(worths, data["a_run_pays"], color=INK, lw=1.8, label="one run pays")
-    variance = decompose(results, frame["world"].to_numpy())
-    if variance is not None:
-        by_world = acceptability_by_world(float(spend.mean()), variance, worths)
+    expected, in_worlds = frame["transferable_expected"].to_numpy(), frame["world"].to_numpy()
+    over_worlds = prices_over_worlds(spend, expected, in_worlds)
+    if over_worlds is not None:
+        by_world = over_worlds.share_below(worths)
         data["pays_in_the_long_run"] = by_world
         axes.plot(
             worths, by_world, color=BUDGET_COLOUR, ls="--", lw=1.8, label="such runs pay in the long run"
@@ -181,15 +182,27 @@ def results_over_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
     """
     data = over_time(simulated)
     figure, axes = new_figure()
-    axes.plot([0, *data["spend_usd"]], [0, *data["results"]], color=INK, lw=1.8, marker=".", ms=5)
+    axes.fill_between(
+        data["spend_usd"],
+        data["results_p10"],
+        data["results_p90"],
+        color=INK,
+        alpha=0.2,
+        lw=0,
+        label="p10 to p90 over worlds",
+    )
+    axes.plot(
+        [0, *data["spend_usd"]], [0, *data["results"]], color=INK, lw=1.8, marker=".", ms=5, label="mean"
+    )
+    axes.legend(frameon=False, loc="upper left")
     for position in range(3, len(data), 4):
         row = data.iloc[position]
         place = (row["spend_usd"], row["results"])
         axes.annotate(
             written_hours(row["hours"]), place, xytext=(4, -11), textcoords="offset points", fontsize=8.5
         )
-    axes.set(xlabel="mean spend by then, gates left out (US dollars)")
-    axes.set(ylabel="mean transferable results, had it stopped then", xlim=(0, None), ylim=(0, None))
+    axes.set(xlabel="mean spend, had it stopped then and tried its finalists (US dollars)")
+    axes.set(ylabel="transferable results to expect", xlim=(0, None), ylim=(0, None))
     axes.xaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
     entitle(axes, "Cost against results over time", simulated.rests_on(single=True))
     return figure, data

@@ -5,14 +5,23 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from simbudget.engine.laws.gates import power
 from simbudget.engine.laws.tally import LOOKS
 from simbudget.engine.totals import result_column
-from simbudget.projection.economics import Ratio, cost_per_result, decompose, price_by_world
+from simbudget.projection.economics import (
+    PricesOverWorlds,
+    Ratio,
+    cost_per_result,
+    decompose,
+    price_moves,
+    prices_over_worlds,
+)
 from simbudget.projection.simulated import Simulated
 from simbudget.projection.statistics import Floats, Spread, statistics
+from simbudget.projection.unknowns import unknowns_of
 
 CANNOT_PRICE: Final = (
     "no gate in the scenario, so what a useful result costs cannot be said: a score on the benchmark does not tell "
@@ -20,6 +29,9 @@ CANNOT_PRICE: Final = (
 )
 
 _DAY_HOURS: Final = 24.0
+_MOST_DRIVERS: Final = 3
+_MANY_RUNS: Final = 0.1
+"""Results that are missed in more runs than this are worth a word."""
 
 
 @dataclass(frozen=True)
@@ -61,14 +73,31 @@ class PriceByWorld:
     p10: float | None
     p50: float | None
     p90: float | None
+    error_p10: float | None
+    """Standard errors of the logarithms of the quantiles, which more replications narrow."""
+    error_p50: float | None
+    error_p90: float | None
 
 
 @dataclass(frozen=True)
 class PriceOfResult(Price):
-    """The price of a transferable result."""
+    """The price of a transferable result: mean spend over the mean of the results to expect given what was found."""
 
     by_world: PriceByWorld | None
     """None unless several worlds have several replications."""
+
+
+@dataclass(frozen=True)
+class PriceDriver:
+    """An unknown that moves the price of a result, and what a result costs where it is low and where it is high."""
+
+    name: str
+    written: str
+    """As the scenario has it."""
+    price_at_p10_usd: float
+    """In the fifth of the worlds in which it is lowest."""
+    price_at_p90_usd: float
+    """In the fifth in which it is highest."""
 
 
 @dataclass(frozen=True)
@@ -91,6 +120,7 @@ class LastDay:
 
     hours: float
     spend_usd: float
+    """What trying the finalists costs more than it would have cost at the beginning of these hours is in it."""
     results: float
     cost_per_result_usd: float | None
 
@@ -116,6 +146,8 @@ class Research:
     """The part of the variance of the number of results that comes from what is unknown."""
     probability_of_no_transferable_result: float | None = None
     cost_per_result_found_usd: Price | None = None
+    price_drivers: tuple[PriceDriver, ...] = ()
+    """The strongest first, three at most; those that chance explains are left out."""
     gates: tuple[GateSummary, ...] = ()
     last_day: LastDay | None = None
 
@@ -147,6 +179,10 @@ def notes_on_research(simulated: Simulated) -> list[str]:
         return []
     if not simulated.prices_results:
         return [CANNOT_PRICE]
+    return [*_note_on_untried_runs(frame), *_note_on_finalists(simulated)]
+
+
+def _note_on_untried_runs(frame: pd.DataFrame) -> list[str]:
     untried = float(((frame["finalists"] == 0) & (frame["submissions"] > 0)).mean())
     if untried == 0.0:
         return []
@@ -154,6 +190,20 @@ def notes_on_research(simulated: Simulated) -> list[str]:
     return [
         f"in {share} of the replications the budget was spent before the gates, so that nothing was tried there; "
         "`stop.reserve` keeps a part of the budget for them"
+    ]
+
+
+def _note_on_finalists(simulated: Simulated) -> list[str]:
+    """Return what to write where the number of finalists caps the results in many runs."""
+    frame, research = simulated.replications, simulated.scenario.research
+    assert research is not None
+    capped = (frame["finalists"] >= research.finalists) & (frame["transferable_untried"] > 0)
+    share = float(capped.mean())
+    if share <= _MANY_RUNS:
+        return []
+    return [
+        f"in {share:.0%} of the replications a method that holds was never tried, since only {research.finalists} "
+        f"finalists are; `research: {{finalists: {2 * research.finalists}}}` would try twice as many"
     ]
 
 
@@ -170,8 +220,8 @@ def _results(simulated: Simulated) -> dict[str, Any]:
     frame = simulated.replications
     spend, worlds = frame["spend_usd"].to_numpy(), frame["world"].to_numpy()
     true, found = frame["transferable_true"].to_numpy(), frame["transferable_found"].to_numpy()
-    price, variance = cost_per_result(spend, true, worlds), decompose(true, worlds)
-    by_world = price_by_world(float(spend.mean()), variance) if variance else None
+    expected = frame["transferable_expected"].to_numpy()
+    price, over_worlds = cost_per_result(spend, expected, worlds), prices_over_worlds(spend, expected, worlds)
     names = ("true", "found", "false", "untried")
     return {
         "transferable_results": TransferableResults(
@@ -180,14 +230,44 @@ def _results(simulated: Simulated) -> dict[str, Any]:
         "probability_of_any_transferable_result": float((true > 0).mean()),
         "cost_per_transferable_result_usd": PriceOfResult(
             *_finite_price(price),
-            PriceByWorld(*map(_finite, by_world.values())) if by_world else None,
+            _by_world(over_worlds) if over_worlds else None,
         ),
-        "prior_share": _finite(variance.prior_share) if variance else None,
+        "prior_share": _prior_share(true, expected, frame["world"].to_numpy()),
         "probability_of_no_transferable_result": float((true == 0).mean()),
         "cost_per_result_found_usd": Price(*_finite_price(cost_per_result(spend, found, worlds))),
+        "price_drivers": tuple(_price_drivers(simulated, spend, expected)),
         "gates": tuple(_gates(simulated)),
         "last_day": _last_day(simulated),
     }
+
+
+def _by_world(prices: PricesOverWorlds) -> PriceByWorld:
+    return PriceByWorld(
+        *(
+            _finite(getattr(prices, name))
+            for name in ("p10", "p50", "p90", "error_p10", "error_p50", "error_p90")
+        )
+    )
+
+
+def _prior_share(true: Floats, expected: Floats, worlds: npt.NDArray[np.int64]) -> float | None:
+    """Return the part of the variance of results that lies between worlds.
+
+    Expected results have the same mean in each world as results, and less luck: the variance between worlds is theirs.
+    """
+    found, total = decompose(expected, worlds), float(true.var(ddof=1)) if len(true) > 1 else 0.0
+    return min(1.0, found.between / total) if found is not None and total > 0.0 else None
+
+
+def _price_drivers(simulated: Simulated, spend: Floats, expected: Floats) -> Iterator[PriceDriver]:
+    worlds = simulated.replications["world"].to_numpy()
+    names = np.unique(worlds)
+    if len(names) < 2:
+        return
+    unknowns = unknowns_of(simulated.scenario, simulated.seed, names)
+    for move in price_moves(spend, expected, worlds, unknowns.uniforms)[:_MOST_DRIVERS]:
+        name, text = unknowns.names[move.unknown], unknowns.texts[move.unknown]
+        yield PriceDriver(name, text, move.at_low_usd, move.at_high_usd)
 
 
 def _finite_price(price: Ratio) -> tuple[float | None, float | None, float | None]:
@@ -215,22 +295,39 @@ def _gates(simulated: Simulated) -> Iterator[GateSummary]:
 
 
 def over_time(simulated: Simulated) -> pd.DataFrame:
-    """Return for each look the hours, and the mean spend and transferable results had the run stopped then.
+    """Return for each look the hours, the mean spend, and the results to expect had the run stopped then.
 
-    Columns: hours, spend_usd, results. What the gates cost at the end is left out: that would be spent at any time.
+    Columns: hours, spend_usd (what trying the finalists of that time would have cost included), results (their mean),
+    results_p10 and results_p90 (over worlds).
     """
     frame, spent_usd = simulated.replications, simulated.spend_by_time_usd.cumsum(axis=1)
     assert simulated.scenario.research is not None
+    bins = spent_usd.shape[1] // LOOKS
+    looks = range(LOOKS)
     if simulated.scenario.research.gates_start == "at the end":
-        before_gates = (frame["spend_usd"] - frame["spend_gates_usd"]).to_numpy(dtype=np.float64)
+        gates = frame["spend_gates_usd"].to_numpy(dtype=np.float64)
+        before_gates = frame["spend_usd"].to_numpy(dtype=np.float64) - gates
         spent_usd = np.minimum(
             spent_usd, before_gates[:, np.newaxis]
         )  # gates are the last thing that is paid
-    bins = spent_usd.shape[1] // LOOKS
-    spent: Floats = spent_usd.mean(axis=0)[bins - 1 :: bins]
-    results = [float(frame[result_column(look)].mean()) for look in range(LOOKS)]
-    hours = simulated.bin_edges_hours[bins::bins]
-    return pd.DataFrame({"hours": hours, "spend_usd": spent, "results": results})
+        tried = np.column_stack([frame[result_column(look, "finalists")] for look in looks])
+        # A finalist of any time is taken to cost what those of the end did, on average over the run's finalists.
+        share = np.divide(tried, tried[:, -1:], out=np.zeros(tried.shape), where=tried[:, -1:] > 0)
+        spent = (spent_usd[:, bins - 1 :: bins] + gates[:, np.newaxis] * share).mean(axis=0)
+    else:
+        spent = spent_usd.mean(axis=0)[bins - 1 :: bins]
+    expected = np.column_stack([frame[result_column(look, "expected")] for look in looks])
+    of_worlds = pd.DataFrame(expected).groupby(frame["world"].to_numpy()).mean().to_numpy()
+    p10, p90 = np.quantile(of_worlds, (0.1, 0.9), axis=0)
+    return pd.DataFrame(
+        {
+            "hours": simulated.bin_edges_hours[bins::bins],
+            "spend_usd": spent,
+            "results": expected.mean(axis=0),
+            "results_p10": p10,
+            "results_p90": p90,
+        }
+    )
 
 
 def _last_day(simulated: Simulated) -> LastDay:

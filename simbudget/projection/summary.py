@@ -84,7 +84,9 @@ class Summary(Measures):
     replications: int
     simulated_hours: float
     probability_within_budget: float | None
-    """None without a budget."""
+    """Of a spend of at most the budget; None without a budget."""
+    probability_cut_short: float | None
+    """That the budget (less what is reserved) stops the agents before their planned end; None without a budget."""
     bottleneck: str
     """The one of `RESOURCES` for which agents wait longest, or `NO_BOTTLENECK`."""
     research: Research | None
@@ -103,6 +105,7 @@ class Summary(Measures):
             **{name: getattr(self, name) for name in head},
             **self.measures_as_json(),
             "probability_within_budget": self.probability_within_budget,
+            "probability_cut_short": self.probability_cut_short,
             "bottleneck": self.bottleneck,
             "research": as_plain(self.research),
             "limits": as_plain(self.limits),
@@ -129,6 +132,7 @@ def summarise(simulated: Simulated) -> tuple[Summary, tuple[str, ...]]:
         replications=statistics.replications,
         simulated_hours=float(simulated.bin_edges_hours[-1]),
         probability_within_budget=within,
+        probability_cut_short=_cut_short(simulated),
         bottleneck=_bottleneck(statistics),
         research=research,
         limits=(*check_limits(scenario.limits, statistics, research), *cap),
@@ -143,7 +147,7 @@ def summarise(simulated: Simulated) -> tuple[Summary, tuple[str, ...]]:
 
 
 def _notes(simulated: Simulated, cap_notes: list[str]) -> list[str]:
-    notes = [*_notes_on_reserve(simulated), *notes_on_research(simulated), *cap_notes]
+    notes = [*notes_on_research(simulated), *cap_notes]
     if has_own_steps(simulated.scenario):
         notes.append(
             f"steps written in Python run on the {FOR_OWN_STEPS} engine, which is some hundred times slower"
@@ -192,18 +196,15 @@ def _within_budget(simulated: Simulated) -> tuple[float | None, float | None]:
     return simulated.statistics.within_budget, None if np.isnan(error) else error
 
 
-def _notes_on_reserve(simulated: Simulated) -> list[str]:
-    """Return how often the agents' part of the budget stopped them, which a kept budget does not show."""
+def _cut_short(simulated: Simulated) -> float | None:
+    """Return the share of runs whose agents the budget stopped; a kept budget does not show it."""
     stop, runs = simulated.scenario.stop, simulated.replications
-    if stop.budget is None or not stop.reserve:
-        return []
-    agents_part_usd = stop.budget - stop.reserve
+    if stop.budget is None:
+        return None
+    agents_part_usd = stop.budget - (stop.reserve or 0.0)
     ended_early = runs["wall_clock_hours"] < simulated.bin_edges_hours[-1] - _SAME_HOURS
     stopped = ended_early & (runs["spend_usd"] - runs["spend_gates_usd"] >= agents_part_usd)
-    if not stopped.any():
-        return []
-    part = f"the agents' part of the budget, ${agents_part_usd:,.0f}"
-    return [f"{part}, stops them before the planned end with probability {100 * stopped.mean():.0f} %"]
+    return float(stopped.mean())
 
 
 def _bottleneck(statistics: Statistics) -> str:

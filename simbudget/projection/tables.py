@@ -1,5 +1,6 @@
 """The answer and the tables of a projection."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
@@ -52,16 +53,28 @@ def answer(summary: Summary) -> str:
         line = f"{usd_exactly(spend.mean)} over {hours(clock.mean)}"
     else:
         line = f"About {usd(spend.p50)} (80 %: {usd(spend.p10)} to {usd(spend.p90)}) over {hours(clock.p50)}"
-    within = summary.probability_within_budget
-    if within is not None and certain:
-        line += "; within the budget" if within else "; the budget stops it"
-    elif within is not None:
-        line += f"; within the budget with probability {percent(within)}"
+    line += _budget(summary)
     line += _price_of_a_result(summary.research)
     unmet = sum(not limit.holds for limit in summary.limits)
     if unmet:
         line += f"; {unmet} of {len(summary.limits)} limits not met"
     return f"{line}. (Interrupted.)" if summary.interrupted else f"{line}."
+
+
+def _budget(summary: Summary) -> str:
+    """Return the clause on the budget: how likely it is kept, and how likely it stops the agents before their end."""
+    within, stops = summary.probability_within_budget, summary.probability_cut_short
+    if within is None:
+        return ""
+    if is_certain(summary):
+        kept = "; within the budget" if within else "; over the budget"
+        return f"{kept}, which stops the agents early" if stops else kept
+    line = f"; within the budget with probability {percent(within)}"
+    return f"{line}, but it stops the agents early with probability {percent(stops)}" if stops else line
+
+
+_TELLING_ERROR: Final = 0.1
+"""A median known to within 10 % needs no word about the number of replications."""
 
 
 def _price_of_a_result(research: Research | None) -> str:
@@ -72,12 +85,21 @@ def _price_of_a_result(research: Research | None) -> str:
     if price is None:
         return "; without a gate a useful result cannot be priced"
     if price.estimate is None:
-        return "; no transferable result in any replication"
-    none = percent(research.probability_of_no_transferable_result)
-    interval = f"80 %: {usd(price.p10)} to {without_end(price.p90)}"
-    return (
-        f"; {usd(price.estimate)} per transferable result ({interval}), none at all with probability {none}"
+        return "; no transferable result is to be expected"
+    none = f"none at all with probability {percent(research.probability_of_no_transferable_result)}"
+    worlds = price.by_world
+    if worlds is None:
+        return f"; {usd(price.estimate)} per transferable result on average, {none}"
+    if worlds.p50 is None:
+        return f"; in more than half of the worlds no transferable result is to be expected, {none}"
+    line = (
+        f"; a transferable result costs {usd(worlds.p50)} (80 % over worlds: {usd(worlds.p10)} to "
+        f"{without_end(worlds.p90)}), {none}"
     )
+    factor = math.exp(1.28 * (worlds.error_p50 or 0.0))
+    if factor > 1.0 + _TELLING_ERROR:
+        line += f" (few replications: the median is known to within a factor of {factor:.2g})"
+    return line
 
 
 def without_end(value: float | None) -> str:
@@ -98,7 +120,11 @@ def projection_tables(summary: Summary) -> dict[str, Table]:
         tables["research"] = _research(summary, research)
         price = research.cost_per_transferable_result_usd
         if price is not None:
-            tables |= {"gates": _gates(research), "prices": _prices(research, price)}
+            tables |= {
+                "gates": _gates(research),
+                "prices": _prices(research, price),
+                "drivers": _drivers(research),
+            }
     if summary.limits:
         tables["limits"] = limits_table(summary.limits)
     return {name: table for name, table in tables.items() if table.rows}
@@ -245,25 +271,22 @@ def _prices(research: Research, price: PriceOfResult) -> Table:
     def row(name: str, path: str, figure: object, statistics: Sequence[str]) -> tuple[Cell, ...]:
         return name, *(cell(f"{path}.{each}", getattr(figure, each)) for each in statistics)
 
-    path = "cost_per_transferable_result_usd"
-    ends = ("p10", "estimate", "p90")
-    rows = [
-        row("a result", path, price, ends),
-        row(
-            "a result that the gates find",
-            "cost_per_result_found_usd",
-            research.cost_per_result_found_usd,
-            ends,
-        ),
-    ]
+    path, quantiles = "cost_per_transferable_result_usd", ("p10", "p50", "p90")
+    rows: list[tuple[Cell, ...]] = []
     if price.by_world is not None:
-        rows.append(
-            row("a result, world by world", f"{path}.by_world", price.by_world, ("p10", "p50", "p90"))
-        )
+        rows.append(("world by world", *row("", f"{path}.by_world", price.by_world, quantiles)[1:], ""))
+    for name, where, figure in (
+        ("on average over worlds", path, price),
+        ("of those that the gates find", "cost_per_result_found_usd", research.cost_per_result_found_usd),
+    ):
+        low, mean, high = row(name, where, figure, ("p10", "estimate", "p90"))[1:]
+        rows.append((name, low, "", high, mean))
     if (last := research.last_day) is not None:
         marginal = cell("last_day.cost_per_result_usd", last.cost_per_result_usd)
-        rows.append((f"a result of the last {hours(last.hours)}", "", marginal, ""))
+        rows.append((f"of the last {hours(last.hours)}", "", "", "", marginal))
     caption = (
+        "World by world: what may be true. On average: mean spend ÷ mean results, and its Monte-Carlo interval, "
+        "which more replications narrow. "
         f"At least one result with probability {percent(research.probability_of_any_transferable_result)}."
     )
     if research.prior_share is not None:
@@ -271,8 +294,28 @@ def _prices(research: Research, price: PriceOfResult) -> Table:
         caption += (
             f" {share} of the variance of their number comes from what is unknown; luck is the other part."
         )
-    columns = ("expected spend ÷ expected results", *ends)
+    columns = ("a transferable result costs", "p10", "p50", "p90", "mean")
     return Table("What a transferable result costs", columns, rows, caption)
+
+
+def _drivers(research: Research) -> Table:
+    rows: list[tuple[Cell, ...]] = [
+        (
+            driver.name,
+            driver.written,
+            *(
+                Number(usd(value), value, f"research.price_drivers.{index}.{name}")
+                for name in ("price_at_p10_usd", "price_at_p90_usd")
+                for value in (getattr(driver, name),)
+            ),
+        )
+        for index, driver in enumerate(research.price_drivers)
+    ]
+    caption = (
+        "Mean spend ÷ mean results in the fifth of the worlds in which the assumption is lowest, and highest."
+    )
+    columns = ("assumption", "written", "where it is low", "where it is high")
+    return Table("What moves the price of a result most", columns, rows, caption, words=(0, 1))
 
 
 def limits_table(limits: Sequence[LimitCheck]) -> Table:

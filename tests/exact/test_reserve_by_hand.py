@@ -15,6 +15,5 @@ def test_a_part_of_the_budget_that_stops_the_agents_is_told_though_the_budget_is
     summary = projection.as_json()
     assert summary["probability_within_budget"] == 1.0
     assert summary["wall_clock_hours"]["mean"] == pytest.approx(stopped_at_h or 10.0)
-    told = [note for note in summary["notes"] if note.startswith("the agents' part of the budget")]
-    wanted = "the agents' part of the budget, $4, stops them before the planned end with probability 100 %"
-    assert told == ([wanted] if stopped_at_h else [])
+    assert summary["probability_cut_short"] == (1.0 if stopped_at_h else 0.0)
+    assert ("stops the agents early" in projection.answer()) == (stopped_at_h is not None)

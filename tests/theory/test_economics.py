@@ -6,11 +6,12 @@ import numpy as np
 import pytest
 
 from simbudget.projection.economics import (
+    PricesOverWorlds,
     acceptability,
-    acceptability_by_world,
     cost_per_result,
     decompose,
-    price_by_world,
+    price_moves,
+    prices_over_worlds,
 )
 from simbudget.projection.run import Options, project
 from tests.running import scenario
@@ -59,15 +60,102 @@ def test_the_variance_divides_into_worlds_and_luck() -> None:
     assert lucky.prior_share < 0.02
 
 
-def test_prices_world_by_world_are_quantiles_of_a_gamma_and_acceptability_is_its_distribution() -> None:
-    spend, results, worlds = runs(50_000, 2, 3)
-    found = decompose(results, worlds)
+def noisy(
+    worlds: int, each: int, seed: int, spread: float, cv: float, barren: float = 0.0
+) -> tuple[np.ndarray, ...]:
+    """Return spend, expected results and worlds: results lognormal over worlds, gamma within, nothing in some runs."""
+    random = np.random.default_rng(seed)
+    true = np.repeat(np.exp(random.normal(-1.0, spread, worlds)), each)
+    expected = true * random.gamma(1 / cv**2, cv**2, worlds * each) * (random.random(worlds * each) >= barren)
+    return np.full(worlds * each, 1000.0), expected, np.repeat(np.arange(worlds), each)
+
+
+def over_worlds(of: tuple[np.ndarray, ...]) -> PricesOverWorlds:
+    found = prices_over_worlds(*of)
     assert found is not None
-    prices = price_by_world(1000.0, found)
-    true = 1000.0 / np.quantile(np.random.default_rng(4).gamma(2.0, 0.5, 1_000_000), [0.9, 0.5, 0.1])
-    assert [prices["p10"], prices["p50"], prices["p90"]] == pytest.approx(list(true), rel=0.08)
-    levels = acceptability_by_world(1000.0, found, np.array([prices["p10"], prices["p50"], prices["p90"]]))
-    assert levels == pytest.approx([0.1, 0.5, 0.9], abs=1e-6)
+    return found
+
+
+@pytest.mark.parametrize(
+    ("spread", "cv", "barren"), [(1.2, 0.4, 0.0), (1.2, 1.0, 0.0), (0.4, 0.8, 0.1), (1.0, 0.5, 0.2)]
+)
+def test_quantiles_over_worlds_are_those_of_the_worlds_and_not_of_their_noisy_means(
+    spread: float, cv: float, barren: float
+) -> None:
+    made = noisy(2000, 2, 3, spread, cv, barren)
+    found = over_worlds(made)
+    median = 1000.0 / (np.exp(-1.0) * (1.0 - barren))
+    true = median * np.exp(spread * np.array([-1.2816, 0.0, 1.2816]))
+    stated = np.log([found.p10, found.p50, found.p90])
+    errors = np.array([found.error_p10, found.error_p50, found.error_p90])
+    assert (abs(stated - np.log(true)) < 4 * errors + 0.05).all()
+    assert (errors < 0.1).all()
+    means = made[1].reshape(-1, 2).mean(axis=1)
+    naive = np.log(
+        1000.0 / np.quantile(means, 0.1)
+    )  # the twin that takes the means of two runs for their worlds
+    assert cv < 0.5 or abs(naive - np.log(true[2])) > 0.15
+    assert found.share_below(np.array([found.p10, found.p50, found.p90])) == pytest.approx(
+        [0.1, 0.5, 0.9], abs=1e-6
+    )
+
+
+def test_the_interval_over_worlds_does_not_narrow_or_widen_with_the_number_of_replications() -> None:
+    few = np.log(
+        [
+            (found.p10, found.p50, found.p90)
+            for found in (over_worlds(noisy(60, 2, n, 1.2, 0.6)) for n in range(40))
+        ]
+    )
+    many = over_worlds(noisy(5000, 2, 99, 1.2, 0.6))
+    off = few.mean(axis=0) - np.log([many.p10, many.p50, many.p90])
+    assert (abs(off) < 4 * few.std(axis=0) / math.sqrt(len(few)) + 0.03).all()
+
+
+def test_the_errors_of_the_quantiles_are_their_spread_over_samples() -> None:
+    found = [over_worlds(noisy(150, 2, n, 1.2, 0.6)) for n in range(60)]
+    for name in ("p10", "p50", "p90"):
+        spread = float(np.log([getattr(each, name) for each in found]).std())
+        stated = float(np.mean([getattr(each, f"error_{name}") for each in found]))
+        assert stated == pytest.approx(spread, rel=0.35)
+
+
+def test_four_fifths_of_two_hundred_new_worlds_have_a_price_within_the_interval() -> None:
+    held = []
+    for seed in range(20):
+        found = over_worlds(noisy(200, 2, seed, 1.2, 0.6))
+        true = 1000.0 / np.exp(np.random.default_rng(1000 + seed).normal(-1.0, 1.2, 200))
+        held.append(((true >= found.p10) & (true <= found.p90)).mean())
+    assert np.mean(held) == pytest.approx(0.8, abs=0.02)
+
+
+def test_where_many_worlds_have_no_result_to_expect_the_price_has_no_end() -> None:
+    spend, expected, worlds = noisy(400, 2, 5, 1.0, 0.5)
+    expected[worlds % 3 == 0] = 0.0
+    found = over_worlds((spend, expected, worlds))
+    assert math.isinf(found.p90)
+    assert math.isfinite(found.p50)
+    assert found.weights.sum() == pytest.approx(2 / 3, abs=0.01)
+    none = over_worlds((spend, np.zeros(len(spend)), worlds))
+    assert math.isinf(none.p10)
+    assert prices_over_worlds(spend, expected, np.arange(len(spend))) is None  # one run a world tells no luck
+
+
+def test_what_moves_the_price_is_found_and_what_does_not_is_left_out() -> None:
+    random = np.random.default_rng(8)
+    ranks, worlds = random.random((400, 12)), np.repeat(np.arange(400), 2)
+    expected = np.exp(2.0 * ranks[worlds, 4] - 0.8 * ranks[worlds, 7]) * random.gamma(4.0, 0.25, 800)
+    moves = price_moves(np.full(800, 1000.0), expected, worlds, ranks)
+    assert [move.unknown for move in moves] == [4, 7]
+    assert moves[0].at_high_usd / moves[0].at_low_usd == pytest.approx(math.exp(-1.6), rel=0.15)
+    assert moves[1].at_high_usd > moves[1].at_low_usd
+    assert (
+        price_moves(np.full(80, 1000.0), expected[:80], worlds[:80], ranks[:40]) == []
+    )  # too few worlds to tell
+
+
+def test_acceptability_is_the_share_of_runs_that_are_worth_more_than_they_cost() -> None:
+    spend, results, _ = runs(1000, 2, 3)
     worths = np.array([500.0, 1000.0, 5000.0])
     pays = acceptability(spend, results, worths)
     assert (np.diff(pays) >= 0).all()
@@ -99,11 +187,11 @@ def test_with_no_gate_there_is_no_price_and_the_projection_says_so() -> None:
     )
 
 
-def test_the_price_in_the_summary_is_the_mean_spend_over_the_mean_results() -> None:
+def test_the_price_in_the_summary_is_the_mean_spend_over_the_mean_of_expected_results() -> None:
     text = f"{SCORES}gates: [{{keeps: 100%, price: 7 $/try}}]\nlimits: ['cost_per_transferable_result mean <= $1000']"
     projection = project(scenario(text), Options(replications=100, workers=1))
     research, frame = projection.as_json()["research"], projection.replications
-    expected = frame["spend_usd"].mean() / frame["transferable_true"].mean()
+    expected = frame["spend_usd"].mean() / frame["transferable_expected"].mean()
     assert research["cost_per_transferable_result_usd"]["estimate"] == pytest.approx(expected)
     assert frame["spend_usd"].mean() == pytest.approx(10 + 3 * 7)
     assert projection.worlds == 50  # two runs a world, to tell luck from what is unknown

@@ -179,21 +179,25 @@ def _results_over_time(projection: Projection) -> Chart:
     data = results_over_time(projection)[1]
     last = data.iloc[-1]
     words = (
-        f"After {hours(last['hours'])} and {usd(last['spend_usd'])}, gates left out, {count(last['results'])} "
+        f"After {hours(last['hours'])} and {usd(last['spend_usd'])}, gates included, {count(last['results'])} "
         "transferable results are to be expected; where the line flattens, the next one gets dear."
     )
+    low, high = ([0.0, *_numbers(data[name])] for name in ("results_p10", "results_p90"))
+    band = {"name": "p10 to p90 over worlds", "low": low, "high": high, "opacity": 0.18}
     spec = {
         "kind": "lines",
-        "x": _axis("mean spend by then, gates left out", "usd"),
+        "x": _axis("mean spend, had it stopped then and tried its finalists", "usd"),
         "y": _axis("expected transferable results", "count"),
         "at": [0.0, *_numbers(data["spend_usd"])],
         "notes": ["the start", *(f"after {hours(value)}" for value in data["hours"])],
-        "bands": [],
+        "bands": [band],
         "lines": [{"name": "had it stopped then", "y": [0.0, *_numbers(data["results"])], "points": True}],
         "marks": [],
         "zoom": False,
     }
-    units = {"hours": "hours", "spend_usd": "usd", "results": "count"}
+    units = {"hours": "hours", "spend_usd": "usd"} | dict.fromkeys(
+        ("results", "results_p10", "results_p90"), "count"
+    )
     rests_on = projection.rests_on(single=True)
     return Chart("results-over-time", "What more spending brings", words, rests_on, spec, data, units)
 

@@ -79,9 +79,13 @@ def _facts(summary: Summary, budget: float | None) -> list[KeyFact]:
         within = _number("probability_within_budget", summary.probability_within_budget, percent)
         facts.append(KeyFact("chance to stay within budget", within, f"the budget is {usd(budget)}"))
     if research is not None and (price := research.cost_per_transferable_result_usd) is not None:
-        path = "research.cost_per_transferable_result_usd.estimate"
-        interval = f"80 %: {without_end(price.p10)} to {without_end(price.p90)}"
-        facts.append(KeyFact("per transferable result", _number(path, price.estimate, without_end), interval))
+        path, worlds = "research.cost_per_transferable_result_usd", price.by_world
+        if worlds is None:
+            number, beside = _number(f"{path}.estimate", price.estimate, without_end), "on average"
+        else:
+            number = _number(f"{path}.by_world.p50", worlds.p50, without_end)
+            beside = f"80 %: {without_end(worlds.p10)} to {without_end(worlds.p90)}"
+        facts.append(KeyFact("per transferable result", number, beside))
         name = "probability_of_no_transferable_result"
         none = _number(f"research.{name}", getattr(research, name), percent)
         facts.append(KeyFact("chance of no transferable result", none, "in the whole run"))
