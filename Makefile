@@ -25,6 +25,7 @@ check: $(READY)  ## formatting, lint, strict types, layers
 bench: $(READY)  ## measure, beside peers, and write the tables in benchmarks/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
 	$(BIN)/python -m benchmarks.start_up --write
+	$(BIN)/python -m benchmarks.cold_start --write
 	$(BIN)/python -m benchmarks.fleets --write
 	$(BIN)/python -m benchmarks.memory --write
 

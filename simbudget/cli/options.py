@@ -2,6 +2,7 @@
 
 import json
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -15,6 +16,11 @@ if TYPE_CHECKING:
 
 LIMIT_NOT_MET: Final = 1
 """The exit status of a command whose result breaks a limit of the scenario."""
+
+
+_BAR_WIDTH: Final = 24
+_NAME_WIDTH: Final = 30
+"""Together with the rest of its text, the line of a compilation fits into 80 columns."""
 
 
 class ScenarioPath(click.Path):
@@ -93,12 +99,35 @@ def sample_options(replications: int) -> Callable[[F], F]:
 
 
 def say_if_compiling(is_silent: bool, engine: str | None = None) -> None:
-    """Say that an engine (by default the default one) is being compiled, where it is, to who would wonder."""
+    """Say that an engine (by default the default one) has to be compiled first, if so, and show how far that is."""
     from simbudget.projection.engines import DEFAULT_ENGINE, engine_named  # noqa: PLC0415
 
     to_compile = engine_named(engine or DEFAULT_ENGINE)
-    if not is_silent and not to_compile.is_compiled():
-        click.echo(f"Compiling the engine, once: about {to_compile.compiling_takes}.", err=True)
+    if is_silent or to_compile.is_compiled():
+        return
+    click.echo(f"Compiling the engine, once: about {to_compile.compiling_takes}.", err=True)
+    if sys.stderr.isatty():
+        from simbudget.compilation import compiler  # noqa: PLC0415
+
+        compiler.watch(CompilationBar())
+
+
+class CompilationBar:
+    """A line on the terminal that says what is compiled, how much is done, and how long the rest takes."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def __call__(self, name: str, part: float) -> None:
+        """Draw the line anew; wipe it out when all is done."""
+        if part >= 1.0:
+            click.echo("\r\033[K", err=True, nl=False)
+            return
+        left_s = (time.monotonic() - self._began) * (1.0 - part) / max(part, 0.01)
+        filled = round(part * _BAR_WIDTH)
+        bar = "█" * filled + "░" * (_BAR_WIDTH - filled)
+        text = f"{bar} {part:4.0%}, about {left_s:.0f} s left: {name[:_NAME_WIDTH]}"
+        click.echo(f"\r\033[K{text}", err=True, nl=False)
 
 
 def show(result: "Result", *, as_json: bool = False, quiet: bool = False, out: Path | None = None) -> None:

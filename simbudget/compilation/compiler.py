@@ -24,11 +24,11 @@ from numba.core.registry import CPUDispatcher
 
 _TRIED_VERSION: Final = (0, 68)
 
-_LINKING_PART: Final = 0.2
+_LINKING_PART: Final = 0.25
 """Part of the time that linking, optimising and emitting the engine takes: as measured, for a progress bar."""
 
 Watcher = Callable[[str, float], None]
-"""Told the name of the function that is compiled next, and which part of the whole is done."""
+"""Told what is compiled next, and which part of the engine is done; 1: all of it, it can run."""
 
 _watchers: list[Watcher] = []
 _dispatchers: Final[list[Any]] = []
@@ -64,11 +64,13 @@ class LinkedLibrary(JITCodeLibrary):
     def finalize(self) -> None:
         """Link everything, optimise it once, and turn it into machine code."""
         module = self._final_module
+        linked = 0
         own = {function.name for function in module.functions if not function.is_declaration}
         outside = []
         for library in _all_called(self._linking_libraries):
             if isinstance(library, BitcodeLibrary):
                 module.link_in(library.bitcode(), preserve=True)
+                linked += 1
             else:
                 outside.append(library)
         for function in module.functions:
@@ -76,7 +78,12 @@ class LinkedLibrary(JITCodeLibrary):
             if not function.is_declaration and function.name not in own:
                 function.linkage = "internal"
         self._linking_libraries = outside
+        is_engine = linked > len(_dispatchers) / 2
+        if is_engine:
+            _tell("machine code", 1.0 - _LINKING_PART)
         super().finalize()
+        if is_engine:
+            _tell("machine code", 1.0)
 
 
 def _all_called(libraries: list[Any]) -> Iterator[Any]:
@@ -112,7 +119,7 @@ class InnerCompiler(_Compiler):
     def define_pipelines(self) -> list[Any]:
         """Return numba's own passes, without those that make machine code."""
         self.state.flags.no_compile = True
-        _tell(self.state.func_id.func_qualname)
+        _tell_next(self.state.func_id.func_qualname)
         return super().define_pipelines()
 
 
@@ -183,9 +190,12 @@ def unwatch(watcher: Watcher) -> None:
     _watchers.remove(watcher)
 
 
-def _tell(name: str) -> None:
+def _tell_next(name: str) -> None:
     global _compiled_count  # noqa: PLW0603  the count is the process's, as compiled functions are
     _compiled_count += 1
-    part = min(1.0, _compiled_count / max(1, len(_dispatchers))) * (1.0 - _LINKING_PART)
-    for watcher in _watchers:
+    _tell(name, min(1.0, _compiled_count / max(1, len(_dispatchers))) * (1.0 - _LINKING_PART))
+
+
+def _tell(name: str, part: float) -> None:
+    for watcher in tuple(_watchers):
         watcher(name, part)

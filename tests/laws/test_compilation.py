@@ -9,6 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
+from simbudget.cli.options import CompilationBar
 from simbudget.compilation import IS_PLAIN, compilation_told, compiled, compiler, internal
 from simbudget.compilation.references import by_reference
 
@@ -107,3 +108,15 @@ def test_who_waits_is_told_what_is_compiled_and_how_far_it_is() -> None:
     assert all(0.0 < part < 1.0 for _, part in told)
     fresh_caller.compile((compiler.types.float64,))  # type: ignore[attr-defined]
     assert len(told) == 2
+
+
+def test_the_line_of_a_compilation_fits_a_terminal_and_is_wiped_out_at_the_end(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    bar = CompilationBar()
+    bar("_goes_on_in_experiment_and_elsewhere", 0.25)
+    line = capsys.readouterr().err.removeprefix("\r")
+    assert line.startswith("██████░░") and " 25%, about 0 s left: _goes_on" in line
+    assert len(line) <= 80
+    bar("machine code", 1.0)
+    assert capsys.readouterr().err == "\r"
