@@ -392,7 +392,7 @@ def list_prices(
     """Return what a model, or every model of a provider, costs on a date (by default today), in $/Mtok."""
     import pandas as pd  # noqa: PLC0415
 
-    from simbudget.prices.models import list_models, model_prices  # noqa: PLC0415
+    from simbudget.pricing.catalogue import list_models, model_prices  # noqa: PLC0415
 
     day = on or datetime.date.today()
     listed = [model_prices(model, day)] if model else list_models(day, provider)

@@ -17,8 +17,8 @@ def prices_command(
     model: str | None, on: datetime.datetime | None, provider: str, gpus: bool, as_json: bool
 ) -> None:
     """Show what MODEL costs in $/Mtok, or what all models of a provider cost."""
-    from simbudget.prices.gpus import list_gpus  # noqa: PLC0415
-    from simbudget.prices.models import list_models, model_prices  # noqa: PLC0415
+    from simbudget.pricing.catalogue import list_models, model_prices  # noqa: PLC0415
+    from simbudget.pricing.gpus import list_gpus  # noqa: PLC0415
     from simbudget.report.price_tables import gpu_table, model_table  # noqa: PLC0415
     from simbudget.report.terminal import standard_output  # noqa: PLC0415
 

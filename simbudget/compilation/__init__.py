@@ -35,7 +35,7 @@ _NO_WRAPPERS: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wra
 IS_PLAIN: Final = os.environ.get("SIMBUDGET_COMPILER") == "plain" or not compiler.fits()
 """Whether numba compiles in its own way: the same figures after six times as long, with any version of numba."""
 
-_COMPILED_PACKAGES: Final = ("compilation", "distributions", "engine", "ledger/entry.py")
+_COMPILED_PACKAGES: Final = ("compilation", "distributions", "engine", "ledger/entry.py", "pricing/charge.py")
 """Where compiled functions are, and what they take constants from."""
 
 

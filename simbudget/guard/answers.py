@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from simbudget.guard import bounds
-from simbudget.guard.pricing import Usage, usage_of
+from simbudget.guard.pricing import usage_of
+from simbudget.pricing.charge import Usage
 
 _LONGEST_BODY_BYTES: Final = 64 * 1024 * 1024
 """More is not kept to look for a usage; its reservation stays open. Answers have at most some megabytes."""
@@ -156,12 +157,10 @@ def _openai_reported(body: Mapping[str, Any], prompt: str, output: str) -> Repor
     cached = _count(of_prompt, "cached_tokens") if isinstance(of_prompt, Mapping) else 0
     thinking = _count(of_output, "reasoning_tokens") if isinstance(of_output, Mapping) else None
     counted = Usage(
-        uncached_input_tokens=max(0, _count(usage, prompt) - cached),
-        cache_write_5m_tokens=0,
-        cache_write_1h_tokens=0,
-        cache_read_tokens=cached,
-        output_tokens=_count(usage, output),
-        thinking_tokens=thinking,
+        uncached_input=max(0, _count(usage, prompt) - cached),
+        cache_read=cached,
+        output=_count(usage, output),
+        thinking=thinking,
     )
     tier = body.get("service_tier")
     surprise = f"the provider served it at the tier {tier!r}" if tier == "priority" else ""

@@ -23,9 +23,10 @@ from typing import Any, Final, Literal, TypeVar
 from simbudget.errors import Problem, UserError
 from simbudget.guard.answers import Api, Meter, Reported
 from simbudget.guard.bounds import PromptBounds, UnboundedCostError
-from simbudget.guard.pricing import Rates, Usage, list_rates
+from simbudget.guard.pricing import entry_columns, list_rates
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.store import Intent, LedgerStore, Limit, RunRow, Spend
+from simbudget.pricing.charge import Rates, Usage, charge, worst_case_usd
 
 _NEVER_SENT: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
 """Errors of the HTTP library, by name since the SDK has changed libraries, before which nothing was sent."""
@@ -182,7 +183,7 @@ class BudgetGuard:
         model = str(body.get("model"))
         rates = self.rates(model)
         prompt_tokens = self.bounds.at_most(parts)
-        worst_usd = rates.worst_usd(prompt_tokens, output_tokens, body.get("inference_geo") is not None)
+        worst_usd = worst_case_usd(rates, prompt_tokens, output_tokens, body.get("inference_geo") is not None)
         now_s = self.clock()
         labels = dict(_LABELS.get())
         task = str(labels.pop("task", ""))
@@ -258,16 +259,16 @@ class Reservation:
     def settle(self, reported: Reported) -> None:
         """Close it with what the provider says was used; stops the guard if that is more than the worst case."""
         usage = reported.usage
-        cost_usd = self._rates.cost_usd(usage, self._place)
+        cost_usd = charge(usage, self._rates, self._place or "").total_usd
         ended_s = self._guard.clock()
         self._guard.store.settle(
             self.key,
             duration_s=ended_s - self._began_s,
             cost_usd=cost_usd,
             name=reported.name,
-            **usage.columns(),
+            **entry_columns(usage),
         )
-        self._guard.bounds.learn(self._parts, usage.prompt_tokens)
+        self._guard.bounds.learn(self._parts, int(usage.prompt))
         self._guard.forget_call(self._call)
         if self._when_settled is not None:
             self._when_settled(ended_s)
@@ -278,8 +279,8 @@ class Reservation:
 
     def _passed(self, usage: Usage, cost_usd: float) -> str:
         """Return what an answer used beyond its worst case, in words."""
-        if usage.output_tokens > self._output_tokens:
-            return f"{usage.output_tokens:,} tokens of output came where {self._output_tokens:,} were allowed"
+        if usage.output > self._output_tokens:
+            return f"{usage.output:,} tokens of output came where {self._output_tokens:,} were allowed"
         if cost_usd > self._intent.worst_usd + _ROUNDING_USD:
             return f"it cost ${cost_usd:.4f} where ${self._intent.worst_usd:.4f} was the most"
         return ""
@@ -293,7 +294,7 @@ class Reservation:
         duration_s = self._guard.clock() - self._began_s
         self._note(status, "refused", duration_s)
         if status == _OVERLOADED:
-            nothing = Usage(0, 0, 0, 0, 0).columns()
+            nothing = entry_columns(Usage())
             self._guard.store.settle(
                 self.key, outcome="failed", duration_s=duration_s, cost_usd=0.0, component="", **nothing
             )

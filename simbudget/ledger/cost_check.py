@@ -7,16 +7,16 @@ finding about how the log's tool counted, not a guess.
 import datetime
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from simbudget.ledger.costs import counts_of, dates_of, days_of
-from simbudget.prices.cost import TokenCounts, cost_usd, known_prices
-from simbudget.prices.models import ListPrices
+from simbudget.ledger.costs import dates_of, days_of, usage_of
+from simbudget.pricing.catalogue import known_rates
+from simbudget.pricing.charge import Usage, charge
 
 Dollars = npt.NDArray[np.float64]
 
@@ -163,11 +163,9 @@ _CLASSES: Final = ("uncached_input_tokens", "cache_write_tokens", "cache_read_to
 
 def _candidates(model: str, entries: pd.DataFrame, days: pd.Series) -> Iterator[tuple[Dollars, str]]:
     """Yield what entries would cost by rules that logs' tools are known to follow, each with its words."""
-    counts = counts_of(entries)
-    thinking = entries["thinking_tokens"].to_numpy(dtype=np.float64, na_value=0.0)
-    twice = TokenCounts(
-        counts.uncached, counts.write_5m, counts.write_1h, counts.read, counts.output + thinking
-    )
+    counts = usage_of(entries)
+    thinking = 0 if counts.thinking is None else counts.thinking
+    twice = replace(counts, output=counts.output + thinking)
     today = pd.Series(datetime.date.today(), index=entries.index)
     on = dates_of(days, datetime.date.today())
     yield (
@@ -178,17 +176,17 @@ def _candidates(model: str, entries: pd.DataFrame, days: pd.Series) -> Iterator[
     yield _cost(model, counts.without_cache(), on), "what was cached reported at the full price of input"
     yield _cost(model, counts, today), "reported at today's prices, not at those of its day"
     yield _cost(model, counts, today.map(lambda _: _FIRST_DAY)), "reported at the list's oldest prices"
-    yield _cost(model, counts, on, is_batch=True), "reported at batch prices"
+    yield _cost(model, counts, on, "batch"), "reported at batch prices"
 
 
-def _cost(model: str, counts: TokenCounts, on: pd.Series, *, is_batch: bool = False) -> Dollars:
+def _cost(model: str, counts: Usage, on: pd.Series, service: str = "") -> Dollars:
     cost = np.full(len(on), np.nan)
     dates = on.to_numpy()
     for day in set(dates):
-        prices: ListPrices | None = known_prices(model, day)
-        if prices is not None:
+        rates = known_rates(model, day, service)
+        if rates is not None:
             rows = dates == day
-            cost[rows] = cost_usd(prices, counts, is_batch=is_batch)[rows]
+            cost[rows] = charge(counts, rates).total_usd[rows]
     return cost
 
 

@@ -5,23 +5,25 @@ import datetime
 import numpy as np
 import pandas as pd
 
-from simbudget.prices.cost import TokenCounts, cost_usd, known_prices
+from simbudget.pricing.catalogue import known_rates
+from simbudget.pricing.charge import Usage, charge
 
 
-def counts_of(entries: pd.DataFrame) -> TokenCounts:
-    """Return the token counts of entries; what is not known counts nothing."""
+def usage_of(entries: pd.DataFrame) -> Usage:
+    """Return what entries used; what is not known counts nothing."""
 
     def of(name: str) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
         return entries[name].to_numpy(dtype=np.float64, na_value=0.0)
 
     written, for_an_hour = of("cache_write_tokens"), of("cache_write_1h_tokens")
     for_an_hour = np.minimum(for_an_hour, written)
-    return TokenCounts(
-        uncached=of("uncached_input_tokens"),
-        write_5m=written - for_an_hour,
-        write_1h=for_an_hour,
-        read=of("cache_read_tokens"),
+    return Usage(
+        uncached_input=of("uncached_input_tokens"),
+        cache_write_5m=written - for_an_hour,
+        cache_write_1h=for_an_hour,
+        cache_read=of("cache_read_tokens"),
         output=of("output_tokens"),
+        thinking=of("thinking_tokens"),
     )
 
 
@@ -50,7 +52,7 @@ def list_costs(entries: pd.DataFrame, days: pd.Series) -> pd.Series:
     for rows in pd.DataFrame(keys).T.groupby([0, 1]).indices.values():
         day = days.iloc[rows[0]]
         on = datetime.date.today() if pd.isna(day) else day.date()
-        prices = known_prices(str(entries["model"].iloc[rows[0]]), on)
-        if prices is not None:
-            costs[rows] = cost_usd(prices, counts_of(entries.iloc[rows]))
+        rates = known_rates(str(entries["model"].iloc[rows[0]]), on)
+        if rates is not None:
+            costs[rows] = charge(usage_of(entries.iloc[rows]), rates).total_usd
     return pd.Series(costs, index=entries.index)

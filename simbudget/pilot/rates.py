@@ -2,9 +2,9 @@
 
 import datetime
 
-from simbudget.guard.pricing import Rates, list_rates
+from simbudget.guard.pricing import list_rates
 from simbudget.pilot.draws import Draws
-from simbudget.prices.models import ClassPrices, LongPrices
+from simbudget.pricing.charge import ClassPrices, LongPrices, Rates
 from simbudget.scenario.model import ModelPrices, PriceTier, Scenario
 
 
@@ -26,7 +26,7 @@ def _own(prices: ModelPrices, draws: Draws) -> Rates:
     if long is None:
         return Rates(_classes(prices, draws))
     above = int(long.above.exact_value)
-    return Rates(_classes(prices, draws), LongPrices(**vars(_classes(long, draws)), above_tokens=above))
+    return Rates(_classes(prices, draws), (LongPrices(**vars(_classes(long, draws)), above_tokens=above),))
 
 
 def _classes(tier: PriceTier, draws: Draws) -> ClassPrices:

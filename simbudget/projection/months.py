@@ -7,7 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.prices.tiers import monthly_spend_cap_usd, smallest_tier_for
+from simbudget.pricing.tiers import monthly_spend_cap_usd, smallest_tier_for
 from simbudget.projection.limits import LimitCheck
 from simbudget.scenario.model import Scenario
 

@@ -6,8 +6,9 @@ from collections.abc import Iterable
 from rich.box import SIMPLE_HEAD
 from rich.table import Table
 
-from simbudget.prices.gpus import GpuPrice
-from simbudget.prices.models import ClassPrices, ListPrices
+from simbudget.pricing.catalogue import ListPrices
+from simbudget.pricing.charge import ClassPrices
+from simbudget.pricing.gpus import GpuPrice
 
 _CLASSES = {
     "input": "input",

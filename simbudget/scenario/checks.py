@@ -5,8 +5,9 @@ from typing import TypeVar
 
 from simbudget.distributions.families import constant
 from simbudget.errors import UserError
-from simbudget.prices.gpus import gpu_price
-from simbudget.prices.models import ClassPrices, model_prices
+from simbudget.pricing.catalogue import model_prices
+from simbudget.pricing.charge import ClassPrices
+from simbudget.pricing.gpus import gpu_price
 from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.limits import NEEDS_RESEARCH
 from simbudget.scenario.own_steps import problem_of_function
@@ -313,7 +314,10 @@ def _check_models(reading: Reading, scenario: ScenarioKeys) -> None:
             text = f"{_listed(prices.base)}, in $/Mtok on {scenario.prices.on}"
             if prices.long:
                 text += f"; above {prices.long.above_tokens:,} tokens {_listed(prices.long)}"
-            reading.provenance.append(Provenance(f"prices[{model}]", text, "exact", prices.source))
+            if prices.hours:
+                text += f"; other prices from {prices.hours} are not in this plan"
+            source = f"{prices.named}; {prices.source}" if prices.named else prices.source
+            reading.provenance.append(Provenance(f"prices[{model}]", text, "exact", source))
     for block, models in (("prices", scenario.prices.models), ("api.models", scenario.api.models)):
         for model in models:
             if model not in scenario.models:

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self
 
-from simbudget.prices.tiers import TIERS
+from simbudget.pricing.tiers import TIERS
 from simbudget.published.defaults import KEEPS, RESEARCH
 from simbudget.scenario.blocks import (
     HOURS,

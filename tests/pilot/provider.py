@@ -13,6 +13,7 @@ from typing import Any
 
 from simbudget.guard.pricing import list_rates, usage_of
 from simbudget.pilot.model_server.journal import Journal
+from simbudget.pricing.charge import charge
 
 MODEL = "claude-opus-4-6"
 FAST = f"""
@@ -40,7 +41,7 @@ class RunningProvider:
         """Return what the server billed, by request, in US dollars."""
         books = Journal(self.journal)
         try:
-            return {name: RATES.cost_usd(usage_of(usage)) for name, usage in books.usages().items()}
+            return {name: charge(usage_of(usage), RATES).total_usd for name, usage in books.usages().items()}
         finally:
             books.close()
 

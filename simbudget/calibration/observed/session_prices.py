@@ -11,7 +11,8 @@ import numpy.typing as npt
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.caches import ONE_HOUR
 from simbudget.errors import UserError
-from simbudget.prices.models import ClassPrices, model_prices
+from simbudget.pricing.catalogue import model_prices
+from simbudget.pricing.charge import ClassPrices
 
 Floats = npt.NDArray[np.float64]
 

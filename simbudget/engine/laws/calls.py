@@ -24,6 +24,9 @@ from simbudget.engine.laws.draws import (
     nanoseconds,
 )
 from simbudget.engine.streams import CACHE, CALL, COMPACTION, CONTEXT, LEVELS, POLL, POST, TURN, lanes
+from simbudget.pricing.charge import tokens_usd
+
+_tokens_usd = inlined_law(tokens_usd)
 
 NEVER: Final = -1
 """The start of a call that has not been made."""
@@ -194,5 +197,7 @@ def call_cost_usd(prices: Floats, uncached: int, write: int, read: int, output: 
     in $/Mtok (uncached input, cache write, cache read, output), then the same four of the long-context tier.
     """
     tier = 5 if float(uncached + write + read) > prices[0] else 1
-    cost = uncached * prices[tier] + write * prices[tier + 1] + read * prices[tier + 2]
-    return (cost + output * prices[tier + 3]) / 1e6
+    plain, written, cached, out = prices[tier], prices[tier + 1], prices[tier + 2], prices[tier + 3]
+    # A group's cache has one life, so that its writes are of one class and have one price.
+    cost: float = _tokens_usd(uncached, write, 0, read, output, plain, written, 0.0, cached, out)
+    return cost

@@ -4,7 +4,8 @@ from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.program import (
     PriceRow,
 )
-from simbudget.prices.models import ClassPrices, model_prices
+from simbudget.pricing.catalogue import model_prices
+from simbudget.pricing.charge import ClassPrices
 from simbudget.scenario import model as scenarios
 
 _NO_LONG_TIER = 1 << 62

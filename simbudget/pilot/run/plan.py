@@ -15,7 +15,7 @@ from simbudget.pilot.draws import Draws
 from simbudget.pilot.rates import pilot_rates
 from simbudget.pilot.tasks.loading import load_task
 from simbudget.pilot.tasks.task import Task
-from simbudget.prices.tiers import monthly_spend_cap_usd
+from simbudget.pricing.tiers import monthly_spend_cap_usd
 from simbudget.scenario.loading import load_scenario
 from simbudget.scenario.model import Scenario
 

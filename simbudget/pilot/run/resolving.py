@@ -10,8 +10,9 @@ from typing import Any
 
 import httpx2
 
-from simbudget.guard.pricing import Rates, usage_of
+from simbudget.guard.pricing import entry_columns, usage_of
 from simbudget.ledger.store import LedgerStore, OpenEntry
+from simbudget.pricing.charge import Rates, charge
 
 
 @dataclass(frozen=True)
@@ -48,9 +49,9 @@ class Resolver:
             found.key,
             outcome="cut",
             duration_s=max(0.0, died_s - found.entry.started_s),
-            cost_usd=self.rates[found.entry.model].cost_usd(usage),
+            cost_usd=charge(usage, self.rates[found.entry.model]).total_usd,
             name=said["id"],
-            **usage.columns(),
+            **entry_columns(usage),
         )
 
     async def _ask(self, request_id: str) -> dict[str, Any]:

@@ -7,6 +7,7 @@ from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.ledger.store import OPEN, WORST_CASE, LedgerStore
 from simbudget.pilot.draws import Draws
 from simbudget.pilot.rates import pilot_rates
+from simbudget.pricing.charge import charge
 
 if TYPE_CHECKING:
     from simbudget.pilot.run.pilot import Prepared
@@ -148,7 +149,9 @@ def _reconcile(store: LedgerStore, prepared: "Prepared") -> dict[str, Any]:
         journal.close()
     options = prepared.plan.options
     rates = pilot_rates(prepared.plan.scenario, Draws(options.seed, options.luck), False)
-    provider_usd = sum(rates[models[name]].cost_usd(usage_of(usage)) for name, usage in billed.items())
+    provider_usd = sum(
+        charge(usage_of(usage), rates[models[name]]).total_usd for name, usage in billed.items()
+    )
     known = {
         name
         for (name,) in store.query(

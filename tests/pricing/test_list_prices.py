@@ -5,9 +5,10 @@ import datetime
 import pytest
 
 from simbudget.errors import UserError
-from simbudget.prices.gpus import gpu_price, list_gpus
-from simbudget.prices.models import ClassPrices, list_models, model_prices, nearest_models
-from simbudget.prices.tiers import monthly_spend_cap_usd, smallest_tier_for
+from simbudget.pricing.catalogue import list_models, model_prices, nearest_models
+from simbudget.pricing.charge import ClassPrices
+from simbudget.pricing.gpus import gpu_price, list_gpus
+from simbudget.pricing.tiers import monthly_spend_cap_usd, smallest_tier_for
 
 BEFORE, AFTER, LATE = datetime.date(2026, 3, 12), datetime.date(2026, 3, 13), datetime.date(2026, 11, 1)
 OPUS = ClassPrices(5, 6.25, 10, 0.5, 25)
@@ -57,7 +58,7 @@ def test_a_batch_costs_half_from_the_day_on_which_the_list_has_it() -> None:
 
 def test_an_unknown_model_names_the_nearest() -> None:
     with pytest.raises(UserError, match="claude-opus-4-6"):
-        model_prices("opus-4-6", LATE)
+        model_prices("claude-opuss-4-6", LATE)
     assert "claude-sonnet-5" in nearest_models("claude-sonet-5")
 
 

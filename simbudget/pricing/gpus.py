@@ -26,7 +26,7 @@ class GpuPrice:
 @cache
 def list_gpus() -> tuple[GpuPrice, ...]:
     """Return the table, by type."""
-    text = files("simbudget.prices").joinpath("gpus.csv").read_text(encoding="utf-8")
+    text = files("simbudget.pricing").joinpath("gpus.csv").read_text(encoding="utf-8")
     return tuple(
         GpuPrice(
             row["type"],
