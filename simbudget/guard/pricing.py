@@ -35,6 +35,7 @@ def entry_columns(usage: Usage) -> dict[str, Any]:
         "cache_read_tokens": usage.cache_read,
         "output_tokens": usage.output,
         "thinking_tokens": usage.thinking,
+        "web_searches": usage.web_searches,
     }
 
 

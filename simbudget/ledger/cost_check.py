@@ -1,33 +1,54 @@
 """Cost as logs report it beside cost by the price list of the day, and where they differ: why.
 
-An explanation is only given if it reproduces what was reported: nearly every entry, and the total. So it is a
-finding about how the log's tool counted, not a guess.
+An explanation is a way of counting that a log's tool may follow, with nothing in it that could be fitted. It is given
+only where it predicts several independent entries; so it is a finding about the tool, and not a guess. What one entry
+shows, or a factor alone, explains nothing, and that is said.
 """
 
 import datetime
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from simbudget.ledger.costs import dates_of, days_of, usage_of
-from simbudget.pricing.catalogue import known_rates
-from simbudget.pricing.charge import Usage, charge
-
-Dollars = npt.NDArray[np.float64]
+from simbudget.ledger.costs import Priced, calls_of, cost_of, days_of, groups_of_rates, usage_of
+from simbudget.pricing.catalogue import known_rates, models_beside
+from simbudget.pricing.charge import Numbers, Rates, Usage
 
 _HALF_A_CENT: Final = 0.005
 _SAME: Final = 1e-3
-"""Two costs of one entry are the same if they differ by less than this share, or by a ten-thousandth of a dollar."""
+"""Two costs of one entry are the same if they differ by less than this share, or by a ten-thousandth of a dollar: logs
+round."""
 _SAME_USD: Final = 1e-4
+_EXACTLY: Final = 1e-6
+"""Where only some entries follow a way of counting, they have to do so to this share: no other way comes so near."""
+_EXACTLY_USD: Final = 2e-6
 _NEARLY_ALL: Final = 0.95
+_SEVERAL: Final = 2
+"""So many entries of different costs an explanation has to predict exactly."""
+_MANY: Final = 3
+"""So many it has to predict where logs round, and so many show that a factor is the same throughout."""
+_LOOKED_AT: Final = 4096
+"""Entries of one format and model that explanations are tried on; with more, one batch after another would be kept."""
+_MOST_WAYS: Final = 3
+"""A tool that counts in more ways than this at once is not understood."""
 _FIRST_DAY: Final = datetime.date(2020, 1, 1)
+_OWN: Final = {"pilot", "pilot live", "guard", "worst case"}
+"""Sources whose costs simbudget computed itself, by the same function from the same list."""
 
 AGREES: Final = "agrees to the cent"
+COMPUTED_HERE: Final = "computed by simbudget itself from the same list, so that nothing was checked"
+
+_NOT_LOGGED: Final = {
+    "claude-code": "calls of helpers and compactions, which Claude Code does not log",
+    "claude-results": "what a process did that was killed before its result",
+    "codex": "compactions, which Codex does not log as calls",
+    "pi": "compactions, which Pi does not log as calls",
+}
 
 
 @dataclass(frozen=True)
@@ -36,12 +57,17 @@ class CostComparison:
 
     source: str
     model: str
+    """Empty: the log names none, or what was compared are whole runs."""
     entries: int
     reported_usd: float
     """NaN: the log reports no cost."""
     list_usd: float
     """NaN: the list does not have the model."""
     explanation: str
+    compared: int = 0
+    """How many independent entries have both costs: as many as different reported costs."""
+    cannot_know: str = ""
+    """What neither side contains, or which counts are missing."""
 
 
 class CostCheck:
@@ -50,21 +76,56 @@ class CostCheck:
     def __init__(self, runs: pd.DataFrame) -> None:
         self._runs = runs
         self._groups: dict[tuple[str, str, bool], _Group] = {}
+        self._listed_of_runs: dict[int, float] = {}
+        """By run whose entries report nothing: what they cost by the list."""
 
     def add(self, entries: pd.DataFrame) -> None:
         """Compare the costs of further entries."""
         paid = entries[(entries["component"] == "tokens") & (entries["source"] != "simulated")]
-        days = days_of(paid, self._runs)
+        moments = days_of(paid, self._runs)
         says = paid["reported_cost_usd"].notna()
         for (source, model, reports), group in paid.groupby(["source", "model", says], observed=True):
             key = (str(source), str(model), bool(reports))
-            self._groups.setdefault(key, _Group(*key)).add(group, days.loc[group.index])
+            self._groups.setdefault(key, _Group(*key)).add(group, moments.loc[group.index])
+        sums = paid["list_cost_usd"].groupby(paid["run"]).sum(min_count=1)
+        silent = sums[~sums.index.isin(paid.loc[says, "run"])]
+        for run, listed_usd in zip(silent.index.tolist(), silent.tolist(), strict=True):
+            self._listed_of_runs[run] = self._listed_of_runs.get(run, 0.0) + listed_usd
+        for run in paid.loc[says, "run"].unique():
+            self._listed_of_runs[run] = math.nan
 
     def comparisons(self) -> list[CostComparison]:
         """Return, for each format and model, what was reported beside the price list; the dearest first."""
         groups = [self._groups[key] for key in sorted(self._groups)]
         found = [group.comparison() for group in groups if group.used_anything]
+        found += self._of_runs()
         return sorted(found, key=lambda each: -max(np.nan_to_num([each.reported_usd, each.list_usd])))
+
+    def _of_runs(self) -> Iterator[CostComparison]:
+        """Yield the comparison of whole runs, of each format whose logs report the cost of runs and not of calls."""
+        runs = self._runs[self._runs["reported_cost_usd"] > 0]
+        listed = runs["run"].map(self._listed_of_runs).astype("float64")
+        for source, of_source in runs[listed.notna()].groupby("source", observed=True):
+            own: Any = listed.loc[of_source.index].to_numpy(dtype=np.float64)
+            reported: Any = of_source["reported_cost_usd"].to_numpy(dtype=np.float64)
+            same = _are_same(own, reported, _SAME, _SAME_USD)
+            if same.all():
+                text = AGREES
+            else:
+                text = (
+                    f"agrees for {int(same.sum()):,} of {len(same):,} runs; the others' logs leave out calls, or "
+                    "the tool counts in another way: which of them is not known of whole runs"
+                )
+            yield CostComparison(
+                str(source),
+                "",
+                len(reported),
+                float(reported.sum()),
+                float(own.sum()),
+                text,
+                len(np.unique(reported)),
+                _NOT_LOGGED.get(str(source), ""),
+            )
 
 
 class _Group:
@@ -72,14 +133,15 @@ class _Group:
 
     def __init__(self, source: str, model: str, reports: bool) -> None:
         self._source, self._model, self._reports = source, model, reports
-        self._count = self._unknown = self._priced = 0
+        self._count = self._unknown = self._priced = self._same = 0
         self._reported_usd = self._list_usd = 0.0
-        self._explanations: dict[str, _Candidate] = {}
-        self._factors: list[Dollars] = []
+        self._kept: list[pd.DataFrame] = []
+        self._kept_count = 0
+        self._different: set[float] = set()
         self.used_anything = False
         """Whether any entry had a prompt, or cost anything."""
 
-    def add(self, entries: pd.DataFrame, days: pd.Series) -> None:
+    def add(self, entries: pd.DataFrame, moments: pd.Series) -> None:
         """Add further entries."""
         reported = entries["reported_cost_usd"].to_numpy()
         listed = entries["list_cost_usd"].to_numpy()
@@ -89,14 +151,22 @@ class _Group:
         self._reported_usd += float(np.nansum(reported))
         self._list_usd += float(np.nansum(listed))
         self.used_anything |= bool((entries["context_tokens"].fillna(0) > 0).any() or np.nansum(reported) > 0)
-        if self._reports:
-            for candidate, text in ((listed, AGREES), *_candidates(self._model, entries, days)):
-                self._explanations.setdefault(text, _Candidate()).add(candidate, reported)
-            known = (listed > 0) & (reported > 0)
-            self._factors.append(reported[known] / listed[known])
+        if not self._reports:
+            return
+        self._same += int(_are_same(listed, reported, _SAME, _SAME_USD).sum())
+        room = _LOOKED_AT - self._kept_count
+        if room > 0:
+            kept = entries.head(room).assign(moment=moments.head(room))
+            self._kept.append(kept)
+            self._kept_count += len(kept)
+            both = reported[(reported > 0) & (listed > 0)]
+            self._different.update(np.round(both[:room], 9).tolist())
 
     def comparison(self) -> CostComparison:
         """Return how the entries compare with the price list."""
+        missing = [_NOT_LOGGED.get(self._source, "")]
+        if self._unknown:
+            missing.insert(0, f"counts of {self._unknown:,} of {self._count:,} entries")
         return CostComparison(
             self._source,
             self._model,
@@ -104,6 +174,8 @@ class _Group:
             self._reported_usd if self._reports else math.nan,
             self._list_usd if self._priced else math.nan,
             self._why() if self._reports else self._silent(),
+            len(self._different),
+            "; ".join(filter(None, missing)),
         )
 
     def _silent(self) -> str:
@@ -115,83 +187,166 @@ class _Group:
 
     def _why(self) -> str:
         """Return why the reported costs are what they are."""
-        if self._explanations[AGREES].reproduces:
-            return AGREES
+        if self._source in _OWN:
+            return COMPUTED_HERE
         if not self._priced:
             return _no_price(self._model)
         if not self._reported_usd:
             return "reported as nothing: a subscription, or a model whose price the tool did not know"
-        for text, candidate in self._explanations.items():
-            if candidate.reproduces:
-                return text
-        if self._unknown:
-            return "token counts are not all known"
-        return _by_factor(np.concatenate(self._factors), self._reported_usd / self._list_usd)
-
-
-@dataclass
-class _Candidate:
-    """How well one way of counting reproduces what entries report."""
-
-    same: int = 0
-    count: int = 0
-    own_usd: float = 0.0
-    reported_usd: float = 0.0
-
-    def add(self, own_usd: Dollars, reported_usd: Dollars) -> None:
-        """Compare further entries; two costs are the same by `_SAME` and `_SAME_USD`."""
-        off = np.abs(own_usd - reported_usd)
-        self.same += int(((off <= _SAME * reported_usd) | (off <= _SAME_USD)).sum())
-        self.count += len(off)
-        self.own_usd += float(own_usd.sum())
-        self.reported_usd += float(reported_usd.sum())
+        return AGREES if self._agrees else self._why_not()
 
     @property
-    def reproduces(self) -> bool:
-        """Whether a cost is the reported one: nearly every entry, and all together."""
-        total_off = abs(self.own_usd - self.reported_usd)
-        nearly_all = self.same >= _NEARLY_ALL * self.count
-        return nearly_all and total_off < max(_HALF_A_CENT, _SAME * self.reported_usd)
+    def _agrees(self) -> bool:
+        """Whether nearly every entry, and all together, are reported as the list has them."""
+        total_off = abs(self._list_usd - self._reported_usd)
+        nearly_all = self._same >= _NEARLY_ALL * self._count
+        return nearly_all and total_off < max(_HALF_A_CENT, _SAME * self._reported_usd)
+
+    def _why_not(self) -> str:
+        """Return why the reported costs are not those of the list."""
+        kept = pd.concat(self._kept, ignore_index=True)
+        found = _Search(kept).explanation()
+        if not found and self._unknown:
+            return "token counts are not all known"
+        return found or _by_factor(kept, self._reported_usd / self._list_usd)
+
+
+_CLASSES: Final = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
 
 
 def _no_price(model: str) -> str:
     return "the price list does not have this model" if model else "the log names no model"
 
 
-_CLASSES: Final = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
+def _are_same(own: Numbers, reported: Numbers, share: float, usd: float) -> npt.NDArray[np.bool_]:
+    off = np.abs(own - reported)
+    same: npt.NDArray[np.bool_] = (off <= share * np.abs(reported)) | (off <= usd)
+    return same
 
 
-def _candidates(model: str, entries: pd.DataFrame, days: pd.Series) -> Iterator[tuple[Dollars, str]]:
-    """Yield what entries would cost by rules that logs' tools are known to follow, each with its words."""
-    counts = usage_of(entries)
-    thinking = 0 if counts.thinking is None else counts.thinking
-    twice = replace(counts, output=counts.output + thinking)
-    today = pd.Series(datetime.date.today(), index=entries.index)
-    on = dates_of(days, datetime.date.today())
-    yield (
-        _cost(model, counts.with_5m_writes(), on),
-        "1-hour cache writes reported at the price of 5-minute ones",
-    )
-    yield _cost(model, twice, on), "thinking tokens, which are part of the output, charged a second time"
-    yield _cost(model, counts.without_cache(), on), "what was cached reported at the full price of input"
-    yield _cost(model, counts, today), "reported at today's prices, not at those of its day"
-    yield _cost(model, counts, today.map(lambda _: _FIRST_DAY)), "reported at the list's oldest prices"
-    yield _cost(model, counts, on, "batch"), "reported at batch prices"
+class _Search:
+    """The search for ways of counting that reproduce what entries report and the list does not."""
+
+    def __init__(self, entries: pd.DataFrame) -> None:
+        self._usage, self._calls = usage_of(entries), calls_of(entries)
+        self._groups = list(groups_of_rates(entries, entries["moment"]))
+        self._reported = entries["reported_cost_usd"].to_numpy()
+        self._listed = entries["list_cost_usd"].to_numpy()
+        self._has_service = bool((entries["service"] != "").any())
+        self._has_place = bool((entries["inference_geo"] != "").any())
+
+    def explanation(self) -> str:
+        """Return why entries report what they do; empty if no way of counting predicts several of them."""
+        for usage, rates, text in self._ways():
+            own = self._cost(usage, rates)
+            if self._reproduces_all(own):
+                return text
+        return self._by_parts()
+
+    def _reproduces_all(self, own: Numbers) -> bool:
+        """Return whether a cost is the reported one: of nearly every entry, and of all together."""
+        reported = self._reported
+        same = _are_same(own, reported, _SAME, _SAME_USD)
+        total_off = abs(float(own.sum()) - float(reported.sum()))
+        if same.sum() < _NEARLY_ALL * len(same) or not total_off < max(_HALF_A_CENT, _SAME * reported.sum()):
+            return False
+        told_apart = ~_are_same(own, self._listed, _SAME, _SAME_USD)
+        exact = _are_same(own, reported, _EXACTLY, _EXACTLY_USD) & told_apart
+        return (
+            len(np.unique(reported[same & told_apart])) >= _MANY
+            or len(np.unique(reported[exact])) >= _SEVERAL
+        )
+
+    def _by_parts(self) -> str:
+        """Return several ways of counting, each of some of the entries: tools differ by version."""
+        left = ~_are_same(self._listed, self._reported, _EXACTLY, _EXACTLY_USD)
+        agreeing = int((~left).sum())
+        found: list[str] = []
+        ways = [(text, self._cost(usage, rates)) for usage, rates, text in self._ways()]
+        while left.any() and len(found) < _MOST_WAYS:
+            hits = [
+                (text, left & _are_same(own, self._reported, _EXACTLY, _EXACTLY_USD)) for text, own in ways
+            ]
+            text, hit = max(hits, key=lambda each: int(each[1].sum()), default=("", left))
+            if len(np.unique(self._reported[hit])) < _SEVERAL:
+                break
+            found.append(f"{text} ({int(hit.sum()):,} of {len(left):,} entries)")
+            left = left & ~hit
+        if not found:
+            return ""
+        if agreeing:
+            found.append(f"{agreeing:,} agree")
+        if left.any():
+            found.append(f"{int(left.sum()):,} are not explained")
+        return "; ".join(found)
+
+    def _ways(self) -> "Iterator[tuple[Usage, _RatesOf, str]]":
+        """Yield ways of counting that logs' tools are known to follow, with their words; the plainest first."""
+        own, thinking = self._usage, self._usage.thinking
+        hour = "1-hour cache writes reported at the price of 5-minute ones"
+        yield own.with_5m_writes(), _as_billed, hour
+        twice = replace(own, output=own.output + (0 if thinking is None else thinking))
+        yield twice, _as_billed, "thinking tokens, which are part of the output, charged a second time"
+        yield own.without_cache(), _as_billed, "what was cached reported at the full price of input"
+        yield replace(own, web_searches=0 * own.web_searches), _as_billed, "web searches left out"
+        if self._has_service or self._has_place:
+            yield own, _standard, "reported at the standard price, without its service and place"
+        yield own, _today, "reported at today's prices, not at those of its day"
+        yield own, _oldest, "reported at the list's oldest prices"
+        yield own, _batch, "reported at batch prices"
+        models = {other for group in self._groups for other in models_beside(group.model)}
+        for other in sorted(models):
+            yield own, _of_model(other), f"reported at the prices of {other}"
+            yield own.with_5m_writes(), _of_model(other), f"reported at the prices of {other}, and {hour}"
+
+    def _cost(self, usage: Usage, rates_of: "_RatesOf") -> Numbers:
+        cost = np.full(len(self._reported), np.nan)
+        for group in self._groups:
+            rates = rates_of(group)
+            if rates is not None:
+                rows = group.rows
+                place = "" if rates_of is _standard else group.inference_geo
+                cost[rows] = cost_of(usage.rows(rows), self._calls[rows], rates, place)
+        return cost
 
 
-def _cost(model: str, counts: Usage, on: pd.Series, service: str = "") -> Dollars:
-    cost = np.full(len(on), np.nan)
-    dates = on.to_numpy()
-    for day in set(dates):
-        rates = known_rates(model, day, service)
-        if rates is not None:
-            rows = dates == day
-            cost[rows] = charge(counts, rates).total_usd[rows]
-    return cost
+_RatesOf = Callable[[Priced], Rates | None]
 
 
-def _by_factor(factors: Dollars, total: float) -> str:
-    """Return by what factor the reported costs differ, if it is always the same; `total`: that of the sums."""
-    if len(factors) and np.ptp(np.quantile(factors, [0.05, 0.95])) < 0.01:
-        return f"{float(np.median(factors)):.3g} times the list's price throughout"
+def _as_billed(group: Priced) -> Rates | None:
+    return group.rates()
+
+
+def _standard(group: Priced) -> Rates | None:
+    return group.rates("")
+
+
+def _batch(group: Priced) -> Rates | None:
+    return group.rates("batch")
+
+
+def _today(group: Priced) -> Rates | None:
+    return known_rates(group.model, datetime.date.today(), group.service)
+
+
+def _oldest(group: Priced) -> Rates | None:
+    return known_rates(group.model, _FIRST_DAY, group.service)
+
+
+def _of_model(model: str) -> _RatesOf:
+    return lambda group: known_rates(model, group.day, group.service)
+
+
+def _by_factor(entries: pd.DataFrame, total: float) -> str:
+    """Return by what factor the reported costs differ; `total`: that of the sums."""
+    reported, listed = (entries[name].to_numpy() for name in ("reported_cost_usd", "list_cost_usd"))
+    known = (listed > 0) & (reported > 0)
+    factors = reported[known] / listed[known]
+    many = len(np.unique(reported[known]))
+    if many < _SEVERAL:
+        return f"{total:.3g} times the list's price in its only entry, which cannot tell why"
+    if many >= _MANY and np.ptp(np.quantile(factors, [0.05, 0.95])) < 0.01:
+        return (
+            f"{float(np.median(factors)):.3g} times the list's price throughout, for no reason that is known"
+        )
     return f"{total:.3g} times the list's price in all, for no reason that is known"

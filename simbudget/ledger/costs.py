@@ -1,18 +1,22 @@
-"""What the entries of a ledger cost by the price list of their day."""
+"""What the entries of a ledger cost by the price list of their day, hour and service."""
 
 import datetime
+from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from simbudget.pricing.catalogue import known_rates
-from simbudget.pricing.charge import Usage, charge
+from simbudget.ledger.entry import CALLS
+from simbudget.pricing.catalogue import changes_of_price, known_rates
+from simbudget.pricing.charge import Numbers, Rates, Usage, charge
 
 
 def usage_of(entries: pd.DataFrame) -> Usage:
     """Return what entries used; what is not known counts nothing."""
 
-    def of(name: str) -> "np.ndarray[tuple[int], np.dtype[np.float64]]":
+    def of(name: str) -> Numbers:
         return entries[name].to_numpy(dtype=np.float64, na_value=0.0)
 
     written, for_an_hour = of("cache_write_tokens"), of("cache_write_1h_tokens")
@@ -24,35 +28,110 @@ def usage_of(entries: pd.DataFrame) -> Usage:
         cache_read=of("cache_read_tokens"),
         output=of("output_tokens"),
         thinking=of("thinking_tokens"),
+        web_searches=of("web_searches"),
     )
 
 
+def calls_of(entries: pd.DataFrame) -> Numbers:
+    """Return how many calls each entry stands for; NaN where an entry of kind `calls` does not say."""
+    many = entries["calls"].to_numpy(dtype=np.float64, na_value=np.nan)
+    return np.where((entries["kind"] == CALLS).to_numpy(), np.where(many >= 1, many, np.nan), 1.0)
+
+
 def days_of(entries: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
-    """Return the date (UTC) of each entry, NaT where the log has no dates."""
+    """Return when each entry began, NaT where the log has no dates."""
     began = runs.set_index("run")["began_at"].reindex(entries["run"]).to_numpy()
     after = pd.to_timedelta(entries["started_s"].fillna(0.0).to_numpy(), unit="s")
-    return pd.Series((pd.DatetimeIndex(began) + after).normalize(), index=entries.index)
+    return pd.Series(pd.DatetimeIndex(began) + after, index=entries.index)
 
 
-def dates_of(days: pd.Series, otherwise: datetime.date) -> pd.Series:
-    """Return days as dates; where there is none, the other one."""
-    codes, known = pd.factorize(days)
+def dates_of(moments: pd.Series, otherwise: datetime.date) -> pd.Series:
+    """Return the dates (UTC) of moments; where there is none, the other one."""
+    codes, known = pd.factorize(moments.dt.normalize())
     dates = np.empty(len(known) + 1, dtype=object)
     dates[:] = [*(day.date() for day in known), otherwise]  # the last is that of code -1
-    return pd.Series(dates[codes], index=days.index, dtype=object)
+    return pd.Series(dates[codes], index=moments.index, dtype=object)
 
 
-def list_costs(entries: pd.DataFrame, days: pd.Series) -> pd.Series:
-    """Return what each entry's known tokens cost by the list of its day, NaN where the list has no price.
+@dataclass(frozen=True)
+class Priced:
+    """Entries that have the same rates."""
 
-    An entry without a date has the prices of today.
+    rows: npt.NDArray[np.int64]
+    """Their places among all entries."""
+    model: str
+    day: datetime.date
+    second: int | None
+    """When on the day its prices changed last before them; None for models whose prices are the same all day."""
+    service: str
+    inference_geo: str
+
+    def rates(self, service: str | None = None) -> Rates | None:
+        """Return their rates, or those by another service; None if the list does not have the model."""
+        return known_rates(self.model, self.day, self.service if service is None else service, self.second)
+
+
+def groups_of_rates(entries: pd.DataFrame, moments: pd.Series) -> Iterator[Priced]:
+    """Yield entries by model, day, hour, service and place. An entry without a date has the prices of today."""
+    today = datetime.date.today()
+    keys = [
+        *(entries[name].cat.codes.to_numpy() for name in ("model", "service", "inference_geo")),
+        pd.factorize(moments.dt.normalize())[0],
+        _hours(entries, moments),
+    ]
+    for found in pd.DataFrame(keys).T.groupby(list(range(len(keys)))).indices.values():
+        rows = np.asarray(found, dtype=np.int64)
+        first = rows[0]
+        moment, hour = moments.iloc[first], int(keys[-1][first])
+        model, service, place = (
+            str(entries[name].iloc[first]) for name in ("model", "service", "inference_geo")
+        )
+        day = today if pd.isna(moment) else moment.date()
+        yield Priced(rows, model, day, None if hour < 0 else hour, service, place)
+
+
+def _hours(entries: pd.DataFrame, moments: pd.Series) -> npt.NDArray[np.int64]:
+    """Return for each entry when on its day its model's price changed last before it; -1 where prices do not."""
+    found = np.full(len(entries), -1, dtype=np.int64)
+    codes = entries["model"].cat.codes.to_numpy()
+    for code in np.unique(codes):
+        changes = changes_of_price(str(entries["model"].cat.categories[code])) if code >= 0 else ()
+        if changes:
+            rows = (codes == code) & moments.notna().to_numpy()
+            passed = (moments[rows] - moments[rows].dt.normalize()).dt.total_seconds().to_numpy()
+            starts = np.array([0, *changes])
+            found[rows] = starts[np.searchsorted(starts, passed, side="right") - 1]
+    return found
+
+
+def cost_of(usage: Usage, calls: Numbers, rates: Rates, inference_geo: str) -> Numbers:
+    """Return what entries cost that have the same rates.
+
+    An entry that stands for several calls says nothing of the prompt of each. By their mean it is decided whether the
+    prices of long contexts hold for it; where not even the number is known, they do not.
     """
+    if not rates.tiers or bool((calls == 1).all()):
+        total: Numbers = charge(usage, rates, inference_geo).total_usd
+        return total
+    many = np.where(np.isnan(calls), np.inf, calls)
+    each = Usage(*(value / many for value in _arrays(usage, len(calls))))
+    total = np.where(np.isinf(many), 0.0, charge(each, rates, inference_geo).total_usd * calls)
+    base = Rates(rates.base, (), rates.web_search_usd_per_1000, rates.request_usd, rates.geo_factors)
+    return np.where(np.isinf(many), charge(usage, base, inference_geo).total_usd, total)
+
+
+def _arrays(usage: Usage, many: int) -> Iterator[Numbers]:
+    for value in vars(usage).values():
+        yield np.broadcast_to(np.asarray(0.0 if value is None else value, dtype=np.float64), many)
+
+
+def list_costs(entries: pd.DataFrame, moments: pd.Series) -> pd.Series:
+    """Return what each entry's known tokens and searches cost by the list, NaN where the list has no price."""
     costs = np.full(len(entries), np.nan)
-    keys = [entries["model"].cat.codes.to_numpy(), pd.factorize(days)[0]]
-    for rows in pd.DataFrame(keys).T.groupby([0, 1]).indices.values():
-        day = days.iloc[rows[0]]
-        on = datetime.date.today() if pd.isna(day) else day.date()
-        rates = known_rates(str(entries["model"].iloc[rows[0]]), on)
+    usage, calls = usage_of(entries), calls_of(entries)
+    for group in groups_of_rates(entries, moments):
+        rates = group.rates()
         if rates is not None:
-            costs[rows] = charge(usage_of(entries.iloc[rows]), rates).total_usd
+            rows = group.rows
+            costs[rows] = cost_of(usage.rows(rows), calls[rows], rates, group.inference_geo)
     return pd.Series(costs, index=entries.index)

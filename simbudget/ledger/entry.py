@@ -82,3 +82,9 @@ class Entry(NamedTuple):
     """The tool's name, the experiment's own id, who was waited for (`person`)."""
     parent: str = ""
     """The `name` of the experiment that this one builds on."""
+    service: str = ""
+    """By which service of its provider a call was made: `batch`, `flex`, `priority`, `fast`; empty: as standard."""
+    inference_geo: str = ""
+    """The place that a call was bound to (`us`), for which some providers charge more."""
+    web_searches: int | None = None
+    """How many searches the provider ran for a call, which it charges one by one."""

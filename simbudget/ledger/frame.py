@@ -45,6 +45,9 @@ DTYPES: Final = {
     "kept": "boolean",
     "name": "category",
     "parent": "category",
+    "service": "category",
+    "inference_geo": "category",
+    "web_searches": "Int64",
 }
 """Every ledger's columns, simulated, imported or live."""
 

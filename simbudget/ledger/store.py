@@ -370,14 +370,17 @@ class LedgerStore:
             for table, columns in _TABLES.items():
                 declared = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
                 self._opened.execute(f"CREATE TABLE IF NOT EXISTS {table} ({declared})")
-            there = {row[1] for row in self._opened.execute("PRAGMA table_info(entries)")}
-            for name in _LATER_COLUMNS:
-                if name not in there:  # a ledger that an earlier version began
-                    declared = _TABLES["entries"][name]
-                    self._opened.execute(f"ALTER TABLE entries ADD COLUMN {name} {declared}")
+                self._add_missing_columns(table, columns)
             self._opened.execute(
                 "CREATE INDEX IF NOT EXISTS spend ON entries (run, component, outcome, cost_usd)"
             )
+
+    def _add_missing_columns(self, table: str, columns: Mapping[str, str]) -> None:
+        """Add the columns that a store of an earlier version lacks."""
+        there = {name for _, name, *_ in self._opened.execute(f"PRAGMA table_info({table})")}
+        for name, type_ in columns.items():
+            if name not in there:
+                self._opened.execute(f"ALTER TABLE {table} ADD COLUMN {name} {type_}")
 
 
 def _declared(row_type: Any) -> dict[str, str]:
@@ -415,7 +418,6 @@ _TABLES: Final[dict[str, dict[str, str]]] = {
 
 _COLUMNS: Final = ", ".join(Entry._fields)
 _OF_THE_INTENT: Final = ("request_id", "worst_usd", "worst_tokens", "task", "day")
-_LATER_COLUMNS: Final = ("worst_tokens", "task", "day")
 _ALL_TOKENS: Final = " + ".join(
     f"coalesce({name}, 0)"
     for name in ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
@@ -432,6 +434,7 @@ def _stored(entry: Entry) -> list[Any]:
 
 
 _NAN_FIELDS: Final = frozenset(name for name, sql in _declared(Entry).items() if sql == "REAL")
+_WORD_FIELDS: Final = frozenset(name for name, sql in _declared(Entry).items() if sql == "TEXT")
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
@@ -440,6 +443,8 @@ def _entry(row: tuple[Any, ...]) -> Entry:
     for name in _NAN_FIELDS:
         if values[name] is None:
             values[name] = float("nan")
+    for name in _WORD_FIELDS:  # those that an earlier version's rows do not have
+        values[name] = values[name] or ""
     if values["kept"] is not None:
         values["kept"] = bool(values["kept"])
     return Entry(**values)

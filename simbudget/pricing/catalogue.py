@@ -218,6 +218,19 @@ def qualified(provider: str, model: str) -> str:
     return model if bare.info is by_provider.info else full
 
 
+@lru_cache(maxsize=4096)
+def models_beside(model: str) -> tuple[str, ...]:
+    """Return the other models of a model's provider, by which a tool may have priced it by mistake."""
+    try:
+        found = find_model(model, datetime.date.max)
+    except UserError:
+        return ()
+    maker = _words(found.info.id)[:1]
+    return tuple(
+        info.id for info in found.provider.models if info is not found.info and _words(info.id)[:1] == maker
+    )
+
+
 def nearest_models(model: str, n: int = 3) -> list[str]:
     """Return the names of up to `n` models of the list that are most like a name."""
     anthropic = [info.id for info in _providers()["anthropic"].models]

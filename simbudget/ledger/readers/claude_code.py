@@ -9,11 +9,13 @@ is not logged; only that it happened, and at what context.
 
 from typing import Final
 
+from simbudget.ledger.readers.counts import Step, anthropic_steps
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.thread import NO_USAGE, Thread, Usage
 from simbudget.ledger.readers.values import (
+    NOT_KNOWN,
     JsonObject,
     duration_s,
     folder_name,
@@ -127,9 +129,14 @@ class _Reading:
         if not isinstance(message.get("usage"), dict):
             thread.run.missing["usage of calls"] += 1
             return
-        key = ("message", text(message.get("id")), text(line.get("requestId")))
-        row = self._gathering.row(key) if key[1] else None
-        usage, status = _usage(message, thread.run), text(message.get("stop_reason"))
+        # Proxies write messages without ids: then the request's tells which lines are of one call, else none do.
+        identity = text(message.get("id")), text(line.get("requestId"))
+        key = ("message", *(identity if any(identity) else ("line", text(line.get("uuid")))))
+        row = self._gathering.row(key)
+        status, is_final = text(message.get("stop_reason")), message.get("stop_reason") is not None
+        usage, others = anthropic_steps(message["usage"], thread.run, knows_output=is_final)
+        for place, step in enumerate(others):
+            self._step(thread, (*key, str(place)), step, model, at_s)
         if row is None:
             row = thread.call(usage, model, thread.ready_s, at_s, status=status)
             self._gathering.remember(key, row)
@@ -138,13 +145,26 @@ class _Reading:
         self._current[id(thread)] = key[1:]
         thread.ready_s = at_s
 
+    def _step(self, thread: Thread, key: tuple[str, ...], step: Step, model: str, at_s: float) -> None:
+        """Count a step within a call that the call's own counts leave out, once."""
+        if self._gathering.row(key) is not None:
+            return
+        if step.kind == "compaction":
+            paid = {"component": "tokens", "cost_usd": NOT_KNOWN, **step.usage.columns()}
+            row = thread.add("compaction", thread.ready_s, NOT_KNOWN, model=step.model or model, **paid)
+        else:
+            advisor = Thread(self._gathering, thread.run, f"{step.kind} {step.model}")
+            row = advisor.call(step.usage, step.model or model, thread.ready_s, at_s)
+            self._gathering.columns.set(row, "duration_s", NOT_KNOWN)
+        self._gathering.remember(key, row)
+
     def _amend(self, thread: Thread, row: int, usage: Usage, at_s: float, *, is_same_telling: bool) -> None:
         """Take the last usage of a message, and its end."""
         columns = self._gathering.columns
         if not is_same_telling:
             thread.run.repeated += 1
         if usage.output is not None or columns.get(row, "output_tokens") is None:
-            for name, tokens in usage.columns().items():
+            for name, tokens in usage.counts().items():
                 columns.set(row, name, tokens)
         if is_same_telling:
             columns.set(row, "duration_s", thread.lasted_s(columns.get(row, "started_s") or 0.0, at_s))
@@ -186,19 +206,6 @@ class _Reading:
             took_s = duration_s(about.get("durationMs"), _MS)
             started_s = at_s - took_s if took_s >= 0 else thread.ready_s
             thread.compacts(started_s, at_s, usage, status=text(about.get("trigger")))
-
-
-def _usage(message: JsonObject, run: RunInMaking) -> Usage:
-    usage = message["usage"]
-    writes = mapping(usage.get("cache_creation"))
-    is_final = message.get("stop_reason") is not None
-    return Usage(
-        uncached=run.count(usage.get("input_tokens")),
-        write=run.count(usage.get("cache_creation_input_tokens", 0)),
-        read=run.count(usage.get("cache_read_input_tokens", 0)),
-        output=run.count(usage.get("output_tokens")) if is_final else None,
-        write_1h=run.count(writes.get("ephemeral_1h_input_tokens")),
-    )
 
 
 FORMAT: Final = Format("claude-code", "Claude Code session", _recognises, _read)

@@ -3,11 +3,15 @@
 Totals are cumulative and may be noted twice; a call is what they grew by. Input that was read from the cache or
 written to it is part of the input, and reasoning is part of the output. A token count is noted after the call's tools
 have run, so the call ended with the last item that the model made. A compaction's own call is not in the totals. A
-session that was forked from another begins with the other's lines.
+session that was forked from another, or a sub-agent, may begin with the other's lines, or with its totals alone: such
+sessions are read after those that they continue, and what they repeat is left out.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
+from simbudget.ledger.readers.copies import Noted, replayed_until
+from simbudget.ledger.readers.counts import service_of
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
@@ -39,8 +43,8 @@ _TOTALS: Final = (
     "reasoning_output_tokens",
     "cache_write_input_tokens",
 )
-_LATER_TOTALS: Final = {"cache_write_input_tokens"}
-"""What older versions do not have; they write nothing to a cache."""
+_NOT_GIVEN: Final = {"reasoning_output_tokens": None, "cache_write_input_tokens": 0}
+"""What older versions do not have: they do not count reasoning apart, and write nothing to a cache."""
 _MOST_IN_A_SESSION: Final = 10**12
 
 
@@ -48,12 +52,83 @@ def _recognises(file: LogFile) -> bool:
     return any(line.get("type") in _LINE_TYPES and "payload" in line for line in file.objects)
 
 
+def _follows(file: LogFile) -> float | None:
+    """Return when a session began that continues another, or that another began."""
+    began_s, other = _continues(file)
+    return began_s if other else None
+
+
+def _continues(file: LogFile) -> tuple[float, str]:
+    """Return when a session began, and the id of the one that it continues; an empty one if none."""
+    about = [line for line in file.objects if line.get("type") == "session_meta"]
+    if not about:
+        return NOT_KNOWN, ""
+    meta = mapping(about[0].get("payload"))
+    name = text(meta.get("id"))
+    within = (
+        text(mapping(line.get("payload")).get("id")) for line in about[1:]
+    )  # of a history that is copied
+    other = _parent(meta) or next((found for found in within if found != name), "")
+    return moment(about[0].get("timestamp")), other
+
+
 def _read(file: LogFile, gathering: Gathering) -> None:
+    began_s, other = _continues(file)
+    _read_from(file, gathering, _replayed(file, gathering, other, began_s) if other else 0)
+
+
+def _read_from(file: LogFile, gathering: Gathering, replayed: int) -> None:
+    """Read a rollout whose lines up to `replayed` are another session's history."""
     reading = _Reading(file, gathering)
-    for _, line in file.json_lines(lambda number, why: gathering.cannot_read(file.path, number, why)):
-        reading.line(line)
+    for number, line in file.json_lines(lambda number, why: gathering.cannot_read(file.path, number, why)):
+        if number <= replayed:
+            reading.history(line)
+        else:
+            reading.line(line)
     if reading.thread is not None:
         reading.thread.breaks_off()
+
+
+def _replayed(file: LogFile, gathering: Gathering, other: str, began_s: float) -> int:
+    """Return up to which line a rollout repeats the history of the session that it continues."""
+    is_there = gathering.row(("codex session", other)) is not None
+
+    def is_the_others(totals: tuple[int, ...]) -> bool:
+        return gathering.row(("codex session", other, *map(str, totals))) is not None
+
+    return replayed_until(_noted(file), began_s, is_the_others if is_there else None)
+
+
+def _noted(file: LogFile) -> Iterator[Noted]:
+    """Yield the token counts of a rollout."""
+    scratch = RunInMaking(0, "", "", "", "")
+    before: Totals = ()
+    for number, line in file.json_lines(lambda _number, _why: None):
+        payload = mapping(line.get("payload"))
+        in_all, in_last = _told(line, payload)
+        totals, last = _totals(mapping(in_all), scratch), _totals(mapping(in_last), scratch)
+        if totals and totals != before:
+            output = (last or totals)[2] or 0
+            yield Noted(number, moment(line.get("timestamp")), _plain(totals), output)
+            before = totals
+
+
+def _told(line: JsonObject, payload: JsonObject) -> tuple[object, object]:
+    """Return what a line tells of the tokens of the session and of its last call; nothing if it is no count."""
+    if line.get("type") == "token_usage_record":
+        return payload.get("thread_token_usage"), payload.get("usage")
+    if line.get("type") == "event_msg" and payload.get("type") == "token_count":
+        info = mapping(payload.get("info"))
+        return info.get("total_token_usage"), info.get("last_token_usage")
+    return None, None
+
+
+def _parent(meta: JsonObject) -> str:
+    """Return the id of the session that a session continues, or that began it as a sub-agent; empty if none."""
+    spawned = mapping(mapping(mapping(meta.get("source")).get("subagent")).get("thread_spawn"))
+    told = (meta.get("forked_from_id"), spawned.get("parent_thread_id"), meta.get("parent_thread_id"))
+    found = next((name for value in told if (name := text(value))), "")
+    return found if found != text(meta.get("id")) else ""
 
 
 class _Reading:
@@ -62,23 +137,40 @@ class _Reading:
     def __init__(self, file: LogFile, gathering: Gathering) -> None:
         self.thread: Thread | None = None
         self._file, self._gathering = file, gathering
-        self._totals: tuple[int, ...] = (0,) * len(_TOTALS)
-        self._forked_from = ""
+        self._totals: Totals = (0,) * len(_TOTALS)
         self._model = ""
+        self._service = ""
         self._began_s: float | None = None
         self._model_made_s = NOT_KNOWN
         self._worked_s: dict[str, float] = {}
         self._failed: set[str] = set()
+
+    def history(self, line: JsonObject) -> None:
+        """Take from another session's history what holds on: the model, the service, and what had been used."""
+        payload = mapping(line.get("payload"))
+        thread = self._of_run(payload if line.get("type") == "session_meta" else {})
+        if line.get("type") == "turn_context":
+            self._settings(payload)
+        totals = _totals(mapping(_told(line, payload)[0]), thread.run)
+        if totals and totals != self._totals:
+            self._totals = totals
+            thread.run.repeated += 1
+            self._remember(thread.run, totals)
+
+    def _settings(self, payload: JsonObject) -> None:
+        settings = mapping(mapping(payload.get("collaboration_mode")).get("settings"))
+        self._model = text(payload.get("model") or settings.get("model")) or self._model
+        if "service_tier" in payload or "service_tier" in settings:
+            self._service = service_of(payload.get("service_tier"), settings.get("service_tier"))
 
     def line(self, line: JsonObject) -> None:
         payload, at_s = mapping(line.get("payload")), moment(line.get("timestamp"))
         kind, what = line.get("type"), payload.get("type")
         thread = self._of_run(payload if kind == "session_meta" else {})
         if kind == "turn_context":
-            settings = mapping(mapping(payload.get("collaboration_mode")).get("settings"))
-            self._model = text(payload.get("model") or settings.get("model")) or self._model
+            self._settings(payload)
         elif kind == "token_usage_record":
-            self._tokens(thread, payload.get("thread_token_usage"), payload.get("usage"), at_s)
+            self._tokens(thread, *_told(line, payload), at_s)
         elif kind == "response_item":
             self._item(thread, payload, what, at_s)
         elif kind == "event_msg":
@@ -93,9 +185,10 @@ class _Reading:
             name = text(meta.get("id")) or self._file.path.name
             project = folder_name(meta.get("cwd"))
             run = self._gathering.run(f"codex {name}", FORMAT.name, self._file.path, name, project)
-            parent = mapping(mapping(meta.get("source")).get("subagent"))
-            run.part_of = _parent_key(parent)
-            self._forked_from = text(meta.get("forked_from_id"))
+            spawned = mapping(mapping(mapping(meta.get("source")).get("subagent")).get("thread_spawn"))
+            parent = text(spawned.get("parent_thread_id") or meta.get("parent_thread_id"))
+            run.part_of = f"codex {parent}" if parent and parent != name else ""
+            self._gathering.remember(("codex session", run.name), 0)
             self.thread = Thread(self._gathering, run)
         return self.thread
 
@@ -118,8 +211,7 @@ class _Reading:
 
     def _event(self, thread: Thread, payload: JsonObject, what: object, at_s: float) -> None:
         if what == "token_count":
-            info = mapping(payload.get("info"))
-            self._tokens(thread, info.get("total_token_usage"), info.get("last_token_usage"), at_s)
+            self._tokens(thread, *_told({"type": "event_msg"}, payload), at_s)
         elif what == "task_started":
             thread.waits_for_person(at_s)
             thread.ready_s = at_s
@@ -142,45 +234,56 @@ class _Reading:
         totals, last = _totals(mapping(in_all), run), _totals(mapping(in_last), run)
         if not totals or totals == self._totals:
             return
-        grown = tuple(now - before for now, before in zip(totals, self._totals, strict=True))
-        if min(grown) < 0 or (last and not any(self._totals)):
+        before = self._totals
+        grown = tuple(_grown(now, then) for now, then in zip(totals, before, strict=True))
+        if min(tokens or 0 for tokens in grown) < 0 or (last and not any(before)):
             grown = last or totals  # the totals began anew, or the log does not begin with the session
         self._totals = totals
-        usage = _usage(grown, run)
-        if self._is_new(run, totals, at_s):
+        self._remember(run, totals)
+        if not any(grown):
+            return  # totals that were taken over from another session, and no call
+        if self._gathering.is_new(("codex", str(at_s), *map(str, _plain(totals)))):
             began_s = NOT_KNOWN if self._began_s is None else self._began_s
+            usage = _usage(grown, run)._replace(service=self._service)
             thread.call(usage, self._model, began_s, self._model_made_s)
         else:
             run.repeated += 1
         self._began_s, self._model_made_s = None, NOT_KNOWN
 
-    def _is_new(self, run: RunInMaking, totals: tuple[int, ...], at_s: float) -> bool:
-        """Return whether totals were not noted before: in a copy of the log, or where this was forked from."""
-        noted = tuple(map(str, totals))
-        copied = not self._gathering.is_new(("codex", str(at_s), *noted))
-        inherited = self._gathering.row(("codex session", self._forked_from, *noted)) is not None
-        self._gathering.remember(("codex session", run.name, *noted), 0)
-        return not (copied or (self._forked_from and inherited))
+    def _remember(self, run: RunInMaking, totals: "Totals") -> None:
+        """Remember what a session had used, to know it again in the logs of those that continue it."""
+        self._gathering.remember(("codex session", run.name, *map(str, _plain(totals))), 0)
 
 
-def _totals(usage: JsonObject, run: RunInMaking) -> tuple[int, ...]:
-    """Return the totals of a usage; nothing if one is not known."""
-    given = {name: usage.get(name, 0 if name in _LATER_TOTALS else None) for name in _TOTALS}
-    found = tuple(run.count(value, _MOST_IN_A_SESSION) for value in given.values())
-    known = tuple(value for value in found if value is not None)
-    return known if len(known) == len(_TOTALS) else ()
+Totals = tuple[int | None, ...]
+"""The counts of `_TOTALS`; None is not known."""
 
 
-def _usage(grown: tuple[int, ...], run: RunInMaking) -> Usage:
+def _totals(usage: JsonObject, run: RunInMaking) -> Totals:
+    """Return the totals of a usage; nothing if one is not known that every version has."""
+    found: list[int | None] = []
+    for name in _TOTALS:
+        tokens = run.count(usage.get(name, _NOT_GIVEN.get(name)), _MOST_IN_A_SESSION)
+        if tokens is None and name not in _NOT_GIVEN:
+            return ()
+        found.append(tokens)
+    return tuple(found)
+
+
+def _plain(totals: Totals) -> tuple[int, ...]:
+    """Return totals to compare: a version that does not count reasoning counts the rest alike."""
+    return tuple(tokens or 0 for tokens in totals)
+
+
+def _grown(now: int | None, before: int | None) -> int | None:
+    return None if now is None else now - (before or 0)
+
+
+def _usage(grown: Totals, run: RunInMaking) -> Usage:
     prompt, cached, output, reasoning, written = (run.count(tokens) for tokens in grown)
     if prompt is None or cached is None or written is None or cached + written > prompt:
         return Usage(None, written, None, output, 0, reasoning, prompt)
     return Usage(prompt - cached - written, written, cached, output, 0, reasoning)
 
 
-def _parent_key(source: JsonObject) -> str:
-    parent = text(mapping(source.get("thread_spawn")).get("parent_thread_id"))
-    return f"codex {parent}" if parent else ""
-
-
-FORMAT: Final = Format("codex", "Codex CLI rollout", _recognises, _read)
+FORMAT: Final = Format("codex", "Codex CLI rollout", _recognises, _read, _follows)

@@ -17,3 +17,6 @@ class Format:
     """As a person would call it."""
     recognises: Callable[[LogFile], bool]
     read: Callable[[LogFile, Gathering], None]
+    follows: Callable[[LogFile], float | None] = lambda _: None
+    """When a log began (seconds since 1970, NaN if it does not say) that is read after all others, since it continues
+    what they tell or only sums it up; None: it stands for itself."""

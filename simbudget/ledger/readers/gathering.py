@@ -14,7 +14,7 @@ from simbudget.ledger.entry import Entry
 from simbudget.ledger.imported import Unread
 from simbudget.ledger.readers.columns import GrowingColumns, Records
 from simbudget.ledger.readers.scratch import Remembered
-from simbudget.ledger.readers.values import MOST_TOKENS, NOT_KNOWN, number
+from simbudget.ledger.readers.values import MOST_TOKENS, MOST_USD, NOT_KNOWN, amount, number
 
 _MOST_REASONS: Final = 10_000
 
@@ -58,6 +58,25 @@ class RunInMaking:
     def agent(self, key: str) -> int:
         """Return the number of an agent of this run, known by a key of its own; the main one's is empty."""
         return self.agents.setdefault(key, len(self.agents))
+
+    def note_odd(self, what: str) -> None:
+        """Note something odd that is said once, however often it occurs."""
+        if what not in self.odd_notes.split("; "):
+            self.odd_notes = f"{self.odd_notes}; {what}" if self.odd_notes else what
+
+    def note_missing(self, what: str) -> None:
+        """Note something that the log does not say, once, however often it would be needed."""
+        if what not in self.notes.split("; "):
+            self.notes = f"{self.notes}; {what}" if self.notes else what
+
+    def dollars(self, value: object) -> float:
+        """Return a cost; NaN if the log gives none, or one that cannot be, which is noted as odd."""
+        found = amount(value)
+        if found <= MOST_USD:
+            return found
+        if value is not None:
+            self.odd["costs that cannot be"] += 1
+        return NOT_KNOWN
 
     def count(self, value: object, most: int = MOST_TOKENS) -> int | None:
         """Return a count; None if the log gives none, or one that cannot be, which is noted as odd."""

@@ -5,6 +5,7 @@ Whether reasoning is part of the output differs by version and provider; the tot
 
 from typing import Any, Final
 
+from simbudget.ledger.readers.copies import is_first_telling
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
@@ -19,6 +20,7 @@ from simbudget.ledger.readers.values import (
     moment,
     text,
 )
+from simbudget.pricing.catalogue import qualified
 
 SOURCE: Final = "opencode"
 """The name of the format."""
@@ -55,7 +57,10 @@ def add_message(thread: Thread, gathering: Gathering, info: JsonObject, parts: l
     """Add a message with its parts, once; it is the session's `place`-th."""
     times = mapping(info.get("time"))
     created_s, completed_s = moment(times.get("created")), moment(times.get("completed"))
-    if not gathering.is_new(("opencode", thread.run.name, str(place), str(created_s))):
+    is_new = gathering.is_new(("opencode", thread.run.name, str(place), str(created_s)))
+    # A fork copies messages under new ids, with their times, counts and costs.
+    content = info.get("role"), info.get("modelID"), info.get("tokens"), info.get("cost")
+    if not (is_first_telling(gathering, SOURCE, (created_s, completed_s), *content) and is_new):
         thread.run.repeated += 1
         return
     if info.get("role") == "user":
@@ -68,7 +73,10 @@ def add_message(thread: Thread, gathering: Gathering, info: JsonObject, parts: l
 
 def _call(thread: Thread, info: JsonObject, parts: list[Any], created_s: float, completed_s: float) -> None:
     """Add a call and its tools, which ran before the message was complete."""
-    model, error = text(info.get("modelID")), mapping(info.get("error"))
+    model, error = (
+        qualified(text(info.get("providerID")), text(info.get("modelID"))),
+        mapping(info.get("error")),
+    )
     uses = [part for part in map(mapping, parts) if part.get("type") == "tool"]
     spans = [_span(part) for part in uses]
     if error and not amount(mapping(info.get("tokens")).get("output")) > 0:
@@ -81,7 +89,7 @@ def _call(thread: Thread, info: JsonObject, parts: list[Any], created_s: float, 
         model,
         created_s,
         ended_s,
-        reported_cost_usd=amount(info.get("cost")),
+        reported_cost_usd=thread.run.dollars(info.get("cost")),
         status=text(info.get("finish")),
     )
     for part, (began_s, until_s) in zip(uses, spans, strict=True):

@@ -4,8 +4,8 @@ An event is written down when what it tells of has ended. What a span told alrea
 id, is not counted again.
 """
 
-from simbudget.ledger.readers.otlp_spans import Telemetry, first_text, own_usage
-from simbudget.ledger.readers.values import JsonObject, amount, duration_s, mapping, moment, text
+from simbudget.ledger.readers.otlp_spans import Telemetry, first_text, own_usage, with_service
+from simbudget.ledger.readers.values import JsonObject, duration_s, mapping, moment, text
 
 _OWN = "claude_code."
 _MS = 1e-3
@@ -31,8 +31,9 @@ def add_event(telemetry: Telemetry, record: JsonObject, attributes: JsonObject) 
     lasted_s = duration_s(attributes.get("duration_ms"), _MS)
     began_s, model = ended_s - lasted_s, text(attributes.get("model"))
     if kind == "call":
-        cost_usd = amount(attributes.get("cost_usd"))
-        thread.call(own_usage(attributes, run), model, began_s, ended_s, reported_cost_usd=cost_usd)
+        cost_usd = run.dollars(attributes.get("cost_usd"))
+        usage = with_service(own_usage(attributes, run), attributes)
+        thread.call(usage, model, began_s, ended_s, reported_cost_usd=cost_usd)
     elif kind == "failed":
         thread.ready_s = began_s
         thread.fails(ended_s, text(attributes.get("status_code")) or "api_error", model)

@@ -8,10 +8,12 @@ counts them apart. Spans of agents repeat what the calls in them used, and are p
 
 from typing import Final
 
+from simbudget.ledger.readers.counts import place_of, service_of
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.thread import PERSON, Thread, Usage
 from simbudget.ledger.readers.values import JsonObject, mapping, moment, text
+from simbudget.pricing.catalogue import qualified
 
 _CALLS: Final = {"chat", "text_completion", "generate_content", "completion", "LLM"}
 _TOOLS: Final = {"execute_tool", "TOOL", "tool"}
@@ -49,6 +51,18 @@ _THINKING: Final = (
     "gen_ai.usage.details.reasoning_tokens",
     "llm.token_count.completion_details.reasoning",
 )
+_PROVIDERS: Final = ("gen_ai.provider.name", "gen_ai.system", "llm.provider", "llm.system")
+_SERVICES: Final = (
+    "openai.response.service_tier",
+    "gen_ai.openai.response.service_tier",
+    "gen_ai.response.service_tier",
+    "gen_ai.usage.service_tier",
+    "anthropic.usage.service_tier",
+    "service_tier",
+    "speed",
+)
+"""Where the service that a call was made by is reported; what was asked for does not count, since it may be refused."""
+_SEARCHES: Final = ("gen_ai.usage.web_search_requests", "gen_ai.usage.server_tool_use.web_search_requests")
 _MODELS: Final = ("gen_ai.response.model", "gen_ai.request.model", "llm.model_name", "model")
 _TOOL_NAMES: Final = ("gen_ai.tool.name", "tool_name", "tool.name", "traceloop.entity.name")
 _AGENTS: Final = ("gen_ai.agent.id", "gen_ai.agent.name", "agent_id")
@@ -140,15 +154,31 @@ def _kind(name: str, attributes: JsonObject) -> str:
 
 
 def _call(thread: Thread, span: JsonObject, attributes: JsonObject, began_s: float, ended_s: float) -> None:
-    error, model = _error(span, attributes), first_text(attributes, _MODELS)
+    error, model = _error(span, attributes), _model(attributes)
     is_own = text(span.get("name")).startswith(_OWN)
     if error and not any(name in attributes for name in (*_OUTPUT, "output_tokens")):
         thread.ready_s = began_s
         thread.fails(ended_s, error, model)
         return
     usage = own_usage(attributes, thread.run) if is_own else _usage(attributes, thread.run)
+    usage = with_service(usage, attributes)
     status = text(attributes.get("stop_reason"))
     thread.call(usage, model, began_s, ended_s, status=status)
+
+
+def _model(attributes: JsonObject) -> str:
+    """Return the model of a call, with its provider where the list has the model under that."""
+    return qualified(first_text(attributes, _PROVIDERS), first_text(attributes, _MODELS))
+
+
+def with_service(usage: Usage, attributes: JsonObject) -> Usage:
+    """Return the usage with the service, the place and the searches that attributes tell of."""
+    searches = next((value for name in _SEARCHES if type(value := attributes.get(name)) is int), 0)
+    return usage._replace(
+        service=service_of(*(attributes.get(name) for name in _SERVICES)),
+        inference_geo=place_of(attributes.get("inference_geo", attributes.get("gen_ai.usage.inference_geo"))),
+        web_searches=searches if searches > 0 else None,
+    )
 
 
 def _error(span: JsonObject, attributes: JsonObject) -> str:

@@ -6,11 +6,14 @@ extension (`run_experiment`) are experiments. A compaction's own call is not log
 
 from typing import Final
 
+from simbudget.ledger.readers.copies import is_first_telling
+from simbudget.ledger.readers.counts import service_of
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.thread import NO_USAGE, Thread, Usage
-from simbudget.ledger.readers.values import JsonObject, amount, folder_name, listing, mapping, moment, text
+from simbudget.ledger.readers.values import JsonObject, folder_name, listing, mapping, moment, text
+from simbudget.pricing.catalogue import qualified
 
 _FAILED: Final = {"error", "aborted"}
 
@@ -23,6 +26,12 @@ def _recognises(file: LogFile) -> bool:
     )
 
 
+def _follows(file: LogFile) -> float | None:
+    """Return when a fork began, which begins with its parent's entries."""
+    first = next((line for line in file.objects if line.get("type") == "session"), {})
+    return moment(first.get("timestamp")) if text(first.get("parentSession")) else None
+
+
 def _read(file: LogFile, gathering: Gathering) -> None:
     thread: Thread | None = None
     for _, line in file.json_lines(lambda number, why: gathering.cannot_read(file.path, number, why)):
@@ -30,7 +39,7 @@ def _read(file: LogFile, gathering: Gathering) -> None:
             thread = _begin(file, gathering, line)
         entry_id = text(line.get("id"))
         at_s = moment(line.get("timestamp"))
-        if entry_id and not gathering.is_new(("pi", thread.run.name, entry_id)):
+        if _is_copy(gathering, thread.run, entry_id, line, at_s):
             thread.run.repeated += 1
             continue
         if line.get("type") == "message":
@@ -41,6 +50,17 @@ def _read(file: LogFile, gathering: Gathering) -> None:
         thread.sees(at_s)
     if thread is not None:
         thread.breaks_off()
+
+
+def _is_copy(gathering: Gathering, run: RunInMaking, entry_id: str, line: JsonObject, at_s: float) -> bool:
+    """Return whether an entry was read before: in this session, or in the one that it was forked from."""
+    if not entry_id:
+        return False
+    message = mapping(line.get("message"))
+    content = entry_id, message.get("role"), message.get("model"), mapping(message.get("usage"))
+    moments = at_s, moment(message.get("timestamp"))
+    is_new = gathering.is_new(("pi", run.name, entry_id))
+    return not (is_first_telling(gathering, FORMAT.name, moments, *content) and is_new)
 
 
 def _begin(file: LogFile, gathering: Gathering, line: JsonObject) -> Thread:
@@ -63,7 +83,8 @@ def _message(thread: Thread, message: JsonObject, at_s: float) -> None:
 
 def _call(thread: Thread, message: JsonObject, sent_s: float, at_s: float) -> None:
     usage, cost_usd = _usage(mapping(message.get("usage")), thread.run)
-    model, status = text(message.get("model")), text(message.get("stopReason"))
+    model = qualified(text(message.get("provider")), text(message.get("model")))
+    status = text(message.get("stopReason"))
     if status in _FAILED and not any(usage[:4]):
         thread.ready_s = sent_s
         thread.fails(at_s, status, model)
@@ -78,7 +99,10 @@ def _usage(usage: JsonObject, run: RunInMaking) -> tuple[Usage, float]:
     uncached, write, read, output = (
         run.count(usage.get(name)) for name in ("input", "cacheWrite", "cacheRead", "output")
     )
-    return Usage(uncached, write, read, output), amount(mapping(usage.get("cost")).get("total"))
+    service = service_of(usage.get("serviceTier"), usage.get("service_tier"), usage.get("speed"))
+    return Usage(uncached, write, read, output, service=service), run.dollars(
+        mapping(usage.get("cost")).get("total")
+    )
 
 
-FORMAT: Final = Format("pi", "Pi session", _recognises, _read)
+FORMAT: Final = Format("pi", "Pi session", _recognises, _read, _follows)

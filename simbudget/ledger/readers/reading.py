@@ -1,5 +1,6 @@
 """From paths to a ledger: which files there are, which format each has, and reading them all."""
 
+import math
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -36,8 +37,11 @@ def read_all(
     if missing:
         raise UserError(*(Problem("there is no such file or folder", Place(str(path))) for path in missing))
     gathering, logs = Gathering(), 0
+    later: list[tuple[float, Path]] = []
     for path in _files(paths):
         begins(path)
+        logs += _read(path, formats, gathering, later)
+    for _, path in sorted(later):  # what continues or sums up other logs, in the order in which it began
         logs += _read(path, formats, gathering)
     if not logs:
         raise UserError(_no_logs(paths, gathering))
@@ -66,8 +70,15 @@ def _within(folder: Path) -> Iterator[Path]:
         yield from (Path(place) / name for name in names if (Path(place) / name).is_file())
 
 
-def _read(path: Path, formats: Sequence[Format], gathering: Gathering) -> bool:
+def _read(
+    path: Path,
+    formats: Sequence[Format],
+    gathering: Gathering,
+    later: list[tuple[float, Path]] | None = None,
+) -> bool:
     """Read a file as the first format that finds anything in it, and return whether one did.
+
+    One that is to be read after others is put into `later` instead, if that is given.
 
     This is the one guard around all readers: whatever is wrong with a file, or with how it is read, becomes a line
     about that file, and the others are read. What a reader had found before it stopped is kept.
@@ -77,6 +88,9 @@ def _read(path: Path, formats: Sequence[Format], gathering: Gathering) -> bool:
         for known in formats:
             if not _recognises(known, file):
                 continue
+            if later is not None and (began_s := _follows(known, file)) is not None:
+                later.append((math.inf if math.isnan(began_s) else began_s, path))
+                return False
             mark = gathering.begins_file()
             try:
                 known.read(file, gathering)
@@ -108,6 +122,14 @@ def _recognises(known: Format, file: LogFile) -> bool:
         return known.recognises(file)
     except _WRONG_CONTENT:
         return False
+
+
+def _follows(known: Format, file: LogFile) -> float | None:
+    """Return when a log began that is to be read after others; None if it stands for itself."""
+    try:
+        return known.follows(file)
+    except _WRONG_CONTENT:
+        return None
 
 
 def _shown(error: Exception) -> str:

@@ -29,9 +29,18 @@ class Usage(NamedTuple):
     write_1h: int | None = None
     thinking: int | None = None
     context: int | None = None
+    web_searches: int | None = None
+    service: str = ""
+    """By which service the call was made, where the provider has several: `batch`, `flex`, `priority`, `fast`."""
+    inference_geo: str = ""
+    """The place that the call was bound to."""
 
     def columns(self) -> dict[str, Any]:
         """Return the usage by the ledger's column names."""
+        return {**self.counts(), "service": self.service, "inference_geo": self.inference_geo}
+
+    def counts(self) -> dict[str, int | None]:
+        """Return the counts of the usage by the ledger's column names."""
         classes = (self.uncached, self.write, self.read)
         context = self.context
         if context is None and None not in classes:
@@ -44,6 +53,7 @@ class Usage(NamedTuple):
             "context_tokens": context,
             "cache_write_1h_tokens": self.write_1h,
             "thinking_tokens": self.thinking,
+            "web_searches": self.web_searches,
         }
 
 

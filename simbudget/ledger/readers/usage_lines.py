@@ -1,23 +1,21 @@
 """Usage logs that people keep themselves (JSONL): one object for each call, or each run, with tokens or cost.
 
-The names of the fields vary; the usual ones are known. Whether an input count includes what was cached is not
-said: without a count of what was cached, that is not known. Objects with an id belong to the run of that id.
+The names of the fields vary; the usual ones are known, also in an object `usage` within each line. Whether an input
+count contains what was cached is decided in `counts.py`. Objects with an id belong to the run of that id.
 """
 
 from typing import Any, Final
 
 from simbudget.ledger.entry import CALLS
+from simbudget.ledger.readers.counts import has_counts, usage_of_record
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
-from simbudget.ledger.readers.gathering import Gathering, RunInMaking
+from simbudget.ledger.readers.gathering import Gathering
 from simbudget.ledger.readers.rows import json_rows
-from simbudget.ledger.readers.thread import Thread, Usage
-from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, amount, duration_s, is_known, moment, text
+from simbudget.ledger.readers.thread import Thread
+from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, duration_s, is_known, moment, text
+from simbudget.pricing.catalogue import qualified
 
-_INPUT: Final = ("in_tokens", "input_tokens", "prompt_tokens", "tokens_in", "total_input_tokens")
-_OUTPUT: Final = ("out_tokens", "output_tokens", "completion_tokens", "tokens_out", "total_output_tokens")
-_READ: Final = ("cache_read_tokens", "cache_read_input_tokens", "cached_tokens", "cached_input_tokens")
-_WRITE: Final = ("cache_write_tokens", "cache_creation_input_tokens", "cache_creation_tokens")
 _COST: Final = ("cost_usd", "total_cost_usd", "cost", "total_cost", "usd")
 _ENDED: Final = ("ts", "timestamp", "ended_at", "completed_at", "time")
 _STARTED: Final = ("started_at", "start_time", "started")
@@ -32,11 +30,10 @@ _DURATIONS: Final = {
     "total_duration_s": 1.0,
     "elapsed": 1.0,
 }
-_MOST_IN_A_RUN: Final = 10**12
 
 
 def _is_usage(line: JsonObject) -> bool:
-    has = [any(name in line for name in names) for names in (_INPUT, _OUTPUT, _COST)]
+    has = [*has_counts(line), any(name in line for name in _COST)]
     return sum(has) >= 2 and "message" not in line
 
 
@@ -70,28 +67,19 @@ def _usage_line(thread: Thread, gathering: Gathering, line: JsonObject) -> None:
     elif not is_known(started_s):
         started_s = ended_s
         run.missing["how long calls took; their times are when they ended"] = 1
-    model, turns = text(line.get("model")), run.count(_first(line, _TURNS))
-    reported = amount(_first(line, _COST))
+    model = qualified(text(line.get("provider")), text(line.get("model")))
+    turns, reported = run.count(_first(line, _TURNS)), run.dollars(_first(line, _COST))
     columns: dict[str, Any] = {
         "reported_cost_usd": reported,
         "status": text(line.get("stop_reason", line.get("status"))),
     }
-    usage = _usage(line, run)
+    usage = usage_of_record(line, run)
     if turns is not None or "total_cost_usd" in line or "total_output_tokens" in line:
         paid: dict[str, Any] = {"component": "tokens", "cost_usd": NOT_KNOWN, "calls": turns, "model": model}
         thread.add(CALLS, started_s, lasted_s, **paid, **columns, **usage.columns())
     else:
         row = thread.call(usage, model, started_s, ended_s, name=text(line.get("step")), **columns)
         gathering.columns.set(row, "duration_s", lasted_s)
-
-
-def _usage(line: JsonObject, run: RunInMaking) -> Usage:
-    uncached, output, read, write = (
-        run.count(_first(line, names), _MOST_IN_A_RUN) for names in (_INPUT, _OUTPUT, _READ, _WRITE)
-    )
-    if read is not None and write is None:
-        write = 0
-    return Usage(uncached, write, read, output)
 
 
 def _first(line: JsonObject, names: tuple[str, ...]) -> object:

@@ -12,6 +12,9 @@ NOT_KNOWN: Final = math.nan
 MOST_TOKENS: Final = 10**8
 """No single call has more tokens than this; a count above it is damage."""
 
+MOST_USD: Final = 1e9
+"""No entry of a log costs more than this; a cost above it is damage."""
+
 _LONGEST: Final = 200
 """Characters of a name."""
 _MOST: Final = 10**30
