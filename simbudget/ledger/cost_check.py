@@ -97,6 +97,14 @@ class CostCheck:
     def comparisons(self) -> list[CostComparison]:
         """Return, for each format and model, what was reported beside the price list; the dearest first."""
         groups = [self._groups[key] for key in sorted(self._groups)]
+        for group in groups:
+            group.look_for_ways()
+        ways: dict[str, set[str]] = {}
+        for group in groups:
+            ways.setdefault(group.source, set()).update(group.ways)
+        for group in groups:  # what a tool was found to do for one model it may do for another
+            if group.ways < ways[group.source]:
+                group.look_for_ways(frozenset(ways[group.source]))
         found = [group.comparison() for group in groups if group.used_anything]
         found += self._of_runs()
         return sorted(found, key=lambda each: -max(np.nan_to_num([each.reported_usd, each.list_usd])))
@@ -132,7 +140,10 @@ class _Group:
     """Entries of one format and model, which all report their cost or all do not."""
 
     def __init__(self, source: str, model: str, reports: bool) -> None:
-        self._source, self._model, self._reports = source, model, reports
+        self.source = source
+        self.ways: set[str] = set()
+        """The ways of counting that explain entries of it."""
+        self._model, self._reports, self._explanation = model, reports, ""
         self._count = self._unknown = self._priced = self._same = 0
         self._reported_usd = self._list_usd = 0.0
         self._kept: list[pd.DataFrame] = []
@@ -146,7 +157,12 @@ class _Group:
         reported = entries["reported_cost_usd"].to_numpy()
         listed = entries["list_cost_usd"].to_numpy()
         self._count += len(entries)
-        self._unknown += int(entries[list(_CLASSES)].isna().any(axis="columns").sum())
+        unknown = entries[list(_CLASSES)].isna().any(axis="columns")
+        if "claude" in self._model:  # the one maker whose writes cost by how long they are kept
+            unknown |= entries["cache_write_1h_tokens"].isna() & (entries["cache_write_tokens"] > 0).fillna(
+                False
+            )
+        self._unknown += int(unknown.sum())
         self._priced += int(np.isfinite(listed).sum())
         self._reported_usd += float(np.nansum(reported))
         self._list_usd += float(np.nansum(listed))
@@ -162,13 +178,23 @@ class _Group:
             both = reported[(reported > 0) & (listed > 0)]
             self._different.update(np.round(both[:room], 9).tolist())
 
+    def look_for_ways(self, known: frozenset[str] = frozenset()) -> None:
+        """Look for ways of counting that explain what is reported; of those that are known one entry is enough."""
+        is_open = self._reports and self.source not in _OWN and self._priced and self._reported_usd
+        if is_open and not self._agrees and not self._explanation:
+            self._explanation, self.ways = _Search(self._looked_at).explanation(known)
+
+    @property
+    def _looked_at(self) -> pd.DataFrame:
+        return pd.concat(self._kept, ignore_index=True)
+
     def comparison(self) -> CostComparison:
         """Return how the entries compare with the price list."""
-        missing = [_NOT_LOGGED.get(self._source, "")]
+        missing = [_NOT_LOGGED.get(self.source, "")]
         if self._unknown:
             missing.insert(0, f"counts of {self._unknown:,} of {self._count:,} entries")
         return CostComparison(
-            self._source,
+            self.source,
             self._model,
             self._count,
             self._reported_usd if self._reports else math.nan,
@@ -187,7 +213,7 @@ class _Group:
 
     def _why(self) -> str:
         """Return why the reported costs are what they are."""
-        if self._source in _OWN:
+        if self.source in _OWN:
             return COMPUTED_HERE
         if not self._priced:
             return _no_price(self._model)
@@ -204,11 +230,12 @@ class _Group:
 
     def _why_not(self) -> str:
         """Return why the reported costs are not those of the list."""
-        kept = pd.concat(self._kept, ignore_index=True)
-        found = _Search(kept).explanation()
-        if not found and self._unknown:
-            return "token counts are not all known"
-        return found or _by_factor(kept, self._reported_usd / self._list_usd)
+        if self._explanation:
+            return self._explanation
+        agree = f"{self._same:,} of {self._count:,} entries agree; of the others " if self._same else ""
+        if self._unknown:
+            return f"{agree}token counts are not all known"
+        return agree + _by_factor(self._looked_at, self._reported_usd / self._list_usd)
 
 
 _CLASSES: Final = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
@@ -235,13 +262,16 @@ class _Search:
         self._has_service = bool((entries["service"] != "").any())
         self._has_place = bool((entries["inference_geo"] != "").any())
 
-    def explanation(self) -> str:
-        """Return why entries report what they do; empty if no way of counting predicts several of them."""
+    def explanation(self, known: frozenset[str]) -> tuple[str, set[str]]:
+        """Return why entries report what they do, and the ways of counting that this names.
+
+        Empty if no way of counting predicts several of them, or one and is `known` from other models.
+        """
         for usage, rates, text in self._ways():
             own = self._cost(usage, rates)
             if self._reproduces_all(own):
-                return text
-        return self._by_parts()
+                return text, {text}
+        return self._by_parts(known)
 
     def _reproduces_all(self, own: Numbers) -> bool:
         """Return whether a cost is the reported one: of nearly every entry, and of all together."""
@@ -257,28 +287,30 @@ class _Search:
             or len(np.unique(reported[exact])) >= _SEVERAL
         )
 
-    def _by_parts(self) -> str:
+    def _by_parts(self, known: frozenset[str]) -> tuple[str, set[str]]:
         """Return several ways of counting, each of some of the entries: tools differ by version."""
         left = ~_are_same(self._listed, self._reported, _EXACTLY, _EXACTLY_USD)
         agreeing = int((~left).sum())
         found: list[str] = []
+        used: set[str] = set()
         ways = [(text, self._cost(usage, rates)) for usage, rates, text in self._ways()]
         while left.any() and len(found) < _MOST_WAYS:
             hits = [
                 (text, left & _are_same(own, self._reported, _EXACTLY, _EXACTLY_USD)) for text, own in ways
             ]
-            text, hit = max(hits, key=lambda each: int(each[1].sum()), default=("", left))
-            if len(np.unique(self._reported[hit])) < _SEVERAL:
+            text, hit = max(hits, key=lambda each: (int(each[1].sum()), each[0] in known))
+            if not hit.any() or (len(np.unique(self._reported[hit])) < _SEVERAL and text not in known):
                 break
+            used.add(text)
             found.append(f"{text} ({int(hit.sum()):,} of {len(left):,} entries)")
             left = left & ~hit
         if not found:
-            return ""
+            return "", set()
         if agreeing:
             found.append(f"{agreeing:,} agree")
         if left.any():
             found.append(f"{int(left.sum()):,} are not explained")
-        return "; ".join(found)
+        return "; ".join(found), used
 
     def _ways(self) -> "Iterator[tuple[Usage, _RatesOf, str]]":
         """Yield ways of counting that logs' tools are known to follow, with their words; the plainest first."""

@@ -49,7 +49,8 @@ def test_costs_by_the_list_agree_to_the_cent(tmp_path: Path) -> None:
 
 def test_a_cent_in_a_thousand_dollars_is_noticed_when_every_call_is_off(tmp_path: Path) -> None:
     assert (
-        explained(pi_session(tmp_path / "a", PRICES, factor=1.02)) == "1.02 times the list's price throughout"
+        explained(pi_session(tmp_path / "a", PRICES, factor=1.02))
+        == "1.02 times the list's price throughout, for no reason that is known"
     )
 
 

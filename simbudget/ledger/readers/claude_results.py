@@ -165,7 +165,7 @@ class _Process:
             self.turns = (self.turns or 0) + result.turns
         self.lasted_s = _added(self.lasted_s, result.lasted_s)
         self.part = _plus(self.part, result.part)
-        if result.for_an_hour is None and result.part[1]:
+        if result.for_an_hour is None and (result.part[1] or not result.usage):
             self.for_an_hour = None
         elif self.for_an_hour is not None:
             self.for_an_hour += result.for_an_hour or 0
@@ -354,7 +354,10 @@ def _add_messages(gathering: Gathering, run: RunInMaking, messages: dict[str, _M
         if thread is None:
             thread = threads[message.agent] = Thread(gathering, run, message.agent)
         usage, others = anthropic_steps(message.usage, run, knows_output=message.is_final)
-        thread.call(usage, message.model, thread.last_s, message.at_s)
+        is_first = not is_known(thread.last_s)  # nobody knows how long it took
+        row = thread.call(usage, message.model, message.at_s if is_first else thread.last_s, message.at_s)
+        if is_first:
+            gathering.columns.set(row, "duration_s", NOT_KNOWN)
         for step in others:
             helper = Thread(gathering, run, f"{step.kind} {step.model}")
             helper.call(step.usage, step.model or message.model, NOT_KNOWN, NOT_KNOWN)

@@ -147,7 +147,7 @@ def usage_of_record(record: JsonObject, run: RunInMaking) -> Usage:
         contains = False
     if not contains:
         return usage
-    run.note_odd(f"input counts contain what was cached, by {why}; it is counted once")
+    run.note_odd(f"input counts contain what was cached, by {why}, so it is counted once")
     return usage._replace(uncached=prompt.value - inside)
 
 
