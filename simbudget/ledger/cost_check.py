@@ -144,7 +144,7 @@ class _Group:
         self.ways: set[str] = set()
         """The ways of counting that explain entries of it."""
         self._model, self._reports, self._explanation = model, reports, ""
-        self._count = self._unknown = self._priced = self._same = 0
+        self._count = self._unknown = self._priced = self._same = self._exact = 0
         self._reported_usd = self._list_usd = 0.0
         self._kept: list[pd.DataFrame] = []
         self._kept_count = 0
@@ -158,7 +158,9 @@ class _Group:
         listed = entries["list_cost_usd"].to_numpy()
         self._count += len(entries)
         unknown = entries[list(_CLASSES)].isna().any(axis="columns")
-        if "claude" in self._model:  # the one maker whose writes cost by how long they are kept
+        if self.source.startswith(
+            "claude"
+        ):  # whose logs say how long writes are kept, which decides their price
             unknown |= entries["cache_write_1h_tokens"].isna() & (entries["cache_write_tokens"] > 0).fillna(
                 False
             )
@@ -170,6 +172,7 @@ class _Group:
         if not self._reports:
             return
         self._same += int(_are_same(listed, reported, _SAME, _SAME_USD).sum())
+        self._exact += int(_are_same(listed, reported, _EXACTLY, _EXACTLY_USD).sum())
         room = _LOOKED_AT - self._kept_count
         if room > 0:
             kept = entries.head(room).assign(moment=moments.head(room))
@@ -232,7 +235,7 @@ class _Group:
         """Return why the reported costs are not those of the list."""
         if self._explanation:
             return self._explanation
-        agree = f"{self._same:,} of {self._count:,} entries agree; of the others " if self._same else ""
+        agree = f"{self._exact:,} of {self._count:,} entries agree; of the others " if self._exact else ""
         if self._unknown:
             return f"{agree}token counts are not all known"
         return agree + _by_factor(self._looked_at, self._reported_usd / self._list_usd)
