@@ -26,7 +26,7 @@ from simbudget.engine.laws.draws import (
 from simbudget.engine.streams import CACHE, CALL, COMPACTION, CONTEXT, LEVELS, POLL, POST, TURN, lanes
 from simbudget.pricing.charge import tokens_usd
 
-_tokens_usd = inlined_law(tokens_usd)
+_tokens_usd = compiled(tokens_usd)
 
 NEVER: Final = -1
 """The start of a call that has not been made."""
