@@ -1,26 +1,36 @@
-# simbudget's house. `make demo` and `make test` set up what they need in .venv; see README.md.
+# simbudget's house. `make demo` and `make test` set up what they need in .venv; see README.md and CONTRIBUTING.md.
 
-PYTHON ?= python3.11
+# Any Python from 3.11 on: the newest of those that the pinned versions are tested with, or PYTHON=... of your choice.
+PYTHON ?= $(shell for name in python3.11 python3.12 python3.13 python3 python; do \
+	$$name -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $$name && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 DEMO_OUT := simbudget-out
+WHEELS := dist
 
-.PHONY: demo test check backtest bench examples format all clean
+.PHONY: demo test test-fast check wheel backtest bench examples format all clean
 
 demo: $(READY)  ## project the seed experiment and show its result
-	$(BIN)/simbudget project scenarios/aar-weak-to-strong.yaml --replications 1000 --out $(DEMO_OUT) \
+	$(BIN)/simbudget project aar-weak-to-strong --replications 1000 --out $(DEMO_OUT) \
 		|| test $$? -eq 1  # 1: a limit of the scenario is not met, which is an answer
 
 test: $(READY)  ## run the tests
-	$(BIN)/simbudget project scenarios/autoresearch-one-gpu.yaml --replications 1 --quiet  # compiled once, not by each worker
+	$(BIN)/simbudget project autoresearch-one-gpu --replications 1 --quiet  # compiled once, not by each worker
 	$(BIN)/python -m pytest -n auto
 
-check: $(READY)  ## formatting, lint, strict types, layers
+test-fast: $(READY)  ## the tests that need no compiled engine: an answer in about a minute
+	$(BIN)/python -m pytest -m fast
+
+check: $(READY)  ## formatting, lint, strict types, layers and circles
 	$(BIN)/ruff format --check .
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+
+wheel: $(READY)  ## build the wheel, and try it on every Python from 3.11 to 3.13 that is there
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --wheel-dir $(WHEELS) .
+	.ci/try-wheel $(WHEELS)
 
 bench: $(READY)  ## measure, beside peers, and write the tables in benchmarks/
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[bench]'
@@ -28,6 +38,7 @@ bench: $(READY)  ## measure, beside peers, and write the tables in benchmarks/
 	$(BIN)/python -m benchmarks.cold_start --write
 	$(BIN)/python -m benchmarks.fleets --write
 	$(BIN)/python -m benchmarks.memory --write
+	$(BIN)/python -m benchmarks.history
 
 backtest: $(READY)  ## backtests on the logs at hand: the track record in docs/ and in the product
 	$(BIN)/python benchmarks/known_campaigns.py --write
@@ -40,12 +51,13 @@ format: $(READY)
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-all: check test examples bench
+all: check test wheel examples bench
 
 clean:
-	rm -rf $(VENV) $(DEMO_OUT) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf $(VENV) $(DEMO_OUT) $(WHEELS) .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 
 $(READY): pyproject.toml constraints.txt
+	@test -n "$(PYTHON)" || { echo "simbudget needs Python 3.11 or later; say which with make PYTHON=..."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[dev]'
 	touch $(READY)

@@ -67,6 +67,8 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.deciding.questions import ask  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
+    if (goal is None) == (requirement is None):
+        raise click.UsageError("give one of --for and --least-cost-for, such as --for 'P(any transferable)'")
     question = ask(varied, budget, goal, requirement, evaluations)
     source = Source.of(file)
     say_if_compiling(quiet or as_json)

@@ -50,7 +50,7 @@ def alternatives(files: Sequence[Path], choices: Sequence[Sequence[Change]]) -> 
     if len(files) == 1 and len(combinations) == 1 and choices:
         combinations = [(), *combinations]
     if len(files) * len(combinations) < 2:
-        remedy = "give a second file, or changes such as `--set agents=4,9`"
+        remedy = "give a second scenario, or changes such as `agents=4,9`"
         raise UserError(Problem("there is nothing to compare with", remedy=remedy))
     names = _distinct([Path(source.path).stem for source in sources], [source.path for source in sources])
     made = []

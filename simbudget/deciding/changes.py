@@ -68,7 +68,7 @@ class Change:
         return f"{self.key}={self.value}"
 
 
-def parse_changes(text: str, option: str = "--set") -> tuple[Change, ...]:
+def parse_changes(text: str, option: str = "set") -> tuple[Change, ...]:
     """Return the changes that `key=value[,value...]` allows a choice between.
 
     Raises:

@@ -93,7 +93,7 @@ def parse_objective(text: str) -> Objective:
     words = "p(any transferable)" if _ANY.fullmatch(text.strip()) else words
     by_name = {name.lower(): objective for name, objective in OBJECTIVES.items()}
     if words not in by_name:
-        raise UserError(Problem(f"--for {text[:60]!r} is no objective", remedy=nearest(words, OBJECTIVES)))
+        raise UserError(Problem(f"{text[:60]!r} is no objective", remedy=nearest(words, OBJECTIVES)))
     return by_name[words]
 
 
@@ -116,7 +116,7 @@ def parse_requirement(text: str) -> Limit:
     try:
         return parse_limit(written)
     except ValueError as error:
-        raise UserError(Problem(f"--least-cost-for {text[:60]!r}: {error}")) from None
+        raise UserError(Problem(f"least cost for {text[:60]!r}: {error}")) from None
 
 
 def violations(projection: Projection, budget_usd: float | None) -> dict[str, float]:

@@ -250,7 +250,7 @@ def _require_sense(source: Source, question: Question) -> None:
         and not scenario.stop.budget
     ):
         raise UserError(
-            Problem("there is no budget to stay within", remedy="write `stop.budget`, or give --budget")
+            Problem("there is no budget to stay within", remedy="write `stop.budget`, or give a budget")
         )
     for dimension in question.space.dimensions:  # each value once, so that a wrong one is told at once
         for value in (

@@ -34,13 +34,13 @@ def ask(
         UserError: an option is wrong, or they do not go together.
     """
     if (goal is None) == (least_cost_for is None):
-        remedy = "write one of them, such as `--for 'P(any transferable)'`"
-        what = "neither --for nor" if goal is None else "both --for and"
-        raise UserError(Problem(f"{what} --least-cost-for is given", remedy=remedy))
+        remedy = "give one of them, such as a goal of 'P(any transferable)'"
+        what = "neither a goal nor" if goal is None else "both a goal and"
+        raise UserError(Problem(f"{what} a limit to reach for the least cost is given", remedy=remedy))
     space = Space(tuple(parse_dimension(text) for text in varied))
     keys = [dimension.key for dimension in space.dimensions]
     if len(set(keys)) < len(keys):
-        raise UserError(Problem("the same key is varied twice", remedy="write one --vary for each key"))
+        raise UserError(Problem("the same key is varied twice", remedy="vary each key once"))
     if goal is not None:
         return Question(parse_objective(goal), space, budget_usd, None, evaluations)
     assert least_cost_for is not None

@@ -52,7 +52,7 @@ def parse_dimension(text: str) -> Dimension:
     Raises:
         UserError: it is not of that form.
     """
-    changes = parse_changes(text, "--vary")
+    changes = parse_changes(text, "vary")
     key, written = changes[0].key, [change.value for change in changes]
     if len(written) > 1:
         return _of_values(key, written)
@@ -60,16 +60,16 @@ def parse_dimension(text: str) -> Dimension:
     ends = _END.fullmatch(low.strip()), _END.fullmatch(high.strip())
     if not sign or ends[0] is None or ends[1] is None:
         remedy = "write a range such as `agents=1:32` or values such as `model=claude-opus-5,claude-sonnet-5`"
-        raise UserError(Problem(f"--vary {text[:80]!r} has nothing to vary between", remedy=remedy))
+        raise UserError(Problem(f"vary {text[:80]!r} has nothing to vary between", remedy=remedy))
     before, after = ends[0][1] or ends[1][1], ends[1][3] or ends[0][3]
     first, last = (_number(end[2], text) for end in ends if end is not None)
     if ends[0][3] and ends[1][3] and ends[0][3] != ends[1][3]:
         raise UserError(
-            Problem(f"--vary {text[:80]!r} has two units", remedy="write both ends in the same unit")
+            Problem(f"vary {text[:80]!r} has two units", remedy="write both ends in the same unit")
         )
     if not first < last:
         raise UserError(
-            Problem(f"--vary {text[:80]!r} goes from high to low", remedy="write the lower end first")
+            Problem(f"vary {text[:80]!r} goes from high to low", remedy="write the lower end first")
         )
     steps = _steps(first, last)
     values = tuple(
@@ -82,7 +82,7 @@ def _number(text: str, whole: str) -> float:
     try:
         return float(text.replace(",", ""))
     except ValueError:
-        raise UserError(Problem(f"--vary {whole[:80]!r}: {text!r} is no number")) from None
+        raise UserError(Problem(f"vary {whole[:80]!r}: {text!r} is no number")) from None
 
 
 def _of_values(key: str, written: list[str]) -> Dimension:

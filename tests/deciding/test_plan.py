@@ -141,8 +141,8 @@ def test_ranges_are_walked_as_a_person_would() -> None:
     [
         ({"varied": ["agents=3"], "goal": "spend"}, "nothing to vary between"),
         ({"varied": ["agents=9:3"], "goal": "spend"}, "from high to low"),
-        ({"varied": ["agents=1:3"], "goal": "spend", "least_cost_for": "spend <= $3"}, "both --for and"),
-        ({"varied": ["agents=1:3"]}, "neither --for nor"),
+        ({"varied": ["agents=1:3"], "goal": "spend", "least_cost_for": "spend <= $3"}, "both a goal and"),
+        ({"varied": ["agents=1:3"]}, "neither a goal nor"),
         ({"varied": ["agents=1:3", "agents=1:4"], "goal": "spend"}, "varied twice"),
         ({"varied": ["agents=1:3"], "goal": "P(any transferrable)"}, "did you mean `P(any transferable)`"),
         ({"varied": ["agents=1:3"], "least_cost_for": "P(any transferable) > 2"}, "makes no sense"),

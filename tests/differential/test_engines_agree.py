@@ -16,7 +16,7 @@ from simbudget.engine.totals import SPENT_USD
 from simbudget.errors import UserError
 from simbudget.scenario.loading import load_scenario
 from simbudget.scenario.model import Scenario
-from tests.invariants.strategies import scenarios, tied_scenarios
+from simbudget.testing import scenarios, tied_scenarios
 from tests.running import PRICES, SPEED, scenario
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]

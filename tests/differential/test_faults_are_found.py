@@ -19,8 +19,8 @@ from simbudget.engine.reference.running_costs import RunningCosts
 from simbudget.engine.reference.site import Forum
 from simbudget.engine.reference.timesheet import Timesheet
 from simbudget.scenario.model import Scenario
+from simbudget.testing import scenarios, tied_scenarios
 from tests.differential.test_engines_agree import SLOW, both, differences
-from tests.invariants.strategies import scenarios, tied_scenarios
 
 searching = settings(
     max_examples=400,

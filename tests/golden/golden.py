@@ -70,7 +70,7 @@ UNSTABLE = {"scenario", "notes", "elapsed_s"}  # words and clocks, which say not
 def _draw_random(count: int) -> None:
     from hypothesis import HealthCheck, given, seed, settings  # noqa: PLC0415
 
-    from tests.invariants.strategies import documents, load  # noqa: PLC0415
+    from simbudget.testing import documents, load  # noqa: PLC0415
 
     kept: list[dict[str, Any]] = []
 

@@ -12,7 +12,7 @@ from simbudget.engine.reference import simulate
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.projection.run import Options, project
 from simbudget.scenario.model import Scenario
-from tests.invariants.strategies import documents, load, scenarios
+from simbudget.testing import documents, load, scenarios
 from tests.running import scenario
 
 SLOW = [HealthCheck.too_slow, HealthCheck.data_too_large, HealthCheck.filter_too_much]

@@ -124,7 +124,7 @@ def _require_known(before: LoadedScenario, keep: Collection[str]) -> None:
         raise UserError(
             *(
                 Problem(
-                    f"--keep {name}: the scenario has no such quantity", remedy="`simbudget check` lists them"
+                    f"keep {name}: the scenario has no such quantity", remedy="`simbudget check` lists them"
                 )
                 for name in unknown
             )

@@ -61,7 +61,9 @@ def on_cluster(schedule: Schedule, cutter: Cutter, on: str) -> Generator[Block, 
         UserError: Dask is not installed, the cluster cannot be reached, has no workers or unfit ones.
     """
     if find_spec("distributed") is None:
-        raise UserError(Problem("--on needs Dask", remedy="install it with: pip install 'simbudget[dask]'"))
+        raise UserError(
+            Problem("a cluster needs Dask", remedy="install it with: pip install 'simbudget[dask]'")
+        )
     return _on_cluster(schedule, cutter, on)
 
 
@@ -178,7 +180,7 @@ def _require_address(on: str) -> None:
 
 
 def _no_cluster(on: str) -> Problem:
-    return Problem(f"--on {on} is no cluster", remedy="write such as local:4 or tcp://host:8786")
+    return Problem(f"{on!r} is no cluster", remedy="write such as local:4 or tcp://host:8786")
 
 
 def _wait_for_a_worker(client: "Client", on: str) -> None:

@@ -32,7 +32,7 @@ def in_processes(schedule: Schedule, cutter: Cutter, workers: int) -> Generator[
             pool.submit(int)  # the first task starts all workers
         yield from in_order(cutter, lambda numbers: pool.submit(_simulate, numbers), lambda: workers)
     except BrokenProcessPool:
-        problem = Problem("a worker process was killed", remedy="it may lack memory: try --workers 1")
+        problem = Problem("a worker process was killed", remedy="it may lack memory: try one worker")
         raise UserError(problem) from None
     finally:
         pool.shutdown(wait=False, cancel_futures=True)

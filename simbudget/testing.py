@@ -1,4 +1,13 @@
-"""Random scenarios over the whole language, small enough to run in a moment."""
+"""Hypothesis strategies for scenarios: random ones over the whole language, small enough to run in a moment.
+
+    from hypothesis import given
+    from simbudget.testing import scenarios
+
+    @given(scenarios())
+    def test_my_step_never_loses_money(scenario): ...
+
+Needs `pip install 'simbudget[testing]'`.
+"""
 
 from typing import Any
 
