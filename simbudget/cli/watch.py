@@ -7,9 +7,7 @@ from typing import Any
 
 import click
 
-from simbudget.cli.options import ScenarioPath, say_if_compiling
-
-_PAST_A_LIMIT = 1
+from simbudget.cli.options import LIMIT_NOT_MET, ScenarioPath, say_if_compiling, show
 
 
 def _amount(dimension: str) -> Any:
@@ -78,9 +76,7 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """
     from simbudget.forecast.following import Look, looks  # noqa: PLC0415
     from simbudget.forecast.watch import Watching  # noqa: PLC0415
-    from simbudget.report.terminal import progress_bar, standard_output  # noqa: PLC0415
-    from simbudget.report.watch_tables import outlook_json, outlook_view  # noqa: PLC0415
-    from simbudget.report.watching import live_view  # noqa: PLC0415
+    from simbudget.report.terminal import live_view, progress_bar  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
     say_if_compiling(as_json)
@@ -88,14 +84,12 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     if not follow:
         with progress_bar(as_json) as progress:
             outlook = look.now(progress)
-        if as_json:
-            click.echo(json.dumps(outlook_json(outlook), indent=2, allow_nan=False))
-        else:
-            standard_output().print(outlook_view(outlook), highlight=False)
-    elif as_json:
+        show(outlook, as_json=as_json)
+        return
+    if as_json:
         for outlook in looks(look, interval):
-            click.echo(json.dumps(outlook_json(outlook), allow_nan=False))
+            click.echo(json.dumps(outlook.as_json(), allow_nan=False))
     else:
         outlook = live_view(looks(look, interval))
     if not outlook.is_on_track:
-        sys.exit(_PAST_A_LIMIT)
+        sys.exit(LIMIT_NOT_MET)

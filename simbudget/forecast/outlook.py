@@ -6,7 +6,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.forecast.outlook_tables import outlook_json, outlook_tables, verdict, worthwhile_words
 from simbudget.forecast.run_state import RunState
+from simbudget.results import Result, Table
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -38,7 +40,7 @@ class Worthwhile:
 
 
 @dataclass(frozen=True)
-class Outlook:
+class Outlook(Result):
     """What is to be expected of a run, from where it stands."""
 
     state: RunState
@@ -65,9 +67,30 @@ class Outlook:
     curve: dict[str, list[float]]
     """hours, and p10, p50, p90 of what will have been spent by then."""
     sure: float
-    notes: tuple[str, ...]
     samples: dict[str, Floats]
     """[draws] of the spend (`spend_usd`) and of each count at the planned end."""
+    notes: tuple[str, ...] = ()
+
+    json_name = "outlook.json"
+
+    def answer(self) -> str:
+        """Return whether the run is on track and, if that was asked, until when it is worth its price."""
+        if self.worthwhile is None:
+            return verdict(self)
+        return f"{verdict(self)}\n{worthwhile_words(self.worthwhile, self)}"
+
+    def as_json(self) -> dict[str, Any]:
+        """Return everything as `watch --json` prints it."""
+        return outlook_json(self)
+
+    def tables(self) -> list[Table]:
+        """Return the planned end, what was learnt so far, and the limits."""
+        return list(outlook_tables(self))
+
+    @property
+    def is_met(self) -> bool:
+        """Return whether the run is on track."""
+        return self.is_on_track
 
     @property
     def is_on_track(self) -> bool:

@@ -4,15 +4,20 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table as RichTable
+from rich.text import Text
 
 from simbudget.report.narrow import ReadableTables
 from simbudget.results import Result, Table, cell_text
+
+R = TypeVar("R", bound=Result)
 
 _WIDEST = 110
 """Columns: the length of a line of this project's own sources, beyond which the eye loses the line."""
@@ -95,3 +100,27 @@ def progress_bar(hidden: bool) -> Iterator[Callable[[int, int], None]]:
     ) as bar:
         task = bar.add_task("simulating", total=None)
         yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+def live_view(results: Iterator[R]) -> R:
+    """Show each result in the place of the last, and return the last; Ctrl-C ends it.
+
+    Raises:
+        KeyboardInterrupt: before the first.
+    """
+    last: R | None = None
+    with Live(console=standard_output(), auto_refresh=False, vertical_overflow="visible") as live:
+        try:
+            for last in results:
+                live.update(_view(last), refresh=True)
+        except KeyboardInterrupt:
+            if last is None:
+                raise
+    assert last is not None
+    return last
+
+
+def _view(result: Result) -> Group:
+    """Return everything that the terminal shows of a result."""
+    parts: list[RenderableType] = [Text(result.answer()), "", *map(rich_table, result.tables())]
+    return Group(*parts, *(Text(f"Note: {note}.") for note in result.notes))

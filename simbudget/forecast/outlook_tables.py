@@ -1,17 +1,16 @@
-"""An outlook as one sentence that says whether the run is on track, tables, and JSON."""
+"""What an outlook says: whether the run is on track in one sentence, tables, and JSON."""
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from rich.box import SIMPLE_HEAD
-from rich.console import Group
-from rich.table import Table
-
-from simbudget.forecast.outlook import Outlook, Worthwhile
 from simbudget.numbers import count, hours, percent, rounded, usd
 from simbudget.projection.limits import LimitCheck
 from simbudget.projection.tables import limit_value
+from simbudget.results import Table
+
+if TYPE_CHECKING:
+    from simbudget.forecast.outlook import Outlook, Worthwhile
 
 _MOST_LEARNT = 5
 _WORTH_TELLING = 0.05
@@ -19,7 +18,7 @@ _CERTAIN = 0.005
 """An interval narrower than this part of its middle is not told."""
 
 
-def verdict(outlook: Outlook) -> str:
+def verdict(outlook: "Outlook") -> str:
     """Return whether the run is on track, in one sentence."""
     spent, ends = outlook.spent_usd, outlook.spend_usd
     so_far = f"{_about(spent)} spent after {hours(outlook.elapsed_hours)}, {_pace(outlook)}"
@@ -39,7 +38,7 @@ def _interval(figure: dict[str, float]) -> str:
     return f"80 %: {usd(figure['p10'])} to {usd(figure['p90'])}"
 
 
-def _pace(outlook: Outlook) -> str:
+def _pace(outlook: "Outlook") -> str:
     expected, spent = outlook.expected_by_now_usd, outlook.spent_usd["p50"]
     if spent > expected["p90"]:
         return f"more than the {usd(expected['p10'])} to {usd(expected['p90'])} that were projected"
@@ -48,7 +47,7 @@ def _pace(outlook: Outlook) -> str:
     return "as projected"
 
 
-def _budget(outlook: Outlook) -> str:
+def _budget(outlook: "Outlook") -> str:
     if outlook.budget_usd is None or outlook.within_budget is None:
         return ""
     budget = usd(outlook.budget_usd)
@@ -67,12 +66,12 @@ def _hours_interval(met: dict[str, float | None]) -> str:
     return f"80 %: {hours(early)} to {hours(late) if late is not None else 'never'}"
 
 
-def _limits(outlook: Outlook) -> str:
+def _limits(outlook: "Outlook") -> str:
     unmet = sum(not limit["holds"] for limit in outlook.limits)
     return f"; {unmet} of {len(outlook.limits)} limits not met" if unmet else ""
 
 
-def worthwhile_words(found: Worthwhile, outlook: Outlook) -> str:
+def worthwhile_words(found: "Worthwhile", outlook: "Outlook") -> str:
     """Return in one sentence until when the run is worth its price."""
     hour = (
         f"the next hour costs {usd(found.next_hour_costs_usd)} and brings {usd(found.next_hour_brings_usd)}"
@@ -87,51 +86,42 @@ def worthwhile_words(found: Worthwhile, outlook: Outlook) -> str:
     return f"After about {hours(found.stop_at_hours)} ({interval}) an hour costs more than it brings; {hour}."
 
 
-def outlook_view(outlook: Outlook) -> Group:
-    """Return everything that the terminal shows of an outlook."""
-    parts: list[Any] = [verdict(outlook)]
-    if outlook.worthwhile is not None:
-        parts.append(worthwhile_words(outlook.worthwhile, outlook))
-    parts += ["", *outlook_tables(outlook)]
-    parts += [f"Note: {note}." for note in outlook.notes]
-    return Group(*parts)
-
-
-def outlook_tables(outlook: Outlook) -> Iterator[Table]:
+def outlook_tables(outlook: "Outlook") -> Iterator[Table]:
     """Yield the tables of an outlook: the planned end, what was learnt, limits."""
-    table = _new("At the planned end", "figure", "p10", "p50", "p90")
-    for name, figure in outlook.by_component_usd.items():
-        table.add_row(name, *(usd(figure[key]) for key in ("p10", "p50", "p90")))
-    table.add_section()
-    for name, figure in (("total", outlook.spend_usd), ("  before the run", outlook.spend_before_usd)):
-        table.add_row(name, *(usd(figure[key]) for key in ("p10", "p50", "p90")))
-    table.add_section()
-    for name, figure in outlook.counts.items():
-        label = name.replace("_", " ").replace("gpu hours", "GPU-hours")
-        table.add_row(label, *(count(figure[key]) for key in ("p10", "p50", "p90")))
-    yield table
+    yield _planned_end(outlook)
     learnt = [each for each in outlook.learnt if each.narrower >= _WORTH_TELLING][:_MOST_LEARNT]
     if learnt:
-        table = _new("Learnt so far", "unknown", "before (p10 to p90)", "now", "narrower by")
-        for each in learnt:
-            spans = (f"{rounded(q[0])} to {rounded(q[2])}" for q in (each.before, each.after))
-            table.add_row(each.name, *spans, percent(each.narrower))
-        yield table
+        rows = [
+            (
+                each.name,
+                *(f"{rounded(q[0])} to {rounded(q[2])}" for q in (each.before, each.after)),
+                percent(each.narrower),
+            )
+            for each in learnt
+        ]
+        yield Table("Learnt so far", ("unknown", "before (p10 to p90)", "now", "narrower by"), rows)
     if outlook.limits:
-        table = _new("Limits", "limit", "would be", "met")
-        for limit in outlook.limits:
-            table.add_row(limit["limit"], limit_value(LimitCheck(**limit)), "yes" if limit["holds"] else "NO")
-        yield table
+        checks = [LimitCheck(**limit) for limit in outlook.limits]
+        limits = [(each.limit, limit_value(each), "yes" if each.holds else "NO") for each in checks]
+        yield Table("Limits", ("limit", "would be", "met"), limits, words=(0, 2))
 
 
-def _new(title: str, *columns: str) -> Table:
-    table = Table(title=title, title_justify="left", title_style="bold", box=SIMPLE_HEAD, pad_edge=False)
-    for number, column in enumerate(columns):
-        table.add_column(column, justify="right" if number else "left", overflow="fold")
-    return table
+def _planned_end(outlook: "Outlook") -> Table:
+    levels = ("p10", "p50", "p90")
+    spends = {
+        **outlook.by_component_usd,
+        "total": outlook.spend_usd,
+        "  before the run": outlook.spend_before_usd,
+    }
+    rows = [(name, *(usd(figure[key]) for key in levels)) for name, figure in spends.items()]
+    for name, figure in outlook.counts.items():
+        label = name.replace("_", " ").replace("gpu hours", "GPU-hours")
+        rows.append((label, *(count(figure[key]) for key in levels)))
+    rules = (len(outlook.by_component_usd), len(spends))
+    return Table("At the planned end", ("figure", *levels), rows, rules=rules)
 
 
-def outlook_json(outlook: Outlook) -> dict[str, Any]:
+def outlook_json(outlook: "Outlook") -> dict[str, Any]:
     """Return an outlook as plain values: what `watch --json` prints."""
     state = outlook.state
     return {
