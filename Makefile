@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 DEMO_OUT := simbudget-out
 WHEELS := dist
 
-.PHONY: demo test test-fast check wheel backtest bench examples format all clean
+.PHONY: demo test test-fast check wheel backtest profiles bench examples format all clean
 
 demo: $(READY)  ## project the seed experiment and show its result
 	$(BIN)/simbudget project aar-weak-to-strong --replications 1000 --out $(DEMO_OUT) \
@@ -43,6 +43,9 @@ bench: $(READY)  ## measure, beside peers, and write the tables in benchmarks/
 backtest: $(READY)  ## backtests on the logs at hand: the track record in docs/ and in the product
 	$(BIN)/python benchmarks/known_campaigns.py --write
 	$(BIN)/python benchmarks/track_record.py --write
+
+profiles: $(READY)  ## reference profiles of real agents' runs, as the product ships them
+	$(BIN)/python -m benchmarks.reference_profiles --write
 
 examples: $(READY)  ## make the pictures in plots/ again
 	$(BIN)/python scenarios/draw.py

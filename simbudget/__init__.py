@@ -114,6 +114,7 @@ __all__ = [
     "calibrate",
     "compare",
     "dump",
+    "forecast",
     "list_prices",
     "load",
     "loads",
@@ -134,6 +135,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'simbudget' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
+    if name == "forecast":  # the package of that name, which can be called
+        return import_module("simbudget.forecast")
     return getattr(import_module(_HOMES.get(name, "simbudget.api")), name)
 
 

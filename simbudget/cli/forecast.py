@@ -45,7 +45,7 @@ def _days_until(ledger: Any, date: Any) -> float:
 
 
 @click.command("forecast")
-@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LOG...")
+@click.argument("logs", nargs=-1, type=click.Path(path_type=Path), metavar="LOG...")
 @click.option(
     "--calls", type=click.IntRange(1), help="The sessions under way make this many more calls each."
 )
@@ -54,6 +54,11 @@ def _days_until(ledger: Any, date: Any) -> float:
 @click.option("--days", type=click.IntRange(1, 3650), help="Forecast the spend of the next days.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The same, to this date.")
 @click.option("--run", help="Forecast the session whose name begins so.  [default: all under way]")
+@click.option("--like", metavar="PROFILE", help="Without logs: runs like those of a reference profile.")
+@click.option(
+    "--phases", metavar="A,B,...", help="With --like: the phases that each of the runs goes through."
+)
+@click.option("--model", help="With --like: the model that they use.")
 @click.option("--budget", callback=money, metavar="$", help="Say how likely all of it stays within this.")
 @click.option("--history", multiple=True, type=click.Path(path_type=Path), help="Further logs to learn from.")
 @click.option("--columns", metavar="A=B,...", help="For other tables: which column is what; see `import`.")
@@ -70,6 +75,9 @@ def forecast_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     days: int | None,
     until: Any,
     run: str | None,
+    like: str | None,
+    phases: str | None,
+    model: str | None,
     budget: float | None,
     history: tuple[Path, ...],
     columns: str | None,
@@ -89,11 +97,31 @@ def forecast_command(  # noqa: PLR0913, PLR0917  one parameter for each option
       simbudget forecast ~/.claude/projects --for 2h --budget '$500'
       simbudget forecast ~/.claude/projects --days 30
       simbudget forecast logs/ --runs 20
+      simbudget forecast --like research-agents --runs 40 --phases resource_finder,execution
     """
     given = [name for name, value in _given(calls, seconds, runs, days, until).items() if value is not None]
     if len(given) > 1:
         raise click.UsageError(f"{' and '.join(given)} exclude each other: ask for one thing at a time")
 
+    if like is not None:
+        from simbudget.forecast.forecast import forecast_like  # noqa: PLC0415
+
+        if logs or calls or seconds or days or until:
+            raise click.UsageError(
+                "--like needs no logs, and goes with --runs, --phases, --model and --budget only"
+            )
+        wanted = [phase.strip() for phase in phases.split(",") if phase.strip()] if phases else []
+        show(
+            forecast_like(like, runs or 1, wanted, model, budget, seed),
+            as_json=as_json,
+            quiet=quiet,
+            out=out,
+        )
+        return
+    if not logs:
+        raise click.UsageError("name a LOG or a folder of logs, or a profile with --like")
+    if phases or model:
+        raise click.UsageError("--phases and --model go with --like")
     from simbudget.forecast.forecast import Asked, forecast  # noqa: PLC0415
     from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar, reading  # noqa: PLC0415

@@ -3,8 +3,9 @@
 No scenario is needed. What the logs hold is what the forecast rests on, and what it rests on is said in its notes.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
@@ -16,10 +17,11 @@ from simbudget.calibration.observed.totals import truths
 from simbudget.errors import Problem, UserError
 from simbudget.forecast.daily import FEWEST_DAYS, daily_spend, next_days
 from simbudget.forecast.past_runs import Library
+from simbudget.forecast.profiles import profile
 from simbudget.forecast.remaining_run import Horizon, remaining_session
 from simbudget.forecast.whole_runs import QUANTITIES, further_runs, run_totals
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.numbers import count, hours, percent, rounded, usd
+from simbudget.numbers import hours, percent, rounded, usd
 from simbudget.results import Number, Result, Table, as_plain
 
 Floats = npt.NDArray[np.float64]
@@ -185,6 +187,80 @@ def forecast(
     return _of_sessions(sessions, chosen, further, asked, progress)
 
 
+def forecast_like(
+    name: str,
+    runs: int = 1,
+    phases: Sequence[str] = (),
+    model: str | None = None,
+    budget_usd: float | None = None,
+    seed: int = 1,
+) -> Forecast:
+    """Return what further runs will come to by a reference profile, without logs.
+
+    Args:
+        name: of the profile; `profiles.profiles` has them all.
+        runs: how many runs, or ideas that are taken through all `phases`.
+        phases: of the work on an idea; by default those of which the profile knows enough runs.
+        model: by default one like those of the profile.
+        budget_usd: what all of it should stay within.
+        seed: the same seed, the same draws.
+
+    Raises:
+        UserError: there is no such profile.
+    """
+    known = profile(name)
+    taken = tuple(phases) or known.usual_phases
+    draws = known.forecast(runs, taken, model, seed)
+    what = f"{runs:,} {'idea' if taken else 'run'}{'s' * (runs != 1)}"
+    through = f" through {_listed(taken)}" if taken else ""
+    like = f" like {known.name}"
+    rests_on = (
+        f"learnt from {known.runs:,} runs of {known.groups:,} project{'s' * (known.groups != 1)}, {known.dates}: "
+        f"{known.about}"
+    )
+    asked = Asked(runs=runs, budget_usd=budget_usd, seed=seed)
+    return Forecast(f"{what}{through}{like}", draws, {}, asked, rests_on, tuple(known.notes(taken, model)))
+
+
+def _listed(words: Sequence[str]) -> str:
+    """Return words as a list in a sentence."""
+    return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
+
+
+def forecast_logs(
+    *logs: "str | Path | ImportedLedger",
+    calls: int | None = None,
+    hours: float | None = None,
+    runs: int | None = None,
+    days: float | None = None,
+    run: str | None = None,
+    budget_usd: float | None = None,
+) -> Forecast:
+    """Return what is still to come, by logs alone: `simbudget.forecast("logs", hours=2)`.
+
+    Args:
+        logs: files or folders of logs, or one ledger that was read from them.
+        calls: how many calls each session under way still makes.
+        hours: how long they go on.
+        runs: how many further runs to forecast.
+        days: how many further days of spend.
+        run: the name, or the beginning of it, of the session to forecast; by default all that are under way.
+        budget_usd: what all of it should stay within.
+
+    Raises:
+        UserError: the logs hold nothing that such a forecast could rest on.
+    """
+    from simbudget.ledger.readers import read_logs  # noqa: PLC0415  forty readers, for those who read logs
+
+    ledgers = [log for log in logs if isinstance(log, ImportedLedger)]
+    paths = [Path(log) for log in logs if not isinstance(log, ImportedLedger)]
+    if len(ledgers) > 1 or (ledgers and paths):
+        raise UserError(Problem("forecast takes one ledger, or logs", remedy="read all logs into one ledger"))
+    ledger = ledgers[0] if ledgers else read_logs(paths)
+    seconds = None if hours is None else hours * 3600.0
+    return forecast(ledger, Asked(calls, seconds, runs, days, run, budget_usd))
+
+
 def _chosen(sessions: list[Session], ledger: ImportedLedger, asked: Asked) -> list[Session]:
     """Return the sessions to forecast: the one asked for, or all that are under way."""
     if asked.run is not None:
@@ -230,7 +306,7 @@ def _of_sessions(
     subject = f"session {chosen[0].name}" if len(chosen) == 1 else f"the {len(chosen)} sessions under way"
     until = ""
     if asked.calls is not None:
-        until = f" for {count(asked.calls)} more calls" + (" each" if len(chosen) > 1 else "")
+        until = f" for {asked.calls:,} more calls" + (" each" if len(chosen) > 1 else "")
     elif asked.seconds is not None:
         until = f" for {hours(asked.seconds / 3600.0)} more"
     notes = [*_session_notes(chosen, library, asked, names, remaining)]

@@ -24,11 +24,11 @@ _SWEEPS: Final = 1200
 _BURN_IN: Final = 200
 """Draws settle within some fifty sweeps; tried with three starts."""
 _THIN: Final = 5
-_FREEDOM: Final = 6.0
+_FREEDOM: Final = 8.0
 """Of the t: totals of runs now and then lie three deviations out."""
-_LABEL_SPREAD: Final = 0.4
-"""Before any run was seen, two values of a label differ by a factor of about 1.5."""
-_GROUP_SPREAD: Final = 0.3
+_LABEL_SPREAD: Final = 0.3
+"""Before any run was seen, two values of a label differ by a factor of about 1.35."""
+_GROUP_SPREAD: Final = 0.2
 _LEFT_OVER: Final = 0.6
 """Standard deviation of the logarithm within a phase and model, over projects that were looked at: 0.3 to 0.65."""
 _PRIOR_WORTH: Final = 3.0
@@ -63,15 +63,38 @@ class Hierarchy:
             one_group: whether all runs belong to one group, and not each to one of its own.
         """
         count = len(self.level)
-        location = self.level.copy()
-        for label, spread in self.spreads.items():
-            if label == GROUP:
-                continue
-            known = self.effects[label].get(labels.get(label, ""))
-            location += known if known is not None else spread * rng.standard_normal(count)
+        location = self.level + sum(self._effect(label, labels.get(label, ""), rng) for label in self.effects)
         groups = rng.standard_normal((count, 1 if one_group else runs)) * self.spreads[GROUP][:, None]
         left = self.left_over[:, None] * rng.standard_t(_FREEDOM, (count, runs))
         return np.asarray(np.exp(location[:, None] + groups + left))
+
+    def draws_of_ideas(
+        self, parts: Sequence[Mapping[str, str]], ideas: int, rng: np.random.Generator
+    ) -> Floats:
+        """Return [draws, parts] what several ideas come to, each in a group of its own that all its parts share.
+
+        Args:
+            parts: the labels of each part of the work on an idea, such as its phases.
+            ideas: how many.
+            rng: what varies is drawn with it.
+        """
+        count = len(self.level)
+        groups = rng.standard_normal((count, ideas)) * self.spreads[GROUP][:, None]
+        found = np.empty((count, len(parts)))
+        for column, labels in enumerate(parts):
+            location = self.level + sum(
+                self._effect(label, labels.get(label, ""), rng) for label in self.effects
+            )
+            left = self.left_over[:, None] * rng.standard_t(_FREEDOM, (count, ideas))
+            found[:, column] = np.exp(location[:, None] + groups + left).sum(axis=1)
+        return found
+
+    def _effect(self, label: str, value: str, rng: np.random.Generator) -> Floats:
+        """Return [draws] a label's effect; of a value never seen, a new one for each draw."""
+        known = self.effects[label].get(value)
+        if known is not None:
+            return known
+        return np.asarray(self.spreads[label] * rng.standard_normal(len(self.level)))
 
 
 def fit_hierarchy(

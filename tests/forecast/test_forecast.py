@@ -12,7 +12,8 @@ from simbudget.errors import UserError
 from simbudget.forecast.backtest import Plan, forecasts_of
 from simbudget.forecast.calls_left import calls_to_come
 from simbudget.forecast.daily import DailySpend, next_days
-from simbudget.forecast.forecast import Asked, forecast
+from simbudget.forecast.forecast import Asked, forecast, forecast_like
+from simbudget.forecast.hierarchy import fit_hierarchy
 from simbudget.forecast.past_runs import Library
 from simbudget.forecast.regression import pooled
 from simbudget.forecast.remaining_run import Horizon, remaining_session
@@ -165,3 +166,38 @@ def test_weekends_without_work_stay_without_work() -> None:
     assert (ahead[:, [5, 6, 12, 13]] == 0.0).all()
     low, high = np.quantile(ahead.sum(axis=1), (0.1, 0.9))
     assert low < 2 * week.sum() < high
+
+
+def test_a_label_seen_twice_is_drawn_towards_the_others_and_one_never_seen_is_more_uncertain() -> None:
+    rng = np.random.default_rng(3)
+    phases = ["plan"] * 2 + ["run"] * 30
+    totals = np.exp(np.where(np.array(phases) == "plan", 3.0, 1.0) + 0.3 * rng.standard_normal(32))
+    fitted = fit_hierarchy(totals, {"phase": phases}, [f"group {k}" for k in range(32)], rng)
+    medians = {
+        phase: float(np.median(fitted.draws({"phase": phase}, 4, np.random.default_rng(1))))
+        for phase in ("plan", "run", "write")
+    }
+    assert medians["run"] == pytest.approx(np.exp(1.0), rel=0.25)
+    assert medians["run"] < medians["plan"] < np.exp(3.2)
+    widths = [
+        np.ptp(np.quantile(np.log(fitted.draws({"phase": phase}, 4, np.random.default_rng(1))), (0.1, 0.9)))
+        for phase in ("run", "write")
+    ]
+    assert widths[1] > 1.2 * widths[0]
+
+
+def test_forty_ideas_cost_about_forty_times_one_and_vary_less() -> None:
+    one = forecast_like("research-agents", 1).remaining["cost_usd"]
+    forty = forecast_like("research-agents", 40).remaining["cost_usd"]
+    assert forty.mean() / 40 == pytest.approx(one.mean(), rel=0.3)
+    assert np.ptp(np.log(np.quantile(forty, (0.1, 0.9)))) < np.ptp(np.log(np.quantile(one, (0.1, 0.9))))
+
+
+def test_a_phase_of_which_no_run_is_known_is_named() -> None:
+    found = forecast_like("research-agents", 5, ["execution", "paper_writer"])
+    assert any(note.startswith("paper_writer: fewer than") for note in found.notes)
+
+
+def test_a_misspelt_profile_is_told_with_the_nearest() -> None:
+    with pytest.raises(UserError, match="there is no profile 'research-agent'"):
+        forecast_like("research-agent")

@@ -3,6 +3,7 @@
 Where a ledger tells contexts, as a pilot's does, a session is one context.
 """
 
+import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
@@ -116,72 +117,114 @@ class Session:
         return len(self) > 0 and bool(np.isfinite(self.output).mean() > 0.9)
 
 
+_CUT: Final[dict[int, list[Session]]] = {}
+"""By a ledger's id: its sessions, for as long as the ledger lives. Observing, fitting and checking all ask for them."""
+
+
 def sessions_of(ledger: ImportedLedger, at_least: int = 1) -> list[Session]:
-    """Return the sessions of a ledger that have so many calls, in its order."""
-    return [session for session in _sessions(ledger) if len(session) >= at_least]
+    """Return the sessions of a ledger that have this many calls, in its order."""
+    key = id(ledger)
+    if key not in _CUT:
+        _CUT[key] = list(_sessions(ledger))
+        weakref.finalize(ledger, _CUT.pop, key, None)
+    return [session for session in _CUT[key] if len(session) >= at_least]
 
 
 def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
     entries = ledger.entries
-    runs = ledger.runs.set_index("run")
+    about = ledger.runs.set_index("run")[["source", "project", "name", "began_at"]]
+    facts = {int(row.Index): row for row in about.itertuples()}
     relevant = entries[entries["kind"].isin((*_CALL_KINDS, "wait"))]
-    telling: dict[Any, pd.DataFrame] = {
-        run: without_failed_calls(of_run) for run, of_run in entries.groupby("run") if tells_steps(of_run)
-    }
-    contexts = contexts_of(relevant).where(relevant["run"].isin(list(telling)), 0)
-    keys: Any
-    for keys, of_agent in relevant.groupby(["run", "agent", contexts], sort=True):
-        run, agent, _ = keys
-        calls = of_agent[of_agent["kind"].isin(_CALL_KINDS)].sort_values("started_s", kind="stable")
-        failed = calls["outcome"].astype(str) == "failed"
-        answered = calls[~failed]
-        sent = answered[["uncached_input_tokens", "cache_write_tokens", "cache_read_tokens"]].fillna(0)
-        answered = answered[sent.sum(axis=1) > 0]
-        if answered.empty:
+    telling = _telling(entries)
+    keys = relevant[["run", "agent"]].to_numpy(np.int64)
+    contexts = np.zeros(len(relevant), dtype=np.int64)
+    if telling:
+        contexts = contexts_of(relevant).where(relevant["run"].isin(list(telling)), 0).to_numpy(np.int64)
+    started_s = relevant["started_s"].to_numpy(np.float64)
+    order = np.lexsort((started_s, contexts, keys[:, 1], keys[:, 0]))
+    rows = _Rows.of(relevant.iloc[order])
+    together = np.column_stack([keys, contexts])[order]
+    begins = np.flatnonzero((np.diff(together, axis=0, prepend=together[:1] - 1) != 0).any(axis=1))
+    for first, end in zip(begins, np.append(begins[1:], len(order)), strict=True):
+        part = slice(int(first), int(end))
+        run, agent = int(together[first, 0]), int(together[first, 1])
+        answered = first + np.flatnonzero(rows.answered[part])
+        if not len(answered):
             continue
-        number = int(run)
-        about: Any = runs.loc[number]
-        arrays = {
-            name: answered[column].to_numpy(np.float64, na_value=np.nan) for column, name in _COLUMNS.items()
-        }
-        arrays["list_cost_usd"] = _cost(answered, arrays["list_cost_usd"])
+        arrays = {name: values[answered] for name, values in rows.values.items()}
+        fact, model = facts[run], rows.models[answered]
+        names, counts = np.unique(model, return_counts=True)
         yield Session(
-            run=number,
-            source=str(about["source"]),
-            project=str(about["project"] or ""),
-            model=str(answered["model"].mode().iat[0]),
+            run=run,
+            source=str(fact.source),
+            project=str(fact.project or ""),
+            model=str(names[counts.argmax()]),
             **arrays,
-            person_s=_person_s(of_agent, arrays["started_s"]),
-            failures=int(failed.sum()),
-            ended=_day(about, arrays["started_s"]),
-            name=str(about["name"]) + (f" agent {agent}" if agent else ""),
-            steps=_steps(answered, telling.get(run), agent),
+            person_s=_person_s(rows, part, arrays["started_s"]),
+            failures=int(rows.failed[part].sum()),
+            ended=_day(fact.began_at, arrays["started_s"]),
+            name=str(fact.name) + (f" agent {agent}" if agent else ""),
+            steps=_steps(relevant.iloc[order[answered]], telling.get(run), agent),
         )
 
 
-def _cost(answered: pd.DataFrame, list_cost_usd: Floats) -> Floats:
-    """Return [calls] what each cost by the price list, or what the ledger says it cost where no price is known."""
-    known = answered["cost_usd"].to_numpy(np.float64)
-    return np.where(np.isfinite(list_cost_usd) | ~(known > 0), list_cost_usd, known)
+def _telling(entries: pd.DataFrame) -> dict[int, pd.DataFrame]:
+    """Return the entries of runs that tell their steps, without failed calls, by run."""
+    candidates = entries.loc[(entries["kind"] == "call") & (entries["session"] >= 0).fillna(False), "run"]
+    return {
+        int(run): without_failed_calls(of_run)
+        for run in candidates.unique()
+        if tells_steps(of_run := entries[entries["run"] == run])
+    }
+
+
+@dataclass(frozen=True, eq=False)
+class _Rows:
+    """Calls and waits as arrays of one length, in the order of sessions."""
+
+    values: dict[str, Floats]
+    """By the names of a session's arrays."""
+    models: npt.NDArray[np.str_]
+    failed: npt.NDArray[np.bool_]
+    """Calls that failed."""
+    answered: npt.NDArray[np.bool_]
+    """Calls that did not, and sent something."""
+    for_people: npt.NDArray[np.bool_]
+    """Waits in which a person was waited for."""
+
+    @classmethod
+    def of(cls, rows: pd.DataFrame) -> "_Rows":
+        """Return the rows of a ledger's entries, all calls or waits."""
+        values = {
+            name: rows[column].to_numpy(np.float64, na_value=np.nan) for column, name in _COLUMNS.items()
+        }
+        list_cost, known = values["list_cost_usd"], rows["cost_usd"].to_numpy(np.float64)
+        # what the ledger says that a call cost counts where no list has its price
+        values["list_cost_usd"] = np.where(np.isfinite(list_cost) | ~(known > 0), list_cost, known)
+        is_wait = rows["kind"].eq("wait").to_numpy()
+        failed = ~is_wait & rows["outcome"].astype(str).eq("failed").to_numpy()
+        sent = sum(np.nan_to_num(values[name]) for name in ("uncached", "write", "read"))
+        for_people = is_wait & rows["name"].astype(str).isin(_PEOPLE).to_numpy()
+        models = rows["model"].astype(str).to_numpy(np.str_)
+        return cls(values, models, failed, ~is_wait & ~failed & (np.asarray(sent) > 0), for_people)
 
 
 def _steps(calls: pd.DataFrame, of_run: pd.DataFrame | None, agent: object) -> Steps | None:
     return None if of_run is None else steps_of(calls, of_run[of_run["agent"] == agent], of_run)
 
 
-def _person_s(of_agent: pd.DataFrame, started_s: Floats) -> Floats:
+def _person_s(rows: _Rows, part: slice, started_s: Floats) -> Floats:
     """Return [calls] how long a person was waited for between each call's start and the next one's."""
-    waits = of_agent[(of_agent["kind"] == "wait") & of_agent["name"].astype(str).isin(_PEOPLE)]
+    waits = rows.for_people[part]
     person_s = np.zeros(len(started_s))
-    if len(waits):
-        at = np.searchsorted(started_s, waits["started_s"].to_numpy(), side="right") - 1
-        np.add.at(person_s, np.maximum(at, 0), np.nan_to_num(waits["duration_s"].to_numpy()))
+    if waits.any():
+        at = np.searchsorted(started_s, rows.values["started_s"][part][waits], side="right") - 1
+        np.add.at(person_s, np.maximum(at, 0), np.nan_to_num(rows.values["duration_s"][part][waits]))
     return person_s
 
 
-def _day(about: pd.Series, started_s: Floats) -> str:
+def _day(began: Any, started_s: Floats) -> str:
     """Return the day of a session's last call; empty if the log has no dates."""
-    began = about["began_at"]
     if pd.isna(began) or not np.isfinite(started_s).any():
         return ""
     return str((began + pd.Timedelta(seconds=float(np.nanmax(started_s)))).date())

@@ -96,6 +96,7 @@ def calibrate(
             Problem("the logs say nothing of this scenario's quantities", remedy="; ".join(left) or None)
         )
     left.extend(_moved_output(before, changes))
+    left.extend(_not_in_logs(before, ledger))
     left.extend(_thinking_within_output(before, changes, keep))
     quantities = {
         change.name: replace(
@@ -174,6 +175,24 @@ def _shifted(posterior: Posterior, factor: float) -> Posterior:
     draws = posterior.draws.copy()
     draws[:, 0] += np.log(factor)
     return Posterior(draws, posterior.shape, posterior.is_fact)
+
+
+def _not_in_logs(before: LoadedScenario, ledger: ImportedLedger) -> list[str]:
+    """Return what the scenario pays for and the logs say nothing of, and what to do about it."""
+    scenario = before.scenario
+    logged = set(ledger.entries["kind"].astype(str).unique())
+    steps = {step.kind for group in scenario.fleet for step in group.cycle}
+    said = []
+    if scenario.gpus.count and "experiment" in steps and "experiment" not in logged:
+        said.append(
+            "gpus: the scenario pays for GPUs, and no job stands in these logs, so hours and prices stay as assumed; "
+            "calibrate on logs with experiments, or remove the experiment step if there are none"
+        )
+    if "score" in steps and not logged & {"score", "submission"}:
+        said.append("scorer: the logs hold no submission, so its time and price stay as assumed")
+    if scenario.review is not None and "review" not in logged:
+        said.append("review: the logs hold no work of reviewers, so their time and wages stay as assumed")
+    return said
 
 
 def _posterior(change: Change) -> Posterior:

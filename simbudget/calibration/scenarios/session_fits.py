@@ -210,9 +210,7 @@ def _speeds(
     model: str, sessions: Sequence[Session], people: bool, worlds: int, rng: np.random.Generator
 ) -> Iterator[Fit]:
     """Yield first token and output speed of a model, from its sessions; from all if none has its name."""
-    own = [s for s in sessions if s.model.startswith(model)] or list(sessions)
-    knowing = [s for s in own if s.knows_output]
-    whose = knowing if sum(map(len, knowing)) >= 30 else own
+    whose = _telling_speed(model, sessions)
     knows = all(session.knows_output for session in whose)
     slope = slope_of(whose) if knows else None
     remark = "" if knows else "output counts are not known: the whole duration of calls stands here"
@@ -226,6 +224,25 @@ def _speeds(
     yield from (_under_slopes(fit, whose, slope, at) if slope else fit for fit in fits)
     evidence = evidence_of_sessions(whose, sum(map(len, whose)), remark)
     yield _speed(f"models[{model}].output_speed", slope, at, evidence)
+
+
+def _telling_speed(model: str, sessions: Sequence[Session]) -> list[Session]:
+    """Return the sessions that a model's speed is learnt from: those of its name, or all if there are none."""
+    own = [s for s in sessions if s.model.startswith(model)] or list(sessions)
+    knowing = [s for s in own if s.knows_output]
+    return knowing if sum(map(len, knowing)) >= 30 else own
+
+
+def speeds_shared_with(sessions: Sequence[Session], models: Sequence[str]) -> dict[str, str]:
+    """Return for each model the first one whose speed is learnt from the same sessions.
+
+    Logs do not tell such models apart, and so nothing learnt from them may: each gets the very same draws.
+    """
+    first: dict[tuple[int, ...], str] = {}
+    return {
+        model: first.setdefault(tuple(id(s) for s in _telling_speed(model, sessions)), model)
+        for model in models
+    }
 
 
 def _under_slopes(fit: Fit, sessions: Sequence[Session], slope: Slope, at: Floats) -> Fit:
