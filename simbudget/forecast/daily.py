@@ -41,7 +41,7 @@ class DailySpend:
     @property
     def weekend(self) -> npt.NDArray[np.bool_]:
         """[days] whether each is a Saturday or a Sunday."""
-        return (self.first.dayofweek + np.arange(len(self.usd))) % _WEEK >= 5
+        return (self.first.day_of_week + np.arange(len(self.usd))) % _WEEK >= 5
 
     def until(self, days: int) -> "DailySpend":
         """Return the first days only."""
@@ -52,8 +52,12 @@ def daily_spend(ledger: ImportedLedger) -> DailySpend | None:
     """Return what each day cost; None if no run has a date or nothing has a price."""
     began = ledger.runs.set_index("run")["began_at"]
     entries = ledger.entries
-    cost = entries["list_cost_usd"].astype("float64").fillna(entries["cost_usd"].astype("float64"))
-    at = entries["run"].map(began) + pd.to_timedelta(entries["started_s"].astype("float64"), unit="s")
+    listed, told = (
+        entries[name].to_numpy(np.float64, na_value=np.nan) for name in ("list_cost_usd", "cost_usd")
+    )
+    cost = pd.Series(np.where(np.isfinite(listed), listed, told), index=entries.index)
+    started_s = entries["started_s"].to_numpy(np.float64, na_value=np.nan)
+    at = entries["run"].map(began) + pd.to_timedelta(started_s, unit="s")
     known = at.notna() & (cost > 0)
     if not known.any():
         return None
@@ -115,7 +119,7 @@ def _drawn_ratios(
     """Return [draws, days] what each day is of its level, drawn from past days of its kind in blocks."""
     count = len(ratios)
     weekend = past.weekend
-    ahead = (past.first.dayofweek + count + np.arange(days)) % _WEEK >= 5
+    ahead = (past.first.day_of_week + count + np.arange(days)) % _WEEK >= 5
     drawn = np.empty((draws, days))
     both_kinds = weekend.sum() >= 2 and (~weekend).sum() >= 2
     for kind in (False, True):

@@ -30,6 +30,10 @@ _KERNEL: Final = 0.5
 """Bandwidth around a known run, as a share of the scatter times runs^-1/5 (Silverman's rule has 0.9, for one peak)."""
 _MOST_SUMMED: Final = 2000
 """Sums of more runs are in proportion to one of this many."""
+_LEVEL: Final = 0.6
+"""Part of a mean's standard error added to what weights say, since they know of no dearer run than was seen."""
+_MOST_APART: Final = 2.0
+"""Two or three runs say next to nothing of how runs differ; a mean is yet not beyond e^2 times what was seen."""
 _P90: Final = 1.2816
 """Normal score of p90."""
 _SHOW_SIDES: Final = 10
@@ -46,17 +50,17 @@ def run_totals(ledger: ImportedLedger) -> pd.DataFrame:
     entries = ledger.entries
     calls = entries[entries["kind"].isin(_CALL_KINDS) & (entries["outcome"].astype(str) != "failed")]
     by_run = calls["run"].to_numpy()
-    number = calls["calls"].astype("float64").fillna(1.0)
-    cost = calls["list_cost_usd"].astype("float64").fillna(calls["cost_usd"].astype("float64"))
-    duration_s = entries["duration_s"].astype("float64")
-    ends_s = (entries["started_s"].astype("float64") + duration_s.fillna(0.0)).groupby(entries["run"]).max()
-    starts_s = entries["started_s"].astype("float64").groupby(entries["run"]).min()
+    number = _numbers(calls["calls"]).fillna(1.0)
+    cost = _numbers(calls["list_cost_usd"]).fillna(_numbers(calls["cost_usd"]))
+    duration_s = _numbers(entries["duration_s"])
+    ends_s = (_numbers(entries["started_s"]) + duration_s.fillna(0.0)).groupby(entries["run"]).max()
+    starts_s = _numbers(entries["started_s"]).groupby(entries["run"]).min()
     summed = duration_s[calls.index].groupby(by_run).sum(min_count=1)
     totals = pd.DataFrame(
         {
             "calls": number.groupby(by_run).sum(),
-            "input_tokens": calls[_INPUT].astype("float64").sum(axis=1, min_count=1).groupby(by_run).sum(),
-            "output_tokens": _filled(calls["output_tokens"].astype("float64"), by_run),
+            "input_tokens": calls[_INPUT].apply(_numbers).sum(axis=1, min_count=1).groupby(by_run).sum(),
+            "output_tokens": _filled(_numbers(calls["output_tokens"]), by_run),
             "cost_usd": _filled(cost, by_run),
         }
     )
@@ -65,6 +69,11 @@ def run_totals(ledger: ImportedLedger) -> pd.DataFrame:
     totals = totals.where(totals > 0.0)
     about = ledger.runs.set_index("run")[["source", "project", "name", "began_at", "model"]]
     return about.join(totals, how="inner").reset_index()
+
+
+def _numbers(values: pd.Series) -> pd.Series:
+    """Return values as floats, NaN where a log does not say."""
+    return pd.Series(values.to_numpy(np.float64, na_value=np.nan), index=values.index)
 
 
 def _filled(values: pd.Series, by_run: npt.NDArray[np.int64]) -> pd.Series:
@@ -104,6 +113,8 @@ def further_runs(
     picked = np.minimum(picked, count - 1)
     is_unseen = rng.random((draws, summed)) < unseen[:, None]
     scores = rng.standard_normal((draws, summed))
+    few = np.sqrt(count / rng.chisquare(max(count - 1, 1), draws))
+    level_scores = rng.standard_normal(draws)
     one, every = {}, {}
     for name, values in totals.items():
         known = np.isfinite(values) & (values > 0)
@@ -116,6 +127,9 @@ def further_runs(
         kernel = _KERNEL * scatter * len(logs) ** -0.2
         unlike = middle + _WIDENED * np.where(scores > 0.0, above, scatter) * scores
         drawn = np.exp(np.where(is_unseen, unlike, filled[picked] + kernel * scores - kernel**2 / 2))
+        apart = (few - 1.0) * np.log(weights @ np.exp(filled) / np.exp(filled).mean())
+        apart += _LEVEL * scatter / np.sqrt(len(logs)) * level_scores
+        drawn *= np.exp(np.clip(apart, -_MOST_APART, _MOST_APART))[:, None]
         one[name], every[name] = drawn[:, 0], drawn.sum(axis=1) * (runs / summed)
     return FurtherRuns(one, every)
 
