@@ -149,5 +149,5 @@ def _weights(count: int, draws: int, rng: np.random.Generator, groups: Sequence[
     if len(names) > 1:
         of_group = np.stack([within[:, member == k].sum(axis=1) for k in range(len(names))], axis=1)
         sizes = np.bincount(member)
-        within *= (rng.gamma(sizes, size=(draws, len(names))) / of_group)[:, member]
+        within *= (sizes * rng.gamma(1.0, size=(draws, len(names))) / of_group)[:, member]
     return np.asarray(within / within.sum(axis=1, keepdims=True))
