@@ -133,7 +133,7 @@ def sessions_of(ledger: ImportedLedger, at_least: int = 1) -> list[Session]:
 def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
     entries = ledger.entries
     about = ledger.runs.set_index("run")[["source", "project", "name", "began_at"]]
-    facts = {int(row.Index): row for row in about.itertuples()}
+    facts: dict[int, Any] = dict(zip(ledger.runs["run"].tolist(), about.itertuples(), strict=True))
     relevant = entries[entries["kind"].isin((*_CALL_KINDS, "wait"))]
     telling = _telling(entries)
     keys = relevant[["run", "agent"]].to_numpy(np.int64)
