@@ -14,7 +14,7 @@ from typing import Any
 
 from simbudget.drawing import write_picture
 from simbudget.errors import UserError
-from simbudget.forecast.backtest import Backtest, Plan, calibrated, forecasts_of, summary
+from simbudget.forecast.backtest import BY, Backtest, Plan, calibrated, forecasts_of, summary
 from simbudget.forecast.cases import Case
 from simbudget.forecast.conformal import PastCase, position
 from simbudget.forecast.track_record import CAMPAIGN_QUANTITIES
@@ -48,7 +48,7 @@ HELD_OUT = (
 )
 CAMPAIGNS = ("auto-research-recipes", "pi-autoresearch", "results-tsv", "hilo-parameter-golf")
 CUT = 0.2
-MOST_CASES = {"calls": 250, "time": 60, "runs": 75}
+MOST_CASES = {"calls": 250, "time": 60, "unknown": 60, "runs": 75, "days": 60}
 """So many sessions of a project are projected, evenly taken: they say enough."""
 SHIPPED = 40
 """So many cases of a project and quantity ship with the product."""
@@ -67,7 +67,7 @@ def main() -> None:
         sys.exit(f"{arguments.data}: no such folder; name the logs' folder with --data")
     record: dict[str, Any] = {"cut": CUT, "replications": arguments.replications, "scores": {}, "cases": {}}
     pictures = {}
-    for by in ("calls", "time", "runs"):
+    for by in BY:
         built = list(_forecasts(arguments.data, BUILT_ON, by, arguments.replications))
         held = list(_forecasts(arguments.data, HELD_OUT, by, arguments.replications))
         found = {"built on": calibrated(built, {}), "held out": _by_past_only(held, _past(built))}

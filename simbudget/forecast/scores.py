@@ -29,10 +29,13 @@ def score(forecasts: Sequence[Case], raw: Sequence[Case] | None = None) -> dict[
         **cases.uncertainty(),
     }
     if raw is not None:
-        before = _Cases(raw).scores()
+        unstretched = _Cases(raw)
+        before = unstretched.scores()
         result["raw"] = {
-            key: before[key] for key in ("coverage_50", "coverage_80", "relative_width_80", "crps")
+            key: before[key]
+            for key in ("median_abs_error", "bias", "coverage_50", "coverage_80", "relative_width_80", "crps")
         }
+        result["raw"] |= unstretched.uncertainty()
     methods = sorted({method for forecast in forecasts for method in forecast.naive})
     result["naive"] = {method: _Cases(_as_naive(forecasts, method)).scores() for method in methods}
     return result

@@ -7,27 +7,44 @@ from simbudget.numbers import NOTHING, percent
 from simbudget.report.backtest_tables import LABELS, signed
 
 _TASKS: Final = {
-    "calls": "From the first 20 % of the calls of a run: the rest of it, the number of calls known",
-    "time": "From the first 20 % of the time of a run or campaign: the rest of it, its length known",
-    "runs": "From 20 % of the runs: all others together (total), and each of them",
+    "calls": "The remaining run from the first 20 % of its calls, the number of calls known",
+    "unknown": "The remaining run from the first 20 % of its calls, nothing known of its length",
+    "time": "The remaining run from the first 20 % of its time, its length known; campaigns likewise",
+    "runs": "Further runs from 20 % of the runs: all of them together (total), and each of them",
+    "days": "The next 7 and 30 days of spend, from every other day after the first 60 %",
 }
 _WHICH: Final = {
-    "built on": "Projects that the models were built on (each forecast stretched by all runs but its own)",
-    "held out": "Projects that were not looked at (stretched by what the projects above showed, nothing of their own)",
+    "built on": "Projects that the models were built on",
+    "held out": "Projects that were not looked at",
 }
 _HEADINGS: Final = (
     "project",
     "quantity",
     "cases",
+    "80 % interval held (90 %)",
+    "stretched",
     "median error (90 %)",
     "bias",
-    "80 % covered (90 %)",
-    "before stretching",
     "width",
     "CRPS",
-    "straight line",
-    "bootstrap (covered)",
+    "of simple methods",
 )
+_HOW: Final = """\
+Each session is forecast from its beginning and from sessions that are not in its tenth of the project. *Held*: how
+often the truth lay in the 80 % interval as it was forecast; *stretched*: the same after intervals were moved by what
+other runs showed. Errors, widths and CRPS are shares of the truth, medians over cases; ranges in brackets are 90 % of
+a bootstrap over runs. *Of simple methods*: the CRPS of a straight line through the mean so far, of a lognormal
+bootstrap of calls, of known runs drawn again, of last week. Where a log's output counts are placeholders, cost is that
+of input. Few cases say little: look at the ranges."""
+_METHODS: Final = {
+    "straight_line": "line",
+    "bootstrap": "bootstrap",
+    "last_value": "last value",
+    "log_linear": "log-linear",
+    "last_week": "last week",
+    "seasonal_naive": "seasonal",
+    "mean": "mean",
+}
 
 
 def page(record: dict[str, Any]) -> str:
@@ -38,17 +55,16 @@ def page(record: dict[str, Any]) -> str:
 def _lines(record: dict[str, Any]) -> Iterator[str]:
     yield "# Track record"
     yield ""
-    yield "How good calibrated projections were on real runs whose end is known. `make backtest` makes this page again;"
-    yield "`simbudget backtest LOG…` makes the same of your own logs. Methods: [calibration.md](calibration.md)."
+    yield "How good forecasts were on real runs whose end is known. `simbudget forecast` makes the same forecasts;"
+    yield "`simbudget backtest LOG...` measures them on your own logs, and `make backtest` makes this page."
+    yield "Methods: [forecast.md](forecast.md)."
     yield ""
-    yield "Errors, widths and CRPS are parts of the truth, medians over cases; in brackets 90 % of a bootstrap."
-    yield "Logs of output counts that are placeholders count as not known: there, cost is that of input."
-    yield "Few cases say little: look at the ranges."
+    yield from _HOW.splitlines()
     for by, title in _TASKS.items():
         yield ""
         yield f"## {title}"
         for which, words in _WHICH.items():
-            scores = record["scores"][by][which]
+            scores = record["scores"].get(by, {}).get(which, {})
             if not any(scores.values()):
                 continue
             yield ""
@@ -75,21 +91,17 @@ def _label(quantity: str) -> str:
 
 
 def _cells(figures: dict[str, Any]) -> Iterator[str]:
+    raw = figures["raw"]
     yield f"{figures['cases']:,}"
+    yield f"{percent(raw['coverage_80'])} {_range(raw.get('coverage_80_interval'))}".rstrip()
+    yield percent(figures["coverage_80"])
     yield f"{percent(figures['median_abs_error'])} {_range(figures['median_abs_error_interval'])}"
     yield signed(figures["bias"])
-    yield f"{percent(figures['coverage_80'])} {_range(figures['coverage_80_interval'])}"
-    yield percent(figures["raw"]["coverage_80"])
-    yield percent(figures["relative_width_80"])
-    yield percent(figures["crps"])
-    line, bootstrap = (figures["naive"].get(name) for name in ("straight_line", "bootstrap"))
-    yield percent(line["median_abs_error"]) if line else NOTHING
-    yield (
-        f"{percent(bootstrap['median_abs_error'])} ({percent(bootstrap['coverage_80'])})"
-        if bootstrap
-        else NOTHING
-    )
+    yield percent(raw["relative_width_80"])
+    yield percent(raw["crps"])
+    simple = {name: figures["naive"][key] for key, name in _METHODS.items() if key in figures["naive"]}
+    yield ", ".join(f"{name} {percent(scores['crps'])}" for name, scores in simple.items()) or NOTHING
 
 
-def _range(interval: list[float]) -> str:
-    return f"({100 * interval[0]:.0f}–{100 * interval[1]:.0f})"
+def _range(interval: list[float] | None) -> str:
+    return "" if interval is None else f"({100 * interval[0]:.0f}–{100 * interval[1]:.0f})"
