@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from simbudget.api import read_logs as read_logs
     from simbudget.api import sensitivity as sensitivity
     from simbudget.api import trace as trace
+    from simbudget.api import usage as usage
     from simbudget.api import watch as watch
     from simbudget.api import write_report as write_report
     from simbudget.errors import UserError as UserError
@@ -124,6 +125,7 @@ __all__ = [
     "read_logs",
     "sensitivity",
     "trace",
+    "usage",
     "watch",
     "write_report",
 ]

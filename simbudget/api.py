@@ -48,6 +48,7 @@ if TYPE_CHECKING:
     from simbudget.forecast.backtest import Backtest
     from simbudget.forecast.outlook import Outlook
     from simbudget.ledger.imported import ImportedLedger
+    from simbudget.ledger.usage import By, UsageReport
 
 Progress = Callable[[int, int], None]
 """Called with what is done and what there is to do."""
@@ -309,6 +310,30 @@ def read_logs(*logs: str | Path, columns: str | None = None) -> "ImportedLedger"
     from simbudget.ledger.readers import read_logs as read  # noqa: PLC0415
 
     return read([Path(log) for log in logs], column_map(columns))
+
+
+def usage(
+    *logs: str | Path,
+    by: "By" = "day",
+    since: datetime.date | None = None,
+    until: datetime.date | None = None,
+    model: str = "",
+    on: datetime.date | None = None,
+) -> "UsageReport":
+    """Return what was spent, on what, by logs of any known format.
+
+    Args:
+        logs: files, and folders that are searched; without any, where the tools keep their logs.
+        by: `day`, `week`, `month`, `project`, `model`, `session`, `agent` or `task`.
+        since: the first day (UTC) that counts.
+        until: the last day that counts.
+        model: the model of calls whose logs name none.
+        on: the day of runs whose logs have no date.
+    """
+    from simbudget.ledger.readers import Assumed  # noqa: PLC0415
+    from simbudget.ledger.usage import usage as usage_of  # noqa: PLC0415
+
+    return usage_of(logs, by, since=since, until=until, assumed=Assumed(model, on))
 
 
 def calibrate(

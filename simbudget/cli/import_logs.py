@@ -1,9 +1,12 @@
 """`simbudget import`: logs of real runs to a ledger, and what was found in them."""
 
+import datetime
 import json
 from pathlib import Path
 
 import click
+
+from simbudget.cli.options import assumption_options
 
 
 @click.command("import")
@@ -17,19 +20,39 @@ import click
 @click.option(
     "--columns", metavar="A=B,...", help="For other tables: which column is what (started=ts,input=in)."
 )
+@assumption_options
 @click.option("--summary", is_flag=True, help="Say what was found; done anyway if nothing is written.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
-def import_command(
-    logs: tuple[Path, ...], output: Path | None, columns: str | None, summary: bool, as_json: bool
+def import_command(  # noqa: PLR0913, PLR0917  one parameter for each option
+    logs: tuple[Path, ...],
+    output: Path | None,
+    columns: str | None,
+    model: str,
+    on: datetime.date | None,
+    summary: bool,
+    as_json: bool,
 ) -> None:
     """Read logs of real runs: files, or folders that are searched for them.
 
-    The format is recognised by what is in a file: sessions of Claude Code, Codex, OpenCode, Pi and managed
-    agents, results of `claude -p`, trajectories of SWE-agent and mini-swe-agent, Inspect logs, OpenTelemetry
-    spans (OTLP JSON), results.tsv and autoresearch.jsonl, usage JSONL, simbudget's own ledgers and pilots,
-    gzipped or not. Without a LOG, the places are searched where the tools keep theirs.
-    """
-    from simbudget.ledger.readers import column_map, stream_logs  # noqa: PLC0415
+    The format is recognised by what is in a file, gzipped or not:
+
+    \b
+    sessions     Claude Code, Codex, OpenCode, Pi, Gemini CLI, Qwen Code,
+                 Copilot CLI, Cline, Roo Code, managed agents
+    output       claude -p, codex exec --json, gemini --output-format,
+                 opencode run --format json
+    evaluations  Inspect, SWE-agent, mini-swe-agent, OpenHands,
+                 Terminal-Bench, Harbor
+    calls        OpenTelemetry (OTLP JSON), LiteLLM, Langfuse, LangSmith,
+                 answers of OpenAI, Anthropic and Google, usage JSONL
+    bills        exports of Anthropic, OpenAI, OpenRouter and Cursor
+    experiments  results.tsv, autoresearch.jsonl, journals of AIDE and
+                 MLE-bench, tables of trackers
+    others       tables with --columns, simbudget's ledgers and pilots
+
+    Without a LOG, the places are searched where the tools keep theirs.
+    """  # noqa: D301  click takes the control character for "do not wrap"
+    from simbudget.ledger.readers import Assumed, column_map, stream_logs  # noqa: PLC0415
     from simbudget.ledger.readers.places import usual_places  # noqa: PLC0415
     from simbudget.ledger.stored import check_name, write_ledger  # noqa: PLC0415
     from simbudget.ledger.summary import summarise  # noqa: PLC0415
@@ -45,7 +68,7 @@ def import_command(
             console.print(places_table(places))
         logs = tuple(place.path for place in places if place.files)
     with reading() as begins:
-        ledger = stream_logs(logs, column_map(columns), begins)
+        ledger = stream_logs(logs, column_map(columns), begins, Assumed(model, on))
     figures = summarise(ledger)
     if as_json:
         click.echo(json.dumps(figures, indent=2, allow_nan=False))

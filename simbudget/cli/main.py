@@ -32,6 +32,7 @@ _COMMANDS: Final = {
     "report": "Write a report to hand round: HTML, or Markdown for a pull request.",
     "prices": "Show what models and GPUs cost on a date.",
     "evidence": "Show what is published on how often results hold.",
+    "usage": "Show what was spent, on what, by logs of any tool.",
     "import": "Read logs of real runs into a ledger.",
     "calibrate": "Learn a scenario's quantities from logs of real runs.",
     "backtest": "Say how good projections would have been on known runs.",

@@ -1,5 +1,6 @@
 """What several commands share: options, showing a result, and what is said while one waits."""
 
+import datetime
 import json
 import sys
 import time
@@ -57,6 +58,28 @@ F = TypeVar("F", bound=Callable[..., Any])
 def file_argument(function: F) -> F:
     """Add the scenario FILE."""
     return click.argument("file", type=ScenarioPath())(function)
+
+
+def _date(_: click.Context, __: click.Parameter, text: str | None) -> datetime.date | None:
+    """Return a day written as 2026-11-09."""
+    if text is None:
+        return None
+    try:
+        return datetime.date.fromisoformat(text)
+    except ValueError:
+        raise click.BadParameter(f"{text!r} is not a date; write such as 2026-11-09") from None
+
+
+def date_option(name: str, help_text: str) -> Callable[[F], F]:
+    """Return what adds an option that is a day."""
+    return click.option(name, callback=_date, metavar="DATE", help=help_text)
+
+
+def assumption_options(function: F) -> F:
+    """Add `--model` and `--on`: what calls are taken to be whose logs do not say."""
+    function = date_option("--on", "The day of runs whose logs have no date, for their prices.")(function)
+    help_text = "The model of calls whose logs name none."
+    return click.option("--model", default="", metavar="NAME", help=help_text)(function)
 
 
 def sample_options(replications: int) -> Callable[[F], F]:

@@ -1,5 +1,6 @@
 """What was read from logs of real runs: a ledger, what is known of each run, and what could not be read."""
 
+import datetime
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -48,6 +49,19 @@ class Unread:
     """The first of them, from 1; 0: the file as a whole."""
     why: str
     count: int = 1
+
+
+@dataclass(frozen=True)
+class Assumed:
+    """What calls are taken to be whose logs do not say."""
+
+    model: str = ""
+    """The model of calls that name none; a router's name (`auto`) is none."""
+    on: datetime.date | None = None
+    """The day (UTC) of runs without a date."""
+
+
+NOTHING_ASSUMED: Final = Assumed()
 
 
 class Ledger(Protocol):

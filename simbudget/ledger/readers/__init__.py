@@ -7,6 +7,8 @@ from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from simbudget.errors import Problem, UserError
+from simbudget.ledger.imported import NOTHING_ASSUMED as NOTHING_ASSUMED
+from simbudget.ledger.imported import Assumed as Assumed
 from simbudget.ledger.imported import ImportedLedger, StreamedLedger
 
 
@@ -14,19 +16,21 @@ def read_logs(
     paths: Sequence[Path],
     columns: Mapping[str, str] | None = None,
     begins: Callable[[Path], None] = lambda _: None,
+    assumed: Assumed = NOTHING_ASSUMED,
 ) -> ImportedLedger:
     """Return the ledger that `stream_logs` returns, with all its entries in memory.
 
     Raises:
         UserError: as `stream_logs` does.
     """
-    return stream_logs(paths, columns, begins).whole()
+    return stream_logs(paths, columns, begins, assumed).whole()
 
 
 def stream_logs(
     paths: Sequence[Path],
     columns: Mapping[str, str] | None = None,
     begins: Callable[[Path], None] = lambda _: None,
+    assumed: Assumed = NOTHING_ASSUMED,
 ) -> StreamedLedger:
     """Return the ledger of all runs that files, or folders of files, tell of; entries come a batch at a time.
 
@@ -37,6 +41,7 @@ def stream_logs(
         paths: files, and folders that are searched for files.
         columns: for tables of no known format: which of their columns is which of the ledger's.
         begins: called with each file before it is read.
+        assumed: the model and the day of calls whose logs do not say.
 
     Raises:
         UserError: a path does not exist, nothing in any of the files is a log, or `columns` names what a ledger
@@ -47,7 +52,7 @@ def stream_logs(
     from simbudget.ledger.readers.reading import read_all  # noqa: PLC0415
 
     mapped = (mapped_format(columns),) if columns else ()
-    return read_all(paths, (*mapped, *FORMATS), begins)
+    return read_all(paths, (*mapped, *FORMATS), begins, assumed)
 
 
 def column_map(columns: str | None) -> dict[str, str]:

@@ -24,6 +24,7 @@ from simbudget.ledger.readers.values import (
 )
 
 _SCORES: Final = ("metric", "score", "val_bpb", "val_loss", "accuracy", "pgr", "loss")
+_COSTS: Final = ("cost_usd", "cost", "total_cost_usd", "agent_cost_usd", "api_cost_usd")
 _NAMED: Final = {"run", "iteration", "exp_id", "experiment_id", "experiment", "commit"}
 
 
@@ -32,7 +33,14 @@ def _is_config(line: JsonObject) -> bool:
 
 
 def _is_experiment(line: JsonObject) -> bool:
-    return "status" in line and bool(line.keys() & _NAMED) and any(name in line for name in _SCORES)
+    tells_end = "status" in line or isinstance(line.get("kept"), bool)
+    return tells_end and bool(line.keys() & _NAMED) and bool(_metric(line))
+
+
+def _metric(line: JsonObject) -> str:
+    """Return the name of the score of an experiment; empty if it has none."""
+    known = next((name for name in _SCORES if name in line), "")
+    return known or next((name for name in line if name.startswith("score_") or name.endswith("_score")), "")
 
 
 def _recognises(file: LogFile) -> bool:
@@ -70,15 +78,20 @@ def _configure(run: RunInMaking, line: JsonObject) -> None:
 
 def _experiment(line: JsonObject, segment: int) -> Experiment:
     metrics = mapping(line.get("metrics"))
-    score = next((line[name] for name in _SCORES if line.get(name) is not None), None)
+    score = next((line[name] for name in _SCORES if line.get(name) is not None), line.get(_metric(line)))
     took = next(
         (duration_s(metrics[name]) for name in ("elapsed_seconds", "duration_s") if name in metrics), None
     )
+    if took is None and "agent_time_s" in line:
+        took = duration_s(line["agent_time_s"])
     given = line.get("segment")
-    cost_usd = amount(line.get("cost_usd", line.get("cost")))
+    status = text(line.get("status"))
+    if not status and isinstance(line.get("kept"), bool):
+        status = "keep" if line["kept"] else text(line.get("reason")) or "discard"
+    cost_usd = amount(next((line[name] for name in _COSTS if name in line), None))
     return Experiment(
         name=experiment_id(line),
-        status=text(line.get("status")),
+        status=status,
         score=number(score),
         agent=text(line.get("agent")),
         parent=text(line.get("parent")),

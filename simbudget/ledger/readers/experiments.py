@@ -11,6 +11,8 @@ from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, text
 _KEPT: Final = {"keep", "kept", "accept", "accepted", "improved", "improvement", "new_best"}
 _LEFT: Final = {"discard", "discarded", "reject", "rejected", "revert", "reverted", "no-op", "checks_failed"}
 _FAILED: Final = ("crash", "oom", "abort", "error", "timeout", "timed_out", "killed", "failed")
+_NO_SCORES: Final = {-999.0, -9999.0, 999.0, 9999.0, 99999.0}
+"""Numbers that stand for no score; and a loss of exactly 0 does."""
 _RAN: Final = {"checks_failed"}
 """Statuses that sound like a failure, and yet the experiment gave its result."""
 
@@ -67,7 +69,7 @@ def add_experiment(gathering: Gathering, run: RunInMaking, experiment: Experimen
             gpus=None,
             component="gpu",
             cost_usd=NOT_KNOWN,
-            score=experiment.score,
+            score=_score(experiment.score, run.better, has_failed=_failed(status)),
             outcome="failed" if _failed(status) else "ok",
             source=run.source,
             status=status,
@@ -81,6 +83,15 @@ def add_experiment(gathering: Gathering, run: RunInMaking, experiment: Experimen
 
 def _failed(status: str) -> bool:
     return status not in _RAN and any(part in status for part in _FAILED)
+
+
+def _score(score: float, direction: str, *, has_failed: bool) -> float:
+    """Return a score; NaN for what stands in its place where there is none.
+
+    A crash has no score, whatever its row says: authors write 0, -1, -999 or infinity there.
+    """
+    is_placeholder = score in _NO_SCORES or (score == 0 and direction == "lower")
+    return NOT_KNOWN if has_failed or is_placeholder or math.isinf(score) else score
 
 
 def _kept(status: str) -> bool | None:

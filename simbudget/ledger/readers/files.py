@@ -37,6 +37,9 @@ _LONGEST_ODD_LINE: Final = 1 << 20
 _GZIP: Final = b"\x1f\x8b"
 _DAMAGED: Final = (EOFError, gzip.BadGzipFile, zlib.error)
 
+WRONG_CONTENT: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
+"""What readers, and the libraries that they use, raise for content that makes no sense."""
+
 CannotRead = Callable[[int, str], None]
 """Called with a line's number (0: the file as a whole) and why it cannot be read."""
 

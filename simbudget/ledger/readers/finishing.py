@@ -4,7 +4,10 @@ Entries stay where they were gathered and come a batch at a time. What is held o
 bytes, and 36 while that is found out.
 """
 
+import datetime
+import re
 from collections.abc import Iterator
+from typing import Final
 
 import numpy as np
 import numpy.typing as npt
@@ -12,7 +15,7 @@ import pandas as pd
 
 from simbudget.ledger.costs import days_of, list_costs
 from simbudget.ledger.frame import DTYPES, with_context_tokens
-from simbudget.ledger.imported import RUN_DTYPES, StreamedLedger
+from simbudget.ledger.imported import NOTHING_ASSUMED, RUN_DTYPES, Assumed, StreamedLedger
 from simbudget.ledger.readers.columns import Records
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.joining import Joining
@@ -30,11 +33,15 @@ _NOTED = {
 """What is noted of calls if it is not known."""
 
 
-def finish(gathering: Gathering) -> StreamedLedger:
+_ROUTERS: Final = re.compile("auto(-.*)?|default")
+"""Names that stand for whichever model a tool chooses."""
+
+
+def finish(gathering: Gathering, assumed: Assumed = NOTHING_ASSUMED) -> StreamedLedger:
     """Return the ledger of everything that was gathered, which can gather nothing after."""
     records = gathering.sealed()
     joining = Joining(gathering, records)
-    finishing = _Finishing(records, joining)
+    finishing = _Finishing(records, joining, assumed)
     runs = finishing.runs.assign(not_known=_with_missing(finishing))
     return StreamedLedger(runs.astype(RUN_DTYPES), gathering.unread, finishing.batches)
 
@@ -42,11 +49,16 @@ def finish(gathering: Gathering) -> StreamedLedger:
 class _Finishing:
     """The entries in their order, made anew from the records whenever they are asked for."""
 
-    def __init__(self, records: Records, joining: Joining) -> None:
-        self._records, self._joining = records, joining
+    def __init__(self, records: Records, joining: Joining, assumed: Assumed) -> None:
+        self._records, self._joining, self._model = records, joining, assumed.model
         given_s = np.array([run.began_s for run in joining.runs], dtype=np.float64)
         self._began_s = np.where(np.isnan(given_s), joining.first_s, given_s)
+        if assumed.on is not None:
+            day = datetime.datetime.combine(assumed.on, datetime.time(), datetime.UTC)
+            self._began_s = np.where(np.isnan(self._began_s), day.timestamp(), self._began_s)
         self.runs = _runs(joining, self._began_s)
+        if assumed.model:
+            self.runs["model"] = [assumed.model if _is_unnamed(name) else name for name in self.runs["model"]]
         self._order = self._in_order()
         self.final = {run.number for run in joining.runs if run.is_priced}
         """The runs whose entries' costs stay as they are."""
@@ -59,6 +71,8 @@ class _Finishing:
             run, agent = self._joining.placed(records)
             started_s = records["started_s"] - self._began_s[run]
             entries = self._records.frame(records).assign(run=run, agent=agent, started_s=started_s)
+            if self._model:
+                entries = _of_model(entries, self._model)
             yield _priced(entries, self.runs, self.final).astype(DTYPES)
 
     def _in_order(self) -> npt.NDArray[np.int64]:
@@ -72,6 +86,19 @@ class _Finishing:
             started_s[begin:end] = block["started_s"] - self._began_s[run[begin:end]]
             begin = end
         return np.lexsort((started_s, run))
+
+
+def _is_unnamed(model: str) -> bool:
+    """Return whether a model's name says nothing of which one answered."""
+    return not model or _ROUTERS.fullmatch(model) is not None
+
+
+def _of_model(entries: pd.DataFrame, model: str) -> pd.DataFrame:
+    """Return entries in which calls that name no model are those of one."""
+    unnamed = [name for name in entries["model"].cat.categories if _is_unnamed(name)]
+    calls = (entries["component"] == "tokens") & entries["model"].isin(unnamed)
+    named = entries["model"].astype(object).mask(calls, model)
+    return entries.assign(model=named.astype("category"))
 
 
 def _runs(joining: Joining, began_s: npt.NDArray[np.float64]) -> pd.DataFrame:

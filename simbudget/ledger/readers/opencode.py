@@ -85,7 +85,7 @@ def _call(thread: Thread, info: JsonObject, parts: list[Any], created_s: float, 
         return
     ended_s = min([completed_s, *(began for began, _ in spans if is_known(began))])
     thread.call(
-        _usage(info, thread.run),
+        usage_of(info, thread.run),
         model,
         created_s,
         ended_s,
@@ -104,7 +104,8 @@ def _span(part: JsonObject) -> tuple[float, float]:
     return moment(times.get("start")), moment(times.get("end"))
 
 
-def _usage(info: JsonObject, run: RunInMaking) -> Usage:
+def usage_of(info: JsonObject, run: RunInMaking) -> Usage:
+    """Return the usage of a message, or of a step within it."""
     tokens = mapping(info.get("tokens"))
     cache = mapping(tokens.get("cache"))
     uncached, output, reasoning, total = (

@@ -13,6 +13,13 @@ _PLACES: Final = (
     ("OpenCode", None, ".local/share/opencode", "opencode.db"),
     ("OpenCode", None, ".local/share/opencode", "storage"),
     ("Pi", None, ".pi/agent", "sessions"),
+    ("Gemini CLI", None, ".gemini", "tmp"),
+    ("Qwen Code", None, ".qwen", "projects"),
+    ("Qwen Code", None, ".qwen", "tmp"),
+    ("Copilot CLI", None, ".copilot", "session-state"),
+    ("Cline", None, ".cline/data", "tasks"),
+    ("Cline", None, ".config/Code/User/globalStorage/saoudrizwan.claude-dev", "tasks"),
+    ("Roo Code", None, ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline", "tasks"),
 )
 """The tool, the variable that moves its folder, the folder in the home, and the logs' place within it."""
 

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Final
 
 from simbudget.errors import Place, Problem, UserError
-from simbudget.ledger.imported import StreamedLedger
-from simbudget.ledger.readers.files import LogFile
+from simbudget.ledger.imported import NOTHING_ASSUMED, Assumed, StreamedLedger
+from simbudget.ledger.readers.files import WRONG_CONTENT, LogFile
 from simbudget.ledger.readers.finishing import finish
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.formats import FORMATS
@@ -25,6 +25,7 @@ def read_all(
     paths: Sequence[Path],
     formats: Sequence[Format] = FORMATS,
     begins: Callable[[Path], None] = lambda _: None,
+    assumed: Assumed = NOTHING_ASSUMED,
 ) -> StreamedLedger:
     """Return the ledger of all runs that the files tell of; `begins` is called with each file.
 
@@ -45,7 +46,7 @@ def read_all(
         logs += _read(path, formats, gathering)
     if not logs:
         raise UserError(_no_logs(paths, gathering))
-    return finish(gathering)
+    return finish(gathering, assumed)
 
 
 def _files(paths: Sequence[Path]) -> Iterator[Path]:
@@ -94,7 +95,7 @@ def _read(
             mark = gathering.begins_file()
             try:
                 known.read(file, gathering)
-            except _WRONG_CONTENT as error:
+            except WRONG_CONTENT as error:
                 gathering.cannot_read(path, file.line, f"damaged: {_shown(error)}; not read further")
             if gathering.yielded_since(mark):
                 return True
@@ -112,15 +113,11 @@ def _read(
     return False
 
 
-_WRONG_CONTENT: Final = (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
-"""What readers, and the libraries that they use, raise for content that makes no sense."""
-
-
 def _recognises(known: Format, file: LogFile) -> bool:
     """Return whether a file is of a format; one that a recogniser stumbles over is not."""
     try:
         return known.recognises(file)
-    except _WRONG_CONTENT:
+    except WRONG_CONTENT:
         return False
 
 
@@ -128,7 +125,7 @@ def _follows(known: Format, file: LogFile) -> float | None:
     """Return when a log began that is to be read after others; None if it stands for itself."""
     try:
         return known.follows(file)
-    except _WRONG_CONTENT:
+    except WRONG_CONTENT:
         return None
 
 

@@ -1,7 +1,7 @@
-"""`results.tsv` of autoresearch campaigns: a row an experiment, with a status and a metric.
+"""`results.tsv` of autoresearch campaigns, and exports of experiment trackers: a row an experiment, with a metric.
 
-Columns vary by author. What the metric is, is told by the names that such tables use, else it is the first
-column of numbers. A column `timestamp` is when a result was written down, the experiment's end; `ts_utc` and
+Columns vary by author; a status may be missing. The metric is the column with a name that such tables use, else the
+first column of numbers. A column `timestamp` is when a result was written down, the experiment's end; `ts_utc` and
 `started` are its beginning. Tables without times have experiments in order, and nothing more.
 """
 
@@ -29,16 +29,31 @@ _METRICS: Final = (
     "loss",
 )
 _IDENTITY: Final = {"commit", "exp_id", "experiment_id", "run_id", "id", "run", "iteration", "name"}
+_OF_BILLS: Final = {"cost", "prompt_tokens", "input_tokens", "output_tokens", "model", "kind"}
+"""Columns of tables about calls, which may have a score too."""
 _NO_METRIC: Final = _IDENTITY | {"timestamp", "ts_utc", "seed", "n_seeds", "memory_gb", "gpu", "n_gpu"}
+_STATUSES: Final = ("status", "state", "outcome", "decision", "verdict")
 _AGENTS: Final = ("specialist", "agent", "worker")
-_DURATIONS: Final = ("total_s", "wallclock_seconds", "duration_s", "elapsed_s", "train_s", "training_seconds")
-_STARTS: Final = ("ts_utc", "started_at", "start_time", "started")
+_DURATIONS: Final = (
+    "total_s",
+    "wallclock_seconds",
+    "duration_s",
+    "elapsed_s",
+    "train_s",
+    "training_seconds",
+    "runtime",
+    "duration",
+    "seconds",
+)
+_STARTS: Final = ("ts_utc", "started_at", "start_time", "started", "created", "created_at", "start time")
 _ENDS: Final = ("timestamp", "finished_at", "ended_at", "end_time")
 
 
 def _recognises(file: LogFile) -> bool:
     columns = {name.lower() for name in file.header}
-    return "status" in columns and bool(columns & _IDENTITY) and len(columns) > 2
+    if len(columns) < 2 or not columns & _IDENTITY:
+        return False
+    return bool(columns & set(_STATUSES)) or (bool(columns & set(_METRICS)) and not columns & _OF_BILLS)
 
 
 def _read(file: LogFile, gathering: Gathering) -> None:
@@ -62,7 +77,7 @@ def _read(file: LogFile, gathering: Gathering) -> None:
 def _experiment(row: JsonObject, metric: str) -> Experiment:
     return Experiment(
         name=experiment_id(row),
-        status=text(row.get("status")),
+        status=text(_first(row, _STATUSES)),
         score=number(row.get(metric)),
         agent=text(_first(row, _AGENTS)),
         parent=text(_first(row, ("parent_exp", "parent", "parent_id"))),

@@ -1,10 +1,10 @@
 """Tables as rows: tab- or comma-separated values with a header, or a JSON object a line."""
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
-from simbudget.ledger.readers.files import LogFile
+from simbudget.ledger.readers.files import WRONG_CONTENT, LogFile
 from simbudget.ledger.readers.gathering import Gathering
 from simbudget.ledger.readers.values import JsonObject
 
@@ -26,6 +26,20 @@ def table_rows(file: LogFile, gathering: Gathering) -> Iterator[tuple[int, JsonO
             yield number, dict(zip(header, fields, strict=False))
         else:
             gathering.cannot_read(file.path, number, "not a row of this table")
+
+
+def each(
+    rows: Iterable[tuple[int, JsonObject]],
+    file: LogFile,
+    gathering: Gathering,
+    take: Callable[[int, JsonObject], None],
+) -> None:
+    """Give each row to a function; a row that it stumbles over is reported, and the next ones are read."""
+    for number, row in rows:
+        try:
+            take(number, row)
+        except WRONG_CONTENT as error:
+            gathering.cannot_read(file.path, number, f"values that make no sense: {type(error).__name__}")
 
 
 def json_rows(file: LogFile, gathering: Gathering) -> Iterator[tuple[int, JsonObject]]:

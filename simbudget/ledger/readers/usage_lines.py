@@ -16,7 +16,7 @@ from simbudget.ledger.readers.thread import Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, duration_s, is_known, moment, text
 from simbudget.pricing.catalogue import qualified
 
-_COST: Final = ("cost_usd", "total_cost_usd", "cost", "total_cost", "usd")
+_COST: Final = ("cost_usd", "total_cost_usd", "cost", "total_cost", "estimated_cost_usd", "usd")
 _ENDED: Final = ("ts", "timestamp", "ended_at", "completed_at", "time")
 _STARTED: Final = ("started_at", "start_time", "started")
 _IDS: Final = ("id", "task_id", "session_id", "run_id", "run_dir", "task")

@@ -1,0 +1,148 @@
+"""GitHub Copilot CLI's events (`session-state/…/events.jsonl`): the end of a session gives its totals by model.
+
+`inputTokens` contain what was read from the cache. `cost` counts premium requests, not dollars. A session that never
+shut down tells only what its messages put out. Where each request's usage is there (`assistant.usage`), it counts.
+"""
+
+from typing import Final
+
+from simbudget.ledger.readers.counts import MOST_IN_A_SESSION
+from simbudget.ledger.readers.files import LogFile
+from simbudget.ledger.readers.format import Format
+from simbudget.ledger.readers.gathering import Gathering, RunInMaking
+from simbudget.ledger.readers.reported import add_total, run_of, usage_within
+from simbudget.ledger.readers.rows import each, json_rows
+from simbudget.ledger.readers.thread import NO_USAGE, Thread, Usage
+from simbudget.ledger.readers.values import (
+    NOT_KNOWN,
+    JsonObject,
+    duration_s,
+    folder_name,
+    is_known,
+    mapping,
+    moment,
+    text,
+)
+
+_MS: Final = 1e-3
+_KINDS: Final = ("session.", "assistant.", "tool.", "user.")
+
+
+def _recognises(file: LogFile) -> bool:
+    return any(
+        isinstance(line.get("data"), dict) and str(line.get("type")).startswith(_KINDS)
+        for line in file.objects
+    )
+
+
+def _read(file: LogFile, gathering: Gathering) -> None:
+    reading = _Reading(file, gathering)
+    each(json_rows(file, gathering), file, gathering, reading.line)
+    reading.ends()
+
+
+class _Reading:
+    """The reading of one file of events."""
+
+    def __init__(self, file: LogFile, gathering: Gathering) -> None:
+        self._file, self._gathering = file, gathering
+        self._thread: Thread | None = None
+        self._model = ""
+        self._began_s = NOT_KNOWN
+        self._untold: list[tuple[float, str, int | None]] = []
+        """The messages whose input no line has told yet: when, by which model, and how much was put out."""
+        self._knows_requests = False
+        self._tools: dict[str, tuple[float, str]] = {}
+
+    def line(self, number: int, line: JsonObject) -> None:
+        kind, data, at_s = text(line.get("type")), mapping(line.get("data")), moment(line.get("timestamp"))
+        event = text(line.get("id"))
+        if event and not self._gathering.is_new(("copilot", event, str(at_s))):
+            if self._thread is not None:
+                self._thread.run.repeated += 1
+            return
+        if kind in ("session.start", "session.resume") or self._thread is None:
+            self._begins(data, at_s, is_start=kind.startswith("session."))
+        assert self._thread is not None
+        self._event(self._thread, kind, data, at_s)
+        self._thread.sees(at_s)
+
+    def _begins(self, data: JsonObject, at_s: float, *, is_start: bool) -> None:
+        self._began_s = at_s
+        self._model = text(data.get("selectedModel")) or self._model
+        if self._thread is None:
+            name = data.get("sessionId") if is_start else self._file.path.parent.name
+            project = folder_name(mapping(data.get("context")).get("cwd"))
+            self._thread = Thread(
+                self._gathering, run_of(self._gathering, self._file, FORMAT.name, name, project)
+            )
+
+    def _event(self, thread: Thread, kind: str, data: JsonObject, at_s: float) -> None:
+        if kind == "session.model_change":
+            self._model = text(data.get("newModel"))
+        elif kind == "user.message":
+            thread.waits_for_person(at_s)
+            thread.ready_s = at_s
+        elif kind == "assistant.message":
+            model = text(data.get("model")) or self._model
+            self._untold.append((at_s, model, thread.run.count(data.get("outputTokens"))))
+        elif kind == "assistant.usage":
+            self._request(thread, data, at_s)
+        elif kind == "tool.execution_start":
+            self._tools[text(data.get("toolCallId"))] = (at_s, text(data.get("toolName")))
+        elif kind == "tool.execution_complete":
+            began_s, name = self._tools.pop(text(data.get("toolCallId")), (NOT_KNOWN, ""))
+            outcome = "failed" if data.get("success") is False else "ok"
+            started_s = began_s if is_known(began_s) else at_s
+            thread.add("tool", started_s, thread.lasted_s(began_s, at_s), name=name, outcome=outcome)
+        elif kind == "session.compaction_complete":
+            context = thread.run.count(data.get("preCompactionTokens"))
+            thread.compacts(thread.last_s, at_s, NO_USAGE._replace(context=context))
+        elif kind == "session.shutdown":
+            self._shuts_down(thread, data, at_s)
+
+    def _request(self, thread: Thread, data: JsonObject, at_s: float) -> None:
+        self._knows_requests = True
+        lasted_s = duration_s(data.get("duration"), _MS)
+        thread.call(_usage(data, thread.run), text(data.get("model")) or self._model, at_s - lasted_s, at_s)
+
+    def _shuts_down(self, thread: Thread, data: JsonObject, at_s: float) -> None:
+        """Add what the process used, by model, unless each request was told."""
+        metrics = mapping(data.get("modelMetrics"))
+        if not metrics or self._knows_requests:
+            return
+        self._untold.clear()
+        began_s = moment(data.get("sessionStartTime"))
+        lasted_s = duration_s(data.get("totalApiDurationMs"), _MS)
+        run = thread.run
+        run.api_duration_s = lasted_s if not is_known(run.api_duration_s) else run.api_duration_s + lasted_s
+        for model, told in metrics.items():
+            about = mapping(told)
+            add_total(
+                thread,
+                _usage(mapping(about.get("usage")), run),
+                text(model),
+                calls=run.count(mapping(about.get("requests")).get("count")),
+                started_s=began_s if is_known(began_s) else self._began_s,
+                duration_s=lasted_s if len(metrics) == 1 else NOT_KNOWN,
+                status=text(data.get("shutdownType")),
+            )
+
+    def ends(self) -> None:
+        """Add the messages of a session that did not shut down."""
+        if self._thread is None or not self._untold or self._knows_requests:
+            return
+        self._thread.run.missing["the input of calls: the session was never shut down"] = 1
+        for at_s, model, output in self._untold:
+            self._thread.call(Usage(output=output), model, NOT_KNOWN, at_s)
+
+
+def _usage(told: JsonObject, run: RunInMaking) -> Usage:
+    prompt, read, write, output, thinking = (
+        run.count(told.get(f"{name}Tokens"), MOST_IN_A_SESSION)
+        for name in ("input", "cacheRead", "cacheWrite", "output", "reasoning")
+    )
+    return usage_within(run, prompt, read or 0, write or 0, output, thinking=thinking)
+
+
+FORMAT: Final = Format("copilot-cli", "Copilot CLI events", _recognises, _read)

@@ -1,0 +1,311 @@
+"""What was spent, on what: the tokens and the cost of logs by day, week, month, project, model, session, agent or task.
+
+    usage([Path("~/.claude/projects").expanduser()], by="month").answer()
+
+Days are UTC. Costs are those that logs report, else the price list's of the day; where a count is not known the cost is
+a lower bound, and is marked as one.
+"""
+
+import datetime
+import math
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, Literal, get_args
+
+import numpy as np
+import pandas as pd
+
+from simbudget.errors import Problem, UserError
+from simbudget.ledger.costs import days_of
+from simbudget.ledger.imported import Ledger
+from simbudget.ledger.readers import NOTHING_ASSUMED, Assumed, stream_logs
+from simbudget.ledger.readers.places import usual_places
+from simbudget.numbers import NOTHING, count, usd_exactly
+from simbudget.results import Cell, Number, Result, Table, as_plain
+
+By = Literal["day", "week", "month", "project", "model", "session", "agent", "task"]
+BY: Final[tuple[str, ...]] = get_args(By)
+"""What usage is divided by."""
+
+_TOKENS: Final = {
+    "uncached_input": "uncached_input_tokens",
+    "cache_write": "cache_write_tokens",
+    "cache_read": "cache_read_tokens",
+    "output": "output_tokens",
+}
+_HEADINGS: Final = {
+    "uncached_input": "input",
+    "cache_write": "written",
+    "cache_read": "cached",
+    "output": "output",
+}
+_SUMS: Final = ("calls", *_TOKENS, "total_tokens", "cost_usd")
+_MOST_ROWS: Final = 60
+"""Rows that are shown of a table; JSON and CSV have all."""
+_UNDATED: Final = "no date"
+_NOT_NAMED: Final = "not named"
+_TASKS: Final = {"trials", "inspect"}
+"""Formats whose runs are attempts at a task, which is their project."""
+_MODELS_SHOWN: Final = 2
+
+
+@dataclass(frozen=True)
+class UsageReport(Result):
+    """What was used, by one thing and by model."""
+
+    by: By
+    rows: pd.DataFrame
+    """A row for each value of `by` and each model: `by`'s name, `model`, `calls`, `uncached_input`, `cache_write`,
+    `cache_read`, `output`, `total_tokens`, `cost_usd`, and `is_lower_bound` where not all of the cost is known."""
+    runs: int
+    logs: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+
+    json_name = "usage.json"
+
+    def totals(self) -> pd.Series:
+        """Return the sums over all rows."""
+        return self.rows[list(_SUMS)].sum()
+
+    def groups(self) -> pd.DataFrame:
+        """Return a row for each value of `by`, models together; in the order of time, else the dearest first."""
+        grouped = self.rows.groupby(self.by, sort=False)
+        frame = grouped[list(_SUMS)].sum()
+        frame["is_lower_bound"] = grouped["is_lower_bound"].any()
+        frame["models"] = grouped["model"].agg(lambda models: [model for model in models if model])
+        if self.by in ("day", "week", "month"):
+            return frame.sort_index()
+        return frame.sort_values(["cost_usd", "total_tokens"], ascending=False, kind="stable")
+
+    def answer(self) -> str:
+        """Return what was spent in all, on how many tokens."""
+        total = self.totals()
+        bound = "at least " if self.rows["is_lower_bound"].any() else ""
+        many = f"{count(total['total_tokens'])} tokens" if total["total_tokens"] else "no known tokens"
+        spent = f"{bound}{usd_exactly(float(total['cost_usd']))}"
+        return f"{spent[:1].upper()}{spent[1:]} was spent on {many} in {self.runs:,} {_plural(self.runs, 'run')}."
+
+    def tables(self) -> list[Table]:
+        """Return one table, with a row for each value of `by` and the total last."""
+        groups = self.groups()
+        shown = groups.tail(_MOST_ROWS) if self.by in ("day", "week", "month") else groups.head(_MOST_ROWS)
+        names = [*(() if self.by == "model" else ("models",)), "calls", *_HEADINGS.values(), "cost"]
+        rows = [
+            self._row(str(name), row, f"groups.{place}") for place, (name, row) in enumerate(shown.iterrows())
+        ]
+        total = self.totals().to_dict() | {"is_lower_bound": self.rows["is_lower_bound"].any(), "models": []}
+        rows.append(self._row("total", total, "totals"))
+        left = len(groups) - len(shown)
+        caption = f"{left:,} more {_plural(left, self.by)} in --json and --csv." if left else ""
+        words = (0,) if self.by == "model" else (0, 1)
+        return [
+            Table(
+                f"Usage by {self.by}", (self.by, *names), rows, caption, words=words, rules=(len(rows) - 1,)
+            )
+        ]
+
+    def _row(self, name: str, row: Any, path: str) -> tuple[Cell, ...]:
+        models = row["models"]
+        names = list(dict.fromkeys(map(_short, models)))
+        listed = ", ".join(names[:_MODELS_SHOWN]) + (" …" if len(names) > _MODELS_SHOWN else "")
+        cost = float(row["cost_usd"])
+        counts = [Number(_count(row[key]), float(row[key]), f"{path}.{key}") for key in ("calls", *_TOKENS)]
+        shown = f"≥ {usd_exactly(cost)}" if row["is_lower_bound"] else usd_exactly(cost)
+        of_models = () if self.by == "model" else (listed,)
+        return (name or _NOT_NAMED, *of_models, *counts, Number(shown, cost, f"{path}.cost_usd"))
+
+    def as_json(self) -> dict[str, Any]:
+        """Return totals, groups with their models, and notes."""
+        by_model = {str(name): frame for name, frame in self.rows.groupby(self.by, sort=False)}
+        groups = [
+            {
+                self.by: name,
+                **{key: as_plain(row[key]) for key in (*_SUMS, "is_lower_bound")},
+                "models": [_plain(each) for _, each in by_model[str(name)].iterrows()],
+            }
+            for name, row in self.groups().iterrows()
+        ]
+        return {
+            "by": self.by,
+            "runs": self.runs,
+            "totals": {
+                **{key: as_plain(value) for key, value in self.totals().items()},
+                "is_lower_bound": bool(self.rows["is_lower_bound"].any()),
+            },
+            "groups": groups,
+            "notes": list(self.notes),
+        }
+
+    def as_csv(self) -> str:
+        """Return all rows as CSV."""
+        text: str = self.rows.to_csv(index=False, float_format="%.10g", lineterminator="\n")
+        return text
+
+    def _write_files(self, folder: Path) -> list[Path]:
+        path = folder / "usage.csv"
+        path.write_text(self.as_csv(), encoding="utf-8")
+        return [path]
+
+
+def usage(
+    logs: Sequence[str | Path] | None = None,
+    by: By = "day",
+    *,
+    since: datetime.date | None = None,
+    until: datetime.date | None = None,
+    assumed: Assumed = NOTHING_ASSUMED,
+    begins: Callable[[Path], None] = lambda _: None,
+) -> UsageReport:
+    """Return what was spent, on what, by logs of any known format.
+
+    Args:
+        logs: files, and folders that are searched; None: where the tools keep their logs.
+        by: what the usage is divided by.
+        since: the first day (UTC) that counts; what has no date is then left out.
+        until: the last day that counts.
+        assumed: the model and the day of calls whose logs do not say.
+        begins: called with each file before it is read.
+
+    Raises:
+        UserError: there are no logs, or `by` is none of `BY`.
+    """
+    if by not in BY:
+        raise UserError(Problem(f"usage by {by!r}", remedy=f"write one of {', '.join(BY)}"))
+    paths = [Path(log) for log in logs] if logs else [place.path for place in usual_places() if place.files]
+    if not paths:
+        looked = ", ".join(str(place.path) for place in usual_places())
+        raise UserError(Problem(f"there are no logs in {looked}", remedy="name files or folders with logs"))
+    ledger = stream_logs(paths, None, begins, assumed)
+    return of_ledger(ledger, by, since=since, until=until, logs=[str(path) for path in paths])
+
+
+def of_ledger(
+    ledger: Ledger,
+    by: By,
+    *,
+    since: datetime.date | None = None,
+    until: datetime.date | None = None,
+    logs: Iterable[str] = (),
+) -> UsageReport:
+    """Return the usage of a ledger; arguments are those of `usage`."""
+    parts, undated, seen = [], 0, set()
+    for entries in ledger.batches():
+        moments = days_of(entries, ledger.runs)
+        is_work = (entries["component"] != "") & (entries["kind"] != "experiment")
+        paid = (is_work | (entries["cost_usd"].fillna(0) > 0)).to_numpy()
+        if since or until:
+            undated += int((paid & moments.isna().to_numpy()).sum())
+            paid = paid & _within(moments, since, until)
+        seen |= set(entries["run"][paid].unique().tolist())
+        parts.append(_sums(entries[paid], moments[paid], ledger.runs, by))
+    rows = pd.concat(parts).groupby(_keys(by), sort=True, as_index=False).agg(_AGGREGATED)
+    return UsageReport(by, rows, len(seen), tuple(logs), tuple(_notes(ledger, rows, undated, logs)))
+
+
+_AGGREGATED: Final[dict[str, str]] = {**dict.fromkeys(_SUMS, "sum"), "is_lower_bound": "max"}
+
+
+def _keys(by: By) -> list[str]:
+    return [by] if by == "model" else [by, "model"]
+
+
+def _within(moments: pd.Series, since: datetime.date | None, until: datetime.date | None) -> Any:
+    """Return which moments are on the days that count."""
+    chosen = moments.notna().to_numpy()
+    if since:
+        chosen = chosen & (moments >= pd.Timestamp(since, tz="UTC").tz_convert(moments.dt.tz)).to_numpy()
+    if until:
+        after = pd.Timestamp(until, tz="UTC") + pd.Timedelta(days=1)
+        chosen = chosen & (moments < after.tz_convert(moments.dt.tz)).to_numpy()
+    return chosen
+
+
+def _sums(entries: pd.DataFrame, moments: pd.Series, runs: pd.DataFrame, by: By) -> pd.DataFrame:
+    """Return what entries used by one thing and by model."""
+    is_call = (entries["kind"] == "call") & (entries["outcome"] != "failed")
+    reported, listed = entries["cost_usd"].to_numpy(), entries["list_cost_usd"].to_numpy()
+    tokens = {name: entries[column].fillna(0).astype("int64") for name, column in _TOKENS.items()}
+    unknown = np.isnan(reported)
+    prompt = entries["context_tokens"].fillna(0).astype("int64")
+    classes = tokens["uncached_input"] + tokens["cache_write"] + tokens["cache_read"]
+    frame = pd.DataFrame(
+        {
+            by: _key(entries, moments, runs, by).to_numpy(),
+            "model": entries["model"].astype(str).to_numpy(),
+            "calls": (is_call + entries["calls"].where(entries["kind"] == "calls").fillna(0).astype("int64")),
+            **tokens,
+            # where a log tells only the whole prompt, that counts
+            "total_tokens": np.maximum(classes, prompt) + tokens["output"],
+            "cost_usd": np.where(unknown, np.nan_to_num(listed), reported),
+            "is_lower_bound": unknown,
+        }
+    )
+    return frame.groupby(_keys(by), as_index=False).agg(_AGGREGATED)
+
+
+def _key(entries: pd.DataFrame, moments: pd.Series, runs: pd.DataFrame, by: By) -> pd.Series:
+    """Return what each entry's usage is counted under."""
+    if by == "model":
+        return entries["model"].astype(str).replace("", _NOT_NAMED)
+    if by in ("day", "week", "month"):
+        return _period(moments, by)
+    about = runs.set_index("run").reindex(entries["run"])
+    if by == "project":
+        return about["project"].replace("", _NOT_NAMED)
+    if by == "task":
+        return about["name"].where(~about["source"].isin(_TASKS), about["project"])
+    if by == "agent":
+        named = [
+            name if agent <= 0 else f"{name} · agent {agent}"
+            for name, agent in zip(about["name"], entries["agent"], strict=True)
+        ]
+        return pd.Series(named, index=entries.index, dtype=object)
+    return about["name"]
+
+
+def _period(moments: pd.Series, by: By) -> pd.Series:
+    """Return the day, the Monday of the week, or the month of moments."""
+    days: Any = moments.dt.normalize()
+    if by == "week":
+        days = days - pd.to_timedelta(days.dt.dayofweek, unit="D")
+    named: pd.Series = days.dt.strftime("%Y-%m" if by == "month" else "%Y-%m-%d").fillna(_UNDATED)
+    return named
+
+
+def _notes(ledger: Ledger, rows: pd.DataFrame, undated: int, logs: Iterable[str]) -> Iterable[str]:
+    if rows["is_lower_bound"].any():
+        yield "costs with ≥ are lower bounds: not all counts, models or prices are known (simbudget import says which)"
+    if undated:
+        yield f"{undated:,} entries without a date were left out; --on DATE gives them one"
+    unread = sum(each.count for each in ledger.unread)
+    if unread:
+        yield f"{unread:,} {_plural(unread, 'line')} or files could not be read; simbudget import names them"
+    named = " ".join(logs) or "LOG"
+    yield f"next: simbudget forecast {named}, or simbudget init --from {named}"
+
+
+def _plural(number: float, thing: str) -> str:
+    return thing if number == 1 else f"{thing}s"
+
+
+def _short(model: str) -> str:
+    """Return a model's name without its provider, its family's and its date, which a column has no room for."""
+    return re.sub(r"^(.*/)?(claude-)?(.+?)(-20\d{6})?$", r"\3", model)
+
+
+def _count(value: float) -> str:
+    """Return a count as it fits a terminal's column; JSON and CSV have all digits."""
+    if not value:
+        return NOTHING
+    return f"{int(value):,}" if value < 1e5 else count(value)
+
+
+def _plain(row: pd.Series) -> dict[str, Any]:
+    kept = ("model", *_SUMS, "is_lower_bound")
+    return {
+        name: as_plain(value) if not (isinstance(value, float) and math.isnan(value)) else None
+        for name, value in row.items()
+        if name in kept
+    }
