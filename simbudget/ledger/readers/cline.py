@@ -35,7 +35,8 @@ def _is_beside(file: LogFile) -> bool:
 def _read(file: LogFile, gathering: Gathering) -> None:
     messages = [mapping(message) for message in listing(file.document)]
     if not any(message.get("say") == "api_req_started" for message in messages):
-        gathering.tells_with_others()
+        if file.document is not None and _is_beside(file):
+            gathering.tells_with_others()
         return
     run = run_of(
         gathering, file, FORMAT.name, file.path.parent.name if file.path.name == "ui_messages.json" else ""

@@ -109,7 +109,8 @@ def _read(
     if not found_nothing:
         gathering.cannot_read(path, 0, _what_it_is(file))
     elif not gathering.is_faulty(path):  # else its reader has said why already
-        gathering.cannot_read(path, 0, _empty(*found_nothing[0]))
+        is_cut = file.is_document and file.document is None
+        gathering.cannot_read(path, 0, "not a whole JSON document" if is_cut else _empty(*found_nothing[0]))
     return False
 
 
