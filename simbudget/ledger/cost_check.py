@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from simbudget.ledger.costs import Priced, calls_of, cost_of, days_of, groups_of_rates, usage_of
+from simbudget.ledger.costs import Apart, Priced, calls_of, cost_of, days_of, groups_of_rates, usage_of
 from simbudget.pricing.catalogue import known_rates, models_beside
 from simbudget.pricing.charge import Numbers, Rates, Usage
 
@@ -76,6 +76,8 @@ class CostCheck:
     def __init__(self, runs: pd.DataFrame) -> None:
         self._runs = runs
         self._groups: dict[tuple[str, str, bool], _Group] = {}
+        self.apart = Apart()
+        """What is charged beside plain tokens by the standard service."""
         self._listed_of_runs: dict[int, float] = {}
         """By run whose entries report nothing: what they cost by the list."""
 
@@ -83,6 +85,7 @@ class CostCheck:
         """Compare the costs of further entries."""
         paid = entries[(entries["component"] == "tokens") & (entries["source"] != "simulated")]
         moments = days_of(paid, self._runs)
+        self.apart.add(paid, moments)
         says = paid["reported_cost_usd"].notna()
         for (source, model, reports), group in paid.groupby(["source", "model", says], observed=True):
             key = (str(source), str(model), bool(reports))

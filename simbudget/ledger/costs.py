@@ -135,3 +135,47 @@ def list_costs(entries: pd.DataFrame, moments: pd.Series) -> pd.Series:
             rows = group.rows
             costs[rows] = cost_of(usage.rows(rows), calls[rows], rates, group.inference_geo)
     return pd.Series(costs, index=entries.index)
+
+
+class Apart:
+    """What entries cost beside plain tokens by the standard service: services, places and searches, shown apart."""
+
+    def __init__(self) -> None:
+        self._by: dict[tuple[str, str], list[float]] = {}
+        self._searches = 0
+        self._searches_usd = 0.0
+
+    def add(self, entries: pd.DataFrame, moments: pd.Series) -> None:
+        """Take up further entries that were paid for tokens."""
+        special = (entries["service"] != "") | (entries["inference_geo"] != "")
+        for (service, place), group in entries[special].groupby(["service", "inference_geo"], observed=True):
+            sums = self._by.setdefault((str(service), str(place)), [0, 0.0])
+            sums[0] += len(group)
+            sums[1] += float(group["cost_usd"].sum())
+        with_searches = (entries["web_searches"].fillna(0) > 0).to_numpy(dtype=bool)
+        if with_searches.any():
+            found = entries[with_searches]
+            self._searches += int(found["web_searches"].sum())
+            usage = usage_of(found)
+            for priced in groups_of_rates(found, moments[with_searches]):
+                rates = priced.rates()
+                if rates is not None:
+                    charged = charge(usage.rows(priced.rows), rates).web_searches_usd
+                    self._searches_usd += float(np.sum(charged))
+
+    def figures(self) -> dict[str, object]:
+        """Return the figures: entries and cost by service and place, searches and what they cost by the list."""
+        services = [
+            {
+                "service": service or "standard",
+                "inference_geo": place,
+                "entries": int(many),
+                "cost_usd": cost_usd,
+            }
+            for (service, place), (many, cost_usd) in sorted(self._by.items())
+        ]
+        return {
+            "services": services,
+            "web_searches": self._searches,
+            "web_searches_usd": self._searches_usd,
+        }

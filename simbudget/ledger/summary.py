@@ -58,6 +58,7 @@ def summarise(ledger: Ledger) -> Figures:
     return {
         **_figures(by_run, runs),
         "sources": sources,
+        "apart": costs.apart.figures(),
         "cost_comparisons": [_plain(asdict(each)) for each in costs.comparisons()],
         "gaps": gaps.figures(runs),
         "not_known": _notes(runs["not_known"]),

@@ -2,14 +2,17 @@
 
 import os
 import sqlite3
+from contextlib import closing
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.imported import ImportedLedger
+from simbudget.ledger.store import LedgerStore
 from simbudget.ledger.stored import write_ledger
 from simbudget.ledger.summary import summarise
 from tests.readers.sessions import REAL, SESSION, read, write
@@ -129,3 +132,48 @@ def test_of_a_pilots_folder_its_ledger_alone_is_read_and_not_what_its_agents_wor
     assert ledger.unread == ()
     (pilot / "site.sqlite").unlink()  # a folder like any other
     assert set(read(tmp_path).entries["source"]) == {"pilot", "claude-code"}
+
+
+def test_values_that_cannot_be_are_not_known_in_a_ledger_of_ones_own_either(
+    everything: ImportedLedger, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.csv"
+    write_ledger(everything, path)
+    rows = pd.read_csv(path)
+    paid = rows.index[rows["component"] == "tokens"][:5]
+    for name, at, value in (
+        ("cost_usd", paid[0], -13.87),
+        ("cost_usd", paid[1], float("inf")),
+        ("reported_cost_usd", paid[2], 1e300),
+        ("output_tokens", paid[3], -5),
+        ("output_tokens", paid[4], 1e300),
+    ):
+        rows[name] = rows[name].astype("float64")
+        rows.loc[at, name] = value
+    rows.to_csv(path, index=False)
+    again = read(path)
+    entries = again.entries
+    assert entries["cost_usd"].iloc[paid].isna().sum() >= 2
+    assert entries["cost_usd"].min() >= 0 and np.isfinite(entries["cost_usd"].dropna()).all()
+    assert entries["reported_cost_usd"].max() < 1e9
+    assert not (entries["output_tokens"] < 0).any()
+    noted = [
+        text.partition("values that cannot be (")[2].partition(" ")[0] for text in again.runs["oddities"]
+    ]
+    assert sum(int(many or 0) for many in noted) == 5
+    assert summarise(again)["cost"]["entries_without_cost"] >= 2
+
+
+def test_a_store_of_an_earlier_version_is_opened_and_gets_the_columns_it_lacks(tmp_path: Path) -> None:
+    path = tmp_path / "ledger.sqlite"
+    with LedgerStore(path) as opened:
+        opened.add(CALL)
+    with closing(sqlite3.connect(path)) as old:
+        for name in ("service", "inference_geo", "web_searches"):
+            old.execute(f"ALTER TABLE entries DROP COLUMN {name}")
+        old.commit()
+    assert read(path).entries["service"].tolist() == [""]
+    with LedgerStore(path) as opened:
+        assert opened.entries()[0].output_tokens == CALL.output_tokens
+        opened.add(CALL._replace(service="batch", web_searches=2))
+        assert opened.entries()[1].service == "batch"

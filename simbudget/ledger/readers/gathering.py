@@ -74,7 +74,7 @@ class RunInMaking:
         found = amount(value)
         if found <= MOST_USD:
             return found
-        if value is not None:
+        if value is not None and value == value:  # noqa: PLR0124  NaN is what is not known
             self.odd["costs that cannot be"] += 1
         return NOT_KNOWN
 

@@ -17,7 +17,6 @@ from simbudget.ledger.readers.rows import json_rows, table_rows
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
     JsonObject,
-    amount,
     duration_s,
     is_known,
     moment,
@@ -106,7 +105,7 @@ def _add(gathering: Gathering, run: RunInMaking, values: JsonObject, line: int) 
     agent = run.agent(text(values.get("agent"))) if values.get("agent") != str(FLEET) else FLEET
     started_s, lasted_s = _times(values)
     is_paid = kind in _TOKEN_KINDS
-    cost_usd = amount(values.get("cost"))
+    cost_usd = run.dollars(values.get("cost"))
     component = "tokens" if is_paid else "gpu" if kind == "experiment" else ""
     turn = run.last_turns[agent] if kind == "call" else -1
     run.last_turns[agent] += kind == "call"

@@ -18,6 +18,7 @@ from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.sqlite import columns_of, connect, is_sqlite
+from simbudget.ledger.readers.values import duration_s, possible_values
 from simbudget.ledger.stored import (
     RUNS,
     UNREAD,
@@ -142,7 +143,11 @@ class _Adding:
         self._runs: dict[int, RunInMaking] = {}
 
     def add(self, chunk: pd.DataFrame) -> None:
+        chunk, impossible = possible_values(chunk)
         entries = typed_entries(chunk)
+        for number, many in impossible.groupby(entries["run"]).sum().items():
+            if many:
+                self._run(int(str(number))).odd["values that cannot be"] += int(many)
         columns: list[Any] = []
         for name in Entry._fields:
             column = entries[name].astype(object)
@@ -181,8 +186,9 @@ def _describe(run: RunInMaking, about: dict[Any, Any]) -> None:
     run.repeated = int(about["repeated"])
     run.notes, run.odd_notes = str(about["not_known"]), str(about["oddities"])
     run.reported_turns = None if pd.isna(about["reported_turns"]) else int(about["reported_turns"])
-    for name in ("reported_cost_usd", "api_duration_s", "duration_s"):
-        setattr(run, name, float(about[name]))
+    run.reported_cost_usd = run.dollars(about["reported_cost_usd"])
+    for name in ("api_duration_s", "duration_s"):
+        setattr(run, name, duration_s(about[name]))
 
 
 FORMAT: Final = Format("simbudget", "simbudget ledger or pilot", _recognises, _read)

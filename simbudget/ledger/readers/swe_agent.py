@@ -15,7 +15,6 @@ from simbudget.ledger.readers.thread import Thread, Usage
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
     JsonObject,
-    amount,
     duration_s,
     is_known,
     listing,
@@ -52,7 +51,7 @@ def _read(file: LogFile, gathering: Gathering) -> None:
     if not gathering.is_new(("swe", name, fingerprint)):
         run.repeated += 1
         return
-    run.reported_cost_usd = amount(stats.get("instance_cost", stats.get("total_cost")))
+    run.reported_cost_usd = run.dollars(stats.get("instance_cost", stats.get("total_cost")))
     run.reported_turns = run.count(stats.get("api_calls"))
     model = text(mapping(mapping(info.get("config")).get("model")).get("model_name"))
     status = text(info.get("exit_status"))
@@ -109,7 +108,7 @@ def _answers(thread: Thread, messages: list[Any], model: str) -> bool:
                 text(response.get("model")) or model,
                 began_s,
                 at_s,
-                reported_cost_usd=amount(extra.get("cost")),
+                reported_cost_usd=thread.run.dollars(extra.get("cost")),
             )
             found = True
         elif _is_observation(message) and thread.turn >= 0:

@@ -4,6 +4,11 @@ import datetime
 import math
 from typing import Any, Final
 
+import numpy as np
+import pandas as pd
+
+from simbudget.ledger.frame import DTYPES
+
 JsonObject = dict[str, Any]
 
 NOT_KNOWN: Final = math.nan
@@ -108,3 +113,35 @@ def _from_text(value: str) -> float:
 
 def _plausible(seconds: float) -> float:
     return seconds if _EARLIEST_S <= seconds <= _LATEST_S else NOT_KNOWN
+
+
+_COSTS: Final = ("cost_usd", "reported_cost_usd", "list_cost_usd")
+_DURATIONS: Final = ("duration_s", "queued_s")
+_MOST_IN_AN_ENTRY: Final = 10**13
+"""Tokens: an entry may stand for all calls of a run."""
+
+
+def possible_values(entries: pd.DataFrame) -> tuple[pd.DataFrame, pd.Series]:
+    """Return entries whose values could not be checked one by one, without those that cannot be.
+
+    Negative, endless and huge counts, costs and durations are not known, in whatever file they stand: one's own ledgers
+    are checked as other logs are. Beside the entries: how many of their values were taken out.
+    """
+    out: dict[str, Any] = {}
+    impossible = np.zeros(len(entries), dtype=np.int64)
+    for name, dtype in DTYPES.items():
+        if name not in entries or dtype not in ("Int64", "float64"):
+            continue
+        try:
+            values = pd.to_numeric(entries[name]).to_numpy(dtype=np.float64, na_value=np.nan)
+        except (TypeError, ValueError):
+            continue  # no number at all: the ledger is damaged, and is refused as a whole
+        most = {**dict.fromkeys(_COSTS, MOST_USD), **dict.fromkeys(_DURATIONS, _LONGEST_S)}.get(
+            name, _MOST_IN_AN_ENTRY if dtype == "Int64" else math.inf
+        )
+        least = 0.0 if dtype == "Int64" or name in (*_COSTS, *_DURATIONS) else -math.inf
+        wrong = np.isinf(values) | (values < least) | (values > most)
+        if wrong.any():
+            impossible += wrong
+            out[name] = np.where(wrong, np.nan, values)
+    return entries.assign(**out), pd.Series(impossible, index=entries.index)
