@@ -1,11 +1,10 @@
 """Taking a method through a gate: each of its trials in a fresh sandbox that no agent has, then the verdict."""
 
 import asyncio
-import shutil
 from pathlib import Path
 
 from simbudget.pilot.sandbox.limits import Limits
-from simbudget.pilot.sandbox.sandbox import Sandbox
+from simbudget.pilot.sandbox.sandbox import Sandbox, remove_tree
 from simbudget.pilot.sandbox.slots import SlotPool
 from simbudget.pilot.tasks.task import Answer, Experiment, Gate, GateResult, NoAnswerError, Task, Trial
 
@@ -38,4 +37,4 @@ class Trials:
             except NoAnswerError:
                 return None
             finally:
-                shutil.rmtree(box.directory, ignore_errors=True)
+                remove_tree(box.directory)

@@ -23,6 +23,7 @@ import psutil
 
 from simbudget.errors import Problem, UserError
 from simbudget.pilot.sandbox.limits import MIB, Limits
+from simbudget.pilot.sandbox.system_calls import filter_for
 
 Isolation = Literal["bubblewrap", "limits only"]
 
@@ -36,6 +37,8 @@ _USERS: Final = 100_000_000
 _SHARED_MEMORY_BYTES: Final = 16 * MIB
 _TMP_BYTES: Final = 64 * MIB
 _OPEN_FILES: Final = 256
+_PENDING_SIGNALS: Final = 1024
+"""Timers count as such, and take some hundred bytes of the kernel's memory each."""
 _COUNTS_BY_NAMESPACE: Final = (5, 14)
 _OWN_TASKS: Final = 2  # bubblewrap's first process and the launcher
 
@@ -64,13 +67,20 @@ def isolation() -> Isolation:
 def isolation_in_words(kind: Isolation | None = None) -> str:
     """Return what is kept apart here and what is not, as a sentence for people."""
     if (kind or isolation()) == "bubblewrap":
-        return "Sandboxes are bubblewrap's: own directory only, no network, limits on what is used."
+        return f"Sandboxes are bubblewrap's: own directory only, no network, limits on what is used{_filtered()}."
     own_user = "as users of their own" if os.geteuid() == 0 else "as the user who runs the pilot"
     return (
         f"bubblewrap does not work here: agents' programs run {own_user}, within limits on memory, processor time, "
-        "processes and disk, but with the network and with sight of every file that this user can read, "
-        "labels that ship with scikit-learn included. Install bubblewrap before you rely on scores."
+        f"processes and disk{_filtered()}, but with sight of every file that this user can read, labels that ship "
+        "with scikit-learn included. Install bubblewrap before you rely on scores."
     )
+
+
+def _filtered() -> str:
+    """Return what a filter of system calls adds, if there is one for this machine."""
+    if filter_for() is None:
+        return " (no filter of system calls is known for this processor)"
+    return ", a filter of system calls"
 
 
 def own_user(directory: Path, kind: Isolation) -> int | None:
@@ -107,6 +117,7 @@ def wrapped(
         "guard": not inside,
         "tell": told_to,
         "directory": str(INSIDE if inside else directory),
+        "filter": filter_for(),
     }
     launcher = _LAUNCHER_INSIDE if inside else _LAUNCHER
     words = (sys.executable, "-I", "-S", str(launcher), json.dumps(order), program, *command[1:])
@@ -141,6 +152,8 @@ def _limits(limits: Limits, others: int) -> dict[str, int]:
         "RLIMIT_NPROC": limits.processes + others,
         "RLIMIT_NOFILE": _OPEN_FILES,
         "RLIMIT_CORE": 0,
+        "RLIMIT_MSGQUEUE": 0,
+        "RLIMIT_SIGPENDING": _PENDING_SIGNALS,
     }
 
 
@@ -208,6 +221,8 @@ def _file_system(directory: Path) -> list[str]:
         str(_SHARED_MEMORY_BYTES),
         "--tmpfs",
         "/dev/shm",
+        # Mapped shared, /dev/zero would be memory that belongs to no process.
+        *("--dev-bind", "/dev/null", "/dev/zero"),
         "--remount-ro",
         "/dev",
     ]

@@ -3,22 +3,27 @@
 It is run as a script, by path, in the sandbox itself, and so imports the standard library only:
 
     python -I -S launcher.py '{"limits": {"RLIMIT_CPU": 60, …}, "user": 1900000000, "guard": false,
-        "tell": 5, "directory": "/sandbox"}' COMMAND…
+        "tell": 5, "directory": "/sandbox", "filter": "IAAAAAQAAAA…"}' COMMAND…
 
 It stays, as the ancestor of all that the command starts. With `guard` it ends it all when the command ends or when
 its own parent does; that is for machines without a process namespace. At the end it writes to the descriptor `tell`
 how many seconds of processor time were used, which bubblewrap never asks the kernel for.
 """
 
+import base64
 import ctypes
 import json
 import os
 import resource
 import signal
 import sys
+from typing import Any
 
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
+_PR_SET_SECCOMP = 22
+_SECCOMP_MODE_FILTER = 2
+_INSTRUCTION_BYTES = 8
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
 _COULD_NOT_START = 127
@@ -41,6 +46,22 @@ def _confine(limits: dict[str, int], user: int | None) -> None:
         os.setresgid(user, user, user)
         os.setresuid(user, user, user)
     _prctl(_PR_SET_NO_NEW_PRIVS, 1)
+
+
+class _Program(ctypes.Structure):
+    """The kernel's `struct sock_fprog`."""
+
+    _fields_ = (("length", ctypes.c_ushort), ("instructions", ctypes.c_char_p))
+
+
+def _filter(encoded: str | None) -> None:
+    """Take on a filter of system calls; a kernel that has none of that goes on without."""
+    if encoded is None:
+        return
+    code = base64.b64decode(encoded)
+    program = _Program(len(code) // _INSTRUCTION_BYTES, code)
+    libc = ctypes.CDLL(None, use_errno=True)
+    libc.prctl(_PR_SET_SECCOMP, _SECCOMP_MODE_FILTER, ctypes.byref(program), 0, 0)
 
 
 def _become(command: list[str], directory: str) -> None:
@@ -107,15 +128,16 @@ def _guard() -> bool:
     return os.getppid() == parent
 
 
-def _run(limits: dict[str, int], user: int | None, command: list[str], directory: str) -> int:
+def _run(order: dict[str, Any], command: list[str]) -> int:
     """Run the command as a child, collecting all that it starts; returns its exit status, minus its signal if any."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
     _prctl(_PR_SET_DUMPABLE, 0)  # the command, though it may have the same user, gets at nothing here
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
-        _confine(limits, user)
-        _become(command, directory)
+        _confine(order["limits"], order["user"])
+        _filter(order["filter"])
+        _become(command, order["directory"])
     while True:
         ended, status = os.waitpid(-1, 0)
         if ended == child:
@@ -134,7 +156,7 @@ def main() -> None:
     os.set_inheritable(order["tell"], False)
     if order["guard"] and not _guard():
         sys.exit(_COULD_NOT_START)
-    status = _run(order["limits"], order["user"], command, order["directory"])
+    status = _run(order, command)
     if order["guard"]:
         _end_all()
     _tell(order["tell"])

@@ -19,6 +19,8 @@ class Limits:
     disk_bytes: int = 256 * MIB
     """Of the sandbox's directory, what was there before included."""
     files: int = 4096
+    depth: int = 64
+    """Of folders within folders; a kernel path of 4,096 bytes allows two thousand."""
     output_bytes: int = 256 * 1024
     """Of stdout and of stderr that is kept: the beginning and the end; the rest is left out, and says so."""
 
@@ -33,7 +35,8 @@ class Completed:
     wall_s: float
     cpu_s: float
     peak_memory_bytes: int
-    """Of all processes together, at ten looks a second; 0 for a run that was over before the first."""
+    """Of all processes together: as the kernel counts it in a control group, else as seen at the looks that were taken;
+    0 for a run that was over before the first."""
     killed_because: Killed | None = None
 
     @property

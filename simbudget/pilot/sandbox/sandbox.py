@@ -11,22 +11,26 @@ over a run's processes in `usage.py`.
 
 import asyncio
 import contextlib
+import itertools
 import os
-import shutil
 import signal
 import stat
 import subprocess
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import IO, Final
 
+from simbudget.pilot.sandbox.cgroups import MemoryGroup, memory_group
 from simbudget.pilot.sandbox.isolation import Isolation, environment, isolation, own_user, wrapped
 from simbudget.pilot.sandbox.limits import Completed, Killed, Limits
 from simbudget.pilot.sandbox.usage import Usage, over_disk, passed_limit, tree_pids
 
 _LOOK_EVERY_S: Final = 0.1
+_LOOK_AT_ONCE_S: Final = 0.01
+_FILLED_PER_CORE_AND_S: Final = 2 * 1024**3
+"""A core writes to fresh pages at some 1 to 2 GiB a second: so fast can what is left of a limit be used up."""
 _KILLING_ROUNDS: Final = 200
 _PRIVATE: Final = 0o700
 
@@ -34,7 +38,22 @@ _PRIVATE: Final = 0o700
 class Sandbox:
     """One agent's sandbox. Runs in the same directory share its files: one at a time, as a rule."""
 
-    def __init__(self, directory: Path, limits: Limits = Limits(), kind: Isolation | None = None) -> None:  # noqa: B008
+    def __init__(
+        self,
+        directory: Path,
+        limits: Limits = Limits(),  # noqa: B008
+        kind: Isolation | None = None,
+        counts_in_kernel: bool = True,
+    ) -> None:
+        """Make the directory.
+
+        Args:
+            directory: the agent's own.
+            limits: what a run may use.
+            kind: how a run is kept apart; by default the best that this machine can do.
+            counts_in_kernel: whether a control group counts memory, where there can be one.
+        """
+        self.counts_in_kernel = counts_in_kernel
         self.directory = directory.resolve()
         self.limits = limits
         self.kind = kind or isolation()
@@ -67,7 +86,7 @@ class Sandbox:
     def _place(self, path: Path, content: bytes) -> None:
         """Write a new file at a path, whatever was there."""
         if path.is_dir() and not path.is_symlink():
-            shutil.rmtree(path)
+            remove_tree(path)
         descriptor, fresh = tempfile.mkstemp(dir=path.parent)
         with os.fdopen(descriptor, "wb") as file:
             file.write(content)
@@ -104,6 +123,9 @@ class Sandbox:
             tempfile.TemporaryFile() as told,
         ):
             whole = wrapped(command, self.directory, self.limits, self.kind, told.fileno())
+            group = memory_group(self.limits.memory_bytes) if self.counts_in_kernel else None
+            if group is not None:
+                whole = group.entering(whole)
             began = time.monotonic()
             process = subprocess.Popen(
                 whole,
@@ -115,7 +137,12 @@ class Sandbox:
                 pass_fds=(told.fileno(),),
             )
             seen = Usage()
-            because = await self._ended(process, timeout_s, seen)
+            try:
+                because = await self._ended(process, timeout_s, seen, group)
+            finally:
+                if group is not None:
+                    seen.peak_memory_bytes = group.peak_bytes  # the kernel's count is exact, ours a bound
+                    group.remove()
             wall_s = time.monotonic() - began
             seen.cpu_s = max(seen.cpu_s, _seconds(told))
             return Completed(
@@ -129,7 +156,7 @@ class Sandbox:
             )
 
     async def _ended(
-        self, process: "subprocess.Popen[bytes]", timeout_s: float, seen: Usage
+        self, process: "subprocess.Popen[bytes]", timeout_s: float, seen: Usage, group: MemoryGroup | None
     ) -> Killed | None:
         """Wait until a run has ended or must end, and see to it that nothing of it is left."""
         give_up = time.monotonic() + timeout_s
@@ -138,16 +165,75 @@ class Sandbox:
         try:
             while because is None and not exited.done():
                 left_s = give_up - time.monotonic()
-                await asyncio.wait([exited], timeout=max(0.0, min(_LOOK_EVERY_S, left_s)))
+                pause_s = _LOOK_EVERY_S if group is not None else self._safe_pause_s(seen)
+                await asyncio.wait([exited], timeout=max(0.0, min(pause_s, left_s)))
                 if not exited.done():
                     because = passed_limit(process.pid, self.directory, self.limits, seen)
                     because = because or ("timeout" if left_s <= 0 else None)
+                if group is not None and group.has_run_out:
+                    because = "memory"
         finally:
             if not exited.done():
                 _kill(process.pid)
             _collect(process, seen)
             exited.cancel()
         return because or _told_by(process.returncode, seen, self.limits)
+
+    def _safe_pause_s(self, seen: Usage) -> float:
+        """Return how long not to look, so that a limit that the kernel does not keep is not far passed meanwhile."""
+        left_bytes = max(0, self.limits.memory_bytes - seen.memory_bytes)
+        filled_s = left_bytes / (_FILLED_PER_CORE_AND_S * (os.cpu_count() or 1))
+        return min(_LOOK_EVERY_S, max(_LOOK_AT_ONCE_S, filled_s))
+
+
+def remove_tree(path: Path) -> None:
+    """Remove a folder and all that is in it, however deep.
+
+    Folders within folders are brought up to the top first: neither Python's stack nor the kernel's length of a path
+    bounds how deep a program can nest them, by changing into each.
+    """
+    top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        names = (f"removed-{number}" for number in itertools.count())
+        while found := os.listdir(top):  # noqa: PTH208  relative to a descriptor
+            for name in found:
+                _take_apart(name, top, names)
+    finally:
+        os.close(top)
+    path.rmdir()
+
+
+def _take_apart(name: str, top: int, names: Iterator[str]) -> None:
+    """Remove a file, or a folder whose own folders are moved to the top."""
+    try:
+        folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
+    except PermissionError:  # a folder that its owner, who is ours, has locked
+        os.chmod(name, _PRIVATE, dir_fd=top)
+        folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
+    except OSError:  # a file, a link, a pipe
+        os.unlink(name, dir_fd=top)
+        return
+    try:
+        os.fchmod(folder, _PRIVATE)
+        for below in os.listdir(folder):  # noqa: PTH208
+            if stat.S_ISDIR(os.stat(below, dir_fd=folder, follow_symlinks=False).st_mode):
+                _move_up(below, folder, top, names)
+            else:
+                os.unlink(below, dir_fd=folder)
+    finally:
+        os.close(folder)
+    os.rmdir(name, dir_fd=top)
+
+
+def _move_up(name: str, folder: int, top: int, names: Iterator[str]) -> None:
+    """Move a folder to the top, under a name that nothing has there."""
+    for free in names:
+        try:
+            os.stat(free, dir_fd=top, follow_symlinks=False)
+        except FileNotFoundError:
+            break
+    os.chmod(name, _PRIVATE, dir_fd=folder)
+    os.rename(name, free, src_dir_fd=folder, dst_dir_fd=top)
 
 
 def _opened_within(directory: Path, path: str) -> int:

@@ -17,6 +17,8 @@ class Usage:
     """The most that a run has been seen to use."""
 
     cpu_s: float = 0.0
+    memory_bytes: int = 0
+    """At the last look."""
     peak_memory_bytes: int = 0
 
 
@@ -24,12 +26,12 @@ def passed_limit(pid: int, directory: Path, limits: Limits, seen: Usage) -> Kill
     """Return the limit that a run has passed, if any; notes in `seen` what it uses."""
     processes = _tree(pid)
     seen.cpu_s = max(seen.cpu_s, sum(_cpu_s(one) for one in processes))
-    anonymous_bytes = _anonymous_files_bytes(processes)
-    memory_bytes = anonymous_bytes + sum(_resident_bytes(one) for one in processes)
-    if (
-        memory_bytes > limits.memory_bytes
-    ):  # pages that processes share were counted more than once: look closer
-        memory_bytes = anonymous_bytes + sum(_own_share_bytes(one) for one in processes)
+    held_bytes = _held_bytes(processes)
+    memory_bytes = held_bytes + sum(_status_bytes(one.pid) for one in processes)
+    if memory_bytes > limits.memory_bytes:
+        # Pages that processes share were counted more than once: look closer.
+        memory_bytes = held_bytes + sum(_own_share_bytes(one) for one in processes)
+    seen.memory_bytes = memory_bytes
     seen.peak_memory_bytes = max(seen.peak_memory_bytes, memory_bytes)
     if memory_bytes > limits.memory_bytes:
         return "memory"
@@ -67,51 +69,103 @@ def _cpu_s(process: psutil.Process) -> float:
     return float(times.user + times.system + times.children_user + times.children_system)
 
 
-def _resident_bytes(process: psutil.Process) -> int:
-    """Return a process's resident memory."""
+def _status_bytes(pid: int) -> int:
+    """Return what a process holds: resident memory, what of it is swapped out, and the tables that map it.
+
+    The tables count since reading untouched memory maps the kernel's one empty page, and only they grow.
+    """
+    kilobytes = 0
     try:
-        return int(process.memory_info().rss)
-    except psutil.Error:
+        with open(f"/proc/{pid}/status", "rb") as file:  # noqa: PTH123  many of them, often
+            for line in file:
+                if line.startswith((b"VmRSS:", b"VmSwap:", b"VmPTE:")):
+                    kilobytes += int(line.split()[1])
+    except (OSError, ValueError):
         return 0
+    return kilobytes * 1024
 
 
-def _anonymous_files_bytes(processes: list[psutil.Process]) -> int:
-    """Return what is held in files that exist in memory only, each counted once; nobody's resident memory has them."""
-    sizes: dict[tuple[int, int], int] = {}
+def _held_bytes(processes: list[psutil.Process]) -> int:
+    """Return what is held beyond anybody's resident memory: in anonymous files, pipes, sockets and small file systems.
+
+    Each is counted once, pipes and sockets at the most that they can hold, since the kernel does not tell.
+    """
+    files: dict[tuple[int, int], int] = {}
+    channels: dict[str, int] = {}
     for process in processes:
         folder = f"/proc/{process.pid}/fd"
         try:
             for name in os.listdir(folder):  # noqa: PTH208  many of them, often
                 path = f"{folder}/{name}"
-                if os.readlink(path).startswith("/memfd:"):  # noqa: PTH115
+                what = os.readlink(path)  # noqa: PTH115
+                if what.startswith("/memfd:"):
                     found = os.stat(path)  # noqa: PTH116
-                    sizes[found.st_dev, found.st_ino] = found.st_blocks * 512
+                    files[found.st_dev, found.st_ino] = found.st_blocks * 512
+                elif what.startswith("pipe:"):
+                    channels[what] = _PIPE_BYTES
+                elif what.startswith("socket:"):
+                    channels[what] = _SOCKET_BYTES
+                elif what == "anon_inode:[eventpoll]":
+                    channels[f"{process.pid} {name}"] = _POLL_BYTES
         except OSError:  # it ended meanwhile, or is bubblewrap's own
             continue
-    return sum(sizes.values())
+    return sum(files.values()) + sum(channels.values()) + _small_file_systems_bytes(processes)
+
+
+_PIPE_BYTES = 64 * 1024
+"""A pipe's size, which a sandbox's filter does not let anybody change."""
+_SOCKET_BYTES = 416 * 1024
+"""What a Unix socket can have sent: `net.core.wmem_default`, doubled by the kernel for what it keeps with it."""
+_POLL_BYTES = 64 * 1024
+"""A list of 256 descriptors to wait for, at some 250 bytes each."""
+_INODE_BYTES = 2048
+"""An empty file on a file system in memory: its inode, and a name of up to 255 bytes."""
+
+
+def _small_file_systems_bytes(processes: list[psutil.Process]) -> int:
+    """Return what a sandbox's own file systems in memory hold, deleted and empty files included."""
+    shared = os.stat("/tmp").st_dev  # noqa: PTH116
+    for process in reversed(processes):  # the youngest are surely inside
+        root = f"/proc/{process.pid}/root"
+        try:
+            if os.stat(f"{root}/tmp").st_dev == shared:  # noqa: PTH116
+                continue  # a process that sees the machine's
+            held = 0
+            for name in ("tmp", "dev/shm"):
+                seen = os.statvfs(f"{root}/{name}")
+                held += (seen.f_blocks - seen.f_bfree) * seen.f_frsize
+                held += (seen.f_files - seen.f_ffree) * _INODE_BYTES
+        except OSError:  # it ended meanwhile
+            continue
+        return held
+    return 0
 
 
 def _own_share_bytes(process: psutil.Process) -> int:
-    """Return a process's resident memory, shared pages divided among those who share them."""
+    """Return a process's memory, pages that it shares divided among those who share them."""
     try:
-        return int(process.memory_full_info().pss)
+        shared = int(process.memory_info().rss) - int(process.memory_full_info().pss)
     except psutil.Error:
-        return _resident_bytes(process)
+        shared = 0
+    return _status_bytes(process.pid) - shared
 
 
 def over_disk(directory: Path, limits: Limits) -> bool:
-    """Return whether a directory holds more than its limits; stops counting as soon as it does."""
-    files, taken, folders = 0, 0, [directory]
+    """Return whether a directory holds more, or goes deeper, than its limits; stops counting as soon as it does."""
+    files, taken, folders = 0, 0, [(str(directory), 0)]
     while folders:
+        folder, depth = folders.pop()
+        if depth > limits.depth:
+            return True
         try:
-            with os.scandir(folders.pop()) as entries:
+            with os.scandir(folder) as entries:
                 for entry in entries:
                     files += 1
                     taken += entry.stat(follow_symlinks=False).st_blocks * 512
                     if files > limits.files or taken > limits.disk_bytes:
                         return True
                     if entry.is_dir(follow_symlinks=False):
-                        folders.append(Path(entry.path))
+                        folders.append((entry.path, depth + 1))
         except OSError:  # it went away, or a run locked itself out
             continue
     return False

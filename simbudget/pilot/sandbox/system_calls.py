@@ -1,0 +1,136 @@
+"""Which system calls an agent's program may not make: a seccomp filter, as the kernel takes it.
+
+It closes ways to memory that no limit counts (file systems in a namespace of one's own, shared memory of System V,
+anonymous files and shared mappings that outlive their process, pages held by pipes, sockets in flight) and doors of
+the kernel that a training script has no use for. A program that tries gets an error, and goes on.
+
+The filter is the kernel's classic BPF, written out here: a library for it would be a dependency for some fifty
+instructions. `man 2 seccomp` describes both the instructions and the data that they see.
+"""
+
+import base64
+import errno
+import platform
+import struct
+from typing import Final
+
+_CALLS: Final[dict[str, tuple[int | None, int | None]]] = {
+    # Namespaces and file systems.
+    "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "unshare": (272, 97), "setns": (308, 268),
+    "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430), "fsconfig": (431, 431),
+    "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442),
+    # Memory that outlives the process that asked for it, or is not counted as anybody's.
+    "shmget": (29, 194), "shmat": (30, 196), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
+    "memfd_create": (319, 279), "memfd_secret": (447, 447), "vmsplice": (278, 75), "splice": (275, 76),
+    "tee": (276, 77), "io_setup": (206, 0), "inotify_init": (253, None), "inotify_init1": (294, 26),
+    "fanotify_init": (300, 262), "sendmsg": (46, 211), "sendmmsg": (307, 269),
+    # Keys, the kernel's own machines, and other processes.
+    "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218), "io_uring_setup": (425, 425),
+    "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "bpf": (321, 280), "userfaultfd": (323, 282),
+    "perf_event_open": (298, 241), "ptrace": (101, 117), "process_vm_writev": (311, 271),
+    "name_to_handle_at": (303, 264), "open_by_handle_at": (304, 265), "kexec_load": (246, 104),
+    "kexec_file_load": (320, 294), "init_module": (175, 105), "finit_module": (313, 273), "swapon": (167, 224),
+    "quotactl": (179, 60),
+}  # fmt: skip
+"""The calls that fail, with their numbers on x86-64 and on 64-bit Arm; None where there is no such call."""
+
+_CLONE: Final = (56, 220)
+_CLONE3: Final = (435, 435)
+_SOCKET: Final = (41, 198)
+_FCNTL: Final = (72, 25)
+_MMAP: Final = (9, 222)
+
+_ARCHITECTURES: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
+"""Which column of the numbers, and how the kernel names the architecture to a filter."""
+
+_NEW_NAMESPACES: Final = 0x7E020000
+"""CLONE_NEWNS, _NEWCGROUP, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID and _NEWNET."""
+_AF_UNIX: Final = 1
+_F_SETPIPE_SZ: Final = 1031
+_SHARED_AND_ANONYMOUS: Final = 0x21
+_X32: Final = 0x40000000
+"""x86-64 has a second set of numbers, from here on."""
+
+_LOAD: Final = 0x20
+_AND: Final = 0x54
+_IF_EQUAL: Final = 0x15
+_IF_AT_LEAST: Final = 0x35
+_IF_ANY_BIT: Final = 0x45
+_RETURN: Final = 0x06
+_NUMBER: Final = 0
+_ARCHITECTURE: Final = 4
+_ARGUMENTS: Final = 16
+_ALLOW: Final = 0x7FFF0000
+_FAIL: Final = 0x00050000
+_KILL: Final = 0x80000000
+
+
+def filter_for(machine: str | None = None) -> str | None:
+    """Return the filter for an architecture, by default this machine's, in base64; None if it is not known here."""
+    found = _ARCHITECTURES.get(machine or platform.machine())
+    if found is None:
+        return None
+    column, architecture = found
+    program = [
+        *_load(_ARCHITECTURE),
+        *_when(_IF_EQUAL, architecture, skip_if_true=1),
+        *_return(_KILL),
+        *_load(_NUMBER),
+    ]
+    if column == 0:
+        program += _guarded(_IF_AT_LEAST, _X32, _return(_FAIL | errno.ENOSYS))
+    for numbers in _CALLS.values():
+        number = numbers[column]
+        if number is not None:
+            program += _guarded(_IF_EQUAL, number, _return(_FAIL | errno.EPERM))
+    # glibc asks for clone3 first, whose flags lie in memory where no filter sees them, and falls back to clone.
+    program += _guarded(_IF_EQUAL, _CLONE3[column], _return(_FAIL | errno.ENOSYS))
+    refuse = _return(_FAIL | errno.EPERM)
+    allow = _return(_ALLOW)
+    program += _guarded(
+        _IF_EQUAL,
+        _CLONE[column],
+        [*_argument(0), *_guarded(_IF_ANY_BIT, _NEW_NAMESPACES, refuse), *allow],
+    )
+    program += _guarded(
+        _IF_EQUAL,
+        _SOCKET[column],
+        [*_argument(0), *_guarded(_IF_EQUAL, _AF_UNIX, allow), *_return(_FAIL | errno.EAFNOSUPPORT)],
+    )
+    program += _guarded(
+        _IF_EQUAL, _FCNTL[column], [*_argument(1), *_guarded(_IF_EQUAL, _F_SETPIPE_SZ, refuse), *allow]
+    )
+    program += _guarded(
+        _IF_EQUAL,
+        _MMAP[column],
+        [
+            *_argument(3),
+            struct.pack("<HBBI", _AND, 0, 0, _SHARED_AND_ANONYMOUS),
+            *_guarded(_IF_EQUAL, _SHARED_AND_ANONYMOUS, refuse),
+            *allow,
+        ],
+    )
+    program += allow
+    return base64.b64encode(b"".join(program)).decode()
+
+
+def _load(at: int) -> list[bytes]:
+    return [struct.pack("<HBBI", _LOAD, 0, 0, at)]
+
+
+def _argument(which: int) -> list[bytes]:
+    """Load the lower half of an argument of the call; both architectures are little-endian."""
+    return _load(_ARGUMENTS + 8 * which)
+
+
+def _when(test: int, value: int, skip_if_true: int = 0, skip_if_false: int = 0) -> list[bytes]:
+    return [struct.pack("<HBBI", test, skip_if_true, skip_if_false, value)]
+
+
+def _guarded(test: int, value: int, then: list[bytes]) -> list[bytes]:
+    """Do what follows only if the test holds."""
+    return [*_when(test, value, skip_if_false=len(then)), *then]
+
+
+def _return(verdict: int) -> list[bytes]:
+    return [struct.pack("<HBBI", _RETURN, 0, 0, verdict)]

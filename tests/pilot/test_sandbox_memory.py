@@ -1,0 +1,304 @@
+"""Tricks to hold more memory than a sandbox allows, measured by the kernel where it counts for a control group.
+
+Each runs twice: limited by a control group, and, as where there can be none, by what the sandbox itself adds up. In
+the second case a group without a limit measures what was truly held.
+"""
+
+import asyncio
+import textwrap
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simbudget.pilot.sandbox import cgroups, sandbox
+from simbudget.pilot.sandbox.limits import MIB, Completed, Limits
+from simbudget.pilot.sandbox.sandbox import Sandbox, remove_tree
+from simbudget.pilot.sandbox.system_calls import filter_for
+from tests.pilot.attacks import SMALL, attack, needs_bubblewrap
+from tests.pilot.attacks import sandbox as small_sandbox
+
+LIMITS = Limits(memory_bytes=400 * MIB, cpu_s=60, processes=40, disk_bytes=64 * MIB)
+needs_groups = pytest.mark.skipif(
+    cgroups._place() is None,
+    reason="no control group for memory can be made here, so nothing measures what is held",
+)
+
+BEGINNING = """
+import ctypes, mmap, os, socket, threading, time
+libc = ctypes.CDLL(None, use_errno=True)
+MIB = 1024 * 1024
+def fill(memory, size):
+    for at in range(0, size, 4096):
+        memory[at] = 1
+def quietly(function):
+    try:
+        function()
+    except (OSError, ValueError, AttributeError, MemoryError):
+        pass
+def children(number, function):
+    for _ in range(number):
+        if os.fork() == 0:
+            quietly(function)
+            time.sleep(60)
+            os._exit(0)
+def deadline(seconds):
+    until = time.time() + seconds
+    return lambda: time.time() > until
+"""
+
+TRICKS = {
+    "memory of one process": """
+        kept = []
+        def grow():
+            while True:
+                kept.append(bytearray(20 * MIB)); fill(kept[-1], 20 * MIB)
+        quietly(grow)
+        """,
+    "memory of many processes": """
+        def hold():
+            kept = bytearray(100 * MIB); fill(kept, 100 * MIB); time.sleep(60)
+        children(8, hold)
+        """,
+    "a file system in a namespace of its own": """
+        def hold():
+            assert libc.unshare(0x10020000) == 0
+            os.mkdir("m")
+            assert libc.mount(b"t", b"m", b"tmpfs", 0, b"size=2G") == 0
+            with open("m/x", "wb") as file:
+                for _ in range(1000): file.write(b"x" * MIB)
+        try: hold()
+        except AssertionError: pass
+        """,
+    "shared memory of System V": """
+        for _ in range(20):
+            key = libc.shmget(0, 50 * MIB, 0o1600)
+            if key != -1:
+                libc.shmat.restype = ctypes.c_void_p
+                at = libc.shmat(key, None, 0)
+                ctypes.memset(at, 1, 50 * MIB); libc.shmdt(ctypes.c_void_p(at))
+        """,
+    "anonymous files, mapped and closed": """
+        kept = []
+        def hold():
+            for _ in range(20):
+                file = os.memfd_create("x"); os.ftruncate(file, 50 * MIB)
+                os.write(file, b"x" * 50 * MIB); kept.append(mmap.mmap(file, 50 * MIB)); os.close(file)
+        quietly(hold)
+        """,
+    "a shared mapping that only a child still has, and has not touched": """
+        def hold():
+            for _ in range(15):
+                shared = mmap.mmap(-1, 50 * MIB)
+                children(1, lambda: time.sleep(60))
+                fill(shared, 50 * MIB); shared.close()
+        quietly(hold)
+        """,
+    "the device of zeros, mapped shared": """
+        def hold():
+            for _ in range(15):
+                shared = mmap.mmap(os.open("/dev/zero", os.O_RDWR), 50 * MIB)
+                children(1, lambda: time.sleep(60))
+                fill(shared, 50 * MIB); shared.close()
+        quietly(hold)
+        """,
+    "full pipes": """
+        import fcntl
+        def hold():
+            for _ in range(120):
+                reads, writes = os.pipe(); os.set_blocking(writes, False)
+                quietly(lambda: fcntl.fcntl(writes, 1031, MIB))
+                def full():
+                    while True: os.write(writes, b"x" * 65536)
+                quietly(full)
+            time.sleep(60)
+        children(30, hold)
+        """,
+    "full sockets": """
+        def hold():
+            for _ in range(110):
+                pair = socket.socketpair()
+                for one in pair:
+                    one.setblocking(False)
+                    def full():
+                        while True: one.send(b"x" * 65536)
+                    quietly(full)
+                kept.append(pair)
+            time.sleep(60)
+        kept = []
+        children(30, hold)
+        """,
+    "sockets sent through sockets, and closed": """
+        import array
+        def hold():
+            kept = []
+            for _ in range(200):
+                outer, inner = socket.socketpair(), socket.socketpair()
+                inner[0].setblocking(False)
+                quietly(lambda: inner[0].send(b"x" * 100_000))
+                sent = array.array("i", [one.fileno() for one in inner])
+                outer[0].sendmsg([b"x"], [(socket.SOL_SOCKET, socket.SCM_RIGHTS, sent)])
+                kept.append(outer)
+                for one in inner: one.close()
+            time.sleep(60)
+        children(20, hold)
+        """,
+    "files in memory, deleted while open": """
+        kept = []
+        for folder in ("/tmp", "/dev/shm"):
+            def hold():
+                for number in range(200):
+                    file = open(f"{folder}/{number}", "wb"); os.unlink(f"{folder}/{number}")
+                    file.write(b"x" * MIB); file.flush(); kept.append(file)
+            quietly(hold)
+        grown = bytearray(380 * MIB); fill(grown, 380 * MIB)
+        """,
+    "empty files in memory": """
+        late = deadline(20)
+        def hold():
+            number = 0
+            while not late():
+                os.close(os.open(f"/tmp/{os.getpid()}{number:0200}", os.O_CREAT | os.O_WRONLY)); number += 1
+        children(3, hold)
+        """,
+    "pages held by pipes after they were unmapped": """
+        class Part(ctypes.Structure):
+            _fields_ = [("base", ctypes.c_void_p), ("length", ctypes.c_size_t)]
+        def hold():
+            for _ in range(100):
+                reads, writes = os.pipe()
+                for _ in range(16):
+                    huge = mmap.mmap(-1, 4 * MIB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+                    huge.madvise(14); fill(huge, 4 * MIB)
+                    view = (ctypes.c_char * 1).from_buffer(huge, 2 * MIB)
+                    at = Part(ctypes.addressof(view), 1)
+                    done = libc.vmsplice(writes, ctypes.byref(at), 1, 0)
+                    del view
+                    huge.close()
+                    if done != 1: return
+        quietly(hold)
+        """,
+    "tables of memory that was only looked at": """
+        def hold():
+            kept = mmap.mmap(-1, 1200 * MIB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+            quietly(lambda: kept.madvise(15))
+            for at in range(0, 1200 * MIB, 2 * MIB): kept[at]
+            time.sleep(60)
+        children(35, hold)
+        """,
+    "lists of what to wait for": """
+        import select
+        def hold():
+            files = [os.pipe() for _ in range(60)]
+            lists = [select.epoll() for _ in range(120)]
+            for one in lists:
+                for pair in files:
+                    for file in pair: one.register(file)
+            time.sleep(60)
+        children(30, hold)
+        """,
+}  # fmt: skip
+"""Each holds what it can, up to several times the limit, and then sleeps."""
+
+
+def run(box: Sandbox, trick: str) -> Completed:
+    program = BEGINNING + textwrap.dedent(trick) + "\ntime.sleep(3)\nprint('done')\n"
+    box.write({"trick.py": program.encode()})
+    return asyncio.run(box.run(("python", "-I", "-S", "trick.py"), 40))
+
+
+@needs_bubblewrap
+@needs_groups
+@pytest.mark.parametrize("trick", TRICKS)
+def test_no_trick_holds_more_than_a_fifth_beyond_the_limit_where_the_sandbox_adds_up(
+    trick: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = cgroups._place()
+    assert place is not None
+    measuring = cgroups._made(*place, 1 << 40)
+    assert measuring is not None
+    plain = sandbox.wrapped
+
+    def measured(command: Sequence[str], *more: Any) -> tuple[str, ...]:
+        return measuring.entering(plain(command, *more))
+
+    monkeypatch.setattr(sandbox, "wrapped", measured)
+    done = run(Sandbox(tmp_path / "agent", LIMITS, "bubblewrap", counts_in_kernel=False), TRICKS[trick])
+    held = measuring.peak_bytes
+    measuring.remove()
+    assert held <= 1.2 * LIMITS.memory_bytes, (
+        f"{held / MIB:.0f} MiB, reported {done.peak_memory_bytes / MIB:.0f}"
+    )
+    assert done.killed_because in (None, "memory", "timeout", "processes")
+
+
+@needs_bubblewrap
+@needs_groups
+def test_no_trick_holds_more_than_the_limit_where_the_kernel_counts(tmp_path: Path) -> None:
+    box = Sandbox(tmp_path / "agent", LIMITS, "bubblewrap")
+    for trick in ("memory of many processes", "full sockets", "empty files in memory"):
+        done = run(box, TRICKS[trick])
+        assert done.peak_memory_bytes <= 1.01 * LIMITS.memory_bytes
+    assert run(box, TRICKS["memory of many processes"]).killed_because == "memory"
+
+
+@needs_bubblewrap
+@needs_groups
+def test_without_the_filter_and_the_sums_a_trick_holds_what_it_likes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    place = cgroups._place()
+    assert place is not None
+    measuring = cgroups._made(*place, 1 << 40)
+    assert measuring is not None
+    plain = sandbox.wrapped
+    monkeypatch.setattr(sandbox, "wrapped", lambda *all_of_it: measuring.entering(plain(*all_of_it)))
+    monkeypatch.setattr("simbudget.pilot.sandbox.isolation.filter_for", lambda: None)
+    run(
+        Sandbox(tmp_path / "agent", LIMITS, "bubblewrap", counts_in_kernel=False),
+        TRICKS["shared memory of System V"],
+    )
+    held = measuring.peak_bytes
+    measuring.remove()
+    assert held > 1.2 * LIMITS.memory_bytes
+
+
+@needs_bubblewrap
+def test_folders_nested_without_end_are_a_limit_and_can_be_removed(tmp_path: Path) -> None:
+    box = small_sandbox(tmp_path / "agent", "bubblewrap", Limits(files=4000))
+    done = attack(
+        box,
+        """
+        import os
+        for _ in range(2500):
+            os.mkdir("deep"); os.chdir("deep")
+        os.chmod(".", 0)
+        print("done")
+        """,
+    )
+    assert "done" in done.stdout or done.killed_because == "disk"
+    assert attack(box, "print('again')").killed_because == "disk"
+    box.write({"deep": b"a file where the folders were"})
+    assert attack(box, "print('again')").stdout == "again\n"
+    remove_tree(box.directory)
+    assert not box.directory.exists()
+
+
+def test_removing_follows_no_link_out_of_the_folder(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "file").write_text("stays")
+    folder = tmp_path / "agent" / "a" / "b"
+    folder.mkdir(parents=True)
+    (folder / "link").symlink_to(tmp_path / "kept")
+    (tmp_path / "agent" / "link").symlink_to(tmp_path / "kept")
+    (tmp_path / "agent" / "removed-0").mkdir()
+    remove_tree(tmp_path / "agent")
+    assert (tmp_path / "kept" / "file").read_text() == "stays"
+    assert not (tmp_path / "agent").exists()
+
+
+def test_a_filter_is_known_for_the_usual_processors_only() -> None:
+    assert filter_for("x86_64") != filter_for("aarch64") is not None
+    assert filter_for("riscv64") is None
+    assert SMALL.depth < 100
