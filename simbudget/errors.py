@@ -5,6 +5,7 @@ the command line prints them and exits with status 2. Anything else that escapes
 """
 
 import os
+import unicodedata
 from dataclasses import dataclass
 
 
@@ -39,6 +40,31 @@ class Problem:
 def why(error: OSError) -> str:
     """Return what the system says of an error, in its own words: libraries word the same ones in theirs."""
     return (os.strerror(error.errno) if error.errno else str(error)).lower()
+
+
+def visible(text: str) -> str:
+    r"""Return a text in which nothing hides: control characters, escapes and marks of direction as `\x1b`, `\u202e`.
+
+    What comes from logs, forums, code and names is shown so. Written raw, a terminal would obey it: move the cursor,
+    rewrite lines above, set titles, or show a line from right to left. Line feeds and tabs stay.
+    """
+    if text.isascii() and text.isprintable():  # nearly every text, at the speed of C
+        return text
+    return "".join(_escaped(character) if _hides(character) else character for character in text)
+
+
+_HIDING = frozenset({"Cc", "Cf", "Zl", "Zp", "Cs", "Co"})
+"""Control and format characters (the marks of direction, and what has no width), line separators of Unicode's own,
+half surrogates, and characters without a common meaning."""
+
+
+def _hides(character: str) -> bool:
+    return character not in "\n\t" and unicodedata.category(character) in _HIDING
+
+
+def _escaped(character: str) -> str:
+    code = ord(character)
+    return f"\\x{code:02x}" if code < 0x100 else f"\\u{code:04x}" if code < 0x10000 else f"\\U{code:08x}"
 
 
 class UserError(Exception):

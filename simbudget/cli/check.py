@@ -16,9 +16,9 @@ def check_command(file: Path, as_json: bool) -> None:
     Every value is listed: whether it is exact, varies from draw to draw or is unknown, and whether it comes
     from the file or is a default.
     """
-    from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
+    from simbudget.scenario.loading import code_notes, load_scenario  # noqa: PLC0415
     from simbudget.scenario.understood import Understood  # noqa: PLC0415
 
     loaded = load_scenario(file)
-    notes = tuple(loaded.notes)
+    notes = (*loaded.notes, *code_notes(loaded.scenario))
     show(Understood(str(file), loaded.scenario.name, tuple(loaded.provenance), notes), as_json=as_json)

@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from simbudget import __version__
-from simbudget.errors import UserError, why
+from simbudget.errors import UserError, visible, why
 
 WRONG_INPUT: Final = 2
 _INTERRUPTED: Final = 130
@@ -43,6 +43,36 @@ _MODULES: Final = {"import": "import_logs", "plan-pilot": "plan_pilot"}
 """Where commands are whose names no module can have."""
 
 
+def _trust_options() -> list[click.Option]:
+    """Return the options of every command that say what a scenario may do."""
+
+    def take(_: click.Context, option: click.Parameter, value: bool | None) -> None:
+        if value is not None:
+            from simbudget.scenario.trust import trust  # noqa: PLC0415  most commands are run without
+
+            trust(**{str(option.name): value})
+
+    return [
+        click.Option(
+            ["--python/--no-python", "runs_python"],
+            default=None,
+            is_eager=True,
+            expose_value=False,
+            callback=take,
+            help="Run `python` steps of scenarios, or refuse them.  [default: run, but in a fork's pull request]",
+        ),
+        click.Option(
+            ["--allow-outside", "leaves_folder"],
+            is_flag=True,
+            default=None,
+            is_eager=True,
+            expose_value=False,
+            callback=take,
+            help="Let scenarios name files outside their folder.",
+        ),
+    ]
+
+
 class _Commands(click.Group):
     """A group whose commands are imported when they are used."""
 
@@ -58,6 +88,8 @@ class _Commands(click.Group):
             import_module(f"simbudget.cli.{_MODULES.get(cmd_name, cmd_name)}"),
             f"{cmd_name.replace('-', '_')}_command",
         )
+        known = {parameter.name for parameter in command.params}
+        command.params += [option for option in _trust_options() if option.name not in known]
         return command
 
     def resolve_command(
@@ -96,7 +128,7 @@ def main() -> None:
         commands.main(prog_name="simbudget", standalone_mode=False)
     except UserError as error:
         for problem in error.problems:
-            click.echo(f"error: {problem}", err=True)
+            click.echo(f"error: {_one_line(str(problem))}", err=True)
         sys.exit(WRONG_INPUT)
     except click.exceptions.Exit as exit_:
         sys.exit(exit_.exit_code)
@@ -111,5 +143,23 @@ def main() -> None:
         sys.exit(0)
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        click.echo(f"error: {where}{why(error)}", err=True)
+        click.echo(f"error: {_one_line(where + why(error))}", err=True)
         sys.exit(WRONG_INPUT)
+    except Exception as error:
+        if not _is_of_a_damaged_store(error):
+            raise
+        found = _one_line(str(error).splitlines()[0] if str(error) else type(error).__name__)
+        click.echo(f"error: a file that simbudget read is damaged: {found}", err=True)
+        sys.exit(WRONG_INPUT)
+
+
+def _one_line(text: str) -> str:
+    return visible(text).replace("\n", " ")
+
+
+def _is_of_a_damaged_store(error: Exception) -> bool:
+    """Return whether SQLite or Arrow could not make sense of a file; both are imported only where they are used."""
+    return any(f"{kind.__module__}.{kind.__name__}" in _STORES_ERRORS for kind in type(error).__mro__)
+
+
+_STORES_ERRORS: Final = frozenset({"sqlite3.DatabaseError", "pyarrow.lib.ArrowException"})

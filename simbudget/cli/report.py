@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from simbudget.cli.options import ScenarioPath, file_argument, say_if_compiling
+from simbudget.errors import visible
 from simbudget.ledger.whole_files import check_place, written_whole
 
 
@@ -47,7 +48,7 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     count = _REPLICATIONS if replications is None else replications
     say_if_compiling(False)
     if markdown:
-        text = _markdown(file, base, count, seed, workers)
+        text = visible(_markdown(file, base, count, seed, workers))
         if output is None:
             click.echo(text, nl=False)
             return

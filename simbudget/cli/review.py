@@ -32,7 +32,7 @@ def review_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     Lists what waits for a decision. A flagged submission does not count until it has been accepted.
     """
     from simbudget.pilot.review.played import played_hacks  # noqa: PLC0415
-    from simbudget.pilot.review.queue import case_of, decide, find_database, open_store, review  # noqa: PLC0415
+    from simbudget.pilot.review.queue import case_of, decide, find_database, open_store, review, source_of  # noqa: PLC0415
     from simbudget.report.review_tables import (  # noqa: PLC0415
         as_plain,
         case_text,
@@ -55,9 +55,7 @@ def review_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     console = standard_output()
     if show is not None:
         case = case_of(state, show)
-        console.print(
-            case_text(case, store.source(case.row.code) or ""), markup=False, highlight=False, soft_wrap=True
-        )
+        console.print(case_text(case, source_of(store, case)), markup=False, highlight=False, soft_wrap=True)
         return
     console.print(review_answer(state, hacks), highlight=False, soft_wrap=True)
     table = queue_table(state, everything)

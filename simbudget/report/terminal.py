@@ -1,19 +1,21 @@
 """The terminal: a result's answer, tables and notes go to stdout, progress to stderr."""
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
 from rich.box import SIMPLE_HEAD
-from rich.console import Console, Group, RenderableType
+from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.segment import Segment
 from rich.table import Table as RichTable
 from rich.text import Text
 
+from simbudget.errors import visible
 from simbudget.report.narrow import ReadableTables
 from simbudget.results import Result, Table, cell_text
 
@@ -24,6 +26,14 @@ _WIDEST = 110
 
 
 class _Output(Console):
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """Return what is to be written, with nothing in it that a terminal would obey.
+
+        Text of logs, forums, code and names ends up here, by whatever table or line it came.
+        """
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
+
     def on_broken_pipe(self) -> None:
         """Leave it to the entry point: rich would end with the status of a limit that is not met."""
         raise BrokenPipeError

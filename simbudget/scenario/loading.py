@@ -3,11 +3,16 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
+from simbudget.errors import visible
 from simbudget.scenario.calibration_file import Calibration
 from simbudget.scenario.document import parse_document, read_file
 from simbudget.scenario.model import Group, Scenario
 from simbudget.scenario.reading import MOST_PROBLEMS, Provenance, Reading
+
+_LONGEST_DEFAULT_NAME: Final = 100
+"""Characters of a file's name, which a system may let be longer than a scenario's."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +51,7 @@ def loads_scenario(
     document, problems = parse_document(text, name)
     reading = Reading(folder or Path(), problems[: MOST_PROBLEMS // 2])
     reading.calibration = calibration
-    scenario = Scenario.read(reading, document, Path(name).stem, None)
+    scenario = Scenario.read(reading, document, visible(Path(name).stem)[:_LONGEST_DEFAULT_NAME], None)
     reading.require_right()
     return LoadedScenario(
         scenario,

@@ -3,10 +3,14 @@
 import ast
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from simbudget.scenario.document import Node, Text
 from simbudget.scenario.reading import Reading, describe, is_absent, nearest
+from simbudget.scenario.trust import allowed, is_outside
+
+if TYPE_CHECKING:
+    from simbudget.scenario.model import Scenario
 
 _MOST_BYTES = 1_000_000
 _NOWHERE = Path("nowhere.py")
@@ -34,6 +38,14 @@ class OwnFile:
             )
             return _NOWHERE
         path = reading.folder / node.text
+        if not allowed().runs_python:
+            message = f"`file`: {node.text[:80]} is code, and `python` steps do not run here"
+            reading.problem(message, place, "read it, and then run this with --python")
+            return _NOWHERE
+        if is_outside(path, reading.folder):
+            message = f"`file`: {node.text[:80]} is outside the scenario's folder"
+            reading.problem(message, place, "move it there, or allow that with --allow-outside")
+            return _NOWHERE
         problem = _problem_of(path)
         if problem:
             reading.problem(f"`file`: {problem}", place, "write the path of a Python file, `file: steps.py`")
@@ -67,3 +79,13 @@ def problem_of_function(path: Path, function: str) -> str | None:
     if function in names:
         return None
     return f"{path.name[:80]} has no function `{function[:40]}`; {nearest(function, names)}"
+
+
+def code_notes(scenario: "Scenario") -> tuple[str, ...]:
+    """Return which functions of which files a scenario runs, for somebody who is to decide whether it may."""
+    steps = [step for group in scenario.fleet for step in group.cycle if step.kind == "python"]
+    found = dict.fromkeys((str(step.file), str(step.function)) for step in steps)
+    return tuple(
+        f"a step runs the function `{function}` of {file}: code, with all the rights of who runs it"
+        for file, function in found
+    )

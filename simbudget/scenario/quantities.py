@@ -33,6 +33,7 @@ from simbudget.scenario.document import (
     plain,
 )
 from simbudget.scenario.reading import DEFAULT, Reading, describe, is_absent, nearest
+from simbudget.scenario.trust import is_outside
 from simbudget.units import EXAMPLES, Dimension, parse_amount, parse_range, parse_spread, written_amount
 
 
@@ -420,7 +421,12 @@ class Amount:
     def _column(self, reading: Reading, file: Node, column: Node) -> list[float]:
         """Return the numbers of a column of a CSV file, in base units; its path begins at the scenario's folder."""
         try:
-            return read_column(reading.folder / _text(file), _text(column))
+            path = reading.folder / _text(file)
+            if is_outside(path, reading.folder):
+                raise ValueError(
+                    f"{path.name} is outside the scenario's folder; move it there, or allow that with --allow-outside"
+                )
+            return read_column(path, _text(column))
         except ValueError as error:
             message, _, remedy = str(error).partition("; ")
             raise _WrongError(message, file, remedy) from None
@@ -544,9 +550,12 @@ def read_column(path: Path, column: str) -> list[float]:
             raise ValueError(f"{path.name} has more than {_MOST_BYTES:,} bytes; take a sample")
         with path.open(newline="", encoding="utf-8-sig") as lines:
             rows = csv.DictReader(lines)
-            names = [str(name)[:40] for name in rows.fieldnames or ()][:20]
             if column not in (rows.fieldnames or ()):
-                raise ValueError(f"{path.name} has no column `{column}`; {nearest(column, names)}")
+                # Its names are not listed: the file may be any that this user can read, and its line a secret.
+                there = len(rows.fieldnames or ())
+                raise ValueError(
+                    f"{path.name} has no column `{column}`; write the name of one of its {there}"
+                )
             texts = list(islice((row[column] for row in rows if row[column]), _MOST_VALUES + 1))
     except (OSError, UnicodeError, csv.Error) as error:
         reason = getattr(error, "strerror", None) or str(error)
@@ -561,6 +570,4 @@ def _number(text: str, line: int, file: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(
-            f"`{text[:40]}` in row {line} of {file} is no number; write numbers in base units"
-        ) from None
+        raise ValueError(f"row {line} of {file} holds no number; write numbers in base units") from None

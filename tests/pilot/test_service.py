@@ -9,6 +9,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
+from pydantic import ValidationError
 
 from simbudget.pilot.service.client import RefusedError, SiteClient
 from simbudget.pilot.service.messages import NewPost
@@ -265,5 +266,33 @@ def test_settings_and_database_are_for_their_owner_only(tmp_path: Path) -> None:
             await one.submit(await submission(one), "a")
             for path in tmp_path.glob("site.*"):
                 assert path.stat().st_mode & 0o077 == 0 or path.suffix == ".log", path
+
+    run(story())
+
+
+def test_a_post_and_a_page_of_posts_have_a_size(tmp_path: Path) -> None:
+    async def story() -> None:
+        async with serving(settings(tmp_path)) as service, client(service) as one, client(service, 1) as two:
+            for large in (
+                {"method": "m" * 101},
+                {"code": "c" * 65},
+                {"hyperparameters": {"h" * 201: 1}},
+                {"hyperparameters": {"h": "v" * 201}},
+                {"text": "t" * 20_001},
+            ):
+                with pytest.raises(ValidationError):
+                    NewPost(**{"text": "x", **large})
+            for number in range(30):
+                await one.post(NewPost(text="x" * 20_000), f"{number}")
+            first = await two.posts(at_most=500)
+            assert first.more
+            assert len(first.model_dump_json()) < 320_000
+            read, since = 0, 0
+            while True:
+                page = await two.posts(since=since, at_most=500)
+                read, since = read + len(page.posts), page.posts[-1].number
+                if not page.more:
+                    break
+            assert read == 30, "and every post is on some page"
 
     run(story())

@@ -27,6 +27,7 @@ from simpy.exceptions import Interrupt
 from simbudget.engine.reference.accounts import BudgetReachedError
 from simbudget.engine.reference.clock import Happens
 from simbudget.errors import Place, Problem, UserError
+from simbudget.scenario.trust import allowed
 
 if TYPE_CHECKING:
     from simbudget.engine.reference.agent import Agent
@@ -63,6 +64,8 @@ def _events(steps: Happens) -> Happens:
 
 @lru_cache(maxsize=64)
 def _function(file: str, name: str) -> Callable[[Agent], Happens]:
+    if not allowed().runs_python:
+        raise UserError(Problem(f"{Path(file).name} is code, and `python` steps do not run here"))
     spec = spec_from_file_location(f"simbudget_own_{Path(file).stem}", file)
     assert spec is not None
     assert spec.loader is not None

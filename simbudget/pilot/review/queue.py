@@ -1,12 +1,15 @@
 """The queue for people: what the detectors found and nobody has decided yet; and how good the detectors were."""
 
-from collections.abc import Collection, Sequence
+import sqlite3
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Final
 
 from simbudget.errors import Problem, UserError
 from simbudget.pilot.review.detectors import Code, Finding, find
-from simbudget.pilot.service.store import Store, SubmissionRow
+from simbudget.pilot.service.store import DamagedStoreError, Store, SubmissionRow
 
 
 @dataclass(frozen=True)
@@ -75,11 +78,34 @@ def open_store(database: Path) -> Store:
     with database.open("rb") as file:
         if file.read(16) not in (b"SQLite format 3\0", b""):
             raise UserError(Problem(f"{database} is no database", remedy="give the folder of a pilot"))
-    return Store(database)
+    with _said_plainly(database):
+        return Store(database)
+
+
+_DAMAGED: Final = (
+    *(sqlite3.Error, DamagedStoreError, OverflowError, UnicodeError),
+    *(ValueError, TypeError, KeyError, AttributeError),  # answers that do not fit together
+)
+
+
+@contextmanager
+def _said_plainly(database: Path) -> Iterator[None]:
+    """Say in one line that a database is damaged."""
+    try:
+        yield
+    except _DAMAGED as error:
+        found = str(error).partition("\n")[0] or type(error).__name__
+        remedy = "restore it from a copy"
+        raise UserError(Problem(f"{database} is damaged: {found}", remedy=remedy)) from None
 
 
 def review(store: Store) -> Review:
-    """Return the state of review of a service's submissions."""
+    """Return the state of review of a service's submissions. Raises UserError: its database is damaged."""
+    with _said_plainly(store.path):
+        return _review(store)
+
+
+def _review(store: Store) -> Review:
     rows = store.submissions()
     found = find(rows, Code(store.sources(sorted({row.code for row in rows})), store.known_sources()))
     decided = store.verdicts()
@@ -101,6 +127,12 @@ def case_of(state: Review, submission: int) -> Case:
     raise UserError(Problem(f"there is no submission {submission}", remedy=there))
 
 
+def source_of(store: Store, case: Case) -> str:
+    """Return the code that a submission was made with; empty if it is not stored. Raises UserError."""
+    with _said_plainly(store.path):
+        return store.source(case.row.code) or ""
+
+
 def decide(store: Store, decisions: Collection[tuple[int, bool]], note: str) -> None:
     """Keep a person's decisions: submissions, and whether each is accepted.
 
@@ -109,9 +141,10 @@ def decide(store: Store, decisions: Collection[tuple[int, bool]], note: str) -> 
     if not decisions:
         return
     state = review(store)
-    with store.change():
-        for number, accepted in decisions:
-            store.decide(case_of(state, number).row.number, accepted, note)
+    numbers = [(case_of(state, number).row.number, accepted) for number, accepted in decisions]
+    with _said_plainly(store.path), store.change():
+        for number, accepted in numbers:
+            store.decide(number, accepted, note)
 
 
 def outcome(state: Review, hacks: Collection[int]) -> Outcome:

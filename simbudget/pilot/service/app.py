@@ -30,6 +30,8 @@ from simbudget.pilot.tasks.task import Scorer
 _UNAUTHORISED = 401
 _NOT_FOUND = 404
 _MALFORMED = 422
+_PAGE_BYTES = 256 * 1024
+"""Of posts on one page, beyond the first: what an agent reads at once, and far more than its context would hold."""
 
 
 @dataclass(frozen=True)
@@ -104,15 +106,18 @@ async def _posts(
     site: _TheSite,
     agent: _Agent,
     since: Annotated[int, Query(ge=0, lt=2**63)] = 0,
-    at_most: Annotated[int, Query(ge=1, le=500)] = 50,
+    at_most: Annotated[int, Query(ge=1, le=500)] = 50,  # whatever is asked for, a page ends at `_PAGE_BYTES`
     of_others: bool = True,
 ) -> Posts:
-    rows = site.store.posts(since, at_most + 1, agent if of_others else None)
-    found = [
-        Post(number=number, agent=by, posted_at_s=at_s, **NewPost.model_validate_json(text).model_dump())
-        for number, by, at_s, text in rows[:at_most]
-    ]
-    return Posts(posts=tuple(found), more=len(rows) > at_most)
+    found: list[Post] = []
+    taken = 0
+    for number, by, at_s, text in site.store.posts(since, at_most + 1, agent if of_others else None):
+        taken += len(text.encode())
+        if len(found) == at_most or (found and taken > _PAGE_BYTES):
+            return Posts(posts=tuple(found), more=True)
+        post = NewPost.model_validate_json(text).model_dump()
+        found.append(Post(number=number, agent=by, posted_at_s=at_s, **post))
+    return Posts(posts=tuple(found), more=False)
 
 
 @_paths.post("/code")

@@ -1,7 +1,7 @@
 """What agents and the service say to each other, as JSON over HTTP."""
 
 from collections.abc import Mapping
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -13,12 +13,17 @@ class _Message(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+_Word = Annotated[str, Field(max_length=200)]
+Hyperparameters = Mapping[_Word, float | Annotated[int, Field(ge=-(2**63), lt=2**63)] | _Word]
+"""Names and values of up to 200 characters, so that a post has a size: some 40 kB at most."""
+
+
 class Submission(_Message):
     """An answer to be scored, and what it was made with."""
 
     method: str = Field(min_length=1, max_length=100)
     seed: int = Field(default=0, ge=0, lt=2**63)
-    hyperparameters: Mapping[str, float | int | str] = Field(default_factory=dict, max_length=50)
+    hyperparameters: Hyperparameters = Field(default_factory=dict, max_length=50)
     code: str = Field(min_length=64, max_length=64, pattern="^[0-9a-f]{64}$")
     """The code store's name for the source that made the answer."""
     answer: Mapping[str, Any]
@@ -43,10 +48,10 @@ class NewPost(_Message):
     """A finding for the forum."""
 
     text: str = Field(min_length=1, max_length=20_000)
-    method: str = ""
-    hyperparameters: Mapping[str, float | int | str] = Field(default_factory=dict, max_length=50)
+    method: str = Field(default="", max_length=100)
+    hyperparameters: Hyperparameters = Field(default_factory=dict, max_length=50)
     score: float | None = None
-    code: str | None = None
+    code: str | None = Field(default=None, max_length=64)
     submission: int | None = Field(default=None, ge=1, lt=2**63)
 
 

@@ -62,10 +62,32 @@ class SubmissionRow:
     majority_share: Mapping[str, float]
 
 
+_TYPES: dict[str, type | tuple[type, ...]] = {
+    "number": int,
+    "agent": int,
+    "submitted_at_s": (int, float),
+    "method": str,
+    "seed": int,
+    "hyperparameters": dict,
+    "code": str,
+    "answer": dict,
+    "score": (int, float),
+    "parts": dict,
+    "shown_score": (int, float),
+    "majority_share": dict,
+}
+"""What a column of a submission holds: a database may have been damaged, or made by somebody else."""
+
+
+class DamagedStoreError(Exception):
+    """A database does not hold what a service writes; says where."""
+
+
 class Store:
     """A connection to the database of a service; one process may hold several, several processes may hold one."""
 
     def __init__(self, path: Path) -> None:
+        self.path = path
         self._connection = sqlite3.connect(path, timeout=30, isolation_level=None, check_same_thread=False)
         self._connection.execute("pragma journal_mode = wal")
         self._connection.execute("pragma synchronous = full")
@@ -177,7 +199,7 @@ class Store:
     def verdicts(self) -> dict[int, tuple[bool, str]]:
         """Return what people have decided: by submission, whether it was accepted, and their note."""
         rows = self._connection.execute("select submission, accepted, note from verdicts")
-        return {number: (bool(accepted), note) for number, accepted, note in rows}
+        return {number: (bool(accepted), str(note)) for number, accepted, note in rows}
 
     def decide(self, submission: int, accepted: bool, note: str) -> None:
         """Keep a person's decision; a later one replaces it."""
@@ -189,7 +211,14 @@ class Store:
 def _submission(row: tuple[Any, ...]) -> SubmissionRow:
     """Return a row of the table as a submission; the columns stand in the order of the fields."""
     names = [one.name for one in fields(SubmissionRow)]
-    values = dict(zip(names, row, strict=True))
-    return SubmissionRow(
-        **{name: json.loads(value) if name in _JSON else value for name, value in values.items()}
-    )
+    try:
+        values = dict(zip(names, row, strict=True))
+        read = {name: json.loads(value) if name in _JSON else value for name, value in values.items()}
+    except (ValueError, TypeError, RecursionError) as error:
+        raise DamagedStoreError(f"submission {row[0]!r}: {error}") from None
+    wrong = next((name for name, value in read.items() if not isinstance(value, _TYPES[name])), None)
+    if wrong is not None:
+        raise DamagedStoreError(f"submission {row[0]!r}: its {wrong} is of the wrong type")
+    if not all(isinstance(value, int | float) for value in read["parts"].values()):
+        raise DamagedStoreError(f"submission {row[0]!r}: its parts are no scores")
+    return SubmissionRow(**read)

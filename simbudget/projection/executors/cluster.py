@@ -148,14 +148,24 @@ def _client(on: str) -> "Iterator[Client]":
 
 def _local_cluster(workers: int) -> Any:
     """Return a cluster of worker processes here, each making one block at a time."""
+    from dask import config  # noqa: PLC0415
     from distributed import LocalCluster  # noqa: PLC0415
+    from distributed.security import Security  # noqa: PLC0415
 
-    with held_back():
+    if find_spec("cryptography") is None:
+        remedy = "install it with: pip install 'simbudget[dask]'"
+        raise UserError(Problem("--on local:N needs the package cryptography", remedy=remedy))
+    # Its servers would tell anybody on the machine over HTTP what runs where; with no routes they tell nothing.
+    silent = {f"distributed.{who}.http.routes": [] for who in ("scheduler", "worker", "nanny")}
+    with held_back(), config.set(silent):
         return LocalCluster(
             workers,
             processes=True,
             threads_per_worker=1,
             dashboard_address=None,
+            # A scheduler runs whatever code it is sent. With a certificate of this session, which exists in memory
+            # only, nobody else on the machine can send any.
+            security=Security.temporary(),
             silence_logs=logging.CRITICAL,
             preload=[_UNINTERRUPTED],
         )

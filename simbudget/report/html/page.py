@@ -11,6 +11,7 @@ from importlib.resources import files
 from typing import Any, Final
 
 from simbudget import __version__
+from simbudget.errors import visible
 from simbudget.numbers import NOTHING, count, hours, percent, usd
 from simbudget.projection.projection import Projection
 from simbudget.projection.summary import Summary
@@ -173,6 +174,11 @@ def _read(name: str) -> str:
     return _bytes(name).decode()
 
 
+def _shown(value: Any) -> Any:
+    """Return what a page shows of a value: text from elsewhere with its control characters and marks made visible."""
+    return visible(value) if type(value) is str else value
+
+
 @lru_cache(maxsize=1)
 def _template() -> Any:
     from jinja2 import Environment, PackageLoader, StrictUndefined  # noqa: PLC0415  slow to import
@@ -180,6 +186,7 @@ def _template() -> Any:
     environment = Environment(
         loader=PackageLoader("simbudget.report", "html"),
         autoescape=True,
+        finalize=_shown,
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,

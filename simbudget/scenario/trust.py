@@ -1,0 +1,67 @@
+"""What a scenario may make this process do: run Python, and read files outside its own folder.
+
+A scenario is data, but a `python` step of it is code with all the rights of who runs it. Both are settings of the
+process, made once by the command line (or by a program, with `trust`), since a scenario is loaded in many places and
+none of them should have to remember.
+"""
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Trust:
+    """What is allowed."""
+
+    runs_python: bool = True
+    """Whether `python` steps run."""
+    leaves_folder: bool = False
+    """Whether a scenario may name files outside the folder that it lies in."""
+
+
+_allowed: Trust | None = None
+
+
+def allowed() -> Trust:
+    """Return what scenarios may do in this process; in a pull request from a fork they run no Python unless told."""
+    global _allowed  # noqa: PLW0603  a setting of the process
+    if _allowed is None:
+        _allowed = Trust(runs_python=not comes_from_a_fork(os.environ))
+    return _allowed
+
+
+def trust(**changes: bool) -> None:
+    """Change what scenarios may do in this process: `runs_python`, `leaves_folder`."""
+    global _allowed  # noqa: PLW0603
+    _allowed = replace(allowed(), **changes)
+
+
+def is_outside(path: Path, folder: Path) -> bool:
+    """Return whether a path leads out of a folder, links followed, where that is not allowed."""
+    return not allowed().leaves_folder and not path.resolve().is_relative_to(folder.resolve())
+
+
+def comes_from_a_fork(environment: Mapping[str, str]) -> bool:
+    """Return whether this is continuous integration of a pull request that strangers may have written.
+
+    One whose origin cannot be told counts as a stranger's.
+    """
+    if environment.get("GITHUB_EVENT_NAME", "").startswith("pull_request"):
+        event = _read(environment.get("GITHUB_EVENT_PATH"))
+        head = event.get("pull_request", {}).get("head", {})
+        came_from = (head.get("repo") or {}).get("full_name")
+        return came_from is None or came_from != environment.get("GITHUB_REPOSITORY")
+    source = environment.get("CI_MERGE_REQUEST_SOURCE_PROJECT_ID")
+    return source is not None and source != environment.get("CI_PROJECT_ID")
+
+
+def _read(path: str | None) -> dict[str, Any]:
+    try:
+        event = json.loads(Path(path or "").read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return event if isinstance(event, dict) else {}
