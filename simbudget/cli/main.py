@@ -25,6 +25,7 @@ _COMMANDS: Final = {
     "plan": "Search for the best plan within a budget.",
     "plan-pilot": "Say which short pilot run would narrow the projection most.",
     "pilot": "Run a scenario for real, for a short while, and write a ledger to calibrate on.",
+    "guard": "Run any program with a cap on what its model calls cost.",
     "review": "Show which submissions of a pilot need a look, and decide on them.",
     "trace": "Write everything that happens in one replication.",
     "forecast": "Forecast what is still to come, from logs alone.",

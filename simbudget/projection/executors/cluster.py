@@ -156,7 +156,9 @@ def _local_cluster(workers: int) -> Any:
         remedy = "install it with: pip install 'simbudget[dask]'"
         raise UserError(Problem("--on local:N needs the package cryptography", remedy=remedy))
     # Its servers would tell anybody on the machine over HTTP what runs where; with no routes they tell nothing.
-    silent = {f"distributed.{who}.http.routes": [] for who in ("scheduler", "worker", "nanny")}
+    silent: dict[str, list[str]] = {
+        f"distributed.{who}.http.routes": [] for who in ("scheduler", "worker", "nanny")
+    }
     with held_back(), config.set(silent):
         return LocalCluster(
             workers,

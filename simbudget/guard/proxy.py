@@ -1,0 +1,271 @@
+"""A local proxy that speaks the Messages API and OpenAI's, so that a program in any language is capped.
+
+It passes on what it is sent, with the program's own key, to the provider that the program would have called; only a
+call that could pass a cap, or whose cost has no known bound, is answered by the proxy itself. Streams are passed on as
+they come. Nothing but the ledger is written, and neither keys nor texts are in that.
+
+The proxy listens on loopback, under a path that nobody can guess: other users of the machine can neither use up the cap
+nor read what it says.
+"""
+
+import asyncio
+import json
+import secrets
+import time
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import httpx2
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.routing import Route
+
+from simbudget.errors import UserError
+from simbudget.guard.answers import CHAT, MESSAGES, RESPONSES, Api, Meter
+from simbudget.guard.bounds import UnboundedCostError
+from simbudget.guard.guard import BudgetGuard, Reservation
+from simbudget.ledger.store import CapReachedError
+
+ANTHROPIC: Final = "https://api.anthropic.com"
+OPENAI: Final = "https://api.openai.com/v1"
+AGENT_HEADER: Final = "x-simbudget-agent"
+TASK_HEADER: Final = "x-simbudget-task"
+
+_APIS: Final = (MESSAGES, CHAT, RESPONSES)
+_FREE: Final = ("/v1/messages/count_tokens",)
+_NOT_PASSED_ON: Final = frozenset(
+    (
+        "host",
+        "content-length",
+        "connection",
+        "accept-encoding",
+        "transfer-encoding",
+        "keep-alive",
+        "te",
+        "upgrade",
+    )
+) | {AGENT_HEADER, TASK_HEADER}
+_NOT_PASSED_BACK: Final = frozenset(("content-length", "connection", "transfer-encoding", "content-encoding"))
+_LARGEST_BYTES: Final = 32 * 1024 * 1024
+"""The provider's own limit on a request."""
+_PAYMENT_REQUIRED: Final = 402
+"""The status of a call that the cap does not allow: SDKs do not try it again, as they would after a 429."""
+_PAUSE_S: Final = 0.1
+_TIMEOUT: Final = httpx2.Timeout(600.0, connect=10.0)
+"""As long as the providers' SDKs wait for an answer."""
+
+
+@dataclass
+class Proxy:
+    """The proxy's settings, and what it has done."""
+
+    guard: BudgetGuard
+    anthropic_url: str = ANTHROPIC
+    openai_url: str = OPENAI
+    output_tokens: int | None = None
+    """The `max_tokens` of requests that have none; None: those are refused, since their output has no bound."""
+    patience_s: float = 120.0
+    """How long a call waits that may fit once calls under way have ended."""
+    token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
+    refused: int = 0
+    """How many calls the guard did not let through."""
+
+    def environment(self, url: str) -> dict[str, str]:
+        """Return what a program's environment needs so that its SDKs call the proxy at a URL."""
+        here = f"{url}/{self.token}"
+        return {"ANTHROPIC_BASE_URL": f"{here}/anthropic", "OPENAI_BASE_URL": f"{here}/openai"}
+
+    def app(self) -> Starlette:
+        """Return the proxy as an ASGI application."""
+        methods = ["GET", "POST", "PUT", "PATCH", "DELETE"]
+        path = f"/{self.token}/{{provider:str}}/{{rest:path}}"
+        return Starlette(routes=[Route(path, self._serve, methods=methods)])
+
+    async def _serve(self, request: Request) -> Response:
+        provider, rest = request.path_params["provider"], "/" + request.path_params["rest"]
+        if provider not in ("anthropic", "openai"):
+            return _error("anthropic", 404, "not_found_error", f"there is no {provider[:40]!r} here")
+        base = self.anthropic_url if provider == "anthropic" else self.openai_url
+        url = base.rstrip("/") + rest + (f"?{request.url.query}" if request.url.query else "")
+        if request.method == "GET" or (provider == "anthropic" and rest in _FREE):
+            return await _passed_on(request, url, await request.body(), None)
+        api = _api_of(provider, rest)
+        if api is None or request.method != "POST":
+            self.refused += 1
+            message = f"{request.method} {rest[:80]} is not guarded, so simbudget guard does not pass it on"
+            return _error(provider, 403, "permission_error", message)
+        try:
+            body = await _body(request)
+        except ValueError as error:
+            return _error(provider, 400, "invalid_request_error", str(error))
+        return await self._guarded(request, url, provider, api, body)
+
+    async def _guarded(
+        self, request: Request, url: str, provider: str, api: Api, body: dict[str, Any]
+    ) -> Response:
+        self._fill_in(api, body)
+        hides_usage = api is CHAT and body.get("stream") is True and _ask_for_usage(body)
+        try:
+            with self.guard.labels(**_labels(request.headers)):
+                reservation = await self._reserved(api, body)
+        except CapReachedError as error:
+            self.refused += 1
+            return _error(provider, _PAYMENT_REQUIRED, "billing_error", str(error))
+        except (UnboundedCostError, UserError) as error:
+            self.refused += 1
+            return _error(provider, 400, "invalid_request_error", f"simbudget guard: {error}")
+        content = json.dumps(body, ensure_ascii=False).encode("utf-8", "surrogatepass")
+        return await _passed_on(request, url, content, reservation, hides_usage)
+
+    async def _reserved(self, api: Api, body: Mapping[str, Any]) -> Reservation:
+        """Reserve a call's worst case, when there is room for it. Raises as `BudgetGuard.reserve` does."""
+        give_up = time.monotonic() + self.patience_s
+        while True:
+            try:
+                return await asyncio.to_thread(self.guard.reserve, api, body)
+            except CapReachedError as error:
+                if not error.may_pass or time.monotonic() > give_up:
+                    raise
+            await asyncio.sleep(_PAUSE_S)
+
+    def _fill_in(self, api: Api, body: dict[str, Any]) -> None:
+        """Set the most output of a request that does not say, if there is a default."""
+        names = {MESSAGES: ("max_tokens",), RESPONSES: ("max_output_tokens",)}
+        known = names.get(api, ("max_completion_tokens", "max_tokens"))
+        if self.output_tokens is not None and all(body.get(name) is None for name in known):
+            body[known[0]] = self.output_tokens
+
+
+def _api_of(provider: str, rest: str) -> Api | None:
+    if provider == "anthropic":
+        return MESSAGES if rest == MESSAGES.path else None
+    return next((api for api in (CHAT, RESPONSES) if rest == api.path), None)
+
+
+async def _body(request: Request) -> dict[str, Any]:
+    """Return a request's body. Raises ValueError: it is too large, or no JSON object."""
+    raw = bytearray()
+    async for chunk in request.stream():
+        raw += chunk
+        if len(raw) > _LARGEST_BYTES:
+            raise ValueError(f"a request of more than {_LARGEST_BYTES:,} bytes")
+    try:
+        body = json.loads(raw)
+    except (ValueError, RecursionError):
+        raise ValueError("the request is no JSON") from None
+    if not isinstance(body, dict):
+        raise ValueError("the request is no JSON object")
+    return body
+
+
+def _labels(headers: Mapping[str, str]) -> dict[str, Any]:
+    """Return who calls, and for what, by the headers that say so."""
+    labels: dict[str, Any] = {}
+    agent = headers.get(AGENT_HEADER, "")
+    if agent.isdecimal() and len(agent) < 10:
+        labels["agent"] = int(agent)
+    if headers.get(TASK_HEADER):
+        labels["task"] = headers[TASK_HEADER][:200]
+    return labels
+
+
+def _ask_for_usage(body: dict[str, Any]) -> bool:
+    """Have a stream of a chat completion report its usage; returns whether the program had not asked for that."""
+    options = body.get("stream_options")
+    options = dict(options) if isinstance(options, Mapping) else {}
+    if options.get("include_usage") is True:
+        return False
+    body["stream_options"] = {**options, "include_usage": True}
+    return True
+
+
+async def _passed_on(
+    request: Request,
+    url: str,
+    content: bytes,
+    reservation: Reservation | None,
+    hides_usage: bool = False,
+) -> Response:
+    """Send a request on, and return the provider's answer as it comes."""
+    headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _NOT_PASSED_ON]
+    client = httpx2.AsyncClient(timeout=_TIMEOUT, follow_redirects=False)
+    headers.append(("accept-encoding", "identity"))
+    try:
+        sent = client.build_request(request.method, url, headers=headers, content=content)
+        answer = await client.send(sent, stream=True)
+    except BaseException as error:
+        await client.aclose()
+        if reservation is not None:
+            reservation.broke(error)
+        if not isinstance(error, httpx2.TransportError):
+            raise
+        message = f"simbudget guard: the provider cannot be reached: {error}"
+        return _error(request.path_params["provider"], 502, "api_error", message)
+    meter = None
+    if reservation is not None:
+        if 200 <= answer.status_code < 300:
+            kind = answer.headers.get("content-type", "")
+            meter = reservation.meter("event-stream" in kind)
+        else:
+            reservation.refused(answer.status_code)
+    back = [(n, v) for n, v in answer.headers.items() if n.lower() not in _NOT_PASSED_BACK]
+    response = StreamingResponse(_chunks(client, answer, meter, hides_usage), answer.status_code)
+    response.raw_headers = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in back]
+    return response
+
+
+async def _chunks(
+    client: httpx2.AsyncClient, answer: httpx2.Response, meter: Meter | None, hides_usage: bool
+) -> AsyncIterator[bytes]:
+    """Yield an answer as it comes; a meter looks on. One that is cut short ends the connection without its end."""
+    events = _WithoutUsage() if hides_usage else None
+    try:
+        async for chunk in answer.aiter_raw():
+            if meter is not None:
+                meter.feed(chunk)
+            shown = chunk if events is None else events.take(chunk)
+            if shown:
+                yield shown
+        if meter is not None:
+            meter.end()
+        if events is not None:
+            yield events.rest()
+    finally:
+        await answer.aclose()
+        await client.aclose()
+
+
+class _WithoutUsage:
+    """A stream of a chat completion without the chunk that only the guard had asked for."""
+
+    def __init__(self) -> None:
+        self._rest = b""
+
+    def take(self, chunk: bytes) -> bytes:
+        """Return the whole events so far that the program is to see."""
+        *events, self._rest = (self._rest + chunk).split(b"\n\n")
+        return b"".join(event + b"\n\n" for event in events if not _is_usage_only(event))
+
+    def rest(self) -> bytes:
+        """Return what came after the last whole event."""
+        return self._rest
+
+
+def _is_usage_only(event: bytes) -> bool:
+    if not event.startswith(b"data:") or b'"usage"' not in event:
+        return False
+    try:
+        data = json.loads(event[5:])
+    except ValueError:
+        return False
+    return isinstance(data, dict) and data.get("choices") == [] and bool(data.get("usage"))
+
+
+def _error(provider: str, status: int, kind: str, message: str) -> JSONResponse:
+    """Return an error in the form of a provider."""
+    error = {"type": kind, "message": message}
+    if provider == "openai":
+        return JSONResponse({"error": {**error, "code": kind, "param": None}}, status)
+    return JSONResponse({"type": "error", "error": error}, status)
