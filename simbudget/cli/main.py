@@ -10,11 +10,10 @@ from typing import Final
 
 import click
 
-from simbudget import __version__
+from simbudget import __version__, interrupts
 from simbudget.errors import UserError, visible, why
 
 WRONG_INPUT: Final = 2
-_INTERRUPTED: Final = 130
 
 _COMMANDS: Final = {
     "init": "Write a commented scenario to start from.",
@@ -125,20 +124,24 @@ def commands() -> None:
 
 def main() -> None:
     """Run the command line, and exit."""
+    interrupts.watch()
     try:
         commands.main(prog_name="simbudget", standalone_mode=False)
+        if interrupts.came():  # what was done before is shown by now
+            interrupts.end(interrupts.STATUS)
     except UserError as error:
         for problem in error.problems:
             click.echo(f"error: {_one_line(str(problem))}", err=True)
         sys.exit(WRONG_INPUT)
     except click.exceptions.Exit as exit_:
+        if interrupts.came():
+            interrupts.end(interrupts.STATUS)
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
         error.show()
         sys.exit(WRONG_INPUT)
     except (KeyboardInterrupt, click.Abort):
-        click.echo("interrupted", err=True)
-        sys.exit(_INTERRUPTED)
+        interrupts.leave()
     except BrokenPipeError:  # whoever read our output has seen enough
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)

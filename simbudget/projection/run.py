@@ -9,6 +9,7 @@ import numpy as np
 
 from simbudget.engine.laws.money import BINS, HOUR_NS
 from simbudget.engine.lowering import lower
+from simbudget.interrupts import showing
 from simbudget.projection.aggregate import Aggregate
 from simbudget.projection.blocks import Block
 from simbudget.projection.executors import blocks_in_order
@@ -82,6 +83,7 @@ def _run(
     except KeyboardInterrupt:
         if not aggregate.replications:
             raise
+        showing()
         return True
     return False
 

@@ -1,5 +1,6 @@
 """Runs of a program with the compiled engine: its tables as arrays, and what the runs come to."""
 
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -27,6 +28,7 @@ from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import Billing, GroupRow, Program
 from simbudget.engine.totals import SUMS, totals
 from simbudget.errors import UserError
+from simbudget.interrupts import came, while_running
 from simbudget.ledger.entry import COMPONENTS, Entry
 from simbudget.ledger.frame import DTYPES, with_context_tokens
 
@@ -40,6 +42,7 @@ _SUBMISSIONS: Final = 1024
 """Room for submissions, to begin with; a run that makes more is played again with more."""
 
 _ENTRIES: Final = 1 << 14
+_BROKEN_OFF: Final = -1
 _SECOND_NS: Final = 1e9
 
 
@@ -84,18 +87,21 @@ def _play(program: Program, site: Site, keys: Integers) -> Sums:
     sums, by_time_usd = np.zeros((len(keys), SUMS)), np.zeros((len(keys), len(COMPONENTS), BINS))
     room = _SUBMISSIONS
     while True:
-        play_many(
-            site,
-            _desk(program, site, room),
-            program.rows,
-            program.kinds,
-            program.spreads,
-            program.purposes,
-            program.limits_per_min,
-            keys,
-            sums,
-            by_time_usd,
-        )
+        with while_running(partial(_stop, site)):
+            play_many(
+                site,
+                _desk(program, site, room),
+                program.rows,
+                program.kinds,
+                program.spreads,
+                program.purposes,
+                program.limits_per_min,
+                keys,
+                sums,
+                by_time_usd,
+            )
+        if came():  # then some of its runs may have been broken off
+            raise KeyboardInterrupt
         if site.run[0]["never_ends"]:
             raise UserError(program.never_ends(int(site.run[0]["never_ends"]) - 1))
         if site.run[0]["forum_is_short"]:
@@ -104,6 +110,14 @@ def _play(program: Program, site: Site, keys: Integers) -> Sums:
             room *= 4
         else:
             return Sums(sums, by_time_usd)
+
+
+def _stop(site: Site) -> None:
+    """Break off the run that is being played: the kernel looks at this after each thing that happens.
+
+    It is set to nought when a run begins, so whoever wants to stop a series of runs asks again and again.
+    """
+    site.run[0]["never_ends"] = _BROKEN_OFF
 
 
 # The tables of a program as arrays.

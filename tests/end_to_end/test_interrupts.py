@@ -1,0 +1,97 @@
+"""Ctrl-C ends a command within two seconds, in one line, with status 130, and keeps what there is."""
+
+import json
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from simbudget import interrupts
+
+LONG = """
+simbudget: 1
+fleet: [{agents: 100000}]
+cycle: [{think: {turns: 3}}]
+stop: {after: 60 days}
+"""
+"""One replication takes minutes."""
+
+SHORT = """
+simbudget: 1
+fleet: [{agents: 300}]
+cycle: [{think: {turns: 30 to 60}}]
+stop: {after: 10 days}
+"""
+"""One takes a second or so, and many are made."""
+
+MOST_S = 2.0
+
+
+def interrupted(
+    folder: Path, after_s: float, *words: str
+) -> tuple[float, "subprocess.CompletedProcess[str]"]:
+    """Interrupt a command after a while; return how long it then took to end, and how it did."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simbudget", *words],
+        cwd=folder,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    time.sleep(after_s)
+    assert process.poll() is None, process.communicate()
+    began = time.monotonic()
+    process.send_signal(signal.SIGINT)
+    said, wrong = process.communicate(timeout=60)
+    return time.monotonic() - began, subprocess.CompletedProcess(words, process.returncode, said, wrong)
+
+
+@pytest.mark.parametrize("workers", ["1", "2"])
+def test_a_replication_of_minutes_is_broken_off(tmp_path: Path, workers: str) -> None:
+    (tmp_path / "long.yaml").write_text(LONG)
+    took_s, done = interrupted(tmp_path, 12, "project", "long.yaml", "--workers", workers, "--quiet")
+    assert took_s < MOST_S
+    assert done.returncode == interrupts.STATUS
+    assert done.stderr.strip().splitlines()[-1] == "interrupted"
+    assert "Traceback" not in done.stderr
+
+
+def test_commands_that_are_at_something_else_end_as_soon(tmp_path: Path) -> None:
+    (tmp_path / "long.yaml").write_text(LONG)
+    for words in (
+        ("trace", "long.yaml"),
+        ("sensitivity", "long.yaml"),
+        ("report", "long.yaml", "--markdown"),
+    ):
+        took_s, done = interrupted(tmp_path, 6, *words)
+        assert took_s < MOST_S, words
+        assert done.returncode == interrupts.STATUS
+        assert "Traceback" not in done.stderr
+
+
+def test_what_was_done_before_is_shown(tmp_path: Path) -> None:
+    (tmp_path / "short.yaml").write_text(SHORT)
+    _, done = interrupted(
+        tmp_path, 20, "project", "short.yaml", "--json", "--replications", "100000", "--workers", "1"
+    )
+    assert done.returncode == interrupts.STATUS
+    said = json.loads(done.stdout)
+    assert said["interrupted"] is True
+    assert 0 < said["replications"] < 100_000
+
+
+def test_what_runs_is_asked_to_stop_as_long_as_it_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(interrupts, "_PATIENCE_S", 0.2)
+    interrupts._shows.set()
+    asked: list[float] = []
+    try:
+        with interrupts.while_running(lambda: asked.append(time.monotonic())):
+            interrupts._stop_all()
+        interrupts._stop_all()
+    finally:
+        interrupts._shows.clear()
+    assert len(asked) > 3
+    assert not interrupts._stoppers
