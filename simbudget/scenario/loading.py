@@ -8,7 +8,7 @@ from typing import Final
 from simbudget.errors import visible
 from simbudget.scenario.calibration_file import Calibration
 from simbudget.scenario.document import parse_document, read_file
-from simbudget.scenario.model import Group, Scenario
+from simbudget.scenario.model import Group, OwnStep, Scenario
 from simbudget.scenario.reading import MOST_PROBLEMS, Provenance, Reading
 
 _LONGEST_DEFAULT_NAME: Final = 100
@@ -85,4 +85,14 @@ def _late(group: Group, ends_s: float) -> list[str]:
         [f"group {group.group}: {late:,} of {group.agents:,} agents would start after the end"]
         if late
         else []
+    )
+
+
+def code_notes(scenario: Scenario) -> tuple[str, ...]:
+    """Return which functions of which files a scenario runs, for somebody who is to decide whether it may."""
+    steps = [step for group in scenario.fleet for step in group.cycle if isinstance(step, OwnStep)]
+    found = dict.fromkeys((str(step.file), str(step.function)) for step in steps)
+    return tuple(
+        f"a step runs the function `{function}` of {file}: code, with all the rights of who runs it"
+        for file, function in found
     )

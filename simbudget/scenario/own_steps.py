@@ -3,14 +3,11 @@
 import ast
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from simbudget.scenario.document import Node, Text
 from simbudget.scenario.reading import Reading, describe, is_absent, nearest
 from simbudget.scenario.trust import allowed, is_outside
-
-if TYPE_CHECKING:
-    from simbudget.scenario.model import Scenario
 
 _MOST_BYTES = 1_000_000
 _NOWHERE = Path("nowhere.py")
@@ -79,13 +76,3 @@ def problem_of_function(path: Path, function: str) -> str | None:
     if function in names:
         return None
     return f"{path.name[:80]} has no function `{function[:40]}`; {nearest(function, names)}"
-
-
-def code_notes(scenario: "Scenario") -> tuple[str, ...]:
-    """Return which functions of which files a scenario runs, for somebody who is to decide whether it may."""
-    steps = [step for group in scenario.fleet for step in group.cycle if step.kind == "python"]
-    found = dict.fromkeys((str(step.file), str(step.function)) for step in steps)
-    return tuple(
-        f"a step runs the function `{function}` of {file}: code, with all the rights of who runs it"
-        for file, function in found
-    )
