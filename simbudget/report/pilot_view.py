@@ -73,11 +73,17 @@ def pilot_answer(summary: dict[str, Any]) -> str:
     """Return the one line that says what came of a pilot."""
     best = summary["best_score"]
     found = "nothing was scored" if best is None else f"best score {best:.3f}"
+    money = "billed" if is_live(summary) else "of play money spent (the model was simulated)"
     return (
-        f"{usd(summary['billed_usd'])} billed of {usd(summary['cap_usd'])}; {summary['agents']} agents, "
+        f"{usd(summary['billed_usd'])} {money} of {usd(summary['cap_usd'])}; {summary['agents']} agents, "
         f"{hours(summary['run_hours'])} of the run, {summary['submissions']} submissions, {found}; "
         f"ended: {summary['ended_because']}."
     )
+
+
+def is_live(summary: dict[str, Any]) -> bool:
+    """Return whether a pilot's calls went to a real model, and cost real money."""
+    return "live" in str(summary["source"])
 
 
 def next_step(summary: dict[str, Any], scenario: Path) -> str:
@@ -86,7 +92,8 @@ def next_step(summary: dict[str, Any], scenario: Path) -> str:
         return "Nothing was called, so there is nothing to calibrate on: give it more time, with --resume."
     folder = Path(summary["ledger"]).parent
     files = (str(scenario), summary["ledger"], "-o", str(folder / "calibrated.yaml"))
-    return f"Next: simbudget calibrate {shlex.join(files)}"
+    learnt = "" if is_live(summary) else " (it will have learnt from a program, not from a model)"
+    return f"Next: simbudget calibrate {shlex.join(files)}{learnt}"
 
 
 def pilot_tables(summary: dict[str, Any]) -> list[Table]:
@@ -102,7 +109,8 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _spend(summary: dict[str, Any]) -> Table:
-    table = _table("Spend, by the provider's bill and the scenario's prices", "component", "US dollars")
+    billed = "the provider's bill" if is_live(summary) else "a simulated provider's bill: play money"
+    table = _table(f"Spend, by {billed}, and the scenario's prices", "component", "US dollars")
     for component, spent in summary["spend_by_component_usd"].items():
         table.add_row(component, usd(spent))
     table.add_row("total", usd(summary["spend_usd"]))

@@ -16,6 +16,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from simbudget.errors import visible
+from simbudget.interrupts import showing
 from simbudget.report.narrow import ReadableTables
 from simbudget.results import Result, Table, cell_text
 
@@ -126,6 +127,7 @@ def live_view(results: Iterator[R]) -> R:
         except KeyboardInterrupt:
             if last is None:
                 raise
+            showing()
     assert last is not None
     return last
 

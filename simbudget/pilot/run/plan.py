@@ -148,6 +148,11 @@ def _of_scenario(scenario: Scenario, options: Options) -> Iterator[Problem]:
 
 def _notes(scenario: Scenario, options: Options, agents: int, slots: int) -> Iterator[str]:
     """Yield what a user has to know of a pilot before it starts."""
+    if not options.live:
+        yield (
+            "the model was a program on this machine, so the money is play money, and a scenario that is calibrated on "
+            "this ledger has learnt from that program"
+        )
     from simbudget.pilot.sandbox.isolation import isolation, isolation_in_words  # noqa: PLC0415  only here
 
     if isolation() != "bubblewrap":
