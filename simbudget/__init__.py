@@ -6,6 +6,7 @@ In a notebook: `simbudget.load("scenario.yaml").project(replications=200)`, see 
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from simbudget import forecast as forecast
     from simbudget.api import backtest as backtest
     from simbudget.api import calibrate as calibrate
     from simbudget.api import compare as compare
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from simbudget.api import watch as watch
     from simbudget.api import write_report as write_report
     from simbudget.errors import UserError as UserError
+    from simbudget.forecast.forecast import forecast_like as forecast_like
     from simbudget.scenario.model import Api as Api
     from simbudget.scenario.model import Context as Context
     from simbudget.scenario.model import Crashes as Crashes
@@ -80,7 +82,11 @@ _BLOCKS = (
 )
 """The blocks of a scenario, to make one in code."""
 
-_HOMES = {"UserError": "simbudget.errors", **dict.fromkeys(_BLOCKS, "simbudget.scenario.model")}
+_HOMES = {
+    "UserError": "simbudget.errors",
+    "forecast_like": "simbudget.forecast.forecast",
+    **dict.fromkeys(_BLOCKS, "simbudget.scenario.model"),
+}
 """Where a public name lives, if not in `api`."""
 
 __all__ = [
@@ -138,6 +144,8 @@ def __getattr__(name: str) -> Any:
     from importlib import import_module  # noqa: PLC0415
 
     if name == "forecast":  # the package of that name, which can be called
+        return import_module("simbudget.forecast")
+    if name == "forecast":  # a package that can be called, since it has the name of what it does
         return import_module("simbudget.forecast")
     return getattr(import_module(_HOMES.get(name, "simbudget.api")), name)
 

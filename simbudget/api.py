@@ -44,7 +44,7 @@ from simbudget.scenario.model import dump as dump_scenario
 if TYPE_CHECKING:
     import pandas as pd
 
-    from simbudget.calibration.scenarios.calibrate import Calibrated
+    from simbudget.calibration.scenarios.learnt import Learnt
     from simbudget.forecast.backtest import Backtest
     from simbudget.forecast.outlook import Outlook
     from simbudget.ledger.imported import ImportedLedger
@@ -337,8 +337,13 @@ def usage(
 
 
 def calibrate(
-    scenario: AnyScenario, *logs: str | Path, output: str | Path, keep: Sequence[str] = ()
-) -> "Calibrated":
+    scenario: AnyScenario,
+    *logs: str | Path,
+    output: str | Path,
+    keep: Sequence[str] = (),
+    check: bool = True,
+    seed: int = 1,
+) -> "Learnt":
     """Return a scenario whose quantities were learnt from logs, and write it to `output`.
 
     Args:
@@ -346,8 +351,13 @@ def calibrate(
         logs: of real runs.
         output: where the new scenario is written, its joint draws beside it.
         keep: names of quantities that are to stay as they are.
+        check: simulate the same runs again, to see what the model cannot reproduce.
+        seed: of the simulations shown.
     """
     from simbudget.calibration.scenarios.calibrate import calibrate as learn  # noqa: PLC0415
+    from simbudget.calibration.scenarios.calibrate import with_checks  # noqa: PLC0415
+    from simbudget.calibration.scenarios.checks import check_calibration  # noqa: PLC0415
+    from simbudget.calibration.scenarios.learnt import learnt  # noqa: PLC0415
     from simbudget.calibration.scenarios.writing import (  # noqa: PLC0415
         calibration_name,
         require_writable,
@@ -356,9 +366,11 @@ def calibrate(
 
     loaded, output = _loaded(scenario), Path(output)
     require_writable(Path(loaded.source.path), loaded.source.text, output)
-    found = learn(loaded.loaded, loaded.source.text, read_logs(*logs), calibration_name(output), keep)
-    write_calibrated(found, output)
-    return found
+    ledger = read_logs(*logs)
+    found = learn(loaded.loaded, loaded.source.text, ledger, calibration_name(output), keep)
+    checks = check_calibration(ledger, seed) if check else []
+    write_calibrated(with_checks(found, checks), output)
+    return learnt(found, checks, seed)
 
 
 def watch(

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import ScenarioPath, say_if_compiling
+from simbudget.cli.options import ScenarioPath, say_if_compiling, show
 
 
 @click.command("calibrate")
@@ -25,6 +25,8 @@ from simbudget.cli.options import ScenarioPath, say_if_compiling
 )
 @click.option("--columns", metavar="A=B,...", help="For other tables: which column is what; see `import`.")
 @click.option("--no-check", is_flag=True, help="Do not simulate what was calibrated on.")
+@click.option("--json", "as_json", is_flag=True, help="Print what was learnt as JSON, and nothing else.")
+@click.option("--quiet", is_flag=True, help="Print the answer only.")
 def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     scenario: Path,
     logs: tuple[Path, ...],
@@ -33,6 +35,8 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     seed: int,
     columns: str | None,
     no_check: bool,
+    as_json: bool,
+    quiet: bool,
 ) -> None:
     """Learn the quantities of SCENARIO from the LOGs.
 
@@ -43,10 +47,10 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """
     from simbudget.calibration.scenarios.calibrate import calibrate, with_checks  # noqa: PLC0415
     from simbudget.calibration.scenarios.checks import check_calibration  # noqa: PLC0415
+    from simbudget.calibration.scenarios.learnt import learnt  # noqa: PLC0415
     from simbudget.calibration.scenarios.writing import calibration_name, require_writable, write_calibrated  # noqa: PLC0415
     from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
-    from simbudget.report.calibration_output import show_and_draw  # noqa: PLC0415
-    from simbudget.report.terminal import reading, standard_output  # noqa: PLC0415
+    from simbudget.report.terminal import reading  # noqa: PLC0415
     from simbudget.scenario.document import read_file  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
@@ -54,11 +58,12 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     require_writable(scenario, text, output)
     with reading() as begins:
         ledger = read_logs(logs, column_map(columns), begins)
-    say_if_compiling(False)
+    say_if_compiling(quiet or as_json)
     calibrated = calibrate(before, text, ledger, calibration_name(output), keep)
     checks = [] if no_check else check_calibration(ledger, seed)
     written = write_calibrated(with_checks(calibrated, checks), output)
-    pictures = output.parent / f"{output.stem}-pictures"
-    written += show_and_draw(standard_output(), calibrated, checks, seed, pictures)
+    found = learnt(calibrated, checks, seed)
+    written += found.write_figures(output.parent / f"{output.stem}-pictures")
+    show(found, as_json=as_json, quiet=quiet)
     now = f"simbudget project {shlex.quote(str(output))}"
-    click.echo(f"Wrote {output} and {len(written) - 1} files beside it. Now: {now}")
+    click.echo(err=as_json, message=f"Wrote {output} and {len(written) - 1} files beside it. Now: {now}")

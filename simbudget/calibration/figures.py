@@ -1,21 +1,27 @@
-"""Before and after: what was assumed of each quantity, and what logs showed, as the middle 80 % of its draws."""
+"""The pictures of a calibration, each with its data: before and after, and predictive checks."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullFormatter
 
-from simbudget.calibration.scenarios.calibrate import Calibrated
 from simbudget.drawing import INK, entitle, new_figure
 from simbudget.scenario.quantities import Quantity
 
-Floats = npt.NDArray[np.float64]
+if TYPE_CHECKING:
+    from simbudget.calibration.scenarios.calibrate import Calibrated
+    from simbudget.calibration.scenarios.checks import Check
 
-_ASSUMED = "#999999"
-_DRAWS = 2000
+_ASSUMED: Final = "#999999"
+_DRAWS: Final = 2000
+"""Draws of each quantity: its p10 and p90 are then within two per cent or so."""
 
 
-def before_after(calibrated: Calibrated) -> tuple[Figure, pd.DataFrame]:
+def before_after(calibrated: "Calibrated") -> tuple[Figure, pd.DataFrame]:
     """Return the picture, and p10, median and p90 of each quantity before and after."""
     before, after = (
         {q.name: q for q in s.scenario.quantities()} for s in (calibrated.before, calibrated.after)
@@ -67,3 +73,35 @@ def _quantiles(quantity: Quantity) -> tuple[float, float, float]:
         sample = quantiles * np.exp(spread * scores[0])
     low, middle, high = np.quantile(sample, (0.1, 0.5, 0.9))
     return float(low), float(middle), float(high)
+
+
+_COLUMNS = 4
+_LEVELS = np.linspace(0.01, 0.99, 99)
+_OBSERVED = "#E69F00"
+
+
+def predictive_check(checks: "Sequence[Check]") -> tuple[Figure, pd.DataFrame]:
+    """Return the picture, a small one for each check, and the percentiles that it shows."""
+    shown = [check for check in checks if len(check.observed) > 1]
+    rows = max(1, -(-len(shown) // _COLUMNS))
+    figure = Figure(figsize=(2.6 * _COLUMNS, 2.1 * rows + 0.4), layout="constrained")
+    FigureCanvasAgg(figure)
+    table: list[tuple[str, str, float, float]] = []
+    for place, check in enumerate(shown):
+        axes = figure.add_subplot(rows, _COLUMNS, place + 1)
+        axes.spines[["top", "right"]].set_visible(False)
+        for values, colour, line, label in (
+            (check.observed, _OBSERVED, "-", "observed"),
+            (check.simulated, INK, "--", "simulated"),
+        ):
+            quantiles = np.quantile(values, _LEVELS)
+            axes.plot(np.maximum(quantiles, 1e-2), _LEVELS, line, color=colour, lw=1.6, label=label)
+            table.extend((check.label, label, level, q) for level, q in zip(_LEVELS, quantiles, strict=True))
+        axes.set_xscale("log")
+        axes.xaxis.set_minor_formatter(NullFormatter())
+        axes.set_title(check.label.replace("models[model].", ""), fontsize=8.5)
+        axes.tick_params(labelsize=7)
+        if place == 0:
+            axes.legend(frameon=False, fontsize=7.5)
+            axes.set_ylabel("part at most this", fontsize=8)
+    return figure, pd.DataFrame(table, columns=["quantity", "which", "part", "value"])
