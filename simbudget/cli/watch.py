@@ -2,12 +2,13 @@
 
 import json
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
 import click
 
-from simbudget.cli.options import LIMIT_NOT_MET, ScenarioPath, say_if_compiling, show
+from simbudget.cli.options import LIMIT_NOT_MET, ScenarioPath, money, say_if_compiling, show
 
 
 def _amount(dimension: str) -> Any:
@@ -30,7 +31,14 @@ def _amount(dimension: str) -> Any:
 
 @click.command("watch")
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LOG...")
-@click.option("--scenario", required=True, type=ScenarioPath(), help="What was planned.")
+@click.option(
+    "--scenario",
+    type=ScenarioPath(),
+    help="What was planned.  [default: nothing; the logs alone are gone by]",
+)
+@click.option(
+    "--budget", callback=money, metavar="$", help="Without a scenario: what all of it should stay within."
+)
 @click.option("--follow", is_flag=True, help="Look again and again, until the planned end or Ctrl-C.")
 @click.option(
     "--interval", callback=_amount("DURATION"), default="30 s", show_default=True, help="With --follow."
@@ -55,7 +63,8 @@ def _amount(dimension: str) -> Any:
 )
 def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     logs: tuple[Path, ...],
-    scenario: Path,
+    scenario: Path | None,
+    budget: float | None,
     follow: bool,
     interval: float,
     elapsed: float | None,
@@ -68,12 +77,20 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """Say whether the run that LOG tells of is on track, and what it will come to.
 
     LOG is a ledger of simbudget's (Parquet, CSV, a pilot's store) or any log that `simbudget import` reads. What was
-    spent is taken from it, what was seen so far sharpens what was unknown, and the rest is projected anew.
+    spent is taken from it, what was seen so far sharpens what was unknown, and what is left is projected anew.
+    Without a scenario, what is shown is the forecast of `simbudget forecast`.
 
     Exit status 1: a limit of the scenario is not met, or the budget is not kept as surely as asked for.
 
     Example: simbudget watch pilot/ledger.sqlite --scenario scenario.yaml --worth '$50,000'
     """
+    if scenario is None:
+        _watch_logs(logs, budget, seed, interval if follow else None, as_json)
+        return
+    if budget is not None:
+        raise click.UsageError(
+            "--budget goes without --scenario, which has a budget of its own: `stop.budget`"
+        )
     from simbudget.forecast.following import Look, looks  # noqa: PLC0415
     from simbudget.forecast.watch import Watching  # noqa: PLC0415
     from simbudget.report.terminal import live_view, progress_bar  # noqa: PLC0415
@@ -93,3 +110,22 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         outlook = live_view(looks(look, interval))
     if not outlook.is_on_track:
         sys.exit(LIMIT_NOT_MET)
+
+
+def _watch_logs(
+    logs: tuple[Path, ...], budget: float | None, seed: int, interval_s: float | None, as_json: bool
+) -> None:
+    """Show the forecast of the sessions under way, once, or again whenever a log has grown; until Ctrl-C."""
+    from simbudget.forecast.following import state_of  # noqa: PLC0415
+    from simbudget.forecast.forecast import Asked, forecast  # noqa: PLC0415
+    from simbudget.ledger.readers import read_logs  # noqa: PLC0415
+
+    asked, before = Asked(budget_usd=budget, seed=seed), None
+    while True:
+        state = state_of(logs)
+        if state != before:
+            show(forecast(read_logs(logs), asked), as_json=as_json)
+        if interval_s is None:
+            return
+        before = state
+        time.sleep(interval_s)

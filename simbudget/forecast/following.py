@@ -32,11 +32,16 @@ class Look:
         return watch(self.loaded, state, self.how, progress)
 
     def state(self) -> tuple[tuple[str, int, int], ...]:
-        """Return what changes when a log grows: sizes and times of all files."""
-        files = [file for log in self.logs for file in ([log] if log.is_file() else sorted(log.rglob("*")))]
-        beside = [file.with_name(file.name + "-wal") for file in files]  # where SQLite writes first
-        stats = [(str(file), file.stat()) for file in (*files, *beside) if file.is_file()]
-        return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
+        """Return what changes when a log grows."""
+        return state_of(self.logs)
+
+
+def state_of(logs: Sequence[Path]) -> tuple[tuple[str, int, int], ...]:
+    """Return what changes when a log grows: sizes and times of all files."""
+    files = [file for log in logs for file in ([log] if log.is_file() else sorted(log.rglob("*")))]
+    beside = [file.with_name(file.name + "-wal") for file in files]  # where SQLite writes first
+    stats = [(str(file), file.stat()) for file in (*files, *beside) if file.is_file()]
+    return tuple((name, stat.st_size, stat.st_mtime_ns) for name, stat in stats)
 
 
 def looks(look: Look, interval_s: float, sleep: Callable[[float], None] = time.sleep) -> Iterator[Outlook]:

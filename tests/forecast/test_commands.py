@@ -1,0 +1,47 @@
+"""`forecast` and `watch` on real logs, as a user runs them."""
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+DATA = Path(__file__).parent.parent / "data" / "logs"
+
+
+def run(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Return what the real command line answers."""
+    command = [sys.executable, "-m", "simbudget", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False, timeout=300)
+
+
+def test_a_further_run_like_a_profile_needs_no_logs() -> None:
+    done = run("forecast", "--like", "research-agents", "--runs", "3", "--json")
+    assert done.returncode == 0
+    found = json.loads(done.stdout)
+    cost = found["remaining"]["cost_usd"]
+    assert 0 < cost["p10"] < cost["p50"] < cost["p90"]
+    assert "3 ideas" in found["answer"]
+
+
+def test_two_questions_at_a_time_are_one_mistake() -> None:
+    done = run("forecast", str(DATA), "--calls", "3", "--days", "4")
+    assert done.returncode == 2
+    assert "--calls and --days exclude each other" in done.stderr
+
+
+def test_without_logs_and_without_a_profile_there_is_one_clear_message() -> None:
+    done = run("forecast")
+    assert done.returncode == 2
+    assert "name a LOG" in done.stderr
+
+
+def test_profiles_and_logs_exclude_each_other() -> None:
+    done = run("forecast", str(DATA), "--like", "codex")
+    assert done.returncode == 2
+    assert "--like needs no logs" in done.stderr
+
+
+def test_a_budget_of_the_command_line_goes_without_a_scenario() -> None:
+    done = run("watch", str(DATA), "--scenario", "aar-weak-to-strong", "--budget", "$5")
+    assert done.returncode == 2
+    assert "--budget goes without --scenario" in done.stderr
