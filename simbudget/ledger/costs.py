@@ -79,7 +79,8 @@ def groups_of_rates(entries: pd.DataFrame, moments: pd.Series) -> Iterator[Price
         pd.factorize(moments.dt.normalize())[0],
         _hours(entries, moments),
     ]
-    for found in pd.DataFrame(keys).T.groupby(list(range(len(keys)))).indices.values():
+    table = pd.DataFrame(np.column_stack(keys))
+    for found in table.groupby(list(table.columns)).indices.values():
         rows = np.asarray(found, dtype=np.int64)
         first = rows[0]
         moment, hour = moments.iloc[first], int(keys[-1][first])

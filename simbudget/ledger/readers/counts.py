@@ -221,6 +221,8 @@ def anthropic_steps(
 def service_of(*told: object) -> str:
     """Return the service that a log names in any of several fields; empty for the standard one."""
     for word in told:
+        if word is None or word == "standard":  # what nearly every call says
+            continue
         name = text(word).lower()
         name = {"slow": "flex", "batches": "batch"}.get(name, name)
         if name in SERVICES and name:
