@@ -16,7 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from simbudget.ledger.costs import Apart, Priced, calls_of, cost_of, days_of, groups_of_rates, usage_of
-from simbudget.pricing.catalogue import known_rates, models_beside
+from simbudget.pricing.catalogue import has_service, known_rates, models_beside
 from simbudget.pricing.charge import Numbers, Rates, Usage
 
 _HALF_A_CENT: Final = 0.005
@@ -152,6 +152,8 @@ class _Group:
         self._kept: list[pd.DataFrame] = []
         self._kept_count = 0
         self._different: set[float] = set()
+        self._unpriced: set[str] = set()
+        """Services for which the list has no price of the model."""
         self.used_anything = False
         """Whether any entry had a prompt, or cost anything."""
 
@@ -172,6 +174,11 @@ class _Group:
         self._reported_usd += float(np.nansum(reported))
         self._list_usd += float(np.nansum(listed))
         self.used_anything |= bool((entries["context_tokens"].fillna(0) > 0).any() or np.nansum(reported) > 0)
+        for service in entries["service"].unique():
+            day = moments.max()
+            on = datetime.date.today() if pd.isna(day) else day.date()
+            if service and not has_service(self._model, on, str(service)):
+                self._unpriced.add(str(service))
         if not self._reports:
             return
         self._same += int(_are_same(listed, reported, _SAME, _SAME_USD).sum())
@@ -197,6 +204,8 @@ class _Group:
     def comparison(self) -> CostComparison:
         """Return how the entries compare with the price list."""
         missing = [_NOT_LOGGED.get(self.source, "")]
+        for service in sorted(self._unpriced):
+            missing.insert(0, f"the price of the service `{service}`, for which the standard one stands")
         if self._unknown:
             missing.insert(0, f"counts of {self._unknown:,} of {self._count:,} entries")
         return CostComparison(

@@ -219,6 +219,15 @@ def qualified(provider: str, model: str) -> str:
 
 
 @lru_cache(maxsize=4096)
+def maker_of(model: str) -> str:
+    """Return the provider whose model a name means, as the list calls it; empty if the list does not have it."""
+    try:
+        return find_model(model, datetime.date.max).provider.id
+    except UserError:
+        return ""
+
+
+@lru_cache(maxsize=4096)
 def models_beside(model: str) -> tuple[str, ...]:
     """Return the other models of a model's provider, by which a tool may have priced it by mistake."""
     try:

@@ -243,3 +243,44 @@ def test_messages_that_agree_in_all_but_their_time_are_not_copies(tmp_path: Path
     other = text.replace('"pb"', '"pc"').replace("2026-11-09T09", "2026-11-09T12").replace("17942", "17943")
     (tmp_path / "b.jsonl").write_text(other)
     assert figures(tmp_path)["calls"] == 8
+
+
+@pytest.mark.parametrize(
+    ("model", "uncached", "said"), [("gpt-5.5", 40_000, True), ("claude-opus-4-8", 90_000, False)]
+)
+def test_names_that_could_be_anybodys_follow_the_rule_of_the_models_provider(
+    tmp_path: Path, model: str, uncached: int, said: bool
+) -> None:
+    line = {"timestamp": "2026-11-09T09:00:00Z", "model": model, "input_tokens": 90_000}
+    line |= {"cache_read_tokens": 50_000, "output_tokens": 3_000}
+    path = tmp_path / "usage.jsonl"
+    path.write_text(json.dumps(line) + "\n")
+    found = figures(path)
+    assert figure(found, "uncached") == uncached
+    assert any("their model's provider" in note for note in found["oddities"]) == said
+
+
+def test_a_service_without_a_price_is_named_and_priced_as_the_standard_one(tmp_path: Path) -> None:
+    found = changed(tmp_path, "batch-tier.jsonl", lambda text: text.replace('"batch"', '"priority"'))
+    assert figure(found, "cost_usd") == pytest.approx(1.2)
+    assert "the price of the service `priority`" in found["cost_comparisons"][0]["cannot_know"]
+    assert found["apart"]["services"] == [
+        {"service": "priority", "inference_geo": "", "entries": 1, "cost_usd": pytest.approx(1.2)}
+    ]
+
+
+def test_results_without_a_sessions_name_are_of_one_session(tmp_path: Path) -> None:
+    named, nameless = "results-running-total.jsonl", '"session_id": ""'
+    found = changed(tmp_path, named, lambda text: text.replace('"session_id": "s1"', nameless))
+    assert figure(found, "reported_usd") == pytest.approx(0.5765)
+    assert figure(found, "calls") == 16
+
+
+def test_one_entry_explains_nothing(tmp_path: Path) -> None:
+    (row,) = (
+        each
+        for each in figures(FOLDER / "result-one-hour-writes.jsonl")["cost_comparisons"]
+        if each["model"] == "claude-opus-4-8"
+    )
+    assert row["compared"] == 1
+    assert row["explanation"].endswith("in its only entry, which cannot tell why")

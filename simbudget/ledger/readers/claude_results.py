@@ -64,7 +64,7 @@ def _read(file: LogFile, gathering: Gathering) -> None:
         kind = line.get("type")
         if kind not in ("result", "assistant", "system", "rate_limit_event"):
             continue
-        name = text(line.get("session_id")) or (text(line.get("sessionId")) or f"{file.path} {number}")
+        name = text(line.get("session_id")) or text(line.get("sessionId")) or str(file.path)
         session = sessions.setdefault(name, _Session())
         if kind == "system" and line.get("subtype") == "init":
             session.model = text(line.get("model")) or session.model

@@ -10,6 +10,7 @@ from typing import Final, NamedTuple
 from simbudget.ledger.readers.gathering import RunInMaking
 from simbudget.ledger.readers.thread import Usage
 from simbudget.ledger.readers.values import JsonObject, mapping, text
+from simbudget.pricing.catalogue import maker_of
 from simbudget.pricing.charge import SERVICES
 
 MOST_IN_A_SESSION: Final = 10**12
@@ -93,6 +94,8 @@ _APART: Final = {
     "cacheCreationInputTokens",
 }
 """Names that Anthropic alone uses, whose classes exclude each other. They outweigh the names of `_CONTAIN`."""
+_MAKERS_THAT_CONTAIN: Final = {"openai", "google", "deepseek", "x-ai"}
+"""Providers whose interfaces report a prompt with what was cached in it, whatever a log calls its own fields."""
 _THOUGHTS_APART: Final = {"candidatesTokenCount", "candidates_token_count"}
 
 
@@ -142,6 +145,8 @@ def usage_of_record(record: JsonObject, run: RunInMaking) -> Usage:
         names = {prompt.name, read.name if read.value is not None else "", write.name if write.value else ""}
         contains = bool(names & _CONTAIN) and not names & _APART
         why = "the names of their fields"
+        if not names & (_CONTAIN | _APART) and maker_of(text(record.get("model"))) in _MAKERS_THAT_CONTAIN:
+            contains, why = True, "their model's provider"
     if contains and inside > prompt.value:
         run.odd["more cached tokens than input tokens, so these were taken as apart"] += 1
         contains = False
