@@ -161,7 +161,7 @@ def _against_as_json(against: Against) -> dict[str, Any]:
                 "p50": _number(found.p50),
                 "p90": _number(found.p90),
                 "monte_carlo_95": [_number(found.low), _number(found.high)],
-                "told_apart": found.is_told,
+                "told_apart": found.is_told and not found.is_same,
                 "replications_needed": found.needed,
             }
             for outcome, found in against.differences.items()

@@ -49,6 +49,11 @@ class Pilot:
         return None if self.information is None else self.information.usd - self.cost_usd
 
     @property
+    def usd_per_percent(self) -> float | None:
+        """Return what the pilot costs for each percent by which it narrows the spread; None if it does not."""
+        return self.cost_usd / (100.0 * self.promised) if self.promised > 0.0 else None
+
+    @property
     def narrowing_per_100_usd(self) -> float:
         """Return the narrowing for each 100 dollars."""
         return self.promised / max(self.cost_usd, 1e-9) * 100.0
@@ -163,6 +168,7 @@ def _pilot_as_json(pilot: Pilot) -> dict[str, Any]:
         "spend_narrowing_at_best": pilot.narrowing,
         "spend_narrowing_rehearsed": pilot.rehearsed,
         "narrowing_per_100_usd": pilot.narrowing_per_100_usd,
+        "usd_per_percent_narrower": pilot.usd_per_percent,
         "results_variance_explained": pilot.results_explained,
         "value_of_information_usd": {"value": value.usd, "error": value.error_usd} if value else None,
         "net_value_usd": pilot.net_usd,
@@ -224,7 +230,7 @@ def _table(found: PilotPlan) -> Table:
         "costs",
         "spend narrower by",
         *(("rehearsed",) if found.rehearsals else ()),
-        "for each $100",
+        "for 1 % of that",
         *(("results explained", "worth") if decides else ()),
     )
     rows = []
@@ -241,7 +247,7 @@ def _table(found: PilotPlan) -> Table:
                 usd(pilot.cost_usd),
                 percent(pilot.narrowing),
                 *((rehearsed,) if found.rehearsals else ()),
-                percent(pilot.narrowing_per_100_usd),
+                usd(pilot.usd_per_percent),
                 *(decision if decides else ()),
             )
         )

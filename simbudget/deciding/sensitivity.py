@@ -1,6 +1,7 @@
 """Sensitivity: which unknowns and which choices move what a plan costs and brings, and what knowing more is worth."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
@@ -11,7 +12,7 @@ import pandas as pd
 
 from simbudget.deciding.alternatives import Alternative, Progress, Sample, paired_rows, project_together
 from simbudget.deciding.compare import Against, compare_projections
-from simbudget.deciding.differences import Difference
+from simbudget.deciding.differences import Difference, by_world
 from simbudget.deciding.emulator import Emulator
 from simbudget.deciding.information import Value, of_group, partial_perfect
 from simbudget.deciding.net_benefit import net_benefits
@@ -22,8 +23,12 @@ from simbudget.numbers import percent, usd
 from simbudget.projection.projection import Projection
 from simbudget.projection.unknowns import Unknowns, unknowns_of
 from simbudget.results import Picture, Result, Table
+from simbudget.scenario.quantities import Kind
 
 Floats = npt.NDArray[np.float64]
+
+EXPECTED: Final = "transferable_expected"
+"""Results to expect given what a run found: the same mean in each world as results, and less luck."""
 
 _SHOWN: Final = ("spend_usd", "wall_clock_hours", "best_true_quality", "transferable_results")
 
@@ -141,13 +146,14 @@ class Sensitivity(Result):
                         outcome.name: {
                             "mean": _finite(difference.mean),
                             "monte_carlo_95": [_finite(difference.low), _finite(difference.high)],
-                            "told_apart": difference.is_told,
+                            "told_apart": difference.is_told and not difference.is_same,
                         }
                         for outcome, difference in against.differences.items()
                     },
                 }
                 for against in self.choices
             ],
+            "notes": list(self.notes),
         }
 
     def split(self, name: str) -> Split:
@@ -194,18 +200,62 @@ def sensitivity(
         prices=tuple(_prices(fitted, unknowns)),
         information=_information(plans, frames, uniforms, unknowns, worth_usd),
         choices=(),
+        notes=tuple(_notes(plans[0], fitted, len(worlds))),
     )
+
+
+_HIDDEN: Final = 0.05
+"""An unknown that explains more than this part of an outcome's variance should be seen."""
+
+
+def _notes(plan: Alternative, fitted: dict[Outcome, Emulator], worlds: int) -> Iterator[str]:
+    """Yield where there are too few replications to say much, and which written numbers count as known."""
+    for outcome in (SPEND, RESULTS):
+        emulator = fitted.get(outcome)
+        if emulator is not None and emulator.hidden > _HIDDEN:
+            needed = 2 * worlds * emulator.hidden / _HIDDEN  # two replications a world
+            digits = 10 ** max(0, math.floor(math.log10(needed)) - 1)
+            yield (
+                f"with {worlds:,} worlds an unknown may explain {percent(emulator.hidden)} of the variance of "
+                f"{outcome.label} and not be seen; about {math.ceil(needed / digits) * digits:,} replications would "
+                f"show what explains {percent(_HIDDEN)}"
+            )
+    guesses = [
+        f"{quantity.name} ({quantity.text})"
+        for quantity in plan.scenario.quantities()
+        if quantity.kind is Kind.VARIES and " to " in quantity.text
+    ]
+    if guesses:
+        more = f" and {len(guesses) - _NAMED} more" if len(guesses) > _NAMED else ""
+        yield (
+            f"these ranges vary from draw to draw, and their middle counts as known: {', '.join(guesses[:_NAMED])}"
+            f"{more}; where it is a guess, `{{typical: a to b, varies: 2x}}` makes it an unknown like the others"
+        )
+
+
+_NAMED: Final = 5
+"""Of a list in a note."""
+
+
+_FEWEST_FOR_A_CHOICE: Final = 100
+"""Replications: they tell a difference of a fifth of the standard deviation of paired differences."""
 
 
 def one_at_a_time(
     plans: Sequence[Alternative], sample: Sample, progress: Progress | None = None
 ) -> tuple[Against, ...]:
-    """Return every other plan against the first.
+    """Return every other plan against the first, from a tenth of the sample's replications (and 100 at least).
+
+    The plans share their luck, so that differences need fewer replications than what they are differences of; with
+    as many for each of some twenty choices these would take nearly all of the time.
 
     Raises:
         UserError: an option makes no sense, or a scenario cannot be simulated.
     """
-    projections = project_together([plan.scenario for plan in plans], sample, progress)
+    few = min(sample.replications, max(_FEWEST_FOR_A_CHOICE, sample.replications // 10))
+    projections = project_together(
+        [plan.scenario for plan in plans], replace(sample, replications=few), progress
+    )
     return compare_projections(plans, projections).against
 
 
@@ -238,7 +288,8 @@ def _information(
 ) -> Information | None:
     if not all(counts_results(plan.scenario) for plan in plans) or not len(unknowns.names):
         return None
-    spends, results = ([means(frame, outcome) for frame in frames] for outcome in (SPEND, RESULTS))
+    spends = [means(frame, SPEND) for frame in frames]
+    results = [by_world(frame[EXPECTED].to_numpy(), frame["world"].to_numpy()) for frame in frames]
     if worth_usd is None:
         if not results[0].any():
             return None
@@ -248,7 +299,10 @@ def _information(
     of_each = dict(zip(unknowns.names, partial_perfect(uniforms, benefits), strict=True))
     ranked = dict(sorted(of_each.items(), key=lambda item: -item[1].usd))
     best = names[int(benefits.mean(axis=0).argmax())]
-    return Information(worth_usd, names, best, ranked, of_group(uniforms, benefits))
+    of_all = of_group(uniforms, benefits)
+    if ranked:  # to know all is worth no less than to know one, which a sparse regression on all may miss
+        of_all = max(of_all, next(iter(ranked.values())), key=lambda value: value.usd)
+    return Information(worth_usd, names, best, ranked, of_all)
 
 
 def _finite(value: float) -> float | None:

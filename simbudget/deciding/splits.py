@@ -83,8 +83,9 @@ def split_of(outcome: Outcome, frame: pd.DataFrame, emulator: Emulator, unknowns
     in_means = (
         within * len(np.unique(worlds[known])) / known.sum()
     )  # luck that the means of worlds still have
-    total = emulator.variance - in_means + within
-    scale = emulator.variance / total if total > 0.0 else 0.0
+    between = max(0.0, emulator.variance - in_means)  # an estimate, which chance may take below nothing
+    total = between + within
+    scale = min(1.0, emulator.variance / total) if total > 0.0 else 0.0
     first, everything, errors = emulator.first_order(), emulator.total(), emulator.errors()
     drivers = [
         Driver(
