@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 DEMO_OUT := simbudget-out
 WHEELS := dist
 
-.PHONY: demo test test-fast check wheel backtest profiles bench examples format all clean
+.PHONY: demo test test-fast check wheel backtest profiles bench fuzz examples format all clean
 
 demo: $(READY)  ## project the seed experiment and show its result
 	$(BIN)/simbudget project aar-weak-to-strong --replications 1000 --out $(DEMO_OUT) \
@@ -39,6 +39,10 @@ bench: $(READY)  ## measure, beside peers, and write the tables in benchmarks/
 	$(BIN)/python -m benchmarks.fleets --write
 	$(BIN)/python -m benchmarks.memory --write
 	$(BIN)/python -m benchmarks.history
+
+fuzz: $(READY)  ## 20,000 mutated scenarios, ledgers and sites: each is read, or refused in a line
+	$(BIN)/python -m benchmarks.fuzz_inputs 20000
+	$(BIN)/python -m benchmarks.guard_races 1
 
 backtest: $(READY)  ## backtests on the logs at hand: the track record in docs/ and in the product
 	$(BIN)/python benchmarks/known_campaigns.py --write
