@@ -22,7 +22,7 @@ from typing import Final
 STATUS: Final = 130
 """A shell's status for a program that an interrupt ended."""
 _PATIENCE_S: Final = 1.0
-"""How long what runs has to stop by itself: half of two seconds, since a busy machine may need the other half to end."""
+"""How long what runs has to stop by itself: half of two seconds, since a busy machine may need the rest to end."""
 _ASK_EVERY_S: Final = 0.02
 
 _stoppers: dict[int, Callable[[], None]] = {}

@@ -67,7 +67,13 @@ def faking(answer: Callable[[int, Mapping[str, Any]], Answer]) -> Iterator[FakeP
             status, usage = provider.answer(number, body)
             _send(self, self.path, status, usage, bool(body.get("stream")), number)
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    class Server(ThreadingHTTPServer):
+        request_queue_size = 256
+
+        def handle_error(self, request: Any, client_address: Any) -> None:
+            """Say nothing of callers that hang up."""
+
+    server = Server(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
     thread.start()
