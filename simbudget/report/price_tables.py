@@ -20,10 +20,12 @@ _CLASSES = {
 
 
 def model_table(models: Iterable[ListPrices], on: datetime.date) -> Table:
-    """Return model prices in $/Mtok: a row for each tier, and for batches."""
+    """Return model prices in $/Mtok: a row for each tier, and for each service that the list has."""
     models = list(models)
     sources = "; ".join(dict.fromkeys(model.source for model in models))
-    title, caption = f"$/Mtok on {on}", f"Source: {sources}"
+    more = [model.named for model in models if model.named]
+    more += [f"{model.model}: other prices from {model.hours}" for model in models if model.hours]
+    title, caption = f"$/Mtok on {on}", "\n".join([*more, f"Source: {sources}"])
     table = Table(title=title, caption=caption, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("model", overflow="fold")
     for name in _CLASSES.values():
@@ -34,8 +36,8 @@ def model_table(models: Iterable[ListPrices], on: datetime.date) -> Table:
         table.add_row(model.model, *_prices(model.base), since)
         if model.long:
             table.add_row(f"  prompt > {model.long.above_tokens:,}", *_prices(model.long), "")
-        if model.batch:
-            table.add_row("  batch", *_prices(model.batch), "")
+        for service, prices in model.services.items():
+            table.add_row(f"  {service}", *_prices(prices), "")
     return table
 
 
