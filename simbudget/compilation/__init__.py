@@ -35,14 +35,19 @@ _NO_WRAPPERS: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wra
 IS_PLAIN: Final = os.environ.get("SIMBUDGET_COMPILER") == "plain" or not compiler.fits()
 """Whether numba compiles in its own way: the same figures after six times as long, with any version of numba."""
 
-_COMPILED_PACKAGES: Final = ("compilation", "distributions", "engine", "ledger/entry.py", "pricing/charge.py")
-"""Where compiled functions are, and what they take constants from."""
+_COMPILED_SOURCES: Final = (
+    *("compilation", "distributions", "engine/compiled", "engine/laws", "engine/reference"),
+    *("engine/outcome.py", "engine/program.py", "engine/streams.py", "engine/totals.py"),
+    *("ledger/entry.py", "pricing/charge.py"),
+)
+"""Where compiled functions are, what they take constants from, and the rest of what runs a program: how a scenario
+becomes one (`engine.lowering`) may change without a new compilation."""
 
 
 def _sources_digest() -> str:
     package = Path(__file__).parents[1]
     digest = hashlib.blake2b(f"{numba.__version__} {IS_PLAIN}".encode(), digest_size=8)
-    for part in _COMPILED_PACKAGES:
+    for part in _COMPILED_SOURCES:
         path = package / part
         for source in [path] if path.is_file() else sorted(path.rglob("*.py")):
             digest.update(source.read_bytes())

@@ -15,12 +15,13 @@ import numpy.typing as npt
 from simbudget.calibration.observed.observations import FLOORS, NO_SPEED, observe
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.observed.totals import calls_within, wall_time_s
-from simbudget.calibration.posteriors.caches import LIFE_S, Misses, misses_of, pauses_of
+from simbudget.calibration.posteriors.caches import Misses, misses_of, pauses_of
 from simbudget.calibration.posteriors.openings import Opening, ages_of, learnt_opening
 from simbudget.calibration.posteriors.pooling import log_of
 from simbudget.forecast.counts import CountHistory, count_history
 from simbudget.forecast.durations import PRIORS, DurationHistory, duration_history, telling
 from simbudget.forecast.regression import Regression, regressions
+from simbudget.scenario.parts import CACHE_LIFE_S
 
 Floats = npt.NDArray[np.float64]
 
@@ -109,7 +110,7 @@ class PastRuns:
 
     def pauses(self, life: str) -> list[Misses]:
         """Return how often a session paused for longer than its cache lives."""
-        return self._pauses(LIFE_S[life])
+        return self._pauses(CACHE_LIFE_S[life])
 
     def _pauses(self, life_s: float) -> list[Misses]:
         if life_s not in self._known_pauses:

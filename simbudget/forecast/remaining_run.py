@@ -15,7 +15,6 @@ import numpy.typing as npt
 from simbudget.calibration.observed.session_prices import ClassRates, session_rates
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.caches import (
-    LIFE_S,
     cache_life,
     misses_of,
     pauses_of,
@@ -30,6 +29,7 @@ from simbudget.forecast.counts import Usual, remaining_counts
 from simbudget.forecast.durations import remaining_durations
 from simbudget.forecast.past_runs import DURATIONS, Library, PastRuns, finite, settled_growth
 from simbudget.forecast.regression import features_of, least, pooled
+from simbudget.scenario.parts import CACHE_LIFE_S
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -216,7 +216,7 @@ def _drawn(begun: Begun, life: str, rng: np.random.Generator) -> _Drawn:
     misses = remaining_rate(
         usual_misses(session.model), past.misses(session.model, life), misses_of(session, life), worlds, rng
     )
-    life_s = LIFE_S[life]
+    life_s = CACHE_LIFE_S[life]
     pauses = remaining_rate(_USUAL_PAUSES[life_s], past.pauses(life), pauses_of(session, life_s), worlds, rng)
     limit = limit_draws(past.sessions, session, worlds, rng)
     return _Drawn(

@@ -197,6 +197,13 @@ class Turn(Block):
     """Larger tool results at the beginning of a context."""
 
 
+CACHE_LIFE_S: Final = {"5 min": 300.0, "1 h": 3600.0}
+"""How long each kind of cache keeps what was sent, from its last use.
+
+https://platform.claude.com/docs/en/build-with-claude/prompt-caching
+"""
+
+
 class Context(Block):
     """What a call sends, and what of it the cache holds."""
 
@@ -208,7 +215,7 @@ class Context(Block):
     """Length of the summary that a compaction writes."""
     lasts: Annotated[str, choice("think", "cycle", "life", default="cycle")]
     """How long a context lasts: one `think` step, one cycle, or the agent's life."""
-    cache: Annotated[str, choice("off", "5 min", "1 h", default="5 min")]
+    cache: Annotated[str, choice("off", *CACHE_LIFE_S, default="5 min")]
     """How long the cache holds a context, or `off`."""
     keeps_thinking: Annotated[bool, yes_or_no("yes")]
     """Whether thinking joins the context like other output."""

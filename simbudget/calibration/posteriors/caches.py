@@ -13,12 +13,12 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.calibration.observed.sessions import Session
+from simbudget.scenario.parts import CACHE_LIFE_S
 
 Floats = npt.NDArray[np.float64]
 
 FIVE_MINUTES: Final = "5 min"
 ONE_HOUR: Final = "1 h"
-LIFE_S: Final = {FIVE_MINUTES: 300.0, ONE_HOUR: 3600.0}
 
 _WARMS_UP: Final = 3
 """The first calls of a session find nothing yet that is worth keeping: they miss more often, and cost little."""
@@ -50,7 +50,7 @@ def cache_life(sessions: Sequence[Session], begun: Session) -> str:
     if written > 0 and hour > 0:
         return ONE_HOUR if hour > _MOSTLY * written else FIVE_MINUTES
     missed = [
-        _missed(session)[_aged(session, LIFE_S[FIVE_MINUTES], LIFE_S[ONE_HOUR])]
+        _missed(session)[_aged(session, CACHE_LIFE_S[FIVE_MINUTES], CACHE_LIFE_S[ONE_HOUR])]
         for session in [*sessions, begun]
         if session.model == begun.model and np.nansum(session.write_1h) == 0
     ]
@@ -60,7 +60,7 @@ def cache_life(sessions: Sequence[Session], begun: Session) -> str:
 
 def misses_of(session: Session, life: str) -> Misses:
     """Return how often a session's calls missed a cache that was young enough."""
-    missed = _missed(session)[_aged(session, 0.0, LIFE_S[life])]
+    missed = _missed(session)[_aged(session, 0.0, CACHE_LIFE_S[life])]
     return Misses(float(len(missed)), float(missed.sum()))
 
 

@@ -3,15 +3,15 @@
 from collections.abc import Iterable
 
 from simbudget.engine.laws.calls import NO_CACHE
-from simbudget.engine.laws.draws import NANOSECOND
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.units import nanoseconds
 from simbudget.engine.program import GroupRow, Lasts, Step, StepRow
 from simbudget.engine.streams import step_purpose
 from simbudget.scenario import model as scenarios
 from simbudget.scenario.blocks import MOST_TOKENS
+from simbudget.scenario.parts import CACHE_LIFE_S
 
-_CACHE_LIFE_NS = {"off": NO_CACHE, "5 min": 300 * NANOSECOND, "1 h": 3600 * NANOSECOND}
+_CACHE_LIFE_NS = {"off": NO_CACHE} | {kind: nanoseconds(life_s) for kind, life_s in CACHE_LIFE_S.items()}
 _LASTS = {"think": Lasts.THINK, "cycle": Lasts.CYCLE, "life": Lasts.LIFE}
 
 

@@ -10,10 +10,11 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from simbudget.pilot.model_server.tokens import Piece
+from simbudget.scenario.parts import CACHE_LIFE_S
 
 LOOKBACK: Final = 20
 SMALLEST_TOKENS: Final = 1024
-_LIFE_S: Final = {"5m": 300.0, "1h": 3600.0}
+_LIFE_S: Final = {"5m": CACHE_LIFE_S["5 min"], "1h": CACHE_LIFE_S["1 h"]}
 _TIDY_EVERY: Final = 500
 
 
