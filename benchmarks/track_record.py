@@ -17,10 +17,10 @@ from simbudget.errors import UserError
 from simbudget.forecast.backtest import BY, Backtest, Plan, calibrated, forecasts_of, summary
 from simbudget.forecast.cases import Case
 from simbudget.forecast.conformal import PastCase, position
+from simbudget.forecast.figures import reliability
+from simbudget.forecast.scored import positions_of
 from simbudget.forecast.track_record import CAMPAIGN_QUANTITIES
 from simbudget.ledger.readers import read_logs
-from simbudget.report.backtest_output import positions_of
-from simbudget.report.figures.reliability import reliability
 from simbudget.report.track_record_page import page
 
 ROOT = Path(__file__).parent.parent

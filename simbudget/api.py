@@ -45,8 +45,8 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simbudget.calibration.scenarios.learnt import Learnt
-    from simbudget.forecast.backtest import Backtest
     from simbudget.forecast.outlook import Outlook
+    from simbudget.forecast.scored import Scored
     from simbudget.ledger.imported import ImportedLedger
     from simbudget.ledger.usage import By, UsageReport
 
@@ -391,7 +391,7 @@ def watch(
     return Look(_loaded(scenario).loaded, [Path(log) for log in logs], elapsed_s, Watching(**how)).now()
 
 
-def backtest(*logs: str | Path, cut: float = 0.2, by: str = "calls", **options: Any) -> "Backtest":
+def backtest(*logs: str | Path, cut: float = 0.2, by: str = "calls", **options: Any) -> "Scored":
     """Return how good projections would have been on runs whose end is known.
 
     Args:
@@ -401,10 +401,10 @@ def backtest(*logs: str | Path, cut: float = 0.2, by: str = "calls", **options: 
         options: `replications`, `seed`.
     """
     from simbudget.forecast.backtest import Plan  # noqa: PLC0415
-    from simbudget.forecast.backtest import backtest as score  # noqa: PLC0415
+    from simbudget.forecast.scored import scored  # noqa: PLC0415
     from simbudget.forecast.track_record import past_cases  # noqa: PLC0415
 
-    return score(read_logs(*logs), Plan(cut, by, past=past_cases(by), **options))
+    return scored(read_logs(*logs), Plan(cut, by, past=past_cases(by), **options))
 
 
 def write_report(

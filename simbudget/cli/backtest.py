@@ -1,9 +1,10 @@
 """`simbudget backtest`: how good projections would have been on runs whose end is known."""
 
-import json
 from pathlib import Path
 
 import click
+
+from simbudget.cli.options import show
 
 
 def _part(_: click.Context, __: click.Parameter, text: str) -> float:
@@ -52,31 +53,14 @@ def backtest_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     against what happened, beside a straight line and a bootstrap of calls. Intervals are stretched by what forecasts
     of other runs showed; `raw` are the scores before that. Campaigns of experiments are always cut by time.
     """
-    from simbudget.errors import Problem, UserError  # noqa: PLC0415
-    from simbudget.forecast.backtest import Plan, backtest, summary  # noqa: PLC0415
+    from simbudget.forecast.backtest import Plan  # noqa: PLC0415
+    from simbudget.forecast.scored import scored  # noqa: PLC0415
     from simbudget.forecast.track_record import past_cases  # noqa: PLC0415
     from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
-    from simbudget.report.backtest_tables import backtest_answer, backtest_tables  # noqa: PLC0415
-    from simbudget.report.terminal import progress_bar, reading, standard_output  # noqa: PLC0415
+    from simbudget.report.terminal import progress_bar, reading  # noqa: PLC0415
 
     with reading() as begins:
         ledger = read_logs(logs, column_map(columns), begins)
     with progress_bar(as_json) as progress:
-        found = backtest(ledger, Plan(cut, by, replications, seed, past=past_cases(by)), progress)
-    if not found.forecasts:
-        remedy = "a run needs 15 calls, or a campaign 20 experiments; --by runs needs ten runs"
-        raise UserError(Problem(f"nothing in these logs can be projected by {by}", remedy=remedy))
-    scores = summary(found)
-    if out is not None:
-        from simbudget.report.backtest_output import write_backtest  # noqa: PLC0415
-
-        written = write_backtest(found, scores, out)
-    if as_json:
-        click.echo(json.dumps(scores, indent=2, allow_nan=False))
-        return
-    console = standard_output()
-    console.print(backtest_answer(scores, cut, by), highlight=False, soft_wrap=True)
-    for table in backtest_tables(scores):
-        console.print(table, highlight=False)
-    if out is not None:
-        console.print(f"Picture and data: {out} ({len(written)} files)", highlight=False, soft_wrap=True)
+        found = scored(ledger, Plan(cut, by, replications, seed, past=past_cases(by)), progress)
+    show(found, as_json=as_json, out=out)

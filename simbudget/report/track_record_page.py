@@ -3,8 +3,8 @@
 from collections.abc import Iterator
 from typing import Any, Final
 
+from simbudget.forecast.scored import LABELS, signed
 from simbudget.numbers import NOTHING, percent
-from simbudget.report.backtest_tables import LABELS, signed
 
 _TASKS: Final = {
     "calls": "The remaining run from the first 20 % of its calls, the number of calls known",
