@@ -47,6 +47,8 @@ fuzz: $(READY)  ## 20,000 mutated scenarios, ledgers and sites: each is read, or
 backtest: $(READY)  ## backtests on the logs at hand: the track record in docs/ and in the product
 	$(BIN)/python benchmarks/known_campaigns.py --write
 	$(BIN)/python benchmarks/track_record.py --write
+	$(BIN)/python -m benchmarks.fuzz_logs --files 20000 --write
+	$(BIN)/python -m benchmarks.ccusage
 
 profiles: $(READY)  ## reference profiles of real agents' runs, as the product ships them
 	$(BIN)/python -m benchmarks.reference_profiles --write

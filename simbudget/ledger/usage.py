@@ -2,8 +2,8 @@
 
     usage([Path("~/.claude/projects").expanduser()], by="month").answer()
 
-Days are UTC. Costs are those that logs report, else the price list's of the day; where a count is not known the cost is
-a lower bound, and is marked as one.
+Days are UTC, and a call counts to the day on which it began. Costs are those that logs report, else the price list's of
+the day; where a count is not known the cost is a lower bound, and is marked as one.
 """
 
 import datetime
