@@ -250,7 +250,9 @@ class _Group:
         agree = f"{self._exact:,} of {self._count:,} entries agree; of the others " if self._exact else ""
         if self._unknown:
             return f"{agree}token counts are not all known"
-        return agree + _by_factor(self._looked_at, self._reported_usd / self._list_usd)
+        return agree + _by_factor(
+            self._looked_at, self._reported_usd / self._list_usd if self._list_usd else math.inf
+        )
 
 
 _CLASSES: Final = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")

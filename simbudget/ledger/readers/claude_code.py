@@ -68,7 +68,7 @@ class _Reading:
             return
         run = self._run(session, line)
         uuid = text(line.get("uuid"))
-        if uuid and not self._gathering.is_new(("line", uuid)):
+        if uuid and not self._gathering.is_new(("line", uuid, text(line.get("timestamp")))):
             run.repeated += kind == "assistant"
             return
         thread = self._thread(run, session, line)

@@ -101,6 +101,8 @@ class Gathering:
         self._unread: dict[tuple[str, str], list[int]] = {}
         self._faulty: set[str] = set()
         self._met_again = 0
+        self._told_of: set[int] = set()
+        """The runs that have entries."""
         self._touched: dict[int, RunInMaking] = {}
         """The runs of the file that is being read."""
 
@@ -113,6 +115,12 @@ class Gathering:
         """Return whether the file that is being read has told of anything, be it what other files told before."""
         told = any(run.reported_cost_usd >= 0 or run.repeated for run in self._touched.values())
         return told or len(self.columns) + self._met_again > mark
+
+    @property
+    def only_repeats(self) -> bool:
+        """Whether all that the file that is being read told of its runs was told before, as part of other runs."""
+        dead = [run for run in self._touched.values() if not run.reported_cost_usd >= 0]
+        return bool(dead) and len(dead) == len(self._touched) and not self._told_of & self._touched.keys()
 
     def tells_with_others(self) -> None:
         """Note that the file that is being read is a part of what other files tell, and needs no call of its own."""
@@ -134,6 +142,7 @@ class Gathering:
 
     def add(self, entry: Entry) -> int:
         """Add an entry, and return its row."""
+        self._told_of.add(entry.run)
         return self.columns.append(entry)
 
     def row(self, key: tuple[str, ...]) -> int | None:

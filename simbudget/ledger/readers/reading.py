@@ -98,6 +98,8 @@ def _read(
             except WRONG_CONTENT as error:
                 gathering.cannot_read(path, file.line, f"damaged: {_shown(error)}; not read further")
             if gathering.yielded_since(mark):
+                if gathering.only_repeats and not gathering.is_faulty(path):
+                    gathering.cannot_read(path, 0, "nothing new: all of it was told before")
                 return True
             found_nothing.append((known.title, gathering.missing_here))
     except OSError as error:

@@ -32,7 +32,8 @@ def _read(file: LogFile, gathering: Gathering) -> None:
             return
         name, task = text(record["trial_name"]), text(first_of(record, "task_id", "task_name"))
         group = text(first_of(record, "submission", "job_id", "run_id"))
-        key = f"trial {group} {name} {text(record.get('id')) or text(record.get('path'))}"
+        told = (record.get(key_) for key_ in ("id", "path", "trial_started_at", "started_at"))
+        key = " ".join(map(str, ("trial", group, name, *told)))
         is_new = gathering.is_new(("trial", key))
         run = gathering.run(key, FORMAT.name, file.path, f"{group} {name}".strip(), task)
         if not is_new:
