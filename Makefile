@@ -9,7 +9,7 @@ READY := $(VENV)/.ready
 DEMO_OUT := simbudget-out
 WHEELS := dist
 
-.PHONY: demo test test-fast check wheel backtest profiles bench fuzz examples format all clean
+.PHONY: demo test test-fast check wheel backtest profiles bench docs fuzz examples format all clean
 
 demo: $(READY)  ## project the seed experiment and show its result
 	$(BIN)/simbudget project aar-weak-to-strong --replications 1000 --out $(DEMO_OUT) \
@@ -52,6 +52,9 @@ backtest: $(READY)  ## backtests on the logs at hand: the track record in docs/ 
 
 profiles: $(READY)  ## reference profiles of real agents' runs, as the product ships them
 	$(BIN)/python -m benchmarks.reference_profiles --write
+
+docs: $(READY)  ## write the language's reference page anew from its annotations
+	$(BIN)/python -m simbudget.scenario.reference docs/language.md
 
 examples: $(READY)  ## make the pictures in plots/ again
 	$(BIN)/python scenarios/draw.py

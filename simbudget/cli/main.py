@@ -18,6 +18,7 @@ WRONG_INPUT: Final = 2
 _COMMANDS: Final = {
     "init": "Write a commented scenario to start from.",
     "check": "Say what was understood of a scenario.",
+    "schema": "Print the scenario language as a JSON Schema, for editors.",
     "project": "Project spend, time and bottlenecks of a scenario.",
     "compare": "Compare plans: differences with intervals, and the best buy.",
     "sensitivity": "Rank what moves cost and results, and what is worth knowing.",

@@ -21,6 +21,7 @@ scorer: {time: 1 min}
 forum: {reads_at_most: 10}
 review: {people: 1}
 research: {finalists: 3}
+tasks: {count: 40, solved: 30% to 60%}
 gates: [{name: held-out, keeps: 30% to 80%}]
 evidence: {gates: {held-out: 1 of 3}}
 fixed: $200

@@ -619,6 +619,7 @@ class Fleet:
     """What expects the groups of a fleet; one group needs no list."""
 
     required: ClassVar[bool] = False  # it says for itself that it is missing
+    model: ClassVar[type[Block]] = Group
 
     def read(self, reading: Reading, node: Node | None, name: str) -> tuple[Group, ...]:
         """Return the groups alone; in a scenario see `read_fleet`."""
@@ -1314,6 +1315,7 @@ class Pools:
     """What expects the pools of GPUs: one, or a list of them."""
 
     required: ClassVar[bool] = False
+    model: ClassVar[type[Block]] = Gpus
 
     def read(self, reading: Reading, node: Node | None, name: str) -> tuple[Gpus, ...]:
         """Return the pools: at least one."""

@@ -15,7 +15,22 @@ from simbudget.scenario.blocks import Block, Expectation, Listed, Named, Nested,
 from simbudget.scenario.examples import EXAMPLES
 from simbudget.scenario.model import Scenario
 from simbudget.scenario.own_steps import OwnFile
-from simbudget.scenario.parts import STEPS, ByGate, CalibrationKey, Fleet, Limits, Prices, Scores, Steps
+from simbudget.scenario.parts import (
+    SERVICES,
+    STEPS,
+    Amounts,
+    ByGate,
+    CalibrationKey,
+    Condition,
+    Fleet,
+    Limits,
+    Partly,
+    Pools,
+    Prices,
+    Scores,
+    ServiceKey,
+    Steps,
+)
 from simbudget.scenario.quantities import PARAMETERS, Amount
 from simbudget.units import EXAMPLES as AMOUNTS
 from simbudget.units import UNITS, Dimension, written_amount
@@ -33,6 +48,7 @@ _BARE: Final = frozenset(
 def sentences(model: type[Block]) -> Mapping[str, str]:
     """Return the sentence about each key of a block: the docstring under its annotation."""
     found: dict[str, str] = {}
+    key_of_field = {field: key for key, field in model.fields.items()}
     for each in reversed(model.__mro__):
         if not (isinstance(each, type) and issubclass(each, Block)):
             continue
@@ -42,11 +58,16 @@ def sentences(model: type[Block]) -> Mapping[str, str]:
             if isinstance(node, ast.ClassDef) and node.name == each.__name__
         )
         for field, after in zip(tree.body, tree.body[1:], strict=False):
-            is_field = isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)
-            is_text = isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
-            if is_field and is_text and isinstance(after.value.value, str):  # type: ignore[attr-defined]
-                name = field.target.id.removesuffix("_")  # type: ignore[attr-defined]
-                found[name] = " ".join(after.value.value.split())  # type: ignore[attr-defined]
+            if not (isinstance(field, ast.AnnAssign) and isinstance(field.target, ast.Name)):
+                continue
+            said = (
+                after.value.value
+                if isinstance(after, ast.Expr) and isinstance(after.value, ast.Constant)
+                else ""
+            )
+            if isinstance(said, str) and said:
+                name = field.target.id
+                found[key_of_field.get(name, name.removesuffix("_"))] = " ".join(said.split())
     return found
 
 
@@ -96,24 +117,41 @@ def _expected(expectation: Expectation, definitions: dict[str, Schema]) -> Schem
     if isinstance(expectation, Parsed):
         amount = expectation.schema.get("amount")
         return _amount(amount, definitions) if amount is not None else dict(expectation.schema)
-    if isinstance(expectation, Nested):
-        block = _named_block(expectation.model, definitions)
-        text = [{"type": "string", "pattern": rf"^{expectation.as_text} "}] if expectation.as_text else []
-        empty = (
-            [] if any(each.required for each in keys_of(expectation.model).values()) else [{"type": "null"}]
-        )
-        return {"anyOf": [block, *text, *empty]}
-    if isinstance(expectation, Named):
-        empty_or_block = {"anyOf": [_named_block(expectation.model, definitions), {"type": "null"}]}
-        return {"type": ["object", "null"], "additionalProperties": empty_or_block}
     if isinstance(expectation, Listed):
         return {"type": ["array", "null"], "items": _expected(expectation.each, definitions)}
     if isinstance(expectation, Steps):
         return _steps(definitions)
-    if isinstance(expectation, Fleet):
-        group = _named_block(keys_of(Scenario)["fleet"].model, definitions)  # type: ignore[attr-defined]
-        return {"anyOf": [group, {"type": "array", "items": group, "minItems": 1}]}
+    if isinstance(expectation, Condition):
+        return {"anyOf": [{"enum": list(Condition.words)}, _amount(Condition.part, definitions)]}
+    if isinstance(expectation, ServiceKey):
+        returns_in = {"returns_in": _amount(ServiceKey.returns_in, definitions)}
+        batch = _closed({"batch": _closed(returns_in)})
+        return {"anyOf": [{"enum": list(SERVICES)}, batch, {"type": "null"}]}
+    if isinstance(expectation, Amounts):
+        return _closed({name: _amount(expectation.each, definitions) for name in expectation.names})
+    if isinstance(expectation, Nested | Named | Partly | Fleet | Pools):
+        return _within(expectation, definitions)
     return _OTHERS[type(expectation)]
+
+
+def _closed(properties: Schema) -> Schema:
+    return {"type": "object", "properties": properties, "additionalProperties": False}
+
+
+def _within(expectation: Any, definitions: dict[str, Schema]) -> Schema:
+    """Return what a block within another is: it may be left empty where nothing in it has to be written."""
+    block = _named_block(expectation.model, definitions)
+    if isinstance(expectation, Fleet | Pools):
+        return {"anyOf": [block, {"type": "array", "items": block, "minItems": 1}]}
+    empty: list[Schema] = [{"type": "null"}]
+    if isinstance(expectation, Named):
+        return {"type": ["object", "null"], "additionalProperties": {"anyOf": [block, *empty]}}
+    text: list[Schema] = []
+    if isinstance(expectation, Nested) and expectation.as_text:
+        text = [{"type": "string", "pattern": rf"^{expectation.as_text} "}]
+    if any(each.required for each in keys_of(expectation.model).values()):
+        empty = []
+    return {"anyOf": [block, *text, *empty]}
 
 
 _COUNTS: Final = {"type": "string", "pattern": r"^\s*\d+ +of +\d+\s*$"}
@@ -246,10 +284,10 @@ run. In Python a quantity may be a number, such a text or mapping, or a frozen d
 
 def page() -> str:
     """Return the reference page as Markdown."""
-    return "\n".join([_OPENING, *(_section(title, model) for title, model in _sections())])
+    return "\n".join([_OPENING, *(_section(title, model) for title, model in sections())])
 
 
-def _sections() -> Iterator[tuple[str, type[Block]]]:
+def sections() -> Iterator[tuple[str, type[Block]]]:
     """Yield the blocks in the order in which they are met, each once, with the title of its section."""
     seen: set[type[Block]] = set()
 
@@ -258,7 +296,8 @@ def _sections() -> Iterator[tuple[str, type[Block]]]:
             return
         seen.add(model)
         yield title, model
-        for key, expectation in keys_of(model).items():
+        first = ("turn", "context") if model is Scenario else ()  # which steps and groups have as well
+        for key, expectation in sorted(keys_of(model).items(), key=lambda item: item[0] not in first):
             if isinstance(expectation, Steps):
                 for kind, step in STEPS.items():
                     yield from visit(f"Step `{kind}`", step)
@@ -270,7 +309,7 @@ def _sections() -> Iterator[tuple[str, type[Block]]]:
 
 def _title(outer: str, key: str) -> str:
     inside = outer.split("`")[1] if "`" in outer else ""
-    return f"`{inside}.{key}`" if inside and inside != "fleet" else f"`{key}`"
+    return f"`{inside}.{key}`" if inside else f"`{key}`"
 
 
 def _inner(expectation: Any) -> Iterator[type[Block]]:
@@ -299,7 +338,7 @@ def _section(title: str, model: type[Block]) -> str:
 
 def _form(expectation: Any) -> str:
     if isinstance(expectation, Amount):
-        example = AMOUNTS[expectation.dimension].split(",")[0].split(" or ")[0]
+        example = re.findall("`[^`]+`", AMOUNTS[expectation.dimension])[0]
         kind = ", exact" if expectation.exact else ", fact" if expectation.is_fact else ""
         return f"{expectation.dimension.value}{kind}: {example}"
     if isinstance(expectation, Parsed):
@@ -310,7 +349,11 @@ def _form(expectation: Any) -> str:
 _FORMS: Final[dict[type, str]] = {
     ByGate: "counts by gate: `{held-out: 1 of 3}`",
     CalibrationKey: "a file's name",
+    Amounts: "shares by name",
+    Condition: "`succeeded`, `failed`, `improved` or a share, fact",
     Fleet: "a list of groups",
+    Pools: "keys with values, or a list of pools",
+    ServiceKey: "`standard`, `batch`, `priority`, `flex` or `fast`; `{batch: {returns_in: 1 h}}`",
     Limits: "a list of limits: `spend p90 <= $20,000`",
     Listed: "a list",
     Named: "blocks by name",

@@ -33,7 +33,7 @@ from simbudget.scenario.model import (
     dump,
 )
 from simbudget.scenario.quantities import Kind
-from tests.invariants.strategies import documents, load
+from simbudget.testing import documents, load
 
 ROOT = Path(__file__).parents[2]
 BUNDLED = [

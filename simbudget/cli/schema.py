@@ -1,0 +1,23 @@
+"""`simbudget schema`: the language for editors, as a JSON Schema."""
+
+import json
+from pathlib import Path
+
+import click
+
+
+@click.command("schema")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file.")
+def schema_command(output: Path | None) -> None:
+    """Print the JSON Schema of scenarios, which an editor's YAML language server checks and completes with.
+
+    A scenario names it in its first line: `# yaml-language-server: $schema=scenario.schema.json`.
+    """
+    from simbudget.scenario.reference import schema  # noqa: PLC0415
+
+    text = json.dumps(schema(), indent=1, ensure_ascii=False)
+    if output is None:
+        click.echo(text)
+    else:
+        output.write_text(text + "\n", encoding="utf-8")
+        click.echo(f"Wrote {output}.")
