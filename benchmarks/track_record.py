@@ -1,4 +1,4 @@
-"""The track record: backtests on logs of real runs, as the docs show them and projections quote them.
+"""The track record: backtests on logs of real runs, as the docs show them; new backtests learn from them.
 
 `python benchmarks/track_record.py [--data FOLDER] --write`, or `make backtest`. The data are folders of logs, named
 after their projects (see docs/track-record.md). The models were built on the projects of BUILT_ON; those of HELD_OUT
@@ -78,7 +78,6 @@ def main() -> None:
         }
         record["cases"][by] = _shipped([*built, *held])
         pictures[by] = found
-    record["quote"] = {"words": _quote(record["scores"])}
     if not arguments.write:
         print(json.dumps(record["scores"], indent=2))
         return
@@ -143,28 +142,6 @@ def _shipped(forecasts: Sequence[Case]) -> dict[str, list[list[Any]]]:
             rows = [[project, f"{project}/{k}", round(case.position, 3)] for k, case in enumerate(mine)]
             shipped.setdefault(quantity, []).extend(rows[::stride])
     return shipped
-
-
-def _quote(scores: dict[str, Any]) -> str:
-    """Return the sentence that projections of calibrated scenarios carry."""
-    rest, runs = scores["calls"], scores["runs"]["built on"].get("all", {})
-    parts = []
-    for name in ("built on", "held out"):
-        figures = rest[name].get("all", {})
-        for quantity, label in (("input_tokens", "input tokens"), ("cost_usd", "cost")):
-            if quantity in figures:
-                one = figures[quantity]
-                parts.append(
-                    f"{label} of {one['cases']} sessions' rests ({name}): median error "
-                    f"{one['median_abs_error']:.0%}, 80 % intervals held {one['coverage_80']:.0%}"
-                )
-    if "total_cost_usd" in runs:
-        one = runs["total_cost_usd"]
-        parts.append(
-            f"cost of all other runs from a fifth ({one['cases']} cases): {one['median_abs_error']:.0%}, "
-            f"{one['coverage_80']:.0%}"
-        )
-    return "track record of calibrated projections: " + "; ".join(parts)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """The track record: what backtests on the logs that the project was built with showed, as it ships with the product.
 
-`make backtest` writes `track_record.json`; new backtests learn from its cases how far to stretch intervals, and
-projections of calibrated scenarios quote its figures.
+`make backtest` writes `track_record.json`; new backtests learn from its cases how far to stretch intervals.
 """
 
 import json

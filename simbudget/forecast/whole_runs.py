@@ -34,6 +34,8 @@ _LEVEL: Final = 0.6
 """Part of a mean's standard error added to what weights say, since they know of no dearer run than was seen."""
 _MOST_APART: Final = 2.0
 """Two or three runs say next to nothing of how runs differ; a mean is yet not beyond e^2 times what was seen."""
+_DEARER: Final = 1.1
+"""No run is beyond three times the dearest: where tails are heavier than a lognormal's, its own would have no bound."""
 _P90: Final = 1.2816
 """Normal score of p90."""
 _SHOW_SIDES: Final = 10
@@ -126,6 +128,7 @@ def further_runs(
         filled = np.where(known, np.log(np.where(known, values, 1.0)), logs.mean())
         kernel = _KERNEL * scatter * len(logs) ** -0.2
         unlike = middle + _WIDENED * np.where(scores > 0.0, above, scatter) * scores
+        unlike = np.minimum(unlike, logs.max() + _DEARER)
         drawn = np.exp(np.where(is_unseen, unlike, filled[picked] + kernel * scores - kernel**2 / 2))
         apart = (few - 1.0) * np.log(weights @ np.exp(filled) / np.exp(filled).mean())
         apart += _LEVEL * scatter / np.sqrt(len(logs)) * level_scores
