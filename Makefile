@@ -38,17 +38,17 @@ bench: $(READY)  ## measure, beside peers, and write the tables in benchmarks/
 	$(BIN)/python -m benchmarks.cold_start --write
 	$(BIN)/python -m benchmarks.fleets --write
 	$(BIN)/python -m benchmarks.memory --write
+	$(BIN)/python -m benchmarks.ccusage
 	$(BIN)/python -m benchmarks.history
 
-fuzz: $(READY)  ## 20,000 mutated scenarios, ledgers and sites: each is read, or refused in a line
+fuzz: $(READY)  ## 20,000 mutated scenarios, ledgers and sites, and as many damaged logs: each is read, or refused in a line
 	$(BIN)/python -m benchmarks.fuzz_inputs 20000
+	$(BIN)/python -m benchmarks.fuzz_logs --files 20000 --write
 	$(BIN)/python -m benchmarks.guard_races 1
 
 backtest: $(READY)  ## backtests on the logs at hand: the track record in docs/ and in the product
 	$(BIN)/python benchmarks/known_campaigns.py --write
 	$(BIN)/python benchmarks/track_record.py --write
-	$(BIN)/python -m benchmarks.fuzz_logs --files 20000 --write
-	$(BIN)/python -m benchmarks.ccusage
 
 profiles: $(READY)  ## reference profiles of real agents' runs, as the product ships them
 	$(BIN)/python -m benchmarks.reference_profiles --write

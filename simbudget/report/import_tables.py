@@ -71,6 +71,7 @@ def import_tables(figures: Figures) -> Iterator[Table]:
         yield times
     if figures["calls"]:
         yield _costs(figures)
+        yield from _apart(figures["apart"])
     if figures["gaps"]["count"]:
         yield _gaps(figures["gaps"])
     if figures["not_known"] or figures["oddities"]:
@@ -132,18 +133,37 @@ def _tokens(figures: Figures) -> Table:
 def _costs(figures: Figures) -> Table:
     cost, rows = figures["cost"], figures["cost_comparisons"]
     table = _table("Cost: as reported, and by the price list of the day", "log", "model")
-    for column in ("entries", "reported", "by the list", "note"):
+    for column in ("entries", "compared", "reported", "by the list", "note"):
         table.add_column(column, justify="right", no_wrap=True)
     notes = list(dict.fromkeys(row["explanation"] for row in rows))
+    unknown = dict.fromkeys(f"Not in either: {row['cannot_know']}" for row in rows if row["cannot_know"])
     for row in rows:
         money = (_money(row["reported_usd"]), _money(row["list_usd"]))
         note = str(notes.index(row["explanation"]) + 1)
-        table.add_row(row["source"], row["model"] or NOTHING, f"{row['entries']:,}", *money, note)
+        entries = (f"{row['entries']:,}", f"{row['compared']:,}" if row["compared"] else NOTHING)
+        table.add_row(row["source"], row["model"] or NOTHING, *entries, *money, note)
     table.add_section()
-    table.add_row("all", "", "", _money(cost["reported_usd"]), _money(cost["by_list_usd"]), "")
-    table.caption = "\n".join(f"{number}: {note}" for number, note in enumerate(notes, 1))
+    table.add_row("all", "", "", "", _money(cost["reported_usd"]), _money(cost["by_list_usd"]), "")
+    numbered = (f"{number}: {note}" for number, note in enumerate(notes, 1))
+    table.caption = "\n".join([*numbered, *unknown])
     table.caption_justify = "left"
     return table
+
+
+def _apart(apart: Figures) -> Iterator[Table]:
+    """Yield what was paid for beside plain tokens by the standard service, if anything was."""
+    if not apart["services"] and not apart["web_searches"]:
+        return
+    table = _table("Of this, by other services, elsewhere, or for searches", "what")
+    for column in ("entries", "cost"):
+        table.add_column(column, justify="right", no_wrap=True)
+    for row in apart["services"]:
+        place = f", inference in {row['inference_geo']}" if row["inference_geo"] else ""
+        table.add_row(f"{row['service']} service{place}", f"{row['entries']:,}", _money(row["cost_usd"]))
+    if apart["web_searches"]:
+        searches = f"{apart['web_searches']:,}"
+        table.add_row("web searches", searches, _money(apart["web_searches_usd"]))
+    yield table
 
 
 def _money(value: float | None) -> str:

@@ -217,7 +217,7 @@ class Context(Block):
     """How long a context lasts: one `think` step, one cycle, or the agent's life."""
     cache: Annotated[str, choice("off", *CACHE_LIFE_S, default="5 min")]
     """How long the cache holds a context, or `off`."""
-    keeps_thinking: Annotated[bool, yes_or_no("yes")]
+    keeps_thinking: Annotated[bool, yes_or_no("no")]
     """Whether thinking joins the context like other output."""
     shared_prefix_tokens: Annotated[Quantity, tokens("0")]
     """How many of its first tokens all contexts of the group and model have in common, in one cache."""

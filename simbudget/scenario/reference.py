@@ -257,7 +257,11 @@ _OPENING: Final = """\
 
 Every key of a scenario: what it means, what to write, its default, and what is allowed. This page is made from the
 program's own description of the language (`make docs`); editors read the same from `simbudget schema`. How a run
-follows from all this is told in [research-model.md](research-model.md) and in the project's README.
+follows from all this is described in [research-model.md](research-model.md) and in the project's README.
+
+The engines do not simulate every key yet (a model or context of a step, `delegate`, tasks, services, plans, served
+models, several pools, jobs side by side and the like). A scenario that uses one of these is read and checked, and
+`project` then refuses it and names the key: nothing that is written is ever ignored.
 
 ## Quantities
 
