@@ -182,4 +182,4 @@ def test_an_endless_device_is_not_read() -> None:
         load_scenario("/dev/zero")
     endless = "{distribution: empirical, file: /dev/zero, column: a}"
     (problem,) = problems(f"{FLEET}{CYCLE}turn: {{output_tokens: {endless}}}\n")
-    assert "no regular file" in problem.message
+    assert "outside the scenario's folder" in problem.message
