@@ -7,6 +7,7 @@ import weakref
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from typing import Any, Final
 
 import numpy as np
@@ -145,7 +146,7 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
     rows = _Rows.of(relevant.iloc[order])
     together = np.column_stack([keys, contexts])[order]
     begins = np.flatnonzero((np.diff(together, axis=0, prepend=together[:1] - 1) != 0).any(axis=1))
-    for first, end in zip(begins, np.append(begins[1:], len(order)), strict=True):
+    for first, end in pairwise(np.append(begins, len(order))):
         part = slice(int(first), int(end))
         run, agent = int(together[first, 0]), int(together[first, 1])
         answered = first + np.flatnonzero(rows.answered[part])
