@@ -12,6 +12,7 @@ from simbudget.calibration.scenarios.calibrate import Calibrated, calibrate
 from simbudget.calibration.scenarios.fit import Fit
 from simbudget.calibration.scenarios.trial_fits import fit_trials
 from simbudget.calibration.scenarios.writing import write_calibrated
+from simbudget.engine.evidence import understood, weigh
 from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.ledger.stored import typed_runs
@@ -89,10 +90,10 @@ def test_tries_at_gates_and_reviews_are_counted(two: ImportedLedger, of_two: Cal
     assert evidence(of_two)["gates"] == {"held-out (code)": passed(two, 0), "production": passed(two, 1)}
     assert evidence(of_two)["review"] == f"{(reviews['outcome'] == 'blamed').sum()} of {len(reviews)}"
     assert "# people look at all" in of_two.text
-    research = of_two.after.scenario.research
-    assert research is not None
-    assert research.transfers.posterior is not None
-    sources = {row.name: row.source for row in of_two.after.provenance}
+    weighed = weigh(of_two.after.scenario).scenario.research
+    assert weighed is not None
+    assert weighed.transfers.posterior is not None
+    sources = {row.name: row.source for row in understood(of_two.after.provenance, of_two.after.scenario)}
     assert "held-out (code)" in sources["research.transfers"]
     assert "reviewed" in sources["research.hacks"]
 
