@@ -89,32 +89,8 @@ _HOMES = {
 }
 """Where a public name lives, if not in `api`."""
 
-__all__ = [
-    "Api",
-    "Context",
-    "Crashes",
-    "Delegate",
-    "Experiment",
-    "Forum",
-    "Gate",
-    "Gpus",
-    "Group",
-    "ModelPrices",
-    "ModelSpeed",
-    "Prices",
-    "Research",
-    "Review",
-    "Sandbox",
-    "Scenario",
-    "Score",
-    "Scorer",
-    "Share",
-    "Staff",
-    "Start",
-    "Stop",
-    "Tasks",
-    "Think",
-    "Turn",
+__all__ = [  # noqa: PLE0604  the blocks are names, too
+    *_BLOCKS,
     "UserError",
     "__version__",
     "backtest",
@@ -122,6 +98,7 @@ __all__ = [
     "compare",
     "dump",
     "forecast",
+    "forecast_like",
     "list_prices",
     "load",
     "loads",
@@ -143,8 +120,6 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'simbudget' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
-    if name == "forecast":  # the package of that name, which can be called
-        return import_module("simbudget.forecast")
     if name == "forecast":  # a package that can be called, since it has the name of what it does
         return import_module("simbudget.forecast")
     return getattr(import_module(_HOMES.get(name, "simbudget.api")), name)
