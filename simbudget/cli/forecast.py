@@ -12,7 +12,7 @@ def _seconds(_: click.Context, __: click.Parameter, text: str | None) -> float |
     """Return `2h` or `90 min` in seconds."""
     if text is None:
         return None
-    from simbudget.scenario.quantities import Amount  # noqa: PLC0415
+    from simbudget.scenario.amounts import Amount  # noqa: PLC0415
     from simbudget.units import Dimension  # noqa: PLC0415
 
     try:

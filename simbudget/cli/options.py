@@ -42,7 +42,7 @@ def money(_: click.Context, __: click.Parameter, text: str | None) -> float | No
     """Return an amount such as `$20,000` or `20000` in US dollars."""
     if text is None:
         return None
-    from simbudget.scenario.quantities import Amount  # noqa: PLC0415
+    from simbudget.scenario.amounts import Amount  # noqa: PLC0415
     from simbudget.units import Dimension  # noqa: PLC0415
 
     try:

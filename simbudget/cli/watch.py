@@ -13,7 +13,7 @@ from simbudget.cli.options import LIMIT_NOT_MET, ScenarioPath, money, say_if_com
 
 def _amount(dimension: str) -> Any:
     def parsed(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-        from simbudget.scenario.quantities import Amount  # noqa: PLC0415
+        from simbudget.scenario.amounts import Amount  # noqa: PLC0415
         from simbudget.units import Dimension  # noqa: PLC0415
 
         if text is None:

@@ -1,4 +1,4 @@
-"""Numba's compiler, told that most functions are called by compiled code only.
+"""A compiler on top of numba's, for code in which most functions are called from compiled code only.
 
 Numba optimises each function together with all that it calls, turns it into machine code and keeps it on disk. In an
 engine of some three hundred small functions that call each other, the innermost are optimised again in every function

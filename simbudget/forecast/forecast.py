@@ -349,7 +349,7 @@ def _session_notes(
 
 
 def _of_runs(ledger: ImportedLedger, asked: Asked) -> Forecast:
-    """Return a forecast of runs yet to come."""
+    """Return a forecast of further runs of the same kind."""
     totals = run_totals(ledger)
     if totals.empty:
         raise UserError(

@@ -54,7 +54,7 @@ class Hierarchy:
     def draws(
         self, labels: Mapping[str, str], runs: int, rng: np.random.Generator, one_group: bool = False
     ) -> Floats:
-        """Return [draws, runs] totals of runs yet to come.
+        """Return [draws, runs] totals of future runs.
 
         Args:
             labels: what is known of them; a label left out, or a value never seen, is drawn anew for each draw.

@@ -21,7 +21,7 @@ from simbudget.calibration.posteriors.pooling import log_of
 from simbudget.forecast.counts import CountHistory, count_history
 from simbudget.forecast.durations import PRIORS, DurationHistory, duration_history, telling
 from simbudget.forecast.regression import Regression, regressions
-from simbudget.scenario.parts import CACHE_LIFE_S
+from simbudget.scenario.context import CACHE_LIFE_S
 
 Floats = npt.NDArray[np.float64]
 

@@ -29,7 +29,7 @@ from simbudget.forecast.counts import Usual, remaining_counts
 from simbudget.forecast.durations import remaining_durations
 from simbudget.forecast.past_runs import DURATIONS, Library, PastRuns, finite, settled_growth
 from simbudget.forecast.regression import features_of, least, pooled
-from simbudget.scenario.parts import CACHE_LIFE_S
+from simbudget.scenario.context import CACHE_LIFE_S
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

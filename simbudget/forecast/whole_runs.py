@@ -87,7 +87,7 @@ def _filled(values: pd.Series, by_run: npt.NDArray[np.int64]) -> pd.Series:
 
 @dataclass(frozen=True, eq=False)
 class FurtherRuns:
-    """Joint draws of runs yet to come."""
+    """Joint draws of future runs."""
 
     one: dict[str, Floats]
     """By quantity: [draws] of a single run."""
@@ -98,7 +98,7 @@ class FurtherRuns:
 def further_runs(
     totals: Mapping[str, Floats], runs: int, draws: int, rng: np.random.Generator, groups: Sequence[str] = ()
 ) -> FurtherRuns:
-    """Return joint draws of runs yet to come.
+    """Return joint draws of future runs.
 
     Args:
         totals: by quantity, [known runs] what each came to; NaN where a log does not say.

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from simbudget.guard import bounds
-from simbudget.guard.pricing import usage_of
+from simbudget.guard.usage import usage_of
 from simbudget.pricing.charge import Usage
 
 _LONGEST_BODY_BYTES: Final = 64 * 1024 * 1024

@@ -23,9 +23,10 @@ from typing import Any, Final, Literal, TypeVar
 from simbudget.errors import Problem, UserError
 from simbudget.guard.answers import Api, Meter, Reported
 from simbudget.guard.bounds import PromptBounds, UnboundedCostError
-from simbudget.guard.pricing import entry_columns, list_rates
+from simbudget.guard.usage import entry_columns
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.store import Intent, LedgerStore, Limit, RunRow, Spend
+from simbudget.pricing import catalogue
 from simbudget.pricing.charge import Rates, Usage, charge, worst_case_usd
 
 _NEVER_SENT: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
@@ -207,7 +208,7 @@ class BudgetGuard:
     def rates(self, model: str) -> Rates:
         """Return what a model costs. Raises UserError: the price list does not have it."""
         if model not in self._rates:
-            self._rates[model] = list_rates(model, datetime.datetime.now(datetime.UTC).date())
+            self._rates[model] = catalogue.rates(model, datetime.datetime.now(datetime.UTC).date())
         return self._rates[model]
 
     def stop(self, why: str) -> None:

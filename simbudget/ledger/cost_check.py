@@ -16,8 +16,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from simbudget.ledger.costs import Apart, Priced, calls_of, cost_of, days_of, groups_of_rates, usage_of
-from simbudget.pricing.catalogue import has_service, known_rates, models_beside
+from simbudget.pricing.catalogue import has_service, known_rates
 from simbudget.pricing.charge import Numbers, Rates, Usage
+from simbudget.pricing.models import models_beside
 
 _HALF_A_CENT: Final = 0.005
 _SAME: Final = 1e-3

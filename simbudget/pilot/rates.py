@@ -2,8 +2,8 @@
 
 import datetime
 
-from simbudget.guard.pricing import list_rates
 from simbudget.pilot.draws import Draws
+from simbudget.pricing import catalogue
 from simbudget.pricing.charge import ClassPrices, LongPrices, Rates
 from simbudget.scenario.model import ModelPrices, PriceTier, Scenario
 
@@ -16,7 +16,7 @@ def pilot_rates(scenario: Scenario, draws: Draws, live: bool) -> dict[str, Rates
         if group.model is None:
             continue
         own = scenario.prices.models.get(group.model)
-        rates[group.model] = _own(own, draws) if own is not None else list_rates(group.model, on)
+        rates[group.model] = _own(own, draws) if own is not None else catalogue.rates(group.model, on)
     return rates
 
 

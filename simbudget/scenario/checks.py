@@ -9,26 +9,17 @@ from simbudget.pricing.catalogue import model_prices
 from simbudget.pricing.charge import ClassPrices
 from simbudget.pricing.gpus import gpu_price
 from simbudget.scenario.blocks import keys_of
+from simbudget.scenario.context import Context
+from simbudget.scenario.fleet import Group
 from simbudget.scenario.limits import NEEDS_RESEARCH
 from simbudget.scenario.own_steps import problem_of_function
-from simbudget.scenario.parts import (
-    MOST_GATES,
-    REVIEW,
-    Context,
-    Delegate,
-    Experiment,
-    Gpus,
-    Group,
-    OwnStep,
-    Prices,
-    Research,
-    ScenarioKeys,
-    Score,
-    Share,
-    Think,
-)
+from simbudget.scenario.provider import Prices
 from simbudget.scenario.quantities import Kind, Quantity
 from simbudget.scenario.reading import Provenance, Reading, nearest
+from simbudget.scenario.research import MOST_GATES, REVIEW, Research
+from simbudget.scenario.resources import Gpus
+from simbudget.scenario.steps import Delegate, Experiment, OwnStep, Score, Share, Think
+from simbudget.scenario.top_level import ScenarioKeys
 
 S = TypeVar("S", bound=ScenarioKeys)
 

@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from simbudget.scenario.quantities import Amount
+from simbudget.scenario.amounts import Amount
 from simbudget.scenario.reading import nearest
 from simbudget.units import Dimension
 

@@ -13,67 +13,57 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
 
-from simbudget.scenario.blocks import Block, FrozenDict, changed, keys_of, mapping_of, read_keys
+from simbudget.scenario.amounts import write_quantity
+from simbudget.scenario.blocks import Block, FrozenDict, changed, keys_of, read_keys
 from simbudget.scenario.calendar import OfficeHours
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.calibration_file import Evidence as LearntFrom
 from simbudget.scenario.checks import check_scenario, is_priced
+from simbudget.scenario.context import Context, Opening, Turn, WhenFull
 from simbudget.scenario.document import Fields, Node, flow_text, node_of, write_yaml
-from simbudget.scenario.parts import (
+from simbudget.scenario.expectations import mapping_of
+from simbudget.scenario.fleet import (
     DEFAULT_MODEL,
-    MOST_GATES,
-    MOST_METHODS,
-    VERSION,
     AgentStop,
-    Api,
     Attempt,
-    Context,
-    Counts,
     Crashes,
-    Delegate,
-    Evidence,
-    Experiment,
-    Forum,
-    Gate,
-    Gpus,
     Group,
+    Sandbox,
+    Shared,
+    Staff,
+    Start,
+    Tasks,
+    models_of,
+    read_fleet,
+)
+from simbudget.scenario.provider import (
+    Api,
     LongTier,
     ModelLimits,
     ModelPrices,
     ModelSpeed,
-    Opening,
-    OwnStep,
     Plan,
-    Polls,
-    Preempted,
     Prices,
     PriceTier,
+    Service,
+    Week,
+    Window,
+)
+from simbudget.scenario.reading import Reading
+from simbudget.scenario.research import (
+    MOST_GATES,
+    MOST_METHODS,
+    Counts,
+    Evidence,
+    Gate,
     Research,
     Review,
-    Sandbox,
-    ScenarioKeys,
-    Score,
-    Scorer,
-    Service,
-    Share,
-    Shared,
-    Staff,
-    Start,
-    Step,
-    Stop,
-    Tasks,
-    Think,
-    Turn,
-    Week,
-    WhenFull,
-    Window,
     gate_names,
     gates_meant,
-    models_of,
-    read_fleet,
 )
-from simbudget.scenario.quantities import write_quantity
-from simbudget.scenario.reading import Reading
+from simbudget.scenario.resources import Forum, Gpus, Preempted, Scorer, Stop
+from simbudget.scenario.steps import Delegate, Experiment, OwnStep, Polls, Score, Share, Step, Think
+from simbudget.scenario.top_level import VERSION, ScenarioKeys
 
 __all__ = [
     "DEFAULT_MODEL",

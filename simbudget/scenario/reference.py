@@ -11,27 +11,17 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from simbudget.scenario.blocks import Block, Expectation, Listed, Named, Nested, Parsed, keys_of
+from simbudget.scenario.amounts import PARAMETERS, Amount
+from simbudget.scenario.blocks import Block, Expectation, keys_of
 from simbudget.scenario.examples import EXAMPLES
+from simbudget.scenario.expectations import Listed, Named, Nested, Parsed
+from simbudget.scenario.fleet import Fleet
 from simbudget.scenario.model import Scenario
 from simbudget.scenario.own_steps import OwnFile
-from simbudget.scenario.parts import (
-    SERVICES,
-    STEPS,
-    Amounts,
-    ByGate,
-    CalibrationKey,
-    Condition,
-    Fleet,
-    Limits,
-    Partly,
-    Pools,
-    Prices,
-    Scores,
-    ServiceKey,
-    Steps,
-)
-from simbudget.scenario.quantities import PARAMETERS, Amount
+from simbudget.scenario.provider import SERVICES, Amounts, Prices, ServiceKey
+from simbudget.scenario.research import ByGate, Scores
+from simbudget.scenario.steps import STEPS, Condition, Partly, Steps
+from simbudget.scenario.top_level import CalibrationKey, Limits, Pools
 from simbudget.units import EXAMPLES as AMOUNTS
 from simbudget.units import UNITS, Dimension, written_amount
 

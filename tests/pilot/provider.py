@@ -11,8 +11,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from simbudget.guard.pricing import list_rates, usage_of
+from simbudget.guard.usage import usage_of
 from simbudget.pilot.model_server.journal import Journal
+from simbudget.pricing.catalogue import rates
 from simbudget.pricing.charge import charge
 
 MODEL = "claude-opus-4-6"
@@ -46,7 +47,7 @@ class RunningProvider:
             books.close()
 
 
-RATES = list_rates(MODEL, datetime.date(2026, 6, 1))
+RATES = rates(MODEL, datetime.date(2026, 6, 1))
 
 
 @contextmanager

@@ -5,9 +5,10 @@ import datetime
 import pytest
 
 from simbudget.errors import UserError
-from simbudget.pricing.catalogue import list_models, model_prices, nearest_models
+from simbudget.pricing.catalogue import list_models, model_prices
 from simbudget.pricing.charge import ClassPrices
 from simbudget.pricing.gpus import gpu_price, list_gpus
+from simbudget.pricing.models import nearest_models
 from simbudget.pricing.tiers import monthly_spend_cap_usd, smallest_tier_for
 
 BEFORE, AFTER, LATE = datetime.date(2026, 3, 12), datetime.date(2026, 3, 13), datetime.date(2026, 11, 1)

@@ -6,7 +6,8 @@ import pytest
 from genai_prices.data_snapshot import get_snapshot
 
 from simbudget.errors import UserError
-from simbudget.pricing.catalogue import find_model, model_prices, qualified
+from simbudget.pricing.catalogue import model_prices
+from simbudget.pricing.models import find_model, qualified
 from simbudget.scenario.loading import loads_scenario
 from tests.running import one_agent
 

@@ -34,7 +34,7 @@ class ClassRates:
     output: float
 
     def cost_usd(self, read: Floats, new: Floats, output: Floats) -> Floats:
-        """Return what so many tokens cost."""
+        """Return the cost of these token counts in US dollars."""
         return np.asarray((read * self.read + new * self.new + output * self.output) / _MTOK)
 
     def written(self) -> str:

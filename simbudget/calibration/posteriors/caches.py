@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.calibration.observed.sessions import Session
-from simbudget.scenario.parts import CACHE_LIFE_S
+from simbudget.scenario.context import CACHE_LIFE_S
 
 Floats = npt.NDArray[np.float64]
 

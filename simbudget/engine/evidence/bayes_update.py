@@ -21,9 +21,9 @@ from simbudget.distributions.posteriors import Posterior
 from simbudget.engine.evidence.drawing import quantiles
 from simbudget.engine.evidence.gates import after_gates
 from simbudget.scenario.model import Counts, Evidence, Research, Scenario
-from simbudget.scenario.parts import REVIEW
 from simbudget.scenario.quantities import Kind, Quantity
 from simbudget.scenario.reading import Provenance
+from simbudget.scenario.research import REVIEW
 
 Floats = npt.NDArray[np.float64]
 

@@ -8,8 +8,8 @@ from simbudget.engine.lowering.units import nanoseconds
 from simbudget.engine.program import GroupRow, Lasts, Step, StepRow
 from simbudget.engine.streams import step_purpose
 from simbudget.scenario import model as scenarios
-from simbudget.scenario.blocks import MOST_TOKENS
-from simbudget.scenario.parts import CACHE_LIFE_S
+from simbudget.scenario.context import CACHE_LIFE_S
+from simbudget.scenario.expectations import MOST_TOKENS
 
 _CACHE_LIFE_NS = {"off": NO_CACHE} | {kind: nanoseconds(life_s) for kind, life_s in CACHE_LIFE_S.items()}
 _LASTS = {"think": Lasts.THINK, "cycle": Lasts.CYCLE, "life": Lasts.LIFE}

@@ -74,9 +74,8 @@ def _request(thread: Thread, message: JsonObject, at_s: float, model: str, *, is
         return
     if not model:
         run.note_missing(NO_MODEL)
-    row = thread.call(usage, model, at_s, NOT_KNOWN, reported_cost_usd=cost_usd)
+    thread.call(usage, model, at_s, NOT_KNOWN, reported_cost_usd=cost_usd)
     thread.sees(at_s)
-    del row
 
 
 def _usage(told: JsonObject, run: RunInMaking) -> Usage:

@@ -10,8 +10,8 @@ from typing import Final, NamedTuple
 from simbudget.ledger.readers.gathering import RunInMaking
 from simbudget.ledger.readers.thread import Usage
 from simbudget.ledger.readers.values import JsonObject, mapping, text
-from simbudget.pricing.catalogue import maker_of
 from simbudget.pricing.charge import SERVICES
+from simbudget.pricing.models import maker_of
 
 MOST_IN_A_SESSION: Final = 10**12
 """No session has more tokens than this; a count above it is damage."""

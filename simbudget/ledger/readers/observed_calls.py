@@ -22,7 +22,7 @@ from simbudget.ledger.readers.reported import (
 from simbudget.ledger.readers.rows import each, table_rows
 from simbudget.ledger.readers.thread import Thread, Usage
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, amount, is_known, mapping, moment, text
-from simbudget.pricing.catalogue import qualified
+from simbudget.pricing.models import qualified
 
 _LIST: Final = ("data", "runs", "observations", "logs", "results", "items")
 
@@ -40,6 +40,12 @@ def _take_all(file: LogFile, gathering: Gathering, take: Any) -> None:
         each(table_rows(file, gathering), file, gathering, take)
     else:
         records(file, gathering, take, *_LIST)
+
+
+def _tool(thread: Thread, record: JsonObject, began_s: float, ended_s: float, *, is_bad: bool) -> None:
+    """Add a use of a tool."""
+    lasted_s, outcome = thread.lasted_s(began_s, ended_s), "failed" if is_bad else "ok"
+    thread.add("tool", began_s, lasted_s, name=text(record.get("name")), outcome=outcome)
 
 
 def _times(record: JsonObject) -> tuple[float, float]:
@@ -156,14 +162,7 @@ def _read_langfuse(file: LogFile, gathering: Gathering) -> None:
         thread = Thread(gathering, run)
         is_bad = text(record.get("level")) == "ERROR"
         if kind in _TOOLS:
-            outcome = "failed" if is_bad else "ok"
-            thread.add(
-                "tool",
-                began_s,
-                thread.lasted_s(began_s, ended_s),
-                name=text(record.get("name")),
-                outcome=outcome,
-            )
+            _tool(thread, record, began_s, ended_s, is_bad=is_bad)
         elif kind in _CALLS:
             _langfuse(thread, record, began_s, ended_s, is_bad=is_bad)
         else:
@@ -238,14 +237,7 @@ def _read_langsmith(file: LogFile, gathering: Gathering) -> None:
         thread, (began_s, ended_s) = Thread(gathering, run), _times(record)
         is_bad = bool(record.get("error"))
         if record.get("run_type") == "tool":
-            outcome = "failed" if is_bad else "ok"
-            thread.add(
-                "tool",
-                began_s,
-                thread.lasted_s(began_s, ended_s),
-                name=text(record.get("name")),
-                outcome=outcome,
-            )
+            _tool(thread, record, began_s, ended_s, is_bad=is_bad)
         elif record.get("run_type") == "llm":
             _langsmith(thread, record, began_s, ended_s, is_bad=is_bad)
         else:

@@ -20,7 +20,7 @@ from simbudget.ledger.readers.values import (
     moment,
     text,
 )
-from simbudget.pricing.catalogue import qualified
+from simbudget.pricing.models import qualified
 
 SOURCE: Final = "opencode"
 """The name of the format."""

@@ -13,7 +13,7 @@ from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.thread import PERSON, Thread, Usage
 from simbudget.ledger.readers.values import JsonObject, mapping, moment, text
-from simbudget.pricing.catalogue import qualified
+from simbudget.pricing.models import qualified
 
 _CALLS: Final = {"chat", "text_completion", "generate_content", "completion", "LLM"}
 _TOOLS: Final = {"execute_tool", "TOOL", "tool"}

@@ -13,7 +13,7 @@ from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.thread import NO_USAGE, Thread, Usage
 from simbudget.ledger.readers.values import JsonObject, folder_name, listing, mapping, moment, text
-from simbudget.pricing.catalogue import qualified
+from simbudget.pricing.models import qualified
 
 _FAILED: Final = {"error", "aborted"}
 

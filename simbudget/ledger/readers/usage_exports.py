@@ -23,7 +23,7 @@ from simbudget.ledger.readers.values import (
     moment,
     text,
 )
-from simbudget.pricing.catalogue import qualified
+from simbudget.pricing.models import qualified
 
 _DAY_S: Final = 86400.0
 

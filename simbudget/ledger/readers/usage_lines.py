@@ -14,7 +14,7 @@ from simbudget.ledger.readers.gathering import Gathering
 from simbudget.ledger.readers.rows import json_rows
 from simbudget.ledger.readers.thread import Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, duration_s, is_known, moment, text
-from simbudget.pricing.catalogue import qualified
+from simbudget.pricing.models import qualified
 
 _COST: Final = ("cost_usd", "total_cost_usd", "cost", "total_cost", "estimated_cost_usd", "usd")
 _ENDED: Final = ("ts", "timestamp", "ended_at", "completed_at", "time")

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from simbudget.pilot.model_server.tokens import Piece
-from simbudget.scenario.parts import CACHE_LIFE_S
+from simbudget.scenario.context import CACHE_LIFE_S
 
 LOOKBACK: Final = 20
 SMALLEST_TOKENS: Final = 1024

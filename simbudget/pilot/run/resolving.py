@@ -10,7 +10,7 @@ from typing import Any
 
 import httpx2
 
-from simbudget.guard.pricing import entry_columns, usage_of
+from simbudget.guard.usage import entry_columns, usage_of
 from simbudget.ledger.store import LedgerStore, OpenEntry
 from simbudget.pricing.charge import Rates, charge
 

@@ -2,7 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, Final
 
-from simbudget.guard.pricing import usage_of
+from simbudget.guard.usage import usage_of
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.ledger.store import OPEN, WORST_CASE, LedgerStore
 from simbudget.pilot.draws import Draws

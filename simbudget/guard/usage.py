@@ -1,11 +1,9 @@
 """What a call used by the usage that the provider reports, and how a ledger writes it."""
 
-import datetime
 from collections.abc import Mapping
 from typing import Any
 
-from simbudget.pricing.catalogue import rates
-from simbudget.pricing.charge import Rates, Usage
+from simbudget.pricing.charge import Usage
 
 
 def usage_of(reported: Mapping[str, Any]) -> Usage:
@@ -37,8 +35,3 @@ def entry_columns(usage: Usage) -> dict[str, Any]:
         "thinking_tokens": usage.thinking,
         "web_searches": usage.web_searches,
     }
-
-
-def list_rates(model: str, on: datetime.date) -> Rates:
-    """Return what a model costs by the price list of a date. Raises UserError: the list does not have it."""
-    return rates(model, on)

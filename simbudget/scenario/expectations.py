@@ -1,0 +1,266 @@
+"""What keys expect: single values that are parsed, blocks within blocks, lists, and keys of the same sort.
+
+An expectation reads a node and writes the value back; `blocks.Expectation` is its interface.
+"""
+
+import dataclasses
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+from simbudget.scenario.amounts import Amount
+from simbudget.scenario.blocks import Block, Expectation, FrozenDict
+from simbudget.scenario.calendar import parse_office_hours
+from simbudget.scenario.document import Fields, Items, Node, Text
+from simbudget.scenario.reading import Reading, describe, is_absent, nearest
+from simbudget.units import Dimension, written_amount
+
+TEN_YEARS_S: Final = 10 * 365 * 86_400.0
+"""The longest duration: longer ones are slips of the pen, and whole nanoseconds have room for thirty times that."""
+MOST_TOKENS: Final = 1e9
+MOST_AGENTS: Final = 100_000
+MOST_USD: Final = 1e12
+
+
+@dataclass(frozen=True)
+class Parsed:
+    """A single value that `parse` makes of its text; a ValueError's text is the message."""
+
+    parse: Callable[[str], Any]
+    default: str | None = None
+    stand_in: Any = None
+    schema: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"type": "string"}, compare=False)
+    """What a JSON Schema says of it."""
+    form: str = "text"
+    """What to write, in words."""
+    required: bool = False
+    written: Callable[[Any], str] = str
+    """How a value is written."""
+
+    def advice(self) -> str:
+        """Return what to write."""
+        return f"write {self.form}"
+
+    def read(self, reading: Reading, node: Node | None, name: str) -> Any:
+        """Return the value, or a stand-in for one that is wrong."""
+        reading.seen(name, node)
+        if node is not None and is_absent(node) and self.required:
+            reading.problem(f"`{name}` has no value", node.place, self.advice())
+            return self.stand_in
+        if node is None or is_absent(node):
+            if self.default is None:
+                return self.stand_in
+            reading.note(name, self.default, "setting", None)
+            return self.parse(self.default)
+        try:
+            if not isinstance(node, Text):
+                raise ValueError(f"found {describe(node)}; a single value is expected")
+            value = self.parse(node.text)
+        except ValueError as error:
+            reading.problem(f"`{name.rpartition('.')[2]}`: {error}", node.place)
+            return self.parse(self.default) if self.default is not None else self.stand_in
+        reading.note(name, node.text, "setting", node)
+        return value
+
+    def write(self, value: Any) -> Any:
+        """Return the text of a value."""
+        return self.written(value)
+
+
+@dataclass(frozen=True)
+class Nested:
+    """A block within a block."""
+
+    model: type[Block]
+    optional: bool = False
+    as_text: str | None = None
+    """The key that may also be written as text: `every 20 h` for `{every: 20 h}`."""
+
+    required: ClassVar[bool] = False
+
+    def read(self, reading: Reading, node: Node | None, name: str) -> Block | None:
+        """Return the block, with defaults for what is not written; None for an optional one that is absent."""
+        if self.optional and is_absent(node):
+            reading.seen(name, node)
+            return None
+        if self.as_text and isinstance(node, Text) and node.text.startswith(f"{self.as_text} "):
+            value = Text(node.text.removeprefix(self.as_text).strip(), node.place)
+            node = Fields({self.as_text: value}, {self.as_text: node.place}, node.place)
+        return self.model.read(reading, node, name, None)
+
+    def write(self, value: Any) -> Any:
+        """Return what is written of the block."""
+        return value.write()
+
+
+@dataclass(frozen=True)
+class Named:
+    """Blocks by name."""
+
+    model: type[Block]
+
+    required: ClassVar[bool] = False
+
+    def read(self, reading: Reading, node: Node | None, name: str) -> FrozenDict:
+        """Return the blocks."""
+        nodes = mapping_of(reading, node, name)
+        return FrozenDict({k: self.model.read(reading, v, f"{name}[{k}]", None) for k, v in nodes.items()})
+
+    def write(self, value: Any) -> Any:
+        """Return what is written of each block."""
+        return {name: block.write() for name, block in value.items()}
+
+
+@dataclass(frozen=True)
+class Listed:
+    """A list of what another expectation reads one by one: blocks, or single values."""
+
+    each: Expectation
+
+    required: ClassVar[bool] = False
+
+    def read(self, reading: Reading, node: Node | None, name: str) -> tuple[Any, ...]:
+        """Return the values."""
+        nodes = list_of(reading, node, name)
+        return tuple(self.each.read(reading, item, f"{name}[{index}]") for index, item in enumerate(nodes))
+
+    def write(self, value: Any) -> Any:
+        """Return the list."""
+        return [self.each.write(item) for item in value]
+
+
+def mapping_of(reading: Reading, node: Node | None, name: str) -> dict[str, Node]:
+    """Return the values of a mapping by key; nothing, and a problem, for anything else."""
+    reading.seen(name, node)
+    if node is None or is_absent(node):
+        return {}
+    if isinstance(node, Fields):
+        return node.values
+    reading.problem(f"`{name}`: found {describe(node)}", node.place, "write keys with values")
+    return {}
+
+
+def list_of(reading: Reading, node: Node | None, name: str) -> tuple[Node, ...]:
+    """Return the items of a list; nothing, and a problem, for anything else."""
+    reading.seen(name, node)
+    if node is None or is_absent(node):
+        return ()
+    if isinstance(node, Items):
+        return node.items
+    reading.problem(
+        f"`{name}`: found {describe(node)}", node.place, "write a list: lines that begin with `- `"
+    )
+    return ()
+
+
+# What keys of the same sort expect: whole numbers, words, durations, token counts, facts, shares, office hours.
+
+
+def whole(
+    low: int, high: int, default: str | None = None, stand_in: int | None = None, required: bool = False
+) -> Parsed:
+    """Return what expects a whole number between two."""
+    amount = Amount(Dimension.NUMBER)
+
+    def parse(text: str) -> int:
+        draws = amount.parse(text)
+        value = draws.distribution.mean()
+        if draws.kind.value != "exact" or value != math.floor(value) or not low <= value <= high:
+            raise ValueError(f"`{text[:40]}` is not allowed; write a whole number from {low:,} to {high:,}")
+        return int(value)
+
+    schema = {
+        "anyOf": [
+            {"type": "integer", "minimum": low, "maximum": high},
+            {"type": "string", "pattern": r"^\s*\d[\d,_]*(\.\d+)?[kMB]?\s*$"},
+        ]
+    }
+    form = f"a whole number from {low:,} to {high:,}"
+    return Parsed(parse, default, stand_in, schema, form, required)
+
+
+def number(dimension: Dimension, low: float, high: float) -> Parsed:
+    """Return what expects an exact amount between two, or nothing."""
+    amount = Amount(dimension, exact=True, low=low, high=high)
+
+    def parse(text: str) -> float:
+        value = amount.parse(text).distribution.mean()
+        if not low <= value <= high:
+            allowed = f"{written_amount(low, dimension)} to {written_amount(high, dimension)}"
+            raise ValueError(f"`{text[:40]}` makes no sense here; {allowed} is allowed")
+        return value
+
+    return Parsed(
+        parse, schema={"amount": amount}, form=dimension.value, written=lambda v: written_amount(v, dimension)
+    )
+
+
+def choice(*options: str, default: str | None = None, stand_in: str | None = None) -> Parsed:
+    """Return what expects one of a few words."""
+
+    def parse(text: str) -> str:
+        word = " ".join(text.lower().replace("-", " ").split())
+        if word not in options:
+            raise ValueError(f"`{text[:40]}` is not known; {nearest(word, options)}")
+        return word
+
+    form = ", ".join(f"`{option}`" for option in options)
+    return Parsed(parse, default, stand_in, {"enum": list(options)}, form)
+
+
+def yes_or_no(default: str) -> Parsed:
+    """Return what expects `yes` or `no`."""
+
+    def parse(text: str) -> bool:
+        word = text.strip().lower()
+        if word not in ("yes", "true", "on", "no", "false", "off"):
+            raise ValueError(f"`{text[:40]}` is not known; write `yes` or `no`")
+        return word in ("yes", "true", "on")
+
+    schema = {"enum": [True, False, "yes", "no"]}
+    return Parsed(
+        parse, default, None, schema, "`yes` or `no`", written=lambda value: "yes" if value else "no"
+    )
+
+
+def words(default: str | None = None, longest: int = 200) -> Parsed:
+    """Return what expects a name."""
+
+    def parse(text: str) -> str:
+        if not text.strip() or len(text) > longest or not text.isprintable():
+            raise ValueError(f"a name of 1 to {longest} printable characters is allowed")
+        return text.strip()
+
+    return Parsed(parse, default, schema={"type": ["string", "number", "boolean"]}, form="a name")
+
+
+def tokens(default: str | None = None, exact: bool = False, optional: bool = False) -> Amount:
+    """Return what expects a count of tokens."""
+    return Amount(Dimension.NUMBER, default, exact=exact, high=MOST_TOKENS, optional=optional)
+
+
+def time(default: str | None = None, exact: bool = False, low: float = 0.0, optional: bool = False) -> Amount:
+    """Return what expects a duration of at most ten years."""
+    return Amount(Dimension.DURATION, default, exact=exact, low=low, high=TEN_YEARS_S, optional=optional)
+
+
+def fact(
+    dimension: Dimension, default: str | None = None, low: float = 0.0, basis: str | None = None
+) -> Amount:
+    """Return what expects a fact: a bare range is one unknown value."""
+    high = {Dimension.DURATION: TEN_YEARS_S, Dimension.FRACTION: 1.0}.get(dimension, 1e9)
+    return Amount(dimension, default, is_fact=True, low=low, high=high, basis=basis)
+
+
+def share(default: str | None = None, basis: str | None = None) -> Amount:
+    """Return what expects a share between 0 and 1."""
+    return Amount(Dimension.FRACTION, default, high=1.0, basis=basis)
+
+
+HOURS: Final = Parsed(
+    parse_office_hours,
+    "always",
+    schema={"type": "string", "pattern": r"^\s*([Aa]lways|[A-Za-z][A-Za-z,\- ]* +[\d:]+ *- *[\d:]+)\s*$"},
+    form="office hours: `always`, `Mon-Fri 9-17`",
+)

@@ -1,0 +1,274 @@
+"""The fleet: groups of agents and of people, when each agent starts and ends, and the tasks that agents take.
+
+Field names are the keys of the scenario language, quantities are in base units. Each annotation says what a key
+expects, the sentence under it what the key means; the reference page and the JSON Schema are made from both.
+"""
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self
+
+from simbudget.scenario.amounts import Amount
+from simbudget.scenario.blocks import Block, keys_of, read_keys
+from simbudget.scenario.calendar import OfficeHours
+from simbudget.scenario.context import Context, Turn
+from simbudget.scenario.document import Fields, Items, Node, Text
+from simbudget.scenario.expectations import (
+    HOURS,
+    MOST_AGENTS,
+    MOST_USD,
+    TEN_YEARS_S,
+    Nested,
+    choice,
+    fact,
+    list_of,
+    time,
+    whole,
+    words,
+)
+from simbudget.scenario.provider import Service, ServiceKey
+from simbudget.scenario.quantities import Quantity
+from simbudget.scenario.reading import Reading, describe
+from simbudget.scenario.steps import Step, Steps
+from simbudget.units import Dimension
+
+DEFAULT_MODEL: Final = "claude-opus-4-6"
+MOST_GROUPS: Final = 200
+
+
+class Start(Block):
+    """When the agents of a group start."""
+
+    first: Annotated[Quantity, time("0 s", exact=True)]
+    """When the first agent of the group starts."""
+    then_every: Annotated[Quantity, time("0 s", exact=True)]
+    """How long after each agent the next one starts."""
+    context_tokens: Annotated[Quantity, fact(Dimension.NUMBER, "0")]
+    """Tokens in the first context of each agent, which is under way already; 0: it begins as any other."""
+    cached_tokens: Annotated[Quantity | None, Amount(Dimension.NUMBER, exact=True, high=1e9, optional=True)]
+    """How many of these the cache holds at the start; all of them by default."""
+    context_turns: Annotated[Quantity, Amount(Dimension.NUMBER, "0", exact=True, high=1e9)]
+    """Turns that this context has behind it; see `turn.opening`."""
+
+
+class Crashes(Block):
+    """How often an agent crashes, and how long it is down then."""
+
+    every: Annotated[Quantity, fact(Dimension.DURATION, low=1.0)]
+    """Mean time between an agent's crashes, which are exponential."""
+    restart: Annotated[Quantity, time("10 min")]
+    """How long an agent is down after a crash."""
+
+
+class Sandbox(Block):
+    """What an agent's sandbox costs."""
+
+    price: Annotated[Quantity, fact(Dimension.USD_PER_HOUR, "0 $/h")]
+    """Price of one agent's sandbox."""
+
+
+class Staff(Block):
+    """What people are paid, in their hours."""
+
+    price: Annotated[Quantity, fact(Dimension.USD_PER_HOUR)]
+    """What one person is paid."""
+    hours: Annotated[OfficeHours, HOURS]
+    """When they work."""
+
+
+def _limit(dimension: Dimension, low: float, high: float) -> Amount:
+    """Return what expects a limit of an agent or an attempt; a bare range is one unknown value."""
+    return Amount(dimension, is_fact=True, low=low, high=high, optional=True)
+
+
+_MOST_TOKENS_USED: Final = 1e15
+_MOST_TURNS: Final = 1e12
+
+
+class AgentStop(Block):
+    """When a single agent ends, counted from its own start."""
+
+    after: Annotated[Quantity | None, _limit(Dimension.DURATION, 1.0, TEN_YEARS_S)]
+    """How long after its start it is cut off, downtime and waiting included."""
+    spend: Annotated[Quantity | None, _limit(Dimension.MONEY, 0.0, MOST_USD)]
+    """What it may spend on calls, jobs, submissions and its sandbox."""
+    tokens: Annotated[Quantity | None, _limit(Dimension.NUMBER, 0.0, _MOST_TOKENS_USED)]
+    """Tokens of all four classes that it may use."""
+    turns: Annotated[Quantity | None, _limit(Dimension.NUMBER, 0.0, _MOST_TURNS)]
+    """Turns that it may make, its sub-agents' included."""
+
+
+class Group(Block):
+    """Some alike agents, or people."""
+
+    group: Annotated[str, words()]
+    """The group's name."""
+    kind: Annotated[str, choice("agents", "people", default="agents")]
+    """Agents, or people who do not call models."""
+    agents: Annotated[int, whole(1, MOST_AGENTS, stand_in=1, required=True)]
+    """How many there are."""
+    model: Annotated[str | None, words()]
+    """The model that they call."""
+    directions: Annotated[int | None, whole(1, MOST_AGENTS)]
+    """Starting directions of research among them; each has its own by default."""
+    start: Annotated[Start, Nested(Start)]
+    """When they start, and from what context."""
+    crashes: Annotated[Crashes | None, Nested(Crashes, optional=True)]
+    """How often an agent crashes; never by default."""
+    sandbox: Annotated[Sandbox, Nested(Sandbox)]
+    """What their sandboxes cost."""
+    staff: Annotated[Staff | None, Nested(Staff, optional=True)]
+    """What people are paid, and when they work."""
+    service: Annotated[Service | None, ServiceKey()]
+    """The provider's service for its calls."""
+    stop: Annotated[AgentStop | None, Nested(AgentStop, optional=True)]
+    """When each of its agents ends, at the latest."""
+    cycle: Annotated[tuple[Step, ...], Steps()]
+    """The group's own cycle; the scenario's by default."""
+    turn: Annotated[Turn, Nested(Turn)]
+    """What differs from the scenario's `turn`."""
+    context: Annotated[Context, Nested(Context)]
+    """What differs from the scenario's `context`."""
+
+    @classmethod
+    def read(cls, reading: Reading, node: Node | None, name: str, base: Self | None) -> Self:
+        """Return the group alone, without a scenario's cycle, turn and context."""
+        apart = Reading(Path())
+        shared = Shared((), Turn.read(apart, None, "", None), Context.read(apart, None, "", None))
+        given = node.values.get("group") if isinstance(node, Fields) else None
+        group = given.text if isinstance(given, Text) else "agents"
+        return cls.of_fleet(reading, node or Text("", reading.nowhere), group, shared)
+
+    @classmethod
+    def of_fleet(cls, reading: Reading, node: Node, group: str, shared: "Shared") -> Self:
+        """Return a group of a fleet by its name, with the scenario's cycle, turn and context where it has no own."""
+        name = f"fleet[{group}]"
+        reading.seen(name, node)
+        if not isinstance(node, Fields):
+            reading.problem(f"a group of the fleet: found {describe(node)}", node.place, FLEET_ADVICE)
+            reading = Reading(reading.folder)
+            node = Fields({}, {}, node.place)
+        keys = keys_of(cls)
+        reading.unknown_keys(node, keys, "a group")
+        values = read_keys(reading, cls, node, name, None, shared._asdict()) | {"group": group}
+        if values["kind"] == "agents" and values["model"] is None:
+            values["model"] = DEFAULT_MODEL
+            reading.note(f"{name}.model", DEFAULT_MODEL, "setting", None)
+        own = node.values
+        if "cycle" in own:
+            values["cycle"] = keys["cycle"].read(reading, own["cycle"], f"{name}.cycle")
+        if "turn" in own:
+            values["turn"] = Turn.read(reading, own["turn"], f"{name}.turn", shared.turn)
+        if "context" in own:
+            values["context"] = Context.read(reading, own["context"], f"{name}.context", shared.context)
+        return cls.of_values(values, frozenset(own).intersection(keys))
+
+
+class Shared(NamedTuple):
+    """What the groups of a fleet have in common, unless they write their own."""
+
+    cycle: tuple[Step, ...]
+    turn: Turn
+    context: Context
+
+
+FLEET_ADVICE: Final = "write a list of groups, such as `fleet: [{agents: 9, model: claude-opus-4-6}]`"
+
+
+class Fleet:
+    """What expects the groups of a fleet; one group needs no list."""
+
+    required: ClassVar[bool] = False  # it says for itself that it is missing
+    model: ClassVar[type[Block]] = Group
+
+    def read(self, reading: Reading, node: Node | None, name: str) -> tuple[Group, ...]:
+        """Return the groups alone; in a scenario see `read_fleet`."""
+        return tuple(Group.read(reading, item, name, None) for item in list_of(reading, node, name))
+
+    def write(self, value: Any) -> Any:
+        """Return the groups as a list."""
+        return [group.write() for group in value]
+
+
+def read_fleet(reading: Reading, document: Fields, shared: Shared) -> tuple[Group, ...]:
+    """Return the groups of the fleet; `shared` is the scenario's, which a group may override."""
+    node = document.values.get("fleet")
+    if isinstance(node, Fields):
+        node = Items((node,), node.place)
+    if not isinstance(node, Items) or not node.items:
+        place = document.place if node is None else node.place
+        message = "`fleet` is missing" if node is None else "`fleet` has no group"
+        reading.problem(message, place, FLEET_ADVICE)
+        return ()
+    if len(node.items) > MOST_GROUPS:
+        message = f"`fleet` has {len(node.items):,} groups; at most {MOST_GROUPS} are allowed"
+        reading.problem(message, node.place, "a group may have many agents")
+    names: list[str] = []
+    groups = []
+    for item in node.items[:MOST_GROUPS]:
+        names.append(_group_name(reading, item, names))
+        own = isinstance(item, Fields) and "cycle" in item.values
+        if not own and "cycle" not in document.values:
+            remedy = "write the steps, such as `cycle: [{think: {turns: 10}}]`"
+            reading.problem("`cycle` is missing", item.place, remedy)
+        groups.append(Group.of_fleet(reading, item, names[-1], shared))
+    agents = sum(group.agents for group in groups)
+    if agents > MOST_AGENTS:
+        message = f"the groups have {agents:,} agents together; at most {MOST_AGENTS:,} are allowed"
+        reading.problem(message, node.place, "lower `agents`")
+    return tuple(groups)
+
+
+def models_of(fleet: Sequence[Group], others: Sequence[str] = ()) -> list[str]:
+    """Return the models that a fleet calls, each once, and others after them."""
+    used: list[str] = []
+    for group in fleet:
+        steps = (getattr(step, "model", None) for step in group.cycle)
+        used += [model for model in (group.model, *(steps if group.kind == "agents" else ())) if model]
+    return list(dict.fromkeys([*used, *others]))
+
+
+def _group_name(reading: Reading, node: Node, taken: list[str]) -> str:
+    """Return a group's name: its own, or `agents`, `people`, numbered where taken."""
+    given = node.values.get("group") if isinstance(node, Fields) else None
+    if isinstance(given, Text) and not given.is_null:
+        if given.text in taken:
+            message = f"there is another group `{given.text[:40]}`"
+            reading.problem(message, given.place, "give each its own name")
+        return given.text
+    kind = node.values.get("kind") if isinstance(node, Fields) else None
+    base = "people" if isinstance(kind, Text) and kind.text == "people" else "agents"
+    number = 1
+    while (name := base if number == 1 else f"{base}-{number}") in taken:
+        number += 1
+    return name
+
+
+class Attempt(Block):
+    """What an attempt at a task may use; at or past it the attempt ends, unsolved."""
+
+    time: Annotated[Quantity | None, _limit(Dimension.DURATION, 1.0, TEN_YEARS_S)]
+    """Time from taking the task, waiting included."""
+    spend: Annotated[Quantity | None, _limit(Dimension.MONEY, 0.0, MOST_USD)]
+    """Money for calls, jobs, submissions and the sandbox."""
+    tokens: Annotated[Quantity | None, _limit(Dimension.NUMBER, 0.0, _MOST_TOKENS_USED)]
+    """Tokens of all four classes."""
+    turns: Annotated[Quantity | None, _limit(Dimension.NUMBER, 0.0, _MOST_TURNS)]
+    """Turns, sub-agents' included."""
+
+
+class Tasks(Block):
+    """Tasks that agents take and solve: a cycle is one attempt at one of them."""
+
+    count: Annotated[int, whole(1, 10_000_000, stand_in=1, required=True)]
+    """Number of tasks."""
+    attempts: Annotated[int, whole(1, 1_000_000, "1")]
+    """Attempts at each, at most."""
+    solved: Annotated[Quantity, fact(Dimension.FRACTION)]
+    """Probability that an attempt solves a task of middling difficulty."""
+    difficulty: Annotated[Quantity, fact(Dimension.NUMBER, "0")]
+    """Standard deviation of the tasks' difficulty, in logits."""
+    until: Annotated[str, choice("solved", "all attempts", default="solved")]
+    """Whether a task is closed when it is solved, or when all attempts have been made."""
+    limit: Annotated[Attempt | None, Nested(Attempt, optional=True)]
+    """What one attempt may use; without it there is no limit."""
