@@ -3,6 +3,7 @@
 Each function returns a matplotlib figure and the frame that it shows; `Projection.figures` lists them.
 """
 
+from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
@@ -175,6 +176,21 @@ def acceptability_curve(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
     return figure, data
 
 
+_LABEL_WIDTH: Final = 0.11
+"""Part of the picture's width that a time such as "4.17 days" takes."""
+
+
+def _apart(data: pd.DataFrame, positions: list[int]) -> "Iterator[pd.Series[float]]":
+    """Return the rows whose labels do not run into each other; the last is always among them."""
+    least_usd = _LABEL_WIDTH * float(data["spend_usd"].max())
+    kept: list[int] = []
+    for position in reversed(positions):
+        spend_usd = float(data["spend_usd"].iloc[position])
+        if not kept or float(data["spend_usd"].iloc[kept[-1]]) - spend_usd >= least_usd:
+            kept.append(position)
+    return (data.iloc[position] for position in reversed(kept))
+
+
 def results_over_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
     """Return the picture, and the mean spend and results had the run stopped at each look.
 
@@ -195,8 +211,7 @@ def results_over_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
         [0, *data["spend_usd"]], [0, *data["results"]], color=INK, lw=1.8, marker=".", ms=5, label="mean"
     )
     axes.legend(frameon=False, loc="upper left")
-    for position in range(3, len(data), 4):
-        row = data.iloc[position]
+    for row in _apart(data, list(range(3, len(data), 4))):
         place = (row["spend_usd"], row["results"])
         axes.annotate(
             written_hours(row["hours"]), place, xytext=(4, -11), textcoords="offset points", fontsize=8.5
