@@ -61,11 +61,15 @@ def test_a_resumed_pilot_whose_time_is_used_up_says_so(tmp_path: Path) -> None:
     running = KilledPilot(tmp_path)
     running.start()
     running.wait_for(1)
-    assert running.end()["notes"] == []
+    played = running.end()["notes"]
+    assert [note[:40] for note in played] == ["the model was a program on this machine,"]
     again = ("--out", str(running.out), "--resume", "--for", "0.001 s", "--json")
     summary = json.loads(pilot(tmp_path / "killed.yaml", *again).stdout)
     assert summary["ended_because"] == "time"
-    assert summary["notes"] == ["--for is the time in all: 0.001 s were used up when the pilot was resumed"]
+    assert summary["notes"] == [
+        *played,
+        "--for is the time in all: 0.001 s were used up when the pilot was resumed",
+    ]
 
 
 def test_whatever_is_killed_the_books_agree_and_the_run_goes_on(tmp_path: Path) -> None:

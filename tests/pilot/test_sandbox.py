@@ -3,11 +3,13 @@
 import asyncio
 import json
 import socket
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from simbudget.pilot.sandbox.isolation import Isolation, isolation_in_words
+from simbudget.pilot.sandbox.limits import MIB
 from tests.pilot.attacks import SMALL, attack, kinds, needs_bubblewrap, sandbox
 
 
@@ -49,7 +51,9 @@ def test_a_run_sees_neither_labels_nor_other_agents_nor_the_host(
         path.parent.mkdir(exist_ok=True)
         path.write_text("secret")
     other = sandbox(tmp_path / "other", "bubblewrap")
-    box = sandbox(tmp_path / "agent", "bubblewrap")
+    box = sandbox(
+        tmp_path / "agent", "bubblewrap", replace(SMALL, memory_bytes=400 * MIB)
+    )  # for scikit-learn
     done = attack(
         box,
         """
@@ -64,7 +68,7 @@ def test_a_run_sees_neither_labels_nor_other_agents_nor_the_host(
         for folder, _, names in os.walk("/"):
             if folder.split("/")[1:2] not in (["usr"], ["proc"], ["dev"]):
                 seen += [n for n in names if n in ("site.db", "site.json", "id_rsa", ".bash_history", "digits.csv.gz")]
-        for module in ("simbudget", "simbudget.pilot.tasks.weak_to_strong.domains"):
+        for module in ("simbudget.errors", "simbudget.pilot.tasks.weak_to_strong.domains"):
             try:
                 importlib.import_module(module); seen.append(module)
             except ImportError:

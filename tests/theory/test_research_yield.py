@@ -144,7 +144,7 @@ def test_more_review_never_lets_more_hacks_through() -> None:
 def test_review_sometimes_blames_an_honest_submission() -> None:
     made = outcomes(20, more=REVIEW.format(of="all"), blames="10%")
     assert abs(z_score(made["blamed_honest"], 2.0)) < 4
-    assert (outcomes(20, more=REVIEW.format(of="all"))["blamed_honest"] == 0).all()
+    assert (outcomes(20, more=REVIEW.format(of="all"), blames="0%")["blamed_honest"] == 0).all()
 
 
 READS = "forum: {post_tokens: 10, reads_at_most: 1000}"

@@ -13,6 +13,7 @@ import platform
 import shutil
 import subprocess
 import sys
+import sysconfig
 import zlib
 from collections.abc import Sequence
 from functools import cache
@@ -253,6 +254,9 @@ def hidden_folders() -> tuple[Path, ...]:
         if (spec := importlib.util.find_spec(package)) and spec.submodule_search_locations
         for folder in map(Path, spec.submodule_search_locations)
     ]
+    found.append(
+        Path(sysconfig.get_path("purelib")) / "simbudget"
+    )  # bundled files, beside an editable install
     return tuple(one.resolve() for one in found if one.is_dir() and any(map(one.is_relative_to, _seen())))
 
 

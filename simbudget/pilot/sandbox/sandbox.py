@@ -168,7 +168,7 @@ class Sandbox:
                 pause_s = _LOOK_EVERY_S if group is not None else self._safe_pause_s(seen)
                 await asyncio.wait([exited], timeout=max(0.0, min(pause_s, left_s)))
                 if not exited.done():
-                    because = passed_limit(process.pid, self.directory, self.limits, seen)
+                    because = passed_limit(process.pid, self.directory, self.limits, seen, group is not None)
                     because = because or ("timeout" if left_s <= 0 else None)
                 if group is not None and group.has_run_out:
                     because = "memory"

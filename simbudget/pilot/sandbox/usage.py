@@ -22,8 +22,14 @@ class Usage:
     peak_memory_bytes: int = 0
 
 
-def passed_limit(pid: int, directory: Path, limits: Limits, seen: Usage) -> Killed | None:
-    """Return the limit that a run has passed, if any; notes in `seen` what it uses."""
+def passed_limit(
+    pid: int, directory: Path, limits: Limits, seen: Usage, counted_by_kernel: bool
+) -> Killed | None:
+    """Return the limit that a run has passed, if any; notes in `seen` what it uses.
+
+    Memory is left to the kernel where a control group counts it: the sum over processes includes pages of programs'
+    files, which the kernel takes back when it needs them.
+    """
     processes = _tree(pid)
     seen.cpu_s = max(seen.cpu_s, sum(_cpu_s(one) for one in processes))
     held_bytes = _held_bytes(processes)
@@ -33,7 +39,7 @@ def passed_limit(pid: int, directory: Path, limits: Limits, seen: Usage) -> Kill
         memory_bytes = held_bytes + sum(_own_share_bytes(one) for one in processes)
     seen.memory_bytes = memory_bytes
     seen.peak_memory_bytes = max(seen.peak_memory_bytes, memory_bytes)
-    if memory_bytes > limits.memory_bytes:
+    if memory_bytes > limits.memory_bytes and not counted_by_kernel:
         return "memory"
     if seen.cpu_s > limits.cpu_s:
         return "cpu"
