@@ -190,7 +190,9 @@ class Program:
     purposes: Integers
     """[quantities] each one's stream, from its name."""
     own_steps: tuple[tuple[str, str], ...]
-    """File and function of each step that a user wrote in Python; only the reference engine runs them."""
+    """File and function of each step that a user wrote in Python."""
+    not_compiled: tuple[str, ...]
+    """What of it the reference engine alone simulates, in words; empty if every engine does."""
     group_names: tuple[str, ...]
     gate_names: tuple[str, ...]
     models: tuple[str, ...]

@@ -44,8 +44,8 @@ ENGINES: Final = {
 
 DEFAULT_ENGINE: Final = next(iter(ENGINES))
 
-FOR_OWN_STEPS: Final = "reference"
-"""The engine that also runs steps that a user wrote in Python."""
+SIMULATES_ALL: Final = "reference"
+"""The engine that also simulates what is not compiled, such as steps that a user wrote in Python."""
 
 
 def engine_named(name: str) -> Engine:

@@ -6,8 +6,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from simbudget.engine.lowering.support import not_compiled
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
-from simbudget.projection.engines import FOR_OWN_STEPS
+from simbudget.projection.engines import SIMULATES_ALL
 from simbudget.projection.limits import LimitCheck, check_limits
 from simbudget.projection.months import DEAREST_MONTH, check_spend_cap
 from simbudget.projection.research import Research, notes_on_research, summarise_research
@@ -15,7 +16,6 @@ from simbudget.projection.simulated import Simulated
 from simbudget.projection.sketches import ACCURACY
 from simbudget.projection.statistics import Spread, Statistics
 from simbudget.results import as_plain
-from simbudget.scenario.model import OwnStep, Scenario
 
 RESOURCES: Final = ("gpu", "scorer", "api_requests", "api_input", "api_output")
 
@@ -148,9 +148,9 @@ def summarise(simulated: Simulated) -> tuple[Summary, tuple[str, ...]]:
 
 def _notes(simulated: Simulated, cap_notes: list[str]) -> list[str]:
     notes = [*notes_on_research(simulated), *cap_notes]
-    if has_own_steps(simulated.scenario):
+    if slow := not_compiled(simulated.scenario):
         notes.append(
-            f"steps written in Python run on the {FOR_OWN_STEPS} engine, which is some hundred times slower"
+            f"{', '.join(slow)}: simulated by the {SIMULATES_ALL} engine, which is some hundred times slower"
         )
     made, kept = simulated.statistics.replications, len(simulated.replications)
     if made > kept:
@@ -213,8 +213,3 @@ def _bottleneck(statistics: Statistics) -> str:
     worst = max(waiting, key=lambda name: waiting[name])
     negligible = waiting[worst] <= _NEGLIGIBLE_WAITING * statistics.value("agent_hours")
     return NO_BOTTLENECK if negligible else worst
-
-
-def has_own_steps(scenario: Scenario) -> bool:
-    """Return whether any group's cycle has a step that its user wrote in Python."""
-    return any(isinstance(step, OwnStep) for group in scenario.fleet for step in group.cycle)

@@ -46,7 +46,9 @@ def test_a_projection_with_own_steps_falls_back_to_the_reference_engine_and_says
     scenario = load_scenario(written(tmp_path)).scenario
     projection = project(scenario, Options(replications=2, workers=1, engine="compiled"))
     assert projection.summary.engine == "reference"
-    assert any("steps written in Python run on the reference engine" in note for note in projection.notes)
+    assert any(
+        "steps written in Python: simulated by the reference engine" in note for note in projection.notes
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from simbudget.engine.lowering.prices import price_row
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.research import directions_of, gates_of, research_of
 from simbudget.engine.lowering.settings import settings_of
-from simbudget.engine.lowering.support import require_supported
+from simbudget.engine.lowering.support import not_compiled, require_supported
 from simbudget.engine.lowering.units import office_hours
 from simbudget.engine.program import (
     GroupRow,
@@ -67,6 +67,7 @@ def lower(scenario: scenarios.Scenario) -> Program:
         direction_keys=direction_keys,
         **quantities.arrays(),
         own_steps=tuple(own_steps),
+        not_compiled=not_compiled(scenario),
         group_names=tuple(group.group for group in scenario.fleet),
         gate_names=tuple(gate.name or f"gate {number}" for number, gate in enumerate(scenario.gates, 1)),
         models=tuple(group.model or "" for group in scenario.fleet),

@@ -1,6 +1,6 @@
-"""What the language can say and the engines cannot simulate yet: said once, plainly, and never silently ignored.
+"""What the language can say and not every engine can simulate: said once, plainly, and never silently ignored.
 
-An engine that learns a feature takes its row out of `NOT_YET`, and lowers it.
+An engine that learns a feature takes its row out of the table here, and lowers it.
 """
 
 from collections.abc import Callable, Iterator
@@ -78,7 +78,20 @@ NOT_YET: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
     ("`stop.budget_counts: when billed`", lambda scenario: scenario.stop.budget_counts == "when billed"),
     ("`tasks`", lambda scenario: scenario.tasks is not None),
 )
-"""By the words that a message has for it: whether a scenario asks for it."""
+"""What no engine can simulate, by the words that a message has for it: whether a scenario asks for it."""
+
+NOT_COMPILED: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
+    (
+        "steps written in Python",
+        lambda scenario: any(isinstance(s, scenarios.OwnStep) for s in _steps(scenario)),
+    ),
+)
+"""What the reference engine alone can simulate, in the same form."""
+
+
+def not_compiled(scenario: Scenario) -> tuple[str, ...]:
+    """Return what of a scenario the reference engine alone can simulate, in words."""
+    return tuple(words for words, asks in NOT_COMPILED if asks(scenario))
 
 
 def require_supported(scenario: Scenario) -> None:
