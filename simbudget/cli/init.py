@@ -1,17 +1,21 @@
-"""`simbudget init`: a commented scenario to start from."""
+"""`simbudget init`: a commented scenario to start from, or the one that logs imply."""
 
 import json
 import shlex
 from importlib.resources import files
 from pathlib import Path
+from typing import Final
 
 import click
 
+from simbudget.cli.options import say_if_compiling
 from simbudget.errors import Place, Problem, UserError
 
 _TEMPLATES = ("aar", "autoresearch", "minimal")
 SCHEMA = "scenario.schema.json"
 """Templates name this file in their first line."""
+_REPLICATIONS: Final = 200
+"""Of the projection that is shown beside the logs' cost."""
 
 
 @click.command("init")
@@ -19,24 +23,72 @@ SCHEMA = "scenario.schema.json"
 @click.option(
     "--template",
     type=click.Choice(_TEMPLATES),
-    default="minimal",
-    show_default=True,
-    help="aar: nine agents for five days; autoresearch: one agent and one GPU overnight.",
+    help="aar: nine agents for five days; autoresearch: one agent and one GPU overnight.  [default: minimal]",
 )
-def init_command(directory: Path, template: str) -> None:
+@click.option(
+    "--from",
+    "logs",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    metavar="LOG",
+    help="Write the scenario that this log or folder of logs implies; may be repeated.",
+)
+@click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[LOG]...")
+def init_command(
+    directory: Path, template: str | None, logs: tuple[Path, ...], more: tuple[Path, ...]
+) -> None:
     """Write DIRECTORY/scenario.yaml, a commented scenario to start from.
 
-    Beside it stands scenario.schema.json, with which an editor completes keys and says what they mean.
+    Example: simbudget init mine --from ~/.claude/projects
+
+    Beside it stands scenario.schema.json, with which an editor completes keys and says what they mean. With --from
+    the scenario is the one that logs imply: their groups, models, turns, contexts and pauses. LOGs may follow it.
     """
     from simbudget.scenario.reference import schema  # noqa: PLC0415
 
+    if logs and template is not None:
+        raise UserError(Problem("--template and --from exclude each other", remedy="leave one of them out"))
+    if more and not logs:
+        raise UserError(Problem(f"what is {more[0]} for?", remedy="write --from before the logs"))
     path = directory / "scenario.yaml"
     if path.exists():
         raise UserError(Problem("there is a scenario already", Place(str(path)), "name another directory"))
-    text = files("simbudget.scenario").joinpath("templates", f"{template}.yaml").read_text(encoding="utf-8")
-    directory.mkdir(parents=True, exist_ok=True)
-    path.write_text(text, encoding="utf-8")
+    if logs:
+        _write_implied((*logs, *more), path)
+    else:
+        name = f"{template or 'minimal'}.yaml"
+        text = files("simbudget.scenario").joinpath("templates", name).read_text(encoding="utf-8")
+        directory.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
     beside = directory / SCHEMA
     beside.write_text(json.dumps(schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     quoted = shlex.quote(str(path))
     click.echo(f"Wrote {path}. Now: simbudget check {quoted}; simbudget project {quoted}")
+
+
+def _write_implied(logs: tuple[Path, ...], path: Path) -> None:
+    """Write the scenario that logs imply, and say what it projects beside what the logs cost."""
+    from simbudget.calibration.scenarios.implied import implied_scenario  # noqa: PLC0415
+    from simbudget.calibration.scenarios.writing import write_implied  # noqa: PLC0415
+    from simbudget.ledger.readers import read_logs  # noqa: PLC0415
+    from simbudget.numbers import usd  # noqa: PLC0415
+    from simbudget.projection.run import Options, project  # noqa: PLC0415
+    from simbudget.report.terminal import reading  # noqa: PLC0415
+    from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
+
+    with reading() as begins:
+        ledger = read_logs(logs, None, begins)
+    implied = implied_scenario(ledger)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    write_implied(implied, path)
+    say_if_compiling(is_silent=False)
+    spend = project(load_scenario(path).scenario, Options(replications=_REPLICATIONS)).summary.spend_usd
+    sessions = sum(len(group.sessions) for group in implied.groups)
+    groups = len(implied.groups)
+    click.echo(
+        f"{sessions:,} session{'s' * (sessions != 1)} in {groups} group{'s' * (groups != 1)}, "
+        f"{usd(implied.logged_usd)} by the price list; "
+        f"the scenario projects {usd(spend.p50)} (80 %: {usd(spend.p10)} to {usd(spend.p90)})."
+    )
+    for note in implied.notes:
+        click.echo(f"Note: {note}.")

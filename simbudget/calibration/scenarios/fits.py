@@ -52,6 +52,17 @@ def fit_ledger(
     return [*together, *_of_models_alike(together, alike)]
 
 
+def fit_of_sessions(sessions: Sequence[Session], worlds: int = WORLDS) -> list[Fit]:
+    """Return what some sessions say of turns and contexts, waiting for people being a part of the tools' time.
+
+    Args:
+        sessions: those that are learnt from.
+        worlds: how many joint draws.
+    """
+    rng = np.random.default_rng(_SEED)
+    return jointly([*fit_sessions(sessions, (), worlds, people=True, rng=rng)], worlds, rng)
+
+
 def _of_models_alike(fits: Sequence[Fit], alike: Mapping[str, str]) -> Iterator[Fit]:
     """Yield the speeds of models that the logs do not tell from another one, which are that one's."""
     for model, first in alike.items():

@@ -15,7 +15,7 @@ from simbudget.scenario.model import Scenario
 MODEL: Final = "model"
 """What the scenario calls its model."""
 _DEFAULT_TOKENS: Final = 20_000.0
-_UNSEEN_SUMMARY: Final = 2_000
+UNSEEN_SUMMARY: Final = 2_000
 """Where compactions are too few to learn from, they keep contexts below the largest that was seen, and cost little."""
 
 
@@ -35,8 +35,8 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
     life = cache_life(sessions, typical)
     largest = max(session.context.max() for session in sessions)
     limit = text.get("context.limit_tokens", str(int(largest + 1)))
-    text.setdefault("context.compacted_to_tokens", str(_UNSEEN_SUMMARY))
-    text["context.limit_tokens"] = str(max(int(limit), _least_limit(learnt)))
+    text.setdefault("context.compacted_to_tokens", str(UNSEEN_SUMMARY))
+    text["context.limit_tokens"] = str(max(int(limit), least_limit(learnt)))
     lines = [
         f"fleet: [{{group: session, agents: 1, model: {MODEL}}}]",
         f"cycle: [{{think: {{turns: {text['cycle.think[0].turns']}}}}}]",
@@ -51,7 +51,7 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
     return loads_scenario("\n".join(lines), "check", calibration=Calibration(learnt)).scenario
 
 
-def _least_limit(learnt: dict[str, CalibratedQuantity]) -> int:
+def least_limit(learnt: dict[str, CalibratedQuantity]) -> int:
     """Return the least limit that contexts fit into right after a compaction, nine times in ten and with some room."""
     names = ("context.first_prompt_tokens", "context.compacted_to_tokens")
     highest = [highest_of(learnt[name].posterior) if name in learnt else _DEFAULT_TOKENS for name in names]

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from simbudget.calibration.scenarios.calibrate import Calibrated
+from simbudget.calibration.scenarios.implied import Implied
 from simbudget.errors import Place, Problem, UserError
 from simbudget.scenario.calibration_file import write_calibration
 
@@ -31,3 +32,10 @@ def write_calibrated(calibrated: Calibrated, output: Path) -> list[Path]:
     write_calibration(calibrated.calibration, draws)
     output.write_text(calibrated.text, encoding="utf-8")
     return [output, draws]
+
+
+def write_implied(implied: Implied, output: Path) -> None:
+    """Write the scenario that logs imply, and beside it its joint draws."""
+    name = calibration_name(output)
+    write_calibration(implied.calibration, output.parent / name)
+    output.write_text(f"{implied.text}calibration: {name}\n", encoding="utf-8")
