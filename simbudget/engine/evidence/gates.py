@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from simbudget.engine.evidence.drawing import quantiles
 from simbudget.engine.evidence.search import Finalists, play, search_of
+from simbudget.engine.laws.gates import powers
 from simbudget.scenario.model import Counts, Gate, Research, Scenario, gate_names
 from simbudget.scenario.quantities import Quantity
 
@@ -97,14 +98,10 @@ def _methods(
 
 def _passes(gate: Gate, real: Floats, rng: np.random.Generator) -> Floats:
     """Return [draws, methods] how likely a gate passes methods of these real effects."""
-    from scipy.special import ndtr  # noqa: PLC0415  slow to import, and seldom needed
-
     keeps = np.clip(quantiles(gate.keeps, _TABLE), gate.keeps.low, gate.keeps.high)
     effect = keeps[rng.integers(_TABLE, size=real.shape)] * real
     smallest, noise = gate.smallest_effect.distribution.mean(), gate.noise.distribution.mean()
-    if noise:
-        return np.asarray(ndtr((effect - smallest) / noise))
-    return np.asarray((effect >= smallest) & (effect > 0.0), dtype=np.float64)
+    return np.asarray(powers(effect, smallest, noise))
 
 
 def _of_those(chance: Floats, before: Floats | None, counts: Counts, rng: np.random.Generator) -> Floats:

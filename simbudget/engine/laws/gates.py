@@ -7,6 +7,8 @@ matters, and it passes if the effect measured, noise included, is. Hacks have no
 import math
 from typing import Final
 
+import numpy as np
+
 from simbudget.compilation import compiled
 from simbudget.distributions.sampling import normal_score
 from simbudget.engine.laws.draws import Floats, draw, draw_ns
@@ -61,6 +63,16 @@ def power(effect: float, smallest: float, noise: float) -> float:
     if noise == 0.0:
         return 1.0 if effect >= smallest and effect > 0.0 else 0.0
     return 0.5 * math.erfc((smallest - effect) / (noise * math.sqrt(2.0)))
+
+
+@compiled
+def powers(effects: Floats, smallest: float, noise: float) -> Floats:
+    """Return the [n, m] probabilities that a gate passes methods with these [n, m] effects, see `power`."""
+    chances = np.empty_like(effects)
+    for row in range(effects.shape[0]):
+        for column in range(effects.shape[1]):
+            chances[row, column] = power(effects[row, column], smallest, noise)
+    return chances
 
 
 @compiled

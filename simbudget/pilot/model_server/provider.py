@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from simbudget.engine.evidence import weigh
+from simbudget.engine.laws.calls import back_off_ns
+from simbudget.engine.laws.draws import NANOSECOND
 from simbudget.pilot.conversation import SUMMARISE
 from simbudget.pilot.draws import Draws
 from simbudget.pilot.model_server.answers import Size, make_message
@@ -19,8 +21,6 @@ from simbudget.pilot.model_server.tokens import pieces
 from simbudget.scenario.loading import load_scenario
 from simbudget.scenario.model import Group
 
-_FIRST_BACK_OFF_S: Final = 0.5
-_LONGEST_BACK_OFF_S: Final = 8.0
 _OVERLOADED: Final = 529
 _TOO_MANY: Final = 429
 
@@ -103,7 +103,7 @@ class Provider:
 
     def _overloaded(self, retries: int) -> BusyError:
         """Return the error; at another pace than the wall's it asks for the SDK's own back-off, at that pace."""
-        back_off_s = min(_FIRST_BACK_OFF_S * 2**retries, _LONGEST_BACK_OFF_S)
+        back_off_s = back_off_ns(retries + 1) / NANOSECOND
         wait_s = None if self.clock.time_scale == 1.0 else self.clock.wall_s(back_off_s)
         return BusyError("Overloaded", _OVERLOADED, "overloaded_error", wait_s)
 
