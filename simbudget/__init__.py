@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from simbudget.api import calibrate as calibrate
     from simbudget.api import compare as compare
     from simbudget.api import dump as dump
+    from simbudget.api import import_logs as import_logs
     from simbudget.api import list_prices as list_prices
     from simbudget.api import load as load
     from simbudget.api import loads as loads
@@ -99,6 +100,7 @@ __all__ = [  # noqa: PLE0604  the blocks are names, too
     "dump",
     "forecast",
     "forecast_like",
+    "import_logs",
     "list_prices",
     "load",
     "loads",

@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     from simbudget.calibration.scenarios.learnt import Learnt
     from simbudget.forecast.outlook import Outlook
     from simbudget.forecast.scored import Scored
+    from simbudget.ledger.found import Found
     from simbudget.ledger.imported import ImportedLedger
     from simbudget.ledger.usage import By, UsageReport
 
@@ -310,6 +311,37 @@ def read_logs(*logs: str | Path, columns: str | None = None) -> "ImportedLedger"
     from simbudget.ledger.readers import read_logs as read  # noqa: PLC0415
 
     return read([Path(log) for log in logs], column_map(columns))
+
+
+def import_logs(
+    *logs: str | Path,
+    output: str | Path | None = None,
+    columns: str | None = None,
+    model: str = "",
+    on: datetime.date | None = None,
+) -> "Found":
+    """Return what logs of real runs hold: `.ledger`, and its figures as tables and as JSON.
+
+    Args:
+        logs: files, and folders that are searched for them; by default the places where tools keep theirs.
+        output: write the ledger here, as `.parquet` or `.csv`.
+        columns: for other tables, which column is what: `"started=ts,input=in"`.
+        model: the model of calls that name none.
+        on: the day of runs without a date, for their prices.
+
+    Raises:
+        UserError: a path does not exist, or the output is of another kind.
+    """
+    from simbudget.ledger.found import find  # noqa: PLC0415
+    from simbudget.ledger.readers import Assumed, column_map  # noqa: PLC0415
+    from simbudget.ledger.stored import check_name, write_ledger  # noqa: PLC0415
+
+    if output is not None:
+        check_name(Path(output))
+    found = find([Path(log) for log in logs], column_map(columns), assumed=Assumed(model, on))
+    if output is not None:
+        write_ledger(found.ledger, Path(output))
+    return found
 
 
 def usage(

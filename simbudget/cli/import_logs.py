@@ -1,12 +1,11 @@
 """`simbudget import`: logs of real runs to a ledger, and what was found in them."""
 
 import datetime
-import json
 from pathlib import Path
 
 import click
 
-from simbudget.cli.options import assumption_options
+from simbudget.cli.options import assumption_options, show
 
 
 @click.command("import")
@@ -52,31 +51,16 @@ def import_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
     Without a LOG, the places are searched where the tools keep theirs.
     """  # noqa: D301  click takes the control character for "do not wrap"
-    from simbudget.ledger.readers import Assumed, column_map, stream_logs  # noqa: PLC0415
-    from simbudget.ledger.readers.places import usual_places  # noqa: PLC0415
+    from simbudget.ledger.found import find  # noqa: PLC0415
+    from simbudget.ledger.readers import Assumed, column_map  # noqa: PLC0415
     from simbudget.ledger.stored import check_name, write_ledger  # noqa: PLC0415
-    from simbudget.ledger.summary import summarise  # noqa: PLC0415
-    from simbudget.report.import_tables import found, import_tables, places_table  # noqa: PLC0415
-    from simbudget.report.terminal import reading, standard_output  # noqa: PLC0415
+    from simbudget.report.terminal import reading  # noqa: PLC0415
 
     if output is not None:
         check_name(output)
-    console = standard_output()
-    if not logs:
-        places = usual_places()
-        if not as_json:
-            console.print(places_table(places))
-        logs = tuple(place.path for place in places if place.files)
     with reading() as begins:
-        ledger = stream_logs(logs, column_map(columns), begins, Assumed(model, on))
-    figures = summarise(ledger)
-    if as_json:
-        click.echo(json.dumps(figures, indent=2, allow_nan=False))
-    else:
-        click.echo(found(figures))
-    if not as_json and (summary or output is None):
-        for table in import_tables(figures):
-            console.print(table)
+        found = find(logs, column_map(columns), begins, Assumed(model, on))
+    show(found, as_json=as_json, quiet=not summary and output is not None)
     if output is not None:
-        written = write_ledger(ledger, output)
+        written = write_ledger(found.ledger, output)
         click.echo(f"Wrote {', '.join(map(str, written))}.", err=as_json)
