@@ -2,7 +2,7 @@
 
 Files of every format that the tests have are damaged in one of a dozen ways, by a seed: values of another type,
 missing keys, numbers that cannot be, broken bytes, NULs, cut ends, depth without end, huge lines, damaged gzip streams.
-Each is read together with a good neighbour. Then the neighbour has to be read whole, and the damaged file has to be
+They are read together with a good neighbour. Then the neighbour has to be read whole, and the damaged file has to be
 named: by a run that it gave, or among what could not be read. `--files 20000` is what the project is held to.
 """
 
@@ -31,6 +31,9 @@ GOOD: Final = DATA / "formats" / "cost-trace.jsonl"
 GOOD_TOKENS: Final = 83_000
 _LARGEST: Final = 60_000
 """Bytes of a file that are damaged; the beginning of a log has all kinds of its lines."""
+
+_TOGETHER: Final = 25
+"""Files that are read at once; fewer than there are bases, so that none of them is damaged twice in one reading."""
 
 Value = Any
 ODD: Final[tuple[Value, ...]] = (
@@ -262,23 +265,50 @@ def damaged(number: int, seed: int) -> tuple[str, Path, bytes]:
 def outcome(number: int, seed: int, folder: Path) -> Outcome:
     """Read one damaged file beside a good neighbour, and return what was wrong with that."""
     way, base, content = damaged(number, seed)
-    bad = folder / "bad"
+    bad = folder / f"bad-{number}"
     bad.write_bytes(content)
     try:
-        ledger = stream_logs([bad, GOOD])
-        figures = summarise(ledger)
-        json.dumps(figures, allow_nan=False)
+        named, has_good = _read([bad])
     except UserError as error:
         return Outcome(way, base.name, f"the good neighbour was not read: {error}")
     except Exception as error:  # whatever it is, it is what is looked for
         return Outcome(way, base.name, f"{type(error).__name__}: {error}")
-    paths = {*ledger.runs["path"], *(each.path for each in ledger.unread)}
-    if str(bad) not in paths and content != plain(GOOD):
+    finally:
+        bad.unlink()
+    if str(bad) not in named and content != plain(GOOD):
         return Outcome(way, base.name, "not named")
-    good = ledger.runs[ledger.runs["path"] == str(GOOD)]
-    if base != GOOD and len(good) != 1:
+    if base != GOOD and not has_good:
         return Outcome(way, base.name, "the good neighbour is missing")
     return Outcome(way, base.name, "")
+
+
+def _read(bad: list[Path]) -> tuple[set[str], bool]:
+    """Read damaged files and the good one, and return which files were named, and whether the good one is there."""
+    ledger = stream_logs([*bad, GOOD])
+    json.dumps(summarise(ledger), allow_nan=False)
+    named = {*ledger.runs["path"], *(each.path for each in ledger.unread)}
+    return named, str(GOOD) in set(ledger.runs["path"])
+
+
+def outcomes(numbers: range, seed: int, folder: Path) -> Iterator[Outcome]:
+    """Yield what became of damaged files of different bases, read together: a good one has many bad neighbours.
+
+    Where anything is wrong with that each is read alone, which says with which.
+    """
+    spoilt = {folder / f"bad-{number}": damaged(number, seed) for number in numbers}
+    for path, (_, _, content) in spoilt.items():
+        path.write_bytes(content)
+    try:
+        named, has_good = _read(list(spoilt))
+        is_right = has_good and all(str(path) in named for path in spoilt)
+    except Exception:  # which of them it is shows when each is read alone
+        is_right = False
+    for path in spoilt:
+        path.unlink()
+    if is_right:
+        yield from (Outcome(way, base.name, "") for way, base, _ in spoilt.values())
+    else:
+        yield from (outcome(number, seed, folder) for number in numbers)
 
 
 def main() -> None:
@@ -291,12 +321,14 @@ def main() -> None:
     arguments = parser.parse_args()
     began, ways, faults = time.perf_counter(), Counter[str](), []
     with tempfile.TemporaryDirectory() as folder:
-        for number in range(arguments.first, arguments.first + arguments.files):
-            found = outcome(number, arguments.seed, Path(folder))
-            ways[found.way] += 1
-            if found.fault:
-                faults.append((number, found))
-                print(f"{number}: {found.way}, {found.base}: {found.fault}", file=sys.stderr)
+        last = arguments.first + arguments.files
+        for first in range(arguments.first, last, _TOGETHER):
+            numbers = range(first, min(first + _TOGETHER, last))
+            for number, found in zip(numbers, outcomes(numbers, arguments.seed, Path(folder)), strict=True):
+                ways[found.way] += 1
+                if found.fault:
+                    faults.append((number, found))
+                    print(f"{number}: {found.way}, {found.base}: {found.fault}", file=sys.stderr)
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     took_s = time.perf_counter() - began
     lines = [

@@ -134,7 +134,7 @@ class _Reading:
         key = ("message", *(identity if any(identity) else ("line", text(line.get("uuid")))))
         row = self._gathering.row(key)
         status, is_final = text(message.get("stop_reason")), message.get("stop_reason") is not None
-        usage, others = anthropic_steps(message["usage"], thread.run, knows_output=is_final)
+        usage, others = anthropic_steps(message["usage"], thread.run, model, knows_output=is_final)
         for place, step in enumerate(others):
             self._step(thread, (*key, str(place)), step, model, at_s)
         if row is None:

@@ -3,7 +3,8 @@
 A result states the cost, the tokens by model and the API time of its process so far: a process that is woken again
 restates what earlier results stated, and adds to it. Its `usage`, turns and duration are of the part since the last
 result, and leave out sub-agents. A session that a second process resumes begins again at zero. What tells the two apart
-is whether a result's `usage` fits into what its totals grew by.
+is whether a result's `usage` fits into what its totals grew by. Processes of one session may print into one file at the
+same time, and into several files, so a session is put together when all files have been read.
 
 Where messages have exact counts they are calls, and a process's totals add what they leave out (helpers, sub-agents).
 Else a process is one entry of kind `calls` for each of its models. A session whose own log was read too keeps that, and
@@ -23,6 +24,7 @@ from simbudget.ledger.readers.counts import (
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
+from simbudget.ledger.readers.reported import records, sample
 from simbudget.ledger.readers.thread import Thread, Usage
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
@@ -51,37 +53,46 @@ def _is_result(line: JsonObject) -> bool:
 
 
 def _recognises(file: LogFile) -> bool:
+    # `--output-format json --verbose` prints one array of what the stream has as lines
+    is_array = file.is_document and file.head.lstrip()[:1] == b"[" and b'"session_id"' in file.head
     return any(
         _is_result(line)
         or (line.get("type") == "system" and line.get("subtype") == "init" and "session_id" in line)
-        for line in file.objects
+        for line in (sample(file) if is_array else file.objects)
     )
 
 
 def _read(file: LogFile, gathering: Gathering) -> None:
-    sessions: dict[str, _Session] = {}
-    for number, line in file.json_lines(lambda number, why: gathering.cannot_read(file.path, number, why)):
+    def take(number: int, line: JsonObject) -> None:
         kind = line.get("type")
-        if kind not in ("result", "assistant", "system", "rate_limit_event"):
-            continue
+        if kind not in ("result", "assistant", "system"):
+            return
         name = text(line.get("session_id")) or text(line.get("sessionId")) or str(file.path)
-        session = sessions.setdefault(name, _Session())
+        session = gathering.gathered_to_the_end(("claude session", name), lambda: _Session(name))
         if kind == "system" and line.get("subtype") == "init":
             session.model = text(line.get("model")) or session.model
         elif kind == "assistant":
-            session.add_message(line, str(number))
+            session.add_message(line, f"{file.path} {number}")
         elif _is_result(line):
-            run = gathering.run(f"claude {name}", FORMAT.name, file.path, name)
-            identity = text(line.get("uuid")) or repr(
-                (line.get("total_cost_usd"), line.get("duration_api_ms"), line.get("usage"))
-            )
-            if gathering.is_new(("claude result", name, identity)):
-                session.add_result(_Result(line, run))
-            else:
-                run.repeated += 1
-                session.pending.clear()
-    for name, session in sessions.items():
-        _finish(file, gathering, name, session)
+            _take_result(file, gathering, session, line)
+        if (session.pending or session.processes) and name not in named:
+            named.add(name)
+            gathering.promises(session.run_in(gathering, file))
+
+    named: set[str] = set()
+    records(file, gathering, take)
+
+
+def _take_result(file: LogFile, gathering: Gathering, session: "_Session", line: JsonObject) -> None:
+    """Add a result to its session, unless it was read before."""
+    run = session.run_in(gathering, file)
+    identity = text(line.get("uuid")) or repr(
+        (line.get("total_cost_usd"), line.get("duration_api_ms"), line.get("usage"))
+    )
+    if session.has_result(identity):
+        run.repeated += 1
+    else:
+        session.add_result(identity, _Result(line, run, str(file.path)))
 
 
 @dataclass
@@ -101,9 +112,9 @@ class _Message:
 class _Result:
     """What one result states."""
 
-    def __init__(self, line: JsonObject, run: RunInMaking) -> None:
+    def __init__(self, line: JsonObject, run: RunInMaking, path: str) -> None:
         usage = mapping(line.get("usage"))
-        self.run = run
+        self.path = path
         self.cost_usd = run.dollars(line.get("total_cost_usd"))
         self.api_s = duration_s(line.get("duration_api_ms"), 1e-3)
         self.lasted_s = duration_s(line.get("duration_ms"), 1e-3)
@@ -131,26 +142,32 @@ class _Result:
         """The tokens of all models so far."""
         return _plus(*self.by_model.values())
 
-    def goes_on_from(self, before: "_Result") -> bool:
-        """Return whether this restates another's totals and adds to them, as a process does that is woken again."""
+    def beyond(self, before: "_Result") -> float | None:
+        """Return how many tokens totals grew by beyond this result's own part, if they go on from another's.
+
+        A process that is woken again restates its totals and adds to them. None: these totals are not such ones.
+        """
         if any(
             min(_minus(self.by_model.get(name, (0, 0, 0, 0)), counts)) < 0
             for name, counts in before.by_model.items()
         ):
-            return False  # totals that fell began again
+            return None  # totals that fell began again
         if self.cost_usd < before.cost_usd - _SAME_USD or self.api_s < before.api_s:
-            return False
+            return None
         if self.by_model and before.by_model:
-            grown = _minus(self.in_all, before.in_all)
-            return min(_minus(grown, self.part)) >= 0
+            left = _minus(_minus(self.in_all, before.in_all), self.part)
+            return None if min(left) < 0 else sum(left)
+        if not before.cost_usd and not before.by_model:
+            return None  # nothing was used before, so nothing is restated
         # Without tokens by model: API time beyond the part's own duration is that of earlier parts.
-        return self.api_s > self.lasted_s
+        return 0.0 if self.api_s > self.lasted_s else None
 
 
 @dataclass
 class _Process:
-    """A process of a session: its last result, and what its results state of their parts together."""
+    """A process of a session: its first and last result, and what its results state of their parts together."""
 
+    first: _Result
     last: _Result
     turns: int | None = None
     lasted_s: float = NOT_KNOWN
@@ -158,9 +175,22 @@ class _Process:
     for_an_hour: int | None = 0
     messages: dict[str, _Message] = field(default_factory=dict)
 
-    def add(self, result: _Result, messages: dict[str, _Message]) -> None:
+    def fits(self, result: _Result) -> float | None:
+        """Return how many tokens a result of this process would leave open; None if it is of another process.
+
+        Within a file results come in their order; another file may have what came before.
+        """
+        after = result.beyond(self.last)
+        if after is not None or result.path == self.first.path:
+            return after
+        return self.first.beyond(result)
+
+    def add(self, result: _Result) -> None:
         """Take up a further result."""
-        self.last = result
+        if result.path != self.first.path and result.beyond(self.last) is None:
+            self.first = result
+        else:
+            self.last = result
         if result.turns is not None:
             self.turns = (self.turns or 0) + result.turns
         self.lasted_s = _added(self.lasted_s, result.lasted_s)
@@ -169,23 +199,32 @@ class _Process:
             self.for_an_hour = None
         elif self.for_an_hour is not None:
             self.for_an_hour += result.for_an_hour or 0
-        self.messages.update(messages)
 
 
 class _Session:
-    """A session's processes so far, and the messages that no result covers yet."""
+    """A session's processes so far, in whatever files, and the messages that no result covers yet."""
 
-    def __init__(self) -> None:
-        self.model = ""
+    def __init__(self, name: str) -> None:
+        self.name, self.model = name, ""
         self.processes: list[_Process] = []
         self.pending: dict[str, _Message] = {}
+        self._covered: set[str] = set()
+        """The messages that a result covers."""
+        self._of_result: dict[str, _Process] = {}
 
-    def add_message(self, line: JsonObject, number: str) -> None:
+    def run_in(self, gathering: Gathering, file: LogFile) -> RunInMaking:
+        """Return the session's run."""
+        return gathering.run(f"claude {self.name}", FORMAT.name, file.path, self.name)
+
+    def add_message(self, line: JsonObject, place: str) -> None:
+        """Take up a message, or a further line of one; `place` stands for its id where it has none."""
         message = mapping(line.get("message"))
         model = text(message.get("model"))
         if model == _SYNTHETIC or not isinstance(message.get("usage"), dict):
             return
-        identity = text(message.get("id")) or number
+        identity = text(message.get("id")) or place
+        if identity in self._covered:
+            return
         known = self.pending.get(identity)
         is_final = message.get("stop_reason") is not None
         tools = {
@@ -200,28 +239,42 @@ class _Session:
             at_s = moment(line.get("timestamp"))
             self.pending[identity] = _Message(model, message["usage"], is_final, at_s, agent, tools)
 
-    def add_result(self, result: _Result) -> None:
-        current = self.processes[-1] if self.processes else None
-        if current is None or not result.goes_on_from(current.last):
-            current = _Process(result)
-            self.processes.append(current)
-        current.add(result, self.pending)
+    def has_result(self, identity: str) -> bool:
+        """Return whether a result was read before, be it without the messages that it covers."""
+        process = self._of_result.get(identity)
+        if process is not None:
+            self._covers(process)
+        return process is not None
+
+    def add_result(self, identity: str, result: _Result) -> None:
+        """Take up a result: of the process whose totals it explains best, else of a new one."""
+        fitting = [(process.fits(result), process) for process in reversed(self.processes)]
+        known = [(left, process) for left, process in fitting if left is not None]
+        process = min(known, key=lambda found: found[0])[1] if known else _Process(result, result)
+        if not known:
+            self.processes.append(process)
+        process.add(result)
+        self._of_result[identity] = process
+        self._covers(process)
+
+    def _covers(self, process: _Process) -> None:
+        process.messages.update(self.pending)
+        self._covered.update(self.pending)
         self.pending = {}
 
-
-def _finish(file: LogFile, gathering: Gathering, name: str, session: _Session) -> None:
-    """Add what a session's processes used, and what was printed after their last results."""
-    if not session.processes and not session.pending:
-        return
-    run = gathering.run(f"claude {name}", FORMAT.name, file.path, name)
-    is_told = run.source != FORMAT.name or any(run.last_turns.values())
-    for process in session.processes:
-        _report(run, process)
-        if not is_told:
-            _add_process(gathering, run, process, session.model)
-    if session.pending and not is_told:
-        run.missing["the result of the session, which broke off"] += 1
-        _add_messages(gathering, run, session.pending)
+    def ends(self, gathering: Gathering) -> None:
+        """Add what the session's processes used, and what was printed after their last results."""
+        run = gathering.runs.get(f"claude {self.name}")
+        if run is None:
+            return
+        is_told = run.source != FORMAT.name  # by the session's own log
+        for process in self.processes:
+            _report(run, process)
+            if not is_told:
+                _add_process(gathering, run, process, self.model)
+        if self.pending and not is_told:
+            run.missing["the result of the session, which broke off"] += 1
+            _add_messages(gathering, run, self.pending)
 
 
 def _report(run: RunInMaking, process: _Process) -> None:
@@ -274,11 +327,15 @@ def _reported(process: _Process, model: str, run: RunInMaking) -> float:
 
 
 def _main_model(process: _Process, named: str) -> str:
-    """Return whose usage a result's `usage` is: the model that the session named, else the one that used most."""
+    """Return whose usage a result's `usage` is: the model that the session named, else the one that it fits best."""
     by_model = process.last.by_model
     named = named.removesuffix("[1m]")
     if named in by_model or not by_model:
         return named or process.last.model
+    left = {model: _minus(counts, process.part) for model, counts in by_model.items()}
+    fitting = [model for model in left if min(left[model]) >= 0]
+    if fitting and any(process.part):
+        return min(fitting, key=lambda model: (sum(left[model]), model))
     return max(by_model, key=lambda model: (by_model[model][3], sum(by_model[model]), model))
 
 
@@ -310,7 +367,8 @@ def _usages(process: _Process, named: str, run: RunInMaking) -> dict[str, Usage]
         if model == main:
             for_an_hour = None if process.for_an_hour is None else min(process.for_an_hour, write)
         searches = last.searches[model] or None
-        usage = Usage(uncached, write, read, output, for_an_hour, web_searches=searches)
+        thinking = run.count(last.models[model].get("thinkingTokens"), MOST_IN_A_SESSION)
+        usage = Usage(uncached, write, read, output, for_an_hour, thinking, web_searches=searches)
         found[model] = usage._replace(**how) if model == main else usage  # type: ignore[arg-type]
     return found
 
@@ -319,7 +377,7 @@ def _left(by_model: dict[str, Usage], messages: dict[str, _Message], run: RunInM
     """Return what a process used beyond its messages: by helpers, and by sub-agents that are not printed."""
     told: dict[str, list[int]] = {}
     for message in messages.values():
-        usage, others = anthropic_steps(message.usage, run)
+        usage, others = anthropic_steps(message.usage, run, message.model)
         for model, counted in (
             (message.model, usage),
             *((step.model or message.model, step.usage) for step in others),
@@ -353,7 +411,7 @@ def _add_messages(gathering: Gathering, run: RunInMaking, messages: dict[str, _M
         thread = threads.get(message.agent)
         if thread is None:
             thread = threads[message.agent] = Thread(gathering, run, message.agent)
-        usage, others = anthropic_steps(message.usage, run, knows_output=message.is_final)
+        usage, others = anthropic_steps(message.usage, run, message.model, knows_output=message.is_final)
         is_first = not is_known(thread.last_s)  # nobody knows how long it took
         row = thread.call(usage, message.model, message.at_s if is_first else thread.last_s, message.at_s)
         if is_first:

@@ -2,7 +2,8 @@
 
 `turn.completed` restates the thread's totals, also in a process that resumes the thread. Input contains what was read
 from the cache, and output contains reasoning. The lines name no model and carry no times, unless whoever kept them
-added a `timestamp`. An older version wrote the same as `{"id": …, "msg": {"type": "token_count", …}}`.
+added a `timestamp`. An older version wrote the same as `{"id": …, "msg": {"type": "token_count", …}}`. A thread whose
+rollout was read too keeps that, which tells more; so this output is read last.
 """
 
 from typing import Final
@@ -79,7 +80,8 @@ class _Reading:
             self._totals(mapping(line.get("usage")), at_s)
         elif kind in ("turn.failed", "error"):
             self._is_open = self._is_open and kind == "error"
-            self._of_thread().fails(at_s, text(kind), self._model)
+            if not self._is_told:
+                self._of_thread().fails(at_s, text(kind), self._model)
         elif message:
             self._old(message, at_s)
         elif isinstance(kind, str) and kind.startswith("item."):
@@ -97,9 +99,14 @@ class _Reading:
         assert self._thread is not None
         return self._thread
 
+    @property
+    def _is_told(self) -> bool:
+        """Whether the thread's rollout was read, which tells all of this."""
+        return self._of_thread().run.source != FORMAT.name
+
     def _item(self, kind: str, item: JsonObject, at_s: float) -> None:
         what = first_of(item, "type", "item_type")
-        if what not in _TOOLS:
+        if what not in _TOOLS or self._is_told:
             return
         thread, item_id = self._of_thread(), text(item.get("id"))
         if kind != "item.completed":
@@ -126,7 +133,7 @@ class _Reading:
             total = mapping(mapping(message.get("info")).get("total_token_usage")) or message
             if "input_tokens" in total:
                 self._totals(total, at_s)
-        elif kind in ("exec_command_end", "mcp_tool_call_end", "patch_apply_end"):
+        elif kind in ("exec_command_end", "mcp_tool_call_end", "patch_apply_end") and not self._is_told:
             is_bad = message.get("exit_code") not in (None, 0) or message.get("success") is False
             name = "shell" if kind == "exec_command_end" else text(kind)
             self._of_thread().add("tool", at_s, NOT_KNOWN, name=name, outcome="failed" if is_bad else "ok")
@@ -134,6 +141,9 @@ class _Reading:
     def _totals(self, usage: JsonObject, at_s: float) -> None:
         """Take a thread's totals so far: they replace those before, unless they began anew."""
         thread, run = self._of_thread(), self._of_thread().run
+        if self._is_told:
+            run.repeated += 1
+            return
         used = _usage(usage, run)
         if used.output is None and used.context is None and used.uncached is None:
             run.missing["tokens of turns"] += 1
@@ -159,7 +169,7 @@ class _Reading:
         return all(now >= then for now, then in zip(known, before, strict=True))
 
     def ends(self) -> None:
-        if self._is_open and self._run is not None:
+        if self._is_open and self._run is not None and not self._is_told:
             self._run.missing["tokens of the last turn, which broke off"] = 1
 
 
@@ -182,4 +192,4 @@ def _usage(usage: JsonObject, run: RunInMaking) -> Usage:
     return usage_within(run, prompt, read, write or 0, output, thinking=thinking)
 
 
-FORMAT: Final = Format("codex-exec", "codex exec --json output", _recognises, _read)
+FORMAT: Final = Format("codex-exec", "codex exec --json output", _recognises, _read, lambda _: NOT_KNOWN)

@@ -196,23 +196,29 @@ class Step(NamedTuple):
     usage: Usage
 
 
+_ANTHROPICS: Final = {"input_tokens", "output_tokens"}
+"""Counts of which every usage in Anthropic's words has one."""
+
+
 def anthropic_steps(
-    usage: JsonObject, run: RunInMaking, *, knows_output: bool = True
+    usage: JsonObject, run: RunInMaking, model: str = "", *, knows_output: bool = True
 ) -> tuple[Usage, list[Step]]:
     """Return what an answer's `usage` reports, and the steps of the call that it leaves out.
 
     The counts at the top are those of the steps of type `message`. Others stand in `iterations` alone, and are billed.
     `knows_output`: whether the output's count is final, and not the placeholder of a stream's beginning.
+    Tools that write Anthropic's lines about other providers' models put those providers' counts into them.
     """
+    if not _ANTHROPICS & usage.keys() and any(has_counts(usage)):
+        told = usage_of_record({**usage, "model": model}, run)
+        return (told if knows_output else told._replace(output=None)), []
     top = _anthropic(usage, run, knows_output=knows_output)
     service, place = top.service, top.inference_geo
     steps = [mapping(step) for step in usage.get("iterations") or () if isinstance(step, dict)]
     others = [step for step in steps if step.get("type", "message") != "message"]
     if not others:
         return top, []
-    if _adds_up(
-        usage, steps
-    ):  # the counts at the top are of all steps: what others used is taken out of them
+    if _adds_up(usage, steps):  # the top counts all steps: what others used is taken out of it
         own = [_anthropic(step, run) for step in steps if step not in others]
         top = _sum(own)._replace(service=service, inference_geo=place, web_searches=top.web_searches)
     found = []

@@ -5,10 +5,11 @@ Of entries and of what was read before only the newest are in memory; of runs, a
 """
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import lru_cache
 from pathlib import Path
-from typing import Final
+from typing import Final, Protocol, TypeVar, cast
 
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.imported import Unread
@@ -91,6 +92,16 @@ class RunInMaking:
         return None
 
 
+class ToTheEnd(Protocol):
+    """Something that files tell together, and that makes entries when all of them were read."""
+
+    def ends(self, gathering: "Gathering") -> None:
+        """Add its entries."""
+
+
+Whole = TypeVar("Whole", bound=ToTheEnd)
+
+
 class Gathering:
     """Everything gathered so far, from any number of files."""
 
@@ -105,6 +116,7 @@ class Gathering:
         """The runs that have entries."""
         self._touched: dict[int, RunInMaking] = {}
         """The runs of the file that is being read."""
+        self._to_the_end: dict[tuple[str, ...], ToTheEnd] = {}
 
     def begins_file(self) -> int:
         """Note that another file is read from here on, and return a mark for `yielded_since`."""
@@ -125,6 +137,27 @@ class Gathering:
     def tells_with_others(self) -> None:
         """Note that the file that is being read is a part of what other files tell, and needs no call of its own."""
         self._met_again += 1
+
+    def gathered_to_the_end(self, key: tuple[str, ...], begin: Callable[[], Whole]) -> Whole:
+        """Return what is gathered of a thing that several files may tell parts of, beginning it if it is new."""
+        found = self._to_the_end.get(key)
+        if found is None:
+            found = self._to_the_end[key] = begin()
+        return cast(Whole, found)
+
+    def promises(self, run: RunInMaking) -> None:
+        """Note that the file that is being read tells of a run, whose entries come when all files were read."""
+        self._told_of.add(run.number)
+        self.tells_with_others()
+
+    def ends(self, wrong_content: tuple[type[Exception], ...]) -> None:
+        """Add what could be told only when all files were read."""
+        for (_, *name), whole in self._to_the_end.items():
+            try:
+                whole.ends(self)
+            except wrong_content as error:
+                self.cannot_read(Path(*name), 0, f"values that make no sense: {type(error).__name__}")
+        self._to_the_end.clear()
 
     @property
     def missing_here(self) -> list[str]:

@@ -6,6 +6,7 @@ input, and only the total of a result shows them.
 
 from typing import Final
 
+from simbudget.ledger.readers.copies import is_first_telling
 from simbudget.ledger.readers.counts import MOST_IN_A_SESSION
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
@@ -61,6 +62,12 @@ def _read_stream(file: LogFile, gathering: Gathering) -> None:
     stream.ends()
 
 
+def _follows_stream(file: LogFile) -> float | None:
+    """Return NaN for results kept without their sessions, which the sessions' own output tells with more about them."""
+    is_whole = any(line.get("type") == "init" for line in file.objects) or _is_answer(_stats(file))
+    return None if is_whole else NOT_KNOWN
+
+
 class _Stream:
     """The reading of what one process, or several after each other, printed."""
 
@@ -105,7 +112,9 @@ class _Stream:
     def _result(self, thread: Thread, line: JsonObject, at_s: float) -> None:
         stats, run = mapping(line.get("stats")), thread.run
         self._is_open = False
-        if not self._gathering.is_new(("gemini result", run.name, str(at_s), str(stats.get("total_tokens")))):
+        told = run.name, str(stats.get("total_tokens"))
+        is_new = self._gathering.is_new(("gemini result", *told, str(at_s)))
+        if not is_first_telling(self._gathering, STREAM.name, (at_s,), stats) or not is_new:
             run.repeated += 1
             return
         lasted_s = duration_s(stats.get("duration_ms"), _MS)
@@ -158,7 +167,7 @@ def _of_stats(told: JsonObject, run: RunInMaking) -> Usage:
     return usage_within(run, prompt, read or 0, 0, output, thinking=thoughts)
 
 
-STREAM: Final = Format("gemini-cli", "Gemini CLI output", _recognises_stream, _read_stream)
+STREAM: Final = Format("gemini-cli", "Gemini CLI output", _recognises_stream, _read_stream, _follows_stream)
 
 
 def _is_chat(about: JsonObject) -> bool:

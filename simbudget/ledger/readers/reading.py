@@ -38,12 +38,15 @@ def read_all(
     if missing:
         raise UserError(*(Problem("there is no such file or folder", Place(str(path))) for path in missing))
     gathering, logs = Gathering(), 0
-    later: list[tuple[float, Path]] = []
+    later: list[tuple[float, Path, int]] = []
     for path in _files(paths):
         begins(path)
         logs += _read(path, formats, gathering, later)
-    for _, path in sorted(later):  # what continues or sums up other logs, in the order in which it began
-        logs += _read(path, formats, gathering)
+    for _, path, place in sorted(
+        later
+    ):  # what continues or sums up other logs, in the order in which it began
+        logs += _read(path, formats[place:], gathering)
+    gathering.ends(WRONG_CONTENT)
     if not logs:
         raise UserError(_no_logs(paths, gathering))
     return finish(gathering, assumed)
@@ -75,22 +78,22 @@ def _read(
     path: Path,
     formats: Sequence[Format],
     gathering: Gathering,
-    later: list[tuple[float, Path]] | None = None,
+    later: list[tuple[float, Path, int]] | None = None,
 ) -> bool:
     """Read a file as the first format that finds anything in it, and return whether one did.
 
-    One that is to be read after others is put into `later` instead, if that is given.
+    One that is to be read after others is put into `later` instead, if that is given, with the place of its format.
 
     This is the one guard around all readers: whatever is wrong with a file, or with how it is read, becomes a line
     about that file, and the others are read. What a reader had found before it stopped is kept.
     """
     file, found_nothing = LogFile(path), []
     try:
-        for known in formats:
+        for place, known in enumerate(formats):
             if not _recognises(known, file):
                 continue
             if later is not None and (began_s := _follows(known, file)) is not None:
-                later.append((math.inf if math.isnan(began_s) else began_s, path))
+                later.append((math.inf if math.isnan(began_s) else began_s, path, place))
                 return False
             mark = gathering.begins_file()
             try:
