@@ -148,8 +148,8 @@ def test_what_codex_exec_printed_of_a_thread_is_told_by_its_rollout(tmp_path: Pa
 
 
 def test_results_of_gemini_kept_apart_are_those_of_its_streams(tmp_path: Path) -> None:
-    stats = {"total_tokens": 1300, "input_tokens": 1000, "output_tokens": 100, "cached": 400}
-    stats |= {"duration_ms": 9000, "models": {"gemini-3-flash-preview": stats}}
+    stats: dict[str, Any] = {"total_tokens": 1300, "input_tokens": 1000, "output_tokens": 100, "cached": 400}
+    stats = {**stats, "duration_ms": 9000, "models": {"gemini-3-flash-preview": stats}}
     begin = {"type": "init", "timestamp": "2026-11-09T09:00:00Z", "session_id": "g", "model": "auto"}
     end = {"type": "result", "timestamp": "2026-11-09T09:00:09Z", "status": "success", "stats": stats}
     for one, other in (("a", "b"), ("d", "c")):
