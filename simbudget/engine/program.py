@@ -65,47 +65,8 @@ class StepRow(NamedTuple):
     poll_result: int = NONE
 
 
-class GroupRow(NamedTuple):
-    """One group of the fleet. From `output` on, the names that are no times are quantities."""
-
-    first_agent: int
-    agents: int
-    first_step: int
-    steps: int
-    is_people: int
-    first_start_ns: int
-    start_every_ns: int
-    lasts: int
-    cache_life_ns: int
-    limit_tokens: int
-    output: int
-    thinking: int
-    tool_result: int
-    tool_time: int
-    first_prompt: int
-    compacted: int
-    first_token: int
-    output_speed: int
-    error_rate: int
-    gives_up_for: int
-    crash_every: int
-    crash_restart: int
-    sandbox_price: int
-    staff_price: int
-    start_context_tokens: int = NONE
-    """With so many tokens, not with a first prompt, each agent's first context begins; 0: as any other."""
-    start_cached_tokens: int = 0
-    """So many of them the cache holds at the agent's start, at most."""
-    start_context_turns: int = 0
-    """So many turns that context has behind it."""
-    cache_misses: int = NONE
-    opening_times: int = NONE
-    """How much larger than later the first tool results of a context are; `NONE`: no larger."""
-    opening_turns: int = NONE
-
-
 class PriceRow(NamedTuple):
-    """What a group's model costs: quantities in $/Mtok, and the start of the long-context tier in tokens."""
+    """What a model costs: quantities in $/Mtok, and the start of the long-context tier in tokens."""
 
     long_above: int
     uncached: int
@@ -116,6 +77,67 @@ class PriceRow(NamedTuple):
     long_write: int
     long_read: int
     long_output: int
+
+
+class ClientRow(NamedTuple):
+    """One way to call a model: how quick it is, how often it fails, what it costs, and how long its cache lives."""
+
+    model: int
+    """The number of the model's name."""
+    cache_life_ns: int
+    """It also decides what is paid for writing to the cache."""
+    first_token: int
+    output_speed: int
+    error_rate: int
+    gives_up_for: int
+    prices: PriceRow
+
+
+class TurnRow(NamedTuple):
+    """What one turn is made of, as quantities."""
+
+    output: int
+    thinking: int
+    tool_result: int
+    tool_time: int
+    opening_times: int
+    """How much larger than later the first tool results of a context are; `NONE`: no larger."""
+    opening_turns: int
+
+
+class ContextRow(NamedTuple):
+    """How contexts begin, how long they last, and what happens when they are full."""
+
+    lasts: int
+    first_prompt: int
+    limit_tokens: int
+    compacted: int
+    cache_misses: int
+
+
+class GroupRow(NamedTuple):
+    """One group of the fleet. `client`, `turn` and `context` are rows of those tables; prices are quantities."""
+
+    first_agent: int
+    agents: int
+    first_step: int
+    steps: int
+    is_people: int
+    first_start_ns: int
+    start_every_ns: int
+    client: int
+    turn: int
+    context: int
+    crash_every: int
+    crash_restart: int
+    sandbox_price: int
+    staff_price: int
+    start_context_tokens: int = NONE
+    """With so many tokens, not with a first prompt, each agent's first context begins; 0: as any other."""
+    start_cached_tokens: int = 0
+    """So many of them the cache holds at the agent's start, at most."""
+    start_context_turns: int = 0
+    """So many turns that context has behind it."""
 
 
 class Settings(NamedTuple):
@@ -152,8 +174,9 @@ class Program:
 
     steps: tuple[StepRow, ...]
     groups: tuple[GroupRow, ...]
-    prices: tuple[PriceRow, ...]
-    """One row a group."""
+    clients: tuple[ClientRow, ...]
+    turns: tuple[TurnRow, ...]
+    contexts: tuple[ContextRow, ...]
     settings: Settings
     budget_usd: float
     """Infinite if there is none."""
@@ -196,7 +219,7 @@ class Program:
     group_names: tuple[str, ...]
     gate_names: tuple[str, ...]
     models: tuple[str, ...]
-    """One name a group; empty for people."""
+    """The names of the models; an empty one for people's."""
 
     @property
     def agents(self) -> int:
@@ -230,7 +253,7 @@ class Program:
             return False
         crashes = any(group.crash_every != NONE for group in self.groups)
         fails = any(not self._is_surely(step.fails, 0.0) for step in self.steps)
-        errors = any(not self._is_surely(group.error_rate, 0.0) for group in self.groups)
+        errors = any(not self._is_surely(client.error_rate, 0.0) for client in self.clients)
         chance = crashes or fails or errors or self.settings.preempted_every != NONE
         chance = chance or bool(self.research.is_on)
         return not chance and not self.kinds.any() and bool((self.rows[:, 0] == 0).all())

@@ -58,7 +58,8 @@ LIFE: Final = 3
 def open_context(site: Site, run: Record, agent: Record) -> None:
     """Begin a new context with nothing but the first prompt; an agent's first one may be under way already."""
     group = site.groups[agent.group]
-    prompt = draw_first_prompt(site.rows, site.table, group.first_prompt, agent.stream, agent.contexts)
+    row = site.contexts[agent.context_row]
+    prompt = draw_first_prompt(site.rows, site.table, row.first_prompt, agent.stream, agent.contexts)
     agent.first_prompt_tokens = agent.opened_with_tokens = prompt
     agent.context_turns = 0
     _begin_context(agent, prompt)
@@ -96,11 +97,11 @@ def wants_call(agent: Record, kind: int, output_tokens: int, thinking_tokens: in
 @internal
 def calls(site: Site, run: Record, agent: Record) -> int:
     """Make the call, or first a compaction if the context is full."""
-    group = site.groups[agent.group]
-    if is_full(site.rows, group.limit_tokens, agent.context[HELD]):
+    row = site.contexts[agent.context_row]
+    if is_full(site.rows, row.limit_tokens, agent.context[HELD]):
         agent.request_kind = COMPACTION
         agent.request_output = draw_compacted(
-            site.rows, site.table, group.compacted, agent.stream, agent.compactions
+            site.rows, site.table, row.compacted, agent.stream, agent.compactions
         )
         agent.compactions += 1
         return _requests(run, agent)
@@ -182,14 +183,15 @@ def _call_starts(run: Record, agent: Record) -> int:
 @internal
 def let_through(site: Site, run: Record, agent: Record) -> int:
     """Begin the call, which may turn out to fail."""
-    group = site.groups[agent.group]
+    client = site.clients[agent.client]
     first_ns, speed, fails, giving_up_ns = draw_attempt(
-        site.rows, site.table, group.call, agent.stream, agent.attempts
+        site.rows, site.table, client.call, agent.stream, agent.attempts
     )
     agent.attempts += 1
     context, life_ns = agent.context, agent.context[LIFE]
     lives = cache_lives(context[BEGAN], run.now, life_ns)
-    lives = lives and finds_cache(site.rows, group.cache_misses, agent.stream, agent.attempts - 1)
+    misses = site.contexts[agent.context_row].cache_misses
+    lives = lives and finds_cache(site.rows, misses, agent.stream, agent.attempts - 1)
     uncached, write, read = token_classes(context[HELD], context[SENT], lives, life_ns)
     _take_from_limits(run, uncached + write, agent.request_output)
     agent.entry_began = run.now
@@ -221,7 +223,7 @@ def _take_from_limits(run: Record, input_tokens: int, output_tokens: int) -> Non
 @internal
 def _pay_call(site: Site, run: Record, agent: Record, uncached: int, write: int, read: int) -> None:
     output = agent.request_output
-    cost_usd = call_cost_usd(site.groups[agent.group].prices, uncached, write, read, output)
+    cost_usd = call_cost_usd(site.clients[agent.client].prices, uncached, write, read, output)
     pay(run, TOKENS, cost_usd)
     run.model_calls += 1
     run.tokens[0] += uncached
@@ -257,7 +259,7 @@ def record_failed_attempt(site: Site, run: Record, agent: Record, outcome: int) 
     """Record an attempt that bills nothing."""
     if run.records:
         number = add_agent_entry(site, run, agent, agent.request_kind, agent.entry_began, outcome)
-        site.entries[number].model = agent.group
+        site.entries[number].model = site.clients[agent.client].model
 
 
 @internal

@@ -96,7 +96,7 @@ def add_call_entry(site: Site, run: Record, agent: Record, outcome: int) -> None
     """Add the entry of a call that was paid."""
     row = site.entries[add_agent_entry(site, run, agent, agent.request_kind, agent.entry_began, outcome)]
     row.queued_ns = agent.entry_queued_ns
-    row.model = agent.group
+    row.model = site.clients[agent.client].model
     for token_class in range(len(agent.entry_tokens)):
         row.tokens[token_class] = agent.entry_tokens[token_class]
     row.component = 0

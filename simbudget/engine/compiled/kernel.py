@@ -212,9 +212,11 @@ def _settle_facts(site: Site, run: Record) -> None:
         group = site.groups[number]
         site.meters[1 + number].usd_per_hour = _fact(site, group.sandbox_price)
         site.meters[1 + groups + number].usd_per_hour = _fact(site, group.staff_price)
-        group.prices[0] = float(group.price_row[0])
-        for price in range(1, len(group.prices)):
-            group.prices[price] = _fact(site, group.price_row[price])
+    for number in range(len(site.clients)):
+        client = site.clients[number]
+        client.prices[0] = float(client.price_row[0])
+        for price in range(1, len(client.prices)):
+            client.prices[price] = _fact(site, client.price_row[price])
 
 
 @internal
@@ -231,7 +233,10 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
         agent.compactions
     ) = 0
     agent.context[:] = 0
-    agent.context[LIFE] = group.cache_life_ns
+    agent.client = group.client
+    agent.turn_row = group.turn
+    agent.context_row = group.context
+    agent.context[LIFE] = site.clients[agent.client].cache_life_ns
     agent.submissions = agent.submissions_that_day = agent.posts = agent.posts_seen = agent.polls = 0
     agent.own_post = -1
     agent.own_post_tokens = agent.polls_now = agent.waits_for_poll = agent.waits_for_job = 0

@@ -97,7 +97,7 @@ def _next_cycle(site: Site, run: Record, agent: Record) -> int:
     group = site.groups[agent.group]
     agent.cycle_began = run.now
     agent.cycle += 1
-    if agent.needs_context or group.lasts == _CYCLE:
+    if agent.needs_context or site.contexts[agent.context_row].lasts == _CYCLE:
         open_context(site, run, agent)
         agent.needs_context = 0
     agent.step = group.first_step

@@ -12,6 +12,8 @@ from simbudget.engine.compiled.entries import KINDS, NO_COMPONENT, NO_MODEL, OUT
 from simbudget.engine.compiled.events import SLOTS
 from simbudget.engine.compiled.state import (
     AGENT,
+    CLIENT,
+    CONTEXT,
     ENTRY,
     EVENT,
     GPUS,
@@ -20,12 +22,13 @@ from simbudget.engine.compiled.state import (
     RUN,
     SCORERS,
     STEP,
+    TURN,
     Site,
 )
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.money import BINS
 from simbudget.engine.outcome import Outcome, Sums
-from simbudget.engine.program import Billing, GroupRow, Program
+from simbudget.engine.program import Billing, ClientRow, GroupRow, Program, TurnRow
 from simbudget.engine.totals import SUMS, totals
 from simbudget.errors import UserError
 from simbudget.interrupts import came, while_running
@@ -137,6 +140,9 @@ def _site(program: Program, records: bool) -> Site:
             ],
             dtype=STEP,
         ),
+        clients=np.array([_client(row) for row in program.clients], dtype=CLIENT),
+        turns=np.array([_turn(row) for row in program.turns], dtype=TURN),
+        contexts=np.array([tuple(row) for row in program.contexts], dtype=CONTEXT),
         meters=_meters(len(program.groups)),
         heap=np.zeros(slots, dtype=EVENT),
         places=np.zeros(slots, dtype=np.int64),
@@ -193,15 +199,21 @@ def _group(program: Program, number: int) -> tuple[Any, ...]:
     row = program.groups[number]
     cells = {
         "first_start": row.first_start_ns,
-        "turn": (row.output, row.thinking, row.tool_result, row.tool_time),
-        "call": (row.first_token, row.output_speed, row.error_rate, row.gives_up_for),
         "crash": (row.crash_every, row.crash_restart),
-        "price_row": tuple(program.prices[number]),
-        "prices": 9 * (0.0,),
         "hours": tuple(program.hours[number]),
     }
     named = {name: getattr(row, name) for name in GroupRow._fields}
     return tuple((cells | named | {"first_start": row.first_start_ns})[name] for name in GROUP.names or ())
+
+
+def _client(row: ClientRow) -> tuple[Any, ...]:
+    call = row.first_token, row.output_speed, row.error_rate, row.gives_up_for
+    return row.model, row.cache_life_ns, call, tuple(row.prices), len(row.prices) * (0.0,)
+
+
+def _turn(row: TurnRow) -> tuple[Any, ...]:
+    draws = row.output, row.thinking, row.tool_result, row.tool_time
+    return draws, row.opening_times, row.opening_turns
 
 
 def _meters(groups: int) -> npt.NDArray[Any]:

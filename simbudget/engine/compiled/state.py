@@ -11,6 +11,7 @@ import numpy as np
 
 from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.laws.money import BINS
+from simbudget.engine.program import ContextRow
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 
 Record = Any
@@ -102,6 +103,10 @@ AGENT: Final = np.dtype(
         ("number", _INT),
         ("group", _INT),
         ("stream", _INT, 4),
+        # whom it calls, what its turns are made of, and how its contexts begin and end
+        ("client", _INT),
+        ("turn_row", _INT),
+        ("context_row", _INT),
         # where it stands in its life
         ("point", _INT),
         ("is_alive", _INT),
@@ -209,28 +214,37 @@ GROUP: Final = np.dtype(
         ("is_people", _INT),
         ("first_start", _INT),
         ("start_every_ns", _INT),
-        ("lasts", _INT),
-        ("cache_life_ns", _INT),
-        ("limit_tokens", _INT),
-        ("turn", _INT, 4),
-        ("call", _INT, 4),
+        ("client", _INT),
+        ("turn", _INT),
+        ("context", _INT),
         ("crash", _INT, 2),
-        ("first_prompt", _INT),
-        ("compacted", _INT),
         ("sandbox_price", _INT),
         ("staff_price", _INT),
         ("start_context_tokens", _INT),
         ("start_cached_tokens", _INT),
         ("start_context_turns", _INT),
-        ("cache_misses", _INT),
-        ("opening_times", _INT),
-        ("opening_turns", _INT),
-        ("price_row", _INT, 9),
-        ("prices", _FLOAT, 9),
         ("hours", _INT, 9),
     ],
     align=True,
 )
+
+CLIENT: Final = np.dtype(
+    [
+        ("model", _INT),
+        ("cache_life_ns", _INT),
+        ("call", _INT, 4),
+        ("price_row", _INT, 9),
+        ("prices", _FLOAT, 9),
+    ],
+    align=True,
+)
+
+TURN: Final = np.dtype(
+    [("draws", _INT, 4), ("opening_times", _INT), ("opening_turns", _INT)],
+    align=True,
+)
+
+CONTEXT: Final = np.dtype([(name, _INT) for name in ContextRow._fields], align=True)
 
 STEP: Final = np.dtype(
     [("kind", _INT), ("cells", _INT, 4), ("poll", _INT, 3)],
@@ -261,7 +275,7 @@ ENTRY: Final = np.dtype(
         ("started", _INT),
         ("ended", _INT),
         ("queued_ns", _INT),
-        ("model", _INT),  # the number of the group whose model it is
+        ("model", _INT),
         ("tokens", _INT, 4),
         ("gpus", _INT),
         ("component", _INT),
@@ -281,6 +295,9 @@ class Site(NamedTuple):
     agents: np.ndarray[Any, Any]
     groups: np.ndarray[Any, Any]
     steps: np.ndarray[Any, Any]
+    clients: np.ndarray[Any, Any]
+    turns: np.ndarray[Any, Any]
+    contexts: np.ndarray[Any, Any]
     meters: np.ndarray[Any, Any]
     heap: np.ndarray[Any, Any]
     """[slots] of EVENT, a binary heap of those that are scheduled."""

@@ -5,8 +5,8 @@ from collections.abc import Iterable
 import numpy as np
 
 from simbudget.engine.evidence import weigh
+from simbudget.engine.lowering.clients import Calling
 from simbudget.engine.lowering.groups import group_row, step_rows
-from simbudget.engine.lowering.prices import price_row
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.research import directions_of, gates_of, research_of
 from simbudget.engine.lowering.settings import settings_of
@@ -33,14 +33,14 @@ def lower(scenario: scenarios.Scenario) -> Program:
     require_supported(scenario)
     scenario = weigh(scenario).scenario
     quantities = Quantities()
+    calling = Calling(scenario, quantities)
     own_steps: list[tuple[str, str]] = []
     steps: list[StepRow] = []
     groups: list[GroupRow] = []
     for group in scenario.fleet:
         first_agent = sum(row.agents for row in groups)
-        groups.append(group_row(scenario, group, quantities, first_agent, len(steps)))
+        groups.append(group_row(group, calling, quantities, first_agent, len(steps)))
         steps.extend(step_rows(group, quantities, own_steps))
-    prices = tuple(price_row(scenario, group, quantities) for group in scenario.fleet)
     settings = settings_of(scenario, quantities)
     directions, direction_keys = directions_of(scenario)
     review = scenario.review
@@ -50,7 +50,9 @@ def lower(scenario: scenarios.Scenario) -> Program:
     return Program(
         steps=tuple(steps),
         groups=tuple(groups),
-        prices=prices,
+        clients=tuple(calling.clients.values()),
+        turns=tuple(calling.turns),
+        contexts=tuple(calling.contexts),
         settings=settings,
         budget_usd=float("inf") if budget is None else budget,
         agents_budget_usd=float("inf") if budget is None else budget - (scenario.stop.reserve or 0.0),
@@ -70,7 +72,7 @@ def lower(scenario: scenarios.Scenario) -> Program:
         not_compiled=not_compiled(scenario),
         group_names=tuple(group.group for group in scenario.fleet),
         gate_names=tuple(gate.name or f"gate {number}" for number, gate in enumerate(scenario.gates, 1)),
-        models=tuple(group.model or "" for group in scenario.fleet),
+        models=tuple(calling.models),
     )
 
 

@@ -2,30 +2,24 @@
 
 from collections.abc import Iterable
 
-from simbudget.engine.laws.calls import NO_CACHE
+from simbudget.engine.lowering.clients import Calling
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.units import nanoseconds
-from simbudget.engine.program import GroupRow, Lasts, Step, StepRow
+from simbudget.engine.program import GroupRow, Step, StepRow
 from simbudget.engine.streams import step_purpose
 from simbudget.scenario import model as scenarios
-from simbudget.scenario.context import CACHE_LIFE_S
 from simbudget.scenario.expectations import MOST_TOKENS
-
-_CACHE_LIFE_NS = {"off": NO_CACHE} | {kind: nanoseconds(life_s) for kind, life_s in CACHE_LIFE_S.items()}
-_LASTS = {"think": Lasts.THINK, "cycle": Lasts.CYCLE, "life": Lasts.LIFE}
 
 
 def group_row(
-    scenario: scenarios.Scenario,
     group: scenarios.Group,
+    calling: Calling,
     quantities: Quantities,
     first_agent: int,
     first_step: int,
 ) -> GroupRow:
     """Return the row of a group whose agents and steps begin at these numbers."""
-    turn, context = group.turn, group.context
     thinks = any(isinstance(step, scenarios.Think | scenarios.OwnStep) for step in group.cycle)
-    speed = scenario.models[group.model] if group.model and _makes_calls(group) else None
     crashes, staff = group.crashes, group.staff
     return GroupRow(
         first_agent=first_agent,
@@ -35,19 +29,9 @@ def group_row(
         is_people=int(group.kind == "people"),
         first_start_ns=nanoseconds(group.start.first.exact_value),
         start_every_ns=nanoseconds(group.start.then_every.exact_value),
-        lasts=_LASTS[context.lasts],
-        cache_life_ns=_CACHE_LIFE_NS[context.cache],
-        limit_tokens=quantities.fact(context.limit_tokens),
-        output=quantities.add(turn.output_tokens if thinks else None),
-        thinking=quantities.add(turn.thinking_tokens if thinks else None),
-        tool_result=quantities.add(turn.tool_result_tokens if thinks else None),
-        tool_time=quantities.add(turn.tool_time if thinks else None),
-        first_prompt=quantities.add(context.first_prompt_tokens),
-        compacted=quantities.add(context.compacted_to_tokens),
-        first_token=quantities.add(speed.first_token if speed else None),
-        output_speed=quantities.add(speed.output_speed if speed else None),
-        error_rate=quantities.fact(scenario.api.error_rate),
-        gives_up_for=quantities.add(scenario.api.gives_up_for),
+        client=calling.client(group.model, group.context.cache, _makes_calls(group)),
+        turn=calling.turn(group.turn, thinks),
+        context=calling.context(group.context),
         crash_every=quantities.fact(crashes.every if crashes else None),
         crash_restart=quantities.add(crashes.restart if crashes else None),
         sandbox_price=quantities.fact(group.sandbox.price),
@@ -55,9 +39,6 @@ def group_row(
         start_context_tokens=quantities.fact(group.start.context_tokens),
         start_cached_tokens=_cached_at_start(group),
         start_context_turns=round(group.start.context_turns.exact_value),
-        cache_misses=quantities.fact(context.cache_misses),
-        opening_times=quantities.fact(turn.opening.times if thinks else None),
-        opening_turns=quantities.fact(turn.opening.turns if thinks else None),
     )
 
 

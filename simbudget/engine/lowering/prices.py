@@ -11,13 +11,15 @@ from simbudget.scenario import model as scenarios
 _NO_LONG_TIER = 1 << 62
 
 
-def price_row(scenario: scenarios.Scenario, group: scenarios.Group, quantities: Quantities) -> PriceRow:
-    """Return the prices of a group's model: the scenario's own, else those of the price list."""
-    if group.model is None:
+def price_row(
+    scenario: scenarios.Scenario, model: str | None, cache: str, quantities: Quantities
+) -> PriceRow:
+    """Return the prices of a model whose context is cached so: the scenario's own, else those of the price list."""
+    if model is None:
         return PriceRow(_NO_LONG_TIER, *8 * [quantities.number(0.0)])
-    own = scenario.prices.models.get(group.model)
+    own = scenario.prices.models.get(model)
     if own is None:
-        return _list_prices(group.model, group.context.cache, scenario, quantities)
+        return _list_prices(model, cache, scenario, quantities)
     base = _own_tier(own, quantities)
     if own.long is None:
         return PriceRow(_NO_LONG_TIER, *base, *base)

@@ -56,6 +56,7 @@ class Agent:
         self.completed_cycles = 0
         self.stretches = self.polls = 0
         """How often it has been on spot GPUs, and polled: the indices of those draws."""
+        self._lasts = program.contexts[self.group.context].lasts
         self._posts = self._crashes = 0
         self._submissions_ns: list[int] = []
         self._steps = program.steps[self.group.first_step : self.group.first_step + self.group.steps]
@@ -103,7 +104,7 @@ class Agent:
 
     def _cycle(self) -> Happens:
         self.cycle += 1
-        if self._needs_context or self.group.lasts == Lasts.CYCLE:
+        if self._needs_context or self._lasts == Lasts.CYCLE:
             self.line.open_context()
             self._needs_context = False
         for step in self._steps:
@@ -155,7 +156,7 @@ class Agent:
 
     def _think(self, step: StepRow) -> Happens:
         site = self.site
-        if self.group.lasts == Lasts.THINK and self.line.context.is_used:
+        if self._lasts == Lasts.THINK and self.line.context.is_used:
             self.line.open_context()
         turns = draw_turns(site.rows, site.program.table, self._cells[step], self.stream, self.cycle)
         for _ in range(turns):
@@ -258,7 +259,7 @@ class Agent:
     def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
         """Return the context manager that records what happens within it as one entry."""
         line = self.line
-        place = {"cycle": self.cycle, "session": line.contexts - 1, "turn": line.context.turns - 1}
+        place = {"cycle": self.cycle, "session": line.context.number, "turn": line.context.turns - 1}
         return self.site.record.entry(self.number, kind, {**place, **columns})
 
     @contextmanager

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from simbudget.engine.laws.calls import (
     back_off_ns,
     cache_lives,
@@ -33,40 +31,35 @@ class Line:
     """The line of one agent to its model."""
 
     def __init__(self, agent: Agent) -> None:
-        group = agent.group
-        self._agent, self._site, self._group = agent, agent.site, group
-        self._turn_quantities = np.array([group.output, group.thinking, group.tool_result, group.tool_time])
-        self._call_quantities = np.array(
-            [group.first_token, group.output_speed, group.error_rate, group.gives_up_for]
-        )
-        self._prices = agent.site.prices[agent.group_number]
-        self._model = agent.site.program.models[agent.group_number]
+        group, site = agent.group, agent.site
+        self._agent, self._site, self._group = agent, site, group
+        self._turn = site.turns[group.turn]
         self._turns = self._attempts = self._compactions = 0
         self.contexts = 0
         """How many contexts have been opened."""
-        self.context = Context(0, 0, group.cache_life_ns)
+        self.context = Context(site.clients[group.client], site.program.contexts[group.context], -1)
         self.began_ns = 0
         """When the last call began."""
 
     def open_context(self) -> None:
         """Begin a new context with nothing but the first prompt; an agent's first one may be under way already."""
-        rows, table, quantity = self._site.rows, self._site.program.table, self._group.first_prompt
-        prompt = draw_first_prompt(rows, table, quantity, self._agent.stream, self.contexts)
-        group = self._group
-        self.context = Context(prompt, prompt, group.cache_life_ns, opened_with_tokens=prompt)
+        rows, table, group, old = self._site.rows, self._site.program.table, self._group, self.context
+        prompt = draw_first_prompt(rows, table, old.row.first_prompt, self._agent.stream, self.contexts)
+        self.context = context = Context(old.client, old.row, self.contexts, prompt, prompt)
         started = tokens_under_way(rows, group.start_context_tokens)
         if self.contexts == 0 and started:
-            self.context = Context(started, prompt, group.cache_life_ns, opened_with_tokens=started)
-            self.context.sent_tokens = min(started, group.start_cached_tokens)
-            self.context.began_ns = self._site.clock.now
-            self.context.results = group.start_context_turns
+            context.tokens = started
+            context.sent_tokens = min(started, group.start_cached_tokens)
+            context.began_ns = self._site.clock.now
+            context.results = group.start_context_turns
+        context.opened_with_tokens = context.tokens
         self.contexts += 1
 
     def turn(self) -> Happens:
         """Make one call, work with tools on what it said, and take their results into the context."""
         agent, site = self._agent, self._site
         output, thinking, tool_result, tool_ns = draw_turn(
-            site.rows, site.program.table, self._turn_quantities, agent.stream, self._turns, self.contexts - 1
+            site.rows, site.program.table, self._turn.cells, agent.stream, self._turns, self.context.number
         )
         self._turns += 1
         yield from self.call("call", output, thinking)
@@ -75,9 +68,9 @@ class Line:
         self._takes_in(tool_result)
 
     def _takes_in(self, tool_result: int) -> None:
-        group, context = self._group, self.context
+        turn, context = self._turn.row, self.context
         context.tokens += opened_result(
-            self._site.rows, group.opening_times, group.opening_turns, tool_result, context.results
+            self._site.rows, turn.opening_times, turn.opening_turns, tool_result, context.results
         )
         context.results += 1
 
@@ -87,20 +80,19 @@ class Line:
         Raises:
             BudgetReachedError: the budget does not allow the call, which has not begun.
         """
-        if is_full(self._site.rows, self._group.limit_tokens, self.context.tokens):
+        if is_full(self._site.rows, self.context.row.limit_tokens, self.context.tokens):
             yield from self._compact()
         yield from self._request(kind, output_tokens + thinking_tokens)
         self.context.tokens += output_tokens
 
     def _compact(self) -> Happens:
-        site = self._site
+        site, quantity = self._site, self.context.row.compacted
         summary = draw_compacted(
-            site.rows, site.program.table, self._group.compacted, self._agent.stream, self._compactions
+            site.rows, site.program.table, quantity, self._agent.stream, self._compactions
         )
         self._compactions += 1
         yield from self._request("compaction", summary)
-        prompt = self.context.first_prompt_tokens
-        self.context = Context(prompt + summary, prompt, self._group.cache_life_ns, turns=self.context.turns)
+        self.context.compact(summary)
 
     def _request(self, kind: str, output_tokens: int) -> Happens:
         """Send the context, again and again if attempts fail, until the answer is there."""
@@ -129,12 +121,16 @@ class Line:
         site = self._site
         self._attempts += 1
         return draw_attempt(
-            site.rows, site.program.table, self._call_quantities, self._agent.stream, self._attempts - 1
+            site.rows,
+            site.program.table,
+            self.context.client.cells,
+            self._agent.stream,
+            self._attempts - 1,
         )
 
     def _classes(self) -> tuple[int, int, int]:
         """Return what the attempt at hand sends, by token class; an attempt misses the cache or finds it."""
-        context, misses = self.context, self._group.cache_misses
+        context, misses = self.context, self.context.row.cache_misses
         lives = cache_lives(context.began_ns, self._site.clock.now, context.cache_life_ns)
         lives = lives and finds_cache(self._site.rows, misses, self._agent.stream, self._attempts - 1)
         return token_classes(context.tokens, context.sent_tokens, lives, context.cache_life_ns)
@@ -143,7 +139,7 @@ class Line:
         """Wait for an attempt that will turn out to have failed: it bills nothing and leaves the cache alone."""
         uncached, write, _ = self._classes()
         self._site.limiter.take(uncached + write, output_tokens)
-        entry = self._agent.entry(kind, model=self._model, outcome="failed")
+        entry = self._agent.entry(kind, model=self.context.client.model, outcome="failed")
         with entry:
             yield self._site.clock.after(first_token_ns, Phase.END, self._agent.number)
 
@@ -152,7 +148,7 @@ class Line:
         agent, site, context = self._agent, self._site, self.context
         uncached, write, read = self._classes()
         site.limiter.take(uncached + write, output_tokens)
-        cost_usd = call_cost_usd(self._prices, uncached, write, read, output_tokens)
+        cost_usd = call_cost_usd(context.client.prices, uncached, write, read, output_tokens)
         site.accounts.pay(TOKENS, cost_usd)
         self._count(uncached, write, read, output_tokens)
         self.began_ns = context.began_ns = site.clock.now
@@ -162,7 +158,7 @@ class Line:
         entry = agent.entry(
             kind,
             queued_ns=queued_ns,
-            model=self._model,
+            model=context.client.model,
             uncached_input_tokens=uncached,
             cache_write_tokens=write,
             cache_read_tokens=read,

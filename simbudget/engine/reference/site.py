@@ -3,12 +3,11 @@
 from dataclasses import dataclass, field
 from typing import Final
 
-import numpy as np
-
 from simbudget.engine.laws.draws import Floats
 from simbudget.engine.program import NONE, Billing, Program
 from simbudget.engine.reference.accounts import Accounts, Meter, StaffMeter
 from simbudget.engine.reference.board import Board
+from simbudget.engine.reference.clients import clients_of, turns_of
 from simbudget.engine.reference.clock import Clock
 from simbudget.engine.reference.limiter import Limiter
 from simbudget.engine.reference.pool import Pool
@@ -88,7 +87,8 @@ class Site:
         self.forum = Forum(program.agents, settings.reads_at_most)
         self.tally = Tally()
         self.board = Board(self)
-        self.prices = tuple(self._prices(group) for group in range(len(program.groups)))
+        self.clients = clients_of(program, self.rows)
+        self.turns = turns_of(program)
         gpu_price = self.fact(settings.gpu_price)
         self.gpu_meter = self._gpu_meter(gpu_price, settings.billing, settings.gpus, settings.gpu_users)
         self.sandbox_meters = [self._meter("sandbox", group.sandbox_price) for group in program.groups]
@@ -97,10 +97,6 @@ class Site:
     def fact(self, quantity: int) -> float:
         """Return the one value that a fact has in this run; 0 for none."""
         return 0.0 if quantity == NONE else float(self.rows[quantity, 1])
-
-    def _prices(self, group: int) -> Floats:
-        above, *quantities = self.program.prices[group]
-        return np.array([float(above), *(self.fact(quantity) for quantity in quantities)])
 
     def _gpu_meter(self, price: float, billing: int, gpus: int, users: int) -> Meter:
         """Return the meter of GPUs: its unit is a GPU, or the share of the pool that one agent has."""

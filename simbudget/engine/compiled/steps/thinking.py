@@ -36,7 +36,7 @@ _THINK: Final = int(Lasts.THINK)
 @internal
 def thinks(site: Site, run: Record, agent: Record) -> int:
     """Begin so many turns."""
-    if site.groups[agent.group].lasts == _THINK and context_is_used(agent):
+    if site.contexts[agent.context_row].lasts == _THINK and context_is_used(agent):
         open_context(site, run, agent)
     cells = site.steps[agent.step].cells
     agent.turns_left = draw_turns(site.rows, site.table, cells, agent.stream, agent.cycle)
@@ -49,9 +49,9 @@ def turns(site: Site, run: Record, agent: Record) -> int:
     if agent.turns_left == 0:
         return STEP_DONE
     agent.turns_left -= 1
-    group = site.groups[agent.group]
+    draws = site.turns[agent.turn_row].draws
     output, thinking, tool_result, tool_ns = draw_turn(
-        site.rows, site.table, group.turn, agent.stream, agent.turns, agent.contexts - 1
+        site.rows, site.table, draws, agent.stream, agent.turns, agent.contexts - 1
     )
     agent.turns += 1
     agent.tool_ns = tool_ns
@@ -62,9 +62,9 @@ def turns(site: Site, run: Record, agent: Record) -> int:
 
 @internal
 def _takes_in(site: Site, agent: Record) -> None:
-    group = site.groups[agent.group]
+    turn = site.turns[agent.turn_row]
     agent.context[HELD] += opened_result(
-        site.rows, group.opening_times, group.opening_turns, agent.tool_result_tokens, agent.context_results
+        site.rows, turn.opening_times, turn.opening_turns, agent.tool_result_tokens, agent.context_results
     )
     agent.context_results += 1
 
