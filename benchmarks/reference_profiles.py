@@ -1,12 +1,15 @@
 """The reference profiles: fitted to runs of real agents, and how well each forecasts a group that was left out.
 
 `python -m benchmarks.reference_profiles [--data FOLDER] --write`, or `make profiles`; `--score` leaves each group
-(a project or repository) out in turn and forecasts its runs, beside the empirical distribution of the same phase.
+(a project or repository) out in turn and forecasts its runs, beside the empirical distribution of the same phase, and
+what each project's turns are from the turns of the other projects. `--turns` leaves runs as they are.
 """
 
 import argparse
 import json
 import re
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +17,20 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from simbudget.calibration.observed.observations import FLOORS, observe
+from simbudget.calibration.observed.sessions import Session, sessions_of
+from simbudget.calibration.posteriors.durations import level_of
+from simbudget.calibration.posteriors.pooling import log_of
+from simbudget.calibration.scenarios.session_fits import fit_sessions
+from simbudget.calibration.scenarios.wording import written_varying
+from simbudget.distributions.posteriors import Posterior
 from simbudget.forecast.hierarchy import Hierarchy, fit_hierarchy
 from simbudget.forecast.profiles import FILE, MODEL, PHASE, Profile, written
 from simbudget.forecast.whole_runs import run_totals
 from simbudget.ledger.readers import read_logs
+from simbudget.scenario.turn_profiles import FILE as TURN_FILE
+from simbudget.scenario.turn_profiles import TurnProfile, written_profile
+from simbudget.units import Dimension
 
 Floats = npt.NDArray[np.float64]
 
@@ -48,13 +61,48 @@ ABOUT = {
 }
 
 
+TURN_TARGET = ROOT / "simbudget" / "scenario" / TURN_FILE
+TURNS = {
+    "claude-code": "Claude Code in software projects",
+    "codex": "Codex in a software project",
+    "opencode": "OpenCode in a software project",
+    "autoresearch": "Pi in an autoresearch campaign",
+    "managed-agents": "managed agents that reproduce papers",
+}
+TURN_FOLDERS = AGENTS | {"managed-agents": ("open-hai",)}
+LICENCES = {
+    "claude-code": "MIT and others: aggregates",
+    "codex": "MIT",
+    "opencode": "none stated: aggregates",
+    "autoresearch": "MIT",
+    "managed-agents": "none stated: aggregates",
+}
+KEYS = {
+    "output": "output_tokens",
+    "tool_result": "tool_result_tokens",
+    "tool_time": "tool_time",
+}
+MOST_APART = 3.0
+"""A project is not beyond e^3 times what was seen: between two of the nine times differ by a factor of 500."""
+
+
 def main() -> None:
     """Fit, score, and print or write."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--data", type=Path, default=DATA)
     parser.add_argument("--write", action="store_true", help="write the profiles that ship")
     parser.add_argument("--score", action="store_true", help="leave each group out in turn, and score")
+    parser.add_argument("--turns", action="store_true", help="only the profiles of turns")
     arguments = parser.parse_args()
+    projects = _projects(arguments.data)
+    if arguments.score:
+        _score_turns(projects)
+    if arguments.write:
+        turns = {name: written_profile(_turn_profile(name, projects), SHIPPED) for name in TURNS}
+        TURN_TARGET.write_text(json.dumps(turns, separators=(",", ":")) + "\n", encoding="utf-8")
+        print(f"{TURN_TARGET.relative_to(ROOT)}: {TURN_TARGET.stat().st_size / 1e3:.0f} kB")
+    if arguments.turns:
+        return
     tables = {**_research_agents(arguments.data), **_sessions(arguments.data)}
     if arguments.score:
         for name, runs in tables.items():
@@ -169,6 +217,96 @@ def _crps(sample: Any, truth: float) -> float:
         return float("nan")
     ranks = 2 * np.arange(1, count + 1) - count - 1
     return float(np.abs(values - truth).mean() - (ranks * values).sum() / count**2)
+
+
+def _projects(data: Path) -> dict[str, list[Session]]:
+    """Return the sessions of each project, by folder."""
+    folders = dict.fromkeys(folder for name in TURNS for folder in TURN_FOLDERS[name])
+    return {folder: sessions_of(read_logs([data / folder])) for folder in folders}
+
+
+def _level(quantity: str, sessions: Sequence[Session]) -> float | None:
+    """Return a project's level of a quantity: of times the logarithm of the mean, else the mean of logarithms."""
+    knowing = [session for session in sessions if session.knows_output]
+    seen = observe(knowing if quantity == "output" else sessions).values[quantity]
+    values = np.concatenate(seen) if seen else np.zeros(0)
+    if len(values) < 3 or not values.max() > 0:
+        return None
+    return level_of(values) if quantity == "tool_time" else float(log_of(values, FLOORS[quantity]).mean())
+
+
+def _levels(quantity: str, projects: dict[str, list[Session]]) -> dict[str, float]:
+    found = {name: _level(quantity, sessions) for name, sessions in projects.items()}
+    return {name: level for name, level in found.items() if level is not None}
+
+
+def _spread_of(levels: Floats, draws: int, rng: np.random.Generator) -> Floats:
+    """Return draws of the standard deviation between projects: scaled inverse chi-squared."""
+    freedom = len(levels) - 1
+    return np.asarray(levels.std(ddof=1) * np.sqrt(freedom / rng.chisquare(freedom, draws)))
+
+
+def _turn_profile(name: str, projects: dict[str, list[Session]]) -> TurnProfile:
+    """Return the posterior of a turn in a project that nobody has seen.
+
+    What varies within a session, and between sessions, is as in a calibration on all sessions of the profile. Its
+    location is that of the mean project, apart from it as far as all projects differ, whatever their client.
+    """
+    mine = {folder: projects[folder] for folder in TURN_FOLDERS[name]}
+    sessions = [session for own in mine.values() for session in own]
+    knowing = [session for session in sessions if session.knows_output]
+    rng = np.random.default_rng(1)
+    fits = {fit.name: fit for fit in fit_sessions(sessions, (), SHIPPED, people=False, rng=rng)}
+    outputs = {fit.name: fit for fit in fit_sessions(knowing, (), SHIPPED, people=False, rng=rng)}
+    fits |= {key: outputs[key] for key in ("turn.output_tokens", "turn.thinking_tokens") if key in outputs}
+    quantities = {}
+    for quantity, key in KEYS.items():
+        fit = fits.get(f"turn.{key}")
+        if fit is None or fit.quantity is None:
+            continue
+        levels = _levels(quantity, mine)
+        apart = _spread_of(np.array(list(_levels(quantity, projects).values())), SHIPPED, rng)
+        whole = _level(quantity, sessions)
+        assert whole is not None
+        step = np.clip(apart * rng.standard_normal(SHIPPED), -MOST_APART, MOST_APART)
+        step += float(np.mean(list(levels.values()))) - whole
+        if quantity == "tool_result" and len(knowing) < len(sessions):
+            step += np.log(1 - _joined(knowing))  # of other sessions all that joined the context was seen
+        moved = fit.quantity.posterior.draws + np.column_stack([step, np.zeros((SHIPPED, 2))])
+        dimension = Dimension.DURATION if quantity == "tool_time" else Dimension.NUMBER
+        posterior = Posterior(moved, fit.quantity.posterior.shape)
+        quantities[key] = replace(
+            fit.quantity, posterior=posterior, written=written_varying(posterior, dimension)
+        )
+    for key in ("thinking_tokens", "opening.times", "opening.turns"):  # too few projects say how these differ
+        fit = fits.get(f"turn.{key}")
+        if fit is not None and fit.quantity is not None:
+            quantities[key] = fit.quantity
+    days = sorted(session.ended for session in sessions if session.ended)
+    dates = f"{days[0][:7]} to {days[-1][:7]}" if days else ""
+    source = ", ".join(mine)
+    return TurnProfile(name, TURNS[name], source, LICENCES[name], dates, len(mine), len(sessions), quantities)
+
+
+def _joined(sessions: Sequence[Session]) -> float:
+    """Return which part of what joined contexts was output."""
+    seen = observe(sessions)
+    output, results = (sum(float(v.sum()) for v in seen.values[name]) for name in ("output", "tool_result"))
+    return output / (output + results)
+
+
+def _score_turns(projects: dict[str, list[Session]]) -> None:
+    """Print how often the 80 % interval of other projects' turns held a project's own level."""
+    for quantity in KEYS:
+        levels = _levels(quantity, projects)
+        held = []
+        for folder, level in levels.items():
+            others = np.array([other for name, other in levels.items() if name != folder])
+            rng = np.random.default_rng(2)
+            apart = _spread_of(others, 4000, rng) * rng.standard_normal(4000)
+            low, high = np.quantile(others.mean() + np.clip(apart, -MOST_APART, MOST_APART), (0.1, 0.9))
+            held.append(low <= level <= high)
+        print(f"turns: {quantity:14} {len(held)} projects: held {np.mean(held):.0%}", flush=True)
 
 
 if __name__ == "__main__":

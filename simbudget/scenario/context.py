@@ -5,13 +5,17 @@ expects, the sentence under it what the key means; the reference page and the JS
 """
 
 import re
-from dataclasses import dataclass
-from typing import Annotated, ClassVar, Final
+from dataclasses import dataclass, replace
+from typing import Annotated, ClassVar, Final, Self
 
 from simbudget.scenario.amounts import Amount
-from simbudget.scenario.blocks import Block
+from simbudget.scenario.blocks import Block, keys_of
+from simbudget.scenario.calibration_file import Calibration
+from simbudget.scenario.document import Fields, Node, Text
 from simbudget.scenario.expectations import Nested, Parsed, choice, fact, time, tokens, yes_or_no
 from simbudget.scenario.quantities import Quantity
+from simbudget.scenario.reading import Reading, nearest
+from simbudget.scenario.turn_profiles import TURN_PROFILES, turn_profiles
 from simbudget.units import Dimension
 
 
@@ -70,9 +74,27 @@ class Opening(Block):
     """Turns in which the surplus falls to 37 %."""
 
 
-class Turn(Block):
-    """One model call and the tool results that follow it."""
+def _parse_profile(text: str) -> str:
+    if text.strip() not in TURN_PROFILES:
+        raise ValueError(f"there is no profile `{text[:40]}`; {nearest(text.strip(), TURN_PROFILES)}")
+    return text.strip()
 
+
+LIKE: Final = Parsed(
+    _parse_profile,
+    schema={"enum": list(TURN_PROFILES)},
+    form=", ".join(f"`{name}`" for name in TURN_PROFILES),
+)
+
+
+class Turn(Block):
+    """One model call and the tool results that follow it.
+
+    With `like` it is a turn of real agents, measured; what is written beside it holds instead.
+    """
+
+    like: Annotated[str | None, LIKE]
+    """Whose turns it is like, of the agents that were measured; nobody's by default."""
     output_tokens: Annotated[Quantity, tokens("{typical: 350 to 1200, varies: 3x}")]
     """Output of a model call, without its thinking."""
     thinking_tokens: Annotated[Quantity, tokens("0")]
@@ -83,6 +105,36 @@ class Turn(Block):
     """How long the tools take."""
     opening: Annotated[Opening, Nested(Opening)]
     """Larger tool results at the beginning of a context."""
+
+    @classmethod
+    def read(cls, reading: Reading, node: Node | None, name: str, base: Self | None) -> Self:
+        """Return the turn of a node; what is not written is as in a profile or `base`, or has its default."""
+        like = node.values.get("like") if isinstance(node, Fields) else None
+        if not isinstance(like, Text) or like.text.strip() not in TURN_PROFILES:
+            return super().read(reading, node, name, base)
+        profile = turn_profiles()[like.text.strip()]
+        measured = {f"{name}.{key}": quantity for key, quantity in profile.quantities.items()}
+        apart = Reading(reading.folder, calibration=Calibration(measured))
+        turn = super().read(reading, node, name, super().read(apart, None, name, None))
+        for row in apart.provenance:
+            key = row.name.removeprefix(f"{name}.")
+            if key.partition(".")[0] not in turn.written:
+                source = profile.words(key) if key in profile.quantities else row.source
+                reading.provenance.append(replace(row, source=source))
+        return turn
+
+    def over(self, base: Self) -> Self:
+        """Return the turn with the values of `base` where neither it nor the profile that it is like says one."""
+        return self if "like" in self.written else super().over(base)
+
+    @property
+    def measured(self) -> frozenset[str]:
+        """Return the names of the quantities that the profile says."""
+        unwritten = [getattr(self, key) for key in keys_of(Turn) if key not in self.written]
+        blocks = [value for value in unwritten if isinstance(value, Block)]
+        single = [value for value in unwritten if isinstance(value, Quantity)]
+        inner = [quantity for block in blocks for quantity in block.quantities()]
+        return frozenset(quantity.name for quantity in [*single, *inner] if self.like is not None)
 
 
 CACHE_LIFE_S: Final = {"5 min": 300.0, "1 h": 3600.0}

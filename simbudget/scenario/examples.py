@@ -111,6 +111,7 @@ cycle:
     scenarios.OwnStep: "cycle: [{think: {turns: 10}}, {python: {file: steps.py, function: step, if: 10%}}]",
     scenarios.Turn: """
 turn:
+  like: claude-code
   output_tokens: {typical: 350 to 1200, varies: 3x}
   thinking_tokens: 0 to 2000
   tool_result_tokens: {typical: 500 to 3000, varies: 4x}

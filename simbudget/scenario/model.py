@@ -263,8 +263,11 @@ def dump(scenario: Scenario) -> str:
 def _calibration_of(scenario: Scenario) -> Calibration | None:
     """Return what is known by calibration of a scenario's quantities, under their names and texts."""
     known = dict(scenario.calibration.quantities) if scenario.calibration else {}
+    steps = (getattr(step, "turn", None) for group in scenario.fleet for step in group.cycle)
+    turns = [*(group.turn for group in scenario.fleet), *(turn for turn in steps if turn is not None)]
+    measured = frozenset[str]().union(*(turn.measured for turn in turns))  # `like` says these
     for quantity in scenario.quantities():
-        if quantity.posterior is None:
+        if quantity.posterior is None or quantity.name in measured:
             continue
         text = flow_text(node_of(write_quantity(quantity), ""))
         before = known.get(quantity.name)
