@@ -38,30 +38,58 @@ def _maybe(**fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]
     return st.fixed_dictionaries({}, optional=fields)
 
 
-def steps(people: bool, gpus: int) -> st.SearchStrategy[dict[str, Any]]:
-    """Return steps of a cycle that fit a pool of so many GPUs."""
+def _beyond_one_job() -> dict[str, st.SearchStrategy[Any]]:
+    """Return what an experiment may say of its jobs and tries."""
+    return {
+        "at_once": st.sampled_from(["1", "2", "4", "1 to 3"]),
+        "wait_for": st.sampled_from(["all", 1, 2]),
+        "attempts": st.sampled_from([1, 2, 5]),
+        "on_failure": st.sampled_from(["go on", "end cycle"]),
+    }
+
+
+@st.composite
+def _with_conditions(draw: st.DrawFn, cycle: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """Return a cycle some of whose steps are done on a condition that something before them can fulfil."""
+    seen: set[str] = set()
+    for step in cycle:
+        kind, block = next(iter(step.items()))
+        words = ["succeeded", "failed"] if "experiment" in seen else []
+        words += ["improved"] if "score" in seen else []
+        block |= draw(_maybe(**{"if": st.sampled_from([*words, "30%", "20% to 80%"])}))
+        seen.add(kind)
+    return cycle
+
+
+def steps(people: bool, gpus: int, beyond: tuple[str, ...] = ()) -> st.SearchStrategy[dict[str, Any]]:
+    """Return steps of a cycle that fit a pool of so many GPUs, or pools of the names that are given in `beyond`."""
     polls = st.fixed_dictionaries({"every": numbers(60, 600, " s")})
     think = {"time": numbers(1, 300, " min")} if people else {"turns": numbers(1, 8)}
     experiment = st.fixed_dictionaries(
         {"time": numbers(1, 120, " min"), "gpus": exact(1, gpus)},
-        optional={"fails": st.sampled_from(["0%", "30%"])} | ({} if people else {"polls": polls}),
+        optional={"fails": st.sampled_from(["0%", "30%"])}
+        | ({} if people else {"polls": polls})
+        | (_beyond_one_job() | {"on": st.sampled_from(beyond)} if beyond else {}),
     )
+    score = _maybe(each=st.sampled_from(["yes", "no"])) if beyond else st.builds(dict)
     return st.one_of(
         st.fixed_dictionaries({"think": st.fixed_dictionaries(think)}),
         st.fixed_dictionaries({"experiment": experiment}),
-        st.just({"score": {}}),
-        st.just({"share": {}}),
+        st.fixed_dictionaries({"score": score}),
+        st.fixed_dictionaries({"share": st.builds(dict)}),
     )
 
 
 @st.composite
-def groups(draw: st.DrawFn, name: str, gpus: int) -> dict[str, Any]:
+def groups(draw: st.DrawFn, name: str, gpus: int, beyond: tuple[str, ...] = ()) -> dict[str, Any]:
     """Return a group of agents, or of people."""
     people = draw(st.integers(0, 4)) == 0
     start = {"first": draw(exact(0, 60, " min")), "then_every": draw(exact(0, 30, " min"))}
     group: dict[str, Any] = {"group": name, "agents": draw(st.integers(1, 3)), "start": start}
     think = {"think": {"time": "1 h"} if people else {"turns": 2}}
-    group["cycle"] = [think, *draw(st.lists(steps(people, gpus), max_size=4))]
+    group["cycle"] = [think, *draw(st.lists(steps(people, gpus, beyond), max_size=4))]
+    if beyond:
+        group["cycle"] = draw(_with_conditions(group["cycle"]))
     if people:
         hours = draw(st.sampled_from(["always", "Mon-Fri 9-17", "Mon-Sun 0-24"]))
         return group | {"kind": "people", "staff": {"price": "90 $/h", "hours": hours}}
@@ -153,16 +181,26 @@ def review() -> st.SearchStrategy[dict[str, Any]]:
     )
 
 
+def _others(pool: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return in what a pool differs from another one."""
+    return _maybe(
+        speed=st.sampled_from(["2", "0.5 to 3"]),
+        price=st.sampled_from(["1 $/h", "2 $/h to 9 $/h"]),
+        **({} if pool["billing"] == "spot" else {"billing": st.sampled_from(["on demand", "reserved"])}),
+    )
+
+
 @st.composite
-def documents(draw: st.DrawFn) -> dict[str, Any]:
-    """Return a scenario as the mapping that its YAML holds."""
+def documents(draw: st.DrawFn, beyond: bool = False) -> dict[str, Any]:
+    """Return a scenario as the mapping that its YAML holds; `beyond` with what the reference engine alone simulates."""
     gpus = draw(st.integers(1, 3))
     billing = draw(st.sampled_from(["on demand", "reserved", "spot", "per agent"]))
     pool: dict[str, Any] = {"count": gpus, "price": "3 $/h", "billing": billing}
     if billing == "spot":
         pool |= {"preempted": {"every": "2 h"}} | draw(_maybe(checkpoint_every=exact(5, 30, " min")))
     names = ["one", "two", "three"][: draw(st.integers(1, 3))]
-    fleet = [draw(groups(name, gpus)) for name in names]
+    pools = ("a", "b", "c")[: draw(st.integers(1, 3))] if beyond else ()
+    fleet = [draw(groups(name, gpus, pools)) for name in names]
     for of_fleet in fleet:
         of_fleet.update(draw(_maybe(directions=exact(1, 3))))
     more: dict[str, Any] = {}
@@ -171,6 +209,9 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
         fleet[0]["cycle"] += [{"score": {}}, *draw(st.sampled_from([[], [{"share": {}}]]))]
     if billing == "per agent" and all(group.get("kind") == "people" for group in fleet):
         pool["billing"] = "on demand"
+    every: Any = pool
+    if beyond:
+        every = [pool | {"name": name} | draw(_others(pool)) for name in pools]
     return {
         "fleet": fleet,
         "prices": {"on": "2026-03-01"},
@@ -182,7 +223,7 @@ def documents(draw: st.DrawFn) -> dict[str, Any]:
                 error_rate=st.sampled_from(["0%", "20%"]),
             )
         ),
-        "gpus": pool,
+        "gpus": every,
         "scorer": draw(
             _maybe(
                 servers=exact(1, 2),
@@ -216,9 +257,9 @@ def load(document: dict[str, Any]) -> Scenario | None:
         raise
 
 
-def scenarios() -> st.SearchStrategy[Scenario]:
-    """Return scenarios over the whole language."""
-    return documents().map(load).filter(lambda loaded: loaded is not None)  # type: ignore[return-value]
+def scenarios(beyond: bool = False) -> st.SearchStrategy[Scenario]:
+    """Return scenarios over the whole language; `beyond` with what the reference engine alone simulates."""
+    return documents(beyond).map(load).filter(lambda loaded: loaded is not None)  # type: ignore[return-value]
 
 
 def _in_step(amount: Any, key: str = "") -> Any:
@@ -246,6 +287,6 @@ def _tied(document: dict[str, Any]) -> Scenario | None:
     return load(_in_step(document) | {"stop": document["stop"]} | models)
 
 
-def tied_scenarios() -> st.SearchStrategy[Scenario]:
-    """Return scenarios in which nearly everything happens on the half hour."""
-    return documents().map(_tied).filter(lambda loaded: loaded is not None)  # type: ignore[return-value]
+def tied_scenarios(beyond: bool = False) -> st.SearchStrategy[Scenario]:
+    """Return scenarios in which nearly everything happens on the half hour; `beyond` as in `scenarios`."""
+    return documents(beyond).map(_tied).filter(lambda loaded: loaded is not None)  # type: ignore[return-value]

@@ -24,6 +24,6 @@ class Sums:
     """What many runs come to."""
 
     sums: Floats
-    """[runs, SUMS] see `engine.totals`."""
+    """[runs, sums] see `engine.totals`."""
     by_time_usd: Floats
     """[runs, components, `laws.money.BINS`] what was spent in each span of time from 0 to the horizon."""

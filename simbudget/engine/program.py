@@ -34,6 +34,16 @@ class Step(IntEnum):
     """Its `size` is the number of the user's own step."""
 
 
+class Condition(IntEnum):
+    """When a step is done."""
+
+    ALWAYS = 0
+    SUCCEEDED = 1
+    FAILED = 2
+    IMPROVED = 3
+    PART = 4
+
+
 class Lasts(IntEnum):
     """How long a context lasts."""
 
@@ -51,6 +61,22 @@ class Billing(IntEnum):
     SPOT = 3
 
 
+class PoolRow(NamedTuple):
+    """One pool of GPUs. Price (of one GPU), speed and the mean time between preemptions are quantities."""
+
+    gpus: int
+    billing: int
+    price: int
+    speed: int
+    preempted_every: int
+    checkpoint_every_ns: int
+
+    @property
+    def is_metered(self) -> bool:
+        """Return whether what is paid for is the time that jobs hold its GPUs."""
+        return self.billing in (Billing.ON_DEMAND, Billing.SPOT)
+
+
 class StepRow(NamedTuple):
     """One step of a cycle. `purpose` names its stream; the others are quantities, or `NONE`."""
 
@@ -63,6 +89,22 @@ class StepRow(NamedTuple):
     poll_every: int = NONE
     poll_output: int = NONE
     poll_result: int = NONE
+    pool: int = 0
+    """The number of the pool on which an experiment runs."""
+    attempts: int = 3
+    """How often a job is tried in all."""
+    ends_cycle: int = 0
+    """Whether the cycle ends when no job has ended well."""
+    at_once: int = NONE
+    """Jobs side by side; `NONE`: one."""
+    wait_for: int = 0
+    """After how many jobs that ended well the agent goes on; 0: when all have ended."""
+    each: int = 0
+    """Whether there is a submission for each job that ended well since the last score."""
+    condition: int = 0
+    """When the step is done, one of `Condition`."""
+    part: int = NONE
+    """The probability with which it is done, where that is the condition."""
 
 
 class PriceRow(NamedTuple):
@@ -151,13 +193,8 @@ class Settings(NamedTuple):
     post_tokens: int
     fixed: int
     retries: int
-    gpus: int
     gpu_users: int
     """The agents among which a pool that is billed per agent is divided: all but people."""
-    billing: int
-    gpu_price: int
-    preempted_every: int
-    checkpoint_every_ns: int
     servers: int
     scoring_time: int
     cool_down_ns: int
@@ -177,6 +214,8 @@ class Program:
     clients: tuple[ClientRow, ...]
     turns: tuple[TurnRow, ...]
     contexts: tuple[ContextRow, ...]
+    pools: tuple[PoolRow, ...]
+    """The pools of GPUs; the first is the one of experiments that name none."""
     settings: Settings
     budget_usd: float
     """Infinite if there is none."""
@@ -218,6 +257,7 @@ class Program:
     """What of it the reference engine alone simulates, in words; empty if every engine does."""
     group_names: tuple[str, ...]
     gate_names: tuple[str, ...]
+    pool_names: tuple[str, ...]
     models: tuple[str, ...]
     """The names of the models; an empty one for people's."""
 
@@ -253,8 +293,9 @@ class Program:
             return False
         crashes = any(group.crash_every != NONE for group in self.groups)
         fails = any(not self._is_surely(step.fails, 0.0) for step in self.steps)
+        fails = fails or any(step.part != NONE for step in self.steps)
         errors = any(not self._is_surely(client.error_rate, 0.0) for client in self.clients)
-        chance = crashes or fails or errors or self.settings.preempted_every != NONE
+        chance = crashes or fails or errors or any(pool.preempted_every != NONE for pool in self.pools)
         chance = chance or bool(self.research.is_on)
         return not chance and not self.kinds.any() and bool((self.rows[:, 0] == 0).all())
 

@@ -41,6 +41,12 @@ CACHE: Final = 16  # lane: whether the cache is missed; index: the agent's attem
 STEPS: Final = (
     1024  # lanes: size, GPUs, failure, where it fails; index: 4 times the agent's cycle plus the attempt
 )
+FURTHER_TRIES: Final = (
+    1 << 32  # added to a step's purpose; lanes as there; index: the try's number among all, see `laws.work`
+)
+STEP_ITSELF: Final = (
+    2 << 32  # added to a step's purpose; lanes: whether it is done, jobs at once; index: the agent's cycle
+)
 
 WORLD_ITSELF: Final = (1 << 63) - 1
 """The `agent` under whose number the facts of a world are drawn."""

@@ -43,15 +43,31 @@ RESEARCH: Final = LIMIT_USED + len(API_LIMITS)
 """What came of the research, see `laws.tally`; nothing is there where nothing is scored."""
 RESULTS: Final = RESEARCH + len(TALLY)
 """Transferable results had the run stopped at each look; then those expected, and the finalists."""
-SUMS: Final = RESULTS + 3 * LOOKS
-"""How many sums there are."""
+JOBS: Final = RESULTS + 3 * LOOKS
+"""Jobs on GPUs that came to their own end, well or failed for good."""
+JOBS_CANCELLED: Final = JOBS + 1
+"""Those that were cancelled, cut or refused."""
+SUMS: Final = JOBS_CANCELLED + 1
+"""How many sums there are beside those of the pools."""
+
+POOL_GPU_NS: Final = 0
+"""Of each pool, after all other sums: GPU time used, in GPU-nanoseconds."""
+POOL_WAITED_NS: Final = 1
+"""For how long agents waited for its GPUs."""
+POOL_SUMS: Final = 2
+"""How many sums a pool has."""
 
 _DOWN: Final = ACTIVITIES.index("down")
 _MINUTE_NS: Final = 60e9
 
 
+def sums_length(program: Program) -> int:
+    """Return how many sums a run of a program has."""
+    return SUMS + POOL_SUMS * len(program.pools)
+
+
 def totals(program: Program, sums: Floats) -> dict[str, Floats]:
-    """Return the [runs] totals by name of [runs, SUMS] sums: US dollars, hours, shares of the agents' lives.
+    """Return the [runs] totals by name of [runs, sums] sums: US dollars, hours, shares of the agents' lives.
 
     What does not apply is NaN.
     """
@@ -70,7 +86,10 @@ def totals(program: Program, sums: Floats) -> dict[str, Floats]:
         **{f"tokens_{name}": sums[:, TOKENS + i] for i, name in enumerate(TOKEN_CLASSES)},
         "gpu_hours_used": sums[:, GPU_NS] / HOUR_NS,
         "gpu_hours_billed": _billed_gpu_hours(program, sums),
+        **_pools(program, sums),
         "experiments": sums[:, EXPERIMENTS],
+        "jobs": sums[:, JOBS],
+        "jobs_cancelled": sums[:, JOBS_CANCELLED],
         "scorer_calls": sums[:, SCORER_CALLS],
         "cycles": sums[:, CYCLES],
         **{f"share_{name}": activities[:, i] / np.maximum(1.0, life) for i, name in enumerate(ACTIVITIES)},
@@ -88,7 +107,7 @@ def totals(program: Program, sums: Floats) -> dict[str, Floats]:
 def _research(program: Program, sums: Floats) -> dict[str, Floats]:
     """Return what came of the research; NaN where nothing is scored."""
     names = [*TALLY, *(result_column(look, what) for what in OF_A_LOOK for look in range(LOOKS))]
-    told = sums[:, RESEARCH:SUMS] if program.research.is_on else np.full((len(sums), len(names)), np.nan)
+    told = sums[:, RESEARCH:JOBS] if program.research.is_on else np.full((len(sums), len(names)), np.nan)
     return {name: told[:, i] for i, name in enumerate(names)}
 
 
@@ -106,20 +125,53 @@ def _ratio(above: Floats, below: Floats) -> Floats:
     return np.divide(above, below, out=np.full_like(above, np.nan), where=below > 0.0)
 
 
+OF_A_POOL: Final = ("used_hours", "billed_hours", "utilisation", "queued_hours")
+"""What is known of a pool of GPUs."""
+
+
+def pool_column(name: str, what: str) -> str:
+    """Return the column of one of `OF_A_POOL` of the pool of a name."""
+    return f"gpu_pool_{name}_{what}"
+
+
+def _pools(program: Program, sums: Floats) -> dict[str, Floats]:
+    ended = sums[:, ENDED_NS]
+    columns: dict[str, Floats] = {}
+    for number, (name, pool) in enumerate(zip(program.pool_names, program.pools, strict=True)):
+        used, waited = _of_pool(sums, number, POOL_GPU_NS), _of_pool(sums, number, POOL_WAITED_NS)
+        figures = (
+            used / HOUR_NS,
+            _billed_hours_of_pool(program, number, sums),
+            _ratio(used, pool.gpus * ended),
+            waited / HOUR_NS,
+        )
+        columns |= {pool_column(name, what): f for what, f in zip(OF_A_POOL, figures, strict=True)}
+    return columns
+
+
+def _of_pool(sums: Floats, number: int, what: int) -> Floats:
+    return sums[:, SUMS + POOL_SUMS * number + what]
+
+
 def _billed_gpu_hours(program: Program, sums: Floats) -> Floats:
-    settings = program.settings
-    if settings.billing == Billing.RESERVED:
-        return settings.gpus * sums[:, ENDED_NS] / HOUR_NS
-    if settings.billing == Billing.PER_AGENT:
-        return sums[:, LIFE_OF_GPU_USERS_NS] * settings.gpus / max(1, settings.gpu_users) / HOUR_NS
-    return sums[:, GPU_NS] / HOUR_NS
+    first, *others = (_billed_hours_of_pool(program, number, sums) for number in range(len(program.pools)))
+    return sum(others, start=first)
+
+
+def _billed_hours_of_pool(program: Program, number: int, sums: Floats) -> Floats:
+    pool, users = program.pools[number], max(1, program.settings.gpu_users)
+    if pool.billing == Billing.RESERVED:
+        return pool.gpus * sums[:, ENDED_NS] / HOUR_NS
+    if pool.billing == Billing.PER_AGENT:
+        return sums[:, LIFE_OF_GPU_USERS_NS] * pool.gpus / users / HOUR_NS
+    return _of_pool(sums, number, POOL_GPU_NS) / HOUR_NS
 
 
 def _utilisation(program: Program, sums: Floats) -> dict[str, Floats]:
     """Return the part of each resource that was used over the run; NaN for what has no limit."""
     settings, ended = program.settings, sums[:, ENDED_NS]
     parts = {
-        "gpu": _ratio(sums[:, GPU_NS], settings.gpus * ended),
+        "gpu": _ratio(sums[:, GPU_NS], sum(pool.gpus for pool in program.pools) * ended),
         "scorer": _ratio(sums[:, SCORER_NS], settings.servers * ended),
     }
     for i, (name, limit) in enumerate(zip(API_LIMITS, program.limits_per_min, strict=True)):

@@ -23,7 +23,7 @@ class Block:
     worlds: Integers
     """[replications] the world of each."""
     sums: Floats
-    """[replications, `totals.SUMS`] see `engine.totals`."""
+    """[replications, sums] see `engine.totals`."""
     by_time_usd: Floats
     """[replications, components, bins] what was spent within each span of time."""
     seconds: float

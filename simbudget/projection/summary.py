@@ -6,7 +6,9 @@ from typing import Any, Final
 
 import numpy as np
 
+from simbudget.engine.lowering.pools import pool_names
 from simbudget.engine.lowering.support import not_compiled
+from simbudget.engine.totals import pool_column
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.projection.engines import SIMULATES_ALL
 from simbudget.projection.limits import LimitCheck, check_limits
@@ -27,6 +29,8 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "utilisation": {name: f"utilisation_{name}" for name in RESOURCES},
 }
 """The columns of the replications that a group of figures is made of; a single figure has its column's name."""
+
+_OF_A_POOL: Final = ("used_hours", "billed_hours", "utilisation")
 
 NO_BOTTLENECK: Final = "none"
 
@@ -53,7 +57,14 @@ class Measures:
     model_calls: Spread
     tokens: Spreads
     gpu_hours: Spreads
+    gpu_pools: Mapping[str, Spreads]
+    """By pool of GPUs: hours used and billed, and the part of its capacity that is used."""
     experiments: Spread
+    """Jobs that ended with a result."""
+    jobs: Spread
+    """Jobs that came to their own end, with a result or without."""
+    jobs_cancelled: Spread
+    """Jobs that were cancelled, cut or refused."""
     scorer_calls: Spread
     cycles: Spread
     agent_time_share: Spreads
@@ -88,7 +99,7 @@ class Summary(Measures):
     probability_cut_short: float | None
     """That the budget (less what is reserved) stops the agents before their planned end; None without a budget."""
     bottleneck: str
-    """The one of `RESOURCES` for which agents wait longest, or `NO_BOTTLENECK`."""
+    """The one of `RESOURCES` for which agents wait longest, or `NO_BOTTLENECK`; of several pools of GPUs `gpu NAME`."""
     research: Research | None
     """None where nothing is scored."""
     limits: tuple[LimitCheck, ...]
@@ -124,6 +135,7 @@ def summarise(simulated: Simulated) -> tuple[Summary, tuple[str, ...]]:
     research = summarise_research(simulated)
     cap, cap_notes = check_spend_cap(scenario, statistics.value(DEAREST_MONTH, "p90"))
     within, within_error = _within_budget(simulated)
+    pools = pool_names(scenario)
     summary = Summary(
         scenario=scenario.name,
         seed=simulated.seed,
@@ -133,15 +145,15 @@ def summarise(simulated: Simulated) -> tuple[Summary, tuple[str, ...]]:
         simulated_hours=float(simulated.bin_edges_hours[-1]),
         probability_within_budget=within,
         probability_cut_short=_cut_short(simulated),
-        bottleneck=_bottleneck(statistics),
+        bottleneck=_bottleneck(statistics, pools),
         research=research,
         limits=(*check_limits(scenario.limits, statistics, research), *cap),
         monte_carlo_error=MonteCarloErrors(
-            **_measures(statistics, statistics.errors), probability_within_budget=within_error
+            **_measures(statistics, statistics.errors, pools), probability_within_budget=within_error
         ),
         prices_on=scenario.prices.on.isoformat(),
         interrupted=simulated.interrupted,
-        **_measures(statistics, statistics.values),
+        **_measures(statistics, statistics.values, pools),
     )
     return summary, tuple(_notes(simulated, cap_notes))
 
@@ -161,7 +173,7 @@ def _notes(simulated: Simulated, cap_notes: list[str]) -> list[str]:
     return notes
 
 
-def _measures(statistics: Statistics, values: np.ndarray) -> dict[str, Any]:
+def _measures(statistics: Statistics, values: np.ndarray, pools: tuple[str, ...]) -> dict[str, Any]:
     """Return the fields of `Measures` from [statistics, columns] values, which are figures or their errors."""
 
     def spread(column: str) -> Spread:
@@ -171,8 +183,11 @@ def _measures(statistics: Statistics, values: np.ndarray) -> dict[str, Any]:
         found = spread(column)
         return None if np.isnan(found.mean) else found
 
+    by_pool = {pool: {what: applying(pool_column(pool, what)) for what in _OF_A_POOL} for pool in pools}
     return {
-        field.name: {key: applying(column) for key, column in _GROUPS[field.name].items()}
+        field.name: by_pool
+        if field.name == "gpu_pools"
+        else {key: applying(column) for key, column in _GROUPS[field.name].items()}
         if field.name in _GROUPS
         else applying(field.name)
         if field.name == "cost_per_agent_hour_usd"
@@ -181,7 +196,7 @@ def _measures(statistics: Statistics, values: np.ndarray) -> dict[str, Any]:
     }
 
 
-def _plain(figure: Spread | Spreads | None) -> Any:
+def _plain(figure: Spread | Spreads | Mapping[str, Spreads] | None) -> Any:
     """Return a figure as JSON has it; None for one without a mean, such as an error of a single replication."""
     if isinstance(figure, Mapping):
         return {name: _plain(each) for name, each in figure.items()}
@@ -207,9 +222,12 @@ def _cut_short(simulated: Simulated) -> float | None:
     return float(stopped.mean())
 
 
-def _bottleneck(statistics: Statistics) -> str:
+def _bottleneck(statistics: Statistics, pools: tuple[str, ...]) -> str:
     """Return the resource for which the agents wait longest, over all replications."""
     waiting = {name: statistics.value(f"queued_{name}_hours") for name in RESOURCES}
+    if len(pools) > 1:
+        del waiting["gpu"]
+        waiting |= {f"gpu {pool}": statistics.value(pool_column(pool, "queued_hours")) for pool in pools}
     worst = max(waiting, key=lambda name: waiting[name])
     negligible = waiting[worst] <= _NEGLIGIBLE_WAITING * statistics.value("agent_hours")
     return NO_BOTTLENECK if negligible else worst

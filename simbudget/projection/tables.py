@@ -196,8 +196,12 @@ def _work(summary: Summary) -> Table:
     rows = _Rows(summary)
     rows.add("wall clock", "wall_clock_hours", summary.wall_clock_hours, hours)
     rows.add_nonzero("agent-hours", "agent_hours", summary.agent_hours, count)
-    for name in ("cycles", "experiments", "scorer_calls"):
+    for name in ("cycles", "experiments"):
         rows.add_nonzero(words(name), name, getattr(summary, name), count)
+    if summary.jobs != summary.experiments:
+        rows.add("jobs that ended", "jobs", summary.jobs, count)
+    rows.add_nonzero("jobs cancelled or cut", "jobs_cancelled", summary.jobs_cancelled, count)
+    rows.add_nonzero(words("scorer_calls"), "scorer_calls", summary.scorer_calls, count)
     rows.add_all("gpu_hours", summary.gpu_hours, count)
     rows.add_nonzero("model calls", "model_calls", summary.model_calls, count)
     rows.add_all("tokens", summary.tokens, count)
@@ -213,8 +217,18 @@ def _time(summary: Summary) -> Table:
 def _resources(summary: Summary) -> Table:
     rows, bottleneck = _Rows(summary), summary.bottleneck
     rows.add_all("utilisation", summary.utilisation, percent)
-    named = "nothing is waited for" if bottleneck == NO_BOTTLENECK else words(bottleneck)
+    if len(summary.gpu_pools) > 1:
+        for pool, figures in summary.gpu_pools.items():
+            name = f"gpu_pools.{pool}.utilisation"
+            rows.add_nonzero(f"GPUs of {pool}", name, figures["utilisation"], percent)
+    named = "nothing is waited for" if bottleneck == NO_BOTTLENECK else _named(bottleneck)
     return rows.table(f"Use of what is limited; bottleneck: {named}", "resource")
+
+
+def _named(bottleneck: str) -> str:
+    """Return what a bottleneck is called; one pool of several has its name behind `gpu`."""
+    resource, _, pool = bottleneck.partition(" ")
+    return f"{words(resource)} of {pool}" if pool else words(resource)
 
 
 def _research(summary: Summary, research: Research) -> Table:

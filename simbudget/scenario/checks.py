@@ -100,6 +100,7 @@ def _fill_in_research(reading: Reading, scenario: S) -> S:
         scenario.evidence,
         stop.target_score,
         stop.no_improvement_for,
+        next((step for group in scenario.fleet for step in group.cycle if step.if_ == "improved"), None),
     )
     if scenario.research is None and any(value is not None and value != () for value in needed):
         return scenario.filled(research=Research.read(reading, None, "research", None))

@@ -7,7 +7,15 @@ import numpy as np
 from simbudget.engine.laws.money import BINS
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
-from simbudget.engine.totals import COMPONENT_USD, CYCLES, ENDED_NS, LIFE_NS, MODEL_CALLS, SPENT_USD, SUMS
+from simbudget.engine.totals import (
+    COMPONENT_USD,
+    CYCLES,
+    ENDED_NS,
+    LIFE_NS,
+    MODEL_CALLS,
+    SPENT_USD,
+    sums_length,
+)
 from simbudget.ledger.entry import COMPONENTS
 from simbudget.projection.aggregate import Aggregate
 from simbudget.projection.blocks import Block
@@ -28,7 +36,7 @@ def replications(count: int, seed: int = 1, worlds: int = 1 << 62) -> Block:
     luck = random.standard_normal(min(worlds, count))[numbers] if worlds < count else 0.0
     spend = np.exp(9.0 + 0.3 * random.standard_normal(count) + 0.2 * luck)
     spend = np.minimum(spend, BUDGET_USD + random.exponential(5.0, count))
-    sums = np.zeros((count, SUMS))
+    sums = np.zeros((count, sums_length(PROGRAM)))
     sums[:, SPENT_USD] = sums[:, COMPONENT_USD] = spend
     sums[:, MODEL_CALLS] = random.poisson(300, count)
     sums[:, CYCLES] = random.poisson(2, count)

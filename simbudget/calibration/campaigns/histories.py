@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import Floats, Integers
-from simbudget.engine.laws.notebook import LEADS, SCORE, Notebook, clear, empty_notebook, learn
+from simbudget.engine.laws.notebook import LEADS, SCORE, Notebook, best_known, clear, empty_notebook, learn
 from simbudget.engine.laws.research import Lab, submit
 from simbudget.engine.laws.worlds import draw_world
 from simbudget.engine.program import Program
@@ -42,7 +42,8 @@ def _play(lab: Lab, notebook: Notebook, agents: int, kept: npt.NDArray[np.bool_]
     clear(notebook)
     first, leader = 0.0, 0.0
     for turn in range(_FIRST + len(kept)):
-        submission = submit(lab, notebook, turn % agents, turn // agents, 0)
+        parent = best_known(notebook, turn % agents, 0)
+        submission = submit(lab, notebook, turn % agents, turn // agents, parent, 0)
         score = notebook.worths[submission, SCORE]
         leads = notebook.submissions[submission, LEADS] == 1
         if turn == 0:

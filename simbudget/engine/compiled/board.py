@@ -36,6 +36,7 @@ from simbudget.engine.laws.notebook import (
     SCORED_NS,
     SUBMISSIONS,
     Notebook,
+    best_known,
     clear,
     is_full,
     learn,
@@ -88,7 +89,8 @@ def _submit(site: Site, run: Record, desk: Desk, agent: Record) -> None:
     if is_full(notebook):
         run.notebook_is_short = 1
         return
-    submission = submit(lab, notebook, agent.number, agent.submissions - 1, run.now)
+    parent = best_known(notebook, agent.number, run.now)
+    submission = submit(lab, notebook, agent.number, agent.submissions - 1, parent, run.now)
     is_finalist = appears(lab, notebook, submission)
     if is_chosen(lab, notebook, submission) or (is_finalist and lab.research.review_of == LEADERS):
         review(lab, notebook, submission, run.now)

@@ -49,10 +49,10 @@ from simbudget.engine.compiled.state import GPUS, Record, Site
 from simbudget.engine.compiled.timesheet import EXPERIMENT as EXPERIMENTING
 from simbudget.engine.compiled.timesheet import NOTHING, WAITING_GPU, waits_for_experiment
 from simbudget.engine.laws.work import (
-    MOST_ATTEMPTS,
     draw_attempt_at_experiment,
     draw_experiment,
     draw_preemption_ns,
+    job_lanes,
     saved_ns,
 )
 from simbudget.engine.program import NONE, Billing
@@ -65,7 +65,8 @@ _SPOT: Final = int(Billing.SPOT)
 def open_job(site: Site, run: Record, agent: Record, is_beside: int) -> None:
     """Draw an experiment: the same work in every attempt."""
     step = site.steps[agent.step]
-    job_ns, gpus = draw_experiment(site.rows, site.table, step.cells, agent.stream, agent.cycle)
+    uniforms = job_lanes(agent.stream, step.cells[0], agent.cycle, 0, 0)
+    job_ns, gpus = draw_experiment(site.rows, site.table, step.cells, uniforms)
     agent.job_ns = job_ns
     agent.job_gpus = min(gpus, run.units[GPUS])
     agent.job_is_beside = is_beside
@@ -93,9 +94,9 @@ def play_job(site: Site, run: Record, agent: Record, point: int) -> None:
 
 @internal
 def _tries(site: Site, run: Record, agent: Record) -> int:
-    index = 4 * agent.cycle + agent.job_attempt
     cells = site.steps[agent.step].cells
-    work_ns, fails = draw_attempt_at_experiment(site.rows, cells, agent.stream, index, agent.job_ns)
+    uniforms = job_lanes(agent.stream, cells[0], agent.cycle, 0, agent.job_attempt)
+    work_ns, fails = draw_attempt_at_experiment(site.rows, cells, uniforms, agent.job_ns)
     agent.job_work_ns = work_ns
     agent.job_fails = 1 if fails else 0
     agent.job_done_ns = 0
@@ -117,6 +118,7 @@ def _at_gpus(site: Site, run: Record, agent: Record) -> int:
     if budget_is_reached(site, run):
         _record_unserved(site, run, agent)
         leave(site, run, agent, GPUS)
+        run.cancelled_jobs += 1
         return _over(site, run, agent, 0)
     waits_for_experiment(run, agent, EXPERIMENTING)
     _draw_stay(site, run, agent)
@@ -158,9 +160,11 @@ def _stayed(site: Site, run: Record, agent: Record) -> int:
         return _asks(site, run, agent, JOB_QUEUES)
     if agent.job_fails == 0:
         run.experiments += 1
+        run.jobs += 1
         return _over(site, run, agent, 1)
     agent.job_attempt += 1
-    if agent.job_attempt == MOST_ATTEMPTS:
+    if agent.job_attempt == site.steps[agent.step].attempts:
+        run.jobs += 1
         return _over(site, run, agent, 1)
     return _asks(site, run, agent, JOB_TRIES)
 
@@ -227,4 +231,5 @@ def break_off_job(site: Site, run: Record, agent: Record) -> None:
     elif agent.job_point == JOB_STAYED:
         _bill(site, run, agent, CUT)
         leave(site, run, agent, GPUS)
+    run.cancelled_jobs += 1
     _over(site, run, agent, 1)

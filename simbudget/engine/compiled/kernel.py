@@ -40,7 +40,7 @@ from simbudget.engine.compiled.jobs import play_job
 from simbudget.engine.compiled.points import JOB_OVER, JOB_TELLS, STARTS
 from simbudget.engine.compiled.pools import open_pools
 from simbudget.engine.compiled.state import GPUS, SCORERS, Record, Site
-from simbudget.engine.compiled.timesheet import NOTHING
+from simbudget.engine.compiled.timesheet import NOTHING, WAITING_GPU
 from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.laws.money import BINS
 from simbudget.engine.laws.tally import research_tally, results_by_time
@@ -53,16 +53,21 @@ from simbudget.engine.totals import (
     ENDED_NS,
     EXPERIMENTS,
     GPU_NS,
+    JOBS,
+    JOBS_CANCELLED,
     LIFE_NS,
     LIFE_OF_GPU_USERS_NS,
     LIMIT_QUEUED_NS,
     LIMIT_USED,
     MODEL_CALLS,
+    POOL_GPU_NS,
+    POOL_WAITED_NS,
     RESEARCH,
     RESULTS,
     SCORER_CALLS,
     SCORER_NS,
     SPENT_USD,
+    SUMS,
     TOKENS,
 )
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
@@ -86,7 +91,7 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
 ) -> None:
     """Run replications, and write what each comes to.
 
-    `keys` is [runs, 3]: seed, world and replication of each; `sums` is [runs, SUMS], `by_time_usd` [runs, components,
+    `keys` is [runs, 3]: seed, world and replication of each; `sums` is [runs, sums], `by_time_usd` [runs, components,
     bins]. After a run that could not be finished the others are left undone; `site.run` says why.
     """
     here, board = by_reference(site), by_reference(desk)
@@ -173,6 +178,7 @@ def _begin(site: Site, run: Record, limits_per_min: Floats, key: Integers) -> No
     run.limit_used[:] = 0
     run.tokens[:] = 0
     run.model_calls = run.experiments = run.scorer_calls = run.cycles = 0
+    run.jobs = run.cancelled_jobs = 0
     site.places[:] = NOWHERE
     open_pools(run, run.units[GPUS], run.units[SCORERS])
     for limit in range(_LIMITS):
@@ -258,7 +264,7 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
 
 @internal
 def _add_up(site: Site, run: Record, sums: Floats) -> None:
-    """Write a run's [SUMS] sums; see `engine.totals`."""
+    """Write a run's sums; see `engine.totals`."""
     sums[:] = 0.0
     sums[SPENT_USD] = run.spent_usd
     for component in range(len(COMPONENTS)):
@@ -270,7 +276,10 @@ def _add_up(site: Site, run: Record, sums: Floats) -> None:
     for token_class in range(_TOKEN_CLASSES):
         sums[TOKENS + token_class] = run.tokens[token_class]
     sums[GPU_NS] = run.gpu_ns
+    sums[SUMS + POOL_GPU_NS] = run.gpu_ns
     sums[EXPERIMENTS] = run.experiments
+    sums[JOBS] = run.jobs
+    sums[JOBS_CANCELLED] = run.cancelled_jobs
     sums[SCORER_CALLS] = run.scorer_calls
     sums[SCORER_NS] = run.scorer_ns
     sums[CYCLES] = run.cycles
@@ -283,7 +292,7 @@ def _add_up(site: Site, run: Record, sums: Floats) -> None:
 def _add_up_research(run: Record, desk: Desk, sums: Floats) -> None:
     if run.has_research:
         research_tally(desk.lab, desk.notebook, sums[RESEARCH:RESULTS])
-        results_by_time(desk.lab, desk.notebook, run.horizon, sums[RESULTS:])
+        results_by_time(desk.lab, desk.notebook, run.horizon, sums[RESULTS:JOBS])
 
 
 @internal
@@ -297,6 +306,7 @@ def _copy_spans(run: Record, by_time_usd: Floats) -> None:
 def _add_up_life(site: Site, agent: Record, sums: Floats) -> None:
     for activity in range(len(ACTIVITIES)):
         sums[ACTIVITY_NS + activity] += np.float64(agent.spent_ns[activity])
+    sums[SUMS + POOL_WAITED_NS] += np.float64(agent.spent_ns[WAITING_GPU])
     life_ns = np.float64(agent.ended - agent.started) if agent.has_lived else 0.0
     sums[LIFE_NS] += life_ns
     if site.groups[agent.group].is_people == 0:

@@ -28,8 +28,8 @@ from simbudget.engine.compiled.state import (
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.money import BINS
 from simbudget.engine.outcome import Outcome, Sums
-from simbudget.engine.program import Billing, ClientRow, GroupRow, Program, TurnRow
-from simbudget.engine.totals import SUMS, totals
+from simbudget.engine.program import Billing, ClientRow, GroupRow, Program, StepRow, TurnRow
+from simbudget.engine.totals import sums_length, totals
 from simbudget.errors import UserError
 from simbudget.interrupts import came, while_running
 from simbudget.ledger.entry import COMPONENTS, Entry
@@ -87,7 +87,10 @@ def simulate(
 def _play(program: Program, site: Site, keys: Integers) -> Sums:
     from simbudget.engine.compiled.kernel import play_many  # noqa: PLC0415  only what runs needs the machine code
 
-    sums, by_time_usd = np.zeros((len(keys), SUMS)), np.zeros((len(keys), len(COMPONENTS), BINS))
+    sums, by_time_usd = (
+        np.zeros((len(keys), sums_length(program))),
+        np.zeros((len(keys), len(COMPONENTS), BINS)),
+    )
     room = _SUBMISSIONS
     while True:
         with while_running(partial(_stop, site)):
@@ -135,7 +138,12 @@ def _site(program: Program, records: bool) -> Site:
         groups=np.array([_group(program, number) for number in range(len(program.groups))], dtype=GROUP),
         steps=np.array(
             [
-                (step.kind, (step.purpose, step.size, step.gpus, step.fails), _poll_cells(step))
+                (
+                    step.kind,
+                    _step_cells(program, step),
+                    (step.poll_every, step.poll_output, step.poll_result),
+                    step.attempts,
+                )
                 for step in program.steps
             ],
             dtype=STEP,
@@ -163,12 +171,12 @@ def _desk(program: Program, site: Site, room: int) -> "Desk":
     return Desk(lab, notebook, np.zeros_like(site.forum))
 
 
-def _poll_cells(step: Any) -> tuple[int, int, int]:
-    return step.poll_every, step.poll_output, step.poll_result
+def _step_cells(program: Program, step: StepRow) -> tuple[int, ...]:
+    return step.purpose, step.size, step.gpus, step.fails, program.pools[step.pool].speed
 
 
 def _run(program: Program, records: bool) -> npt.NDArray[Any]:
-    settings, run = program.settings, np.zeros(1, dtype=RUN)
+    settings, pool, run = program.settings, program.pools[0], np.zeros(1, dtype=RUN)
     row = run[0]
     row["agents"] = program.agents
     row["horizon"] = settings.horizon_ns
@@ -179,11 +187,13 @@ def _run(program: Program, records: bool) -> npt.NDArray[Any]:
     row["has_research"] = program.research.is_on
     row["is_limited"] = bool(program.limits_per_min.any())
     row["records"] = records
-    row["units"][GPUS], row["units"][SCORERS] = settings.gpus, settings.servers
-    shared = settings.billing == Billing.PER_AGENT and settings.gpu_users
-    row["gpu_share"] = settings.gpus / settings.gpu_users if shared else 1.0
-    for name in set(RUN.names or ()) & set(settings._fields):
-        row[name] = getattr(settings, name)
+    row["units"][GPUS], row["units"][SCORERS] = pool.gpus, settings.servers
+    shared = pool.billing == Billing.PER_AGENT and settings.gpu_users
+    row["gpu_price"] = pool.price
+    row["gpu_share"] = pool.gpus / settings.gpu_users if shared else 1.0
+    for part in (settings, pool):
+        for name in set(RUN.names or ()) & set(part._fields):
+            row[name] = getattr(part, name)
     return run
 
 

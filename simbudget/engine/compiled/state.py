@@ -90,6 +90,8 @@ RUN: Final = np.dtype(
         ("model_calls", _INT),
         ("tokens", _INT, 4),
         ("experiments", _INT),
+        ("jobs", _INT),
+        ("cancelled_jobs", _INT),
         ("scorer_calls", _INT),
         ("cycles", _INT),
         ("gpu_ns", _FLOAT),
@@ -247,7 +249,7 @@ TURN: Final = np.dtype(
 CONTEXT: Final = np.dtype([(name, _INT) for name in ContextRow._fields], align=True)
 
 STEP: Final = np.dtype(
-    [("kind", _INT), ("cells", _INT, 4), ("poll", _INT, 3)],
+    [("kind", _INT), ("cells", _INT, 5), ("poll", _INT, 3), ("attempts", _INT)],
     align=True,
 )
 

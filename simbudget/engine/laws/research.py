@@ -40,7 +40,6 @@ from simbudget.engine.laws.notebook import (
     TOLD,
     TRIED,
     Notebook,
-    best_known,
     is_struck,
     learn,
 )
@@ -176,9 +175,9 @@ def _explore(lab: Lab, notebook: Notebook, agent: int, parent: int, number: int)
 
 
 @compiled
-def _attempt(lab: Lab, notebook: Notebook, agent: int, number: int, now_ns: int) -> tuple[int, float, float]:
+def _attempt(lab: Lab, notebook: Notebook, agent: int, number: int, parent: int) -> tuple[int, float, float]:
     """Return the method that an agent tries next, its quality and what of that is real."""
-    research, parent = lab.research, best_known(notebook, agent, now_ns)
+    research = lab.research
     if parent == NOBODY or agent_lanes(lab, agent, IDEA, number)[0] < certain(lab, research.explores):
         method = _explore(lab, notebook, agent, parent, number)
         return method, notebook.first_worths[method, QUALITY], notebook.first_worths[method, REAL]
@@ -204,12 +203,13 @@ def _score(lab: Lab, agent: int, number: int, quality: float) -> tuple[float, bo
 
 
 @compiled
-def submit(lab: Lab, notebook: Notebook, agent: int, number: int, now_ns: int) -> int:
+def submit(lab: Lab, notebook: Notebook, agent: int, number: int, parent: int, now_ns: int) -> int:
     """Score what an agent tries in its `number`-th submission, note it, and return the submission.
 
-    The notebook has room (`with_room`). What the agent tries follows from what it knows now.
+    The notebook has room (`with_room`). What the agent tries follows from `parent`, the best submission that it knew
+    of when it had the idea (`best_known`), or NOBODY.
     """
-    method, quality, real = _attempt(lab, notebook, agent, number, now_ns)
+    method, quality, real = _attempt(lab, notebook, agent, number, parent)
     score, is_hack = _score(lab, agent, number, quality)
     submission = notebook.counts[SUBMISSIONS]
     notebook.counts[SUBMISSIONS] += 1

@@ -4,11 +4,25 @@ import math
 from typing import Final
 
 from simbudget.compilation import compiled
-from simbudget.engine.laws.draws import Floats, Integers, draw_count, draw_ns, exponential_ns
-from simbudget.engine.streams import CRASH, PREEMPTION, SUBMISSION, lanes
+from simbudget.engine.laws.draws import (
+    Floats,
+    Integers,
+    draw,
+    draw_count,
+    draw_ns,
+    exponential_ns,
+    nanoseconds,
+)
+from simbudget.engine.streams import CRASH, FURTHER_TRIES, PREEMPTION, STEP_ITSELF, SUBMISSION, lanes
 
-MOST_ATTEMPTS: Final = 3
-"""How often an experiment is tried in all."""
+_MOST_JOBS: Final = 1 << 14
+"""More than the 10,000 jobs that a step may have side by side."""
+
+_MOST_TRIES: Final = 1 << 10
+"""More than the 1,000 tries that a job may have."""
+
+_FIRST_TRIES: Final = 3
+"""The tries of a step's first job that have the step's own purpose."""
 
 MOST_TURNS: Final = 1_000_000
 
@@ -29,12 +43,41 @@ def draw_work_ns(rows: Floats, table: Floats, step: Integers, stream: Integers, 
 
 
 @compiled
+def is_done(rows: Floats, part: int, stream: Integers, purpose: int, cycle: int) -> bool:
+    """Return whether a step is done that is done with the probability `part`, a quantity."""
+    return lanes(stream, purpose + STEP_ITSELF, cycle)[0] < rows[part, 1]
+
+
+@compiled
+def draw_at_once(
+    rows: Floats, table: Floats, at_once: int, stream: Integers, purpose: int, cycle: int
+) -> int:
+    """Return how many jobs a step has side by side: a whole number, at least 1."""
+    return max(1, draw_count(rows, table, at_once, lanes(stream, purpose + STEP_ITSELF, cycle)[1]))
+
+
+@compiled
+def job_lanes(
+    stream: Integers, purpose: int, cycle: int, job: int, attempt: int
+) -> tuple[float, float, float, float]:
+    """Return the uniforms of a try of one of a step's jobs; `job` and `attempt` count from 0."""
+    if job == 0 and attempt < _FIRST_TRIES:
+        return lanes(stream, purpose, 4 * cycle + attempt)
+    return lanes(stream, purpose + FURTHER_TRIES, (cycle * _MOST_JOBS + job) * _MOST_TRIES + attempt)
+
+
+@compiled
 def draw_experiment(
-    rows: Floats, table: Floats, step: Integers, stream: Integers, cycle: int
+    rows: Floats, table: Floats, step: Integers, uniforms: tuple[float, float, float, float]
 ) -> tuple[int, int]:
-    """Return an experiment's time in nanoseconds and its GPUs. `step` is purpose, size, GPUs, failures."""
-    u_time, u_gpus, _, _ = lanes(stream, step[0], 4 * cycle)
-    return draw_ns(rows, table, step[1], u_time), max(1, draw_count(rows, table, step[2], u_gpus))
+    """Return an experiment's time in nanoseconds and its GPUs.
+
+    `step` is purpose, size, GPUs, failures, and the speed of the pool, by which the time is divided; `uniforms` are
+    those of the job's first try.
+    """
+    u_time, u_gpus, _, _ = uniforms
+    time_ns = nanoseconds(draw(rows, table, step[1], u_time) / rows[step[4], 1])
+    return time_ns, max(1, draw_count(rows, table, step[2], u_gpus))
 
 
 @compiled
@@ -49,13 +92,10 @@ def attempt_ends_ns(
 
 @compiled
 def draw_attempt_at_experiment(
-    rows: Floats, step: Integers, stream: Integers, index: int, duration_ns: int
+    rows: Floats, step: Integers, uniforms: tuple[float, float, float, float], duration_ns: int
 ) -> tuple[int, bool]:
-    """Return how much of an experiment an attempt does, and whether it fails.
-
-    `index` is 4 times the agent's cycle plus the attempt, from 0; `step` as in `draw_experiment`.
-    """
-    _, _, u_fails, u_where = lanes(stream, step[0], index)
+    """Return how much of an experiment an attempt does, and whether it fails; `step` as in `draw_experiment`."""
+    _, _, u_fails, u_where = uniforms
     return attempt_ends_ns(rows, step[3], u_fails, u_where, duration_ns)
 
 

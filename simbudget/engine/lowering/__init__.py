@@ -7,6 +7,7 @@ import numpy as np
 from simbudget.engine.evidence import weigh
 from simbudget.engine.lowering.clients import Calling
 from simbudget.engine.lowering.groups import group_row, step_rows
+from simbudget.engine.lowering.pools import pool_names, pool_row
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.research import directions_of, gates_of, research_of
 from simbudget.engine.lowering.settings import settings_of
@@ -40,7 +41,8 @@ def lower(scenario: scenarios.Scenario) -> Program:
     for group in scenario.fleet:
         first_agent = sum(row.agents for row in groups)
         groups.append(group_row(group, calling, quantities, first_agent, len(steps)))
-        steps.extend(step_rows(group, quantities, own_steps))
+        steps.extend(step_rows(scenario, group, quantities, own_steps))
+    pools = tuple(pool_row(pool, quantities) for pool in scenario.pools)
     settings = settings_of(scenario, quantities)
     directions, direction_keys = directions_of(scenario)
     review = scenario.review
@@ -53,6 +55,7 @@ def lower(scenario: scenarios.Scenario) -> Program:
         clients=tuple(calling.clients.values()),
         turns=tuple(calling.turns),
         contexts=tuple(calling.contexts),
+        pools=pools,
         settings=settings,
         budget_usd=float("inf") if budget is None else budget,
         agents_budget_usd=float("inf") if budget is None else budget - (scenario.stop.reserve or 0.0),
@@ -72,6 +75,7 @@ def lower(scenario: scenarios.Scenario) -> Program:
         not_compiled=not_compiled(scenario),
         group_names=tuple(group.group for group in scenario.fleet),
         gate_names=tuple(gate.name or f"gate {number}" for number, gate in enumerate(scenario.gates, 1)),
+        pool_names=pool_names(scenario),
         models=tuple(calling.models),
     )
 

@@ -5,10 +5,11 @@ from collections.abc import Iterable
 from simbudget.engine.lowering.clients import Calling
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.units import nanoseconds
-from simbudget.engine.program import GroupRow, Step, StepRow
+from simbudget.engine.program import NONE, Condition, GroupRow, Step, StepRow
 from simbudget.engine.streams import step_purpose
 from simbudget.scenario import model as scenarios
 from simbudget.scenario.expectations import MOST_TOKENS
+from simbudget.scenario.quantities import Quantity
 
 
 def group_row(
@@ -43,14 +44,32 @@ def group_row(
 
 
 def step_rows(
-    group: scenarios.Group, quantities: Quantities, own_steps: list[tuple[str, str]]
+    scenario: scenarios.Scenario,
+    group: scenarios.Group,
+    quantities: Quantities,
+    own_steps: list[tuple[str, str]],
 ) -> Iterable[StepRow]:
     """Yield the rows of a cycle's steps; those written in Python are added to `own_steps`."""
     counted: dict[int, int] = {}
+    pools = {pool.name: number for number, pool in enumerate(scenario.pools)}
     for step in group.cycle:
         kind = Step.WORK if step.kind == "think" and group.kind == "people" else Step[step.kind.upper()]
         ordinal = counted[kind] = counted.get(kind, -1) + 1
-        yield _step(step, kind, step_purpose(kind, ordinal), quantities, own_steps)
+        purpose = step_purpose(kind, ordinal)
+        if isinstance(step, scenarios.Experiment):
+            row = _experiment(step, purpose, quantities, 0 if step.on is None else pools[step.on])
+        else:
+            row = _step(step, kind, purpose, quantities, own_steps)
+        yield _conditional(row, step.if_, quantities)
+
+
+def _conditional(row: StepRow, condition: str | Quantity | None, quantities: Quantities) -> StepRow:
+    """Return a step's row with when it is done."""
+    if condition is None:
+        return row
+    if isinstance(condition, str):
+        return row._replace(condition=Condition[condition.upper()])
+    return row._replace(condition=Condition.PART, part=quantities.fact(condition))
 
 
 def _step(
@@ -61,11 +80,13 @@ def _step(
     if isinstance(step, scenarios.OwnStep):
         own_steps.append((str(step.file.resolve()), step.function))
         return StepRow(kind, purpose, size=len(own_steps) - 1)
-    if not isinstance(step, scenarios.Experiment):
-        return StepRow(kind, purpose)
+    return StepRow(kind, purpose, each=int(isinstance(step, scenarios.Score) and step.each))
+
+
+def _experiment(step: scenarios.Experiment, purpose: int, quantities: Quantities, pool: int) -> StepRow:
     polls = step.polls
     return StepRow(
-        kind,
+        Step.EXPERIMENT,
         purpose,
         size=quantities.add(step.time),
         gpus=quantities.add(step.gpus),
@@ -73,6 +94,11 @@ def _step(
         poll_every=quantities.add(polls.every if polls else None),
         poll_output=quantities.add(polls.output_tokens if polls else None),
         poll_result=quantities.add(polls.result_tokens if polls else None),
+        pool=pool,
+        attempts=step.attempts,
+        ends_cycle=int(step.on_failure == "end cycle"),
+        at_once=NONE if step.at_once.highest <= 1.0 else quantities.add(step.at_once),
+        wait_for=step.wait_for or 0,
     )
 
 

@@ -1,29 +1,17 @@
-"""What holds for a whole run: its end, forum, GPUs and scorer."""
+"""What holds for a whole run: its end, forum and scorer."""
 
 from simbudget.engine.laws.draws import NANOSECOND
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.units import nanoseconds
-from simbudget.engine.program import (
-    Billing,
-    Settings,
-)
+from simbudget.engine.program import Settings
 from simbudget.scenario import model as scenarios
 
 _NO_LIMIT = 1 << 62
 
 
-_BILLING = {
-    "on demand": Billing.ON_DEMAND,
-    "reserved": Billing.RESERVED,
-    "per agent": Billing.PER_AGENT,
-    "spot": Billing.SPOT,
-}
-
-
 def settings_of(scenario: scenarios.Scenario, quantities: Quantities) -> Settings:
     """Return what holds for the whole run."""
-    stop, gpus, scorer = scenario.stop, scenario.gpus, scenario.scorer
-    checkpoint = gpus.checkpoint_every
+    stop, scorer = scenario.stop, scenario.scorer
     return Settings(
         horizon_ns=nanoseconds(stop.after.exact_value),
         begins_ns=stop.begins_s * NANOSECOND,
@@ -34,12 +22,7 @@ def settings_of(scenario: scenarios.Scenario, quantities: Quantities) -> Setting
         ),
         fixed=quantities.fact(scenario.fixed),
         retries=scenario.api.retries,
-        gpus=gpus.count,
         gpu_users=sum(group.agents for group in scenario.fleet if group.kind == "agents"),
-        billing=_BILLING[gpus.billing],
-        gpu_price=quantities.fact(gpus.price),
-        preempted_every=quantities.fact(gpus.preempted.every if gpus.preempted else None),
-        checkpoint_every_ns=nanoseconds(checkpoint.exact_value) if checkpoint else 0,
         servers=scorer.servers,
         scoring_time=quantities.add(scorer.time if has_step(scenario, scenarios.Score) else None),
         cool_down_ns=nanoseconds(scorer.cool_down.exact_value),

@@ -43,16 +43,6 @@ NOT_YET: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
     ("`think` with a `turn` of its own", _any_step(scenarios.Think, "turn")),
     ("`think` with a `context` of its own", _any_step(scenarios.Think, "context")),
     ("`delegate`", lambda scenario: any(isinstance(step, scenarios.Delegate) for step in _steps(scenario))),
-    ("`if`", lambda scenario: any(step.if_ is not None for step in _steps(scenario))),
-    (
-        "`experiment.at_once`",
-        lambda scenario: any(
-            step.at_once.highest > 1.0 for step in _steps(scenario) if isinstance(step, scenarios.Experiment)
-        ),
-    ),
-    ("`experiment.attempts`", _any_step(scenarios.Experiment, "attempts", 3)),
-    ("`experiment.on_failure: end cycle`", _any_step(scenarios.Experiment, "on_failure", "go on")),
-    ("`score.each`", _any_step(scenarios.Score, "each", False)),
     (
         "`context.keeps_thinking: yes`",
         lambda scenario: any(c.keeps_thinking and "keeps_thinking" in c.written for c in _contexts(scenario)),
@@ -61,11 +51,6 @@ NOT_YET: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
     ("`context.when_full`", lambda scenario: any(c.when_full.how != "compact" for c in _contexts(scenario))),
     ("`fleet.stop`", lambda scenario: any(group.stop is not None for group in scenario.fleet)),
     ("`service`", _has_service),
-    ("several pools of `gpus`", lambda scenario: len(scenario.pools) > 1),
-    (
-        "`gpus.speed`",
-        lambda scenario: any("speed" in pool.written for pool in scenario.pools),
-    ),
     (
         "a model that is `served_on` GPUs",
         lambda scenario: any(model.served_on is not None for model in scenario.models.values()),
@@ -85,6 +70,16 @@ NOT_COMPILED: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
         "steps written in Python",
         lambda scenario: any(isinstance(s, scenarios.OwnStep) for s in _steps(scenario)),
     ),
+    ("several pools of `gpus`", lambda scenario: len(scenario.pools) > 1),
+    ("`if`", lambda scenario: any(step.if_ is not None for step in _steps(scenario))),
+    (
+        "`experiment.at_once`",
+        lambda scenario: any(
+            step.at_once.highest > 1.0 for step in _steps(scenario) if isinstance(step, scenarios.Experiment)
+        ),
+    ),
+    ("`experiment.on_failure: end cycle`", _any_step(scenarios.Experiment, "on_failure", "go on")),
+    ("`score.each`", _any_step(scenarios.Score, "each", False)),
 )
 """What the reference engine alone can simulate, in the same form."""
 

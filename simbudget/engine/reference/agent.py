@@ -13,8 +13,16 @@ from simpy.exceptions import Interrupt
 from simbudget.engine.laws.calls import draw_post
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.hours import closes_ns, is_open, opens_ns
-from simbudget.engine.laws.work import DAY_NS, draw_crash, draw_scoring_ns, draw_turns, draw_work_ns
-from simbudget.engine.program import IDLE_CYCLES, NONE, Lasts, Step, StepRow
+from simbudget.engine.laws.notebook import NOBODY
+from simbudget.engine.laws.work import (
+    DAY_NS,
+    draw_crash,
+    draw_scoring_ns,
+    draw_turns,
+    draw_work_ns,
+    is_done,
+)
+from simbudget.engine.program import IDLE_CYCLES, NONE, Condition, Lasts, Step, StepRow
 from simbudget.engine.reference.accounts import BudgetReachedError
 from simbudget.engine.reference.calls import Line
 from simbudget.engine.reference.clock import Happens, Phase
@@ -47,7 +55,7 @@ class Agent:
         self.stream = np.array(
             [key.seed, key.world, key.replication, program.agent_keys[number]], dtype=np.int64
         )
-        self.timesheet = Timesheet(site.clock)
+        self.timesheet = Timesheet(site.clock, len(program.pools))
         self.line = Line(self)
         self._running_costs = RunningCosts(site, number, self.group_number)
         self._needs_context = True
@@ -58,10 +66,19 @@ class Agent:
         """How often it has been on spot GPUs, and polled: the indices of those draws."""
         self._lasts = program.contexts[self.group.context].lasts
         self._posts = self._crashes = 0
+        self.ended_well = 0
+        """How many jobs have ended well since the last score."""
+        self.has_succeeded: bool | None = None
+        """Whether a job of the cycle's last experiment ended well; None before there was one."""
+        self._has_improved: bool | None = None
+        """Whether the cycle's last score beat all that the agent knew of; None before there was one."""
+        self._known_at_start = NOBODY
+        """The best submission that the agent knew of when its cycle began."""
         self._submissions_ns: list[int] = []
         self._steps = program.steps[self.group.first_step : self.group.first_step + self.group.steps]
         self._cells = {
-            step: np.array([step.purpose, step.size, step.gpus, step.fails]) for step in self._steps
+            step: np.array([step.purpose, step.size, step.gpus, step.fails, program.pools[step.pool].speed])
+            for step in self._steps
         }
         self.process: Process = site.clock.process(self._life())
 
@@ -107,7 +124,12 @@ class Agent:
         if self._needs_context or self._lasts == Lasts.CYCLE:
             self.line.open_context()
             self._needs_context = False
+        self.has_succeeded = self._has_improved = None
+        if any(step.each for step in self._steps):
+            self._known_at_start = self.site.board.best_known(self.number)
         for step in self._steps:
+            if not self._is_done(step):
+                continue
             yield from self._in_office_hours()
             if step.kind == Step.THINK:
                 yield from self._think(step)
@@ -115,12 +137,25 @@ class Agent:
                 yield from self._work(step)
             elif step.kind == Step.EXPERIMENT:
                 yield from experiment(self, step, self._cells[step])
+                if step.ends_cycle and not self.has_succeeded:
+                    return
             elif step.kind == Step.SCORE:
-                yield from self._score()
+                yield from self._score(step)
             elif step.kind == Step.PYTHON:
                 yield from own_step(self, self.site.program.own_steps[step.size])
             else:
                 yield from self._share()
+
+    def _is_done(self, step: StepRow) -> bool:
+        """Return whether a step of this cycle is done, or left out."""
+        if step.condition == Condition.PART:
+            return is_done(self.site.rows, step.part, self.stream, step.purpose, self.cycle)
+        said = {
+            Condition.SUCCEEDED: self.has_succeeded is True,
+            Condition.FAILED: self.has_succeeded is False,
+            Condition.IMPROVED: self._has_improved is True,
+        }
+        return said.get(Condition(step.condition), True)
 
     # Crashes.
 
@@ -150,6 +185,7 @@ class Agent:
             yield self.site.clock.after(self._restart_ns, Phase.END, self.number)
         self._running_costs.resume()
         self._needs_context = True
+        self.ended_well = 0
         self._await_crash()
 
     # The steps of a cycle.
@@ -175,14 +211,20 @@ class Agent:
             yield from self.spends("tool", "tool", min(left_ns, until_closing_ns))
             left_ns -= clock.now - now_ns
 
-    def _score(self) -> Happens:
-        """Send a submission to the scorer, and wait for its score."""
+    def _score(self, step: StepRow) -> Happens:
+        """Send submissions to the scorer, one after the other: one, or one for each job that ended well."""
+        for _ in range(self.ended_well if step.each else 1):
+            yield from self._submit(self._known_at_start if step.each else None)
+
+    def _submit(self, parent: int | None) -> Happens:
+        """Send a submission to the scorer, and wait for its score; the idea builds on `parent`, if that is said."""
         site, clock = self.site, self.site.clock
         yield from self._wait_until_allowed()
         yield from clock.asks(self.number)
         site.accounts.look()
         asked_ns, submission = clock.now, len(self._submissions_ns)
         self._submissions_ns.append(asked_ns)
+        self.ended_well = 0
         self.does("waiting_scorer")
         with holding(site.scorer) as turn:
             with self.queues("score"):
@@ -199,7 +241,8 @@ class Agent:
                 self.does("scoring")
                 with self.entry("score", queued_ns=started_ns - asked_ns, **paid) as entry:
                     yield clock.after(duration_ns, Phase.END, self.number)
-                    entry.columns["score"] = site.board.submit(self.number, submission)
+                    score, self._has_improved = site.board.submit(self.number, submission, asked_ns, parent)
+                    entry.columns["score"] = score
             finally:
                 site.tally.scorer_ns += clock.now - started_ns
 
@@ -252,9 +295,9 @@ class Agent:
         """Note what the agent does from now on."""
         self.timesheet.does(_NUMBER_OF_ACTIVITY[activity])
 
-    def waits_for_experiment(self, activity: str | None) -> None:
+    def waits_for_experiment(self, activity: str | None, pool: int) -> None:
         """Note what the agent's experiment does from now on, which the agent waits for; None: it has ended."""
-        self.timesheet.waits_for_experiment(None if activity is None else _NUMBER_OF_ACTIVITY[activity])
+        self.timesheet.waits_for_experiment(None if activity is None else _NUMBER_OF_ACTIVITY[activity], pool)
 
     def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
         """Return the context manager that records what happens within it as one entry."""

@@ -26,6 +26,7 @@ from simbudget.engine.laws.notebook import (
     SCORE,
     SCORED_NS,
     SUBMISSIONS,
+    best_known,
     empty_notebook,
     learn,
     tell,
@@ -65,13 +66,24 @@ class Board:
         if self.is_on and self._site.program.settings.no_improvement_ns:
             self._await_improvement()
 
-    def submit(self, agent: int, number: int) -> float:
-        """Return the score of an agent's submission, and do what follows from it; NaN where nothing is scored."""
+    def best_known(self, agent: int) -> int:
+        """Return the best submission that an agent knows of and that stands, or NOBODY."""
+        return best_known(self.notebook, agent, self._site.clock.now) if self.is_on else NOBODY
+
+    def submit(self, agent: int, number: int, asked_ns: int, parent: int | None) -> tuple[float, bool | None]:
+        """Score an agent's submission that was made at `asked_ns`, and do what follows from it.
+
+        Returns:
+            The score, and whether it beats all that the agent knew of; NaN and None where nothing is scored.
+        """
         if not self.is_on:
-            return float("nan")
+            return float("nan"), None
         lab, now_ns = self.lab, self._site.clock.now
         self.notebook = notebook = with_room(self.notebook)
-        submission = submit(lab, notebook, agent, number, now_ns)
+        if parent is None:
+            parent = best_known(notebook, agent, now_ns)
+        bar = best_known(notebook, agent, asked_ns)
+        submission = submit(lab, notebook, agent, number, parent, now_ns)
         is_finalist = appears(lab, notebook, submission)
         if is_chosen(lab, notebook, submission) or (is_finalist and lab.research.review_of == LEADERS):
             review(lab, notebook, submission, now_ns)
@@ -81,7 +93,7 @@ class Board:
             self._try([submission], max(now_ns, int(row[REVIEWED_NS])))
         score = float(notebook.worths[submission, SCORE])
         self._stop(score, bool(row[LEADS]))
-        return score
+        return score, bar == NOBODY or score > float(notebook.worths[bar, SCORE])
 
     def tell(self, agent: int) -> int:
         """Return the submission that an agent's post tells of, or NOBODY."""

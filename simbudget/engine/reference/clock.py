@@ -16,6 +16,8 @@ Happens = Generator[Event, Any, None]
 """What a process does: it yields the events that it waits for."""
 
 _OWN_PRIORITIES = 2
+_PLACES = 1 << 14
+"""Places of an agent in the order of an instant: its own, which its first job shares, then those of its other jobs."""
 
 
 class Phase(IntEnum):
@@ -39,15 +41,15 @@ class Clock(Environment):
         """Return the time, in nanoseconds from the start."""
         return int(self._now)
 
-    def after(self, delay_ns: int, phase: Phase, agent: int = 0) -> Event:
+    def after(self, delay_ns: int, phase: Phase, agent: int = 0, place: int = 0) -> Event:
         """Return the event that comes `delay_ns` from now, in its place among those of that instant."""
         event = Event(self)
         event._ok, event._value = True, None  # as SimPy's own Timeout: it will happen, and cannot fail
-        priority = _OWN_PRIORITIES + phase * self._agents + agent
+        priority = _OWN_PRIORITIES + (phase * self._agents + agent) * _PLACES + place
         self.schedule(event, cast(EventPriority, priority), delay_ns)
         return event
 
-    def asks(self, agent: int) -> Happens:
-        """Wait until it is the agent's turn to ask for something at this instant."""
+    def asks(self, agent: int, place: int = 0) -> Happens:
+        """Wait until it is the turn of the agent, or of one of its jobs, to ask for something at this instant."""
         if self.peek() <= self.now:  # else nothing else happens now, and the turn has come
-            yield self.after(0, Phase.ASK, agent)
+            yield self.after(0, Phase.ASK, agent, place)

@@ -1,25 +1,26 @@
-"""Experiments: jobs on GPUs, with their queue, failures, pre-emptions and bill, and the polls made meanwhile."""
+"""Experiments: jobs on GPUs, side by side, with their queue, failures, pre-emptions and bill, and polls meanwhile."""
 
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
-from simpy.events import Event
+from simpy.events import Event, Process
 from simpy.exceptions import Interrupt
 
 from simbudget.engine.laws.calls import draw_poll
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.work import (
-    MOST_ATTEMPTS,
+    draw_at_once,
     draw_attempt_at_experiment,
     draw_experiment,
     draw_preemption_ns,
+    job_lanes,
     saved_ns,
 )
-from simbudget.engine.program import NONE, Billing, StepRow
+from simbudget.engine.program import NONE, StepRow
 from simbudget.engine.reference.accounts import BudgetReachedError
 from simbudget.engine.reference.clock import Happens, Phase
 from simbudget.engine.reference.pool import holding
@@ -28,89 +29,174 @@ from simbudget.engine.reference.site import GPU
 if TYPE_CHECKING:
     from simbudget.engine.reference.agent import Agent
 
+CANCELLED: Final = "cancelled"
+"""Why a job is interrupted for which its agent waits no longer."""
+
 
 def experiment(agent: Agent, step: StepRow, cells: Integers) -> Happens:
-    """Ask for GPUs, run a job on them, and go on when it has ended, with a result or after the last attempt.
+    """Run a step's jobs on GPUs, and go on when they have ended, or as many as the step waits for have ended well.
 
     Raises:
-        BudgetReachedError: the budget does not allow the job.
+        BudgetReachedError: the budget does not allow the step, or one of its jobs.
     """
     site = agent.site
     yield from site.clock.asks(agent.number)
     site.accounts.look()
-    job = _Job(agent, cells)
-    if step.poll_every == NONE:
-        yield from job.run()
-    else:
-        yield from _poll_beside(agent, step, job)
+    wave = _Wave(agent, step, cells)
+    try:
+        if step.poll_every != NONE:
+            yield from _poll_beside(agent, step, wave)
+        elif len(wave.jobs) > 1:
+            wave.start()
+            yield wave.over
+        else:
+            yield from wave.jobs[0].run()
+    except Interrupt as interrupt:
+        wave.cancel(interrupt.cause)
+        raise
+    finally:
+        agent.ended_well += wave.ended_well
+    agent.has_succeeded = wave.ended_well > 0
+    if wave.is_refused:
+        raise BudgetReachedError
+
+
+class _Wave:
+    """The jobs of one step, side by side, and what of them their agent waits for."""
+
+    def __init__(self, agent: Agent, step: StepRow, cells: Integers) -> None:
+        site = agent.site
+        self.step, self.cells = step, cells
+        self.over = Event(site.clock)
+        """What the agent waits for: that all have ended, or as many well as the step waits for."""
+        self.ended_well = 0
+        self.is_refused = False
+        """Whether the budget refused a job."""
+        self._agent = agent
+        count = 1
+        if step.at_once != NONE:
+            count = draw_at_once(
+                site.rows, site.program.table, step.at_once, agent.stream, step.purpose, agent.cycle
+            )
+        self.jobs = [_Job(agent, self, number) for number in range(count)]
+        self._processes: list[Process] = []
+        self._activities: list[str | None] = [None] * count
+        self._left = count
+
+    def start(self) -> None:
+        """Let every job ask for its GPUs, in their order."""
+        self._processes = [self._agent.site.clock.process(job.as_process()) for job in self.jobs]
+
+    def cancel(self, cause: object) -> None:
+        """Break off the jobs that have not ended."""
+        for process in self._processes:
+            if process.is_alive:
+                process.interrupt(cause)
+
+    def ends(self, number: int, is_well: bool, is_refused: bool = False) -> None:
+        """Note the end of a job; when the agent need not wait any longer, the others are cancelled."""
+        self._left -= 1
+        self.ended_well += is_well
+        self.is_refused |= is_refused
+        if self.over.triggered:
+            return
+        if self._left == 0 or (is_well and self.ended_well == self.step.wait_for):
+            self.over.succeed()
+            for process, job in zip(self._processes, self.jobs, strict=False):
+                if process.is_alive and job.number != number:
+                    process.interrupt(CANCELLED)
+
+    def does(self, number: int, activity: str | None) -> None:
+        """Note what a job does: the agent's experiment runs if one of them does."""
+        self._activities[number] = activity
+        shown = next((each for each in ("experiment", "waiting_gpu") if each in self._activities), None)
+        self._agent.waits_for_experiment(shown, self.step.pool)
 
 
 class _Job:
     """One experiment: the same work in every attempt."""
 
-    def __init__(self, agent: Agent, cells: Integers) -> None:
-        self._agent, self._site, self._cells = agent, agent.site, cells
-        self._settings = agent.site.program.settings
+    def __init__(self, agent: Agent, wave: _Wave, number: int) -> None:
+        self.number = number
+        """Its place among the jobs of its step."""
+        self._agent, self._site, self._wave = agent, agent.site, wave
+        self._pool_number = wave.step.pool
+        self._pool = agent.site.program.pools[self._pool_number]
         rows, table = agent.site.rows, agent.site.program.table
-        self._work_ns, gpus = draw_experiment(rows, table, cells, agent.stream, agent.cycle)
-        self._gpus = min(gpus, self._settings.gpus)
-        self._is_metered = self._settings.billing in (Billing.ON_DEMAND, Billing.SPOT)
+        self._work_ns, gpus = draw_experiment(rows, table, wave.cells, self._lanes(0))
+        self._gpus = min(gpus, self._pool.gpus)
 
     def run(self) -> Happens:
-        """Try until the job gives a result, a few times at most."""
-        agent, site = self._agent, self._site
-        try:
-            for attempt in range(MOST_ATTEMPTS):
-                if attempt:
-                    yield from site.clock.asks(agent.number)
-                index = 4 * agent.cycle + attempt
-                work_ns, fails = draw_attempt_at_experiment(
-                    site.rows, self._cells, agent.stream, index, self._work_ns
-                )
-                yield from self._attempt(work_ns, "failed" if fails else "ok")
-                if not fails:
-                    site.tally.experiments += 1
-                    return
-        finally:
-            agent.waits_for_experiment(None)
+        """Try until the job gives a result, a few times at most; tell the wave how it ended.
 
-    def as_process(self) -> Generator[Event, Any, bool]:
-        """Run the job beside its agent, and return whether the budget allowed it."""
+        Raises:
+            BudgetReachedError: the budget does not allow it.
+        """
+        tally, is_well = self._site.tally, False
         try:
+            for attempt in range(self._wave.step.attempts):
+                if attempt:
+                    yield from self._asks()
+                is_well = yield from self._try(attempt)
+                if is_well:
+                    tally.experiments += 1
+                    break
+            tally.jobs += 1
+            self._wave.does(self.number, None)
+            self._wave.ends(self.number, is_well)
+        except (BudgetReachedError, Interrupt) as error:
+            tally.cancelled_jobs += 1
+            self._wave.does(self.number, None)
+            self._wave.ends(self.number, False, isinstance(error, BudgetReachedError))
+            raise
+
+    def as_process(self) -> Happens:
+        """Run the job beside its agent."""
+        with suppress(BudgetReachedError, Interrupt):  # by its agent, or since others have ended
             yield from self.run()
-        except BudgetReachedError:
-            return False
-        except Interrupt:  # by its agent, which has crashed or come to its end
-            return True
-        return True
+
+    def _asks(self) -> Happens:
+        return self._site.clock.asks(self._agent.number, self.number)
+
+    def _lanes(self, attempt: int) -> tuple[float, float, float, float]:
+        agent, wave = self._agent, self._wave
+        return job_lanes(agent.stream, wave.step.purpose, agent.cycle, self.number, attempt)
+
+    def _try(self, attempt: int) -> Generator[Event, Any, bool]:
+        """Do the job's work, or what of it is done until it fails; return whether it was done."""
+        work_ns, fails = draw_attempt_at_experiment(
+            self._site.rows, self._wave.cells, self._lanes(attempt), self._work_ns
+        )
+        yield from self._attempt(work_ns, "failed" if fails else "ok")
+        return not fails
 
     def _attempt(self, work_ns: int, outcome: str) -> Happens:
         """Do so much work on GPUs, going back to the last checkpoint and to the queue when pre-empted."""
         agent, clock = self._agent, self._site.clock
         done_ns, preempted = 0, True
         while preempted:
-            agent.waits_for_experiment("waiting_gpu")
+            self._wave.does(self.number, "waiting_gpu")
             asked_ns = clock.now
-            with holding(self._site.gpus, self._gpus) as grant:
+            with holding(self._site.pools[self._pool_number], self._gpus) as grant:
                 with agent.queues("experiment", gpus=self._gpus):
                     yield grant
                     self._site.accounts.look()
-                agent.waits_for_experiment("experiment")
+                self._wave.does(self.number, "experiment")
                 stay_ns, preempted = self._stay(work_ns - done_ns)
                 with self._bill(clock.now - asked_ns, "preempted" if preempted else outcome):
-                    yield clock.after(stay_ns, Phase.END, agent.number)
+                    yield clock.after(stay_ns, Phase.END, agent.number, self.number)
             if preempted:
-                done_ns = saved_ns(done_ns + stay_ns, self._settings.checkpoint_every_ns)
-                yield from clock.asks(agent.number)
+                done_ns = saved_ns(done_ns + stay_ns, self._pool.checkpoint_every_ns)
+                yield from self._asks()
 
     def _stay(self, left_ns: int) -> tuple[int, bool]:
         """Return how long the job stays on its GPUs, and whether it is pre-empted before its work is done."""
-        if self._settings.preempted_every == NONE:
+        if self._pool.preempted_every == NONE:
             return left_ns, False
         agent = self._agent
         agent.stretches += 1
         stay_ns = draw_preemption_ns(
-            self._site.rows, self._settings.preempted_every, agent.stream, agent.stretches - 1, self._gpus
+            self._site.rows, self._pool.preempted_every, agent.stream, agent.stretches - 1, self._gpus
         )
         return min(stay_ns, left_ns), stay_ns < left_ns
 
@@ -118,46 +204,40 @@ class _Job:
     def _bill(self, queued_ns: int, outcome: str) -> Iterator[None]:
         """Count, bill and record the time within, whatever ends it."""
         site, started_ns = self._site, self._site.clock.now
-        if self._is_metered:
-            site.gpu_meter.start(started_ns, self._gpus)
+        meter = site.gpu_meters[self._pool_number]
+        if self._pool.is_metered:
+            meter.start(started_ns, self._gpus)
         entry = self._agent.entry("experiment", queued_ns=queued_ns, gpus=self._gpus, outcome=outcome)
         with entry:
             try:
                 yield
             finally:
-                site.tally.gpu_ns += float(self._gpus) * float(site.clock.now - started_ns)
-                if self._is_metered:
-                    cost_usd = site.gpu_meter.stop(started_ns, site.clock.now, self._gpus)
+                site.tally.gpu_ns[self._pool_number] += float(self._gpus) * float(site.clock.now - started_ns)
+                if self._pool.is_metered:
+                    cost_usd = meter.stop(started_ns, site.clock.now, self._gpus)
                     site.accounts.pay_for_time(GPU, cost_usd, started_ns, site.clock.now)
                     entry.columns |= {"component": "gpu", "cost_usd": cost_usd}
 
 
-def _poll_beside(agent: Agent, step: StepRow, job: _Job) -> Happens:
-    """Run a job, and make a short call every so often until it has ended."""
+def _poll_beside(agent: Agent, step: StepRow, wave: _Wave) -> Happens:
+    """Run a wave of jobs, and make a short call every so often until the agent need not wait any longer."""
     clock = agent.site.clock
     quantities = np.array([step.poll_every, step.poll_output, step.poll_result])
     asked_ns = clock.now
-    running = clock.process(job.as_process())
-    try:
-        while not running.triggered:
-            every_ns, output_tokens, result_tokens = _draw_poll(agent, quantities)
-            due = clock.after(max(0, asked_ns + every_ns - clock.now), Phase.ASK, agent.number)
-            yield running | due
-            if running.triggered:
-                break
-            try:
-                yield from agent.line.call("poll", output_tokens)
-            except BudgetReachedError:  # the job is being paid for, and goes on
-                break
-            agent.line.context.tokens += result_tokens
-            asked_ns = agent.line.began_ns
-        allowed = yield running
-    except Interrupt as interrupt:
-        if running.is_alive:
-            running.interrupt(interrupt.cause)
-        raise
-    if not allowed:
-        raise BudgetReachedError
+    wave.start()
+    while not wave.over.triggered:
+        every_ns, output_tokens, result_tokens = _draw_poll(agent, quantities)
+        due = clock.after(max(0, asked_ns + every_ns - clock.now), Phase.ASK, agent.number)
+        yield wave.over | due
+        if wave.over.triggered:
+            break
+        try:
+            yield from agent.line.call("poll", output_tokens)
+        except BudgetReachedError:  # the jobs are being paid for, and go on
+            break
+        agent.line.context.tokens += result_tokens
+        asked_ns = agent.line.began_ns
+    yield wave.over
 
 
 def _draw_poll(agent: Agent, quantities: Integers) -> tuple[int, int, int]:

@@ -18,11 +18,16 @@ from simbudget.engine.totals import (
     ENDED_NS,
     EXPERIMENTS,
     GPU_NS,
+    JOBS,
+    JOBS_CANCELLED,
     LIFE_NS,
     LIFE_OF_GPU_USERS_NS,
     LIMIT_QUEUED_NS,
     LIMIT_USED,
     MODEL_CALLS,
+    POOL_GPU_NS,
+    POOL_SUMS,
+    POOL_WAITED_NS,
     RESEARCH,
     RESULTS,
     SCORER_CALLS,
@@ -30,6 +35,7 @@ from simbudget.engine.totals import (
     SPENT_USD,
     SUMS,
     TOKENS,
+    sums_length,
     totals,
 )
 from simbudget.ledger.entry import FLEET
@@ -78,19 +84,20 @@ def simulate_many(program: Program, seed: int, worlds: Integers, replications: I
 
 
 def _play(program: Program, key: Key, record: bool) -> tuple[Site, Floats]:
-    """Play one run to its end; return what the fleet shared, and the run's [SUMS] sums."""
+    """Play one run to its end; return what the fleet shared, and the run's sums."""
     site = Site(program, key, record)
     agents = [Agent(site, number) for number in range(program.agents)]
     _spend_fixed(site)
-    if program.settings.billing == Billing.RESERVED:
-        site.gpu_meter.start(0, program.settings.gpus)
+    for pool, meter in zip(program.pools, site.gpu_meters, strict=True):
+        if pool.billing == Billing.RESERVED:
+            meter.start(0, pool.gpus)
     horizon = site.clock.after(program.settings.horizon_ns, Phase.HORIZON)
     assert horizon.callbacks is not None
     horizon.callbacks.append(lambda _: _cut(agents))
     site.board.end_run = lambda: _cut(agents)
     site.board.begin()
     site.clock.run(until=AllOf(site.clock, [agent.process for agent in agents]))
-    _pay_reserved_pool(site)
+    _pay_reserved_pools(site)
     site.board.conclude()
     return site, _sums(site, agents)
 
@@ -108,31 +115,35 @@ def _spend_fixed(site: Site) -> None:
         site.record.add(FLEET, "fixed", 0, 0, {"component": "fixed", "cost_usd": fixed_usd})
 
 
-def _pay_reserved_pool(site: Site) -> None:
-    settings, now_ns = site.program.settings, site.clock.now
-    if settings.billing == Billing.RESERVED:
-        cost_usd = site.gpu_meter.stop(0, now_ns, settings.gpus)
-        site.accounts.pay_for_time(GPU, cost_usd, 0, now_ns)
-        columns = {"component": "gpu", "cost_usd": cost_usd, "gpus": settings.gpus}
-        site.record.add(FLEET, "reserved", 0, now_ns, columns)
+def _pay_reserved_pools(site: Site) -> None:
+    now_ns = site.clock.now
+    for pool, meter in zip(site.program.pools, site.gpu_meters, strict=True):
+        if pool.billing == Billing.RESERVED:
+            cost_usd = meter.stop(0, now_ns, pool.gpus)
+            site.accounts.pay_for_time(GPU, cost_usd, 0, now_ns)
+            columns = {"component": "gpu", "cost_usd": cost_usd, "gpus": pool.gpus}
+            site.record.add(FLEET, "reserved", 0, now_ns, columns)
 
 
 def _sums(site: Site, agents: list[Agent]) -> Floats:
-    """Return the run's [SUMS] sums."""
+    """Return the run's sums."""
     accounts, tally, limiter = site.accounts, site.tally, site.limiter
-    sums: Floats = np.zeros(SUMS)
+    sums: Floats = np.zeros(sums_length(site.program))
     sums[SPENT_USD] = accounts.spent_usd
     sums[COMPONENT_USD:ACTIVITY_NS] = accounts.by_component_usd
     for agent in agents:
         sums[ACTIVITY_NS:LIFE_NS] += agent.timesheet.spent_ns
         sums[LIFE_NS] += agent.timesheet.life_ns
+        sums[SUMS + POOL_WAITED_NS :: POOL_SUMS] += agent.timesheet.waited_ns_by_pool
         if not agent.group.is_people:
             sums[LIFE_OF_GPU_USERS_NS] += agent.timesheet.life_ns
     sums[ENDED_NS] = site.clock.now
     sums[MODEL_CALLS] = tally.model_calls
     sums[TOKENS:GPU_NS] = tally.tokens
-    sums[GPU_NS] = tally.gpu_ns
+    sums[GPU_NS] = sum(tally.gpu_ns)
+    sums[SUMS + POOL_GPU_NS :: POOL_SUMS] = tally.gpu_ns
     sums[EXPERIMENTS] = tally.experiments
+    sums[JOBS], sums[JOBS_CANCELLED] = tally.jobs, tally.cancelled_jobs
     sums[SCORER_CALLS] = tally.scorer_calls
     sums[SCORER_NS] = tally.scorer_ns
     sums[CYCLES] = tally.cycles
@@ -141,5 +152,5 @@ def _sums(site: Site, agents: list[Agent]) -> Floats:
     if site.board.is_on:
         board = site.board
         research_tally(board.lab, board.notebook, sums[RESEARCH:RESULTS])
-        results_by_time(board.lab, board.notebook, site.program.settings.horizon_ns, sums[RESULTS:SUMS])
+        results_by_time(board.lab, board.notebook, site.program.settings.horizon_ns, sums[RESULTS:JOBS])
     return sums

@@ -11,17 +11,20 @@ class RunningCosts:
 
     def __init__(self, site: Site, agent: int, group: int) -> None:
         self._site, self._agent, self._group = site, agent, group
-        row, settings = site.program.groups[group], site.program.settings
-        self._is_people = bool(row.is_people)
-        self._has_gpus = settings.billing == Billing.PER_AGENT and not self._is_people and settings.gpus > 0
+        self._is_people = bool(site.program.groups[group].is_people)
+        self._gpu_meters = [
+            meter
+            for pool, meter in zip(site.program.pools, site.gpu_meters, strict=True)
+            if pool.billing == Billing.PER_AGENT and not self._is_people
+        ]
         self._started_ns = self._sandbox_ns = 0
         self._is_up = False
 
     def begin(self) -> None:
         """Let all of it begin to cost."""
         now_ns = self._started_ns = self._site.clock.now
-        if self._has_gpus:
-            self._site.gpu_meter.start(now_ns)
+        for meter in self._gpu_meters:
+            meter.start(now_ns)
         if self._is_people:
             self._site.staff_meters[self._group].start(now_ns)
         self.resume()
@@ -44,8 +47,8 @@ class RunningCosts:
         site, now_ns = self._site, self._site.clock.now
         if self._is_up:
             self.pause()
-        if self._has_gpus:
-            self._pay(GPU, "reserved", site.gpu_meter.stop(self._started_ns, now_ns), self._started_ns)
+        for meter in self._gpu_meters:
+            self._pay(GPU, "reserved", meter.stop(self._started_ns, now_ns), self._started_ns)
         if self._is_people:
             site.staff_meters[self._group].stop(self._started_ns, now_ns)
             self._pay_staff()

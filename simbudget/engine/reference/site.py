@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from simbudget.engine.laws.draws import Floats
-from simbudget.engine.program import NONE, Billing, Program
+from simbudget.engine.program import NONE, Billing, PoolRow, Program
 from simbudget.engine.reference.accounts import Accounts, Meter, StaffMeter
 from simbudget.engine.reference.board import Board
 from simbudget.engine.reference.clients import clients_of, turns_of
@@ -30,11 +30,15 @@ class Tally:
     tokens: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
     """Uncached input, cache write, cache read, output."""
     experiments: int = 0
-    """Those that ended with a result."""
+    """Jobs that ended with a result."""
+    jobs: int = 0
+    """Jobs that came to their own end, well or failed for good."""
+    cancelled_jobs: int = 0
+    """Jobs that were cancelled, cut or refused."""
     scorer_calls: int = 0
     cycles: int = 0
-    gpu_ns: float = 0.0
-    """GPU time used, in GPU-nanoseconds."""
+    gpu_ns: list[float] = field(default_factory=list)
+    """GPU time used, in GPU-nanoseconds, by pool."""
     scorer_ns: float = 0.0
 
 
@@ -82,15 +86,14 @@ class Site:
         self.record = Record(self.clock, key.replication, record)
         self.accounts = Accounts(self.clock, program.agents_budget_usd, settings.horizon_ns)
         self.limiter = Limiter(self.clock, program.limits_per_min)
-        self.gpus = Pool(self.clock, settings.gpus)
+        self.pools = tuple(Pool(self.clock, pool.gpus) for pool in program.pools)
         self.scorer = Pool(self.clock, settings.servers)
         self.forum = Forum(program.agents, settings.reads_at_most)
-        self.tally = Tally()
+        self.tally = Tally(gpu_ns=[0.0] * len(program.pools))
         self.board = Board(self)
         self.clients = clients_of(program, self.rows)
         self.turns = turns_of(program)
-        gpu_price = self.fact(settings.gpu_price)
-        self.gpu_meter = self._gpu_meter(gpu_price, settings.billing, settings.gpus, settings.gpu_users)
+        self.gpu_meters = tuple(self._gpu_meter(pool, settings.gpu_users) for pool in program.pools)
         self.sandbox_meters = [self._meter("sandbox", group.sandbox_price) for group in program.groups]
         self.staff_meters = [self._staff_meter(group) for group in range(len(program.groups))]
 
@@ -98,10 +101,10 @@ class Site:
         """Return the one value that a fact has in this run; 0 for none."""
         return 0.0 if quantity == NONE else float(self.rows[quantity, 1])
 
-    def _gpu_meter(self, price: float, billing: int, gpus: int, users: int) -> Meter:
-        """Return the meter of GPUs: its unit is a GPU, or the share of the pool that one agent has."""
-        share = gpus / users if billing == Billing.PER_AGENT and users else 1.0
-        return self.accounts.add(Meter("gpu", price * share))
+    def _gpu_meter(self, pool: PoolRow, users: int) -> Meter:
+        """Return the meter of a pool: its unit is a GPU, or the share of the pool that one agent has."""
+        share = pool.gpus / users if pool.billing == Billing.PER_AGENT and users else 1.0
+        return self.accounts.add(Meter("gpu", self.fact(pool.price) * share))
 
     def _meter(self, component: str, price: int) -> Meter:
         return self.accounts.add(Meter(component, self.fact(price)))

@@ -1,0 +1,31 @@
+"""Pools of GPUs, as a program's rows."""
+
+from simbudget.engine.lowering.quantities import Quantities
+from simbudget.engine.lowering.units import nanoseconds
+from simbudget.engine.program import Billing, PoolRow
+from simbudget.scenario import model as scenarios
+
+_BILLING = {
+    "on demand": Billing.ON_DEMAND,
+    "reserved": Billing.RESERVED,
+    "per agent": Billing.PER_AGENT,
+    "spot": Billing.SPOT,
+}
+
+
+def pool_row(pool: scenarios.Gpus, quantities: Quantities) -> PoolRow:
+    """Return the row of a pool."""
+    checkpoint = pool.checkpoint_every
+    return PoolRow(
+        gpus=pool.count,
+        billing=_BILLING[pool.billing],
+        price=quantities.fact(pool.price),
+        speed=quantities.fact(pool.speed),
+        preempted_every=quantities.fact(pool.preempted.every if pool.preempted else None),
+        checkpoint_every_ns=nanoseconds(checkpoint.exact_value) if checkpoint else 0,
+    )
+
+
+def pool_names(scenario: scenarios.Scenario) -> tuple[str, ...]:
+    """Return the names of the pools; one without a name is called as the block that describes it."""
+    return tuple(pool.name or "gpus" for pool in scenario.pools)
