@@ -13,6 +13,7 @@ from simbudget.scenario.context import Context
 from simbudget.scenario.fleet import Group
 from simbudget.scenario.limits import NEEDS_RESEARCH
 from simbudget.scenario.own_steps import problem_of_function
+from simbudget.scenario.pace import MOST_EVENTS, most_events
 from simbudget.scenario.provider import Prices
 from simbudget.scenario.quantities import Kind, Quantity
 from simbudget.scenario.reading import Provenance, Reading, nearest
@@ -34,6 +35,7 @@ def check_scenario(reading: Reading, scenario: S) -> S:
         _check_conditions(reading, group)
         _check_takes_time(reading, scenario, group)
         _check_context(reading, group.context, group)
+    _check_pace(reading, scenario)
     _check_models(reading, scenario)
     _check_services(reading, scenario)
     _check_judges(reading, scenario)
@@ -235,6 +237,21 @@ def _check_takes_time(reading: Reading, scenario: ScenarioKeys, group: Group) ->
         message = f"a cycle of group `{group.group}` takes no time, so the run would never end"
         remedy = "give a step some time, or write `stop: {cycles_per_agent: ...}`"
         _problem(reading, own if own in reading.places else "cycle", message, remedy)
+
+
+def _check_pace(reading: Reading, scenario: ScenarioKeys) -> None:
+    """Note a scenario in which so much happens that no run of it could be simulated."""
+    events = 0.0 if reading.problems else most_events(scenario)
+    if events > MOST_EVENTS:
+        most = f"{MOST_EVENTS:.0e} can be simulated"
+        message = f"a run would have some {events:.0e} calls, jobs and submissions; up to {most}"
+        remedy = (
+            "give turns and steps a time that real ones take, or write fewer agents or a shorter `stop.after`"
+        )
+        name = next(
+            (name for name in ("turn.tool_time", "cycle", "fleet") if name in reading.places), "fleet"
+        )
+        _problem(reading, name, message, remedy)
 
 
 def _check_think(reading: Reading, step: Think, group: Group, path: str) -> None:

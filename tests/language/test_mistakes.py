@@ -9,6 +9,11 @@ from simbudget.scenario.loading import load_scenario, loads_scenario
 
 FLEET = "fleet: [{group: r, agents: 2, model: claude-opus-4-6}]\n"
 CYCLE = "cycle: [{think: {turns: 10}}]\n"
+INSTANT = (
+    "models: {claude-opus-4-6: {first_token: 0 s, output_speed: 1000000 tokens/s}}\n"
+    "turn: {tool_time: 0.000000001 s, output_tokens: 1}\n"
+)
+"""Turns of a millionth of a second."""
 
 
 def problems(text: str) -> tuple[Problem, ...]:
@@ -100,6 +105,9 @@ FLEET_MISTAKES = [
     (FLEET + "cycle: [{experiment: {}}]\n", ["needs `time`"]),
     (FLEET + "cycle: [{think: {time: 2 h}}]\n", ["takes `turns`, not `time`"]),
     (FLEET + "cycle: [score]\nscorer: {time: 0 s}\n", ["takes no time", "never end"]),
+    (FLEET + "cycle: [{experiment: {time: 0.000000001 s}}]\n", ["calls, jobs", "can be simulated"]),
+    (FLEET + CYCLE + INSTANT + "stop: {after: 20 days}\n", ["calls, jobs", "can be simulated"]),
+    ("fleet: [{agents: 100000}]\n" + CYCLE + "stop: {after: 3650 days}\n", ["can be simulated"]),
     ("fleet: [{agents: 1, kind: people}]\ncycle: [{think: {time: 2 h}}]\n", ["people need `staff`"]),
     ("fleet: [{agents: 1, kind: people, staff: {price: 9 $/h}}]\n" + CYCLE, ["takes `time`, not `turns`"]),
     ("fleet: [{agents: 1, model: claude-opus-46}]\n" + CYCLE, ["not on the price list", "claude-opus-4-6"]),
@@ -118,6 +126,20 @@ def test_a_mistake_in_fleet_or_cycle_is_the_only_thing_said(text: str, words: li
     assert problem.place.line is not None
     for word in words:
         assert word in str(problem)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "fleet: [{agents: 100000}]\n" + CYCLE + "stop: {after: 60 days}\n",
+        FLEET + CYCLE + INSTANT + "stop: {after: 20 days, cycles_per_agent: 100}\n",
+        FLEET + CYCLE + INSTANT + "stop: {after: 20 days, budget: $100}\n",
+        FLEET + CYCLE + INSTANT + "api: {requests_per_min: 100}\nstop: {after: 20 days}\n",
+    ],
+    ids=("a large fleet", "few cycles", "a budget", "a rate limit"),
+)
+def test_what_ends_soon_enough_may_be_fast_or_large(text: str) -> None:
+    loads_scenario(text, "s.yaml")
 
 
 def test_all_mistakes_come_at_once_in_the_order_of_the_file() -> None:

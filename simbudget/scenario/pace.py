@@ -1,0 +1,76 @@
+"""How much happens in one run of a scenario, at most: before it is simulated, since nobody would wait for the end."""
+
+from typing import Final
+
+from simbudget.scenario.fleet import Group
+from simbudget.scenario.steps import Delegate, Experiment, OwnStep, Score, Share, Think
+from simbudget.scenario.top_level import ScenarioKeys
+
+MOST_EVENTS: Final = 1e11
+"""Calls, jobs and submissions of one run: the compiled engine simulates some 10^7 a second, so this is hours."""
+_CHEAPEST_CALL_USD: Final = 1e-6
+"""No call that is paid for costs less; so a budget ends a run at some number of calls."""
+_SHORTEST_S: Final = 1e-9
+"""The engines' clock counts nanoseconds."""
+
+
+def most_events(scenario: ScenarioKeys) -> float:
+    """Return an upper bound on the calls, jobs and submissions of one run, by the typical values of quantities.
+
+    Waiting is left out, so a run may have far fewer. Steps written in Python say nothing of their time; a group with
+    one counts as nothing.
+    """
+    calls = sum(_of_group(scenario, group) for group in scenario.fleet)
+    budget = scenario.stop.budget
+    return calls if budget is None else min(calls, budget / _CHEAPEST_CALL_USD)
+
+
+def _of_group(scenario: ScenarioKeys, group: Group) -> float:
+    if any(isinstance(step, OwnStep) for step in group.cycle):
+        return 0.0
+    paces = [_of_step(scenario, group, step) for step in group.cycle]
+    events, lasts_s = sum(pace[0] for pace in paces), sum(pace[1] for pace in paces)
+    horizon_s = scenario.stop.after.exact_value
+    cycles = horizon_s / max(lasts_s, _SHORTEST_S)
+    if scenario.stop.cycles_per_agent is not None:
+        cycles = min(cycles, scenario.stop.cycles_per_agent)
+    if scenario.tasks is not None:
+        cycles = min(cycles, scenario.tasks.count * scenario.tasks.attempts)
+    calls = group.agents * events * cycles
+    rpm = scenario.api.requests_per_min
+    only_calls = all(isinstance(step, Think | Share | Delegate) for step in group.cycle)
+    return min(calls, rpm * horizon_s / 60) if rpm and only_calls and group.kind == "agents" else calls
+
+
+def _of_step(scenario: ScenarioKeys, group: Group, step: object) -> tuple[float, float]:
+    """Return how many things happen in a step, and how long it lasts in seconds."""
+    if isinstance(step, Experiment):
+        lasts_s = step.time.typical
+        polls = lasts_s / max(step.polls.every.typical, _SHORTEST_S) if step.polls is not None else 0.0
+        return step.at_once.typical + polls, lasts_s
+    if isinstance(step, Score):
+        return 1.0, scenario.scorer.time.typical + scenario.scorer.cool_down.typical
+    if isinstance(step, Share):
+        return 1.0, _call_s(scenario, group, None, scenario.forum.post_tokens.typical)
+    if isinstance(step, Think) and step.time is not None:
+        return 1.0, step.time.typical
+    if isinstance(step, Think | Delegate) and step.turns is not None:
+        turn = [
+            getattr(step.turn, name, None) or getattr(group.turn, name)
+            for name in ("output_tokens", "thinking_tokens", "tool_time")
+        ]
+        output, thinking, tool_time = (quantity.typical for quantity in turn)
+        turns = max(1.0, step.turns.typical)
+        agents = step.agents.typical if isinstance(step, Delegate) else 1.0
+        each_s = _call_s(scenario, group, step.model, output + thinking) + tool_time
+        return turns * agents, turns * each_s
+    return 0.0, 0.0
+
+
+def _call_s(scenario: ScenarioKeys, group: Group, model: str | None, tokens: float) -> float:
+    """Return how long a call takes that puts out so many tokens."""
+    called = scenario.models.get(model or group.model or "")
+    if called is None:
+        return 0.0
+    lasts_s: float = called.first_token.typical + tokens / called.output_speed.typical
+    return lasts_s
