@@ -32,6 +32,7 @@ class Step(IntEnum):
     SHARE = 4
     PYTHON = 5
     """Its `size` is the number of the user's own step."""
+    DELEGATE = 6
 
 
 class Condition(IntEnum):
@@ -76,6 +77,14 @@ class PoolRow(NamedTuple):
         """Return whether what is paid for is the time that jobs hold its GPUs."""
         return self.billing in (Billing.ON_DEMAND, Billing.SPOT)
 
+    held: int = 0
+    """GPUs that served models hold: they are not there for jobs."""
+
+    @property
+    def free_gpus(self) -> int:
+        """Return how many GPUs are there for jobs."""
+        return self.gpus - self.held
+
 
 class StepRow(NamedTuple):
     """One step of a cycle. `purpose` names its stream; the others are quantities, or `NONE`."""
@@ -83,7 +92,7 @@ class StepRow(NamedTuple):
     kind: int
     purpose: int
     size: int = NONE
-    """Turns of a think step, seconds of a person's work or of an experiment."""
+    """Turns of a think step or a sub-agent, seconds of a person's work or of an experiment."""
     gpus: int = NONE
     fails: int = NONE
     poll_every: int = NONE
@@ -105,6 +114,14 @@ class StepRow(NamedTuple):
     """When the step is done, one of `Condition`."""
     part: int = NONE
     """The probability with which it is done, where that is the condition."""
+    client: int = NONE
+    """The client, turn and context of the step's calls, as rows of those tables; `NONE`: the group's."""
+    turn: int = NONE
+    context: int = NONE
+    """A step that has one has a context of its own."""
+    returns: int = NONE
+    """Tokens that join the group's context when a context of the step's own, or of a sub-agent, ends."""
+    sub_agents: int = NONE
 
 
 class PriceRow(NamedTuple):
@@ -133,6 +150,18 @@ class ClientRow(NamedTuple):
     error_rate: int
     gives_up_for: int
     prices: PriceRow
+    price_factor: int = NONE
+    """By what the prices are multiplied; `NONE`: by nothing."""
+    service: int = 0
+    """The number of the service in `pricing.charge.SERVICES`."""
+    line: int = 0
+    """The row of `limits_per_min` whose limits hold for its calls; `NONE`: no limits."""
+    is_planned: int = 0
+    """Whether its calls are part of the subscription."""
+    returns_in: int = NONE
+    """How long a call in a batch takes; `NONE`: calls take as long as the model needs."""
+    served: int = NONE
+    """The row of the served model that it calls; `NONE`: a provider's."""
 
 
 class TurnRow(NamedTuple):
@@ -155,6 +184,43 @@ class ContextRow(NamedTuple):
     limit_tokens: int
     compacted: int
     cache_misses: int
+    limit_is_written: int = 1
+    keeps_thinking: int = 0
+    shared_prefix: int = NONE
+    when_full: int = 0
+    """One of `laws.calls`: COMPACT, RESTART, DROP."""
+    carried: int = NONE
+    """Tokens that a restart carries over."""
+    left_part: int = NONE
+    """The part of the limit that is left when the oldest part is dropped."""
+
+
+class ServedRow(NamedTuple):
+    """A model that is served on GPUs of one's own for the whole run. Speeds are quantities."""
+
+    model: int
+    pool: int
+    gpus: int
+    """GPUs that its replicas hold together."""
+    replicas: int
+    throughput: int
+    at_most: int
+
+
+class PlanRow(NamedTuple):
+    """A subscription. Amounts of money are quantities."""
+
+    price: int
+    """Of a seat, for 30 days."""
+    seats: int
+    window_ns: int
+    """0: there is no window."""
+    window_allows: int
+    week_ns: int
+    """A week; 0: there is no weekly limit."""
+    week_allows: int
+    pays: int
+    """Whether a call at the limit is paid at list prices; otherwise it waits."""
 
 
 class GroupRow(NamedTuple):
@@ -216,13 +282,16 @@ class Program:
     contexts: tuple[ContextRow, ...]
     pools: tuple[PoolRow, ...]
     """The pools of GPUs; the first is the one of experiments that name none."""
+    served: tuple[ServedRow, ...]
+    plan: PlanRow | None
     settings: Settings
     budget_usd: float
     """Infinite if there is none."""
     agents_budget_usd: float
     """The budget less what is kept for gates: what agents may spend."""
     limits_per_min: Floats
-    """[3] requests, input tokens and output tokens per minute; 0 is unlimited."""
+    """[lines, 3] requests, input tokens and output tokens per minute; 0 is unlimited. The first line is that of all
+    models that have none of their own."""
     hours: Integers
     """[groups, 9] office hours, see `laws.hours`; agents' are always."""
     agent_groups: Integers

@@ -22,7 +22,7 @@ Integers = npt.NDArray[np.int64]
 # Purposes of an agent's draws. Steps of a cycle have their own: `step_purpose`.
 CALL: Final = 1  # lanes: first token, speed, error, giving up; index: the agent's attempts at calls
 TURN: Final = 2  # lanes: output, thinking, tool result, tool time; index: the agent's turns
-CONTEXT: Final = 3  # lane: first prompt; index: the agent's contexts
+CONTEXT: Final = 3  # lanes: first prompt, carried over, shared prefix; index: the agent's contexts
 COMPACTION: Final = 4  # lane: compacted size; index: the agent's compactions
 POLL: Final = 5  # lanes: every, output, result; index: the agent's polls
 POST: Final = 6  # lane: post tokens; index: the agent's posts
@@ -38,6 +38,8 @@ LEVELS: Final = (
     15  # lanes: as of TURN, how much more or less than typical in one context; index: the agent's contexts
 )
 CACHE: Final = 16  # lane: whether the cache is missed; index: the agent's attempts at calls
+BATCH: Final = 18  # lane: when a batch returns; index: the agent's attempts at calls
+SUB_AGENT: Final = 17  # the word of lane 0 is the number of a sub-agent's streams; index: see `laws.calls`
 STEPS: Final = (
     1024  # lanes: size, GPUs, failure, where it fails; index: 4 times the agent's cycle plus the attempt
 )
@@ -130,3 +132,10 @@ def agent_key(group: str, member: int) -> int:
 def lanes(stream: Integers, purpose: int, index: int) -> tuple[float, float, float, float]:
     """Return the four uniforms of one draw of a stream: the four numbers (seed, world, replication, agent)."""
     return uniforms(stream[0], stream[1], stream[2], stream[3], purpose, index)
+
+
+@compiled
+def stream_key(stream: Integers, purpose: int, index: int) -> int:
+    """Return the number of the streams of something that a stream's owner begins: a draw of 63 bits."""
+    word, _, _, _ = philox(stream[0], stream[1], stream[2], stream[3], purpose, index)
+    return int(word >> _unsigned(1))

@@ -47,7 +47,13 @@ JOBS: Final = RESULTS + 3 * LOOKS
 """Jobs on GPUs that came to their own end, well or failed for good."""
 JOBS_CANCELLED: Final = JOBS + 1
 """Those that were cancelled, cut or refused."""
-SUMS: Final = JOBS_CANCELLED + 1
+FULL_CONTEXTS: Final = JOBS_CANCELLED + 1
+"""Contexts that were full at a limit that nobody wrote."""
+BUSIEST_LINE: Final = FULL_CONTEXTS + 1
+"""By limit, how many minutes' worth of it were let through where that is most: by all models, or one with its own."""
+PLAN_QUEUED_NS: Final = BUSIEST_LINE + len(API_LIMITS)
+"""For how long calls waited for the subscription."""
+SUMS: Final = PLAN_QUEUED_NS + 1
 """How many sums there are beside those of the pools."""
 
 POOL_GPU_NS: Final = 0
@@ -100,6 +106,8 @@ def totals(program: Program, sums: Floats) -> dict[str, Floats]:
             f"queued_{name}_hours": sums[:, LIMIT_QUEUED_NS + i] / HOUR_NS
             for i, name in enumerate(API_LIMITS)
         },
+        "queued_plan_hours": sums[:, PLAN_QUEUED_NS] / HOUR_NS,
+        "full_contexts": sums[:, FULL_CONTEXTS],
         **_research(program, sums),
     }
 
@@ -174,6 +182,11 @@ def _utilisation(program: Program, sums: Floats) -> dict[str, Floats]:
         "gpu": _ratio(sums[:, GPU_NS], sum(pool.gpus for pool in program.pools) * ended),
         "scorer": _ratio(sums[:, SCORER_NS], settings.servers * ended),
     }
-    for i, (name, limit) in enumerate(zip(API_LIMITS, program.limits_per_min, strict=True)):
-        parts[name] = _ratio(sums[:, LIMIT_USED + i], float(limit) * ended / _MINUTE_NS)
+    common, *of_models = program.limits_per_min
+    for i, name in enumerate(API_LIMITS):
+        if of_models:
+            is_limited = float(program.limits_per_min[:, i].any())
+            parts[name] = _ratio(sums[:, BUSIEST_LINE + i], is_limited * ended / _MINUTE_NS)
+        else:
+            parts[name] = _ratio(sums[:, LIMIT_USED + i], float(common[i]) * ended / _MINUTE_NS)
     return {f"utilisation_{name}": part for name, part in parts.items()}

@@ -35,7 +35,7 @@ from simbudget.engine.laws.buckets import call_starts_ns, take
 from simbudget.engine.laws.calls import (
     NEVER,
     back_off_ns,
-    cache_lives,
+    cached_tokens,
     call_cost_usd,
     call_duration_ns,
     draw_attempt,
@@ -99,6 +99,7 @@ def calls(site: Site, run: Record, agent: Record) -> int:
     """Make the call, or first a compaction if the context is full."""
     row = site.contexts[agent.context_row]
     if is_full(site.rows, row.limit_tokens, agent.context[HELD]):
+        run.full_contexts += 1 - row.limit_is_written
         agent.request_kind = COMPACTION
         agent.request_output = draw_compacted(
             site.rows, site.table, row.compacted, agent.stream, agent.compactions
@@ -174,7 +175,7 @@ def leaves_line(site: Site, run: Record, agent: Record) -> int:
 
 @internal
 def _call_starts(run: Record, agent: Record) -> int:
-    starts, last = call_starts_ns(run.buckets, agent.context, agent.request_output, run.now)
+    starts, last = call_starts_ns(run.buckets, agent.context, 0, NEVER, agent.request_output, run.now)
     if starts > run.now:
         run.held_up_by = last
     return starts
@@ -189,10 +190,11 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
     )
     agent.attempts += 1
     context, life_ns = agent.context, agent.context[LIFE]
-    lives = cache_lives(context[BEGAN], run.now, life_ns)
+    cached = cached_tokens(context, 0, NEVER, run.now)
     misses = site.contexts[agent.context_row].cache_misses
-    lives = lives and finds_cache(site.rows, misses, agent.stream, agent.attempts - 1)
-    uncached, write, read = token_classes(context[HELD], context[SENT], lives, life_ns)
+    if not finds_cache(site.rows, misses, agent.stream, agent.attempts - 1):
+        cached = 0
+    uncached, write, read = token_classes(context[HELD], cached, life_ns)
     _take_from_limits(run, uncached + write, agent.request_output)
     agent.entry_began = run.now
     if fails:

@@ -48,10 +48,12 @@ from simbudget.engine.laws.worlds import draw_world
 from simbudget.engine.program import NONE
 from simbudget.engine.totals import (
     ACTIVITY_NS,
+    BUSIEST_LINE,
     COMPONENT_USD,
     CYCLES,
     ENDED_NS,
     EXPERIMENTS,
+    FULL_CONTEXTS,
     GPU_NS,
     JOBS,
     JOBS_CANCELLED,
@@ -177,7 +179,7 @@ def _begin(site: Site, run: Record, limits_per_min: Floats, key: Integers) -> No
     run.limit_queued_ns[:] = 0.0
     run.limit_used[:] = 0
     run.tokens[:] = 0
-    run.model_calls = run.experiments = run.scorer_calls = run.cycles = 0
+    run.model_calls = run.full_contexts = run.experiments = run.scorer_calls = run.cycles = 0
     run.jobs = run.cancelled_jobs = 0
     site.places[:] = NOWHERE
     open_pools(run, run.units[GPUS], run.units[SCORERS])
@@ -286,6 +288,9 @@ def _add_up(site: Site, run: Record, sums: Floats) -> None:
     for limit in range(_LIMITS):
         sums[LIMIT_QUEUED_NS + limit] = run.limit_queued_ns[limit]
         sums[LIMIT_USED + limit] = run.limit_used[limit]
+        if run.buckets[limit, 0] > 0.0:
+            sums[BUSIEST_LINE + limit] = run.limit_used[limit] / run.buckets[limit, 0]
+    sums[FULL_CONTEXTS] = run.full_contexts
 
 
 @internal

@@ -101,7 +101,7 @@ def _play(program: Program, site: Site, keys: Integers) -> Sums:
                 program.kinds,
                 program.spreads,
                 program.purposes,
-                program.limits_per_min,
+                program.limits_per_min[0],
                 keys,
                 sums,
                 by_time_usd,

@@ -88,6 +88,7 @@ RUN: Final = np.dtype(
         ("by_time_usd", _FLOAT, (len(COMPONENTS), BINS)),
         # the tally
         ("model_calls", _INT),
+        ("full_contexts", _INT),
         ("tokens", _INT, 4),
         ("experiments", _INT),
         ("jobs", _INT),

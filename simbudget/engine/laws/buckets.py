@@ -52,17 +52,28 @@ def all_pay_from_ns(buckets: Floats, input_tokens: int, output_tokens: int, now_
 
 
 @compiled
-def call_starts_ns(buckets: Floats, context: Integers, output_tokens: int, now_ns: int) -> tuple[int, int]:
+def call_starts_ns(
+    buckets: Floats,
+    context: Integers,
+    prefix_tokens: int,
+    prefix_began_ns: int,
+    output_tokens: int,
+    now_ns: int,
+) -> tuple[int, int]:
     """Return when the call at the head of the queue can start, and the bucket that it waits for.
 
     `context` is what the call would send: its tokens, those of the last call, when that call began and the
-    life of the cache, in nanoseconds. Only what is not read from the cache counts as input. A call that waits
-    so long that its cache is lost counts as a whole.
+    life of the cache, in nanoseconds; for the prefix see `laws.calls.cached_tokens`. Only what is not read from the
+    cache counts as input. A call that waits so long that its cache is lost counts as a whole, its prefix aside.
     """
     tokens, sent, began_ns, life_ns = context[0], context[1], context[2], context[3]
     if cache_lives(began_ns, now_ns, life_ns):
         start_ns, last = all_pay_from_ns(buckets, tokens - sent, output_tokens, now_ns)
         if cache_lives(began_ns, start_ns, life_ns):
+            return start_ns, last
+    if prefix_tokens > 0 and cache_lives(prefix_began_ns, now_ns, life_ns):
+        start_ns, last = all_pay_from_ns(buckets, tokens - min(prefix_tokens, tokens), output_tokens, now_ns)
+        if cache_lives(prefix_began_ns, start_ns, life_ns):
             return start_ns, last
     return all_pay_from_ns(buckets, tokens, output_tokens, now_ns)
 

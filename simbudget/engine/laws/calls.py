@@ -23,7 +23,20 @@ from simbudget.engine.laws.draws import (
     draw_ns_here,
     nanoseconds,
 )
-from simbudget.engine.streams import CACHE, CALL, COMPACTION, CONTEXT, LEVELS, POLL, POST, TURN, lanes
+from simbudget.engine.streams import (
+    BATCH,
+    CACHE,
+    CALL,
+    COMPACTION,
+    CONTEXT,
+    LEVELS,
+    POLL,
+    POST,
+    SUB_AGENT,
+    TURN,
+    lanes,
+    stream_key,
+)
 from simbudget.pricing.charge import tokens_usd
 
 _tokens_usd = compiled(tokens_usd)
@@ -34,8 +47,16 @@ NEVER: Final = -1
 NO_CACHE: Final = -1
 """The life of a cache that is off, in nanoseconds."""
 
+COMPACT: Final = 0
+RESTART: Final = 1
+DROP: Final = 2
+"""What is done with a full context."""
+
 NONE: Final = -1
 """The number of a quantity that a group does not have."""
+
+MOST_SUB_AGENTS: Final = 10_000
+"""Side by side; the language allows no more."""
 
 _GRACE_NS: Final = 1_000
 """A cache that dies within a microsecond of the call that reads it still lives: durations were rounded."""
@@ -83,6 +104,50 @@ def draw_turn(
 def draw_first_prompt(rows: Floats, table: Floats, quantity: int, stream: Integers, context: int) -> int:
     """Return the tokens with which the agent's `context`-th context begins."""
     return draw_count(rows, table, quantity, lanes(stream, CONTEXT, context)[0])
+
+
+@compiled
+def draw_returned(
+    rows: Floats, table: Floats, quantity: int, stream: Integers, purpose: int, cycle: int
+) -> int:
+    """Return the tokens that join the group's context when a step with a context of its own ends.
+
+    `purpose` is the step's; of a sub-agent's stream the cycle is always 0.
+    """
+    return 0 if quantity == NONE else draw_count(rows, table, quantity, lanes(stream, purpose, 4 * cycle)[1])
+
+
+@compiled
+def draw_sub_agents(
+    rows: Floats, table: Floats, quantity: int, stream: Integers, purpose: int, cycle: int
+) -> int:
+    """Return how many sub-agents a step starts: a whole number, which may be 0."""
+    drawn = draw_count(rows, table, quantity, lanes(stream, purpose, 4 * cycle)[0])
+    return min(max(drawn, 0), MOST_SUB_AGENTS)
+
+
+@compiled
+def sub_agent_key(stream: Integers, delegation: int, sub_agent: int) -> int:
+    """Return the number of the streams of a sub-agent: the how-manieth of the agent's `delegation`-th delegation."""
+    return stream_key(stream, SUB_AGENT, (delegation << 14) + sub_agent)
+
+
+@compiled
+def draw_carried(rows: Floats, table: Floats, quantity: int, stream: Integers, context: int) -> int:
+    """Return the tokens that a restarted context, the agent's `context`-th, carries over."""
+    return 0 if quantity == NONE else draw_count(rows, table, quantity, lanes(stream, CONTEXT, context)[1])
+
+
+@compiled
+def draw_shared_prefix(rows: Floats, table: Floats, quantity: int, stream: Integers, context: int) -> int:
+    """Return how many tokens the agent's `context`-th context shares with others."""
+    return 0 if quantity == NONE else draw_count(rows, table, quantity, lanes(stream, CONTEXT, context)[2])
+
+
+@compiled
+def draw_returns_ns(rows: Floats, table: Floats, quantity: int, stream: Integers, attempt: int) -> int:
+    """Return after how long the agent's `attempt`-th attempt returns in a batch, in nanoseconds."""
+    return draw_ns(rows, table, quantity, lanes(stream, BATCH, attempt)[0])
 
 
 @compiled
@@ -140,6 +205,12 @@ def is_full(rows: Floats, limit: int, context_tokens: int) -> bool:
 
 
 @compiled
+def part_of_limit(rows: Floats, part: int, limit: int) -> int:
+    """Return the tokens that are left of a context when its oldest part is dropped."""
+    return int(np.rint(rows[part, 1] * rows[limit, 1]))
+
+
+@compiled
 def opened_result(rows: Floats, times: int, turns: int, tool_result: int, turn: int) -> int:
     """Return the tokens of a tool result in a context's `turn`-th turn, from 0: the first ones are larger.
 
@@ -165,6 +236,13 @@ def call_duration_ns(first_token_ns: int, output_tokens: int, speed: float) -> i
 
 
 @compiled
+def shared_speed(rows: Floats, throughput: int, replicas: int, at_most: int, calls: int) -> float:
+    """Return the speed (tokens/s) of a call to a served model with so many calls under way, itself included."""
+    speed = replicas * rows[throughput, 1] / calls
+    return speed if at_most == NONE else min(rows[at_most, 1], speed)
+
+
+@compiled
 def back_off_ns(failures: int) -> int:
     """Return how long is waited after the `failures`-th failure in a row: 0.5 s, 1 s, 2 s ... at most 8 s."""
     return min(_FIRST_WAIT_NS << min(failures - 1, 4), _LONGEST_WAIT_NS)
@@ -177,16 +255,29 @@ def cache_lives(began_ns: int, now_ns: int, life_ns: int) -> bool:
 
 
 @compiled
-def token_classes(context_tokens: int, sent_tokens: int, lives: bool, life_ns: int) -> tuple[int, int, int]:
+def cached_tokens(context: Integers, prefix_tokens: int, prefix_began_ns: int, now_ns: int) -> int:
+    """Return how many of a context's tokens the cache holds at `now_ns`.
+
+    `context` is its tokens, those of its last call, when that call began and the life of the cache, in nanoseconds.
+    What the last call sent is held; failing that, what the context shares with others, the last of whose calls began
+    at `prefix_began_ns`.
+    """
+    if cache_lives(context[2], now_ns, context[3]):
+        return int(context[1])
+    if cache_lives(prefix_began_ns, now_ns, context[3]):
+        return min(prefix_tokens, int(context[0]))
+    return 0
+
+
+@compiled
+def token_classes(context_tokens: int, cached: int, life_ns: int) -> tuple[int, int, int]:
     """Return how a call's context splits into uncached input, cache write and cache read.
 
-    `sent_tokens` is what the context's last call sent, and `lives` whether the cache still holds it.
+    The cache holds `cached` of its tokens, and lives for `life_ns`.
     """
     if life_ns == NO_CACHE:
         return context_tokens, 0, 0
-    if lives:
-        return 0, context_tokens - sent_tokens, sent_tokens
-    return 0, context_tokens, 0
+    return 0, context_tokens - cached, cached
 
 
 @compiled

@@ -40,14 +40,16 @@ def lower(scenario: scenarios.Scenario) -> Program:
     groups: list[GroupRow] = []
     for group in scenario.fleet:
         first_agent = sum(row.agents for row in groups)
-        groups.append(group_row(group, calling, quantities, first_agent, len(steps)))
-        steps.extend(step_rows(scenario, group, quantities, own_steps))
-    pools = tuple(pool_row(pool, quantities) for pool in scenario.pools)
+        groups.append(group_row(scenario, group, calling, quantities, first_agent, len(steps)))
+        steps.extend(step_rows(scenario, group, calling, own_steps))
+    served = calling.served()
+    pools = tuple(
+        pool_row(pool, quantities, sum(row.gpus for row in served if row.pool == number))
+        for number, pool in enumerate(scenario.pools)
+    )
     settings = settings_of(scenario, quantities)
     directions, direction_keys = directions_of(scenario)
     review = scenario.review
-    api = scenario.api
-    limits = (api.requests_per_min, api.input_tokens_per_min, api.output_tokens_per_min)
     budget = scenario.stop.budget
     return Program(
         steps=tuple(steps),
@@ -56,10 +58,12 @@ def lower(scenario: scenarios.Scenario) -> Program:
         turns=tuple(calling.turns),
         contexts=tuple(calling.contexts),
         pools=pools,
+        served=served,
+        plan=calling.plan(),
         settings=settings,
         budget_usd=float("inf") if budget is None else budget,
         agents_budget_usd=float("inf") if budget is None else budget - (scenario.stop.reserve or 0.0),
-        limits_per_min=np.array([limit or 0.0 for limit in limits]),
+        limits_per_min=calling.limits_per_min(),
         hours=np.array([office_hours(group.staff) for group in scenario.fleet], dtype=np.int64),
         agent_groups=np.repeat(np.arange(len(groups)), [row.agents for row in groups]),
         agent_keys=np.array(list(_agent_keys(scenario)), dtype=np.int64),

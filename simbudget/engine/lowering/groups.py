@@ -13,6 +13,7 @@ from simbudget.scenario.quantities import Quantity
 
 
 def group_row(
+    scenario: scenarios.Scenario,
     group: scenarios.Group,
     calling: Calling,
     quantities: Quantities,
@@ -20,7 +21,7 @@ def group_row(
     first_step: int,
 ) -> GroupRow:
     """Return the row of a group whose agents and steps begin at these numbers."""
-    thinks = any(isinstance(step, scenarios.Think | scenarios.OwnStep) for step in group.cycle)
+    thinks = any(_makes_turns(step) for step in group.cycle)
     crashes, staff = group.crashes, group.staff
     return GroupRow(
         first_agent=first_agent,
@@ -30,9 +31,9 @@ def group_row(
         is_people=int(group.kind == "people"),
         first_start_ns=nanoseconds(group.start.first.exact_value),
         start_every_ns=nanoseconds(group.start.then_every.exact_value),
-        client=calling.client(group.model, group.context.cache, _makes_calls(group)),
+        client=calling.client(group.model, group.context.cache, group.service, _makes_calls(group)),
         turn=calling.turn(group.turn, thinks),
-        context=calling.context(group.context),
+        context=calling.context(group.context, _limit_is_written(scenario, group.context)),
         crash_every=quantities.fact(crashes.every if crashes else None),
         crash_restart=quantities.add(crashes.restart if crashes else None),
         sandbox_price=quantities.fact(group.sandbox.price),
@@ -44,10 +45,7 @@ def group_row(
 
 
 def step_rows(
-    scenario: scenarios.Scenario,
-    group: scenarios.Group,
-    quantities: Quantities,
-    own_steps: list[tuple[str, str]],
+    scenario: scenarios.Scenario, group: scenarios.Group, calling: Calling, own_steps: list[tuple[str, str]]
 ) -> Iterable[StepRow]:
     """Yield the rows of a cycle's steps; those written in Python are added to `own_steps`."""
     counted: dict[int, int] = {}
@@ -57,10 +55,12 @@ def step_rows(
         ordinal = counted[kind] = counted.get(kind, -1) + 1
         purpose = step_purpose(kind, ordinal)
         if isinstance(step, scenarios.Experiment):
-            row = _experiment(step, purpose, quantities, 0 if step.on is None else pools[step.on])
+            row = _experiment(step, purpose, calling.quantities, 0 if step.on is None else pools[step.on])
         else:
-            row = _step(step, kind, purpose, quantities, own_steps)
-        yield _conditional(row, step.if_, quantities)
+            row = _step(step, kind, purpose, calling.quantities, own_steps)
+        if isinstance(step, scenarios.Think | scenarios.Delegate) and kind != Step.WORK:
+            row = row._replace(**_own_terms(scenario, group, step, calling))
+        yield _conditional(row, step.if_, calling.quantities)
 
 
 def _conditional(row: StepRow, condition: str | Quantity | None, quantities: Quantities) -> StepRow:
@@ -72,11 +72,50 @@ def _conditional(row: StepRow, condition: str | Quantity | None, quantities: Qua
     return row._replace(condition=Condition.PART, part=quantities.fact(condition))
 
 
+def _own_terms(
+    scenario: scenarios.Scenario,
+    group: scenarios.Group,
+    step: scenarios.Think | scenarios.Delegate,
+    calling: Calling,
+) -> dict[str, int]:
+    """Return the client, turn and context of a step that has its own; sub-agents always have a context."""
+    terms = {} if step.turn is None else {"turn": calling.turn(step.turn.over(group.turn))}
+    is_delegated = isinstance(step, scenarios.Delegate)
+    if not is_delegated and step.model is None and step.context is None and step.service is None:
+        return terms
+    context = group.context if step.context is None else step.context.over(group.context)
+    service = step.service or group.service
+    terms["client"] = calling.client(step.model or group.model, context.cache, service)
+    if is_delegated or step.model is not None or step.context is not None:
+        if step.context is None or "lasts" not in step.context.written:
+            context = context.with_values(lasts="think")
+        is_written = _limit_is_written(scenario, group.context, step.context)
+        terms["context"] = calling.context(context, is_written)
+    return terms
+
+
+def _limit_is_written(
+    scenario: scenarios.Scenario, group: scenarios.Context, step: scenarios.Context | None = None
+) -> bool:
+    """Return whether anybody wrote at how many tokens a context is full."""
+    written = scenario.context.written | group.written | (step.written if step is not None else frozenset())
+    return "limit_tokens" in written
+
+
 def _step(
     step: scenarios.Step, kind: Step, purpose: int, quantities: Quantities, own_steps: list[tuple[str, str]]
 ) -> StepRow:
     if isinstance(step, scenarios.Think):
-        return StepRow(kind, purpose, quantities.add(step.time if kind == Step.WORK else step.turns))
+        size = quantities.add(step.time if kind == Step.WORK else step.turns)
+        return StepRow(kind, purpose, size, returns=quantities.add(step.returns_tokens))
+    if isinstance(step, scenarios.Delegate):
+        return StepRow(
+            kind,
+            purpose,
+            size=quantities.add(step.turns),
+            returns=quantities.add(step.returns_tokens),
+            sub_agents=quantities.add(step.agents),
+        )
     if isinstance(step, scenarios.OwnStep):
         own_steps.append((str(step.file.resolve()), step.function))
         return StepRow(kind, purpose, size=len(own_steps) - 1)
@@ -102,11 +141,26 @@ def _experiment(step: scenarios.Experiment, purpose: int, quantities: Quantities
     )
 
 
+def _makes_turns(step: scenarios.Step) -> bool:
+    """Return whether a step's turns are the group's."""
+    if isinstance(step, scenarios.Think | scenarios.Delegate):
+        return step.turn is None
+    return isinstance(step, scenarios.OwnStep)
+
+
 def _makes_calls(group: scenarios.Group) -> bool:
-    """Return whether a group's agents ever call a model."""
-    polls = any(isinstance(step, scenarios.Experiment) and step.polls for step in group.cycle)
-    calling = scenarios.Think | scenarios.Share | scenarios.OwnStep
-    return polls or any(isinstance(step, calling) for step in group.cycle)
+    """Return whether a group's agents ever call its model by its service, in its context."""
+    return any(
+        isinstance(step, scenarios.Share | scenarios.OwnStep)
+        or (isinstance(step, scenarios.Experiment) and step.polls is not None)
+        or (
+            isinstance(step, scenarios.Think)
+            and step.model is None
+            and step.context is None
+            and step.service is None
+        )
+        for step in group.cycle
+    )
 
 
 def _cached_at_start(group: scenarios.Group) -> int:

@@ -13,8 +13,8 @@ _BILLING = {
 }
 
 
-def pool_row(pool: scenarios.Gpus, quantities: Quantities) -> PoolRow:
-    """Return the row of a pool."""
+def pool_row(pool: scenarios.Gpus, quantities: Quantities, held: int) -> PoolRow:
+    """Return the row of a pool, of which served models hold so many GPUs."""
     checkpoint = pool.checkpoint_every
     return PoolRow(
         gpus=pool.count,
@@ -23,6 +23,7 @@ def pool_row(pool: scenarios.Gpus, quantities: Quantities) -> PoolRow:
         speed=quantities.fact(pool.speed),
         preempted_every=quantities.fact(pool.preempted.every if pool.preempted else None),
         checkpoint_every_ns=nanoseconds(checkpoint.exact_value) if checkpoint else 0,
+        held=held,
     )
 
 

@@ -39,6 +39,16 @@ def _has_service(scenario: Scenario) -> bool:
 
 
 NOT_YET: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
+    ("`fleet.stop`", lambda scenario: any(group.stop is not None for group in scenario.fleet)),
+    ("`prices.discount`", lambda scenario: bool(scenario.prices.discount)),
+    ("`scorer.model`", lambda scenario: scenario.scorer.model is not None),
+    ("`review.by`", lambda scenario: scenario.review is not None and scenario.review.by is not None),
+    ("`stop.budget_counts: when billed`", lambda scenario: scenario.stop.budget_counts == "when billed"),
+    ("`tasks`", lambda scenario: scenario.tasks is not None),
+)
+"""What no engine can simulate, by the words that a message has for it: whether a scenario asks for it."""
+
+NOT_COMPILED: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
     ("`think` with a `model` of its own", _any_step(scenarios.Think, "model")),
     ("`think` with a `turn` of its own", _any_step(scenarios.Think, "turn")),
     ("`think` with a `context` of its own", _any_step(scenarios.Think, "context")),
@@ -49,7 +59,6 @@ NOT_YET: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
     ),
     ("`context.shared_prefix_tokens`", lambda scenario: _context(scenario, "shared_prefix_tokens")),
     ("`context.when_full`", lambda scenario: any(c.when_full.how != "compact" for c in _contexts(scenario))),
-    ("`fleet.stop`", lambda scenario: any(group.stop is not None for group in scenario.fleet)),
     ("`service`", _has_service),
     (
         "a model that is `served_on` GPUs",
@@ -57,15 +66,6 @@ NOT_YET: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
     ),
     ("`api.models`", lambda scenario: bool(scenario.api.models)),
     ("`api.plan`", lambda scenario: scenario.api.plan is not None),
-    ("`prices.discount`", lambda scenario: bool(scenario.prices.discount)),
-    ("`scorer.model`", lambda scenario: scenario.scorer.model is not None),
-    ("`review.by`", lambda scenario: scenario.review is not None and scenario.review.by is not None),
-    ("`stop.budget_counts: when billed`", lambda scenario: scenario.stop.budget_counts == "when billed"),
-    ("`tasks`", lambda scenario: scenario.tasks is not None),
-)
-"""What no engine can simulate, by the words that a message has for it: whether a scenario asks for it."""
-
-NOT_COMPILED: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
     (
         "steps written in Python",
         lambda scenario: any(isinstance(s, scenarios.OwnStep) for s in _steps(scenario)),

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from itertools import count
 from typing import Final
 
 import numpy as np
 from simpy.events import Event, Process
 from simpy.exceptions import Interrupt
 
-from simbudget.engine.laws.calls import draw_post
+from simbudget.engine.laws.calls import draw_post, draw_returned
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.hours import closes_ns, is_open, opens_ns
 from simbudget.engine.laws.notebook import NOBODY
@@ -24,8 +25,9 @@ from simbudget.engine.laws.work import (
 )
 from simbudget.engine.program import IDLE_CYCLES, NONE, Condition, Lasts, Step, StepRow
 from simbudget.engine.reference.accounts import BudgetReachedError
-from simbudget.engine.reference.calls import Line
+from simbudget.engine.reference.calls import Caller, Line, Terms
 from simbudget.engine.reference.clock import Happens, Phase
+from simbudget.engine.reference.delegates import delegate
 from simbudget.engine.reference.experiments import experiment
 from simbudget.engine.reference.own_steps import own_step
 from simbudget.engine.reference.pool import holding
@@ -42,7 +44,7 @@ HORIZON: Final = "horizon"
 _NUMBER_OF_ACTIVITY: Final = {activity: number for number, activity in enumerate(ACTIVITIES)}
 
 
-class Agent:
+class Agent(Caller):
     """One agent, or one of the people: what it is, where it stands, and what it does next."""
 
     def __init__(self, site: Site, number: int) -> None:
@@ -56,15 +58,15 @@ class Agent:
             [key.seed, key.world, key.replication, program.agent_keys[number]], dtype=np.int64
         )
         self.timesheet = Timesheet(site.clock, len(program.pools))
-        self.line = Line(self)
+        self.sessions = count()
+        self.line = Line(self, self.group_number, Terms.of(site, self.group))
         self._running_costs = RunningCosts(site, number, self.group_number)
         self._needs_context = True
         self.cycle = -1
         """The cycle that the agent is in, from 0, broken off ones included."""
         self.completed_cycles = 0
-        self.stretches = self.polls = 0
-        """How often it has been on spot GPUs, and polled: the indices of those draws."""
-        self._lasts = program.contexts[self.group.context].lasts
+        self.stretches = self.polls = self.delegations = 0
+        """How often it has been on spot GPUs, polled and delegated: the indices of those draws."""
         self._posts = self._crashes = 0
         self.ended_well = 0
         """How many jobs have ended well since the last score."""
@@ -76,6 +78,7 @@ class Agent:
         """The best submission that the agent knew of when its cycle began."""
         self._submissions_ns: list[int] = []
         self._steps = program.steps[self.group.first_step : self.group.first_step + self.group.steps]
+        self._terms = {step: Terms.of(site, self.group, step) for step in self._steps}
         self._cells = {
             step: np.array([step.purpose, step.size, step.gpus, step.fails, program.pools[step.pool].speed])
             for step in self._steps
@@ -119,11 +122,20 @@ class Agent:
             if idle == IDLE_CYCLES:
                 raise UserError(self.site.program.never_ends(self.group_number))
 
+    def _open_context(self) -> None:
+        """Begin the cycle's context, if it has one of its own; the agent's first one may be under way already."""
+        line = self.line
+        if not self._needs_context and line.terms.context.lasts != Lasts.CYCLE:
+            return
+        is_first = line.context.session < 0
+        line.open_context()
+        if is_first:
+            line.take_up(self.group)
+        self._needs_context = False
+
     def _cycle(self) -> Happens:
         self.cycle += 1
-        if self._needs_context or self._lasts == Lasts.CYCLE:
-            self.line.open_context()
-            self._needs_context = False
+        self._open_context()
         self.has_succeeded = self._has_improved = None
         if any(step.each for step in self._steps):
             self._known_at_start = self.site.board.best_known(self.number)
@@ -141,6 +153,8 @@ class Agent:
                     return
             elif step.kind == Step.SCORE:
                 yield from self._score(step)
+            elif step.kind == Step.DELEGATE:
+                yield from delegate(self, step, self._cells[step])
             elif step.kind == Step.PYTHON:
                 yield from own_step(self, self.site.program.own_steps[step.size])
             else:
@@ -186,17 +200,23 @@ class Agent:
         self._running_costs.resume()
         self._needs_context = True
         self.ended_well = 0
+        self.line.forget()
         self._await_crash()
 
     # The steps of a cycle.
 
     def _think(self, step: StepRow) -> Happens:
-        site = self.site
-        if self._lasts == Lasts.THINK and self.line.context.is_used:
-            self.line.open_context()
-        turns = draw_turns(site.rows, site.program.table, self._cells[step], self.stream, self.cycle)
-        for _ in range(turns):
-            yield from self.line.turn()
+        site, line, table = self.site, self.line, self.site.program.table
+        is_own = step.context != NONE
+        if not is_own and line.terms.context.lasts == Lasts.THINK and line.context.is_used:
+            line.open_context()
+        turns = draw_turns(site.rows, table, self._cells[step], self.stream, self.cycle)
+        with line.on(step, self._terms[step]):
+            for _ in range(turns):
+                yield from line.turn()
+        line.context.tokens += draw_returned(
+            site.rows, table, step.returns, self.stream, step.purpose, self.cycle
+        )
 
     def _work(self, step: StepRow) -> Happens:
         """Work for a time, in office hours only."""
@@ -302,7 +322,7 @@ class Agent:
     def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
         """Return the context manager that records what happens within it as one entry."""
         line = self.line
-        place = {"cycle": self.cycle, "session": line.context.number, "turn": line.context.turns - 1}
+        place = {"cycle": self.cycle, "session": line.context.session, "turn": line.context.turns - 1}
         return self.site.record.entry(self.number, kind, {**place, **columns})
 
     @contextmanager
@@ -315,9 +335,3 @@ class Agent:
             waited_ns = self.site.clock.now - asked_ns
             with self.entry(kind, queued_ns=waited_ns, outcome="unserved", **columns):
                 raise
-
-    def spends(self, activity: str, kind: str, duration_ns: int, **columns: object) -> Happens:
-        """Do one thing for so long."""
-        self.does(activity)
-        with self.entry(kind, **columns):
-            yield self.site.clock.after(duration_ns, Phase.END, self.number)

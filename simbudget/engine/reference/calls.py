@@ -1,121 +1,300 @@
-"""An agent's line to its model: the context that it sends, the calls that it makes, and what they cost."""
+"""A caller's line to its models: the context that it sends, the calls that it makes, and what they cost."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
+from simbudget.engine.laws.buckets import call_starts_ns
 from simbudget.engine.laws.calls import (
+    COMPACT,
+    NEVER,
+    NO_CACHE,
+    RESTART,
     back_off_ns,
-    cache_lives,
+    cached_tokens,
     call_cost_usd,
     call_duration_ns,
     draw_attempt,
+    draw_carried,
     draw_compacted,
     draw_first_prompt,
+    draw_returns_ns,
+    draw_shared_prefix,
     draw_turn,
     finds_cache,
     is_full,
     opened_result,
+    part_of_limit,
+    shared_speed,
     token_classes,
     tokens_under_way,
 )
+from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.program import NONE, ContextRow, GroupRow, Lasts, StepRow
+from simbudget.engine.reference.clients import Client, Turn
 from simbudget.engine.reference.clock import Happens, Phase
 from simbudget.engine.reference.context import Context
+from simbudget.engine.reference.plan import Subscription
+from simbudget.engine.reference.record import EntryInTheMaking
 from simbudget.engine.reference.site import TOKENS
 
 if TYPE_CHECKING:
-    from simbudget.engine.reference.agent import Agent
+    from simbudget.engine.reference.site import Site
+
+
+class Caller:
+    """Somebody who calls models and works with tools: an agent, or one of its sub-agents."""
+
+    site: Site
+    number: int
+    """The agent's, or that of the agent whose sub-agent it is."""
+    place: int = 0
+    """Which of its agent's sub-agents it is; what happens at one instant goes in this order."""
+    stream: Integers
+    """The four numbers that key its draws."""
+    line: Line
+    sessions: Iterator[int]
+    """Numbers for the contexts of the agent and its sub-agents."""
+
+    def does(self, activity: str) -> None:
+        """Note what the caller does from now on."""
+        raise NotImplementedError
+
+    def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
+        """Return the context manager that records what happens within it as one entry."""
+        raise NotImplementedError
+
+    def look(self) -> None:
+        """Look at the budget before something is started; BudgetReachedError if it is reached."""
+        self.site.accounts.look()
+
+    def spends(self, activity: str, kind: str, duration_ns: int, **columns: object) -> Happens:
+        """Do one thing for so long."""
+        self.does(activity)
+        with self.entry(kind, **columns):
+            yield self.site.clock.after(duration_ns, Phase.END, self.number, self.place)
+
+
+@dataclass(frozen=True)
+class Terms:
+    """On which terms turns are made: whom they call, what they are made of, how contexts begin and end."""
+
+    client: Client
+    turn: Turn
+    context: ContextRow
+
+    @staticmethod
+    def of(site: Site, group: GroupRow, step: StepRow | None = None) -> Terms:
+        """Return the terms of a group, or of a step of its cycle, which has the group's where it has no own."""
+        own = (NONE, NONE, NONE) if step is None else (step.client, step.turn, step.context)
+        of_group = group.client, group.turn, group.context
+        client, turn, context = (
+            its_own if its_own != NONE else groups for its_own, groups in zip(own, of_group, strict=True)
+        )
+        return Terms(site.clients[client], site.turns[turn], site.program.contexts[context])
 
 
 class Line:
-    """The line of one agent to its model."""
+    """The line of one caller to its models."""
 
-    def __init__(self, agent: Agent) -> None:
-        group, site = agent.group, agent.site
-        self._agent, self._site, self._group = agent, site, group
-        self._turn = site.turns[group.turn]
-        self._turns = self._attempts = self._compactions = 0
-        self.contexts = 0
-        """How many contexts have been opened."""
-        self.context = Context(site.clients[group.client], site.program.contexts[group.context], -1)
+    def __init__(self, caller: Caller, group_number: int, terms: Terms) -> None:
+        self._caller, self._site = caller, caller.site
+        self._group_number = group_number
+        self.terms = terms
+        """Those on which calls are made at present."""
+        self._turns = self._attempts = self._compactions = self._contexts = 0
+        self.context = Context(terms.context, terms.client.row.cache_life_ns)
+        self._kept: dict[StepRow, Context] = {}
+        """Contexts of steps that last longer than these."""
         self.began_ns = 0
         """When the last call began."""
 
+    # Contexts.
+
     def open_context(self) -> None:
-        """Begin a new context with nothing but the first prompt; an agent's first one may be under way already."""
-        rows, table, group, old = self._site.rows, self._site.program.table, self._group, self.context
-        prompt = draw_first_prompt(rows, table, old.row.first_prompt, self._agent.stream, self.contexts)
-        self.context = context = Context(old.client, old.row, self.contexts, prompt, prompt)
-        started = tokens_under_way(rows, group.start_context_tokens)
-        if self.contexts == 0 and started:
-            context.tokens = started
+        """Begin a new context with nothing but the first prompt."""
+        self.context = self._new_context(0)
+
+    def take_up(self, group: GroupRow) -> None:
+        """Let the context with which an agent starts be under way already, if its group's contexts are."""
+        started = tokens_under_way(self._site.rows, group.start_context_tokens)
+        if started:
+            context = self.context
+            context.tokens = context.opened_with_tokens = started
             context.sent_tokens = min(started, group.start_cached_tokens)
             context.began_ns = self._site.clock.now
             context.results = group.start_context_turns
-        context.opened_with_tokens = context.tokens
-        self.contexts += 1
+
+    def _new_context(self, more_tokens: int) -> Context:
+        rows, table, row = self._site.rows, self._site.program.table, self.terms.context
+        prompt = draw_first_prompt(rows, table, row.first_prompt, self._caller.stream, self._contexts)
+        prefix = draw_shared_prefix(rows, table, row.shared_prefix, self._caller.stream, self._contexts)
+        self._contexts += 1
+        return Context(
+            row=row,
+            cache_life_ns=self.terms.client.row.cache_life_ns,
+            number=self._contexts - 1,
+            session=next(self._caller.sessions),
+            tokens=prompt + more_tokens,
+            first_prompt_tokens=prompt,
+            shared_prefix_tokens=prefix,
+            opened_with_tokens=prompt + more_tokens,
+        )
+
+    @contextmanager
+    def on(self, step: StepRow, terms: Terms) -> Iterator[None]:
+        """Make the calls within on a step's own terms; its own context is used in place of the caller's."""
+        terms_before, context_before = self.terms, self.context
+        self.terms = terms
+        try:
+            if step.context != NONE:
+                kept = self._kept.get(step)
+                self.context = self._new_context(0) if kept is None else kept
+            yield
+        finally:
+            if step.context != NONE and terms.context.lasts == Lasts.LIFE:
+                self._kept[step] = self.context
+            if step.context != NONE:
+                self.context = context_before
+            self.terms = terms_before
+
+    def forget(self) -> None:
+        """Lose the contexts of steps that last, at a crash."""
+        self._kept.clear()
+
+    def _make_room(self) -> Happens:
+        """Do with a full context what is to be done with it."""
+        row, context = self.terms.context, self.context
+        self._site.tally.full_contexts += 1 - row.limit_is_written
+        if row.when_full == COMPACT:
+            yield from self._compact()
+            return
+        with self._caller.entry("restart" if row.when_full == RESTART else "drop"):
+            pass
+        if row.when_full == RESTART:
+            self._restart()
+        else:
+            tokens = part_of_limit(self._site.rows, row.left_part, row.limit_tokens)
+            context.empty(tokens, context.results)
+
+    def _compact(self) -> Happens:
+        site, quantity = self._site, self.terms.context.compacted
+        summary = draw_compacted(
+            site.rows, site.program.table, quantity, self._caller.stream, self._compactions
+        )
+        self._compactions += 1
+        yield from self._request("compaction", summary)
+        self.context.empty(self.context.first_prompt_tokens + summary, 0)
+
+    def _restart(self) -> None:
+        site = self._site
+        carried = draw_carried(
+            site.rows, site.program.table, self.terms.context.carried, self._caller.stream, self._contexts
+        )
+        self.context = self._new_context(carried)
+
+    # Turns and calls.
 
     def turn(self) -> Happens:
         """Make one call, work with tools on what it said, and take their results into the context."""
-        agent, site = self._agent, self._site
+        caller, site = self._caller, self._site
         output, thinking, tool_result, tool_ns = draw_turn(
-            site.rows, site.program.table, self._turn.cells, agent.stream, self._turns, self.context.number
+            site.rows,
+            site.program.table,
+            self.terms.turn.cells,
+            caller.stream,
+            self._turns,
+            self.context.number,
         )
         self._turns += 1
         yield from self.call("call", output, thinking)
         if tool_ns:
-            yield from agent.spends("tool", "tool", tool_ns)
+            yield from caller.spends("tool", "tool", tool_ns)
         self._takes_in(tool_result)
 
     def _takes_in(self, tool_result: int) -> None:
-        turn, context = self._turn.row, self.context
+        turn, context = self.terms.turn.row, self.context
         context.tokens += opened_result(
             self._site.rows, turn.opening_times, turn.opening_turns, tool_result, context.results
         )
         context.results += 1
 
     def call(self, kind: str, output_tokens: int, thinking_tokens: int = 0) -> Happens:
-        """Make one call, after a compaction if the context is full; its output joins the context.
+        """Make one call, after making room if the context is full; its output joins the context.
 
         Raises:
             BudgetReachedError: the budget does not allow the call, which has not begun.
         """
-        if is_full(self._site.rows, self.context.row.limit_tokens, self.context.tokens):
-            yield from self._compact()
+        row = self.terms.context
+        if is_full(self._site.rows, row.limit_tokens, self.context.tokens):
+            yield from self._make_room()
         yield from self._request(kind, output_tokens + thinking_tokens)
-        self.context.tokens += output_tokens
-
-    def _compact(self) -> Happens:
-        site, quantity = self._site, self.context.row.compacted
-        summary = draw_compacted(
-            site.rows, site.program.table, quantity, self._agent.stream, self._compactions
-        )
-        self._compactions += 1
-        yield from self._request("compaction", summary)
-        self.context.compact(summary)
+        self.context.tokens += output_tokens + row.keeps_thinking * thinking_tokens
 
     def _request(self, kind: str, output_tokens: int) -> Happens:
         """Send the context, again and again if attempts fail, until the answer is there."""
-        agent, clock = self._agent, self._site.clock
+        caller, clock = self._caller, self._site.clock
         asked_ns, failures = clock.now, 0
         while True:
-            yield from clock.asks(agent.number)
-            self._site.accounts.look()
-            agent.does("waiting_api")
-            yield from self._site.limiter.wait(agent.number, self.context, output_tokens)
-            self._site.accounts.look()
+            yield from clock.asks(caller.number, caller.place)
+            caller.look()
+            caller.does("waiting_api")
+            yield from self._wait(output_tokens)
+            caller.look()
             first_ns, speed, fails, giving_up_ns = self._draw_attempt()
             if not fails:
                 break
             yield from self._fail(kind, first_ns, output_tokens)
             failures += 1
             if failures <= self._site.program.settings.retries:
-                yield clock.after(back_off_ns(failures), Phase.END, agent.number)
+                pause_ns = back_off_ns(failures)
             else:
-                yield clock.after(giving_up_ns, Phase.END, agent.number)
-                failures = 0
-        duration_ns = call_duration_ns(first_ns, output_tokens, speed)
-        yield from self._answer(kind, output_tokens, duration_ns, clock.now - asked_ns)
+                pause_ns, failures = giving_up_ns, 0
+            yield clock.after(pause_ns, Phase.END, caller.number, caller.place)
+        with self._under_way() as calls:
+            duration_ns = self._duration_ns(first_ns, output_tokens, speed, calls)
+            yield from self._answer(kind, output_tokens, duration_ns, clock.now - asked_ns)
+
+    def _wait(self, output_tokens: int) -> Happens:
+        """Wait until the provider's limits and the subscription let the call through, both at the same instant."""
+        limiter, plan = self.terms.client.limiter, self._plan
+        place = None if plan is None else plan.next_place()
+        while True:
+            if limiter is not None:
+                yield from limiter.wait(self._caller, partial(self._starts_ns, output_tokens))
+            if plan is None or place is None or plan.pays or plan.allows():
+                return
+            yield from plan.wait(self._caller, place)
+
+    def _starts_ns(self, output_tokens: int, buckets: Floats) -> tuple[int, int]:
+        """Return when the buckets can pay for the call, and which of them is the last to."""
+        context = self.context
+        return call_starts_ns(
+            buckets,
+            context.cells(),
+            context.shared_prefix_tokens,
+            self._prefix_began_ns,
+            output_tokens,
+            self._site.clock.now,
+        )
+
+    @property
+    def _plan(self) -> Subscription | None:
+        """Return the subscription that the calls at present are part of."""
+        return self._site.plan if self.terms.client.row.is_planned else None
+
+    @property
+    def _prefix_key(self) -> tuple[int, int]:
+        return self._group_number, self.terms.client.row.model
+
+    @property
+    def _prefix_began_ns(self) -> int:
+        """Return when the last call began of all that share the prefix of the context at hand."""
+        return self._site.prefixes.get(self._prefix_key, NEVER)
 
     def _draw_attempt(self) -> tuple[int, float, bool, int]:
         site = self._site
@@ -123,42 +302,80 @@ class Line:
         return draw_attempt(
             site.rows,
             site.program.table,
-            self.context.client.cells,
-            self._agent.stream,
+            self.terms.client.cells,
+            self._caller.stream,
             self._attempts - 1,
         )
 
     def _classes(self) -> tuple[int, int, int]:
         """Return what the attempt at hand sends, by token class; an attempt misses the cache or finds it."""
-        context, misses = self.context, self.context.row.cache_misses
-        lives = cache_lives(context.began_ns, self._site.clock.now, context.cache_life_ns)
-        lives = lives and finds_cache(self._site.rows, misses, self._agent.stream, self._attempts - 1)
-        return token_classes(context.tokens, context.sent_tokens, lives, context.cache_life_ns)
+        context, misses = self.context, self.terms.context.cache_misses
+        cached = cached_tokens(
+            context.cells(), context.shared_prefix_tokens, self._prefix_began_ns, self._site.clock.now
+        )
+        if not finds_cache(self._site.rows, misses, self._caller.stream, self._attempts - 1):
+            cached = 0
+        return token_classes(context.tokens, cached, context.cache_life_ns)
 
     def _fail(self, kind: str, first_token_ns: int, output_tokens: int) -> Happens:
         """Wait for an attempt that will turn out to have failed: it bills nothing and leaves the cache alone."""
+        caller, client = self._caller, self.terms.client
         uncached, write, _ = self._classes()
-        self._site.limiter.take(uncached + write, output_tokens)
-        entry = self._agent.entry(kind, model=self.context.client.model, outcome="failed")
+        self._take(uncached + write, output_tokens)
+        entry = caller.entry(kind, model=client.model, service=client.service, outcome="failed")
         with entry:
-            yield self._site.clock.after(first_token_ns, Phase.END, self._agent.number)
+            yield self._site.clock.after(first_token_ns, Phase.END, caller.number, caller.place)
+
+    def _take(self, input_tokens: int, output_tokens: int) -> None:
+        if self.terms.client.limiter is not None:
+            self.terms.client.limiter.take(input_tokens, output_tokens)
+
+    @contextmanager
+    def _under_way(self) -> Iterator[int]:
+        """Count the call as under way, and say how many are, if its model is served on GPUs of one's own."""
+        calls, served = self._site.calls_under_way, self.terms.client.row.served
+        if served == NONE:
+            yield 0
+            return
+        calls[served] += 1
+        try:
+            yield calls[served]
+        finally:
+            calls[served] -= 1
+
+    def _duration_ns(self, first_ns: int, output_tokens: int, speed: float, calls: int) -> int:
+        """Return how long a call takes, with so many calls to the same served model under way."""
+        site, row = self._site, self.terms.client.row
+        if row.returns_in != NONE:
+            return draw_returns_ns(
+                site.rows, site.program.table, row.returns_in, self._caller.stream, self._attempts - 1
+            )
+        if row.served != NONE:
+            served = site.program.served[row.served]
+            speed = shared_speed(site.rows, served.throughput, served.replicas, served.at_most, calls)
+        return call_duration_ns(first_ns, output_tokens, speed)
 
     def _answer(self, kind: str, output_tokens: int, duration_ns: int, queued_ns: int) -> Happens:
         """Pay for a call, and wait for its answer."""
-        agent, site, context = self._agent, self._site, self.context
+        caller, site, context, client = self._caller, self._site, self.context, self.terms.client
         uncached, write, read = self._classes()
-        site.limiter.take(uncached + write, output_tokens)
-        cost_usd = call_cost_usd(context.client.prices, uncached, write, read, output_tokens)
+        self._take(uncached + write, output_tokens)
+        cost_usd = call_cost_usd(client.prices, uncached, write, read, output_tokens)
+        if self._plan is not None:
+            cost_usd = self._plan.charge(cost_usd)
         site.accounts.pay(TOKENS, cost_usd)
         self._count(uncached, write, read, output_tokens)
         self.began_ns = context.began_ns = site.clock.now
+        if context.cache_life_ns != NO_CACHE:
+            site.prefixes[self._prefix_key] = site.clock.now
         context.sent_tokens = context.tokens
         context.turns += 1
-        agent.does("model")
-        entry = agent.entry(
+        caller.does("model")
+        entry = caller.entry(
             kind,
             queued_ns=queued_ns,
-            model=context.client.model,
+            model=client.model,
+            service=client.service,
             uncached_input_tokens=uncached,
             cache_write_tokens=write,
             cache_read_tokens=read,
@@ -167,7 +384,7 @@ class Line:
             cost_usd=cost_usd,
         )
         with entry:
-            yield site.clock.after(duration_ns, Phase.END, agent.number)
+            yield site.clock.after(duration_ns, Phase.END, caller.number, caller.place)
 
     def _count(self, *tokens: int) -> None:
         tally = self._site.tally

@@ -1,8 +1,8 @@
 """The clock: a SimPy environment in whole nanoseconds that keeps the order of what happens at one instant.
 
 What ends goes before what crashes, then comes the horizon, then what asks; within each, the agents in the order
-of their numbers. SimPy's own events (a resource granted, a process interrupted) are not things that happen but
-how one process tells another; they go first.
+of their numbers, each one's sub-agents and jobs in theirs. SimPy's own events (a resource granted, a process
+interrupted) are not things that happen but how one process tells another; they go first.
 """
 
 from collections.abc import Generator
@@ -17,7 +17,7 @@ Happens = Generator[Event, Any, None]
 
 _OWN_PRIORITIES = 2
 _PLACES = 1 << 14
-"""Places of an agent in the order of an instant: its own, which its first job shares, then those of its other jobs."""
+"""Places of an agent in the order of an instant: its own, which its first job or sub-agent shares, then the others'."""
 
 
 class Phase(IntEnum):

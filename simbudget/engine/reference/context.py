@@ -7,20 +7,23 @@ import numpy as np
 from simbudget.engine.laws.calls import NEVER
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.program import ContextRow
-from simbudget.engine.reference.clients import Client
 
 
 @dataclass
 class Context:
     """A growing context. It is changed only by the agent whose it is."""
 
-    client: Client
-    """Who is called with it."""
     row: ContextRow
-    number: int
-    """Which of its agent's contexts it is, from 0; -1: none has been opened yet."""
+    cache_life_ns: int
+    """For how long the cache holds what was sent, or `NO_CACHE`."""
+    number: int = -1
+    """Which of its caller's contexts it is, from 0; -1: none has been opened yet."""
+    session: int = -1
+    """Which of its agent's contexts it is, from 0, those of its sub-agents included."""
     tokens: int = 0
     first_prompt_tokens: int = 0
+    shared_prefix_tokens: int = 0
+    """How many of its first tokens it has in common with others of its group and model."""
     sent_tokens: int = 0
     """What the last call sent, all of which the cache holds while it lives."""
     began_ns: int = NEVER
@@ -35,15 +38,10 @@ class Context:
         """Return whether a call has been made, or anything has joined the first prompt."""
         return self.turns > 0 or self.tokens != self.opened_with_tokens
 
-    @property
-    def cache_life_ns(self) -> int:
-        """Return for how long the cache holds what was sent, or `NO_CACHE`."""
-        return self.client.row.cache_life_ns
-
-    def compact(self, summary_tokens: int) -> None:
-        """Let nothing be left but the first prompt and a summary, and nothing in the cache."""
-        self.tokens = self.first_prompt_tokens + summary_tokens
-        self.sent_tokens, self.began_ns, self.results = 0, NEVER, 0
+    def empty(self, tokens: int, results: int) -> None:
+        """Let so many tokens be left, which the cache does not hold, and this number of turns count as behind it."""
+        self.tokens, self.results = tokens, results
+        self.sent_tokens, self.began_ns = 0, NEVER
 
     def cells(self) -> Integers:
         """Return the context as the laws take it: tokens, tokens sent, last call's start, the cache's life."""

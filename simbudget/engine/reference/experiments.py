@@ -124,7 +124,7 @@ class _Job:
         self._pool = agent.site.program.pools[self._pool_number]
         rows, table = agent.site.rows, agent.site.program.table
         self._work_ns, gpus = draw_experiment(rows, table, wave.cells, self._lanes(0))
-        self._gpus = min(gpus, self._pool.gpus)
+        self._gpus = min(gpus, self._pool.free_gpus)
 
     def run(self) -> Happens:
         """Try until the job gives a result, a few times at most; tell the wave how it ended.

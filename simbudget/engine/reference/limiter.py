@@ -1,12 +1,22 @@
-"""The provider's rate limits: one line of calls in front of three token buckets, for the whole fleet."""
+"""The provider's rate limits: one line of calls in front of three token buckets, for all models that share it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simbudget.engine.laws.buckets import BUCKETS, call_starts_ns, take
+from simbudget.engine.laws.buckets import BUCKETS, take
 from simbudget.engine.laws.draws import Floats
 from simbudget.engine.reference.clock import Clock, Happens, Phase
-from simbudget.engine.reference.context import Context
 from simbudget.engine.reference.pool import Pool, holding
+
+if TYPE_CHECKING:
+    from simbudget.engine.reference.calls import Caller
+
+Starts = Callable[[Floats], tuple[int, int]]
+"""Given the buckets, when a call can start, and which bucket is the last that can pay for it."""
 
 
 class Limiter:
@@ -23,13 +33,19 @@ class Limiter:
         self._line = Pool(clock, 1)
         self._last = 0
 
-    def wait(self, agent: int, context: Context, output_tokens: int) -> Happens:
+    @property
+    def used_minutes(self) -> list[float]:
+        """Return how many minutes' worth of each limit have been let through; 0 for no limit."""
+        limits = self._buckets[:, 0].tolist()
+        return [used / limit if limit else 0.0 for used, limit in zip(self.used, limits, strict=True)]
+
+    def wait(self, caller: Caller, starts: Starts) -> Happens:
         """Wait until a call may start; whoever has waited takes what the call uses, or leaves, at once."""
         if not self._limited:
             return
         asked_ns = self._clock.now
         try:
-            yield from self._wait_in_line(agent, context, output_tokens)
+            yield from self._wait_in_line(caller, starts)
         finally:
             self.queued_ns[self._last] += self._clock.now - asked_ns
 
@@ -41,18 +57,18 @@ class Limiter:
         if self._limited:
             take(self._buckets, input_tokens, output_tokens, self._clock.now)
 
-    def _wait_in_line(self, agent: int, context: Context, output_tokens: int) -> Happens:
+    def _wait_in_line(self, caller: Caller, starts: Starts) -> Happens:
         line, clock = self._line, self._clock
-        if line.is_idle and self._starts_ns(context, output_tokens) <= clock.now:
+        if line.is_idle and self._starts_ns(starts) <= clock.now:
             return
         with holding(line) as turn:
             yield turn
-            starts_ns = self._starts_ns(context, output_tokens)
+            starts_ns = self._starts_ns(starts)
             if starts_ns > clock.now:
-                yield clock.after(starts_ns - clock.now, Phase.ASK, agent)
+                yield clock.after(starts_ns - clock.now, Phase.ASK, caller.number, caller.place)
 
-    def _starts_ns(self, context: Context, output_tokens: int) -> int:
-        starts_ns, last = call_starts_ns(self._buckets, context.cells(), output_tokens, self._clock.now)
+    def _starts_ns(self, starts: Starts) -> int:
+        starts_ns, last = starts(self._buckets)
         if starts_ns > self._clock.now:
             self._last = last
         return starts_ns

@@ -4,19 +4,25 @@ import numpy as np
 from simpy.events import AllOf
 
 from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.plans import MONTH_NS
 from simbudget.engine.laws.tally import research_tally, results_by_time
 from simbudget.engine.lowering import lower
 from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import Billing, Program
 from simbudget.engine.reference.agent import HORIZON, Agent
 from simbudget.engine.reference.clock import Phase
+from simbudget.engine.reference.plan import Subscription
+from simbudget.engine.reference.served import begin_serving, end_serving
 from simbudget.engine.reference.site import FIXED, GPU, Key, Site
 from simbudget.engine.totals import (
     ACTIVITY_NS,
+    API_LIMITS,
+    BUSIEST_LINE,
     COMPONENT_USD,
     CYCLES,
     ENDED_NS,
     EXPERIMENTS,
+    FULL_CONTEXTS,
     GPU_NS,
     JOBS,
     JOBS_CANCELLED,
@@ -25,6 +31,7 @@ from simbudget.engine.totals import (
     LIMIT_QUEUED_NS,
     LIMIT_USED,
     MODEL_CALLS,
+    PLAN_QUEUED_NS,
     POOL_GPU_NS,
     POOL_SUMS,
     POOL_WAITED_NS,
@@ -91,6 +98,9 @@ def _play(program: Program, key: Key, record: bool) -> tuple[Site, Floats]:
     for pool, meter in zip(program.pools, site.gpu_meters, strict=True):
         if pool.billing == Billing.RESERVED:
             meter.start(0, pool.gpus)
+    begin_serving(site)
+    if site.plan is not None:
+        _pay_month(site, site.plan)
     horizon = site.clock.after(program.settings.horizon_ns, Phase.HORIZON)
     assert horizon.callbacks is not None
     horizon.callbacks.append(lambda _: _cut(agents))
@@ -98,6 +108,7 @@ def _play(program: Program, key: Key, record: bool) -> tuple[Site, Floats]:
     site.board.begin()
     site.clock.run(until=AllOf(site.clock, [agent.process for agent in agents]))
     _pay_reserved_pools(site)
+    end_serving(site)
     site.board.conclude()
     return site, _sums(site, agents)
 
@@ -115,6 +126,16 @@ def _spend_fixed(site: Site) -> None:
         site.record.add(FLEET, "fixed", 0, 0, {"component": "fixed", "cost_usd": fixed_usd})
 
 
+def _pay_month(site: Site, plan: Subscription) -> None:
+    """Pay for a month of the subscription that begins now, and for the next one when that begins."""
+    site.accounts.pay(FIXED, plan.month_usd)
+    now_ns = site.clock.now
+    site.record.add(FLEET, "plan", now_ns, now_ns, {"component": "fixed", "cost_usd": plan.month_usd})
+    next_month = site.clock.after(MONTH_NS, Phase.ASK)
+    assert next_month.callbacks is not None
+    next_month.callbacks.append(lambda _: _pay_month(site, plan))
+
+
 def _pay_reserved_pools(site: Site) -> None:
     now_ns = site.clock.now
     for pool, meter in zip(site.program.pools, site.gpu_meters, strict=True):
@@ -127,7 +148,7 @@ def _pay_reserved_pools(site: Site) -> None:
 
 def _sums(site: Site, agents: list[Agent]) -> Floats:
     """Return the run's sums."""
-    accounts, tally, limiter = site.accounts, site.tally, site.limiter
+    accounts, tally, limiters = site.accounts, site.tally, site.limiters
     sums: Floats = np.zeros(sums_length(site.program))
     sums[SPENT_USD] = accounts.spent_usd
     sums[COMPONENT_USD:ACTIVITY_NS] = accounts.by_component_usd
@@ -147,8 +168,13 @@ def _sums(site: Site, agents: list[Agent]) -> Floats:
     sums[SCORER_CALLS] = tally.scorer_calls
     sums[SCORER_NS] = tally.scorer_ns
     sums[CYCLES] = tally.cycles
-    sums[LIMIT_QUEUED_NS:LIMIT_USED] = limiter.queued_ns
-    sums[LIMIT_USED:RESEARCH] = limiter.used
+    sums[LIMIT_QUEUED_NS:LIMIT_USED] = np.sum([limiter.queued_ns for limiter in limiters], axis=0)
+    sums[LIMIT_USED:RESEARCH] = limiters[0].used
+    sums[BUSIEST_LINE : BUSIEST_LINE + len(API_LIMITS)] = np.max(
+        [limiter.used_minutes for limiter in limiters], axis=0
+    )
+    sums[FULL_CONTEXTS] = tally.full_contexts
+    sums[PLAN_QUEUED_NS] = 0.0 if site.plan is None else site.plan.queued_ns
     if site.board.is_on:
         board = site.board
         research_tally(board.lab, board.notebook, sums[RESEARCH:RESULTS])

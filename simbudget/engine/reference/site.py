@@ -10,6 +10,7 @@ from simbudget.engine.reference.board import Board
 from simbudget.engine.reference.clients import clients_of, turns_of
 from simbudget.engine.reference.clock import Clock
 from simbudget.engine.reference.limiter import Limiter
+from simbudget.engine.reference.plan import Subscription
 from simbudget.engine.reference.pool import Pool
 from simbudget.engine.reference.record import Record
 from simbudget.ledger.entry import COMPONENTS
@@ -39,6 +40,8 @@ class Tally:
     cycles: int = 0
     gpu_ns: list[float] = field(default_factory=list)
     """GPU time used, in GPU-nanoseconds, by pool."""
+    full_contexts: int = 0
+    """Contexts that were full at a limit that nobody wrote."""
     scorer_ns: float = 0.0
 
 
@@ -85,13 +88,18 @@ class Site:
         self.clock = Clock(program.agents)
         self.record = Record(self.clock, key.replication, record)
         self.accounts = Accounts(self.clock, program.agents_budget_usd, settings.horizon_ns)
-        self.limiter = Limiter(self.clock, program.limits_per_min)
-        self.pools = tuple(Pool(self.clock, pool.gpus) for pool in program.pools)
+        self.limiters = tuple(Limiter(self.clock, limits) for limits in program.limits_per_min)
+        self.prefixes: dict[tuple[int, int], int] = {}
+        """When the last call began of all that share a prefix, by group and model."""
+        self.calls_under_way = [0] * len(program.served)
+        """Calls to each model that is served on GPUs of one's own."""
+        self.plan = None if program.plan is None else Subscription(self.clock, program.plan, self.rows)
+        self.pools = tuple(Pool(self.clock, pool.free_gpus) for pool in program.pools)
         self.scorer = Pool(self.clock, settings.servers)
         self.forum = Forum(program.agents, settings.reads_at_most)
         self.tally = Tally(gpu_ns=[0.0] * len(program.pools))
         self.board = Board(self)
-        self.clients = clients_of(program, self.rows)
+        self.clients = clients_of(program, self.rows, self.limiters)
         self.turns = turns_of(program)
         self.gpu_meters = tuple(self._gpu_meter(pool, settings.gpu_users) for pool in program.pools)
         self.sandbox_meters = [self._meter("sandbox", group.sandbox_price) for group in program.groups]
