@@ -81,16 +81,16 @@ _BLOCKS = (
     "Think",
     "Turn",
 )
-"""The blocks of a scenario, to make one in code."""
+"""The blocks that a scenario is made of in code."""
 
 _HOMES = {
     "UserError": "simbudget.errors",
     "forecast_like": "simbudget.forecast.forecast",
     **dict.fromkeys(_BLOCKS, "simbudget.scenario.model"),
 }
-"""Where a public name lives, if not in `api`."""
+"""Modules of the public names that do not live in `api`."""
 
-__all__ = [  # noqa: PLE0604  the blocks are names, too
+__all__ = [  # noqa: PLE0604  the linter does not look inside _BLOCKS
     *_BLOCKS,
     "UserError",
     "__version__",
@@ -117,12 +117,12 @@ __all__ = [  # noqa: PLE0604  the blocks are names, too
 
 
 def __getattr__(name: str) -> Any:
-    """Return a public name, imported when it is first asked for: the command line starts without it."""
+    """Import a public name on first access, so that the command line starts without all of them."""
     if name not in __all__:
         raise AttributeError(f"module 'simbudget' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
-    if name == "forecast":  # a package that can be called, since it has the name of what it does
+    if name == "forecast":  # the subpackage of that name makes itself callable
         return import_module("simbudget.forecast")
     return getattr(import_module(_HOMES.get(name, "simbudget.api")), name)
 

@@ -1,4 +1,4 @@
-"""Everything that the command line does, as functions: what `import simbudget` gives.
+"""The Python interface: everything the command line does, as functions of `import simbudget`.
 
     import simbudget
     plan = simbudget.load("scenario.yaml")
@@ -6,9 +6,9 @@
     projection.summary.spend_usd.p50, projection.replications, projection.figure("spend_over_time")
     simbudget.compare(plan, plan.with_(agents=4))
 
-A scenario is given as a path, as the name of a bundled one (`aar-weak-to-strong`), as what `load` returns, or as a
-`Scenario` that was made in code. Every
-function returns a `Result` (`simbudget.results`), the very value that its command prints.
+A scenario can be given as a path, as the name of a bundled one (`aar-weak-to-strong`), as a value returned by `load`,
+or as a `Scenario` made in code. Every function returns a `Result` (`simbudget.results`), the same value that the
+corresponding command prints.
 """
 
 import datetime
@@ -52,12 +52,12 @@ if TYPE_CHECKING:
     from simbudget.ledger.usage import By, UsageReport
 
 Progress = Callable[[int, int], None]
-"""Called with what is done and what there is to do."""
+"""A callback that receives the number of steps done and the total number of steps."""
 
 
 @dataclass(frozen=True, eq=False)
 class Loaded:
-    """A scenario that was read: its text, where each value came from, and what can be asked of it."""
+    """A scenario read from text: its source, the origin of each value, and the analyses that it supports."""
 
     source: Source
     changes: tuple[Change, ...] = ()
@@ -84,40 +84,40 @@ class Loaded:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Return what was to be said of it when it was read."""
+        """Return the remarks made when the scenario was read."""
         return self.loaded.notes
 
     @property
     def values(self) -> "pd.DataFrame":
-        """Return every value with its kind and where it came from, as `simbudget check` prints them."""
+        """Return every value with its kind and origin, as printed by `simbudget check`."""
         import pandas as pd  # noqa: PLC0415
 
         return pd.DataFrame([vars(row) for row in self.loaded.provenance])
 
     def with_(self, **values: Any) -> "Loaded":
-        """Return the scenario with values written otherwise: `agents=4`, or `**{"stop.after": "3 days"}`.
+        """Return the scenario with some values replaced: `agents=4`, or `**{"stop.after": "3 days"}`.
 
         Raises:
-            UserError: there is no such place, or the value is not allowed there.
+            UserError: a key does not exist in the scenario, or its value is not allowed there.
         """
         changes = tuple(Change(key, str(value)) for key, value in values.items())
-        self.source.load(*changes)  # says what is wrong, with which change
+        self.source.load(*changes)  # raises an error that names the wrong change
         return Loaded(self.source.changed(*changes), (*self.changes, *changes))
 
     def project(self, replications: int | None = None, **options: Any) -> Projection:
-        """Return its projection, see `simbudget.project`."""
+        """Project the scenario; see `simbudget.project`."""
         return project(self, replications, **options)
 
     def sensitivity(self, replications: int = 1000, **options: Any) -> Sensitivity:
-        """Return what moves its outcomes, see `simbudget.sensitivity`."""
+        """Rank what drives the scenario's outcomes; see `simbudget.sensitivity`."""
         return sensitivity(self, replications=replications, **options)
 
     def plan(self, vary: Sequence[str], **options: Any) -> BestPlan:
-        """Return the best plan, see `simbudget.plan`."""
+        """Search for the best plan; see `simbudget.plan`."""
         return plan(self, vary, **options)
 
     def alternative(self) -> Alternative:
-        """Return it as something that can be decided between."""
+        """Return the scenario as an alternative for `compare`."""
         name = " ".join(map(str, self.changes)) or Path(self.source.path).stem
         return Alternative(name, self.scenario, self.changes, self.notes)
 
@@ -126,21 +126,29 @@ AnyScenario = Loaded | Scenario | str | Path
 
 
 def load(path: str | Path) -> Loaded:
-    """Return the scenario in a file, or the bundled one of that name.
+    """Read a scenario from a file, or the bundled one of that name.
 
     Raises:
-        UserError: with everything that is wrong with it.
+        UserError: the scenario is invalid; lists every problem.
     """
     return Loaded(Source.of(scenario_path(path)))
 
 
 def loads(text: str, name: str = "scenario.yaml") -> Loaded:
-    """Return the scenario in a text; UserError with everything that is wrong with it."""
+    """Read a scenario from text.
+
+    Args:
+        text: YAML.
+        name: file name to use in messages.
+
+    Raises:
+        UserError: the scenario is invalid; lists every problem.
+    """
     return Loaded(Source(text, name, Path()))
 
 
 def dump(scenario: AnyScenario) -> str:
-    """Return a scenario as YAML that loads to an equal one, what a calibration learnt included."""
+    """Write a scenario as YAML that loads to an equal one, including what a calibration learnt."""
     return dump_scenario(scenario if isinstance(scenario, Scenario) else _loaded(scenario).scenario)
 
 
@@ -151,16 +159,16 @@ def project(
     progress: Progress | None = None,
     **options: Any,
 ) -> Projection:
-    """Return the projection of a scenario.
+    """Project a scenario's spend, duration and results.
 
     Args:
-        scenario: what is projected.
+        scenario: the scenario to project.
         replications: maximum number of simulated runs; by default 100.
-        progress: called with the replications done and those to do.
+        progress: called with the numbers of replications done and to do.
         options: `seed`, `worlds`, `workers`, `precision`, `engine`, `on`; see `projection.schedule.Options`.
 
     Raises:
-        UserError: an argument makes no sense, or the scenario cannot be simulated.
+        UserError: an argument is invalid, or the scenario cannot be simulated.
     """
     chosen = Options(replications=replications, **options)
     if isinstance(scenario, Scenario):
@@ -170,7 +178,7 @@ def project(
 
 
 def trace(scenario: AnyScenario, seed: int = 1, replication: int = 0) -> Trace:
-    """Return everything that happens in one replication of a projection: `.ledger` is the frame."""
+    """Simulate one replication of a projection and record every event; `.ledger` is a data frame."""
     return trace_scenario(_loaded(scenario).scenario, seed, replication)
 
 
@@ -181,17 +189,17 @@ def compare(
     progress: Progress | None = None,
     **options: Any,
 ) -> Comparison:
-    """Return scenarios side by side, all in the same worlds with the same luck.
+    """Compare scenarios in the same worlds with common random numbers.
 
     Args:
-        scenarios: two or more, or one with `vary`.
-        vary: values to write otherwise, such as `"agents=4,9"`; every combination of them is an alternative.
-        replications: of each.
-        progress: called with the replications done and those to do.
+        scenarios: two or more, or one together with `vary`.
+        vary: values to replace, such as `"agents=4,9"`; every combination is an alternative.
+        replications: number of replications of each alternative.
+        progress: called with the numbers of replications done and to do.
         options: `seed`, `workers`, `on`.
 
     Raises:
-        UserError: there is nothing to compare with, or a scenario cannot be simulated.
+        UserError: there is only one alternative, or a scenario cannot be simulated.
     """
     loaded = [_loaded(scenario) for scenario in scenarios]
     choices = [parse_changes(setting) for setting in vary]
@@ -218,15 +226,15 @@ def sensitivity(
     progress: Progress | None = None,
     **options: Any,
 ) -> Sensitivity:
-    """Return which unknowns and which choices move what a scenario costs and yields, and what knowing is worth.
+    """Rank the unknowns and choices that drive a scenario's cost and results, and value information about them.
 
     Args:
         scenario: the plan.
-        worth_usd: of a transferable result; by default what one costs.
-        against: other plans that this one is decided against, such as `"agents=4,9"`.
-        choices: also change one choice at a time.
-        replications: of each plan.
-        progress: called with the replications done and those to do.
+        worth_usd: value of a transferable result; by default what one costs.
+        against: alternative plans to decide between, such as `"agents=4,9"`.
+        choices: also vary one choice at a time.
+        replications: number of replications of each plan.
+        progress: called with the numbers of replications done and to do.
         options: `seed`, `workers`, `on`.
     """
     source, sample = _loaded(scenario).source, Sample(replications, **options)
@@ -250,17 +258,17 @@ def plan(
     progress: Progress | None = None,
     **options: Any,
 ) -> BestPlan:
-    """Return the best plan of a space.
+    """Search for the best plan.
 
     Args:
-        scenario: what is changed.
-        vary: what may be otherwise, such as `"agents=1:32"` or `"model=a,b"`.
-        budget_usd: nine runs in ten have to spend at most this.
-        goal: the figure to have most of, such as `"P(any transferable)"`; either this or `least_cost_for`.
-        least_cost_for: a limit to reach for the least money, such as `"experiments >= 500"`.
+        scenario: the scenario to vary.
+        vary: the search space, such as `"agents=1:32"` or `"model=a,b"`.
+        budget_usd: 90 % of runs have to cost at most this.
+        goal: the figure to maximise, such as `"P(any transferable)"`; either this or `least_cost_for`.
+        least_cost_for: a requirement to meet at least cost, such as `"experiments >= 500"`.
         evaluations: maximum number of plans tried.
-        replications: of each.
-        progress: called with the plans tried and those to try.
+        replications: number of replications of each plan.
+        progress: called with the numbers of plans tried and to try.
         options: `seed`, `workers`, `on`.
     """
     question = ask(vary, budget_usd, goal, least_cost_for, evaluations)
@@ -279,17 +287,17 @@ def plan_pilot(
     progress: Progress | None = None,
     **options: Any,
 ) -> PilotPlan:
-    """Return which short real run would narrow the projection most for its money.
+    """Find the short real run that would narrow the projection most per dollar.
 
     Args:
-        scenario: the run that is planned.
-        hours: lengths of pilots; by default 1, 3 and 10, at most half of the run.
-        agents: their sizes; by default a third of the agents, and all.
-        worth_usd: of a transferable result; by default what one costs.
-        against: other plans that are decided against, such as `"agents=4"`.
-        rehearsals: worlds in which pilots are rehearsed and calibrated on.
-        replications: of the run.
-        progress: called with the steps done and those to do.
+        scenario: the planned run.
+        hours: pilot lengths to consider; by default 1, 3 and 10, at most half of the run.
+        agents: pilot sizes to consider; by default a third of the agents, and all.
+        worth_usd: value of a transferable result; by default what one costs.
+        against: alternative plans to decide between, such as `"agents=4"`.
+        rehearsals: number of worlds in which pilots are rehearsed and calibrated on.
+        replications: number of replications of the run.
+        progress: called with the numbers of steps done and to do.
         options: `seed`, `workers`, `on`.
     """
     source = _loaded(scenario).source
@@ -301,11 +309,11 @@ def plan_pilot(
 
 
 def read_logs(*logs: str | Path, columns: str | None = None) -> "ImportedLedger":
-    """Return logs of real runs as one ledger.
+    """Read logs of real runs into one ledger.
 
     Args:
-        logs: files, and folders that are searched for them; the format is recognised by what is in a file.
-        columns: for other tables, which column is what: `"started=ts,input=in"`.
+        logs: files, or folders to search for them; the format is recognised from a file's content.
+        columns: column mapping for other tables: `"started=ts,input=in"`.
     """
     from simbudget.ledger.readers import column_map  # noqa: PLC0415
     from simbudget.ledger.readers import read_logs as read  # noqa: PLC0415
@@ -320,17 +328,17 @@ def import_logs(
     model: str = "",
     on: datetime.date | None = None,
 ) -> "Found":
-    """Return what logs of real runs hold: `.ledger`, and its figures as tables and as JSON.
+    """Read logs of real runs and summarise them; `.ledger` holds the entries.
 
     Args:
-        logs: files, and folders that are searched for them; by default the places where tools keep theirs.
-        output: write the ledger here, as `.parquet` or `.csv`.
-        columns: for other tables, which column is what: `"started=ts,input=in"`.
-        model: the model of calls that name none.
-        on: the day of runs without a date, for their prices.
+        logs: files, or folders to search for them; by default the places where tools keep their logs.
+        output: file to write the ledger to, `.parquet` or `.csv`.
+        columns: column mapping for other tables: `"started=ts,input=in"`.
+        model: model of calls that name none.
+        on: date of runs whose logs have none, which determines prices.
 
     Raises:
-        UserError: a path does not exist, or the output is of another kind.
+        UserError: a path does not exist, or the output has another suffix.
     """
     from simbudget.ledger.found import find  # noqa: PLC0415
     from simbudget.ledger.readers import Assumed, column_map  # noqa: PLC0415
@@ -352,15 +360,15 @@ def usage(
     model: str = "",
     on: datetime.date | None = None,
 ) -> "UsageReport":
-    """Return what was spent, on what, by logs of any known format.
+    """Summarise past tokens and cost, from logs of any known format.
 
     Args:
-        logs: files, and folders that are searched; without any, where the tools keep their logs.
-        by: `day`, `week`, `month`, `project`, `model`, `session`, `agent` or `task`.
-        since: the first day (UTC) that counts.
-        until: the last day that counts.
-        model: the model of calls whose logs name none.
-        on: the day of runs whose logs have no date.
+        logs: files, or folders to search for them; by default the places where tools keep their logs.
+        by: group by `day`, `week`, `month`, `project`, `model`, `session`, `agent` or `task`.
+        since: first day (UTC) to include.
+        until: last day (UTC) to include.
+        model: model of calls that name none.
+        on: date of runs whose logs have none, which determines prices.
     """
     from simbudget.ledger.readers import Assumed  # noqa: PLC0415
     from simbudget.ledger.usage import usage as usage_of  # noqa: PLC0415
@@ -376,15 +384,15 @@ def calibrate(
     check: bool = True,
     seed: int = 1,
 ) -> "Learnt":
-    """Return a scenario whose quantities were learnt from logs, and write it to `output`.
+    """Learn a scenario's quantities from logs, and write the calibrated scenario to `output`.
 
     Args:
-        scenario: what was assumed.
-        logs: of real runs.
-        output: where the new scenario is written, its joint draws beside it.
-        keep: names of quantities that are to stay as they are.
-        check: simulate the same runs again, to see what the model cannot reproduce.
-        seed: of the simulations shown.
+        scenario: the scenario with assumed quantities.
+        logs: logs of real runs.
+        output: file for the calibrated scenario; its joint draws are written beside it.
+        keep: names of quantities to leave unchanged.
+        check: simulate the same runs again to find what the model cannot reproduce.
+        seed: seed of the simulations shown.
     """
     from simbudget.calibration.scenarios.calibrate import calibrate as learn  # noqa: PLC0415
     from simbudget.calibration.scenarios.calibrate import with_checks  # noqa: PLC0415
@@ -408,12 +416,12 @@ def calibrate(
 def watch(
     scenario: AnyScenario, *logs: str | Path, elapsed_hours: float | None = None, **how: Any
 ) -> "Outlook":
-    """Return what a run under way will come to, by what its logs say so far.
+    """Forecast the outcome of a run in progress from its logs so far.
 
     Args:
-        scenario: what was planned.
-        logs: of the run.
-        elapsed_hours: its age; by default its last entry's end.
+        scenario: the plan of the run.
+        logs: logs of the run.
+        elapsed_hours: hours since the run began; by default the end of its last entry.
         how: `runs`, `seed`, `sure`, `worth_usd`.
     """
     from simbudget.forecast.following import Look  # noqa: PLC0415
@@ -424,12 +432,12 @@ def watch(
 
 
 def backtest(*logs: str | Path, cut: float = 0.2, by: str = "calls", **options: Any) -> "Scored":
-    """Return how good projections would have been on runs whose end is known.
+    """Measure how accurate forecasts would have been on runs whose outcome is known.
 
     Args:
-        logs: of finished runs.
-        cut: the part of each run that is taken as known.
-        by: `calls`, `time` or `runs`.
+        logs: logs of finished runs.
+        cut: share of each run that is taken as known, 0 to 1.
+        by: what is known of the remaining run or what is forecast: `calls`, `time`, `unknown`, `runs` or `days`.
         options: `replications`, `seed`.
     """
     from simbudget.forecast.backtest import Plan  # noqa: PLC0415
@@ -442,7 +450,7 @@ def backtest(*logs: str | Path, cut: float = 0.2, by: str = "calls", **options: 
 def write_report(
     scenario: AnyScenario, output: str | Path, replications: int = 400, seed: int = 1
 ) -> Projection:
-    """Write a projection as one HTML file to hand round, and return the projection."""
+    """Write a projection as one HTML file to share, and return the projection."""
     from simbudget.report.html.page import Subject, report_page  # noqa: PLC0415
 
     loaded = _loaded(scenario)
@@ -458,7 +466,7 @@ def write_report(
 def list_prices(
     model: str | None = None, on: datetime.date | None = None, provider: str = "anthropic"
 ) -> "pd.DataFrame":
-    """Return what a model, or every model of a provider, costs on a date (by default today), in $/Mtok."""
+    """Return the price in $/Mtok of a model, or of every model of a provider, on a date (by default today)."""
     import pandas as pd  # noqa: PLC0415
 
     from simbudget.pricing.catalogue import list_models, model_prices  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""How every picture looks: its size, its colours, its title and what it rests on."""
+"""The common look of all figures: size, colours, title, and a line on the data behind them."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -11,7 +11,7 @@ from matplotlib.figure import Figure
 
 from simbudget.results import Picture
 
-# Okabe and Ito's colours for all kinds of colour vision, in an order whose greys differ from their neighbours'.
+# The palette of Okabe and Ito, safe for colour-blind readers, ordered so that neighbours also differ in greyscale.
 # M. Okabe and K. Ito, "Color Universal Design", 2008, https://jfly.uni-koeln.de/color/
 COLOURS: Final = (
     "#0072B2",
@@ -39,7 +39,7 @@ def new_figure(height: float = 4.0) -> tuple[Figure, Axes]:
 
 
 def entitle(axes: Axes, title: str, rests_on: str) -> None:
-    """Give a picture its title, and say what it rests on."""
+    """Set a figure's title, and a line below it that says what the figure rests on."""
     axes.set_title(f"{title}\n", loc="left", fontsize=11, fontweight="bold")
     axes.text(0, 1.02, rests_on, transform=axes.transAxes, fontsize=8.5, color="#555555")
 
@@ -47,7 +47,14 @@ def entitle(axes: Axes, title: str, rests_on: str) -> None:
 def interval_bars(
     axes: Axes, data: pd.DataFrame, colours: dict[str, str], show: Callable[[float | None], str]
 ) -> None:
-    """Draw a bar for each row of `data` (name, mean, p10, p50, p90): its mean, and p10 to p90 as an interval."""
+    """Draw one horizontal bar per row of `data`, with its p10 to p90 interval.
+
+    Args:
+        axes: the axes to draw on.
+        data: columns (name, mean, p10, p50, p90), one row per bar.
+        colours: fill colour by name.
+        show: formats a mean for its label.
+    """
     for position, (name, mean, p10, _, p90) in enumerate(data.itertuples(index=False)):
         axes.barh(position, mean, color=colours[name], edgecolor="black", lw=0.6, height=0.6)
         if p10 < p90:
@@ -60,5 +67,5 @@ def interval_bars(
 
 
 def write_picture(figure: Figure, data: pd.DataFrame, folder: Path, name: str) -> list[Path]:
-    """Write a picture as PNG and its data as CSV; return both paths."""
+    """Write a figure as PNG and its data as CSV, and return both paths."""
     return Picture(name, lambda: (figure, data)).write(folder, name)

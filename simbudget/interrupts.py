@@ -1,12 +1,12 @@
-"""Ctrl-C ends a command within two seconds, whatever it is in the middle of.
+"""Ctrl-C ends any command within two seconds, whatever it is doing.
 
-Python tells only the main thread of an interrupt, and only between two of its instructions: not while compiled code
-runs a replication of minutes, nor while an interpreter that has been told to exit waits for threads that do. So a
-thread of our own watches: it asks what runs to stop (`while_running`), and, if the process is then still there and has
-nothing to show, ends it.
+Python delivers an interrupt only to the main thread and only between two bytecode instructions. That is too late
+while compiled code runs a replication for minutes, and while an exiting interpreter waits for its threads. So a
+separate thread watches for interrupts: it first asks running work to stop (`while_running`), and then, if the process
+is still alive and has nothing to show, ends the process.
 
-Results so far are kept: a command that catches KeyboardInterrupt and goes on to show what it has says so with
-`showing`, and is left alone to do it; a second Ctrl-C ends that, too.
+A command that catches KeyboardInterrupt to show its partial result calls `showing` first, and is then left to finish;
+a second Ctrl-C ends it, too.
 """
 
 import os
@@ -20,10 +20,11 @@ from contextlib import contextmanager, suppress
 from typing import Final
 
 STATUS: Final = 130
-"""A shell's status for a program that an interrupt ended."""
+"""The exit status that shells report for a program ended by SIGINT: 128 + 2."""
 _PATIENCE_S: Final = 1.0
-"""How long what runs has to stop by itself: half of two seconds, since a busy machine may need the rest to end."""
+"""Grace period for running work to stop: half of the two seconds, as a busy machine may need the other half to exit."""
 _ASK_EVERY_S: Final = 0.02
+"""Short beside the grace period, and long enough to cost no noticeable processor time."""
 
 _stoppers: dict[int, Callable[[], None]] = {}
 _numbers = iter(range(1 << 62))
@@ -33,13 +34,13 @@ _shows = threading.Event()
 
 
 def came() -> bool:
-    """Return whether there was an interrupt."""
+    """Return whether an interrupt has arrived."""
     return _came.is_set()
 
 
 @contextmanager
 def while_running(stop: Callable[[], None]) -> Iterator[None]:
-    """Have `stop` called, again and again, when there is an interrupt while the block runs; from another thread."""
+    """While the block runs, have an interrupt call `stop` repeatedly, from another thread."""
     with _lock:
         number = next(_numbers)
         _stoppers[number] = stop
@@ -51,12 +52,12 @@ def while_running(stop: Callable[[], None]) -> Iterator[None]:
 
 
 def showing() -> None:
-    """Say that what was done before an interrupt is about to be shown, which may take a moment."""
+    """Announce that a partial result is about to be shown, which may take a moment."""
     _shows.set()
 
 
 def watch() -> None:
-    """Watch for interrupts from now on; called once, by the command line, in the main thread."""
+    """Start watching for interrupts; called once, by the command line, in the main thread."""
     reads, writes = socket.socketpair()
     writes.setblocking(False)
     signal.set_wakeup_fd(writes.fileno(), warn_on_full_buffer=False)
@@ -64,7 +65,7 @@ def watch() -> None:
     threading.Thread(target=_watch, args=(reads,), name="interrupts", daemon=True).start()
 
 
-_kept: list[socket.socket] = []
+_kept: list[socket.socket] = []  # the wake-up socket has to stay open as long as the process lives
 
 
 def _watch(reads: socket.socket) -> None:
@@ -76,7 +77,7 @@ def _watch(reads: socket.socket) -> None:
         if signal.SIGINT not in numbers:
             continue
         if signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
-            continue  # a command that ends itself in good order, such as the pilot
+            continue  # a command with its own handler, such as the pilot, shuts down by its own rules
         if _came.is_set():
             leave()
         _came.set()
@@ -96,14 +97,14 @@ def _stop_all() -> None:
 
 
 def leave() -> None:
-    """End the process at once, with the processes that work for it, saying that it was interrupted."""
+    """End the process and its child processes immediately, reporting that it was interrupted."""
     end(STATUS, "interrupted\n")
 
 
 def end(status: int, said: str = "") -> None:
-    """End the process at once: neither threads nor handlers of the interpreter's end are waited for."""
+    """End the process immediately, without waiting for threads or exit handlers."""
     if "multiprocessing" in sys.modules:
-        import multiprocessing  # noqa: PLC0415  it has been imported
+        import multiprocessing  # noqa: PLC0415  already imported, so this costs nothing
 
         with suppress(Exception):
             for process in multiprocessing.active_children():

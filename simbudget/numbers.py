@@ -1,4 +1,4 @@
-"""Numbers as people read them: the digits that they deserve, thousands separators, units."""
+"""Numbers for people: sensible digits, thousands separators, units."""
 
 import math
 from typing import Final
@@ -6,26 +6,28 @@ from typing import Final
 NOTHING: Final = "–"
 
 _DIGITS: Final = 3
+"""Significant digits: more than most intervals justify, and enough to tell two plans apart."""
 
 
 def rounded(value: float, digits: int = _DIGITS) -> str:
-    """Return a number with so many significant digits, and with thousands separators."""
+    """Round to a number of significant digits, with thousands separators."""
     if not math.isfinite(value):
         return NOTHING
     if value == 0:
         return "0"
     decimals = digits - 1 - math.floor(math.log10(abs(value)))
     value = round(value, decimals)
+    # Rounding can add a digit (9.996 to 10.0), so that one decimal fewer is right.
     decimals = digits - 1 - math.floor(math.log10(abs(value)))
     return f"{value:,.{max(0, decimals)}f}"
 
 
 _NO_MONEY: Final = 1e-9
-"""Less than this many dollars is what rounding leaves of nothing: the cheapest token costs a hundred times as much."""
+"""Amounts below this, in dollars, are rounding errors: the cheapest token costs a hundred times as much."""
 
 
 def usd(value: float | None) -> str:
-    """Return money: `$18,300`, `$0.420`."""
+    """Format dollars: `$18,300`, `$0.420`."""
     if value is None:
         return NOTHING
     if abs(value) < _NO_MONEY:
@@ -34,12 +36,12 @@ def usd(value: float | None) -> str:
 
 
 def usd_exactly(value: float) -> str:
-    """Return money to the cent."""
+    """Format dollars to the cent."""
     return f"${value:,.2f}"
 
 
 def hours(value: float | None) -> str:
-    """Return a duration given in hours, in days where that reads better."""
+    """Format a duration in hours: as minutes below one hour, as days from 48 hours on."""
     if value is None:
         return NOTHING
     if value < 1:
@@ -48,7 +50,7 @@ def hours(value: float | None) -> str:
 
 
 def percent(value: float | None) -> str:
-    """Return a share as a percentage; what is neither none nor all never looks like it."""
+    """Format a share as a percentage, without rounding a small share to 0 or a large one to 100 %."""
     if value is None or not math.isfinite(value):
         return NOTHING
     if 0 < value < 0.001:
@@ -59,12 +61,12 @@ def percent(value: float | None) -> str:
 
 
 def score(value: float | None) -> str:
-    """Return a score on a benchmark, to the second decimal."""
+    """Format a benchmark score with two decimals."""
     return NOTHING if value is None else f"{value:.2f}"
 
 
 def count(value: float | None) -> str:
-    """Return a count, in thousands or millions where it is large."""
+    """Format a count, in millions or billions where it is large."""
     if value is None:
         return NOTHING
     for size, suffix in ((1e9, " B"), (1e6, " M")):

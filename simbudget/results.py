@@ -1,8 +1,8 @@
-"""Results: what a command gives, as a value that shows itself.
+"""Results: the return value of every command, which knows how to show itself.
 
-A result knows its answer in a sentence, its tables, its pictures, its JSON and how it is written to a folder. The
+A result knows its answer in a sentence, its tables, its figures, its JSON, and how to write itself to a folder. The
 command line, the HTML report, Markdown and notebooks are views of it and need nothing else, so a new result needs no
-renderer of its own. It looks like this:
+renderer of its own. For example:
 
     @dataclass(frozen=True)
     class Idle(Result):
@@ -10,7 +10,7 @@ renderer of its own. It looks like this:
         notes: tuple[str, ...] = ()
 
         def answer(self) -> str:
-            return f"Agents idle for {hours(sum(self.hours_by_agent.values()))} in all."
+            return f"Agents idle for {hours(sum(self.hours_by_agent.values()))} in total."
 
         def as_json(self) -> dict[str, Any]:
             return {"hours_by_agent": as_plain(self.hours_by_agent), "notes": list(self.notes)}
@@ -20,13 +20,13 @@ renderer of its own. It looks like this:
             return [Table("Idle time", ("agent", "idle"), rows)]
 
         def figures(self) -> dict[str, Picture]:
-            from simbudget.projection import figures  # a module that imports matplotlib, which is slow to import
+            from simbudget.projection import figures  # here because it imports matplotlib, which is slow
 
             return {"idle_time": Picture("Idle time", partial(figures.idle_time, self))}
 
-A new command is such a result, and one module in `cli/` that parses its options, makes one call and ends with
-`show(result, as_json=..., quiet=..., out=...)` (`cli/options.py`). Whatever has to be said about a result is in its
-`notes` from the start: views never add to it.
+A new command needs such a result, and one module in `cli/` that parses its options, makes one call and ends with
+`show(result, as_json=..., quiet=..., out=...)` (`cli/options.py`). Everything to be said about a result is in its
+`notes` from the start; views never add to them.
 """
 
 import json
@@ -49,20 +49,20 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DPI: Final = 130
-"""Of pictures in files: 7.5 inches make 975 pixels, the width of a page of text on most screens."""
+"""Resolution of figures in files: 7.5 inches become 975 pixels, the width of a page of text on most screens."""
 
 _LONGEST_REPR: Final = 300
-"""Characters of a result's repr: about three lines of a terminal."""
+"""Characters of a result's repr, about three lines of a terminal."""
 
 
 @dataclass(frozen=True)
 class Number:
-    """A number in a table: how it is written, what it is, and where it stands in the result's JSON."""
+    """A number in a table: its text, its value, and its place in the result's JSON."""
 
     text: str
     value: float | None = None
     path: str = ""
-    """Keys of `as_json()` from the top, joined by dots; empty if it is not there."""
+    """Keys of `as_json()` from the top, joined by dots; empty if the number is not in the JSON."""
 
 
 Cell = str | Number
@@ -70,19 +70,19 @@ Cell = str | Number
 
 @dataclass(frozen=True)
 class Table:
-    """A table as a plain value; views draw it."""
+    """A table as a plain value, which views draw."""
 
     title: str
     columns: tuple[str, ...]
     rows: Sequence[tuple[Cell, ...]]
-    """A cell for each column."""
+    """One cell per column."""
     caption: str = ""
     words: tuple[int, ...] = (0,)
-    """Columns of words, which are aligned left and may wrap; all others are aligned right and are kept whole."""
+    """Columns of text, which are left-aligned and may wrap; all others are right-aligned and never wrap."""
     rules: tuple[int, ...] = ()
     """Rows above which a line is drawn."""
     dimmed: frozenset[int] = frozenset()
-    """Rows that matter less, such as defaults."""
+    """Less important rows, such as defaults."""
 
     def __post_init__(self) -> None:
         for row in self.rows:
@@ -92,7 +92,7 @@ class Table:
                 )
 
     def texts(self) -> list[tuple[str, ...]]:
-        """Return the rows as they are written."""
+        """Return the text of every cell, row by row."""
         return [tuple(cell_text(cell) for cell in row) for row in self.rows]
 
     def _repr_html_(self) -> str:
@@ -101,7 +101,7 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """A figure and its data, drawn when they are first looked at. A notebook shows it as it is."""
+    """A figure and its data, drawn on first access. Notebooks display it."""
 
     title: str
     draw: "Callable[[], tuple[Figure, pd.DataFrame]]"
@@ -118,17 +118,18 @@ class Picture:
 
     @property
     def data(self) -> "pd.DataFrame":
-        """Return the data that it shows."""
+        """Return the data behind the figure."""
         return self.drawn[1]
 
     def png(self, dpi: int = _DPI) -> bytes:
-        """Return it as a PNG file; the same bytes for the same data."""
+        """Return the figure as PNG; the same data give the same bytes."""
         file = BytesIO()
+        # Without the version of matplotlib, which it writes by default and which would change the bytes.
         self.figure.savefig(file, format="png", dpi=dpi, metadata={"Software": None})
         return file.getvalue()
 
     def write(self, folder: Path, name: str) -> list[Path]:
-        """Write the picture as PNG and its data as CSV; return both paths."""
+        """Write the figure as PNG and its data as CSV, and return both paths."""
         picture, table = folder / f"{name}.png", folder / f"{name}.csv"
         picture.write_bytes(self.png())
         self.data.to_csv(table, index=False, float_format="%.10g", lineterminator="\n")
@@ -142,16 +143,16 @@ class Picture:
 
 
 class Result(ABC):
-    """What a command gives. Subclasses are frozen dataclasses; the module's docstring shows one."""
+    """The return value of a command. Subclasses are frozen dataclasses; the module's docstring shows one."""
 
     notes: tuple[str, ...] = ()
-    """What has to be said beside the answer: sentences without their full stop."""
+    """Remarks to show with the answer, each a sentence without its full stop."""
 
     json_name: ClassVar[str] = "result.json"
     """The file in which `write` puts `as_json()`."""
 
     def __init_subclass__(cls, **options: Any) -> None:
-        """Give a subclass the short repr, which `@dataclass` would otherwise replace by one of every field."""
+        """Give subclasses the short repr, which `@dataclass` would otherwise replace by one of every field."""
         super().__init_subclass__(**options)
         if "__repr__" not in vars(cls):
             cls.__repr__ = Result.__repr__  # type: ignore[method-assign]
@@ -162,26 +163,26 @@ class Result(ABC):
 
     @abstractmethod
     def as_json(self) -> dict[str, Any]:
-        """Return everything as plain values, as `--json` prints it; see `as_plain`."""
+        """Return everything as plain values, as printed by `--json`; see `as_plain`."""
 
     def tables(self) -> list[Table]:
-        """Return the tables, in the order in which they are shown."""
+        """Return the tables in display order."""
         return []
 
     def figures(self) -> dict[str, Picture]:
-        """Return the pictures by name (`spend_over_time`), in the order in which they are shown."""
+        """Return the figures by name (`spend_over_time`), in display order."""
         return {}
 
     @property
     def is_met(self) -> bool:
-        """Return whether every limit that the scenario sets is met; where one is not, a command exits with 1."""
+        """Return whether every limit of the scenario is met; if not, the command exits with status 1."""
         return True
 
     def figure(self, name: str) -> Picture:
-        """Return a picture by its name.
+        """Return a figure by name; hyphens and underscores are the same.
 
         Raises:
-            UserError: there is none of that name.
+            UserError: there is no such figure.
         """
         figures = self.figures()
         name = name.replace("-", "_")
@@ -192,7 +193,7 @@ class Result(ABC):
         return figures[name]
 
     def write(self, folder: str | Path) -> list[Path]:
-        """Write the JSON, what else `_write_files` has, and every picture with its data; return what was written."""
+        """Write the JSON, the files of `_write_files`, and every figure with its data; return the paths written."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         summary = folder / self.json_name
@@ -200,7 +201,7 @@ class Result(ABC):
         return [summary, *self._write_files(folder), *self.write_figures(folder)]
 
     def write_figures(self, folder: str | Path) -> list[Path]:
-        """Write every picture with its data (`spend-over-time.png` and `.csv`); return what was written."""
+        """Write every figure with its data (`spend-over-time.png` and `.csv`); return the paths written."""
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
         return [
@@ -210,7 +211,7 @@ class Result(ABC):
         ]
 
     def _write_files(self, folder: Path) -> list[Path]:
-        """Write what belongs into a folder beside JSON and pictures, such as a table of replications."""
+        """Write further files, such as a table of replications, and return their paths."""
         return []
 
     def __repr__(self) -> str:
@@ -219,15 +220,16 @@ class Result(ABC):
         return f"<{type(self).__name__}: {short}>"
 
     def _repr_html_(self) -> str:
-        """Return what a notebook shows: the answer, the first picture, the tables and the notes."""
+        """Return the HTML that a notebook displays: the answer, the first figure, the tables and the notes."""
         return "".join(_html(self))
 
 
 def as_plain(value: Any) -> Any:  # noqa: PLR0911  one for each kind of value
-    """Return a value as JSON has it.
+    """Convert a value to what JSON can hold.
 
-    Dataclasses and mappings become dicts, sequences and arrays lists, NumPy's numbers Python's, dates and paths text;
-    what has an `as_json` of its own is asked for it. Infinite numbers and NaN become None, since JSON has neither.
+    Dataclasses and mappings become dicts, sequences and arrays become lists, NumPy numbers become Python numbers, and
+    dates and paths become text. An object with an `as_json` method is replaced by its result. Infinities and NaN
+    become None, since JSON has neither.
     """
     if value is None or isinstance(value, bool | int | str | float):
         return None if isinstance(value, float) and not math.isfinite(value) else value
@@ -237,7 +239,7 @@ def as_plain(value: Any) -> Any:  # noqa: PLR0911  one for each kind of value
         return {field.name: as_plain(getattr(value, field.name)) for field in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): as_plain(each) for key, each in value.items()}
-    if hasattr(value, "tolist"):  # NumPy's arrays and numbers
+    if hasattr(value, "tolist"):  # NumPy arrays and scalars, without importing NumPy
         return as_plain(value.tolist())
     if isinstance(value, Sequence | set | frozenset):
         return [as_plain(each) for each in value]
@@ -245,12 +247,12 @@ def as_plain(value: Any) -> Any:  # noqa: PLR0911  one for each kind of value
 
 
 def cell_text(cell: Cell) -> str:
-    """Return a cell as it is written."""
+    """Return the text of a cell."""
     return cell if isinstance(cell, str) else cell.text
 
 
 def sentence(note: str) -> str:
-    """Return a note as a sentence: a capital first, a full stop last."""
+    """Return a note as a sentence, with a capital letter and a full stop."""
     return f"{note[:1].upper()}{note[1:]}."
 
 

@@ -1,7 +1,7 @@
-"""Amounts as people write them: numbers, durations, money, prices and speeds as text, and back.
+"""Amounts as people write them: parse numbers, durations, money, prices and speeds from text, and write them.
 
-Inside the program time is seconds, money is US dollars, and a price or a speed is in the unit that its
-dimension names. Conversions happen here and where text is printed.
+Inside the program time is in seconds, money in US dollars, and a price or a speed in the unit that its dimension
+names. Conversions happen here and where text is printed.
 """
 
 import difflib
@@ -13,7 +13,7 @@ from typing import Final
 
 
 class Dimension(StrEnum):
-    """What an amount is an amount of; the value is how to name it in a message."""
+    """The physical dimension of an amount; the value is its name in messages."""
 
     NUMBER = "a number"
     FRACTION = "a share"
@@ -39,7 +39,7 @@ EXAMPLES: Final = {
     Dimension.USD_PER_MONTH: "`200 $/month`",
     Dimension.TOKENS_PER_S: "`60 tokens/s`",
 }
-"""What to write for each."""
+"""Examples of valid text, for error messages."""
 
 _DURATIONS: Final = {
     "ms": Fraction(1, 1000),
@@ -78,6 +78,7 @@ _AMOUNT: Final = re.compile(
     re.ASCII,
 )
 _LONGEST_TEXT: Final = 60
+"""Twice the longest sensible amount; bounds the work of the regular expression on hostile input."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +88,14 @@ class Amount:
     value: float
     dimension: Dimension
     unit: str = ""
-    """The unit as written, for the other end of a range."""
+    """The unit as written, which may also apply to the lower end of a range."""
 
 
 def parse_amount(text: str) -> Amount:
-    """Return what a text such as `9`, `2M`, `70%`, `5 days`, `$18,000` or `3.59 $/h` stands for.
+    """Parse an amount such as `9`, `2M`, `70%`, `5 days`, `$18,000` or `3.59 $/h`.
 
     Raises:
-        ValueError: it is no amount, with a message that says why.
+        ValueError: the text is not an amount; the message says why.
     """
     if len(text) > _LONGEST_TEXT:
         raise ValueError(f"{text[:20]!r}... is too long for an amount")
@@ -110,7 +111,9 @@ def parse_amount(text: str) -> Amount:
         raise ValueError(_why_no_unit(text, match["number"] + match["multiple"], unit))
     dimension, factor = UNITS[unit.lower()]
     digits = match["number"].replace(",", "").replace("_", "")
-    exact = Fraction(digits) * _MULTIPLES[match["multiple"]] * factor  # rounded once: 2.3M is 2,300,000
+    exact = (
+        Fraction(digits) * _MULTIPLES[match["multiple"]] * factor
+    )  # exact, then rounded once: 2.3M is 2,300,000
     try:
         value = float(exact)
     except OverflowError:
@@ -125,7 +128,7 @@ def _why_no_unit(text: str, number: str, unit: str) -> str:
         return f"{text!r} looks like a range; write `{number} to {until[1]}`"
     near = difflib.get_close_matches(unit.lower(), UNITS, 1, 0.6)
     advice = f"; did you mean {near[0]!r}?" if near else ""
-    return f"{text!r} has the unit {unit!r}, which is not known{advice}"
+    return f"{text!r} has an unknown unit {unit!r}{advice}"
 
 
 def _why_no_amount(text: str) -> str:
@@ -137,12 +140,12 @@ def _why_no_amount(text: str) -> str:
 
 
 def parse_range(text: str) -> tuple[Amount, Amount] | None:
-    """Return the two ends of a text such as `20 to 60`, or None if it is not of this form.
+    """Parse a range such as `20 to 60`; return None if the text is not of this form.
 
-    A unit at the second end alone holds for both: `45 to 80 tokens/s`.
+    A unit on the upper end alone applies to both: `45 to 80 tokens/s`.
 
     Raises:
-        ValueError: an end is no amount, the ends differ in dimension, or the first is not the lower.
+        ValueError: an end is not an amount, the ends differ in dimension, or the first end is above the second.
     """
     ends = re.split(r"\s+to\s+", text.strip())
     if len(ends) != 2:
@@ -158,18 +161,22 @@ def parse_range(text: str) -> tuple[Amount, Amount] | None:
 
 
 def parse_spread(text: str) -> float:
-    """Return p90/median from a text such as `2x`; ValueError if it is none or below 1."""
+    """Parse the spread p90/median, such as `2x`.
+
+    Raises:
+        ValueError: the text is not a spread, or lies outside 1x to 1000x.
+    """
     match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*[x×]", text.strip())
     if match is None:
-        raise ValueError(f"{text!r} is no spread; write p90/median, such as `2x`")
+        raise ValueError(f"{text!r} is not a spread; write p90/median, such as `2x`")
     spread = float(match[1])
     if not 1.0 <= spread <= 1e3:
-        raise ValueError(f"a spread of {text!r}; p90/median from 1x to 1000x is allowed")
+        raise ValueError(f"{text!r} is outside the allowed spreads, p90/median from 1x to 1000x")
     return spread
 
 
 def written_amount(value: float, dimension: Dimension) -> str:
-    """Return an amount in base units as text that `parse_amount` reads back to the same number."""
+    """Write an amount, given in base units, as text that `parse_amount` reads back to the same number."""
     if dimension is Dimension.DURATION:
         for unit, factor in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
             if value >= factor and value % factor == 0:

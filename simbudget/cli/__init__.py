@@ -1,1 +1,1 @@
-"""The command line: one module a command, which parses, makes one call and renders."""
+"""The command line: one module per command, which parses its options, makes one call and shows the result."""

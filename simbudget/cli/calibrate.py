@@ -1,4 +1,4 @@
-"""`simbudget calibrate`: a scenario's quantities learnt from logs of real runs."""
+"""`simbudget calibrate`: learn a scenario's quantities from logs of real runs."""
 
 import shlex
 from pathlib import Path
@@ -17,16 +17,20 @@ from simbudget.cli.options import ScenarioPath, say_if_compiling, show
     required=True,
     type=click.Path(path_type=Path, dir_okay=False),
     metavar="NEW.yaml",
-    help="Write the calibrated scenario here, its joint draws and pictures beside it.",
+    help="Write the calibrated scenario here, with its joint draws and pictures beside it.",
 )
-@click.option("--keep", multiple=True, metavar="NAME", help="Leave this quantity as it is; may be repeated.")
+@click.option("--keep", multiple=True, metavar="NAME", help="Leave this quantity unchanged; may be repeated.")
 @click.option(
-    "--seed", type=click.IntRange(0), default=1, show_default=True, help="For the simulations shown."
+    "--seed",
+    type=click.IntRange(0),
+    default=1,
+    show_default=True,
+    help="Random seed of the simulations shown.",
 )
-@click.option("--columns", metavar="A=B,...", help="For other tables: which column is what; see `import`.")
-@click.option("--no-check", is_flag=True, help="Do not simulate what was calibrated on.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was learnt as JSON, and nothing else.")
-@click.option("--quiet", is_flag=True, help="Print the answer only.")
+@click.option("--columns", metavar="A=B,...", help="Column mapping for other tables; see `import`.")
+@click.option("--no-check", is_flag=True, help="Skip the simulation of the runs that were calibrated on.")
+@click.option("--json", "as_json", is_flag=True, help="Print only what was learnt, as JSON.")
+@click.option("--quiet", is_flag=True, help="Print only the answer.")
 def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     scenario: Path,
     logs: tuple[Path, ...],
@@ -42,8 +46,8 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
     Example: simbudget calibrate scenario.yaml ~/.claude/projects -o calibrated.yaml
 
-    The new scenario keeps the old one's comments. What was learnt is shown beside what was assumed, with its
-    evidence, and the runs that it was learnt from are simulated again, to see what the model cannot reproduce.
+    The new scenario keeps the comments of the old one. Learnt values are shown beside the assumed ones with their
+    evidence, and the runs they were learnt from are simulated again to find what the model cannot reproduce.
     """
     from simbudget.calibration.scenarios.calibrate import calibrate, with_checks  # noqa: PLC0415
     from simbudget.calibration.scenarios.checks import check_calibration  # noqa: PLC0415

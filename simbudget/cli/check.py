@@ -1,4 +1,4 @@
-"""`simbudget check`: what was understood of a scenario, quantity by quantity, and where each came from."""
+"""`simbudget check`: how a scenario was understood, quantity by quantity, and where each value came from."""
 
 from pathlib import Path
 
@@ -11,10 +11,10 @@ from simbudget.cli.options import file_argument, show
 @file_argument
 @click.option("--json", "as_json", is_flag=True, help="Print the table as JSON.")
 def check_command(file: Path, as_json: bool) -> None:
-    """Say what was understood of the scenario FILE.
+    """Show how the scenario FILE was understood.
 
-    Every value is listed: whether it is exact, varies from draw to draw or is unknown, and whether it comes
-    from the file or is a default.
+    Lists every value: whether it is exact, varies from draw to draw or is unknown, and whether it comes from the
+    file or is a default.
     """
     from simbudget.scenario.loading import code_notes, load_scenario  # noqa: PLC0415
     from simbudget.scenario.understood import Understood  # noqa: PLC0415

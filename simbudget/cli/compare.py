@@ -1,4 +1,4 @@
-"""`simbudget compare`: two or more plans side by side, with what their differences rest on."""
+"""`simbudget compare`: two or more plans side by side, with intervals on their differences."""
 
 from pathlib import Path
 
@@ -10,7 +10,7 @@ from simbudget.cli.options import ScenarioPath, sample_options, say_if_compiling
 @click.command("compare")
 @click.argument("files", type=ScenarioPath(), nargs=-1, required=True, metavar="FILE...")
 @click.option(
-    "--set", "settings", multiple=True, metavar="KEY=VALUE[,VALUE...]", help="Write a value otherwise."
+    "--set", "settings", multiple=True, metavar="KEY=VALUE[,VALUE...]", help="Replace a value of FILE."
 )
 @sample_options(400)
 def compare_command(  # noqa: PLR0913, PLR0917  one parameter for each option
@@ -24,15 +24,15 @@ def compare_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Compare scenarios, or one FILE with some of its values written otherwise.
+    """Compare scenarios, or one FILE with some of its values replaced.
 
     \b
     simbudget compare a.yaml b.yaml
     simbudget compare a.yaml --set agents=4,9,18 --set model=claude-opus-4-6,claude-sonnet-5
 
-    KEY is a place in the scenario, such as stop.after, gates[1].price or cycle.think[0].turns; for short: agents,
-    model, hours, budget, gpus, billing, servers, reviewers, finalists, cache. All run in the same worlds with the
-    same luck.
+    KEY is a place in the scenario, such as stop.after, gates[1].price or cycle.think[0].turns. Short forms: agents,
+    model, hours, budget, gpus, billing, servers, reviewers, finalists, cache. All plans are simulated in the same
+    worlds with the same random numbers.
     """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample, alternatives  # noqa: PLC0415
     from simbudget.deciding.changes import parse_changes  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`simbudget evidence`: what is published on how often results hold, and the defaults that follow from it."""
+"""`simbudget evidence`: published evidence on how often results hold, and the defaults derived from it."""
 
 import click
 
@@ -10,9 +10,9 @@ from simbudget.cli.options import show
 @click.option("--claims", "shows_claims", is_flag=True, help="Show the published claims one by one.")
 @click.option("--json", "as_json", is_flag=True, help="Print everything as JSON.")
 def evidence_command(key: str | None, shows_claims: bool, as_json: bool) -> None:
-    """Show what is published on how often results of autonomous research hold.
+    """Show published evidence on how often results of autonomous research hold.
 
-    KEY is a key of `research`, such as `transfers`, or `keeps`: its claims are then shown with their sources.
+    KEY is a key of `research`, such as `transfers`, or `keeps`: shows the claims behind it with their sources.
     """
     from simbudget.published.evidence import published_evidence  # noqa: PLC0415
 

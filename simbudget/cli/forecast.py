@@ -1,4 +1,4 @@
-"""`simbudget forecast`: what is still to come, from logs alone."""
+"""`simbudget forecast`: forecast future spend from logs alone."""
 
 from pathlib import Path
 from typing import Any
@@ -9,7 +9,7 @@ from simbudget.cli.options import money, show
 
 
 def _seconds(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-    """Return `2h` or `90 min` in seconds."""
+    """Parse `2h` or `90 min` into seconds."""
     if text is None:
         return None
     from simbudget.scenario.amounts import Amount  # noqa: PLC0415
@@ -18,14 +18,16 @@ def _seconds(_: click.Context, __: click.Parameter, text: str | None) -> float |
     try:
         value = Amount(Dimension.DURATION, exact=True).parse(text).distribution.mean()
     except ValueError:
-        raise click.BadParameter(f"{text!r} is no duration; write such as 2h, 90 min or 3 days") from None
+        raise click.BadParameter(
+            f"{text!r} is not a duration; write for example 2h, 90 min or 3 days"
+        ) from None
     if value <= 0:
         raise click.BadParameter(f"{text!r} is not above zero")
     return value
 
 
 def _days_until(ledger: Any, date: Any) -> float:
-    """Return the days from the logs' last entry to the end of a date."""
+    """Return the number of days from the last entry of the logs to the end of a date."""
     import pandas as pd  # noqa: PLC0415
 
     from simbudget.errors import Problem, UserError  # noqa: PLC0415
@@ -46,27 +48,25 @@ def _days_until(ledger: Any, date: Any) -> float:
 
 @click.command("forecast")
 @click.argument("logs", nargs=-1, type=click.Path(path_type=Path), metavar="LOG...")
-@click.option(
-    "--calls", type=click.IntRange(1), help="The sessions under way make this many more calls each."
-)
-@click.option("--for", "seconds", callback=_seconds, help="They go on for this long: 2h, 90 min.")
+@click.option("--calls", type=click.IntRange(1), help="Each session in progress makes this many more calls.")
+@click.option("--for", "seconds", callback=_seconds, help="Sessions continue for this long: 2h, 90 min.")
 @click.option("--runs", type=click.IntRange(1, 1_000_000), help="Forecast this many further runs.")
-@click.option("--days", type=click.IntRange(1, 3650), help="Forecast the spend of the next days.")
-@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="The same, to this date.")
-@click.option("--run", help="Forecast the session whose name begins so.  [default: all under way]")
-@click.option("--like", metavar="PROFILE", help="Without logs: runs like those of a reference profile.")
+@click.option("--days", type=click.IntRange(1, 3650), help="Forecast spend over this many days.")
+@click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Forecast spend up to this date.")
+@click.option("--run", help="Prefix of the session to forecast.  [default: all in progress]")
 @click.option(
-    "--phases", metavar="A,B,...", help="With --like: the phases that each of the runs goes through."
+    "--like", metavar="PROFILE", help="Without logs: forecast runs like those of a reference profile."
 )
-@click.option("--model", help="With --like: the model that they use.")
-@click.option("--budget", callback=money, metavar="$", help="Say how likely all of it stays within this.")
+@click.option("--phases", metavar="A,B,...", help="With --like: the phases that each run goes through.")
+@click.option("--model", help="With --like: the model that the runs use.")
+@click.option("--budget", callback=money, metavar="$", help="Report the probability of staying within this.")
 @click.option("--history", multiple=True, type=click.Path(path_type=Path), help="Further logs to learn from.")
-@click.option("--columns", metavar="A=B,...", help="For other tables: which column is what; see `import`.")
+@click.option("--columns", metavar="A=B,...", help="Column mapping for other tables; see `import`.")
 @click.option("--draws", type=click.IntRange(50, 100_000), default=1000, show_default=True)
-@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Same seed, same result.")
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write the result here.")
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, and nothing else.")
-@click.option("--quiet", is_flag=True, help="Print the answer only.")
+@click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the result.")
+@click.option("--json", "as_json", is_flag=True, help="Print only JSON.")
+@click.option("--quiet", is_flag=True, help="Print only the answer.")
 def forecast_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     logs: tuple[Path, ...],
     calls: int | None,
@@ -87,10 +87,10 @@ def forecast_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Forecast what is still to come, by the LOGs alone: no scenario is needed.
+    r"""Forecast future spend from the LOGs alone; no scenario is needed.
 
-    Without options: the sessions under way (those whose last entry is within an hour of the newest), to their end,
-    wherever that is. `simbudget backtest` says how good such forecasts have been on the same logs.
+    By default, forecasts the sessions in progress (last entry within an hour of the newest one) to their end, however
+    far off that is. `simbudget backtest` shows how accurate such forecasts have been on the same logs.
 
     \b
     Examples:
@@ -101,14 +101,14 @@ def forecast_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """
     given = [name for name, value in _given(calls, seconds, runs, days, until).items() if value is not None]
     if len(given) > 1:
-        raise click.UsageError(f"{' and '.join(given)} exclude each other: ask for one thing at a time")
+        raise click.UsageError(f"{' and '.join(given)} exclude each other; give only one of them")
 
     if like is not None:
         from simbudget.forecast.forecast import forecast_like  # noqa: PLC0415
 
         if logs or calls or seconds or days or until:
             raise click.UsageError(
-                "--like needs no logs, and goes with --runs, --phases, --model and --budget only"
+                "--like needs no logs, and only combines with --runs, --phases, --model and --budget"
             )
         wanted = [phase.strip() for phase in phases.split(",") if phase.strip()] if phases else []
         show(
@@ -119,9 +119,9 @@ def forecast_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         )
         return
     if not logs:
-        raise click.UsageError("name a LOG or a folder of logs, or a profile with --like")
+        raise click.UsageError("give a LOG or a folder of logs, or a profile with --like")
     if phases or model:
-        raise click.UsageError("--phases and --model go with --like")
+        raise click.UsageError("--phases and --model need --like")
     from simbudget.forecast.forecast import Asked, forecast  # noqa: PLC0415
     from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar, reading  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`simbudget guard`: runs any program behind a proxy that keeps what its model calls cost below a cap."""
+"""`simbudget guard`: run any program behind a proxy that keeps the cost of its model calls below a cap."""
 
 import json
 import re
@@ -13,45 +13,43 @@ from simbudget.cli.options import money
 def _dollars(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
     amount = money(context, parameter, text)
     if amount is not None and amount <= 0:
-        raise click.BadParameter(f"{text!r} is no cap; write an amount above 0, such as $20")
+        raise click.BadParameter(f"{text!r} is not a cap; write an amount above 0, such as $20")
     return amount
 
 
 def _tokens(_: click.Context, __: click.Parameter, text: str | None) -> int | None:
-    """Return `2M`, `500k` or `10000` as a number of tokens."""
+    """Parse `2M`, `500k` or `10000` into a number of tokens."""
     if text is None:
         return None
     found = re.fullmatch(r"(\d{1,15})(k|M|B)?", text.replace(",", "").replace("_", ""))
     if found is None or int(found[1]) == 0:
-        raise click.BadParameter(f"{text!r} is no number of tokens; write such as 2M")
+        raise click.BadParameter(f"{text!r} is not a number of tokens; write for example 2M")
     return int(found[1]) * {"k": 10**3, "M": 10**6, "B": 10**9, None: 1}[found[2]]
 
 
 @click.command("guard", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--cap", callback=_dollars, help="What may be billed at most, in all, such as $20.")
-@click.option(
-    "--cap-tokens", callback=_tokens, help="How many tokens may be used at most, in all, such as 2M."
-)
-@click.option("--per-agent", callback=_dollars, help="A cap for each agent (header x-simbudget-agent).")
-@click.option("--per-task", callback=_dollars, help="A cap for each task (header x-simbudget-task).")
-@click.option("--per-day", callback=_dollars, help="A cap for each day, UTC.")
+@click.option("--cap", callback=_dollars, help="Maximum total cost, such as $20.")
+@click.option("--cap-tokens", callback=_tokens, help="Maximum total number of tokens, such as 2M.")
+@click.option("--per-agent", callback=_dollars, help="Cap per agent (header x-simbudget-agent).")
+@click.option("--per-task", callback=_dollars, help="Cap per task (header x-simbudget-task).")
+@click.option("--per-day", callback=_dollars, help="Cap per day (UTC).")
 @click.option(
     "--ledger",
     type=click.Path(path_type=Path, dir_okay=False),
     default=Path("spend.sqlite"),
     show_default=True,
-    help="What was spent; all guards with the same file share its caps.",
+    help="Record of spend; guards with the same file share its caps.",
 )
 @click.option(
     "--max-output-tokens",
     type=click.IntRange(1),
-    help="The output of requests that do not bound it themselves.",
+    help="Output limit for requests that set none.",
 )
 @click.option(
     "--wait", type=click.FloatRange(0), default=120.0, show_default=True,
-    help="Seconds that a call waits for room which calls under way may leave.",
+    help="Seconds that a call waits for calls in progress to release budget.",
 )  # fmt: skip
-@click.option("--json", "as_json", is_flag=True, help="Print what was spent as JSON, to stderr.")
+@click.option("--json", "as_json", is_flag=True, help="Print the spend as JSON, to stderr.")
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
 def guard_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     cap: float | None,
@@ -67,9 +65,9 @@ def guard_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 ) -> None:
     """Run COMMAND with a cap on what its model calls cost.
 
-    Starts a proxy on this machine, and sets ANTHROPIC_BASE_URL and OPENAI_BASE_URL for COMMAND, whose SDKs then call
-    through it. A call that could pass a cap is answered with an error, status 402, and is not made. The exit status is
-    COMMAND's.
+    Starts a proxy on this machine and sets ANTHROPIC_BASE_URL and OPENAI_BASE_URL for COMMAND, so that its SDKs call
+    through it. A call that could exceed a cap is not made; it is answered with an error, status 402. The exit status
+    is that of COMMAND.
 
     Example: simbudget guard --cap '$20' -- python fleet.py
     """
@@ -85,7 +83,7 @@ def guard_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         if usd is not None:
             caps.append(Cap(per, usd=usd))  # type: ignore[arg-type]
     if not caps:
-        raise UserError(Problem("no cap is given", remedy="write such as --cap '$20'"))
+        raise UserError(Problem("no cap is given", remedy="give one, such as --cap '$20'"))
     proxy = Proxy(
         BudgetGuard(ledger, caps=caps),
         os.environ.get("ANTHROPIC_BASE_URL") or ANTHROPIC,
@@ -100,10 +98,10 @@ def guard_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         click.echo(json.dumps(said), err=True)
     else:
         open_part = (
-            f", and ${spend.open_usd:.4f} at worst for calls whose end is not known" if spend.open_usd else ""
+            f", and at most ${spend.open_usd:.4f} for calls with an unknown outcome" if spend.open_usd else ""
         )
         click.echo(
-            f"simbudget guard: ${spend.settled_usd:.4f} billed{open_part}; {proxy.refused} calls were not let through. "
+            f"simbudget guard: ${spend.settled_usd:.4f} billed{open_part}; {proxy.refused} calls refused. "
             f"Ledger: {ledger}",
             err=True,
         )

@@ -1,4 +1,4 @@
-"""`simbudget import`: logs of real runs to a ledger, and what was found in them."""
+"""`simbudget import`: read logs of real runs into a ledger, and summarise what they hold."""
 
 import datetime
 from pathlib import Path
@@ -14,13 +14,11 @@ from simbudget.cli.options import assumption_options, show
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Write the ledger: .parquet or .csv.",
+    help="Write the ledger here, as .parquet or .csv.",
 )
-@click.option(
-    "--columns", metavar="A=B,...", help="For other tables: which column is what (started=ts,input=in)."
-)
+@click.option("--columns", metavar="A=B,...", help="Column mapping for other tables (started=ts,input=in).")
 @assumption_options
-@click.option("--summary", is_flag=True, help="Say what was found; done anyway if nothing is written.")
+@click.option("--summary", is_flag=True, help="Print a summary; the default if nothing is written.")
 @click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON.")
 def import_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     logs: tuple[Path, ...],
@@ -31,9 +29,9 @@ def import_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     summary: bool,
     as_json: bool,
 ) -> None:
-    """Read logs of real runs: files, or folders that are searched for them.
+    """Read logs of real runs: files, or folders to search for them.
 
-    The format is recognised by what is in a file, gzipped or not:
+    The format is recognised from a file's content, gzipped or not:
 
     \b
     sessions     Claude Code, Codex, OpenCode, Pi, Gemini CLI, Qwen Code,
@@ -49,7 +47,7 @@ def import_command(  # noqa: PLR0913, PLR0917  one parameter for each option
                  MLE-bench, tables of trackers
     others       tables with --columns, simbudget's ledgers and pilots
 
-    Without a LOG, the places are searched where the tools keep theirs.
+    Without a LOG, searches the places where the tools keep their logs.
     """  # noqa: D301  click takes the control character for "do not wrap"
     from simbudget.ledger.found import find  # noqa: PLC0415
     from simbudget.ledger.readers import Assumed, column_map  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`simbudget init`: a commented scenario to start from, or the one that logs imply."""
+"""`simbudget init`: write a commented scenario to start from, or one derived from logs."""
 
 import json
 import shlex
@@ -13,9 +13,9 @@ from simbudget.errors import Place, Problem, UserError
 
 _TEMPLATES = ("aar", "autoresearch", "minimal")
 SCHEMA = "scenario.schema.json"
-"""Templates name this file in their first line."""
+"""File name of the JSON Schema, which the first line of every template refers to."""
 _REPLICATIONS: Final = 200
-"""Of the projection that is shown beside the logs' cost."""
+"""Replications of the projection shown beside the logs' cost: enough for p10 and p90, and done in seconds."""
 
 
 @click.command("init")
@@ -31,7 +31,7 @@ _REPLICATIONS: Final = 200
     multiple=True,
     type=click.Path(path_type=Path),
     metavar="LOG",
-    help="Write the scenario that this log or folder of logs implies; may be repeated.",
+    help="Derive the scenario from this log or folder of logs; may be repeated.",
 )
 @click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[LOG]...")
 def init_command(
@@ -41,18 +41,18 @@ def init_command(
 
     Example: simbudget init mine --from ~/.claude/projects
 
-    Beside it stands scenario.schema.json, with which an editor completes keys and says what they mean. With --from
-    the scenario is the one that logs imply: their groups, models, turns, contexts and pauses. LOGs may follow it.
+    Also writes scenario.schema.json, with which an editor completes and explains keys. With --from, the scenario is
+    derived from logs: their groups, models, turns, contexts and pauses. Further LOGs may follow.
     """
     from simbudget.scenario.reference import schema  # noqa: PLC0415
 
     if logs and template is not None:
         raise UserError(Problem("--template and --from exclude each other", remedy="leave one of them out"))
     if more and not logs:
-        raise UserError(Problem(f"what is {more[0]} for?", remedy="write --from before the logs"))
+        raise UserError(Problem(f"{more[0]} is not expected here", remedy="write --from before the logs"))
     path = directory / "scenario.yaml"
     if path.exists():
-        raise UserError(Problem("there is a scenario already", Place(str(path)), "name another directory"))
+        raise UserError(Problem("a scenario already exists", Place(str(path)), "choose another directory"))
     if logs:
         _write_implied((*logs, *more), path)
     else:
@@ -67,7 +67,7 @@ def init_command(
 
 
 def _write_implied(logs: tuple[Path, ...], path: Path) -> None:
-    """Write the scenario that logs imply, and say what it projects beside what the logs cost."""
+    """Write the scenario that logs imply, and print its projected spend beside the logs' cost."""
     from simbudget.calibration.scenarios.implied import implied_scenario  # noqa: PLC0415
     from simbudget.calibration.scenarios.writing import write_implied  # noqa: PLC0415
     from simbudget.ledger.readers import read_logs  # noqa: PLC0415

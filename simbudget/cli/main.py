@@ -1,6 +1,6 @@
 """The entry point: finds the command, and turns a user's mistake into lines on stderr and exit status 2.
 
-A command's module is imported only when it is asked for, so that `simbudget --help` answers at once.
+A command's module is imported only when that command is run, which keeps `simbudget --help` fast.
 """
 
 import os
@@ -17,39 +17,39 @@ WRONG_INPUT: Final = 2
 
 _COMMANDS: Final = {
     "init": "Write a commented scenario to start from.",
-    "check": "Say what was understood of a scenario.",
+    "check": "Show how a scenario was understood.",
     "schema": "Print the scenario language as a JSON Schema, for editors.",
-    "project": "Project spend, time and bottlenecks of a scenario.",
+    "project": "Project the spend, time and bottlenecks of a scenario.",
     "compare": "Compare plans: differences with intervals, and the best buy.",
-    "sensitivity": "Rank what moves cost and results, and what is worth knowing.",
+    "sensitivity": "Rank what drives cost and results, and what is worth knowing.",
     "plan": "Search for the best plan within a budget.",
-    "plan-pilot": "Say which short pilot run would narrow the projection most.",
-    "pilot": "Run a scenario for real, for a short while, and write a ledger to calibrate on.",
-    "guard": "Run any program with a cap on what its model calls cost.",
+    "plan-pilot": "Find the short pilot run that would narrow the projection most.",
+    "pilot": "Run a scenario for real, briefly, and write a ledger to calibrate on.",
+    "guard": "Run any program with a cap on the cost of its model calls.",
     "review": "Show which submissions of a pilot need a look, and decide on them.",
-    "trace": "Write everything that happens in one replication.",
-    "forecast": "Forecast what is still to come, from logs alone.",
-    "watch": "Project a run anew from where it stands.",
-    "report": "Write a report to hand round: HTML, or Markdown for a pull request.",
+    "trace": "Write every event of one replication.",
+    "forecast": "Forecast future spend from logs alone.",
+    "watch": "Re-project a run in progress.",
+    "report": "Write a report to share: HTML, or Markdown for a pull request.",
     "prices": "Show what models and GPUs cost on a date.",
-    "evidence": "Show what is published on how often results hold.",
-    "usage": "Show what was spent, on what, by logs of any tool.",
+    "evidence": "Show published evidence on how often results hold.",
+    "usage": "Show past spend from logs of any tool.",
     "import": "Read logs of real runs into a ledger.",
     "calibrate": "Learn a scenario's quantities from logs of real runs.",
-    "backtest": "Say how good projections would have been on known runs.",
+    "backtest": "Measure how accurate forecasts would have been on known runs.",
 }
-"""Each command's one line of help, known without importing it."""
+"""One line of help per command, available without importing it."""
 
 _MODULES: Final = {"import": "import_logs", "plan-pilot": "plan_pilot"}
-"""Where commands are whose names no module can have."""
+"""Module names of commands whose own name is not a valid module name."""
 
 
 def _trust_options() -> list[click.Option]:
-    """Return the options of every command that say what a scenario may do."""
+    """Return the options, shared by all commands, that say what a scenario is allowed to do."""
 
     def take(_: click.Context, option: click.Parameter, value: bool | None) -> None:
         if value is not None:
-            from simbudget.scenario.trust import trust  # noqa: PLC0415  most commands are run without
+            from simbudget.scenario.trust import trust  # noqa: PLC0415  rarely used, and slow to import
 
             trust(**{str(option.name): value})
 
@@ -60,7 +60,7 @@ def _trust_options() -> list[click.Option]:
             is_eager=True,
             expose_value=False,
             callback=take,
-            help="Run `python` steps of scenarios, or refuse them.  [default: run, but in a fork's pull request]",
+            help="Run or refuse `python` steps of scenarios.  [default: run, except in a pull request from a fork]",
         ),
         click.Option(
             ["--allow-outside", "leaves_folder"],
@@ -69,20 +69,20 @@ def _trust_options() -> list[click.Option]:
             is_eager=True,
             expose_value=False,
             callback=take,
-            help="Let scenarios name files outside their folder.",
+            help="Allow scenarios to name files outside their folder.",
         ),
     ]
 
 
 class _Commands(click.Group):
-    """A group whose commands are imported when they are used."""
+    """A command group that imports a command's module on first use."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        """Return the commands' names, in the order in which they are used."""
+        """Return the names of the commands, in the order in which they are typically used."""
         return list(_COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        """Return a command by its name."""
+        """Import and return a command by name."""
         if cmd_name not in _COMMANDS:
             return None
         command: click.Command = getattr(
@@ -96,11 +96,11 @@ class _Commands(click.Group):
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """Return the command that is asked for; a misspelt one is told with the nearest right spelling."""
+        """Return the requested command; for a misspelt name, the error suggests the nearest one."""
         try:
             return super().resolve_command(ctx, args)
         except click.UsageError as error:
-            from difflib import get_close_matches  # noqa: PLC0415  most commands are spelt rightly
+            from difflib import get_close_matches  # noqa: PLC0415  only needed for a misspelt command
 
             near = get_close_matches(args[0], _COMMANDS, 1)
             if not near:
@@ -109,7 +109,7 @@ class _Commands(click.Group):
             raise click.UsageError(message, ctx) from None
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Write the list of commands without importing any."""
+        """Write the list of commands without importing any of them."""
         with formatter.section("Commands"):
             formatter.write_dl(list(_COMMANDS.items()))
 
@@ -119,16 +119,16 @@ class _Commands(click.Group):
 def commands() -> None:
     """Know what a fleet of autonomous research agents will spend, before it spends it.
 
-    Exit status: 0 fine, 1 a limit of the scenario is not met, 2 the input is wrong.
+    Exit status: 0 success, 1 a limit of the scenario is not met, 2 invalid input.
     """
 
 
 def main() -> None:
-    """Run the command line, and exit."""
+    """Run the command line and exit."""
     interrupts.watch()
     try:
         commands.main(prog_name="simbudget", standalone_mode=False)
-        if interrupts.came():  # what was done before is shown by now
+        if interrupts.came():  # the partial result has been shown by now
             interrupts.end(interrupts.STATUS)
     except UserError as error:
         for problem in error.problems:
@@ -143,7 +143,7 @@ def main() -> None:
         sys.exit(WRONG_INPUT)
     except (KeyboardInterrupt, click.Abort):
         interrupts.leave()
-    except BrokenPipeError:  # whoever read our output has seen enough
+    except BrokenPipeError:  # the reader of our output, such as `head`, has closed it
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(0)
     except OSError as error:
@@ -163,7 +163,10 @@ def _one_line(text: str) -> str:
 
 
 def _is_of_a_damaged_store(error: Exception) -> bool:
-    """Return whether SQLite or Arrow could not make sense of a file; both are imported only where they are used."""
+    """Return whether SQLite or Arrow rejected a damaged file.
+
+    Classes are compared by name because neither library is imported unless a command needs it.
+    """
     return any(f"{kind.__module__}.{kind.__name__}" in _STORES_ERRORS for kind in type(error).__mro__)
 
 

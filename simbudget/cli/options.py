@@ -1,4 +1,4 @@
-"""What several commands share: options, showing a result, and what is said while one waits."""
+"""Shared by several commands: options, the display of results, and the progress bar of a compilation."""
 
 import datetime
 import json
@@ -21,25 +21,25 @@ LIMIT_NOT_MET: Final = 1
 
 _BAR_WIDTH: Final = 24
 _NAME_WIDTH: Final = 30
-"""Together with the rest of its text, the line of a compilation fits into 80 columns."""
+"""Characters of a function's name: with bar, percentage and time left, the line fits into 80 columns."""
 
 
 class ScenarioPath(click.Path):
-    """A scenario's file, or the name of one that comes with simbudget, such as `aar-weak-to-strong`."""
+    """A path to a scenario, or the name of a bundled one such as `aar-weak-to-strong`."""
 
     def __init__(self) -> None:
         super().__init__(path_type=Path)
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Path:
-        """Return the file that is meant."""
+        """Return the path of the scenario file."""
         return scenario_path(Path(str(super().convert(value, param, ctx))))
 
 
-ON_HELP: Final = "A Dask cluster instead: local:4, or a scheduler's tcp://host:8786."
+ON_HELP: Final = "Run on a Dask cluster: local:4, or a scheduler's tcp://host:8786."
 
 
 def money(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-    """Return an amount such as `$20,000` or `20000` in US dollars."""
+    """Parse an amount such as `$20,000` or `20000` into US dollars."""
     if text is None:
         return None
     from simbudget.scenario.amounts import Amount  # noqa: PLC0415
@@ -48,7 +48,7 @@ def money(_: click.Context, __: click.Parameter, text: str | None) -> float | No
     try:
         amount = Amount(Dimension.MONEY, exact=True).parse(text if "$" in text else f"${text}")
     except ValueError:
-        raise click.BadParameter(f"{text!r} is no amount of money; write such as $20,000") from None
+        raise click.BadParameter(f"{text!r} is not an amount of money; write for example $20,000") from None
     return amount.distribution.mean()
 
 
@@ -56,63 +56,69 @@ F = TypeVar("F", bound=Callable[..., Any])
 
 
 def file_argument(function: F) -> F:
-    """Add the scenario FILE."""
+    """Add the argument FILE, a scenario."""
     return click.argument("file", type=ScenarioPath())(function)
 
 
 def _date(_: click.Context, __: click.Parameter, text: str | None) -> datetime.date | None:
-    """Return a day written as 2026-11-09."""
+    """Parse a date written as 2026-11-09."""
     if text is None:
         return None
     try:
         return datetime.date.fromisoformat(text)
     except ValueError:
-        raise click.BadParameter(f"{text!r} is not a date; write such as 2026-11-09") from None
+        raise click.BadParameter(f"{text!r} is not a date; write for example 2026-11-09") from None
 
 
 def date_option(name: str, help_text: str) -> Callable[[F], F]:
-    """Return what adds an option that is a day."""
+    """Return a decorator that adds an option whose value is a date."""
     return click.option(name, callback=_date, metavar="DATE", help=help_text)
 
 
 def assumption_options(function: F) -> F:
-    """Add `--model` and `--on`: what calls are taken to be whose logs do not say."""
-    function = date_option("--on", "The day of runs whose logs have no date, for their prices.")(function)
-    help_text = "The model of calls whose logs name none."
+    """Add `--model` and `--on`, which fill in what logs leave out."""
+    function = date_option("--on", "Date of runs whose logs have none; determines prices.")(function)
+    help_text = "Model of calls whose logs name none."
     return click.option("--model", default="", metavar="NAME", help=help_text)(function)
 
 
 def sample_options(replications: int) -> Callable[[F], F]:
-    """Return what adds the options that say how many runs are made, and where to; `replications` is the default."""
+    """Return a decorator that adds the options for the number of runs, their randomness, workers and output.
+
+    Args:
+        replications: default of `--replications`.
+    """
 
     def add(function: F) -> F:
         for option in reversed(
             (
                 click.option(
-                    "--replications", type=click.IntRange(2), default=replications, show_default=True
+                    "--replications",
+                    type=click.IntRange(2),
+                    default=replications,
+                    show_default=True,
+                    help="Number of simulated runs.",
                 ),
                 click.option(
                     "--seed",
                     type=click.IntRange(0),
                     default=1,
                     show_default=True,
-                    help="Same seed, same result.",
+                    help="Random seed.",
                 ),
                 click.option(
                     "--workers",
                     type=click.IntRange(1),
-                    help="Cores to use; the result is the same.  [default: all]",
+                    help="CPU cores to use; does not change the result.  [default: all]",
                 ),
                 click.option("--on", metavar="CLUSTER", help=ON_HELP),
                 click.option(
                     "--out",
                     type=click.Path(path_type=Path, file_okay=False),
-                    help="Write pictures and data here.",
+                    help="Folder for pictures and data.",
                 ),
-                click.option(
-                    "--json", "as_json", is_flag=True, help="Print everything as JSON, and nothing else."
-                ),
-                click.option("--quiet", is_flag=True, help="Print the answer only."),
+                click.option("--json", "as_json", is_flag=True, help="Print only JSON."),
+                click.option("--quiet", is_flag=True, help="Print only the answer."),
             )
         ):
             function = option(function)
@@ -122,13 +128,18 @@ def sample_options(replications: int) -> Callable[[F], F]:
 
 
 def say_if_compiling(is_silent: bool, engine: str | None = None) -> None:
-    """Say that an engine (by default the default one) has to be compiled first, if so, and show how far that is."""
+    """If an engine has to be compiled first, print how long that takes and show its progress.
+
+    Args:
+        is_silent: print nothing.
+        engine: name of the engine; None for the default one.
+    """
     from simbudget.projection.engines import DEFAULT_ENGINE, engine_named  # noqa: PLC0415
 
     to_compile = engine_named(engine or DEFAULT_ENGINE)
     if is_silent or to_compile.is_compiled():
         return
-    click.echo(f"Compiling the engine, once: about {to_compile.compiling_takes}.", err=True)
+    click.echo(f"Compiling the engine (once, about {to_compile.compiling_takes}).", err=True)
     if sys.stderr.isatty():
         from simbudget.compilation import compiler  # noqa: PLC0415
 
@@ -136,13 +147,18 @@ def say_if_compiling(is_silent: bool, engine: str | None = None) -> None:
 
 
 class CompilationBar:
-    """A line on the terminal that says what is compiled, how much is done, and how long the rest takes."""
+    """A progress bar on the terminal: the function being compiled, the share done and the time left."""
 
     def __init__(self) -> None:
         self._began = time.monotonic()
 
     def __call__(self, name: str, part: float) -> None:
-        """Draw the line anew; wipe it out when all is done."""
+        """Redraw the line, or erase it when compilation is complete.
+
+        Args:
+            name: the function being compiled.
+            part: share of the compilation that is done, 0 to 1.
+        """
         if part >= 1.0:
             click.echo("\r\033[K", err=True, nl=False)
             return
@@ -154,13 +170,13 @@ class CompilationBar:
 
 
 def show(result: "Result", *, as_json: bool = False, quiet: bool = False, out: Path | None = None) -> None:
-    """Show a result, and exit with 1 if a limit of its scenario is not met: the last line of a command.
+    """Show a result, and exit with status 1 if a limit of its scenario is not met. Every command ends with this.
 
     Args:
-        result: what was found.
-        as_json: print its JSON and nothing else.
-        quiet: print its answer and nothing else.
-        out: a folder to write it to.
+        result: the result to show.
+        as_json: print only its JSON.
+        quiet: print only its answer.
+        out: folder to write it to.
     """
     from simbudget.report.terminal import print_result, standard_output  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`simbudget pilot`: runs a scenario for real, for a while, and writes a ledger to calibrate on."""
+"""`simbudget pilot`: run a scenario for real, for a short time, and write a ledger to calibrate on."""
 
 import json
 import sys
@@ -12,7 +12,7 @@ from simbudget.cli.options import ScenarioPath
 
 
 def _duration(_: click.Context, __: click.Parameter, text: str) -> float:
-    """Return `30min` in seconds."""
+    """Parse `30min` into seconds."""
     from simbudget.units import Dimension, parse_amount  # noqa: PLC0415
 
     try:
@@ -20,12 +20,12 @@ def _duration(_: click.Context, __: click.Parameter, text: str) -> float:
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
     if amount.dimension is not Dimension.DURATION:
-        raise click.BadParameter(f"{text!r} is no duration; write such as 30min")
+        raise click.BadParameter(f"{text!r} is not a duration; write for example 30min")
     return amount.value
 
 
 def _money(_: click.Context, __: click.Parameter, text: str) -> float:
-    """Return `$5` in US dollars."""
+    """Parse `$5` into US dollars."""
     from simbudget.units import Dimension, parse_amount  # noqa: PLC0415
 
     try:
@@ -33,12 +33,12 @@ def _money(_: click.Context, __: click.Parameter, text: str) -> float:
     except ValueError as error:
         raise click.BadParameter(str(error)) from None
     if amount.dimension not in (Dimension.MONEY, Dimension.NUMBER):
-        raise click.BadParameter(f"{text!r} is no amount of money; write such as '$5'")
+        raise click.BadParameter(f"{text!r} is not an amount of money; write for example '$5'")
     return amount.value
 
 
 def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-    """Return `2%` or `0.02` as a number."""
+    """Parse `2%` or `0.02` into a number from 0 to 1."""
     if text is None:
         return None
     try:
@@ -46,60 +46,71 @@ def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | No
     except ValueError:
         part = -1.0
     if not 0.0 <= part <= 1.0:
-        raise click.BadParameter(f"{text!r} is no part; write such as 2%")
+        raise click.BadParameter(f"{text!r} is not a share; write for example 2%")
     return part
 
 
 def _then(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...]:
-    """Return `calibrate,project` as its parts."""
+    """Split `calibrate,project` into its steps."""
     steps = tuple(step.strip() for step in (text or "").split(",") if step.strip())
     unknown = [step for step in steps if step not in ("calibrate", "project")]
     if unknown or (steps and steps[0] != "calibrate"):
-        raise click.BadParameter(f"{text!r}; write calibrate, or calibrate,project")
+        raise click.BadParameter(f"{text!r} is not known; write calibrate, or calibrate,project")
     return steps
 
 
 @click.command("pilot")
 @click.argument("scenario", type=ScenarioPath())
 @click.option(
-    "--for", "lasts_s", callback=_duration, default="5min", show_default=True, help="On your clock, in all."
+    "--for",
+    "lasts_s",
+    callback=_duration,
+    default="5min",
+    show_default=True,
+    help="Maximum duration (real time).",
 )
 @click.option(
-    "--budget", callback=_money, default="$5", show_default=True, help="What may be billed at most, in all."
+    "--budget", callback=_money, default="$5", show_default=True, help="Maximum total cost of model calls."
 )
-@click.option("--agents", type=int, help="How many.  [default: as many as the scenario has]")
+@click.option("--agents", type=int, help="Number of agents.  [default: as in the scenario]")
 @click.option("--live", is_flag=True, help="Use the real API, with ANTHROPIC_API_KEY. Costs real money.")
 @click.option(
     "--out",
     type=click.Path(path_type=Path, file_okay=False),
     default=Path("pilot"),
     show_default=True,
-    help="Ledger, sandboxes and logs go here.",
-)
-@click.option("--task", default="weak-to-strong", show_default=True, help="Or FILE.yaml, or module:Class.")
-@click.option(
-    "--time-scale", type=float, help="Pace of the local run: 60 makes a minute an hour.  [default: 60]"
+    help="Folder for the ledger, sandboxes and logs.",
 )
 @click.option(
-    "--slots", type=int, help="Experiments at once.  [default: the scenario's GPUs, at most your cores]"
+    "--task", default="weak-to-strong", show_default=True, help="Built-in task, FILE.yaml, or module:Class."
 )
 @click.option(
-    "--hacks", callback=_part, help="How often the local researcher cheats.  [default: the scenario's]"
+    "--time-scale",
+    type=float,
+    help="Speed-up of the local run: at 60 a minute stands for an hour.  [default: 60]",
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="What is unknown of the local system.")
-@click.option("--luck", type=int, default=0, show_default=True, help="Another run of the same system.")
-@click.option("--resume", is_flag=True, help="Go on with the pilot in --out.")
-@click.option("--then", callback=_then, help="Afterwards: calibrate, or calibrate,project.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, and nothing else.")
-@click.option("--quiet", is_flag=True, help="Print the answer only.")
+@click.option(
+    "--slots", type=int, help="Experiments in parallel.  [default: the scenario's GPUs, at most your cores]"
+)
+@click.option(
+    "--hacks", callback=_part, help="Rate at which the local researcher cheats.  [default: the scenario's]"
+)
+@click.option("--seed", type=int, default=1, show_default=True, help="Seed of the local system's unknowns.")
+@click.option(
+    "--luck", type=int, default=0, show_default=True, help="Repeat the same system with other random draws."
+)
+@click.option("--resume", is_flag=True, help="Continue the pilot in --out.")
+@click.option("--then", callback=_then, help="Afterwards run calibrate, or calibrate,project.")
+@click.option("--json", "as_json", is_flag=True, help="Print only the summary, as JSON.")
+@click.option("--quiet", is_flag=True, help="Print only the answer.")
 @click.pass_context
 def pilot_command(
     context: click.Context, /, then: tuple[str, ...], as_json: bool, quiet: bool, **options: Any
 ) -> None:
-    """Run SCENARIO for real, for a short while, and write a ledger to calibrate on.
+    """Run SCENARIO for real, for a short time, and write a ledger to calibrate on.
 
-    Without --live the model is a program on a local server that speaks the same protocol; agents, sandboxes,
-    training, scorer and ledger are real. Ctrl-C ends it in good order; --resume goes on.
+    Without --live, the model is a program on a local server that speaks the same protocol; agents, sandboxes,
+    training, scorer and ledger are real. Ctrl-C shuts it down cleanly; --resume continues it.
 
     Example: simbudget pilot scenario.yaml --for 5min --budget '$5' --agents 3
     """
@@ -137,7 +148,7 @@ def pilot_command(
 
 
 def _go_on(context: click.Context, then: tuple[str, ...], scenario: Path, ledger: Path, quiet: bool) -> None:
-    """Calibrate the scenario on the ledger, and project it, as the commands of those names do."""
+    """Calibrate the scenario on the ledger and optionally project it, as the commands of those names do."""
     from simbudget.cli.calibrate import calibrate_command  # noqa: PLC0415
     from simbudget.cli.project import project_command  # noqa: PLC0415
 

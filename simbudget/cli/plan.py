@@ -1,4 +1,4 @@
-"""`simbudget plan`: the best plan of a space, within a budget and the scenario's limits."""
+"""`simbudget plan`: search for the best plan within a budget and the scenario's limits."""
 
 from pathlib import Path
 
@@ -21,18 +21,22 @@ from simbudget.cli.options import (
     multiple=True,
     required=True,
     metavar="KEY=LOW:HIGH | KEY=VALUE,...",
-    help="What may be otherwise.",
+    help="Values to search over.",
 )
-@click.option("--budget", callback=money, help="Nine runs in ten have to spend at most this.")
-@click.option("--for", "goal", metavar="FIGURE", help="What to have most of, such as 'P(any transferable)'.")
+@click.option("--budget", callback=money, help="90 % of runs have to cost at most this.")
+@click.option("--for", "goal", metavar="FIGURE", help="Figure to maximise, such as 'P(any transferable)'.")
 @click.option(
     "--least-cost-for",
     "requirement",
     metavar="LIMIT",
-    help="Such as 'P(any transferable) >= 80%', for least money.",
+    help="Requirement to meet at least cost, such as 'P(any transferable) >= 80%'.",
 )
 @click.option(
-    "--evaluations", type=click.IntRange(1), default=60, show_default=True, help="Try so many plans."
+    "--evaluations",
+    type=click.IntRange(1),
+    default=60,
+    show_default=True,
+    help="Maximum number of plans tried.",
 )
 @sample_options(200)
 def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
@@ -57,9 +61,9 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         --budget '$20000' --for "P(any transferable)" --out plan
     simbudget plan scenario.yaml --vary gpus=1:8 --least-cost-for "experiments >= 500"
 
-    Figures to be --for: P(any transferable), transferable results, cost per result, best score, best true quality,
-    experiments, cycles, spend, wall clock. The scenario's own limits hold for every plan. The chosen plan is written
-    to plan.yaml in the folder of --out. Exit status 1: no plan keeps to the limits.
+    Figures for --for: P(any transferable), transferable results, cost per result, best score, best true quality,
+    experiments, cycles, spend, wall clock. Every plan also has to meet the scenario's own limits. The best plan is
+    written to plan.yaml in the folder of --out. Exit status 1: no plan meets the limits.
     """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample  # noqa: PLC0415
     from simbudget.deciding.changes import Source  # noqa: PLC0415

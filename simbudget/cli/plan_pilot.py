@@ -1,4 +1,4 @@
-"""`simbudget plan-pilot`: which short real run would narrow the projection most for its money."""
+"""`simbudget plan-pilot`: find the short real run that would narrow the projection most per dollar."""
 
 from pathlib import Path
 
@@ -14,38 +14,38 @@ from simbudget.cli.options import (
 
 
 def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> tuple[float, ...]:
-    """Return numbers such as `1,4,12`."""
+    """Parse numbers such as `1,4,12`."""
     try:
         numbers = tuple(float(part) for part in text.split(",")) if text else ()
     except ValueError:
-        raise click.BadParameter(f"{text!r} are no numbers; write such as 1,4,12") from None
+        raise click.BadParameter(f"{text!r} is not a list of numbers; write for example 1,4,12") from None
     if any(not 0.0 < number < 1e6 for number in numbers):
-        raise click.BadParameter("only numbers above 0 make sense")
+        raise click.BadParameter("numbers have to be above 0 and below a million")
     return numbers
 
 
 @click.command("plan-pilot")
 @file_argument
 @click.option(
-    "--hours", callback=_numbers, help="Lengths of pilots.  [default: 1,3,10, at most half of the run]"
+    "--hours",
+    callback=_numbers,
+    help="Pilot lengths to consider.  [default: 1,3,10, at most half of the run]",
 )
-@click.option("--agents", callback=_numbers, help="Their sizes.  [default: a third of the agents, and all]")
-@click.option(
-    "--worth", callback=money, help="What a transferable result is worth.  [default: what one costs]"
-)
+@click.option("--agents", callback=_numbers, help="Pilot sizes.  [default: a third of the agents, and all]")
+@click.option("--worth", callback=money, help="Value of a transferable result.  [default: what one costs]")
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="KEY=VALUE[,VALUE...]",
-    help="Other plans that are decided against.",
+    help="Alternative plans to decide between.",
 )
 @click.option(
     "--rehearsals",
     type=click.IntRange(0, 200),
     default=8,
     show_default=True,
-    help="Worlds in which pilots are rehearsed and calibrated on; 0: only what their records could tell.",
+    help="Worlds in which pilots are rehearsed and calibrated on; 0 uses only their simulated records.",
 )
 @sample_options(600)
 def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
@@ -63,14 +63,14 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Say which short pilot of the scenario FILE to run first, or that none would change anything.
+    """Find the short pilot of the scenario FILE to run first, or report that none would change the decision.
 
     \b
     simbudget plan-pilot scenario.yaml --hours 1,4,12 --agents 1,9
     simbudget plan-pilot scenario.yaml --worth '$50000' --set agents=4
 
-    Pilots are simulated beside the whole run, in the same worlds; they end before any gate. The cheapest are
-    rehearsed: simulated, calibrated on as `calibrate` does it, and the run projected anew.
+    Pilots are simulated alongside the whole run in the same worlds, and end before any gate. The cheapest ones are
+    rehearsed: simulated, calibrated on as by `calibrate`, and followed by a new projection of the run.
     """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample, as_it_stands, with_each  # noqa: PLC0415
     from simbudget.deciding.changes import Source, parse_changes  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`simbudget prices`: what models and GPUs cost on a date, and where that is known from."""
+"""`simbudget prices`: prices of models and GPUs on a date, with their sources."""
 
 import dataclasses
 import datetime
@@ -9,14 +9,14 @@ import click
 
 @click.command("prices")
 @click.argument("model", required=False)
-@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="The date; today if not given.")
-@click.option("--provider", default="anthropic", show_default=True, help="Whose models to list.")
-@click.option("--gpus", is_flag=True, help="Show the table of GPU prices.")
+@click.option("--on", type=click.DateTime(["%Y-%m-%d"]), help="Date.  [default: today]")
+@click.option("--provider", default="anthropic", show_default=True, help="Provider whose models are listed.")
+@click.option("--gpus", is_flag=True, help="Show GPU prices instead.")
 @click.option("--json", "as_json", is_flag=True, help="Print the prices as JSON.")
 def prices_command(
     model: str | None, on: datetime.datetime | None, provider: str, gpus: bool, as_json: bool
 ) -> None:
-    """Show what MODEL costs in $/Mtok, or what all models of a provider cost."""
+    """Show the price of MODEL in $/Mtok, or the prices of all models of a provider."""
     from simbudget.pricing.catalogue import list_models, model_prices  # noqa: PLC0415
     from simbudget.pricing.gpus import list_gpus  # noqa: PLC0415
     from simbudget.report.price_tables import gpu_table, model_table  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`simbudget project`: what a scenario will spend, on what, by when, and how likely it stays within its budget."""
+"""`simbudget project`: a scenario's spend by component and over time, and how likely it stays within budget."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from simbudget.cli.options import ON_HELP, file_argument, say_if_compiling, show
 
 
 def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-    """Return `2%` or `0.02` as a number."""
+    """Parse `2%` or `0.02` into a number."""
     if text is None:
         return None
     try:
@@ -24,17 +24,17 @@ def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | No
     type=int,
     help="Maximum number of replications.  [default: 100; 10,000 with --precision]",
 )
-@click.option("--worlds", type=int, help="Number of worlds.  [default: one for each replication]")
+@click.option("--worlds", type=int, help="Number of worlds.  [default: one per replication]")
 @click.option(
-    "--precision", callback=_part, help="Stop when the errors of spend are below this share, such as 2%."
+    "--precision", callback=_part, help="Stop when the relative error of spend is below this, such as 2%."
 )
-@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same result.")
-@click.option("--workers", type=int, help="Cores to use; the result is the same.  [default: all cores]")
+@click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
+@click.option("--workers", type=int, help="CPU cores to use; does not change the result.  [default: all]")
 @click.option("--on", metavar="CLUSTER", help=ON_HELP)
 @click.option("--engine", type=click.Choice(["compiled", "reference"]), default="compiled", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Write pictures and data here.")
-@click.option("--json", "as_json", is_flag=True, help="Print the summary as JSON, and nothing else.")
-@click.option("--quiet", is_flag=True, help="Print the answer only.")
+@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for pictures and data.")
+@click.option("--json", "as_json", is_flag=True, help="Print only the summary, as JSON.")
+@click.option("--quiet", is_flag=True, help="Print only the answer.")
 def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     file: Path,
     replications: int | None,
@@ -52,13 +52,11 @@ def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
     Example: simbudget project scenario.yaml --out projection
 
-    Interrupting it (Ctrl-C) gives what has been computed so far.
+    Interrupting it (Ctrl-C) shows what has been computed so far.
     """
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
-    loaded = load_scenario(
-        file
-    )  # a mistake in it is reported before the engine is imported, which takes longer
+    loaded = load_scenario(file)  # first, so that mistakes are reported before the slow import of the engine
     from simbudget.projection.run import Options, project  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 

@@ -1,4 +1,4 @@
-"""`simbudget report`: a projection as one HTML file to hand round, or as Markdown for a pull request."""
+"""`simbudget report`: a projection as one HTML file to share, or as Markdown for a pull request."""
 
 import shlex
 from pathlib import Path
@@ -16,13 +16,15 @@ from simbudget.ledger.whole_files import check_place, written_whole
     "-o",
     "--output",
     type=click.Path(path_type=Path, dir_okay=False),
-    help="Where to.  [default: report.html]",
+    help="File to write.  [default: report.html]",
 )
-@click.option("--markdown", is_flag=True, help="Markdown for a pull request, on stdout unless -o is given.")
-@click.option("--base", type=ScenarioPath(), help="What FILE was before: the Markdown says what changes.")
-@click.option("--replications", type=int, help="Make so many.  [default: 400]")
-@click.option("--seed", type=int, default=1, show_default=True, help="Same seed, same report.")
-@click.option("--workers", type=int, help="Cores to use; the result is the same.  [default: all cores]")
+@click.option(
+    "--markdown", is_flag=True, help="Write Markdown for a pull request, to stdout unless -o is given."
+)
+@click.option("--base", type=ScenarioPath(), help="Earlier version of FILE: the Markdown reports the change.")
+@click.option("--replications", type=int, help="Number of replications.  [default: 400]")
+@click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
+@click.option("--workers", type=int, help="CPU cores to use; does not change the result.  [default: all]")
 def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     file: Path,
     output: Path | None,
@@ -34,15 +36,15 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 ) -> None:
     """Write a report of the scenario FILE.
 
-    One HTML file with the answer, interactive charts, all assumptions with where they are from, and how to make it
-    again. It needs no network, neither to be made nor to be read.
+    Writes one HTML file with the answer, interactive charts, all assumptions with their sources, and the command that
+    reproduces it. Neither writing nor reading it needs a network.
 
     Examples: simbudget report scenario.yaml -o report.html
 
               simbudget report scenario.yaml --markdown --base old.yaml
     """
     if base is not None and not markdown:
-        raise click.UsageError("--base goes with --markdown; `simbudget compare` compares otherwise")
+        raise click.UsageError("--base needs --markdown; for other comparisons use `simbudget compare`")
     if output is not None and not output.exists():
         check_place(output)
     count = _REPLICATIONS if replications is None else replications
@@ -63,7 +65,7 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
 
 def _html(file: Path, output: Path, count: int, seed: int, workers: int | None) -> str:
-    """Write the page, and return the answer in one line."""
+    """Write the HTML page, and return the answer in one line."""
     from simbudget.engine.evidence import understood  # noqa: PLC0415
     from simbudget.projection.run import Options, project  # noqa: PLC0415
     from simbudget.report.html.page import Subject, report_page  # noqa: PLC0415

@@ -1,4 +1,4 @@
-"""`simbudget review`: what the detectors found in a pilot's submissions, and people's decisions on it."""
+"""`simbudget review`: what the detectors found in a pilot's submissions, and people's decisions on them."""
 
 import json
 from pathlib import Path
@@ -8,14 +8,16 @@ import click
 
 @click.command("review")
 @click.argument("directory", type=click.Path(path_type=Path))
-@click.option("--show", type=int, metavar="NUMBER", help="Show a submission: its evidence, and its code.")
+@click.option("--show", type=int, metavar="NUMBER", help="Show a submission with its evidence and code.")
 @click.option(
-    "--accept", type=int, multiple=True, metavar="NUMBER", help="Let a submission count; repeatable."
+    "--accept", type=int, multiple=True, metavar="NUMBER", help="Accept a submission; may be repeated."
 )
-@click.option("--reject", type=int, multiple=True, metavar="NUMBER", help="Let it not count; repeatable.")
-@click.option("--note", default="", help="Why, kept with the decision.")
-@click.option("--all", "everything", is_flag=True, help="List what has been decided, too.")
-@click.option("--json", "as_json", is_flag=True, help="Print the state of review as JSON, and nothing else.")
+@click.option(
+    "--reject", type=int, multiple=True, metavar="NUMBER", help="Reject a submission; may be repeated."
+)
+@click.option("--note", default="", help="Reason, kept with the decision.")
+@click.option("--all", "everything", is_flag=True, help="Also list submissions that have been decided.")
+@click.option("--json", "as_json", is_flag=True, help="Print only the state of the review, as JSON.")
 def review_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     directory: Path,
     show: int | None,
@@ -29,7 +31,7 @@ def review_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
     Example: simbudget review pilot-out --reject 7 --note "read the labels"
 
-    Lists what waits for a decision. A flagged submission does not count until it has been accepted.
+    Lists the submissions that await a decision. A flagged submission does not count until it has been accepted.
     """
     from simbudget.pilot.review.played import played_hacks  # noqa: PLC0415
     from simbudget.pilot.review.queue import case_of, decide, find_database, open_store, review, source_of  # noqa: PLC0415
@@ -44,7 +46,7 @@ def review_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
     both = sorted(set(accept) & set(reject))
     if both:
-        raise click.UsageError(f"submission {both[0]} is accepted and rejected at once")
+        raise click.UsageError(f"submission {both[0]} cannot be both accepted and rejected")
     store = open_store(find_database(directory))
     decide(store, [*((number, True) for number in accept), *((number, False) for number in reject)], note)
     state = review(store)

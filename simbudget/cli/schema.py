@@ -1,4 +1,4 @@
-"""`simbudget schema`: the language for editors, as a JSON Schema."""
+"""`simbudget schema`: the scenario language as a JSON Schema, for editors."""
 
 import json
 from pathlib import Path
@@ -7,11 +7,11 @@ import click
 
 
 @click.command("schema")
-@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="Write it to a file.")
+@click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
 def schema_command(output: Path | None) -> None:
-    """Print the JSON Schema of scenarios, which an editor's YAML language server checks and completes with.
+    """Print the JSON Schema of scenarios, with which an editor's YAML language server checks and completes them.
 
-    A scenario names it in its first line: `# yaml-language-server: $schema=scenario.schema.json`.
+    A scenario refers to it in its first line: `# yaml-language-server: $schema=scenario.schema.json`.
     """
     from simbudget.scenario.reference import schema  # noqa: PLC0415
 

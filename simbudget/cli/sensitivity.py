@@ -1,4 +1,4 @@
-"""`simbudget sensitivity`: which unknowns and which choices move cost and results, and what is worth knowing."""
+"""`simbudget sensitivity`: which unknowns and choices drive cost and results, and what is worth knowing."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -16,19 +16,15 @@ from simbudget.cli.options import (
 
 @click.command("sensitivity")
 @file_argument
-@click.option(
-    "--worth", callback=money, help="What a transferable result is worth.  [default: what one costs]"
-)
+@click.option("--worth", callback=money, help="Value of a transferable result.  [default: what one costs]")
 @click.option(
     "--set",
     "settings",
     multiple=True,
     metavar="KEY=VALUE[,VALUE...]",
-    help="Other plans that this one is decided against, for the value of knowing.",
+    help="Alternative plans to decide between, for the value of information.",
 )
-@click.option(
-    "--choices/--no-choices", default=True, help="Also change one choice at a time.  [default: yes]"
-)
+@click.option("--choices/--no-choices", default=True, help="Also vary one choice at a time.  [default: yes]")
 @sample_options(1000)
 def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     file: Path,
@@ -43,14 +39,14 @@ def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each optio
     as_json: bool,
     quiet: bool,
 ) -> None:
-    """Say what moves the spend, the time and the results of the scenario FILE.
+    """Rank what drives the spend, duration and results of the scenario FILE.
 
     \b
     simbudget sensitivity scenario.yaml --out sensitivity
     simbudget sensitivity scenario.yaml --worth '$50000' --set agents=4
 
-    Unknowns are ranked by the part of the variance that they explain; choices (agents, hours, GPUs ...) are changed
-    one at a time, with the same luck.
+    Unknowns are ranked by the share of the variance that they explain; choices (agents, hours, GPUs ...) are changed
+    one at a time, with common random numbers.
     """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample, as_it_stands, with_each  # noqa: PLC0415
     from simbudget.deciding.changes import Source, parse_changes  # noqa: PLC0415

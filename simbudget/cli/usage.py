@@ -1,4 +1,4 @@
-"""`simbudget usage`: what was spent, on what, by logs of any known format."""
+"""`simbudget usage`: past spend, by day, model or task, from logs of any known format."""
 
 import datetime
 from pathlib import Path
@@ -12,14 +12,14 @@ _BY = ("day", "week", "month", "project", "model", "session", "agent", "task")
 
 @click.command("usage")
 @click.argument("logs", nargs=-1, type=click.Path(path_type=Path), metavar="[LOG]...")
-@click.option("--by", type=click.Choice(_BY), default="day", show_default=True, help="What to divide it by.")
-@date_option("--since", "First day that counts (UTC).")
-@date_option("--until", "Last day that counts (UTC).")
-@assumption_options
-@click.option("--json", "as_json", is_flag=True, help="Print everything as JSON, and nothing else.")
 @click.option(
-    "--csv", "as_csv", is_flag=True, help="Print a row for each group and model as CSV, and nothing else."
+    "--by", type=click.Choice(_BY), default="day", show_default=True, help="How to group the spend."
 )
+@date_option("--since", "First day to include (UTC).")
+@date_option("--until", "Last day to include (UTC).")
+@assumption_options
+@click.option("--json", "as_json", is_flag=True, help="Print only JSON.")
+@click.option("--csv", "as_csv", is_flag=True, help="Print only CSV, with a row per group and model.")
 def usage_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     logs: tuple[Path, ...],
     by: str,
@@ -30,9 +30,9 @@ def usage_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     as_json: bool,
     as_csv: bool,
 ) -> None:
-    """Show what was spent, on what: tokens and cost from logs of any format that `import` reads.
+    """Show past tokens and cost, from logs of any format that `import` reads.
 
-    Without a LOG, the places are searched where the tools keep theirs: Claude Code, Codex, OpenCode, Gemini, Qwen,
+    Without a LOG, searches the places where the tools keep their logs: Claude Code, Codex, OpenCode, Gemini, Qwen,
     Copilot, Pi.
 
     Example: simbudget usage --by month

@@ -1,4 +1,4 @@
-"""`simbudget watch`: a run under way, projected anew from where it stands."""
+"""`simbudget watch`: re-project a run in progress from its current state."""
 
 import json
 import sys
@@ -23,7 +23,7 @@ def _amount(dimension: str) -> Any:
         except ValueError as error:
             raise click.BadParameter(str(error)) from None
         if value <= 0:
-            raise click.BadParameter(f"{text!r} is not above nothing")
+            raise click.BadParameter(f"{text!r} is not above zero")
         return value
 
     return parsed
@@ -34,33 +34,39 @@ def _amount(dimension: str) -> Any:
 @click.option(
     "--scenario",
     type=ScenarioPath(),
-    help="What was planned.  [default: nothing; the logs alone are gone by]",
+    help="The plan of the run.  [default: none; forecast from the logs alone]",
+)
+@click.option("--budget", callback=money, metavar="$", help="Without a scenario: budget for the whole run.")
+@click.option("--follow", is_flag=True, help="Update repeatedly, until the planned end or Ctrl-C.")
+@click.option(
+    "--interval",
+    callback=_amount("DURATION"),
+    default="30 s",
+    show_default=True,
+    help="Time between updates.",
 )
 @click.option(
-    "--budget", callback=money, metavar="$", help="Without a scenario: what all of it should stay within."
+    "--elapsed",
+    callback=_amount("DURATION"),
+    help="Time since the run began.  [default: end of its last entry]",
 )
-@click.option("--follow", is_flag=True, help="Look again and again, until the planned end or Ctrl-C.")
-@click.option(
-    "--interval", callback=_amount("DURATION"), default="30 s", show_default=True, help="With --follow."
-)
-@click.option(
-    "--elapsed", callback=_amount("DURATION"), help="The run's age.  [default: its last entry's end]"
-)
-@click.option("--worth", callback=_amount("MONEY"), metavar="$", help="What a transferable result is worth.")
+@click.option("--worth", callback=_amount("MONEY"), metavar="$", help="Value of a transferable result.")
 @click.option(
     "--sure",
     callback=_amount("FRACTION"),
     default="80%",
     show_default=True,
-    help="On track if within budget so surely.",
+    help="Required probability of staying within budget to be on track.",
 )
 @click.option(
-    "--runs", type=click.IntRange(50, 10_000), default=600, show_default=True, help="Simulated runs."
+    "--runs",
+    type=click.IntRange(50, 10_000),
+    default=600,
+    show_default=True,
+    help="Number of simulated runs.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
-@click.option(
-    "--json", "as_json", is_flag=True, help="Print everything as JSON; one line a look with --follow."
-)
+@click.option("--json", "as_json", is_flag=True, help="Print only JSON; with --follow, one line per update.")
 def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     logs: tuple[Path, ...],
     scenario: Path | None,
@@ -74,13 +80,13 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     seed: int,
     as_json: bool,
 ) -> None:
-    """Say whether the run that LOG tells of is on track, and what it will come to.
+    """Report whether the run recorded in LOG is on track, and project its final cost and results.
 
-    LOG is a ledger of simbudget's (Parquet, CSV, a pilot's store) or any log that `simbudget import` reads. What was
-    spent is taken from it, what was seen so far sharpens what was unknown, and what is left is projected anew.
-    Without a scenario, what is shown is the forecast of `simbudget forecast`.
+    LOG is a simbudget ledger (Parquet, CSV, a pilot's store) or any log that `simbudget import` reads. Past spend is
+    taken from it, observations so far update the unknown quantities, and the remaining run is projected anew.
+    Without a scenario, shows what `simbudget forecast` shows.
 
-    Exit status 1: a limit of the scenario is not met, or the budget is not kept as surely as asked for.
+    Exit status 1: a limit of the scenario is not met, or staying within budget is less likely than --sure.
 
     Example: simbudget watch pilot/ledger.sqlite --scenario scenario.yaml --worth '$50,000'
     """
@@ -89,7 +95,7 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         return
     if budget is not None:
         raise click.UsageError(
-            "--budget goes without --scenario, which has a budget of its own: `stop.budget`"
+            "--budget cannot be combined with --scenario, which sets the budget itself: `stop.budget`"
         )
     from simbudget.forecast.following import Look, looks  # noqa: PLC0415
     from simbudget.forecast.watch import Watching  # noqa: PLC0415
@@ -115,7 +121,7 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 def _watch_logs(
     logs: tuple[Path, ...], budget: float | None, seed: int, interval_s: float | None, as_json: bool
 ) -> None:
-    """Show the forecast of the sessions under way, once, or again whenever a log has grown; until Ctrl-C."""
+    """Show the forecast of the sessions in progress: once, or after every change of a log until Ctrl-C."""
     from simbudget.forecast.following import state_of  # noqa: PLC0415
     from simbudget.forecast.forecast import Asked, forecast  # noqa: PLC0415
     from simbudget.ledger.readers import read_logs  # noqa: PLC0415

@@ -61,7 +61,7 @@ def test_an_output_that_cannot_be_is_refused_before_anything_is_read(folder: Pat
 
 
 @pytest.mark.parametrize("cut", ["0%", "120%", "some"])
-def test_a_cut_that_is_no_part_is_refused(folder: Path, cut: str) -> None:
+def test_a_cut_that_is_not_a_share_is_refused(folder: Path, cut: str) -> None:
     result = CliRunner().invoke(commands, ["backtest", str(folder / "logs.csv"), "--cut", cut])
     assert result.exit_code == 2
-    assert "write such as 20%" in result.stderr
+    assert "write for example 20%" in result.stderr

@@ -32,7 +32,7 @@ def test_two_questions_at_a_time_are_one_mistake() -> None:
 def test_without_logs_and_without_a_profile_there_is_one_clear_message() -> None:
     done = run("forecast")
     assert done.returncode == 2
-    assert "name a LOG" in done.stderr
+    assert "give a LOG" in done.stderr
 
 
 def test_profiles_and_logs_exclude_each_other() -> None:
@@ -44,4 +44,4 @@ def test_profiles_and_logs_exclude_each_other() -> None:
 def test_a_budget_of_the_command_line_goes_without_a_scenario() -> None:
     done = run("watch", str(DATA), "--scenario", "aar-weak-to-strong", "--budget", "$5")
     assert done.returncode == 2
-    assert "--budget goes without --scenario" in done.stderr
+    assert "--budget cannot be combined with --scenario" in done.stderr

@@ -68,7 +68,7 @@ def test_a_program_in_any_language_stops_at_the_cap(tmp_path: Path) -> None:
     assert json.loads(said)["error"]["type"] == "billing_error"
     assert int(made) == len(provider.requests)
     assert 0.20 - 0.045 < len(provider.requests) * 0.023 <= 0.20
-    assert "1 calls were not let through" in done.stderr
+    assert "1 calls refused" in done.stderr
     assert b"secret-key" not in (tmp_path / "spend.sqlite").read_bytes(), "no key is kept"
 
 

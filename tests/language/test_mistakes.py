@@ -42,7 +42,7 @@ MISTAKES = [
     ("turn: {output_tokens: -5 to 10}", "-5 to", ["makes no sense"]),
     ("turn: {output_tokens: }", "}", ["has no value"]),
     ("turn: {output_tokens: [5]}", "[5]", ["found a list"]),
-    ("turn: {output_tokens: {typical: 3 to 4, varies: 2}}", "2}}", ["no spread", "`2x`"]),
+    ("turn: {output_tokens: {typical: 3 to 4, varies: 2}}", "2}}", ["not a spread", "`2x`"]),
     ("turn: {output_tokens: {distribution: gama, mean: 5, cv: 1}}", "gama", ["did you mean `gamma`"]),
     ("turn: {output_tokens: {distribution: gamma, mean: 5, cv: 1e-300}}", "{distribution", ["too extreme"]),
     (

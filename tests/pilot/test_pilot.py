@@ -110,7 +110,7 @@ def test_live_without_a_key_says_so_before_anything_is_made(scenario: Path, tmp_
 @pytest.mark.parametrize(
     ("options", "said"),
     [
-        (("--budget", "5 min"), "no amount of money"),
+        (("--budget", "5 min"), "not an amount of money"),
         (("--for", "$5"), "no duration"),
         (("--agents", "0"), "0 agents"),
         (("--slots", "0"), "0 slots"),
