@@ -1,8 +1,8 @@
-"""The words that the agents' harness and the local researcher both know: headers, endings, records.
+"""The vocabulary that the agents' harness and the local researcher share: headers, endings, records.
 
-A model reads them as text; the researcher program, which stands in for a model without a key, finds its way in
-a conversation by them. A *record* is one line of JSON about an idea: its method, hyperparameters, and what came
-of it; the harness writes them into results, notes and findings.
+A model reads it as text. The researcher program, which replaces the model when there is no API key, uses it to find
+its way in a conversation. A *record* is one line of JSON about an idea: its method, its hyperparameters and its
+outcome. The harness writes records into results, notes and findings.
 """
 
 import json
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 SUMMARISE: Final = "Summarise your work so far"
-"""How the request for a compaction begins."""
+"""The beginning of a request for a compaction."""
 
 _STATUS: Final = re.compile(r"\[cycle (\d+), step (\d+) (\w+), turn (\d+)\]")
 _ENDING: Final = re.compile(r"ends? (?:it|this step) by calling `(\w+)`")
@@ -20,7 +20,7 @@ _ENDING: Final = re.compile(r"ends? (?:it|this step) by calling `(\w+)`")
 
 @dataclass(frozen=True)
 class Status:
-    """Where an agent stands: its cycle and step, counted from 0, the step's kind, and its turn in the step."""
+    """An agent's position: its cycle and step, counted from 0, the step's kind, and the turn within the step."""
 
     cycle: int
     step: int
@@ -28,12 +28,12 @@ class Status:
     turn: int
 
     def __str__(self) -> str:
-        """Return it as the line that ends each of the harness's messages."""
+        """Return the line that ends each message of the harness."""
         return f"[cycle {self.cycle}, step {self.step} {self.kind}, turn {self.turn}]"
 
 
 def find_status(text: str) -> Status | None:
-    """Return the last status that a text states; None if it states none."""
+    """Return the last status stated in a text, or None."""
     found = _STATUS.findall(text)
     if not found:
         return None
@@ -42,23 +42,23 @@ def find_status(text: str) -> Status | None:
 
 
 def ending(tool: str) -> str:
-    """Return the words that say which tool ends a step."""
+    """Return the sentence that names the tool which ends a step."""
     return f"End this step by calling `{tool}`."
 
 
 def find_ending(text: str) -> str | None:
-    """Return the tool that ends the last step that a text speaks of; None if it names none."""
+    """Return the tool that ends the last step mentioned in a text, or None."""
     found = _ENDING.findall(text.replace("End this", "end this"))
     return found[-1] if found else None
 
 
 def record_line(record: dict[str, Any]) -> str:
-    """Return a record as its line."""
+    """Return a record as one line of JSON."""
     return json.dumps(record, ensure_ascii=False, sort_keys=True)
 
 
 def find_records(texts: Iterable[str]) -> Iterator[dict[str, Any]]:
-    """Yield the records that texts contain, in their order."""
+    """Yield the records contained in texts, in order."""
     for text in texts:
         for line in text.splitlines():
             begins = line.find("{")

@@ -1,7 +1,7 @@
-"""Drawing a scenario's quantities in a pilot: from named streams, so that no draw depends on the order of others.
+"""Draws of a scenario's quantities in a pilot, from named streams, so that no draw depends on the order of others.
 
-What is unknown is settled once by the seed, the pilot's *world*; what varies is drawn anew for each use, by the
-seed and the *luck*. So two pilots of one seed and different luck are two runs of the same system.
+Unknown quantities are drawn once, from the seed: the pilot's *world*. Varying quantities are drawn for each use, from
+the seed and the *luck*. Two pilots with the same seed and different luck are two runs of the same system.
 """
 
 import hashlib
@@ -15,8 +15,9 @@ _P90: Final = NormalDist().inv_cdf(0.9)
 
 
 def uniform(*stream: object) -> float:
-    """Return the uniform in (0, 1) that belongs to a stream's name."""
+    """Return the uniform number in (0, 1) that belongs to a stream's name."""
     digest = hashlib.blake2b("|".join(map(str, stream)).encode(), digest_size=8).digest()
+    # The upper 53 bits fill a double's mantissa; the half keeps the result away from 0 and 1.
     return ((int.from_bytes(digest, "little") >> 11) + 0.5) * 2.0**-53
 
 
@@ -28,11 +29,11 @@ class Draws:
     luck: int = 0
 
     def chance(self, *stream: object) -> float:
-        """Return a uniform in (0, 1) of this pilot's luck."""
+        """Return a uniform number in (0, 1) from this pilot's luck."""
         return uniform(self.seed, self.luck, *stream)
 
     def value(self, quantity: Quantity, *stream: object) -> float:
-        """Return a draw of a quantity, in its base unit."""
+        """Draw a quantity, in its base unit."""
         distribution = quantity.distribution
         if quantity.kind is Kind.EXACT:
             return quantity.exact_value
@@ -41,10 +42,11 @@ class Draws:
         else:
             value = distribution.quantile(uniform(self.seed, "world", quantity.name))
             if quantity.kind is Kind.BOTH and quantity.spread:
+                # A spread is p90/median, so its power at z / z(90 %) is the lognormal factor at quantile z.
                 z = NormalDist().inv_cdf(self.chance(quantity.name, *stream))
                 value *= quantity.spread ** (z / _P90)
         return float(min(max(value, quantity.low), quantity.high))
 
     def count(self, quantity: Quantity, *stream: object) -> int:
-        """Return a draw of a quantity as a whole number."""
+        """Draw a quantity and round it to a whole number."""
         return round(self.value(quantity, *stream))

@@ -1,4 +1,4 @@
-"""Taking a method through a gate: each of its trials in a fresh sandbox that no agent has, then the verdict."""
+"""Gates of a pilot: every trial of a method runs in a fresh sandbox that agents cannot see, then the gate judges."""
 
 import asyncio
 from pathlib import Path
@@ -10,7 +10,7 @@ from simbudget.pilot.tasks.task import Answer, Experiment, Gate, GateResult, NoA
 
 
 class Trials:
-    """Where and within which bounds the trials of gates are run."""
+    """Runs the trials of gates, in one folder, on one pool of slots and with one timeout."""
 
     def __init__(self, task: Task, folder: Path, pool: SlotPool, timeout_s: float = 600.0) -> None:
         self._task = task
@@ -19,13 +19,13 @@ class Trials:
         self._timeout_s = timeout_s
 
     async def judge(self, gate: Gate, candidate: Experiment, limits: Limits = Limits()) -> GateResult:  # noqa: B008
-        """Return a gate's verdict on a method; a trial that fails or takes too long is one without an answer."""
+        """Return a gate's verdict on a method; a trial that fails or times out has no answer."""
         trials = await asyncio.to_thread(gate.trials, candidate)
         answers = await asyncio.gather(*(self._run(k, trial, limits) for k, trial in enumerate(trials)))
         return await asyncio.to_thread(gate.judge, answers)
 
     async def _run(self, number: int, trial: Trial, limits: Limits) -> Answer | None:
-        """Return the answer of one trial, in a sandbox that is gone afterwards."""
+        """Return the answer of one trial, run in a sandbox that is deleted afterwards."""
         async with self._pool.hold():
             box = Sandbox(self._folder / f"trial-{id(trial)}-{number}", limits)
             try:

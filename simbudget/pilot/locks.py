@@ -1,4 +1,4 @@
-"""Locks that a process holds as long as it lives, so that no two do one thing's work."""
+"""Locks held for the lifetime of a process, so that no two processes do the same work."""
 
 import fcntl
 import os
@@ -9,13 +9,18 @@ from typing import IO, Final
 from simbudget.errors import Problem, UserError
 
 _PAUSE_S: Final = 0.05
+"""Time between attempts: too short to notice, too long to load the processor."""
 
 
 def hold_lock(path: Path, patience_s: float) -> IO[bytes]:
-    """Return a lock's file, held until it is closed or the process ends.
+    """Acquire a lock, which is held until the returned file is closed or the process ends.
+
+    Args:
+        path: the lock file; created if it does not exist.
+        patience_s: how long to wait for another process to release it.
 
     Raises:
-        UserError: another process has held it for all of `patience_s`.
+        UserError: another process held it for all of `patience_s`.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     lock = path.open("ab")

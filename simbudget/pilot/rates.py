@@ -1,4 +1,4 @@
-"""What the models of a pilot cost: by the scenario's prices, or, live, as they are billed today."""
+"""Model prices of a pilot: the scenario's, or for a live pilot those billed today."""
 
 import datetime
 
@@ -9,7 +9,11 @@ from simbudget.scenario.model import ModelPrices, PriceTier, Scenario
 
 
 def pilot_rates(scenario: Scenario, draws: Draws, live: bool) -> dict[str, Rates]:
-    """Return the prices of every model of the fleet. Raises UserError: the list does not have one."""
+    """Return the prices of every model of the fleet.
+
+    Raises:
+        UserError: the price list does not have a model.
+    """
     on = datetime.datetime.now(datetime.UTC).date() if live else scenario.prices.on
     rates = {}
     for group in scenario.fleet:
@@ -21,7 +25,7 @@ def pilot_rates(scenario: Scenario, draws: Draws, live: bool) -> dict[str, Rates
 
 
 def _own(prices: ModelPrices, draws: Draws) -> Rates:
-    """Return the scenario's own prices; `cache_write` is the class that the scenario's cache writes."""
+    """Convert prices stated in the scenario; one price for cache writes holds for both lifetimes."""
     long = prices.long
     if long is None:
         return Rates(_classes(prices, draws))

@@ -1,4 +1,4 @@
-"""Serving an application on loopback for as long as the one that started the process lives."""
+"""Serves an application on loopback until the parent process ends."""
 
 import asyncio
 import socket
@@ -7,12 +7,12 @@ from typing import Any
 
 
 async def serve(app: Any, port: int = 0) -> None:
-    """Serve an ASGI application on 127.0.0.1, and print `ready http://127.0.0.1:PORT` when it answers.
+    """Serve an ASGI application on 127.0.0.1, and print `ready http://127.0.0.1:PORT` once it answers.
 
-    It ends when standard input does: whoever started the process holds the other end of it, so that a runner
-    that is killed leaves no server behind.
+    It stops at the end of standard input, whose other end the parent process holds, so that a runner that is killed
+    leaves no server behind.
     """
-    import uvicorn  # noqa: PLC0415  of the extra `pilot`
+    import uvicorn  # noqa: PLC0415  only in the extra `pilot`
 
     listening = socket.create_server(("127.0.0.1", port), backlog=1024)
     config = uvicorn.Config(
@@ -29,7 +29,7 @@ async def serve(app: Any, port: int = 0) -> None:
 
 
 async def parent_gone() -> None:
-    """Return when standard input has ended."""
+    """Wait for the end of standard input."""
     reader = asyncio.StreamReader()
     loop = asyncio.get_running_loop()
     await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)

@@ -1,7 +1,7 @@
-"""The pool of slots for agents in processes of their own: a slot is held for as long as a connection is open.
+"""Gives slots of a pool to agents in other processes: a slot is held for as long as a connection is open.
 
-So a slot is given back whatever becomes of its holder. A client sends `N` and a line break, and gets `go` and a
-line break when it holds N slots; it gives them back by closing. First come, first served.
+A slot is thus released whatever happens to its holder. A client sends `N` and a line break, receives `go` and a line
+break once it holds N slots, and releases them by closing the connection. First come, first served.
 """
 
 import asyncio
@@ -21,24 +21,24 @@ class SlotServer:
         self._server: asyncio.Server | None = None
 
     async def start(self) -> None:
-        """Begin to give out slots."""
+        """Start giving out slots."""
         self._server = await asyncio.start_server(self._serve, "127.0.0.1", 0)
         self.port = self._server.sockets[0].getsockname()[1]
 
     def close(self) -> None:
-        """Take no more clients."""
+        """Accept no further clients."""
         if self._server is not None:
             self._server.close()
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Serve one client until it goes."""
+        """Serve one client until it disconnects."""
         waiting: asyncio.Task[None] | None = None
         try:
             line = await reader.readline()
             if not line.strip().isdigit():
                 return
             waiting = asyncio.create_task(self._hold(int(line), writer))
-            await reader.read()  # until it goes
+            await reader.read()  # returns when the client disconnects
         except ConnectionError:
             pass
         finally:
@@ -54,12 +54,12 @@ class SlotServer:
 
 
 class SlotsGoneError(Exception):
-    """The pool is not there any more: the run is over."""
+    """The slot server has gone, which means that the run is over."""
 
 
 @asynccontextmanager
 async def hold_slots(port: int, slots: int) -> AsyncIterator[float]:
-    """Hold slots of the server at a port of loopback; gives how long they were waited for, on the wall's clock.
+    """Hold slots of the server on a loopback port; yields the waiting time, in seconds of real time.
 
     Raises:
         SlotsGoneError: the server is gone.

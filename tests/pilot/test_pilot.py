@@ -68,7 +68,7 @@ def test_a_resumed_pilot_whose_time_is_used_up_says_so(tmp_path: Path) -> None:
     assert summary["ended_because"] == "time"
     assert summary["notes"] == [
         *played,
-        "--for is the time in all: 0.001 s were used up when the pilot was resumed",
+        "--for is the total duration, and its 0.001 s were used up when the pilot was resumed",
     ]
 
 
@@ -111,13 +111,13 @@ def test_live_without_a_key_says_so_before_anything_is_made(scenario: Path, tmp_
     ("options", "said"),
     [
         (("--budget", "5 min"), "not an amount of money"),
-        (("--for", "$5"), "no duration"),
+        (("--for", "$5"), "not a duration"),
         (("--agents", "0"), "0 agents"),
         (("--slots", "0"), "0 slots"),
         (("--time-scale", "0"), "time scale"),
         (("--task", "nowhere.yaml"), "nowhere.yaml"),
-        (("--resume",), "no pilot to resume"),
-        (("--live", "--time-scale", "2"), "leave --time-scale out"),
+        (("--resume",), "holds no pilot to resume"),
+        (("--live", "--time-scale", "2"), "leave out --time-scale"),
         (("--then", "project"), "write calibrate"),
     ],
 )

@@ -229,13 +229,13 @@ def test_the_command_lists_shows_and_decides(tmp_path: Path) -> None:
     assert (state["rejected"], state["waiting"], state["hacks"]["caught"]) == ([2], [], 1)
 
 
-def test_the_command_tells_a_mistake_in_a_line(tmp_path: Path) -> None:
+def test_the_command_reports_a_mistake_in_a_line(tmp_path: Path) -> None:
     (tmp_path / "text").write_text("no database, but long enough")
     for words, said in (
-        ([str(tmp_path)], "is not there"),
-        ([str(tmp_path / "text")], "is no database"),
-        ([str(tmp_path / "nowhere")], "is not there"),
-        ([str(tmp_path), "--accept", "1", "--reject", "1"], "accepted and rejected"),
+        ([str(tmp_path)], "does not exist"),
+        ([str(tmp_path / "text")], "is not a database"),
+        ([str(tmp_path / "nowhere")], "does not exist"),
+        ([str(tmp_path), "--accept", "1", "--reject", "1"], "both accepted and rejected"),
     ):
         told = cli(*words)
         assert told.returncode == 2

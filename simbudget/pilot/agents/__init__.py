@@ -1,4 +1,4 @@
-"""The agents of a pilot: each a process of its own that talks to the Messages API and works with tools.
+"""The agents of a pilot: each is a separate process that calls the Messages API and works with tools.
 
-`python -m simbudget.pilot.agents SETTINGS.json` lives one agent's life; killed and started again it goes on.
+`python -m simbudget.pilot.agents SETTINGS.json` runs one agent; started again after a kill, it continues.
 """

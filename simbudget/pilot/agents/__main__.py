@@ -1,7 +1,7 @@
-"""Lives one agent's life, and ends with the run, when told to, or when the one that started it is gone.
+"""Runs one agent until it finishes, is told to stop, the run's time is over, or its parent process is gone.
 
-It prints `ready agent-N` when it has loaded everything, and begins when it gets the run's clock on its standard input.
-The exit status is 0 when the agent has come to an end of its own, which the ledger's memory has the reason of.
+It prints `ready agent-N` once everything is loaded, and starts when it receives the run's clock on standard input.
+It exits with status 0 if it finished in an orderly way; the ledger's store then records the reason.
 """
 
 import asyncio
@@ -32,10 +32,11 @@ from simbudget.scenario.loading import load_scenario
 from simbudget.scenario.model import Scenario
 
 _RUN: Final = 0
+"""A pilot's ledger holds a single run."""
 
 
 async def live(settings: AgentSettings, scenario: Scenario, task: Task, clock: RunClock) -> str:
-    """Live an agent's life; returns why it ended."""
+    """Run an agent to its end, and return why it ended."""
     rates = pilot_rates(scenario, Draws(settings.seed, settings.luck), settings.live)
     guard = BudgetGuard(settings.ledger, settings.cap_usd, rates, _RUN, clock.now_s)
     store = guard.store
@@ -52,7 +53,7 @@ async def live(settings: AgentSettings, scenario: Scenario, task: Task, clock: R
 
 
 async def _until_it_ends(agent: Agent, so_far: tuple[int, int], ends_at_s: float, diary: Diary) -> str:
-    """Let an agent work until it stops by itself, is told to stop, or the run's time is over."""
+    """Let an agent work until it finishes, is told to stop, or the run's time is over; return the reason."""
     working = asyncio.create_task(agent.live(*so_far))
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
@@ -65,9 +66,7 @@ async def _until_it_ends(agent: Agent, so_far: tuple[int, int], ends_at_s: float
     done, _ = await asyncio.wait({working, *ends}, return_when=asyncio.FIRST_COMPLETED)
     reason = next((ends[task] for task in ends if task in done), "")
     if reason == "alone":
-        os._exit(
-            1
-        )  # what is under way stays open in the ledger, and is found out about when the pilot is resumed
+        os._exit(1)  # calls in flight stay open in the ledger and are settled when the pilot is resumed
     if working not in done:
         working.cancel()
     try:
@@ -86,7 +85,7 @@ async def _until_it_ends(agent: Agent, so_far: tuple[int, int], ends_at_s: float
 
 
 def _so_far(store: LedgerStore, agent: int) -> tuple[int, int]:
-    """Return the cycle to go on with, and how many sessions there were."""
+    """Return the number of the next cycle and of the next session."""
     cycle, session = store.query(
         "SELECT max(cycle), max(session) FROM entries WHERE run = ? AND agent = ?", (_RUN, agent)
     )[0]
@@ -94,7 +93,7 @@ def _so_far(store: LedgerStore, agent: int) -> tuple[int, int]:
 
 
 def main() -> None:
-    """Live an agent's life."""
+    """Run one agent."""
     settings = AgentSettings.model_validate_json(Path(sys.argv[1]).read_bytes())
     lock = hold_lock(settings.folder / "lock", 30.0)
     scenario = load_scenario(settings.scenario).scenario

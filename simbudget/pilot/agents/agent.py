@@ -1,4 +1,4 @@
-"""An agent: its life from start to end, as the story of its cycles and of what they are made of."""
+"""An agent: its life from start to end, as the story of its cycles and their steps."""
 
 import asyncio
 from collections.abc import Mapping
@@ -24,11 +24,11 @@ from simbudget.scenario.model import Group, Scenario, Share, Step, Think
 
 _TOOL_THAT_ENDS: Final = {"experiment": "run_experiment", "score": "submit"}
 _TURNS_BEYOND: Final = 3
-"""A step of thinking may have so many times the turns that the scenario has at its p90; then it is ended."""
+"""A thinking step is ended after this many times the scenario's p90 of turns, in case the model never ends it."""
 
 
 class Agent:
-    """One agent: what it is, where it stands, and what it does next."""
+    """One agent: its settings, its state and its next action."""
 
     def __init__(
         self,
@@ -49,13 +49,17 @@ class Agent:
         self._conversation: Conversation | None = None
         self._compactions = 0
         self._pending_use: Any = None
-        """The model's use of a tool that ends a step, until the step is made."""
+        """The model's call of a tool that ends a step, kept until that step is done."""
         self._idea: Idea | None = None
         self._ideas: dict[int, Idea] = {}
         self._status = Status(0, 0, "think", 0)
 
     async def live(self, first_cycle: int, sessions: int) -> None:
-        """Go through cycle after cycle. Raises StoppedError when there is a reason to end."""
+        """Go through cycle after cycle.
+
+        Raises:
+            StoppedError: there is a reason to end.
+        """
         self._diary.session = sessions - 1
         limit = self._scenario.stop.cycles_per_agent
         cycle = first_cycle
@@ -87,7 +91,7 @@ class Agent:
         return self._conversation
 
     def _open_context(self, cycle: int) -> None:
-        """Begin a new context with what every context begins with, and with the notebook."""
+        """Start a new context with the system prompt and the notebook."""
         self._diary.session += 1
         self._diary.turn = -1
         self._compactions = 0
@@ -105,19 +109,20 @@ class Agent:
         own = tools(self._task)
         if not settings.live:
             wanted = self._draws.count(self._group.context.first_prompt_tokens, settings.agent, diary.session)
+            # About four bytes per token, and tools count as part of the prompt.
             prompt = filled(prompt, wanted - len(str(own)) // 4)
         first = f"Session {diary.session}.{self._compactions} of agent {settings.agent}, cycle {diary.cycle}."
         return Conversation(f"{first}\n{prompt}", own, self._group.context.cache)
 
     async def _call(self, kind: str, choice: Block | None = None) -> Message:
-        """Make one call, after a compaction if the context is full."""
+        """Make one call, compacting the context first if it is full."""
         limit = self._group.context.limit_tokens.typical
         if self._context.tokens > limit and self._context.messages:
             await self._compact()
         return await self._line.call(kind, self._context, choice)
 
     async def _compact(self) -> None:
-        """Have the context summed up, and go on in a new one that begins with the summary."""
+        """Have the model summarise the context, and continue in a new one that begins with the summary."""
         said = self._context.pending[-1] if self._context.pending else None
         self._context.say(f"{SUMMARISE}: what you tried, what came of it, what you were about to do.")
         message = await self._line.call("compaction", self._context, {"type": "none"})
@@ -152,7 +157,7 @@ class Agent:
             self._pending_use = None
 
     async def _use_tools(self, message: Message, ends_with: str) -> None:
-        """Give the model the results of the tools that it used, but for the one that ends the step."""
+        """Return to the model the results of the tools that it called, except for the one that ends the step."""
         uses = [block for block in message.content if block.type == "tool_use"]
         for use in uses:
             self._diary.tools_used.append(use.name)
@@ -173,7 +178,7 @@ class Agent:
             self._context.result(use_id, str(error), is_error=True)
 
     async def _experiment(self, step: ExperimentStep) -> None:
-        """Run the experiment that the model asked for; the last one once more, with another seed, if it did not."""
+        """Run the experiment that the model asked for, or else repeat the last one with another seed."""
         use, self._pending_use = self._pending_use, None
         number = len(self._ideas) + 1
         try:
@@ -194,7 +199,7 @@ class Agent:
             self._notebook.write({**idea.record(), "why_not": idea.why_not})
 
     def _again(self) -> Experiment:
-        """Return the last experiment with another seed; the task's first method, if there was none."""
+        """Return the last experiment with another seed, or the task's first method if there was none."""
         if self._idea is None:
             if not self._task.methods:
                 raise MistakeError("there is nothing to run")
@@ -203,7 +208,7 @@ class Agent:
         return Experiment(last.method, last.hyperparameters, last.seed + 1, last.code)
 
     async def _score(self) -> None:
-        """Send an answer to the scorer: the one that the model named, or the last."""
+        """Submit an answer to the scorer: the one that the model named, or the latest."""
         use, self._pending_use = self._pending_use, None
         idea = self._idea
         if use is not None:
@@ -219,11 +224,11 @@ class Agent:
             self._context.say(text)
 
     async def _send_in(self, idea: Idea | None) -> tuple[str, bool]:
-        """Have an idea scored; returns what to tell the model, and whether it is an error."""
+        """Have an idea scored; return the text for the model and whether it is an error."""
         if idea is None or idea.answer is None:
             return "there is no answer to score", True
         if idea.score is not None:
-            return f"it was scored before\n{record_line(idea.record())}", False
+            return f"it has been scored already\n{record_line(idea.record())}", False
         code = await self._bench.code_of(idea)
         experiment = idea.experiment
         submission = Submission(
@@ -267,7 +272,7 @@ class Agent:
         return "\n".join([f"scored: {parts}", record_line(idea.record())])
 
     async def _share(self) -> None:
-        """Read what others have posted, and post."""
+        """Read what others have posted, then post."""
         reads = self._scenario.forum.reads_at_most
         self._context.say(f"New on the forum:\n{await self._bench.read_forum(reads)}")
         self._context.say(f"Tell the others what you found. {self._status} {ending('post')}")
@@ -296,6 +301,6 @@ class Agent:
 
 
 def _ends_with(cycle: tuple[Step, ...], index: int) -> str:
-    """Return the tool that ends the step of thinking at a place of the cycle."""
+    """Return the tool that ends the thinking step at a position of the cycle."""
     following = cycle[index + 1] if index + 1 < len(cycle) else None
     return _TOOL_THAT_ENDS.get(following.kind, "next_step") if following is not None else "next_step"

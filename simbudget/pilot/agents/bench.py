@@ -1,4 +1,4 @@
-"""An agent's tools, as what happens when the model uses one. Those that end a step are left to the cycle."""
+"""An agent's tools, except for those that end a step, which the cycle handles."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -14,11 +14,13 @@ ENDINGS: Final = frozenset({"run_experiment", "submit", "post", "next_step"})
 """The tools that end a step."""
 
 _SHOWN_CHARACTERS: Final = 6_000
+"""Of a file or a source: some 1,500 tokens, so that one tool call does not fill the context."""
 _MOST_CODE: Final = 100_000
+"""Characters of a submitted method, far above any real one."""
 
 
 class MistakeError(Exception):
-    """A tool was used in a way that makes no sense; the text is for the model."""
+    """A tool was called with invalid arguments; the text is for the model."""
 
 
 class Bench:
@@ -28,7 +30,11 @@ class Bench:
         self._laboratory, self._notebook, self._site, self._task = laboratory, notebook, site, task
 
     async def use(self, tool: str, given: Mapping[str, Any]) -> str:
-        """Return what a tool gives. Raises MistakeError."""
+        """Return the result of a tool.
+
+        Raises:
+            MistakeError: the call is invalid.
+        """
         try:
             if tool == "list_files":
                 return record_line({"files": self._laboratory.files()})
@@ -48,7 +54,7 @@ class Bench:
         raise MistakeError(f"there is no tool {tool}")
 
     async def read_forum(self, at_most: int) -> str:
-        """Return what others have posted since the agent's last look, as records, the latest `at_most`."""
+        """Return the latest `at_most` posts by others since the agent last looked, as records."""
         found: list[Post] = []
         more = True
         while more:
@@ -66,23 +72,27 @@ class Bench:
         return "\n".join(f"agent {post.agent}: {post.text}\n{record_line(_of_post(post))}" for post in shown)
 
     def experiment(self, given: Mapping[str, Any]) -> Experiment:
-        """Return the experiment that a use of `run_experiment` asks for. Raises MistakeError."""
+        """Parse the experiment that a call of `run_experiment` asks for.
+
+        Raises:
+            MistakeError: the call is invalid.
+        """
         method = _text(given, "method")[:100]
         code, seed, knobs = given.get("code"), given.get("seed", 0), given.get("hyperparameters") or {}
         if code is not None and (not isinstance(code, str) or len(code) > _MOST_CODE):
-            raise MistakeError("code is the text of a Python file of at most 100,000 characters")
+            raise MistakeError("code has to be the text of a Python file of at most 100,000 characters")
         if code is None and method not in {known.name for known in self._task.methods}:
-            raise MistakeError(f"there is no method {method}; bring its code along, or name a known one")
+            raise MistakeError(f"there is no method {method}; provide its code, or name a known method")
         if not isinstance(seed, int) or isinstance(seed, bool) or not 0 <= seed < 2**31:
-            raise MistakeError("seed is a whole number from 0 to 2147483647")
+            raise MistakeError("seed has to be a whole number from 0 to 2147483647")
         if not isinstance(knobs, Mapping) or not all(
             isinstance(value, int | float | str) for value in knobs.values()
         ):
-            raise MistakeError("hyperparameters are numbers or texts by name")
+            raise MistakeError("hyperparameters have to be numbers or texts by name")
         return Experiment(method, {str(name): value for name, value in list(knobs.items())[:50]}, seed, code)
 
     async def code_of(self, idea: Idea) -> str:
-        """Return the code store's name for the source behind an idea."""
+        """Return the name in the code store of an idea's source, which is stored first if necessary."""
         if idea.code is None:
             idea.code = await self._site.store(self._task.source(idea.experiment))
         return idea.code

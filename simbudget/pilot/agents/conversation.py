@@ -1,7 +1,7 @@
-"""An agent's context: what its next call sends, how long that is, and what of it the cache shall keep.
+"""An agent's context: what its next call sends, how long that is, and which part the provider should cache.
 
-Each context begins with a line of its own, so that it begins with an empty cache, as the scenario language has
-it: what another context left in the cache is not read.
+Every context begins with a line of its own and therefore with an empty cache, as the scenario language specifies: it
+reads nothing that another context left in the cache.
 """
 
 import json
@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 _BYTES_A_TOKEN: Final = 4
+"""A common rule of thumb for English and code; only used until the provider has counted."""
 _TTL: Final = {"5 min": "5m", "1 h": "1h"}
 
 Block = dict[str, Any]
@@ -16,7 +17,7 @@ Block = dict[str, Any]
 
 @dataclass
 class Conversation:
-    """A growing context; it is changed only by the agent whose it is."""
+    """A growing context, changed only by the agent that owns it."""
 
     system: str
     tools: list[Block]
@@ -24,18 +25,18 @@ class Conversation:
     """`off`, `5 min` or `1 h`."""
     messages: list[Block] = field(default_factory=list)
     pending: list[Block] = field(default_factory=list)
-    """What the next message to the model will say: results of tools first, then words."""
+    """Content of the next message to the model: tool results first, then text."""
     tokens_sent: int = 0
-    """The prompt of the last call, as the provider counted it."""
+    """Length of the last prompt, as counted by the provider."""
     calls: int = 0
     _bytes_since: int = 0
 
     def say(self, text: str) -> None:
-        """Add words to the next message."""
+        """Add text to the next message."""
         self._add({"type": "text", "text": text})
 
     def result(self, use_id: str, text: str, is_error: bool = False) -> None:
-        """Add a tool's result to the next message; results stand before words."""
+        """Add a tool result to the next message; the API requires results before text."""
         block: Block = {"type": "tool_result", "tool_use_id": use_id, "content": text}
         if is_error:
             block["is_error"] = True
@@ -44,16 +45,21 @@ class Conversation:
         self._bytes_since += len(text.encode())
 
     def send(self) -> None:
-        """Make what is pending the next message."""
+        """Turn the pending content into the next message."""
         self.messages.append({"role": "user", "content": self.pending})
         self.pending = []
 
     def take_back(self) -> None:
-        """Make the last message pending again: it was not sent."""
+        """Make the last message pending again, as it was not sent."""
         self.pending = [*self.messages.pop()["content"], *self.pending]
 
     def answered(self, content: list[Block], prompt_tokens: int) -> None:
-        """Add the model's answer to the context."""
+        """Add the model's answer to the context.
+
+        Args:
+            content: the answer's blocks.
+            prompt_tokens: length of the prompt, as counted by the provider.
+        """
         self.messages.append({"role": "assistant", "content": content})
         self.tokens_sent = prompt_tokens
         self._bytes_since = len(json.dumps(content, ensure_ascii=False).encode())
@@ -61,14 +67,14 @@ class Conversation:
 
     @property
     def tokens(self) -> int:
-        """Return how long the context is: what was counted, and about what has come since."""
+        """Return the context's length: the provider's count plus an estimate of what was added since."""
         if not self.tokens_sent:
             everything = json.dumps([self.system, self.tools, self.messages], ensure_ascii=False)
             return (len(everything.encode()) + self._bytes_since) // _BYTES_A_TOKEN
         return self.tokens_sent + self._bytes_since // _BYTES_A_TOKEN
 
     def request(self) -> Block:
-        """Return what a call sends: system, tools, messages, with their markers."""
+        """Return the content of a call: system prompt, tools and messages, with their cache markers."""
         system: Block = {"type": "text", "text": self.system}
         sent: Block = {"system": [system], "messages": self.messages}
         if self.tools:

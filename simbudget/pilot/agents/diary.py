@@ -1,7 +1,7 @@
-"""An agent's diary: what it does, written to the ledger when it begins and when it is over, without gaps.
+"""An agent's diary: every activity is written to the ledger when it begins and when it ends, without gaps.
 
-What lies between two things that have an entry of their own is the agent's work with its tools: it gets an entry
-of kind `tool`, so that an agent's entries add up to its life.
+Time between two recorded activities is work with tools. It gets an entry of kind `tool`, so that an agent's entries
+add up to its life.
 """
 
 import asyncio
@@ -15,34 +15,35 @@ from simbudget.ledger.store import Intent, LedgerStore
 from simbudget.pilot.clock import RunClock
 
 _SHORTEST_S: Final = 1e-6
+"""Gaps below a microsecond are the time it takes to write an entry."""
 
 
 class NeverHappenedError(Exception):
-    """What had been begun did not come about, such as a submission that was refused."""
+    """An activity that had begun did not take place, such as a submission that was refused."""
 
 
 class Diary:
-    """The diary of one agent, and where it stands: its cycle, its session and its turn."""
+    """The diary of one agent, with its current cycle, session and turn."""
 
     def __init__(self, store: LedgerStore, run: int, agent: int, clock: RunClock, source: str) -> None:
         self.store, self.clock = store, clock
         self._common = {"run": run, "agent": agent, "source": source}
         self.cycle = self.session = self.turn = -1
         self.until_s = clock.now_s()
-        """Up to when the agent's time is accounted for."""
+        """End of the time that is accounted for, in seconds of the run."""
         self.tools_used: list[str] = []
 
     @property
     def place(self) -> dict[str, int]:
-        """Return where the agent stands."""
+        """Return the current cycle, session and turn."""
         return {"cycle": self.cycle, "session": self.session, "turn": self.turn}
 
     def note_end(self, ended_s: float) -> None:
-        """Take it that the agent's time is accounted for up to a moment, by an entry that somebody else wrote."""
+        """Mark the time up to a moment as accounted for by an entry that was written elsewhere."""
         self.until_s = ended_s
 
     def close_gap(self) -> None:
-        """Write the time since the last entry as work with tools."""
+        """Record the time since the last entry as work with tools."""
         now_s = self.clock.now_s()
         if now_s - self.until_s > _SHORTEST_S:
             name = self.tools_used[0] if len(self.tools_used) == 1 else ""
@@ -51,17 +52,17 @@ class Diary:
         self.until_s = now_s
 
     def write(self, kind: str, **columns: Any) -> None:
-        """Write that something went on from where the last entry ended until now."""
+        """Record an activity that lasted from the end of the last entry until now."""
         now_s = self.clock.now_s()
         self.store.add(self._entry(kind, self.until_s, now_s - self.until_s, **columns))
         self.until_s = now_s
 
     @contextmanager
     def doing(self, kind: str, worst_usd: float = 0.0, **columns: Any) -> Iterator[dict[str, Any]]:
-        """Write that something begins, and when the block is left that it is over; yields the columns to fill in.
+        """Record the beginning of an activity and, when the block is left, its end; yields columns to fill in.
 
-        `queued_s` among the columns is time that was waited for just before. Left by a cancellation the entry is
-        `cut`, by an error `failed`; by NeverHappenedError there is none.
+        `queued_s` among the columns is waiting time just before the activity. If the block is left by a cancellation
+        the outcome is `cut`, by an error `failed`; after NeverHappenedError there is no entry.
         """
         began_s = self.clock.now_s()
         entry = self._entry(kind, began_s, 0.0, **columns)

@@ -1,4 +1,4 @@
-"""Where an agent's experiments run: the queue for slots, the sandbox, and the idea that comes of it."""
+"""Runs an agent's experiments: the queue for slots, the sandbox, and the resulting idea."""
 
 import asyncio
 import shutil
@@ -15,13 +15,14 @@ from simbudget.pilot.slot_server import hold_slots
 from simbudget.pilot.tasks.task import Answer, Experiment, NoAnswerError, Task
 
 _OUTPUT_CHARACTERS: Final = 2_000
-"""So much of what a run prints an agent gets to see."""
+"""Length of a run's output that the agent is shown: some 500 tokens."""
 MOST_ATTEMPTS: Final = 3
+"""Attempts at an experiment whose run is cancelled by the machine rather than failing."""
 
 
 @dataclass
 class Idea:
-    """An experiment that was run, and what has come of it so far."""
+    """An experiment that was run, and its outcome so far."""
 
     number: int
     experiment: Experiment
@@ -60,7 +61,12 @@ class Laboratory:
         self.runs = 0
 
     async def run(self, experiment: Experiment, number: int, gpus: int) -> Idea:
-        """Wait for slots, run an experiment, a few times if it fails for no reason of its own, and return the idea.
+        """Wait for slots, run an experiment, repeat it if it was cancelled, and return the idea.
+
+        Args:
+            experiment: what to run.
+            number: the idea's number.
+            gpus: slots that the experiment takes.
 
         Raises:
             SlotsGoneError: the run is over.
@@ -94,7 +100,7 @@ class Laboratory:
                         came_to["cost_usd"] = price * (diary.clock.now_s() - began_s)
                     came_to["outcome"] = "ok" if completed.ok else "failed"
         except asyncio.CancelledError:
-            if diary.until_s < asked_s + 1e-9:
+            if diary.until_s < asked_s + 1e-9:  # no entry since the request: it was still waiting for slots
                 diary.write(
                     "experiment", gpus=gpus, queued_s=diary.clock.now_s() - asked_s, outcome="unserved"
                 )
@@ -110,7 +116,7 @@ class Laboratory:
         return await self._sandbox.run(self._task.command(experiment), self._settings.experiment_timeout_s)
 
     def _set_up(self) -> None:
-        """Put the task's files where the agent sees them."""
+        """Copy the task's files to where the agent sees them."""
         self.folder.mkdir(parents=True, exist_ok=True)
         shutil.copytree(self._settings.public, self.folder, dirs_exist_ok=True)
         self._is_set_up = True
@@ -126,12 +132,16 @@ class Laboratory:
             idea.why_not = str(error)
 
     def files(self) -> list[str]:
-        """Return the names of the task's files, for reading."""
+        """Return the names of the task's files that the agent may read."""
         root: Path = self._settings.public
         return sorted(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
 
     def read(self, path: str) -> str:
-        """Return a text file of the sandbox, its beginning at least. Raises FileNotFoundError."""
+        """Return the text of a file of the sandbox, truncated if it is long.
+
+        Raises:
+            FileNotFoundError: there is no such file.
+        """
         if not self._is_set_up:
             self._set_up()
         raw = self._sandbox.read(path)
@@ -141,7 +151,7 @@ class Laboratory:
 
 
 def _shown(completed: Completed) -> str:
-    """Return of what a run printed what an agent gets to see."""
+    """Return the part of a run's output that the agent is shown: its beginning and its end."""
     text = completed.stdout.strip()
     if not completed.ok and completed.stderr.strip():
         text = f"{text}\n{completed.stderr.strip()}".strip()

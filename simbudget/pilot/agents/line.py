@@ -1,4 +1,4 @@
-"""An agent's line to its model: the calls that it makes, through the budget guard, until there is an answer."""
+"""An agent's calls to its model, through the budget guard, each repeated until it is answered."""
 
 import asyncio
 import time
@@ -19,23 +19,24 @@ from simbudget.scenario.model import Group, Scenario
 from simbudget.scenario.quantities import Quantity
 
 _WAITS_FOR_OTHERS_S: Final = 0.25
-"""So long an agent waits, on the wall's clock, for what others have reserved to be settled."""
+"""Real time between two attempts while other agents' reservations have yet to be settled."""
 _GIVES_UP_AFTER: Final = 20
-"""So many times in a row, all retries of the SDK used up, before an agent takes the provider for gone."""
+"""Consecutive failures, each after all retries of the SDK, after which the provider counts as gone."""
 _GRACE_S: Final = 120.0
-"""So long, on the wall's clock, a call under way may take to its end when its agent is stopped; and so long
-one that the budget may allow once others have ended waits for them."""
+"""Real time that a call in flight gets to finish when its agent is stopped, and that a call waits for budget which
+other calls may release."""
 _SMALLEST_OUTPUT: Final = 1024
+"""Room for a tool call, however short the scenario's answers are."""
 _LARGEST_OUTPUT: Final = 16_000
-"""The SDK asks for a stream above some 21,000."""
+"""Above some 21,000 the SDK insists on streaming."""
 
 
 class StoppedError(Exception):
-    """An agent's life is over; its text says why."""
+    """An agent has to stop; the text says why."""
 
 
 class Line:
-    """The line of one agent to its model."""
+    """The connection of one agent to its model."""
 
     def __init__(self, settings: AgentSettings, scenario: Scenario, diary: Diary, guard: BudgetGuard) -> None:
         self._settings, self._diary, self._guard = settings, diary, guard
@@ -55,10 +56,15 @@ class Line:
         self._client = guard.wrap(client)
 
     async def call(self, kind: str, conversation: Conversation, choice: Block | None = None) -> Message:
-        """Send what is pending and return the answer, which has joined the conversation.
+        """Send the pending content, add the answer to the conversation and return it.
+
+        Args:
+            kind: the ledger's kind of call: `call`, `post` or `compaction`.
+            conversation: the context, whose pending content is sent.
+            choice: the API's `tool_choice`.
 
         Raises:
-            StoppedError: the budget does not allow it, or the provider refuses for good.
+            StoppedError: the budget does not allow the call, or the provider refuses it permanently.
         """
         conversation.send()
         self._diary.close_gap()
@@ -84,7 +90,7 @@ class Line:
                 conversation.take_back()
                 raise StoppedError(f"the guard: {error}") from None
             except asyncio.CancelledError:
-                self._diary.until_s = self._diary.clock.now_s()  # the call was awaited, and has its entry
+                self._diary.until_s = self._diary.clock.now_s()  # the call has been awaited and has an entry
                 raise
             except anthropic.APIError as error:
                 failures += 1
@@ -109,6 +115,7 @@ class Line:
     async def _create(self, kind: str, request: Mapping[str, Any], choice: Block | None) -> Message:
         more: dict[str, Any] = {}
         if choice is not None and request.get("tools"):
+            # Thinking does not combine with a forced tool.
             more["tool_choice"] = {"type": "auto"} if self.thinks and choice["type"] != "none" else choice
         if self.thinks and kind == "call":
             more["thinking"] = {"type": "adaptive"}
@@ -122,7 +129,11 @@ class Line:
         return cast(Message, answer)
 
     async def _give_up(self, error: anthropic.APIError, failures: int) -> None:
-        """Wait before the call is tried anew. Raises StoppedError where that is of no use."""
+        """Wait before the call is repeated.
+
+        Raises:
+            StoppedError: repeating it would be pointless.
+        """
         status = getattr(error, "status_code", None)
         if isinstance(error, anthropic.APIStatusError):
             is_for_now = status in (408, 409, 429) or error.status_code >= 500
@@ -136,7 +147,7 @@ class Line:
 
 
 async def _to_its_end(call: Coroutine[Any, Any, Message]) -> Message:
-    """Return what a call gives; one that is under way when the agent is stopped is paid for, so it is awaited."""
+    """Await a call even if the agent is stopped meanwhile, since a call in flight is billed anyway."""
     under_way = asyncio.create_task(call)
     try:
         return await asyncio.shield(under_way)
@@ -147,7 +158,7 @@ async def _to_its_end(call: Coroutine[Any, Any, Message]) -> Message:
 
 
 def _most(*quantities: Quantity) -> int:
-    """Return an output that the sum of some quantities all but never passes, within what a call may ask for."""
+    """Return an output limit that the sum of some quantities almost never exceeds, within the API's bounds."""
     most = 0.0
     for quantity in quantities:
         spread = (quantity.spread or 1.0) ** 2
@@ -156,6 +167,6 @@ def _most(*quantities: Quantity) -> int:
 
 
 def _param(block: Any) -> Block:
-    """Return a block of an answer as it is sent back."""
+    """Convert a block of an answer to the form in which it is sent back."""
     known: Block = block.model_dump(exclude_none=True)
     return known

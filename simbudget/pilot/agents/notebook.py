@@ -1,6 +1,6 @@
-"""What an agent keeps on disk: its notebook of ideas and notes, and how far it has read the forum.
+"""An agent's state on disk: its notebook of ideas and notes, and how far it has read the forum.
 
-It outlives the agent's contexts and its process.
+It survives the agent's contexts and its process.
 """
 
 import json
@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any, Final
 
 _REMEMBERED: Final = 40
-"""So many of the latest lines a new context begins with."""
+"""Lines of the notebook that a new context begins with."""
 
 
 class Notebook:
-    """One agent's notebook: a line of JSON for each idea that came to something, and for each note."""
+    """One agent's notebook: a line of JSON for each idea with an outcome, and for each note."""
 
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
@@ -25,7 +25,7 @@ class Notebook:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
     def lines(self, at_most: int = _REMEMBERED) -> list[dict[str, Any]]:
-        """Return the latest lines, oldest first; one that was cut off by a crash is left out."""
+        """Return the latest lines, oldest first, without any that a crash cut off."""
         if not self._path.exists():
             return []
         found = []
@@ -38,7 +38,7 @@ class Notebook:
 
     @property
     def posts_seen(self) -> int:
-        """Return the number of the last post of the forum that the agent has read."""
+        """Return the number of the last forum post that the agent has read."""
         try:
             return int(json.loads(self._progress_path.read_text("utf-8"))["posts_seen"])
         except (OSError, ValueError, KeyError):
@@ -46,6 +46,8 @@ class Notebook:
 
     @posts_seen.setter
     def posts_seen(self, number: int) -> None:
-        fresh = self._progress_path.with_suffix(".new")
+        fresh = self._progress_path.with_suffix(
+            ".new"
+        )  # replaced in one step, so that a crash leaves either version
         fresh.write_text(json.dumps({"posts_seen": number}), "utf-8")
         fresh.replace(self._progress_path)

@@ -1,4 +1,4 @@
-"""What agents are told, and the tools that they have."""
+"""The agents' prompts and tools."""
 
 from typing import Any, Final
 
@@ -33,7 +33,7 @@ def method_record(method: Method) -> dict[str, Any]:
 
 
 def system_prompt(task: Task, agents: int, direction: str, files: list[str]) -> str:
-    """Return what every context of an agent begins with, but for its first line."""
+    """Return the system prompt of an agent's contexts, without their individual first line."""
     parts = [_RULES.format(agents=agents), f"The task: {task.what}"]
     if task.methods:
         parts += ["Known methods:", *(record_line(method_record(method)) for method in task.methods)]
@@ -44,7 +44,7 @@ def system_prompt(task: Task, agents: int, direction: str, files: list[str]) -> 
 
 
 def filled(prompt: str, tokens: int) -> str:
-    """Return a prompt with background added until it has about so many tokens; as it is if it has them."""
+    """Pad a prompt with background text to about this many tokens; longer prompts are unchanged."""
     missing = 4 * tokens - len(prompt.encode())
     if missing <= len(_BACKGROUND):
         return prompt
@@ -70,7 +70,7 @@ def _tool(
 
 
 def tools(task: Task) -> list[dict[str, Any]]:
-    """Return the tools of an agent."""
+    """Return an agent's tools, in the form of the Messages API."""
     names = ", ".join(method.name for method in task.methods)
     return [
         _tool("list_files", "List the files of the sandbox.", {}),

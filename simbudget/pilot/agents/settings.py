@@ -1,4 +1,4 @@
-"""How an agent is set up: one JSON file, which the runner writes and only the agent's process reads."""
+"""An agent's settings: one JSON file, written by the runner and read only by the agent's process."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class AgentSettings(BaseModel):
-    """What an agent's process needs to know."""
+    """The settings of an agent's process."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -14,15 +14,15 @@ class AgentSettings(BaseModel):
     """Its number, from 0."""
     agents: int
     group: int
-    """The place of its group in the scenario's fleet."""
+    """Index of its group in the scenario's fleet."""
     member: int
-    """Its number in its group."""
+    """Its number within its group."""
     direction: str
-    """Where it begins to look; empty: where it likes."""
+    """Where it starts to search; empty for no preference."""
     folder: Path
-    """Its own: sandbox, notebook, progress."""
+    """Its folder: sandbox, notebook, progress."""
     public: Path
-    """The task's public files, for all agents."""
+    """The task's public files, shared by all agents."""
     ledger: Path
     cap_usd: float
     scenario: Path
@@ -30,25 +30,25 @@ class AgentSettings(BaseModel):
     task_folder: Path | None
     time_scale: float
     ends_at_s: float
-    """When the run ends, in seconds of the run."""
+    """End of the run, in seconds of the run."""
     seed: int
     luck: int
     live: bool
     base_url: str | None
-    """The model server; None: where the SDK goes by itself."""
+    """URL of the model server; None for the SDK's default."""
     api_key: str | None
-    """None: what the environment has."""
+    """None to take it from the environment."""
     site_url: str
     site_token: str
     slots_port: int
     experiment_timeout_s: float
-    """On the wall's clock."""
+    """Timeout in real time."""
     gpu_usd_per_hour: float = 0.0
-    """What a slot costs by the scenario, where it is paid for by use."""
+    """Price of a slot, if the scenario bills GPUs by use."""
     scorer_usd: float = 0.0
-    """What a call of the scorer costs by the scenario."""
+    """Price of a scorer call in the scenario."""
 
     @property
     def source(self) -> str:
-        """Return how the ledger calls what comes of it."""
+        """Return the name of this source of entries in the ledger."""
         return "pilot live" if self.live else "pilot"

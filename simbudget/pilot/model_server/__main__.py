@@ -1,4 +1,4 @@
-"""Starts a model server on loopback, and stops when the one that started it is gone."""
+"""Starts a model server on loopback, which stops when its parent process is gone."""
 
 import asyncio
 import sys

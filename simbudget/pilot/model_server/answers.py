@@ -1,4 +1,4 @@
-"""Answers as the provider gives them: a message, or the events of a stream, with usage; and its errors."""
+"""Responses in the provider's format: messages or event streams with usage, and errors."""
 
 import json
 from collections.abc import Iterator
@@ -11,12 +11,12 @@ from simbudget.pilot.model_server.tokens import text_tokens
 from simbudget.pilot.model_server.words import say
 
 _CHUNK: Final = 160
-"""Characters of an event of a stream."""
+"""Characters per event of a stream."""
 
 
 @dataclass(frozen=True)
 class Size:
-    """How long an answer shall be: tokens written and thought, and the most allowed, both together."""
+    """Length of an answer: output and thinking tokens wanted, and the maximum of their sum."""
 
     output_tokens: int
     thinking_tokens: int
@@ -24,9 +24,14 @@ class Size:
 
 
 def make_message(move: Move, size: Size, model: str, prompt: PromptUsage, name: str) -> dict[str, Any]:
-    """Return the message that makes a move, about as long as wanted and never longer than allowed.
+    """Return a message that carries out a move, about as long as wanted and never longer than allowed.
 
-    `name` is the request's; the message's and the tool's use are called after it.
+    Args:
+        move: text and tool call of the answer.
+        size: its length in tokens.
+        model: name of the model.
+        prompt: usage of the prompt.
+        name: name of the request, from which the message's and the tool call's ids are derived.
     """
     content: list[dict[str, Any]] = []
     thinking = min(size.thinking_tokens, size.max_tokens - 1)
@@ -40,7 +45,7 @@ def make_message(move: Move, size: Size, model: str, prompt: PromptUsage, name: 
     text = say(move.thought, size.output_tokens - use_tokens, name)
     allowed = size.max_tokens - thinking
     stop_reason = "tool_use" if use else "end_turn"
-    if text_tokens(text) + use_tokens > allowed:
+    if text_tokens(text) + use_tokens > allowed:  # shorten the text first, then give up the tool call
         text = text.encode()[: 4 * max(1, allowed - use_tokens)].decode(errors="ignore")
         if text_tokens(text) + use_tokens > allowed:
             use, use_tokens = None, 0
@@ -77,7 +82,7 @@ def _usage(prompt: PromptUsage, output_tokens: int, thinking_tokens: int) -> dic
 
 
 def events(message: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
-    """Yield the events of a message's stream, by name, as the provider orders them."""
+    """Yield the named events of a message's stream, in the provider's order."""
     usage = message["usage"]
     start = {**message, "content": [], "stop_reason": None, "usage": {**usage, "output_tokens": 1}}
     yield "message_start", {"type": "message_start", "message": start}
@@ -94,7 +99,7 @@ def events(message: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
 
 
 def _block_events(block: dict[str, Any]) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """Return a block as it begins, and what is added to it bit by bit."""
+    """Return a block's initial state and the deltas that complete it."""
     if block["type"] == "text":
         return {**block, "text": ""}, [
             {"type": "text_delta", "text": part} for part in _chunks(block["text"])
@@ -111,5 +116,5 @@ def _chunks(text: str) -> list[str]:
 
 
 def error_body(kind: str, message: str, request_id: str) -> dict[str, Any]:
-    """Return an error as the provider writes it."""
+    """Return an error in the provider's format."""
     return {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}

@@ -1,4 +1,4 @@
-"""The socket: the paths, headers and errors of the Messages API over HTTP."""
+"""The HTTP interface: paths, headers and errors of the Messages API."""
 
 import asyncio
 import json
@@ -15,10 +15,11 @@ from simbudget.pilot.model_server.requests import CountRequest, MessageRequest, 
 from simbudget.pilot.model_server.tokens import prompt_tokens
 
 _LARGEST_BYTES: Final = 32 * 1024 * 1024
+"""The Messages API's limit on a request's size."""
 
 
 def make_app(provider: Provider) -> FastAPI:
-    """Return the application that speaks for a provider."""
+    """Return the ASGI application of a provider."""
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
 
     @app.post("/v1/messages")
@@ -47,7 +48,7 @@ def make_app(provider: Provider) -> FastAPI:
 
     @app.post("/simbudget/requests/{name}/settle")
     async def settle(name: str) -> Response:
-        """Say what became of a request; one that has not come is closed, and will not be billed."""
+        """Report whether a request was billed; a request that never arrived is closed and cannot be billed."""
         message = provider.journal.settle(name, provider.clock.now_s())
         said = {"id": message.get("id"), "usage": message.get("usage")}
         return JSONResponse({"billed": bool(message), **said})
@@ -66,9 +67,13 @@ def _retries(http: Request) -> int:
 
 
 async def _body(http: Request, provider: Provider) -> bytes:
-    """Return the body of a request whose headers are right. Raises RequestError."""
+    """Return the body of a request with valid headers.
+
+    Raises:
+        RequestError: a header is missing or wrong, or the body is too large.
+    """
     bearer = http.headers.get("authorization", "").removeprefix("Bearer ")
-    key = http.headers.get("x-api-key") or bearer  # the SDK has sent the one and, later, the other
+    key = http.headers.get("x-api-key") or bearer  # SDK versions differ in which one they send
     if not key:
         raise RequestError("x-api-key header is required", 401, "authentication_error")
     keys = provider.settings.keys
@@ -92,7 +97,7 @@ def _error(error: RequestError, provider: Provider, request_id: str) -> Response
 
 
 async def _stream(answer: Answer) -> AsyncIterator[str]:
-    """Yield the events of an answer at its speed."""
+    """Yield the events of an answer at its output speed."""
     await asyncio.sleep(answer.first_token_s)
     all_events = list(events(answer.message))
     pause_s = answer.writing_s / len(all_events)
@@ -102,7 +107,7 @@ async def _stream(answer: Answer) -> AsyncIterator[str]:
         if index == 0:
             yield _event("ping", {"type": "ping"})
         owed_s += pause_s
-        if owed_s >= 0.01:  # short pauses cost more than they last
+        if owed_s >= 0.01:  # shorter sleeps overshoot by more than they last
             await asyncio.sleep(owed_s)
             owed_s = 0.0
 

@@ -1,7 +1,7 @@
-"""The provider's books: each billed request by its name, with its usage and its answer, before it is answered.
+"""The provider's record of billed requests: each by name, with usage and answer, written before it is answered.
 
-They are how a request that comes again under the same name is billed once, and how a client that was killed
-finds out what became of a request. SQLite, so that the server can be killed too.
+It makes sure that a request repeated under the same name is billed once, and lets a client that was killed find out
+what happened to a request. It is kept in SQLite, so that the server can be killed as well.
 """
 
 import json
@@ -11,7 +11,7 @@ from typing import Any
 
 
 class Journal:
-    """The books of one server."""
+    """The record of one server."""
 
     def __init__(self, path: Path) -> None:
         self._connection = sqlite3.connect(path, timeout=60.0, isolation_level=None)
@@ -23,17 +23,17 @@ class Journal:
         self._connection.execute("CREATE INDEX IF NOT EXISTS users ON requests (user)")
 
     def close(self) -> None:
-        """Close the books."""
+        """Close the database."""
         self._connection.close()
 
     def write(self, name: str, user: str, at_s: float, message: dict[str, Any]) -> None:
-        """Bill a request."""
+        """Record a billed request."""
         self._connection.execute(
             "INSERT INTO requests VALUES (?, ?, ?, ?)", [name, user, at_s, json.dumps(message)]
         )
 
     def find(self, name: str) -> dict[str, Any] | None:
-        """Return the answer to a request that was billed; `{}` for one that was closed unbilled; None if unknown."""
+        """Return the answer to a billed request, `{}` for one that was closed unbilled, or None if unknown."""
         row = self._connection.execute("SELECT message FROM requests WHERE name = ?", [name]).fetchone()
         if row is None:
             return None
@@ -41,7 +41,7 @@ class Journal:
         return message
 
     def settle(self, name: str, at_s: float) -> dict[str, Any]:
-        """Return the answer to a request, or close its name for good, so that it cannot be billed any more."""
+        """Return the answer to a request, or close its name so that it can never be billed."""
         found = self.find(name)
         if found is None:
             self.write(name, "", at_s, {})
@@ -49,18 +49,18 @@ class Journal:
         return found
 
     def count(self, user: str) -> int:
-        """Return how many requests of a user were billed."""
+        """Return the number of billed requests of a user."""
         row = self._connection.execute("SELECT count(*) FROM requests WHERE user = ?", [user]).fetchone()
         return int(row[0])
 
     def usages(self) -> dict[str, dict[str, Any]]:
-        """Return the usage of every billed request, by its name."""
+        """Return the usage of every billed request by name."""
         rows = self._connection.execute("SELECT name, message FROM requests")
         messages = {name: json.loads(message) for name, message in rows}
         return {name: message["usage"] for name, message in messages.items() if message}
 
     def models(self) -> dict[str, str]:
-        """Return the model of every billed request, by its name."""
+        """Return the model of every billed request by name."""
         rows = self._connection.execute("SELECT name, message FROM requests")
         messages = {name: json.loads(message) for name, message in rows}
         return {name: message["model"] for name, message in messages.items() if message}

@@ -1,4 +1,4 @@
-"""What the provider lets through a minute: the engine's token buckets, and what is said of them in headers."""
+"""The provider's rate limits: the engine's token buckets, and the headers that describe them."""
 
 import datetime
 from typing import Final
@@ -9,30 +9,37 @@ from simbudget.engine.laws.buckets import all_pay_from_ns, level_at, pays_from_n
 from simbudget.engine.laws.draws import NANOSECOND
 
 _NAMES: Final = ("requests", "input-tokens", "output-tokens")
-"""As headers call the buckets, in the order of `laws.buckets`."""
+"""Names of the buckets in headers, in the order of `laws.buckets`."""
 
 
 class Limiter:
-    """The limits of one organisation: requests, input tokens and output tokens a minute; None is no limit."""
+    """The limits of one organisation on requests, input and output tokens per minute; None for no limit."""
 
     def __init__(
         self, requests: float | None, input_tokens: float | None, output_tokens: float | None
     ) -> None:
-        limits = np.array([limit or 0.0 for limit in (requests, input_tokens, output_tokens)])
+        limits = np.array(
+            [limit or 0.0 for limit in (requests, input_tokens, output_tokens)]
+        )  # 0 is no limit
         self._buckets = np.column_stack([limits, limits, np.zeros(len(limits))])
 
     def wait_s(self, input_tokens: int, output_tokens: int, now_s: float) -> tuple[float, str]:
-        """Return how long a request has to wait, in seconds of the run, and which limit it waits for longest."""
+        """Return the waiting time of a request, in seconds of the run, and the limit that it waits for longest."""
         now_ns = _nanoseconds(now_s)
         starts_ns, last = all_pay_from_ns(self._buckets, input_tokens, output_tokens, now_ns)
         return (starts_ns - now_ns) / NANOSECOND, _NAMES[last]
 
     def take(self, input_tokens: int, output_tokens: int, now_s: float) -> None:
-        """Let a request through."""
+        """Deduct a request from the buckets."""
         take(self._buckets, input_tokens, output_tokens, _nanoseconds(now_s))
 
     def headers(self, now_s: float, time_scale: float) -> dict[str, str]:
-        """Return what the provider says of its limits with each answer."""
+        """Return the headers in which the provider reports its limits.
+
+        Args:
+            now_s: seconds of the run.
+            time_scale: seconds of the run per second of real time; resets are in real time.
+        """
         said: dict[str, str] = {}
         now_ns = _nanoseconds(now_s)
         for bucket, limit in zip(self._buckets, _NAMES, strict=True):

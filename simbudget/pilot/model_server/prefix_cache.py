@@ -1,9 +1,9 @@
-"""The provider's cache: prefixes of prompts that it keeps for a while, counted from their last use.
+"""The provider's prompt cache: prefixes of prompts, kept for a while after their last use.
 
-https://platform.claude.com/docs/en/build-with-claude/prompt-caching: what is written ends at a marker; a request
-reads the longest prefix that is kept and that ends at one of its markers or at most 20 pieces before one; what
-lies between that and its last marker is written, what follows is paid in full; prefixes below a smallest length
-are not kept.
+https://platform.claude.com/docs/en/build-with-claude/prompt-caching: a cached prefix ends at a marker. A request reads
+the longest cached prefix that ends at one of its markers or at most 20 blocks before one. The part from there to its
+last marker is written to the cache, and the remainder is paid in full. Prefixes below a minimum length are not
+cached.
 """
 
 from dataclasses import dataclass, field
@@ -13,14 +13,17 @@ from simbudget.pilot.model_server.tokens import Piece
 from simbudget.scenario.context import CACHE_LIFE_S
 
 LOOKBACK: Final = 20
+"""Blocks before a marker in which a cached prefix is found (documentation above)."""
 SMALLEST_TOKENS: Final = 1024
+"""Minimum length of a cached prefix for most models (documentation above)."""
 _LIFE_S: Final = {"5m": CACHE_LIFE_S["5 min"], "1h": CACHE_LIFE_S["1 h"]}
 _TIDY_EVERY: Final = 500
+"""Requests between two removals of expired prefixes, which bounds memory at little cost."""
 
 
 @dataclass(frozen=True)
 class PromptUsage:
-    """How a prompt splits into what is paid in full, written to the cache and read from it, in tokens."""
+    """A prompt's tokens by price class: uncached, written to the cache, and read from it."""
 
     uncached: int
     write_5m: int
@@ -30,13 +33,13 @@ class PromptUsage:
 
 @dataclass
 class PrefixCache:
-    """The kept prefixes, by fingerprint: until when, and for how long each is kept from a use."""
+    """The cached prefixes by fingerprint, each with its expiry and its lifetime after a use."""
 
     _until_s: dict[str, tuple[float, float]] = field(default_factory=dict)
     _requests: int = 0
 
     def use(self, prompt: list[Piece], now_s: float) -> PromptUsage:
-        """Return how a prompt is billed, and keep what its markers say."""
+        """Return how a prompt is billed, and cache what its markers ask for."""
         usage, _ = self.look(prompt, now_s)
         self._tidy(now_s)
         marked = [(index, piece) for index, piece in enumerate(prompt) if piece.marker]
@@ -54,7 +57,7 @@ class PrefixCache:
         return usage
 
     def look(self, prompt: list[Piece], now_s: float) -> tuple[PromptUsage, int]:
-        """Return how a prompt would be billed now, and what of it counts against the input limit."""
+        """Return how a prompt would be billed now, and the tokens that count against the input limit."""
         totals = _totals(prompt)
         marked = [
             index for index, piece in enumerate(prompt) if piece.marker and totals[index] >= SMALLEST_TOKENS
@@ -75,7 +78,7 @@ class PrefixCache:
         return usage, usage.uncached + usage.write_5m + usage.write_1h
 
     def _longest(self, prompt: list[Piece], now_s: float) -> int | None:
-        """Return where the longest kept prefix ends that a marker can see; None if there is none."""
+        """Return the end of the longest cached prefix within reach of a marker, or None."""
         seen: set[int] = set()
         for index in (index for index, piece in enumerate(prompt) if piece.marker):
             seen.update(range(max(0, index - LOOKBACK), index + 1))

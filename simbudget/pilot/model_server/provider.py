@@ -1,4 +1,4 @@
-"""The provider behind the socket: what it lets through, what it bills, what it answers and how fast."""
+"""The provider behind the HTTP interface: which requests it accepts, bills and answers, and how fast."""
 
 import asyncio
 import uuid
@@ -21,12 +21,12 @@ from simbudget.pilot.model_server.tokens import pieces
 from simbudget.scenario.loading import load_scenario
 from simbudget.scenario.model import Group
 
-_OVERLOADED: Final = 529
+_OVERLOADED: Final = 529  # Anthropic's status for a temporary overload
 _TOO_MANY: Final = 429
 
 
 class BusyError(RequestError):
-    """A request that is to be sent again, and when; `retry_after_s` is on the wall's clock."""
+    """A request that should be retried; `retry_after_s` is in real time."""
 
     def __init__(self, message: str, status: int, kind: str, retry_after_s: float | None) -> None:
         super().__init__(message, status, kind)
@@ -35,7 +35,7 @@ class BusyError(RequestError):
 
 @dataclass(frozen=True)
 class Answer:
-    """A message, and how long it takes on the wall until its first and between its first and last token."""
+    """A message, with the real time until its first token and from the first to the last."""
 
     message: dict[str, Any]
     first_token_s: float
@@ -46,7 +46,11 @@ class Provider:
     """One organisation's account with the provider."""
 
     def __init__(self, settings: ModelServerSettings) -> None:
-        """Read the scenario, and go on with the books. Raises UserError: the scenario is wrong."""
+        """Read the scenario and open the record of billed requests.
+
+        Raises:
+            UserError: the scenario is invalid.
+        """
         self.settings, self.clock = settings, settings.clock
         self.scenario = weigh(load_scenario(settings.scenario).scenario).scenario
         self.draws = Draws(settings.seed, settings.luck)
@@ -59,7 +63,17 @@ class Provider:
         self._attempts: dict[str, int] = {}
 
     async def answer(self, request: MessageRequest, name: str | None, retries: int) -> Answer:
-        """Return the answer to a request; it has been billed then. Raises RequestError, BusyError."""
+        """Answer a request, which is billed first.
+
+        Args:
+            request: the request.
+            name: its idempotency key; None for a random one.
+            retries: how often the client has sent it before.
+
+        Raises:
+            RequestError: the request is invalid.
+            BusyError: the request should be retried later.
+        """
         if request.model not in self.scenario.models:
             raise RequestError(f"model: {request.model}", 404, "not_found_error")
         name = name or uuid.uuid4().hex
@@ -87,7 +101,7 @@ class Provider:
         return Answer(message, first_token_s, self.clock.wall_s(writing_s))
 
     def headers(self) -> dict[str, str]:
-        """Return what it says of its limits."""
+        """Return the headers that report the rate limits."""
         return self.limiter.headers(self.clock.now_s(), self.clock.time_scale)
 
     def _let_through(self, input_tokens: int, output_tokens: int, now_s: float) -> None:
@@ -102,7 +116,7 @@ class Provider:
         self.limiter.take(input_tokens, output_tokens, now_s)
 
     def _overloaded(self, retries: int) -> BusyError:
-        """Return the error; at another pace than the wall's it asks for the SDK's own back-off, at that pace."""
+        """Return an overload error; unless in real time, it asks the SDK to back off at the run's pace."""
         back_off_s = back_off_ns(retries + 1) / NANOSECOND
         wait_s = None if self.clock.time_scale == 1.0 else self.clock.wall_s(back_off_s)
         return BusyError("Overloaded", _OVERLOADED, "overloaded_error", wait_s)
@@ -111,7 +125,7 @@ class Provider:
         return self.clock.wall_s(self.draws.value(self.scenario.models[model].first_token, user, attempt))
 
     def _size(self, request: MessageRequest) -> Size:
-        """Return how long the answer shall be: by the scenario, for what the request asks for."""
+        """Return the length of the answer: the scenario's, for the kind of request."""
         user = request.user or "anonymous"
         billed = self.journal.count(user)
         group = self._group(request)

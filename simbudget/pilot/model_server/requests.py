@@ -1,7 +1,7 @@
-"""Requests of the Messages API as the provider takes them: strict types, no unknown keys, its own words for mistakes.
+"""Requests of the Messages API, validated as the provider does: strict types, no unknown keys, its error messages.
 
-The types are a subset of the SDK's (what an agent with tools of its own sends); what is in the subset is judged
-as the SDK's types judge it. What the types cannot say, such as that each tool's use has its result, is in `rules`.
+The types are a subset of the SDK's, limited to what an agent with custom tools sends; within the subset, validation
+matches the SDK's types. `check_rules` covers what types cannot express, such as that every tool call needs a result.
 """
 
 from itertools import pairwise
@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 
 class RequestError(Exception):
-    """A request that the provider answers with an error; `kind` is its word for it."""
+    """A request that the provider answers with an error; `kind` is the provider's name for it."""
 
     def __init__(self, message: str, status: int = 400, kind: str = "invalid_request_error") -> None:
         super().__init__(message)
@@ -23,7 +23,7 @@ class _Strict(BaseModel):
 
 
 class CacheControl(_Strict):
-    """A marker: what stands before it, itself included, is to be kept in the cache."""
+    """A marker: the prompt up to and including the marked block is to be cached."""
 
     type: Literal["ephemeral"]
     ttl: Literal["5m", "1h"] = "5m"
@@ -34,7 +34,7 @@ class _Markable(_Strict):
 
 
 class TextBlock(_Markable):
-    """Some text."""
+    """Text."""
 
     type: Literal["text"]
     text: str
@@ -42,7 +42,7 @@ class TextBlock(_Markable):
 
 
 class ToolUseBlock(_Markable):
-    """The model's use of a tool."""
+    """A tool call by the model."""
 
     type: Literal["tool_use"]
     id: str = Field(pattern="^[a-zA-Z0-9_-]+$")
@@ -52,7 +52,7 @@ class ToolUseBlock(_Markable):
 
 
 class ToolResultBlock(_Markable):
-    """What a tool gave."""
+    """The result of a tool call."""
 
     type: Literal["tool_result"]
     tool_use_id: str = Field(pattern="^[a-zA-Z0-9_-]+$")
@@ -61,7 +61,7 @@ class ToolResultBlock(_Markable):
 
 
 class ThinkingBlock(_Strict):
-    """Thinking of an earlier answer, handed back as it came."""
+    """Thinking from an earlier answer, sent back unchanged."""
 
     type: Literal["thinking"]
     thinking: str
@@ -107,13 +107,13 @@ class Thinking(_Strict):
 
 
 class Metadata(_Strict):
-    """Who asks."""
+    """Metadata, which identify the user."""
 
     user_id: str | None = None
 
 
 class CountRequest(_Strict):
-    """What is common to a message and to the counting of its tokens."""
+    """The fields that message requests and token counts share."""
 
     model: str = Field(min_length=1)
     messages: list[MessageParam] = Field(min_length=1, max_length=100_000)
@@ -138,7 +138,7 @@ class MessageRequest(CountRequest):
 
     @property
     def user(self) -> str:
-        """Return who asks."""
+        """Return the user's id, or an empty string."""
         return (self.metadata.user_id if self.metadata else None) or ""
 
 
@@ -146,7 +146,11 @@ T = TypeVar("T", bound=CountRequest)
 
 
 def read_request(body: bytes, kind: type[T]) -> T:
-    """Return a request that obeys the types and the rules. Raises RequestError, in the provider's words."""
+    """Parse and validate a request.
+
+    Raises:
+        RequestError: the request is invalid; the message is in the provider's words.
+    """
     try:
         request = kind.model_validate_json(body)
     except ValidationError as error:
@@ -161,11 +165,15 @@ def read_request(body: bytes, kind: type[T]) -> T:
     return request
 
 
-_MOST_MARKERS = 4
+_MOST_MARKERS = 4  # the provider's limit
 
 
 def check_rules(request: CountRequest) -> None:
-    """Raise RequestError for what the types cannot say."""
+    """Check what types cannot express.
+
+    Raises:
+        RequestError: a rule is violated.
+    """
     if request.messages[0].role != "user":
         raise RequestError('messages: first message must use the "user" role')
     for index, message in enumerate(request.messages):
@@ -218,7 +226,7 @@ def _check_tools(request: CountRequest) -> None:
 
 
 def _check_pairs(messages: list[MessageParam]) -> None:
-    """Raise RequestError unless each use of a tool has its result in the next message, and the other way round."""
+    """Raise RequestError unless each tool call has its result in the next message and vice versa."""
     asked: list[str] = []
     for index, message in enumerate(messages):
         blocks = message.content if isinstance(message.content, list) else []
@@ -246,7 +254,7 @@ def _check_pairs(messages: list[MessageParam]) -> None:
 
 
 def _markable(request: CountRequest) -> list[Tool | TextBlock | ToolUseBlock | ToolResultBlock]:
-    """Return all that can bear a marker, in the order in which the cache sees it."""
+    """Return everything that can carry a cache marker, in the order in which the cache sees it."""
     found: list[Tool | TextBlock | ToolUseBlock | ToolResultBlock] = list(request.tools)
     if isinstance(request.system, list):
         found += request.system

@@ -1,9 +1,9 @@
-"""The researcher program: what stands in for a model where there is no key.
+"""The researcher program, which takes the place of a model when there is no API key.
 
-It reads the conversation that it is sent, and nothing else: the methods that the task knows, the direction that
-it was given, the records of what was tried and what it scored, its own and others'. At the end of a step it makes
-its move: a method that is new, or the best known one refined, or, at a set rate, a cheat; before, it reads and
-takes notes for as many turns as the scenario says. It tells nothing that a real model could not be told.
+It reads only the conversation it is sent: the task's methods, its assigned direction, and the records of what it and
+others tried and scored. At the end of a step it makes a move: it tries a new method, refines the best known one or,
+at a given rate, cheats. Before that, it reads and takes notes for as many turns as the scenario says. It knows
+nothing that a real model could not know.
 """
 
 from collections.abc import Mapping, Sequence
@@ -24,19 +24,20 @@ from simbudget.scenario.model import Scenario, Think
 
 _EXPLORES: Final = 0.35
 _HACKS: Final = 0.02
-"""How often it tries something new, and cheats, where the scenario has no `research`."""
+"""Rates of new methods and of cheating if the scenario has no `research` block; the language's typical defaults."""
 
 _ORDINARY: Final = {"read_file": 0.4, "write_note": 0.3, "list_files": 0.15, "read_forum": 0.15}
-"""What it does in a turn that does not end its step, and how often."""
+"""Relative frequencies of the tools called in turns that do not end a step; they only shape the context's growth."""
 
 _RECORDS_KEPT: Final = 12
+"""Ideas in a summary: enough to refine the best, few enough to compact the context."""
 
 T = TypeVar("T")
 
 
 @dataclass(frozen=True)
 class Move:
-    """What the researcher does next: what it says first, and which tool it uses, if any."""
+    """The researcher's next move: its text, and the tool that it calls, if any."""
 
     thought: str
     tool: str | None = None
@@ -45,21 +46,21 @@ class Move:
 
 @dataclass(frozen=True)
 class _Read:
-    """What a conversation says."""
+    """The content of a conversation."""
 
     status: Status
     last: str
     """The text of the last message."""
     records: list[dict[str, Any]]
     stream: tuple[object, ...]
-    """The name of the draws of this move."""
+    """The name of the random stream of this move."""
 
     def methods(self) -> list[dict[str, Any]]:
-        """Return the methods that the task knows."""
+        """Return the task's methods."""
         return [record for record in self.records if "knobs" in record]
 
     def scored(self) -> list[dict[str, Any]]:
-        """Return what was scored, best first."""
+        """Return the scored ideas, best first."""
         names = {method["method"] for method in self.methods()}
         known = [
             record
@@ -70,7 +71,7 @@ class _Read:
 
 
 class Researcher:
-    """The mind of every agent of a pilot; it keeps nothing between two requests."""
+    """The decisions of every agent of a pilot; stateless between requests."""
 
     def __init__(
         self, scenario: Scenario, draws: Draws, hacks: Mapping[str, str], hack_rate: float | None = None
@@ -83,7 +84,7 @@ class Researcher:
         self._hack_rate = rate if hack_rate is None else hack_rate
 
     def move(self, request: MessageRequest, group: int) -> Move:
-        """Return the next move in a conversation of an agent of a group."""
+        """Return the next move in the conversation of an agent of a group."""
         read = self._read(request)
         if SUMMARISE in read.last:
             return Move(_summary(read))
@@ -108,7 +109,7 @@ class Researcher:
         return _Read(status, last, list(find_records(texts)), stream)
 
     def _is_last_turn(self, read: _Read, user: str, group: int) -> bool:
-        """Return whether the step has had the turns that the scenario gives it."""
+        """Return whether the step has used up the turns drawn from the scenario."""
         cycle = self._groups[group].cycle
         step = cycle[read.status.step % len(cycle)]
         turns = 1
@@ -119,7 +120,7 @@ class Researcher:
     # Moves.
 
     def _look_around(self, read: _Read, tools: set[str]) -> Move:
-        """Return a move that reads or notes something."""
+        """Return a move that reads or takes a note."""
         possible = {tool: share for tool, share in _ORDINARY.items() if tool in tools}
         if not possible:
             return Move("I think about what the results so far mean.")
@@ -154,7 +155,7 @@ class Researcher:
         return Move("This step is done.", tool)
 
     def _propose(self, read: _Read) -> Move:
-        """Return the experiment to run next."""
+        """Return a move that runs the next experiment."""
         if self._hacks and self._draws.chance("hack", *read.stream) < self._hack_rate:
             name = self._pick(sorted(self._hacks), "which hack", read)
             return Move(
@@ -173,7 +174,7 @@ class Researcher:
         return self._experiment(f"I try {method['method']}: {method.get('what', '')}", method, {}, read)
 
     def _new_method(self, read: _Read) -> dict[str, Any]:
-        """Return a method that is not tried yet, of the agent's direction if there is one."""
+        """Return an untried method, preferably from the agent's direction."""
         methods = read.methods() or [{"method": "plain", "knobs": []}]
         tried = {record.get("method") for record in read.scored()}
         own = {record["your_direction"] for record in read.records if "your_direction" in record}
@@ -184,7 +185,7 @@ class Researcher:
     def _experiment(
         self, thought: str, method: dict[str, Any], around: Mapping[str, Any], read: _Read
     ) -> Move:
-        """Return the move that tries a method with hyperparameters near to some, or near to its defaults."""
+        """Return a move that tries a method with hyperparameters near given ones or near its defaults."""
         knobs = {knob["name"]: self._turned(knob, around, bool(around), read) for knob in method["knobs"]}
         chosen = {"method": method["method"], "hyperparameters": knobs, "seed": self._seed(read)}
         return Move(thought, "run_experiment", chosen)
@@ -192,9 +193,10 @@ class Researcher:
     def _turned(
         self, knob: dict[str, Any], around: Mapping[str, Any], refines: bool, read: _Read
     ) -> float | int:
-        """Return a knob's new setting: a step from where it is, or somewhere in its range."""
+        """Return a new setting of a hyperparameter: a step from its current value, or anywhere in its range."""
         name, low, high = knob["name"], float(knob["low"]), float(knob["high"])
         is_log = bool(knob.get("logarithmic")) and low > 0
+        # A refinement moves by up to a fifth of the range, a new method by up to half of it; 40 % stay where they are.
         start, spread = float(around.get(name, knob["default"])), 0.2 if refines else 0.5
         u = self._draws.chance("knob", name, *read.stream)
         if self._draws.chance("keeps knob", name, *read.stream) < 0.4:
@@ -214,7 +216,7 @@ class Researcher:
 
 
 def _text(message: MessageParam) -> str:
-    """Return what a message says, results of tools included."""
+    """Return the text of a message, including tool results."""
     if isinstance(message.content, str):
         return message.content
     texts = []
@@ -239,7 +241,7 @@ def _idea(record: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _weighted(shares: Mapping[str, float], u: float) -> str:
-    """Return the name that a uniform falls on, by the shares of each."""
+    """Return the name at a uniform number, given each name's share."""
     left = u * sum(shares.values())
     for name, share in shares.items():
         left -= share
@@ -249,7 +251,7 @@ def _weighted(shares: Mapping[str, float], u: float) -> str:
 
 
 def _summary(read: _Read) -> str:
-    """Return a summary of a conversation: the best and the latest records, each on its line."""
+    """Summarise a conversation: the best and the latest records, one per line."""
     ideas = [_idea(record) for record in read.scored()[:_RECORDS_KEPT]]
     latest = [_idea(record) for record in read.records if "experiment" in record][-2:]
     lines = [record_line(idea) for idea in [*ideas, *latest]]

@@ -1,4 +1,4 @@
-"""How a model server is set up: one JSON file, which the runner writes."""
+"""The settings of a model server: one JSON file, written by the runner."""
 
 from pathlib import Path
 
@@ -8,27 +8,27 @@ from simbudget.pilot.clock import RunClock
 
 
 class ModelServerSettings(BaseModel):
-    """What a model server needs to know."""
+    """The settings of a model server."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     scenario: Path
-    """Its models' speeds, its rate limits and errors, its turns, and how its research goes."""
+    """The scenario: speeds of models, rate limits, errors, lengths of turns, and `research`."""
     journal: Path
-    """The provider's books; a server that is started again goes on with them."""
+    """The database of billed requests, which a restarted server continues."""
     seed: int = 1
     luck: int = 0
     began_unix_s: float
     at_s: float = 0.0
     time_scale: float = Field(default=1.0, gt=0)
     users: dict[str, int] = Field(default_factory=dict)
-    """Which group of the scenario's fleet each user belongs to, by its place; others count as of the first."""
+    """Index of each user's group in the scenario's fleet; unknown users belong to the first."""
     keys: dict[str, str] = Field(default_factory=dict)
-    """Which user each API key belongs to; without any, every key is taken."""
+    """User of each API key; if empty, any key is accepted."""
     hacks: dict[str, str] = Field(default_factory=dict)
-    """The ways to cheat that the researcher knows: source by name."""
+    """Source code by name of the ways to cheat that the researcher knows."""
     hack_rate: float | None = None
-    """How often it cheats; None: as the scenario's `research` says."""
+    """Rate of cheating; None for that of the scenario's `research`."""
     port: int = 0
 
     @property

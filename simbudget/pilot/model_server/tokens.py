@@ -1,8 +1,8 @@
-"""Counting tokens: a request as the row of pieces that the cache sees, each with its tokens.
+"""Token counts: a request as the sequence of pieces that the cache sees, each with its number of tokens.
 
-A token of this server is four bytes of UTF-8, begun ones counted: near what real vocabularies make of English and
-code, and never more tokens than bytes. Pieces stand in the order tools, system, messages, as the provider hashes
-them. Thinking that is handed back does not count.
+This server counts four bytes of UTF-8 as a token, rounded up: close to real vocabularies for English and code, and
+never more tokens than bytes. Pieces are in the order tools, system, messages, in which the provider hashes them.
+Thinking that is sent back does not count.
 """
 
 import hashlib
@@ -23,13 +23,14 @@ from simbudget.pilot.model_server.requests import (
 
 _BYTES_A_TOKEN: Final = 4
 _EACH_MESSAGE: Final = 4
+"""Tokens that mark the beginning and the role of a message, of the size usual in chat templates."""
 _WITH_TOOLS: Final = 346
-"""What instructions for tools cost a request that has any, as the provider's documentation says for its models."""
+"""Tokens of the hidden instructions for tool use, as documented by the provider."""
 
 
 @dataclass(frozen=True)
 class Piece:
-    """A piece of a prompt: its tokens, the fingerprint of all up to its end, and its marker."""
+    """A piece of a prompt: its tokens, the fingerprint of the prompt up to its end, and its cache marker."""
 
     tokens: int
     fingerprint: str
@@ -37,12 +38,12 @@ class Piece:
 
 
 def text_tokens(text: str) -> int:
-    """Return how many tokens a text is."""
+    """Count the tokens of a text."""
     return -(-len(text.encode()) // _BYTES_A_TOKEN)
 
 
 def block_text(block: Any) -> str:
-    """Return what of a block counts, as text."""
+    """Return the text of a block that counts as input."""
     if isinstance(block, TextBlock):
         return block.text
     if isinstance(block, ThinkingBlock):
@@ -56,7 +57,7 @@ def block_text(block: Any) -> str:
 
 
 def pieces(request: CountRequest) -> list[Piece]:
-    """Return the pieces of a request's prompt; the marker of the request as a whole is on the last one."""
+    """Return the pieces of a request's prompt; a marker on the request as a whole is put on the last piece."""
     running = hashlib.blake2b(request.model.encode(), digest_size=16)
     found = []
     for text, more, marker in _texts(request):
@@ -69,12 +70,12 @@ def pieces(request: CountRequest) -> list[Piece]:
 
 
 def prompt_tokens(request: CountRequest) -> int:
-    """Return how many tokens the prompt of a request is."""
+    """Count the tokens of a request's prompt."""
     return sum(piece.tokens for piece in pieces(request))
 
 
 def _texts(request: CountRequest) -> Iterator[tuple[str, int, CacheControl | None]]:
-    """Yield the texts of a prompt, the tokens that come on top, and their markers."""
+    """Yield each text of a prompt with its additional tokens and its marker."""
     for index, tool in enumerate(request.tools):
         text = json.dumps([tool.name, tool.description, tool.input_schema], ensure_ascii=False)
         yield text, _WITH_TOOLS if index == 0 else 0, tool.cache_control

@@ -1,4 +1,4 @@
-"""What the researcher says beside its moves: text of a wanted length, as a model's reasoning has one."""
+"""Filler text beside the researcher's moves, of the length of a model's reasoning."""
 
 from typing import Final
 
@@ -21,7 +21,7 @@ _SENTENCES: Final = (
 
 
 def say(thought: str, tokens: int, *stream: object) -> str:
-    """Return a text that begins with a thought and is about so many tokens long, the thought at least."""
+    """Return a thought followed by filler of about `tokens` tokens in all; at least the whole thought."""
     wanted, parts, length = 4 * tokens, [thought], len(thought)
     place = int(uniform("words", *stream) * len(_SENTENCES))
     while length < wanted:

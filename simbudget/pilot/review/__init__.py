@@ -1,1 +1,1 @@
-"""Review: detectors over the service's database, and a queue for people."""
+"""Review: detectors that search a pilot's submissions for cheating, and a queue for people."""

@@ -1,4 +1,4 @@
-"""What a submission's code does that a method has no need for, found in its syntax tree; the code is not run."""
+"""Suspicious constructs in a submission's code, found in its syntax tree without running it."""
 
 import ast
 import re
@@ -24,20 +24,25 @@ _TELLTALE: Final = re.compile(
 
 
 def suspicious(source: str, known: Collection[str] = ()) -> tuple[str, ...]:
-    """Return what stands out in a source, each as `line 7: imports sqlite3`; empty for code that only computes.
+    """List the suspicious constructs of a source, each as `line 7: imports sqlite3`.
 
-    What the `known` sources do stands out nowhere.
+    Args:
+        source: Python code.
+        known: trusted sources; what they do is not suspicious.
+
+    Returns:
+        An empty tuple for code that only computes.
     """
     usual = {what for one in known for _, what in _found(one)}
     return tuple(dict.fromkeys(f"line {line}: {what}" for line, what in _found(source) if what not in usual))
 
 
 def _found(source: str) -> list[tuple[int, str]]:
-    """Return what a source does that a method has no need for, with the lines."""
+    """Return what a source does that a method has no need for, with line numbers."""
     try:
         tree = ast.parse(source)
     except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return [(0, "the code is no Python that can be read")]
+        return [(0, "the code is not valid Python")]
     statements = [node for node in ast.walk(tree) if isinstance(node, ast.Expr)]
     docstrings = {id(one.value) for one in statements if isinstance(one.value, ast.Constant)}
     return sorted(
@@ -49,7 +54,7 @@ def _found(source: str) -> list[tuple[int, str]]:
 
 
 def _of_node(node: ast.AST) -> Iterator[str]:
-    """Give what one node does that a method has no need for."""
+    """Yield what a node does that a method has no need for."""
     if isinstance(node, ast.Import | ast.ImportFrom):
         yield from _of_import(node)
     elif isinstance(node, ast.Call):
@@ -65,7 +70,7 @@ def _of_node(node: ast.AST) -> Iterator[str]:
 
 
 def _of_import(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
-    """Give what stands out in an import."""
+    """Yield what is suspicious about an import."""
     module = node.module or "" if isinstance(node, ast.ImportFrom) else ""
     names = [one.name for one in node.names]
     for whole in [module, *names]:
@@ -76,7 +81,7 @@ def _of_import(node: ast.Import | ast.ImportFrom) -> Iterator[str]:
 
 
 def _name(function: ast.expr) -> str:
-    """Return the last part of what is called."""
+    """Return the last part of the called function's name."""
     if isinstance(function, ast.Name):
         return function.id
     return function.attr if isinstance(function, ast.Attribute) else ""

@@ -1,4 +1,4 @@
-"""The queue for people: what the detectors found and nobody has decided yet; and how good the detectors were."""
+"""The review queue: submissions that detectors flagged and nobody has decided on, and how good the detectors were."""
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
@@ -14,7 +14,7 @@ from simbudget.pilot.service.store import DamagedStoreError, Store, SubmissionRo
 
 @dataclass(frozen=True)
 class Case:
-    """A submission with what was found, and what a person decided: None as long as nobody has."""
+    """A submission with its findings, and a person's decision, which is None until there is one."""
 
     row: SubmissionRow
     findings: tuple[Finding, ...]
@@ -30,12 +30,12 @@ class Review:
 
     @property
     def queue(self) -> tuple[Case, ...]:
-        """Return what waits for a decision: flagged, and not decided."""
+        """Return the flagged submissions that await a decision."""
         return tuple(case for case in self.cases if case.findings and case.accepted is None)
 
     @property
     def rejected(self) -> frozenset[int]:
-        """Return the submissions that do not count: rejected by a person, or flagged and not decided yet."""
+        """Return the submissions that do not count: rejected by a person, or flagged and not yet decided on."""
         return frozenset(
             case.row.number
             for case in self.cases
@@ -45,7 +45,7 @@ class Review:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How good the detectors were, where the truth is known (the researcher program says what it plays)."""
+    """The detectors' performance where the truth is known, as with the researcher program."""
 
     hacks: int
     caught: int
@@ -54,7 +54,7 @@ class Outcome:
 
     @property
     def missed(self) -> int:
-        """Return how many hacks no detector found."""
+        """Return the number of hacks that no detector found."""
         return self.hacks - self.caught
 
 
@@ -63,34 +63,38 @@ DATABASE = "site.sqlite"
 
 
 def find_database(directory: Path) -> Path:
-    """Return the service's database in a pilot's folder; a file is taken as that itself."""
+    """Return the path of the service's database, given it or a pilot's folder."""
     return directory / DATABASE if directory.is_dir() else directory
 
 
 def open_store(database: Path) -> Store:
-    """Return the store of a service that has been started once; raises UserError."""
+    """Open the store of a service that has been started before.
+
+    Raises:
+        UserError: there is no database, or it is damaged.
+    """
     if not database.is_file():
         raise UserError(
             Problem(
-                f"{database} is not there", remedy="give the folder of a pilot, or the service's database"
+                f"{database} does not exist", remedy="give the folder of a pilot, or the service's database"
             )
         )
     with database.open("rb") as file:
         if file.read(16) not in (b"SQLite format 3\0", b""):
-            raise UserError(Problem(f"{database} is no database", remedy="give the folder of a pilot"))
+            raise UserError(Problem(f"{database} is not a database", remedy="give the folder of a pilot"))
     with _said_plainly(database):
         return Store(database)
 
 
 _DAMAGED: Final = (
     *(sqlite3.Error, DamagedStoreError, OverflowError, UnicodeError),
-    *(ValueError, TypeError, KeyError, AttributeError),  # answers that do not fit together
+    *(ValueError, TypeError, KeyError, AttributeError),  # stored answers that are inconsistent
 )
 
 
 @contextmanager
 def _said_plainly(database: Path) -> Iterator[None]:
-    """Say in one line that a database is damaged."""
+    """Turn the errors of a damaged database into a UserError."""
     try:
         yield
     except _DAMAGED as error:
@@ -100,7 +104,11 @@ def _said_plainly(database: Path) -> Iterator[None]:
 
 
 def review(store: Store) -> Review:
-    """Return the state of review of a service's submissions. Raises UserError: its database is damaged."""
+    """Return the state of the review of a service's submissions.
+
+    Raises:
+        UserError: the database is damaged.
+    """
     with _said_plainly(store.path):
         return _review(store)
 
@@ -119,7 +127,11 @@ def _case(row: SubmissionRow, found: Sequence[Finding], decided: tuple[bool, str
 
 
 def case_of(state: Review, submission: int) -> Case:
-    """Return one submission's case; raises UserError."""
+    """Return one submission's case.
+
+    Raises:
+        UserError: there is no such submission.
+    """
     for case in state.cases:
         if case.row.number == submission:
             return case
@@ -128,15 +140,25 @@ def case_of(state: Review, submission: int) -> Case:
 
 
 def source_of(store: Store, case: Case) -> str:
-    """Return the code that a submission was made with; empty if it is not stored. Raises UserError."""
+    """Return the code of a submission; empty if it is not stored.
+
+    Raises:
+        UserError: the database is damaged.
+    """
     with _said_plainly(store.path):
         return store.source(case.row.code) or ""
 
 
 def decide(store: Store, decisions: Collection[tuple[int, bool]], note: str) -> None:
-    """Keep a person's decisions: submissions, and whether each is accepted.
+    """Store a person's decisions, all or none of them.
 
-    Raises UserError for a submission that is not there, keeping none of them.
+    Args:
+        store: the service's store.
+        decisions: submissions, and whether each is accepted.
+        note: the reason, stored with each.
+
+    Raises:
+        UserError: there is no such submission.
     """
     if not decisions:
         return

@@ -1,1 +1,1 @@
-"""Running a pilot: checks before anything is spent, the processes and their watch, what became of what was open."""
+"""Running a pilot: checks before any money is spent, supervision of the processes, and settling of open entries."""

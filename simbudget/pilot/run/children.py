@@ -1,4 +1,4 @@
-"""What each process of a pilot is told at its start: the settings of model server, service and agents."""
+"""The settings with which a pilot's processes are started: model server, service and agents."""
 
 from dataclasses import dataclass
 
@@ -15,10 +15,10 @@ from simbudget.pilot.tasks.task import Experiment
 
 @dataclass(frozen=True)
 class Addresses:
-    """Where agents find what they talk to."""
+    """The addresses that agents connect to."""
 
     model_url: str | None
-    """None: the provider's own."""
+    """None for the provider's."""
     site_url: str
     slots_port: int
 
@@ -33,11 +33,11 @@ class Children:
 
     @property
     def draws(self) -> Draws:
-        """Return what the pilot draws at its start."""
+        """Return the draws made at the pilot's start."""
         return Draws(self.plan.options.seed, self.plan.options.luck)
 
     def model_server(self, clock: RunClock, port: int) -> ModelServerSettings:
-        """Return the settings of the model server; port 0 for any that is free."""
+        """Return the settings of the model server; port 0 for any free one."""
         options, task = self.plan.options, self.plan.task
         hacks = {hack.name: task.source(Experiment(hack.name)) for hack in task.hacks}
         return ModelServerSettings(
@@ -56,7 +56,7 @@ class Children:
         )
 
     def service(self, clock: RunClock, port: int) -> ServiceSettings:
-        """Return the settings of the service; port 0 for any that is free."""
+        """Return the settings of the service; port 0 for any free one."""
         options, scorer, draws = self.plan.options, self.plan.scenario.scorer, self.draws
         return ServiceSettings(
             task=options.task,

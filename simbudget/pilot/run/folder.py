@@ -1,4 +1,4 @@
-"""A pilot's folder: what lies where, and what a resumed pilot has to know."""
+"""A pilot's folder: its layout, and the state from which a pilot is resumed."""
 
 import json
 import os
@@ -18,11 +18,11 @@ _OWNER_ONLY: Final = 0o600
 
 @dataclass(frozen=True)
 class Keys:
-    """What only the runner, and in part its processes, may know."""
+    """Secrets known only to the runner and, in part, its processes."""
 
     task_secret: int
     agents: tuple[str, ...]
-    """Each agent's token at the service, which is its key at the local model server too."""
+    """Each agent's token for the service, which is also its API key for the local model server."""
 
 
 class Folder:
@@ -44,16 +44,20 @@ class Folder:
 
     @property
     def exists(self) -> bool:
-        """Return whether a pilot has been begun here."""
+        """Return whether a pilot has been started here."""
         return self._state.exists()
 
     def make(self, options: Options, scenario_text: str, keys: Keys) -> None:
-        """Make the folder of a new pilot. Raises UserError: there is one already."""
+        """Create the folder of a new pilot.
+
+        Raises:
+            UserError: the folder already holds a pilot.
+        """
         if self.exists:
             raise UserError(
                 Problem(
-                    f"{self.root} has a pilot already",
-                    remedy="add --resume to go on with it, or give another --out",
+                    f"{self.root} already holds a pilot",
+                    remedy="add --resume to continue it, or give another --out",
                 )
             )
         for folder in (self.root, self.settings, self.logs, self.public):
@@ -64,27 +68,33 @@ class Folder:
         self.write_private(self._state, json.dumps(stated, indent=2))
 
     def read(self) -> tuple[dict[str, Any], Keys]:
-        """Return what the pilot was begun with: its options and its keys. Raises UserError: there is none."""
+        """Return the options and keys with which the pilot was started.
+
+        Raises:
+            UserError: there is no pilot, or its state is damaged.
+        """
         try:
             stated = json.loads(self._state.read_text("utf-8"))
             keys = Keys(stated["keys"]["task_secret"], tuple(stated["keys"]["agents"]))
         except FileNotFoundError:
             raise UserError(
-                Problem(f"{self.root} has no pilot to resume", remedy="leave --resume out, or name its --out")
+                Problem(
+                    f"{self.root} holds no pilot to resume", remedy="leave out --resume, or give its --out"
+                )
             ) from None
         except (ValueError, KeyError, TypeError):
             raise UserError(Problem(f"{self._state} is damaged", remedy="give another --out")) from None
         return {**stated["options"], "scenario_text": stated["scenario"]}, keys
 
     def write_settings(self, name: str, settings: BaseModel) -> Path:
-        """Write a process's settings, for nobody else to read; returns the file."""
+        """Write a process's settings, readable only by the owner; return the path."""
         path = self.settings / f"{name}.json"
         self.write_private(path, settings.model_dump_json(indent=2))
         return path
 
     @staticmethod
     def write_private(path: Path, text: str) -> None:
-        """Write a file that only its owner can read, in one go."""
+        """Write a file that only its owner can read, replacing it in one step."""
         fresh = path.with_suffix(".new")
         descriptor = os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, _OWNER_ONLY)
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
@@ -92,7 +102,7 @@ class Folder:
         fresh.replace(path)
 
     def store(self) -> LedgerStore:
-        """Return a connection to the ledger."""
+        """Open the ledger."""
         return LedgerStore(self.ledger)
 
 

@@ -1,4 +1,4 @@
-"""A pilot from options to summary: what the command line calls."""
+"""A pilot from options to summary; called by the command line."""
 
 import asyncio
 import signal
@@ -16,7 +16,7 @@ from simbudget.pilot.run.summary import summarise
 
 @dataclass(frozen=True)
 class Prepared:
-    """A pilot that is ready to run: everything was checked, and nothing was started or spent."""
+    """A pilot that is ready to run: everything has been checked, nothing has been started or spent."""
 
     plan: Plan
     folder: Folder
@@ -24,7 +24,11 @@ class Prepared:
 
 
 def prepare(options: Options) -> Prepared:
-    """Return a pilot that can be run, new or resumed. Raises UserError, with everything that stands against it."""
+    """Prepare a pilot, new or resumed.
+
+    Raises:
+        UserError: the pilot cannot be run; lists every reason.
+    """
     folder = Folder(options.out)
     if options.resume:
         stated, keys = folder.read()
@@ -42,7 +46,15 @@ def prepare(options: Options) -> Prepared:
 
 
 def run_pilot(prepared: Prepared, show: Callable[[Progress], None]) -> dict[str, Any]:
-    """Run a pilot, and return its summary; Ctrl-C and SIGTERM end it in good order. Raises UserError."""
+    """Run a pilot and return its summary; Ctrl-C and SIGTERM end it cleanly.
+
+    Args:
+        prepared: the pilot.
+        show: called a few times a second with the progress.
+
+    Raises:
+        UserError: a process does not start, or an agent keeps failing.
+    """
     with prepared.folder.store() as store:
         used_s = float(store.recall("used wall seconds") or 0.0)
     reason = asyncio.run(_run(prepared, show))
@@ -50,7 +62,7 @@ def run_pilot(prepared: Prepared, show: Callable[[Progress], None]) -> dict[str,
         summary = {**summarise(store, prepared), "ended_because": reason}
     lasts_s = prepared.plan.options.lasts_s
     if used_s >= lasts_s:
-        told = f"--for is the time in all: {lasts_s:g} s were used up when the pilot was resumed"
+        told = f"--for is the total duration, and its {lasts_s:g} s were used up when the pilot was resumed"
         summary["notes"] = [*summary["notes"], told]
     return summary
 
@@ -64,13 +76,13 @@ async def _run(prepared: Prepared, show: Callable[[Progress], None]) -> str:
 
 
 def _resumed(options: Options, stated: dict[str, Any]) -> Options:
-    """Return the options of a resumed pilot: time and budget may be new, the rest is as it was begun with."""
+    """Return the options of a resumed pilot: duration and budget may change, everything else is kept."""
     text = options.scenario.read_text("utf-8") if options.scenario.exists() else ""
     if text != stated["scenario_text"]:
         raise UserError(
             Problem(
-                f"{options.scenario} is not what the pilot was begun with",
-                remedy=f"give {options.out / 'scenario.yaml'}, or begin a new pilot with another --out",
+                f"{options.scenario} is not the scenario that the pilot was started with",
+                remedy=f"give {options.out / 'scenario.yaml'}, or start a new pilot with another --out",
             )
         )
     kept = (

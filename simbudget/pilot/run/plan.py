@@ -1,6 +1,6 @@
-"""What a pilot is to be: the options, the agents that they make of a scenario's fleet, and what stands against it.
+"""The plan of a pilot: its options, the agents taken from a scenario's fleet, and everything that prevents it.
 
-Everything that can be wrong is found before anything is started or spent, and reported at once.
+All mistakes are found before anything is started or spent, and are reported together.
 """
 
 import importlib.util
@@ -20,30 +20,31 @@ from simbudget.scenario.loading import load_scenario
 from simbudget.scenario.model import Scenario
 
 LOCAL_TIME_SCALE: Final = 60.0
-"""Without a key, a minute on the wall is an hour of the run."""
+"""On the local model server, a minute of real time is an hour of the run."""
 _MOST_AGENTS: Final = 200
+"""Far above the fleets of the literature, and about what one machine can run."""
 _KEY: Final = "ANTHROPIC_API_KEY"
 _MEMORY_EACH_BYTES: Final = 180 * 1024 * 1024
-"""What an agent's process needs, its sandbox not counted."""
+"""Memory of an agent's process without its sandbox, as measured."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """What a user asks for."""
+    """The options that a user gives."""
 
     scenario: Path
     out: Path
     lasts_s: float
-    """On the wall's clock."""
+    """In real time."""
     budget_usd: float
     agents: int | None = None
-    """None: as the scenario's fleet."""
+    """None for as many as in the scenario."""
     live: bool = False
     task: str = "weak-to-strong"
     time_scale: float | None = None
-    """None: 60 on the local server, 1 live."""
+    """None for 60 with the local model server and 1 with the real API."""
     slots: int | None = None
-    """None: as many as the scenario has GPUs, and no more than the machine has cores."""
+    """None for the scenario's number of GPUs, at most the machine's number of cores."""
     seed: int = 1
     luck: int = 0
     hack_rate: float | None = None
@@ -52,7 +53,7 @@ class Options:
 
     @property
     def scale(self) -> float:
-        """Return how many seconds of the run a second on the wall is."""
+        """Return the seconds of the run per second of real time."""
         if self.time_scale is not None:
             return self.time_scale
         return 1.0 if self.live else LOCAL_TIME_SCALE
@@ -62,11 +63,12 @@ class Options:
 class AgentPlan:
     """One agent of a pilot."""
 
+    """One agent of a pilot."""
     agent: int
     group: int
-    """The place of its group in the scenario's fleet."""
+    """Index of its group in the scenario's fleet."""
     member: int
-    """Its number in its group."""
+    """Its number within its group."""
     model: str
     direction: str
 
@@ -82,11 +84,19 @@ class Plan:
     agents: tuple[AgentPlan, ...]
     slots: int
     notes: tuple[str, ...]
-    """What a user has to know before it starts, a clause each."""
+    """What the user should know before it starts, each a clause."""
 
 
 def make_plan(options: Options, secret: int) -> Plan:
-    """Return the plan of a pilot. Raises UserError, with everything that stands against it."""
+    """Plan a pilot.
+
+    Args:
+        options: the user's options.
+        secret: the task's secret.
+
+    Raises:
+        UserError: the pilot cannot be run; lists every reason.
+    """
     problems: list[Problem] = []
     problems += _of_options(options)
     missing = [
@@ -101,7 +111,7 @@ def make_plan(options: Options, secret: int) -> Plan:
     task = load_task(options.task, secret, options.scenario.parent)
     agents = _agents(scenario, task, options.agents)
     if not agents:
-        problems.append(Problem("the fleet has people only", remedy="give the scenario a group of agents"))
+        problems.append(Problem("the fleet has only people", remedy="give the scenario a group of agents"))
     problems += _of_scenario(scenario, options)
     if problems:
         raise UserError(*problems)
@@ -114,9 +124,9 @@ def make_plan(options: Options, secret: int) -> Plan:
 
 def _of_options(options: Options) -> Iterator[Problem]:
     if not 0 < options.budget_usd < float("inf"):
-        yield Problem(f"a budget of {options.budget_usd:g} dollars", remedy="write such as --budget '$5'")
+        yield Problem(f"a budget of {options.budget_usd:g} dollars", remedy="write for example --budget '$5'")
     if not 0 < options.lasts_s < float("inf"):
-        yield Problem(f"a pilot of {options.lasts_s:g} s", remedy="write such as --for 30min")
+        yield Problem(f"a pilot of {options.lasts_s:g} s", remedy="write for example --for 30min")
     if options.agents is not None and not 1 <= options.agents <= _MOST_AGENTS:
         yield Problem(f"{options.agents} agents", remedy=f"write 1 to {_MOST_AGENTS}")
     if options.slots is not None and options.slots < 1:
@@ -125,64 +135,64 @@ def _of_options(options: Options) -> Iterator[Problem]:
         yield Problem(f"a time scale of {options.time_scale:g}", remedy="write a number above 0, up to 3600")
     if options.live:
         if options.scale != 1.0:
-            yield Problem("--live goes at the pace of the wall's clock", remedy="leave --time-scale out")
+            yield Problem("--live runs in real time", remedy="leave out --time-scale")
         if not os.environ.get(_KEY):
             yield Problem(
                 f"--live needs an API key, and {_KEY} is not set; nothing was spent",
-                remedy=f"set {_KEY}, or leave --live out to run on the local model server",
+                remedy=f"set {_KEY}, or leave out --live to run on the local model server",
             )
 
 
 def _of_scenario(scenario: Scenario, options: Options) -> Iterator[Problem]:
-    """Yield what in a scenario a pilot cannot do."""
+    """Yield what a pilot cannot do with a scenario."""
     tier = scenario.api.tier
     if options.live and tier is not None:
         cap_usd = monthly_spend_cap_usd(tier)
         if cap_usd is not None and options.budget_usd > cap_usd:
             yield Problem(
-                f"the budget of ${options.budget_usd:,.0f} is above what usage tier {tier} allows in a month "
+                f"the budget of ${options.budget_usd:,.0f} is above the monthly limit of usage tier {tier} "
                 f"(${cap_usd:,.0f})",
-                remedy="lower --budget, or name a higher api.tier",
+                remedy="lower --budget, or set a higher api.tier",
             )
 
 
 def _notes(scenario: Scenario, options: Options, agents: int, slots: int) -> Iterator[str]:
-    """Yield what a user has to know of a pilot before it starts."""
+    """Yield what the user should know before the pilot starts."""
     if not options.live:
         yield (
-            "the model was a program on this machine, so the money is play money, and a scenario that is calibrated on "
-            "this ledger has learnt from that program"
+            "the model was a program on this machine, so no real money was spent, and a scenario calibrated on this "
+            "ledger reflects that program"
         )
-    from simbudget.pilot.sandbox.isolation import isolation, isolation_in_words  # noqa: PLC0415  only here
+    from simbudget.pilot.sandbox.isolation import isolation, isolation_in_words  # noqa: PLC0415  needs psutil
 
     if isolation() != "bubblewrap":
         yield isolation_in_words().rstrip(".")
     wanted = scenario.gpus.count
     if slots < wanted and options.slots is None:
         yield (
-            f"{slots} slots stand for the scenario's {wanted} GPUs, since this machine has no more cores: "
-            "waiting for them is this machine's, not your cluster's"
+            f"{slots} slots stand for the scenario's {wanted} GPUs, since this machine has no more cores, so that "
+            "waiting times for GPUs are not those of your cluster"
         )
     if any(group.kind == "people" for group in scenario.fleet):
-        yield "people of the fleet take no part in a pilot"
+        yield "people in the fleet take no part in a pilot"
     if any(group.crashes for group in scenario.fleet):
-        yield "the scenario's crashes are not staged; what crashes in the pilot is real"
+        yield "the scenario's crashes are not simulated; crashes in the pilot are real"
     if any(getattr(step, "polls", None) for group in scenario.fleet for step in group.cycle):
         yield "agents wait for their experiments without polling"
     needed = agents * _MEMORY_EACH_BYTES
     free = _free_memory_bytes()
     if needed > free:
-        yield f"{agents} agents need about {needed / 2**30:.1f} GiB of memory, and {free / 2**30:.1f} are free"
+        yield f"{agents} agents need about {needed / 2**30:.1f} GiB of memory, of which {free / 2**30:.1f} are free"
 
 
 def _free_memory_bytes() -> int:
-    import psutil  # noqa: PLC0415  of the extra `pilot`
+    import psutil  # noqa: PLC0415  only in the extra `pilot`
 
     return int(psutil.virtual_memory().available)
 
 
 def _agents(scenario: Scenario, task: Task, wanted: int | None) -> tuple[AgentPlan, ...]:
-    """Return the agents: the scenario's, or so many as are wanted, from its groups in turn by their sizes."""
+    """Return the agents: all of the scenario's, or a given number from its groups in proportion to their sizes."""
     groups = [(place, group) for place, group in enumerate(scenario.fleet) if group.kind == "agents"]
     if not groups:
         return ()
@@ -192,6 +202,7 @@ def _agents(scenario: Scenario, task: Task, wanted: int | None) -> tuple[AgentPl
     members = dict.fromkeys((place for place, _ in groups), 0)
     plans = []
     for number in range(total):
+        # The next agent comes from the group that is then least represented; ties go to the earlier group.
         place, group = min(groups, key=lambda pair: ((members[pair[0]] + 1) / pair[1].agents, pair[0]))
         distinct = min(group.directions or len(directions) or 1, max(1, len(directions)))
         direction = directions[members[place] % distinct] if directions else ""
@@ -201,5 +212,5 @@ def _agents(scenario: Scenario, task: Task, wanted: int | None) -> tuple[AgentPl
 
 
 def _directions(task: Task) -> list[str]:
-    """Return the directions that the task's methods belong to, baselines left out."""
+    """Return the directions of the task's methods, without baselines."""
     return list(dict.fromkeys(method.direction for method in task.methods if method.direction != "baseline"))

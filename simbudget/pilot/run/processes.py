@@ -1,6 +1,6 @@
-"""The processes of a pilot: started with one file of settings, ended when the runner is.
+"""The processes of a pilot: each is started with one file of settings, and ends with the runner.
 
-Each holds the end of a pipe as its standard input, so that a runner that is killed leaves none behind.
+The runner holds the other end of each process's standard input, so that a runner that is killed leaves none behind.
 """
 
 import asyncio
@@ -15,12 +15,15 @@ from typing import Final
 from simbudget.errors import Problem, UserError
 
 _PATIENCE_S: Final = 120.0
+"""Time for a process to become ready: importing scikit-learn on a busy machine takes tens of seconds."""
 _SAID: Final = 2_000
+"""Characters of a log shown in a message."""
 _TRIES: Final = 5
+"""Attempts to start a process that is killed meanwhile, for example for lack of memory."""
 
 
 class Child:
-    """One process of a pilot, which may be started again."""
+    """One process of a pilot, which may be restarted."""
 
     def __init__(self, module: str, settings: Path, log: Path) -> None:
         self._module, self._settings, self._log = module, settings, log
@@ -28,12 +31,12 @@ class Child:
         self.starts = 0
 
     async def start(self) -> str:
-        """Start it, wait until it is ready, and return what it says then: a server's address, an agent's name.
+        """Start the process, wait until it is ready, and return what it then prints: an address, or an agent's name.
 
-        One that is killed before it is ready is started again, a few times.
+        A process that is killed before it is ready is restarted, a few times.
 
         Raises:
-            UserError: it does not start; says what it wrote.
+            UserError: it does not start; the message quotes its log.
         """
         for _ in range(_TRIES):
             said = await self._start()
@@ -45,7 +48,7 @@ class Child:
         raise UserError(Problem(f"{self._module} did not start: {self.said()}"))
 
     async def _start(self) -> str | None:
-        """Start it once; returns what it says when it is ready, None if it never is."""
+        """Make one attempt to start the process; return what it prints when ready, or None if it never is."""
         self.starts += 1
         with self._log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
@@ -53,7 +56,7 @@ class Child:
                 stdin=PIPE,
                 stdout=PIPE,
                 stderr=log,
-                start_new_session=True,  # Ctrl-C is for the runner, which ends the others in their order
+                start_new_session=True,  # Ctrl-C then reaches only the runner, which ends the others in order
                 env={**os.environ, "PYTHONUNBUFFERED": "1"},
             )
         assert self.process.stdout is not None
@@ -67,7 +70,7 @@ class Child:
         return words[1]
 
     async def tell(self, line: str) -> None:
-        """Write a line to its standard input; nothing happens if it has ended."""
+        """Write a line to its standard input; no effect if it has ended."""
         if self.process is not None and self.process.stdin is not None:
             with suppress(ConnectionError):
                 self.process.stdin.write(f"{line}\n".encode())
@@ -75,28 +78,28 @@ class Child:
 
     @property
     def has_ended(self) -> bool:
-        """Return whether it was started and is not running any more."""
+        """Return whether it was started and has ended."""
         return self.process is not None and self.process.returncode is not None
 
     @property
     def ended_well(self) -> bool:
-        """Return whether it has ended by itself."""
+        """Return whether it ended with status 0."""
         return self.process is not None and self.process.returncode == 0
 
     def said(self) -> str:
-        """Return the end of what it wrote to its log."""
+        """Return the end of its log."""
         with suppress(OSError):
             return self._log.read_text("utf-8", errors="replace")[-_SAID:].strip()
         return ""
 
     def ask_to_end(self) -> None:
-        """Tell it that the run is over."""
+        """Send it SIGTERM, which announces the end of the run."""
         if self.process is not None and self.process.returncode is None:
             with suppress(ProcessLookupError):
                 self.process.send_signal(signal.SIGTERM)
 
     async def stop(self, grace_s: float) -> None:
-        """Let it come to its end, and end it if it does not."""
+        """Close its standard input, and kill it if it has not ended after a grace period."""
         process = self.process
         if process is None or process.returncode is not None:
             return

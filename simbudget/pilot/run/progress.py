@@ -1,4 +1,4 @@
-"""How a pilot stands: what the live view shows, read from the ledger."""
+"""The progress of a pilot, as the live view shows it, read from the ledger."""
 
 from dataclasses import dataclass
 
@@ -8,12 +8,12 @@ from simbudget.pilot.run.plan import Plan
 from simbudget.pilot.sandbox.slots import SlotPool
 
 _RATE_OVER_S = 30.0
-"""The rate of spending is that of so long on the wall."""
+"""Real time over which the rate of spending is averaged."""
 
 
 @dataclass(frozen=True)
 class AgentProgress:
-    """What one agent is doing, in which cycle, and what it has spent."""
+    """One agent's activity, cycle and spend."""
 
     agent: int
     doing: str
@@ -25,7 +25,7 @@ class AgentProgress:
 
 @dataclass(frozen=True)
 class Progress:
-    """How a pilot stands."""
+    """The state of a pilot in progress."""
 
     run_s: float
     """Seconds of the run so far."""
@@ -47,7 +47,7 @@ class Progress:
 def look(
     store: LedgerStore, run: int, clock: RunClock, pool: SlotPool, plan: Plan, ends_at_s: float
 ) -> Progress:
-    """Return how a pilot stands."""
+    """Return the current state of a pilot."""
     now_s = clock.now_s()
     spend = store.spend(run)
     calls, experiments, submissions, best = store.query(

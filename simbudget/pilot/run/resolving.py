@@ -1,8 +1,8 @@
-"""What became of what an agent had begun when it died: every open entry is closed, none is lost or counted twice.
+"""Settles what an agent left open when it died: every open entry is closed, none is lost or counted twice.
 
-A call: the local model server is asked by the call's name; what it billed is taken over, and what it never got
-is closed there and taken back here. The real provider cannot be asked, so there a call stays at its worst case.
-Anything else (an experiment, a submission) lasted until the agent died.
+For a model call, the local model server is asked by the call's name: a billed call is recorded, and one that never
+arrived is closed there and discarded here. The real provider cannot be asked, so its calls keep their worst case.
+Anything else (an experiment, a submission) is taken to have lasted until the agent died.
 """
 
 from dataclasses import dataclass
@@ -17,17 +17,17 @@ from simbudget.pricing.charge import Rates, charge
 
 @dataclass(frozen=True)
 class Resolver:
-    """Closes open entries of dead agents."""
+    """Settles open entries of dead agents."""
 
     store: LedgerStore
     run: int
     rates: dict[str, Rates]
     model_server: str | None
-    """The address of the local model server; None: the provider cannot be asked."""
+    """Address of the local model server; None if the provider cannot be asked."""
     gpu_usd_per_hour: float = 0.0
 
     async def resolve(self, agent: int, died_s: float) -> int:
-        """Close what is open of an agent that died at a moment of the run; returns how many entries."""
+        """Close the open entries of an agent that died at a moment of the run; return their number."""
         found = self.store.open_entries(self.run, agent)
         for each in found:
             if each.entry.component == "tokens":

@@ -1,7 +1,7 @@
-"""The runner: starts a pilot's processes, looks after them until the end, and closes the books.
+"""The runner: starts a pilot's processes, supervises them until the end, and completes the ledger.
 
-Agents, service and model server are processes of their own; any of them may be killed, and is started again
-where it was. The runner itself may be killed too: then the others end, and a resumed pilot goes on.
+Agents, service and model server are separate processes; any of them may be killed, and is restarted where it was. If
+the runner itself is killed, the others end, and the pilot can be resumed.
 """
 
 import asyncio
@@ -33,40 +33,47 @@ RUN: Final = 0
 """A pilot's ledger has one run."""
 
 _LOOK_EVERY_S: Final = 0.25
+"""Real time between two looks at the processes."""
 _GRACE_S: Final = 60.0
-"""So long agents may take to their end: model calls under way are paid for, and awaited."""
+"""Real time for agents to finish: calls in flight are billed anyway, and are awaited."""
 _QUICK_DEATH_S: Final = 5.0
 _MOST_QUICK_DEATHS: Final = 5
+"""An agent that dies this often in a row, each time within `_QUICK_DEATH_S`, is not restarted again."""
 _AGENT_GONE_WITHIN_S: Final = 30.0
+"""Real time for the agents of a killed runner to notice and end."""
 
 
 @dataclass
 class _Member:
-    """An agent's process, and what is known of its lives."""
+    """An agent's process and its history."""
 
     plan: AgentPlan
     child: Child
     started_at: float = 0.0
     died_s: float | None = None
-    """When it died, until it is up again."""
+    """When it died, until it has been restarted."""
     ended: str | None = None
     quick_deaths: int = 0
 
 
 @dataclass
 class Runner:
-    """Runs one pilot, from its start or from where it was."""
+    """Runs one pilot, from the start or from where it was interrupted."""
 
     plan: Plan
     folder: Folder
     keys: Keys
     show: Callable[[Progress], None]
-    """Called a few times a second with how the pilot stands."""
+    """Called a few times a second with the pilot's progress."""
     stopping: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set to end the pilot early, in good order."""
+    """Set to end the pilot early and cleanly."""
 
     async def run(self) -> str:
-        """Run until the end; returns why it ended. Raises UserError: a process does not start, or all agents fail."""
+        """Run the pilot to its end, and return why it ended.
+
+        Raises:
+            UserError: a process does not start, or an agent keeps failing.
+        """
         lock = hold_lock(self.folder.root / "runner.lock", 0.0)
         self._store = self.folder.store()
         try:
@@ -79,7 +86,7 @@ class Runner:
     # The beginning.
 
     def _begin(self) -> None:
-        """Write the run's row, and let its clock go on from where it stood."""
+        """Write the run's row, and continue its clock."""
         options, scenario = self.plan.options, self.plan.scenario
         self._store.begin_run(
             RunRow(
@@ -98,7 +105,7 @@ class Runner:
         self._store.update_run(RUN, cap_usd=options.budget_usd, ended_at=None, ended_because=None)
         at_s = max(self._last_s(self._store), float(self._store.recall("clock") or 0.0))
         self._clock = RunClock(time.time(), at_s, options.scale)
-        """For the servers, which are started first; that of the agents begins when they are all ready."""
+        """For the servers, which start first; the clock of the agents starts when all of them are ready."""
         used_s = float(self._store.recall("used wall seconds") or 0.0)
         self._used_before_s = used_s
         self._ends_at_s = at_s + max(0.0, options.lasts_s - used_s) * options.scale
@@ -133,7 +140,7 @@ class Runner:
         return reason
 
     async def _start_servers(self) -> None:
-        """Start the model server, unless the provider's is used, and the service."""
+        """Start the service and, unless the provider's is used, the model server."""
         if not self.plan.options.live:
             self._model_server = self._child("model_server", self._children.model_server(self._clock, 0))
             self._model_url = await self._model_server.start()
@@ -145,7 +152,7 @@ class Runner:
         )
 
     async def _close_old_entries(self) -> None:
-        """Close what an earlier stretch of the run left open, when its agents are surely gone."""
+        """Settle what an earlier stretch of the run left open, once its agents have certainly ended."""
         for each in self.plan.agents:
             hold_lock(self.folder.agent(each.agent) / "lock", _AGENT_GONE_WITHIN_S).close()
             await self._resolver.resolve(each.agent, self._clock.at_s)
@@ -157,7 +164,7 @@ class Runner:
     # Agents.
 
     async def _start_agents(self) -> None:
-        """Start the agents, and the run's clock when all of them are ready."""
+        """Start the agents, and the run's clock once all of them are ready."""
         self._members = [self._member(each) for each in self.plan.agents]
         loading = asyncio.Semaphore(os.cpu_count() or 1)
 
@@ -171,7 +178,7 @@ class Runner:
             await self._let_go(member)
 
     async def _let_go(self, member: _Member) -> None:
-        """Let an agent that is ready begin."""
+        """Send a ready agent the clock, upon which it begins."""
         member.started_at = time.monotonic()
         await member.child.tell(json.dumps(asdict(self._clock)))
 
@@ -189,7 +196,7 @@ class Runner:
         return member
 
     async def _watch(self) -> str:
-        """Look after the processes until the run is over; returns why it is."""
+        """Supervise the processes until the run is over; return why it ended."""
         while True:
             now_s = self._clock.now_s()
             self._store.remember("clock", now_s)
@@ -212,7 +219,7 @@ class Runner:
                 continue
 
     async def _look_after_servers(self) -> None:
-        """Start a server that has ended again, at its old address."""
+        """Restart a server that has ended, at its old address."""
         if self._model_server is not None and self._model_server.has_ended:
             port = int(str(self._model_url).rpartition(":")[2])
             self.folder.write_settings("model_server", self._children.model_server(self._clock, port))
@@ -223,7 +230,7 @@ class Runner:
             await self._service.start()
 
     async def _look_after(self, member: _Member, now_s: float) -> None:
-        """See whether an agent is up again, has come to its end, or has died and is to be started again."""
+        """Check whether an agent is running again, has finished, or has died and has to be restarted."""
         agent = member.plan.agent
         if member.died_s is not None:
             began_s = self._store.recall(f"agent {agent} began")
@@ -239,12 +246,16 @@ class Runner:
         await self._died(member, now_s)
 
     async def _died(self, member: _Member, now_s: float) -> None:
-        """Close what a dead agent had open, and start it again. Raises UserError: it dies at once, again and again."""
+        """Settle what a dead agent left open, and restart it.
+
+        Raises:
+            UserError: it keeps dying immediately.
+        """
         agent = member.plan.agent
         lived = time.monotonic() - member.started_at
         member.quick_deaths = member.quick_deaths + 1 if lived < _QUICK_DEATH_S else 0
         if member.quick_deaths >= _MOST_QUICK_DEATHS:
-            raise UserError(Problem(f"agent {agent} does not stay up: {member.child.said()}"))
+            raise UserError(Problem(f"agent {agent} keeps failing: {member.child.said()}"))
         await self._resolver.resolve(agent, now_s)
         self._account_until(agent, now_s)
         member.died_s = now_s if member.died_s is None else member.died_s
@@ -252,7 +263,7 @@ class Runner:
         await self._let_go(member)
 
     def _account_until(self, agent: int, died_s: float) -> None:
-        """Write what the agent did between its last entry and its death."""
+        """Record the time between an agent's last entry and its death."""
         last = self._store.query(
             "SELECT max(started_s + duration_s) FROM entries WHERE run = ? AND agent = ?", (RUN, agent)
         )[0][0]
@@ -268,7 +279,7 @@ class Runner:
     # The end.
 
     async def _end_all(self) -> None:
-        """End agents first, since they pay for what is under way, then the servers."""
+        """End the agents first, as they pay for calls in flight, then the servers."""
         for member in self._members:
             member.child.ask_to_end()
         await asyncio.gather(*(self._end(member) for member in self._members))
@@ -290,7 +301,7 @@ class Runner:
         return getattr(self, "_service", None)
 
     def _close_books(self, reason: str) -> None:
-        """Write what the pilot cost by being there, and that it has ended."""
+        """Record the costs of sandboxes and reserved GPUs, and that the pilot has ended."""
         ended_s = self._last_s(self._store)
         lives = {
             int(agent): (float(from_s), float(to_s))

@@ -1,6 +1,6 @@
-"""What a pilot costs by merely being there, at the scenario's prices: sandboxes, and GPUs that are not paid by use.
+"""Costs that accrue with time rather than use, at the scenario's prices: sandboxes, and GPUs not billed by use.
 
-Nobody bills it in a pilot; it is in the ledger so that a pilot's spend has the components that a projection has.
+Nobody bills them in a pilot. They are in the ledger so that a pilot's spend has the same components as a projection's.
 """
 
 from simbudget.ledger.entry import FLEET, Entry
@@ -11,7 +11,7 @@ _HOUR_S = 3600.0
 
 
 def gpu_usd_per_hour_of_use(plan: Plan) -> float:
-    """Return what a GPU costs where it is paid for by use; 0 where it is not."""
+    """Return the price of a GPU if it is billed by use, otherwise 0."""
     gpus = plan.scenario.gpus
     if gpus.price is None or gpus.billing in ("reserved", "per agent"):
         return 0.0
@@ -19,14 +19,21 @@ def gpu_usd_per_hour_of_use(plan: Plan) -> float:
 
 
 def scorer_usd(plan: Plan) -> float:
-    """Return what a call of the scorer costs."""
+    """Return the price of a scorer call."""
     return _draws(plan).value(plan.scenario.scorer.price)
 
 
 def standing_entries(
     plan: Plan, lives: dict[int, tuple[float, float]], ended_s: float, source: str
 ) -> list[Entry]:
-    """Return the entries of what agents cost that lived from and to a moment each, in a run that ended at one."""
+    """Return the entries of sandboxes and reserved GPUs.
+
+    Args:
+        plan: the pilot.
+        lives: start and end of each agent's life, in seconds of the run.
+        ended_s: end of the run.
+        source: the entries' source.
+    """
     scenario, draws = plan.scenario, _draws(plan)
     gpus = scenario.gpus
     price = draws.value(gpus.price) if gpus.price is not None else 0.0

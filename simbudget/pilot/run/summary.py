@@ -1,4 +1,4 @@
-"""What came of a pilot: spend, use, time and scores, and whether the books agree."""
+"""The summary of a pilot: spend, usage, time and scores, and whether ledger and provider agree."""
 
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,10 +16,11 @@ _RUN: Final = 0
 _HOUR_S: Final = 3600.0
 _CALLS: Final = ("call", "post", "compaction", "poll")
 _A_CENT_S_HUNDREDTH: Final = 1e-6
+"""Dollars by which ledger and provider may differ: rounding errors of sums, far below the price of a token."""
 
 
 def summarise(store: LedgerStore, prepared: "Prepared") -> dict[str, Any]:
-    """Return the summary of a pilot, as `simbudget pilot --json` prints it."""
+    """Return the summary of a pilot, as printed by `simbudget pilot --json`."""
     row = store.runs()[_RUN]
     spend = store.spend(_RUN)
     hours = _agent_hours(store)
@@ -87,7 +88,7 @@ def _counts(store: LedgerStore) -> dict[str, Any]:
 
 
 def _agent_hours(store: LedgerStore) -> float:
-    """Return the agents' lives together, downtime excluded, in hours of the run."""
+    """Return the sum of the agents' lives without downtime, in hours of the run."""
     lives = store.query(
         "SELECT max(started_s + duration_s) - min(started_s) FROM entries WHERE run = ? AND agent >= 0"
         " GROUP BY agent",
@@ -98,7 +99,7 @@ def _agent_hours(store: LedgerStore) -> float:
 
 
 def time_spent_s(store: LedgerStore) -> dict[str, float]:
-    """Return how long agents did what, in seconds of the run, by activity."""
+    """Return the agents' time by activity, in seconds of the run."""
     spent = dict.fromkeys(ACTIVITIES, 0.0)
     rows = store.query(
         "SELECT kind, outcome, total(duration_s), total(queued_s) FROM entries WHERE run = ? AND agent >= 0"
@@ -107,7 +108,7 @@ def time_spent_s(store: LedgerStore) -> dict[str, float]:
     )
     for kind, outcome, duration_s, queued_s in rows:
         if kind in _CALLS:
-            if outcome != "failed":  # a failed attempt lies within the time that its call was waited for
+            if outcome != "failed":  # a failed attempt is part of the waiting time of its call
                 spent["model"] += duration_s
                 spent["waiting_api"] += queued_s
         elif kind == "experiment":
@@ -130,7 +131,7 @@ def _time_shares(store: LedgerStore) -> dict[str, float]:
 
 
 def _reconcile(store: LedgerStore, prepared: "Prepared") -> dict[str, Any]:
-    """Return how the ledger compares with the provider's own books, where they can be seen."""
+    """Compare the ledger with the provider's own record, if that can be read."""
     worst = store.query(
         "SELECT count(*), total(cost_usd) FROM entries WHERE run = ? AND (source = ? OR outcome = ?)"
         " AND component = 'tokens'",
@@ -139,7 +140,7 @@ def _reconcile(store: LedgerStore, prepared: "Prepared") -> dict[str, Any]:
     said = {"at_worst_case": worst[0], "at_worst_case_usd": worst[1], "provider_usd": None, "agrees": None}
     if prepared.plan.options.live or not prepared.folder.provider.exists():
         return said
-    from simbudget.pilot.model_server.journal import Journal  # noqa: PLC0415  only where the server is local
+    from simbudget.pilot.model_server.journal import Journal  # noqa: PLC0415  only with the local model server
 
     journal = Journal(prepared.folder.provider)
     try:

@@ -1,1 +1,1 @@
-"""Where agents' code runs: a directory of its own, no network, no sight of anything else, and limits."""
+"""Where agents' code runs: in its own directory, with no network, no view of anything else, and resource limits."""

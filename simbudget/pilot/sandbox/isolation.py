@@ -1,9 +1,9 @@
-"""What keeps a run apart from the rest of the machine: the command line that is put before its own.
+"""Isolates a run from the rest of the machine, by a command line that precedes the run's own.
 
-Where bubblewrap works, a run sees its own directory as `/sandbox`, the system's programs and Python's (read only),
-a small `/tmp`, no network and no process but its own. Elsewhere it is a plain process within limits, and the
-report says so. Started by root, every sandbox has a user of its own, which is what makes a limit on processes
-bind: the kernel exempts root from it, inside namespaces too. Started by anybody else, a user namespace does.
+Where bubblewrap works, a run sees its own directory as `/sandbox`, the system's programs and Python (read only), a
+small `/tmp`, no network, and only its own processes. Elsewhere it is an ordinary process with resource limits, and the
+report says so. Started by root, every sandbox has its own user id, without which a limit on processes has no effect,
+since the kernel exempts root even inside namespaces. For other users, a user namespace serves the same purpose.
 """
 
 import importlib.util
@@ -34,19 +34,22 @@ _LAUNCHER_INSIDE: Final = Path("/launcher.py")
 _SYSTEM: Final = ("/usr", "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32")
 _ETC: Final = ("/etc/ld.so.cache", "/etc/alternatives")
 _FIRST_USER: Final = 1_900_000_000
+"""First user id of sandboxes: below 2**31, and outside the ranges that distributions and containers assign."""
 _USERS: Final = 100_000_000
 _SHARED_MEMORY_BYTES: Final = 16 * MIB
 _TMP_BYTES: Final = 64 * MIB
 _OPEN_FILES: Final = 256
+"""Enough for scikit-learn with its libraries, and few enough to bound what pipes and sockets can hold."""
 _PENDING_SIGNALS: Final = 1024
-"""Timers count as such, and take some hundred bytes of the kernel's memory each."""
+"""Also limits timers, each of which takes some hundred bytes of kernel memory."""
 _COUNTS_BY_NAMESPACE: Final = (5, 14)
+"""The version from which Linux counts RLIMIT_NPROC by user namespace."""
 _OWN_TASKS: Final = 2  # bubblewrap's first process and the launcher
 
 
 @cache
 def isolation() -> Isolation:
-    """Return what this machine can do; tried, not guessed."""
+    """Return the isolation that works on this machine, found out by trying it."""
     bubblewrap = shutil.which("bwrap")
     if bubblewrap is None:
         return "limits only"
@@ -66,29 +69,31 @@ def isolation() -> Isolation:
 
 
 def isolation_in_words(kind: Isolation | None = None) -> str:
-    """Return what is kept apart here and what is not, as a sentence for people."""
+    """Describe in a sentence what is isolated and what is not."""
     if (kind or isolation()) == "bubblewrap":
-        return f"Sandboxes are bubblewrap's: own directory only, no network, limits on what is used{_filtered()}."
-    own_user = "as users of their own" if os.geteuid() == 0 else "as the user who runs the pilot"
+        return f"Sandboxes use bubblewrap: own directory only, no network, resource limits{_filtered()}."
+    own_user = "with user ids of their own" if os.geteuid() == 0 else "as the user who runs the pilot"
     return (
-        f"bubblewrap does not work here: agents' programs run {own_user}, within limits on memory, processor time, "
-        f"processes and disk{_filtered()}, but with sight of every file that this user can read, labels that ship "
-        "with scikit-learn included. Install bubblewrap before you rely on scores."
+        f"bubblewrap does not work here: agents' programs run {own_user}, with limits on memory, processor time, "
+        f"processes and disk{_filtered()}, but can see every file that this user can read, including labels that "
+        "ship with scikit-learn. Install bubblewrap before you rely on scores."
     )
 
 
 def _filtered() -> str:
-    """Return what a filter of system calls adds, if there is one for this machine."""
+    """Describe the filter of system calls, if there is one for this machine."""
     if filter_for() is None:
-        return " (no filter of system calls is known for this processor)"
-    return ", a filter of system calls"
+        return " (no system call filter is available for this processor)"
+    return ", a system call filter"
 
 
 def own_user(directory: Path, kind: Isolation) -> int | None:
-    """Return the user that a sandbox's runs have: its own if root starts them, else nobody's but ours (None).
+    """Return the user id of a sandbox's runs if root starts them, otherwise None for the current user.
 
-    Without bubblewrap that takes a Python and a directory which another user can get to. Raises UserError where
-    that is not so: root's own programs cannot be kept from forking without end, which takes the whole machine down.
+    Without bubblewrap, this needs a Python and a directory that another user can access.
+
+    Raises:
+        UserError: they are not accessible; root's own programs could fork without end, and take down the machine.
     """
     if os.geteuid() != 0:
         return None
@@ -96,19 +101,25 @@ def own_user(directory: Path, kind: Isolation) -> int | None:
     if kind != "bubblewrap" and closed:
         raise UserError(
             Problem(
-                f"without bubblewrap, root cannot limit what agents' programs use, since {closed[0]} is for root only",
+                f"without bubblewrap, root cannot limit agents' programs, since {closed[0]} is accessible to root only",
                 remedy="install bubblewrap (apt-get install bubblewrap), or run the pilot as another user",
             )
         )
+    # The same directory always has the same user, which owns its files.
     return _FIRST_USER + zlib.crc32(str(directory.resolve()).encode()) % _USERS
 
 
 def wrapped(
     command: Sequence[str], directory: Path, limits: Limits, kind: Isolation, told_to: int
 ) -> tuple[str, ...]:
-    """Return the command line that runs a command in a sandbox; `python` is this very Python.
+    """Return the command line that runs a command in a sandbox.
 
-    At its end the run writes to the descriptor `told_to` how many seconds of processor time it took.
+    Args:
+        command: the command; `python` stands for the Python that runs the pilot.
+        directory: the sandbox's directory.
+        limits: its resource limits.
+        kind: its isolation.
+        told_to: file descriptor to which the launcher finally writes the run's processor time in seconds.
     """
     program = sys.executable if command[0] == "python" else command[0]
     inside = kind == "bubblewrap"
@@ -128,7 +139,7 @@ def wrapped(
 
 
 def environment(directory: Path, kind: Isolation) -> dict[str, str]:
-    """Return the environment of a run: nothing of ours but where programs are; one thread for each library."""
+    """Return the environment of a run: only the path to programs is inherited, and libraries use one thread each."""
     inside = INSIDE if kind == "bubblewrap" else directory
     own = Path(sys.executable).parent
     threads = dict.fromkeys(
@@ -144,9 +155,9 @@ def environment(directory: Path, kind: Isolation) -> dict[str, str]:
 
 
 def _limits(limits: Limits, others: int) -> dict[str, int]:
-    """Return the kernel's limits; those on memory, time and files hold for each process, the sandbox sums them up."""
+    """Return the kernel's limits; those on memory, time and files are per process, and the sandbox sums them up."""
     return {
-        "RLIMIT_AS": limits.memory_bytes + 1024 * MIB,  # libraries map more than they ever touch
+        "RLIMIT_AS": limits.memory_bytes + 1024 * MIB,  # libraries map far more than they touch
         "RLIMIT_DATA": limits.memory_bytes,
         "RLIMIT_CPU": max(1, round(limits.cpu_s + 0.5)),
         "RLIMIT_FSIZE": limits.disk_bytes,
@@ -159,10 +170,10 @@ def _limits(limits: Limits, others: int) -> dict[str, int]:
 
 
 def _others(directory: Path, kind: Isolation) -> int:
-    """Return how many tasks the kernel already counts for the user of a run.
+    """Return the number of tasks that the kernel already counts for the user of a run.
 
-    A user of its own has none; anybody has the sandbox's own in a fresh user namespace, since Linux 5.14 counts by
-    namespace.
+    A sandbox's own user has none. In a fresh user namespace only the sandbox's own tasks count, since Linux 5.14
+    counts by namespace; before, all tasks of the user do.
     """
     if own_user(directory, kind) is not None:
         return 0
@@ -175,17 +186,15 @@ def _others(directory: Path, kind: Isolation) -> int:
 
 
 def _is_ours(process: psutil.Process) -> bool:
-    """Return whether a process belongs to the user who asks."""
+    """Return whether a process belongs to the current user."""
     uids = process.info["uids"]
     return uids is not None and uids.real == os.getuid()
 
 
 def _namespaces() -> list[str]:
-    """Return what a run does not share with the machine."""
+    """Return bubblewrap's options for what a run does not share with the machine."""
     apart = ["--unshare-ipc", "--unshare-pid", "--unshare-net", "--unshare-uts", "--unshare-cgroup-try"]
-    if (
-        os.geteuid() == 0
-    ):  # the capabilities that becoming another user takes; the launcher gives them up with it
+    if os.geteuid() == 0:  # needed to change the user; the launcher then drops these capabilities
         capabilities = ["--cap-drop", "ALL", "--cap-add", "CAP_SETUID", "--cap-add", "CAP_SETGID"]
     else:
         capabilities = ["--unshare-user"]
@@ -193,7 +202,7 @@ def _namespaces() -> list[str]:
 
 
 def _file_system(directory: Path) -> list[str]:
-    """Return what a run sees of the file system."""
+    """Return bubblewrap's options for the run's view of the file system."""
     words: list[str] = []
     for path in map(Path, _SYSTEM):
         if path.is_symlink():
@@ -208,9 +217,11 @@ def _file_system(directory: Path) -> list[str]:
         str(_TMP_BYTES),
         "--tmpfs",
         "/tmp",
-    ]  # before a Python that lies in it
+    ]  # before Python's folders, which may lie in it
     for path in _python_folders():
-        above = reversed(path.parents[:-1])  # bubblewrap would make them for their owner only
+        above = reversed(
+            path.parents[:-1]
+        )  # otherwise bubblewrap creates them accessible to their owner only
         words += [part for one in above for part in ("--perms", "0755", "--dir", str(one))]
         words += ["--ro-bind", str(path), str(path)]
     words += [part for path in hidden_folders() for part in ("--tmpfs", str(path), "--remount-ro", str(path))]
@@ -222,7 +233,7 @@ def _file_system(directory: Path) -> list[str]:
         str(_SHARED_MEMORY_BYTES),
         "--tmpfs",
         "/dev/shm",
-        # Mapped shared, /dev/zero would be memory that belongs to no process.
+        # A shared mapping of /dev/zero would be memory that belongs to no process.
         *("--dev-bind", "/dev/null", "/dev/zero"),
         "--remount-ro",
         "/dev",
@@ -232,13 +243,13 @@ def _file_system(directory: Path) -> list[str]:
 
 
 def _open_to_all(path: Path) -> bool:
-    """Return whether another user can get to a path, whatever the path itself allows."""
+    """Return whether other users can reach a path, regardless of its own permissions."""
     return all(folder.stat().st_mode & 0o001 for one in (path, path.resolve()) for folder in one.parents)
 
 
 @cache
 def _python_folders() -> tuple[Path, ...]:
-    """Return the folders of this Python that are not the system's."""
+    """Return the folders of this Python outside the system's."""
     folders = {Path(one) for one in (sys.prefix, sys.base_prefix)} | {
         Path(one).resolve() for one in (sys.prefix, sys.base_prefix)
     }
@@ -247,19 +258,17 @@ def _python_folders() -> tuple[Path, ...]:
 
 @cache
 def hidden_folders() -> tuple[Path, ...]:
-    """Return folders within Python's that a run must not see: data sets that carry labels, and simbudget itself."""
+    """Return folders inside Python's that a run must not see: data sets with labels, and simbudget itself."""
     found = [
         folder / within
         for package, within in (("sklearn", "datasets/data"), ("simbudget", "."))
         if (spec := importlib.util.find_spec(package)) and spec.submodule_search_locations
         for folder in map(Path, spec.submodule_search_locations)
     ]
-    found.append(
-        Path(sysconfig.get_path("purelib")) / "simbudget"
-    )  # bundled files, beside an editable install
+    found.append(Path(sysconfig.get_path("purelib")) / "simbudget")  # bundled files of an editable install
     return tuple(one.resolve() for one in found if one.is_dir() and any(map(one.is_relative_to, _seen())))
 
 
 def _seen() -> tuple[Path, ...]:
-    """Return the folders that a run sees whole."""
+    """Return the folders that a run sees in full."""
     return (Path("/usr"), *_python_folders())

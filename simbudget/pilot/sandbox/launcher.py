@@ -1,13 +1,13 @@
-"""The last program before an agent's: puts itself within limits, becomes the sandbox's user, and becomes the command.
+"""The last program before an agent's: sets resource limits, changes to the sandbox's user, and runs the command.
 
-It is run as a script, by path, in the sandbox itself, and so imports the standard library only:
+It is run as a script, by path, inside the sandbox, and therefore imports only the standard library:
 
     python -I -S launcher.py '{"limits": {"RLIMIT_CPU": 60, …}, "user": 1900000000, "guard": false,
         "tell": 5, "directory": "/sandbox", "filter": "IAAAAAQAAAA…"}' COMMAND…
 
-It stays, as the ancestor of all that the command starts. With `guard` it ends it all when the command ends or when
-its own parent does; that is for machines without a process namespace. At the end it writes to the descriptor `tell`
-how many seconds of processor time were used, which bubblewrap never asks the kernel for.
+It stays as the ancestor of everything the command starts. With `guard`, it kills all of that when the command or its
+own parent ends, for machines without process namespaces. Finally it writes the processor time used, in seconds, to
+the file descriptor `tell`, since bubblewrap does not report it.
 """
 
 import base64
@@ -19,23 +19,24 @@ import signal
 import sys
 from typing import Any
 
+# Constants of linux/prctl.h and linux/seccomp.h, which Python does not export.
 _PR_SET_PDEATHSIG = 1
 _PR_SET_DUMPABLE = 4
 _PR_SET_SECCOMP = 22
 _SECCOMP_MODE_FILTER = 2
-_INSTRUCTION_BYTES = 8
+_INSTRUCTION_BYTES = 8  # of `struct sock_filter`
 _PR_SET_CHILD_SUBREAPER = 36
 _PR_SET_NO_NEW_PRIVS = 38
-_COULD_NOT_START = 127
+_COULD_NOT_START = 127  # as shells report it
 
 
 def _prctl(option: int, value: int) -> None:
-    """Set one of the process's own switches."""
+    """Set one option of the current process."""
     ctypes.CDLL(None, use_errno=True).prctl(option, value, 0, 0, 0)
 
 
 def _confine(limits: dict[str, int], user: int | None) -> None:
-    """Take on the limits, then the user; a limit that is lower already stays."""
+    """Set the limits, then change the user; a limit that is already lower is kept."""
     for name, value in limits.items():
         kind = getattr(resource, name)
         hard = resource.getrlimit(kind)[1]
@@ -55,7 +56,7 @@ class _Program(ctypes.Structure):
 
 
 def _filter(encoded: str | None) -> None:
-    """Take on a filter of system calls; a kernel that has none of that goes on without."""
+    """Install a filter of system calls; on a kernel without seccomp this has no effect."""
     if encoded is None:
         return
     code = base64.b64decode(encoded)
@@ -65,7 +66,7 @@ def _filter(encoded: str | None) -> None:
 
 
 def _become(command: list[str], directory: str) -> None:
-    """Become the command, in its directory; does not return."""
+    """Replace this process by the command, in its directory; does not return."""
     try:
         os.chdir(directory)
         os.execvp(command[0], command)
@@ -75,7 +76,7 @@ def _become(command: list[str], directory: str) -> None:
 
 
 def _descendants() -> set[int]:
-    """Return all processes whose ancestor this is."""
+    """Return all processes descended from this one."""
     parents = {}
     for name in os.listdir("/proc"):  # noqa: PTH208  pathlib is slow to import
         if name.isdigit():
@@ -93,8 +94,8 @@ def _descendants() -> set[int]:
 
 
 def _end_all() -> None:
-    """Kill all descendants, until there are none."""
-    for _ in range(1000):
+    """Kill all descendants until none are left."""
+    for _ in range(1000):  # new processes may appear while others are killed, but not for ever
         left = _descendants()
         if not left:
             return
@@ -116,7 +117,7 @@ def _reap() -> None:
 
 
 def _guard() -> bool:
-    """Take it all down when the parent ends; returns whether the parent is still there."""
+    """Arrange to kill everything when the parent ends; return whether the parent is still running."""
     parent = os.getppid()
 
     def stop(_: int, __: object) -> None:
@@ -125,13 +126,13 @@ def _guard() -> bool:
 
     signal.signal(signal.SIGTERM, stop)
     _prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
-    return os.getppid() == parent
+    return os.getppid() == parent  # it may have ended before the signal was set
 
 
 def _run(order: dict[str, Any], command: list[str]) -> int:
-    """Run the command as a child, collecting all that it starts; returns its exit status, minus its signal if any."""
+    """Run the command as a child, collecting all its descendants; return its exit status, or minus its signal."""
     _prctl(_PR_SET_CHILD_SUBREAPER, 1)
-    _prctl(_PR_SET_DUMPABLE, 0)  # the command, though it may have the same user, gets at nothing here
+    _prctl(_PR_SET_DUMPABLE, 0)  # the command may have the same user, and must not trace this process
     child = os.fork()
     if child == 0:
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
@@ -145,13 +146,13 @@ def _run(order: dict[str, Any], command: list[str]) -> int:
 
 
 def _tell(descriptor: int) -> None:
-    """Write the processor time of all that has ended."""
+    """Write the processor time of all processes that have ended."""
     used = resource.getrusage(resource.RUSAGE_CHILDREN)
     os.write(descriptor, f"{used.ru_utime + used.ru_stime:.6f}".encode())
 
 
 def main() -> None:
-    """Do what the arguments say."""
+    """Run the command as the arguments say."""
     order, command = json.loads(sys.argv[1]), sys.argv[2:]
     os.set_inheritable(order["tell"], False)
     if order["guard"] and not _guard():
@@ -160,7 +161,7 @@ def main() -> None:
     if order["guard"]:
         _end_all()
     _tell(order["tell"])
-    if status < 0:  # ended by a signal: end in the same way
+    if status < 0:  # the command was killed by a signal: end in the same way
         resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
         signal.signal(-status, signal.SIG_DFL) if -status not in (signal.SIGKILL, signal.SIGSTOP) else None
         os.kill(os.getpid(), -status)

@@ -1,4 +1,4 @@
-"""What a sandboxed run may use, and what is known of it when it has ended."""
+"""The resource limits of a sandboxed run, and the result of a run."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -6,28 +6,28 @@ from typing import Literal
 MIB = 1024 * 1024
 
 Killed = Literal["timeout", "memory", "cpu", "processes", "disk", "cancelled"]
-"""Why a run was ended from outside; None for one that ended by itself."""
+"""Why a run was stopped; None if it ended without being stopped."""
 
 
 @dataclass(frozen=True)
 class Limits:
-    """What one run may use, all of its processes together unless said otherwise."""
+    """Resource limits of one run, for all its processes together unless stated otherwise."""
 
     memory_bytes: int = 1024 * MIB
     cpu_s: float = 120.0
     processes: int = 64
     disk_bytes: int = 256 * MIB
-    """Of the sandbox's directory, what was there before included."""
+    """Of the sandbox's directory, including what was there before."""
     files: int = 4096
     depth: int = 64
-    """Of folders within folders; a kernel path of 4,096 bytes allows two thousand."""
+    """Of nested folders. A kernel path of 4,096 bytes allows two thousand, which few programs can handle."""
     output_bytes: int = 256 * 1024
-    """Of stdout and of stderr that is kept: the beginning and the end; the rest is left out, and says so."""
+    """Kept of stdout and of stderr each: the beginning and the end, with a note on what was left out."""
 
 
 @dataclass(frozen=True)
 class Completed:
-    """How a run ended. `returncode` is negative for a signal, as subprocess has it."""
+    """The result of a run. `returncode` is negative for a signal, as in subprocess."""
 
     returncode: int
     stdout: str
@@ -35,11 +35,11 @@ class Completed:
     wall_s: float
     cpu_s: float
     peak_memory_bytes: int
-    """Of all processes together: as the kernel counts it in a control group, else as seen at the looks that were taken;
-    0 for a run that was over before the first."""
+    """Of all processes together: counted by the kernel in a control group, otherwise sampled, in which case it is 0 for
+    a run that ended before the first sample."""
     killed_because: Killed | None = None
 
     @property
     def ok(self) -> bool:
-        """Return whether the run ended by itself, with status 0."""
+        """Return whether the run ended with status 0 and was not stopped."""
         return self.returncode == 0 and self.killed_because is None

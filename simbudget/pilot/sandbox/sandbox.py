@@ -5,8 +5,8 @@
     completed = await sandbox.run(("python", "run.py"), timeout_s=60)
     answer = sandbox.read("answer.json")
 
-What keeps a run apart is in `isolation.py`; which limits the kernel keeps in `launcher.py`, which are summed up
-over a run's processes in `usage.py`.
+`isolation.py` isolates a run, `launcher.py` sets the limits that the kernel enforces, and `usage.py` enforces those
+that apply to all processes of a run together.
 """
 
 import asyncio
@@ -28,15 +28,18 @@ from simbudget.pilot.sandbox.limits import Completed, Killed, Limits
 from simbudget.pilot.sandbox.usage import Usage, over_disk, passed_limit, tree_pids
 
 _LOOK_EVERY_S: Final = 0.1
+"""Time between two checks of the limits."""
 _LOOK_AT_ONCE_S: Final = 0.01
+"""The shortest time between two checks, when memory is nearly used up."""
 _FILLED_PER_CORE_AND_S: Final = 2 * 1024**3
-"""A core writes to fresh pages at some 1 to 2 GiB a second: so fast can what is left of a limit be used up."""
+"""A core writes to fresh pages at 1 to 2 GiB per second, which bounds how fast the remaining memory can be used up."""
 _KILLING_ROUNDS: Final = 200
+"""Attempts to kill processes that may fork meanwhile."""
 _PRIVATE: Final = 0o700
 
 
 class Sandbox:
-    """One agent's sandbox. Runs in the same directory share its files: one at a time, as a rule."""
+    """One agent's sandbox. Runs in the same directory share its files, so there is usually one at a time."""
 
     def __init__(
         self,
@@ -45,13 +48,13 @@ class Sandbox:
         kind: Isolation | None = None,
         counts_in_kernel: bool = True,
     ) -> None:
-        """Make the directory.
+        """Create the directory.
 
         Args:
-            directory: the agent's own.
-            limits: what a run may use.
-            kind: how a run is kept apart; by default the best that this machine can do.
-            counts_in_kernel: whether a control group counts memory, where there can be one.
+            directory: the agent's directory.
+            limits: the limits of each run.
+            kind: the isolation of a run; by default the best that this machine offers.
+            counts_in_kernel: let a control group count memory, if one can be created.
         """
         self.counts_in_kernel = counts_in_kernel
         self.directory = directory.resolve()
@@ -62,9 +65,13 @@ class Sandbox:
         self._give(self.directory)
 
     def write(self, files: Mapping[str, bytes]) -> None:
-        """Put files into the directory, by relative path; what a run left in the way is replaced.
+        """Write files into the directory, replacing whatever a run left in their place.
 
-        Raises ValueError for a path that leads out of the directory.
+        Args:
+            files: content by relative path.
+
+        Raises:
+            ValueError: a path leads out of the directory.
         """
         for name, content in files.items():
             parts = Path(name).parts
@@ -76,7 +83,7 @@ class Sandbox:
             self._place(folder / parts[-1], content)
 
     def _folder(self, path: Path) -> Path:
-        """Return a real folder at a path; a run could have left a link there that leads elsewhere."""
+        """Return a real folder at a path, where a run might have left a link to somewhere else."""
         if path.is_symlink() or (path.exists() and not path.is_dir()):
             path.unlink()
         path.mkdir(exist_ok=True)
@@ -84,7 +91,7 @@ class Sandbox:
         return path
 
     def _place(self, path: Path, content: bytes) -> None:
-        """Write a new file at a path, whatever was there."""
+        """Write a new file at a path, replacing anything that is there."""
         if path.is_dir() and not path.is_symlink():
             remove_tree(path)
         descriptor, fresh = tempfile.mkstemp(dir=path.parent)
@@ -100,7 +107,7 @@ class Sandbox:
             os.chown(path, user, user, follow_symlinks=False)
 
     def read(self, path: str, at_most_bytes: int = 16 * 1024 * 1024) -> bytes | None:
-        """Return a file that a run left; None if there is none, it is larger, or it is no plain file."""
+        """Return the content of a file that a run left; None if it is missing, too large, or not a regular file."""
         try:
             descriptor = _opened_within(self.directory, path)
         except OSError:
@@ -114,7 +121,15 @@ class Sandbox:
     async def run(
         self, command: Sequence[str], timeout_s: float, more_environment: Mapping[str, str] | None = None
     ) -> Completed:
-        """Run a command in the directory, within the limits; cancelling it kills it and all that it started."""
+        """Run a command in the directory, within the limits.
+
+        Cancelling it kills the command and everything it started.
+
+        Args:
+            command: the command; `python` stands for the Python that runs the pilot.
+            timeout_s: real time after which the run is killed.
+            more_environment: further environment variables.
+        """
         if over_disk(self.directory, self.limits):
             return Completed(-signal.SIGKILL, "", "the sandbox's directory is full\n", 0.0, 0.0, 0, "disk")
         with (
@@ -141,7 +156,7 @@ class Sandbox:
                 because = await self._ended(process, timeout_s, seen, group)
             finally:
                 if group is not None:
-                    seen.peak_memory_bytes = group.peak_bytes  # the kernel's count is exact, ours a bound
+                    seen.peak_memory_bytes = group.peak_bytes  # exact, unlike the sampled value
                     group.remove()
             wall_s = time.monotonic() - began
             seen.cpu_s = max(seen.cpu_s, _seconds(told))
@@ -158,7 +173,7 @@ class Sandbox:
     async def _ended(
         self, process: "subprocess.Popen[bytes]", timeout_s: float, seen: Usage, group: MemoryGroup | None
     ) -> Killed | None:
-        """Wait until a run has ended or must end, and see to it that nothing of it is left."""
+        """Wait until a run has ended or exceeded a limit, and make sure that no process of it is left."""
         give_up = time.monotonic() + timeout_s
         because: Killed | None = None
         exited = _exit_of(process.pid)
@@ -180,17 +195,17 @@ class Sandbox:
         return because or _told_by(process.returncode, seen, self.limits)
 
     def _safe_pause_s(self, seen: Usage) -> float:
-        """Return how long not to look, so that a limit that the kernel does not keep is not far passed meanwhile."""
+        """Return how long to wait until the next check, such that the memory limit is not far exceeded meanwhile."""
         left_bytes = max(0, self.limits.memory_bytes - seen.memory_bytes)
         filled_s = left_bytes / (_FILLED_PER_CORE_AND_S * (os.cpu_count() or 1))
         return min(_LOOK_EVERY_S, max(_LOOK_AT_ONCE_S, filled_s))
 
 
 def remove_tree(path: Path) -> None:
-    """Remove a folder and all that is in it, however deep.
+    """Remove a folder with everything in it, however deeply nested.
 
-    Folders within folders are brought up to the top first: neither Python's stack nor the kernel's length of a path
-    bounds how deep a program can nest them, by changing into each.
+    Nested folders are first moved to the top. A program that changes into each folder can nest them deeper than
+    Python's stack or the kernel's maximum length of a path would allow to follow.
     """
     top = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
     try:
@@ -207,7 +222,7 @@ def _take_apart(name: str, top: int, names: Iterator[str]) -> None:
     """Remove a file, or a folder whose own folders are moved to the top."""
     try:
         folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
-    except PermissionError:  # a folder that its owner, who is ours, has locked
+    except PermissionError:  # a folder whose permissions the run has removed
         os.chmod(name, _PRIVATE, dir_fd=top)
         folder = os.open(name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW, dir_fd=top)
     except OSError:  # a file, a link, a pipe
@@ -226,7 +241,7 @@ def _take_apart(name: str, top: int, names: Iterator[str]) -> None:
 
 
 def _move_up(name: str, folder: int, top: int, names: Iterator[str]) -> None:
-    """Move a folder to the top, under a name that nothing has there."""
+    """Move a folder to the top, under an unused name."""
     for free in names:
         try:
             os.stat(free, dir_fd=top, follow_symlinks=False)
@@ -237,7 +252,11 @@ def _move_up(name: str, folder: int, top: int, names: Iterator[str]) -> None:
 
 
 def _opened_within(directory: Path, path: str) -> int:
-    """Return a descriptor of a file below a directory, reached without following a link; raises OSError."""
+    """Return a descriptor of a file below a directory, opened without following links.
+
+    Raises:
+        OSError: there is no such file, or a link is in the way.
+    """
     *folders, name = Path(path).parts
     here = os.open(directory, os.O_RDONLY | os.O_DIRECTORY)
     try:
@@ -253,7 +272,7 @@ def _opened_within(directory: Path, path: str) -> int:
 
 
 def _exit_of(pid: int) -> "asyncio.Future[None]":
-    """Return a future that is done when a child has ended; the child is still to be collected."""
+    """Return a future that completes when a child process ends; the child still has to be reaped."""
     loop = asyncio.get_running_loop()
     exited: asyncio.Future[None] = loop.create_future()
     descriptor = os.pidfd_open(pid)
@@ -268,15 +287,15 @@ def _exit_of(pid: int) -> "asyncio.Future[None]":
 
 
 def _set(future: "asyncio.Future[None]") -> None:
-    """Set a future that may be set, or cancelled, already."""
+    """Complete a future unless it is already done."""
     if not future.done():
         future.set_result(None)
 
 
 def _kill(pid: int) -> None:
-    """Kill a run: all its processes, stopped first so that none begets another, then the one that holds it together.
+    """Kill a run: stop and kill all its processes, so that none can fork another, then their common ancestor.
 
-    Under bubblewrap the last step alone would do, since its processes end with their namespace.
+    With bubblewrap, the last step alone would do, since its processes end with their namespace.
     """
     for _ in range(_KILLING_ROUNDS):
         below = [one for one in tree_pids(pid) if one != pid]
@@ -289,20 +308,20 @@ def _kill(pid: int) -> None:
 
 
 def _signal(pid: int, which: signal.Signals) -> None:
-    """Send a signal to a process that may be gone."""
+    """Send a signal to a process that may have ended."""
     with contextlib.suppress(OSError):
         os.kill(pid, which)
 
 
 def _collect(process: "subprocess.Popen[bytes]", seen: Usage) -> None:
-    """Collect a child that has ended or is about to, with what it used."""
+    """Reap a child that has ended or is about to, and record its usage."""
     _, status, used = os.wait4(process.pid, 0)
     process.returncode = os.waitstatus_to_exitcode(status)
     seen.cpu_s = max(seen.cpu_s, used.ru_utime + used.ru_stime)
 
 
 def _told_by(returncode: int, seen: Usage, limits: Limits) -> Killed | None:
-    """Return the limit that the kernel itself has ended a run for."""
+    """Return the limit for which the kernel itself ended a run, if any."""
     if returncode in {-signal.SIGXCPU, 128 + signal.SIGXCPU} or (
         returncode in {-signal.SIGKILL, 128 + signal.SIGKILL} and seen.cpu_s >= limits.cpu_s
     ):
@@ -311,13 +330,13 @@ def _told_by(returncode: int, seen: Usage, limits: Limits) -> Killed | None:
 
 
 def _seconds(told: IO[bytes]) -> float:
-    """Return the processor time that a launcher has told of; none if it was killed first."""
+    """Return the processor time that the launcher reported, or 0 if it was killed first."""
     told.seek(0)
     return float(told.read() or 0.0)
 
 
 def _kept(file: IO[bytes], most_bytes: int) -> str:
-    """Return what a run has written: all of it, or the beginning and the end."""
+    """Return the output of a run, or its beginning and end if it is long."""
     size = file.seek(0, os.SEEK_END)
     file.seek(0)
     if size <= most_bytes:

@@ -1,4 +1,4 @@
-"""The pool that jobs queue for, first come first served; in a pilot a GPU is a processor core."""
+"""The pool that jobs queue for, first come first served; in a pilot a processor core takes the place of a GPU."""
 
 import asyncio
 import time
@@ -8,10 +8,10 @@ from contextlib import asynccontextmanager
 
 
 class SlotPool:
-    """So many slots, given out in the order in which they were asked for.
+    """A pool of slots, given out in the order of requests.
 
-    A job that wants several waits until that many are free, and nobody behind it passes it meanwhile: the
-    first-come queue of the engine. Use as `async with pool.hold(1) as queued_s:`.
+    A job that needs several slots waits until that many are free, and later jobs do not overtake it: the same
+    first-come queue as in the engine. Use as `async with pool.hold(1) as queued_s:`.
     """
 
     def __init__(self, slots: int) -> None:
@@ -23,17 +23,21 @@ class SlotPool:
 
     @property
     def free(self) -> int:
-        """Return how many slots nobody holds."""
+        """Return the number of free slots."""
         return self._free
 
     @property
     def queue_length(self) -> int:
-        """Return how many jobs wait."""
+        """Return the number of waiting jobs."""
         return len(self._waiting)
 
     @asynccontextmanager
     async def hold(self, slots: int = 1) -> AsyncIterator[float]:
-        """Hold slots for a while; gives how many seconds they were waited for. Raises ValueError."""
+        """Hold slots while the block runs; yields the waiting time in seconds.
+
+        Raises:
+            ValueError: the pool does not have that many slots.
+        """
         if not 1 <= slots <= self.slots:
             raise ValueError(f"{slots} slots of a pool of {self.slots}")
         asked = time.monotonic()
@@ -44,7 +48,7 @@ class SlotPool:
             self._give(slots)
 
     async def _take(self, slots: int) -> None:
-        """Wait for so many slots, and take them."""
+        """Wait for slots and take them."""
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         place = (slots, turn)
         self._waiting.append(place)
@@ -52,7 +56,7 @@ class SlotPool:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # served in the very moment of the cancellation
+            if turn.done() and not turn.cancelled():  # served at the same moment as it was cancelled
                 self._give(slots)
             else:
                 self._waiting.remove(place)
@@ -60,12 +64,12 @@ class SlotPool:
             raise
 
     def _give(self, slots: int) -> None:
-        """Give slots back, to whoever is next."""
+        """Return slots and serve the queue."""
         self._free += slots
         self._serve()
 
     def _serve(self) -> None:
-        """Give free slots to the head of the queue, as long as it can be served."""
+        """Serve the head of the queue as long as enough slots are free."""
         while self._waiting and self._waiting[0][0] <= self._free:
             slots, turn = self._waiting.popleft()
             self._free -= slots

@@ -1,11 +1,11 @@
-"""Which system calls an agent's program may not make: a seccomp filter, as the kernel takes it.
+"""A seccomp filter of the system calls that an agent's program may not make, in the kernel's format.
 
-It closes ways to memory that no limit counts (file systems in a namespace of one's own, shared memory of System V,
-anonymous files and shared mappings that outlive their process, pages held by pipes, sockets in flight) and doors of
-the kernel that a training script has no use for. A program that tries gets an error, and goes on.
+It blocks ways to obtain memory that no limit counts (file systems in a new namespace, System V shared memory,
+anonymous files and shared mappings that outlive their process, pages held by pipes, sockets in flight), and kernel
+interfaces that a training script has no use for. A program that tries gets an error and can continue.
 
-The filter is the kernel's classic BPF, written out here: a library for it would be a dependency for some fifty
-instructions. `man 2 seccomp` describes both the instructions and the data that they see.
+The filter is classic BPF, assembled here because a library would be a dependency for some fifty instructions.
+`man 2 seccomp` describes the instructions and the data they operate on.
 """
 
 import base64
@@ -19,12 +19,12 @@ _CALLS: Final[dict[str, tuple[int | None, int | None]]] = {
     "mount": (165, 40), "umount2": (166, 39), "pivot_root": (155, 41), "unshare": (272, 97), "setns": (308, 268),
     "open_tree": (428, 428), "move_mount": (429, 429), "fsopen": (430, 430), "fsconfig": (431, 431),
     "fsmount": (432, 432), "fspick": (433, 433), "mount_setattr": (442, 442),
-    # Memory that outlives the process that asked for it, or is not counted as anybody's.
+    # Memory that outlives the process that allocated it, or that is not counted for any process.
     "shmget": (29, 194), "shmat": (30, 196), "msgget": (68, 186), "semget": (64, 190), "mq_open": (240, 180),
     "memfd_create": (319, 279), "memfd_secret": (447, 447), "vmsplice": (278, 75), "splice": (275, 76),
     "tee": (276, 77), "io_setup": (206, 0), "inotify_init": (253, None), "inotify_init1": (294, 26),
     "fanotify_init": (300, 262), "sendmsg": (46, 211), "sendmmsg": (307, 269),
-    # Keys, the kernel's own machines, and other processes.
+    # Keys, virtual machines of the kernel, and other processes.
     "keyctl": (250, 219), "add_key": (248, 217), "request_key": (249, 218), "io_uring_setup": (425, 425),
     "io_uring_enter": (426, 426), "io_uring_register": (427, 427), "bpf": (321, 280), "userfaultfd": (323, 282),
     "perf_event_open": (298, 241), "ptrace": (101, 117), "process_vm_writev": (311, 271),
@@ -32,7 +32,7 @@ _CALLS: Final[dict[str, tuple[int | None, int | None]]] = {
     "kexec_file_load": (320, 294), "init_module": (175, 105), "finit_module": (313, 273), "swapon": (167, 224),
     "quotactl": (179, 60),
 }  # fmt: skip
-"""The calls that fail, with their numbers on x86-64 and on 64-bit Arm; None where there is no such call."""
+"""Blocked calls with their numbers on x86-64 and on 64-bit Arm; None if the architecture has no such call."""
 
 _CLONE: Final = (56, 220)
 _CLONE3: Final = (435, 435)
@@ -41,16 +41,17 @@ _FCNTL: Final = (72, 25)
 _MMAP: Final = (9, 222)
 
 _ARCHITECTURES: Final = {"x86_64": (0, 0xC000003E), "aarch64": (1, 0xC00000B7)}
-"""Which column of the numbers, and how the kernel names the architecture to a filter."""
+"""Column of the numbers above, and the kernel's AUDIT_ARCH value of the architecture."""
 
 _NEW_NAMESPACES: Final = 0x7E020000
 """CLONE_NEWNS, _NEWCGROUP, _NEWUTS, _NEWIPC, _NEWUSER, _NEWPID and _NEWNET."""
 _AF_UNIX: Final = 1
 _F_SETPIPE_SZ: Final = 1031
-_SHARED_AND_ANONYMOUS: Final = 0x21
+_SHARED_AND_ANONYMOUS: Final = 0x21  # MAP_SHARED | MAP_ANONYMOUS
 _X32: Final = 0x40000000
-"""x86-64 has a second set of numbers, from here on."""
+"""First number of the x32 ABI, a second set of system calls on x86-64."""
 
+# Operation codes, offsets in `struct seccomp_data`, and return values, from linux/bpf_common.h and linux/seccomp.h.
 _LOAD: Final = 0x20
 _AND: Final = 0x54
 _IF_EQUAL: Final = 0x15
@@ -66,7 +67,7 @@ _KILL: Final = 0x80000000
 
 
 def filter_for(machine: str | None = None) -> str | None:
-    """Return the filter for an architecture, by default this machine's, in base64; None if it is not known here."""
+    """Return the filter for an architecture (by default this machine's) in base64, or None if there is none."""
     found = _ARCHITECTURES.get(machine or platform.machine())
     if found is None:
         return None
@@ -83,7 +84,7 @@ def filter_for(machine: str | None = None) -> str | None:
         number = numbers[column]
         if number is not None:
             program += _guarded(_IF_EQUAL, number, _return(_FAIL | errno.EPERM))
-    # glibc asks for clone3 first, whose flags lie in memory where no filter sees them, and falls back to clone.
+    # glibc tries clone3 first, whose flags are in memory that no filter can read, and falls back to clone.
     program += _guarded(_IF_EQUAL, _CLONE3[column], _return(_FAIL | errno.ENOSYS))
     refuse = _return(_FAIL | errno.EPERM)
     allow = _return(_ALLOW)
@@ -128,7 +129,7 @@ def _when(test: int, value: int, skip_if_true: int = 0, skip_if_false: int = 0) 
 
 
 def _guarded(test: int, value: int, then: list[bytes]) -> list[bytes]:
-    """Do what follows only if the test holds."""
+    """Execute the following instructions only if the test holds."""
     return [*_when(test, value, skip_if_false=len(then)), *then]
 
 

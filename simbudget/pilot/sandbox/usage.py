@@ -1,6 +1,6 @@
-"""What a run uses while it runs, and which limit it has passed.
+"""The resource usage of a run in progress, and the limit that it has exceeded.
 
-The kernel's limits hold for each process; here the processes of a run are summed up, a few times a second.
+The kernel's limits apply to each process; here all processes of a run are summed up, several times a second.
 """
 
 import os
@@ -14,28 +14,28 @@ from simbudget.pilot.sandbox.limits import Killed, Limits
 
 @dataclass
 class Usage:
-    """The most that a run has been seen to use."""
+    """The resource usage of a run, as observed so far."""
 
     cpu_s: float = 0.0
     memory_bytes: int = 0
-    """At the last look."""
+    """In the last sample."""
     peak_memory_bytes: int = 0
 
 
 def passed_limit(
     pid: int, directory: Path, limits: Limits, seen: Usage, counted_by_kernel: bool
 ) -> Killed | None:
-    """Return the limit that a run has passed, if any; notes in `seen` what it uses.
+    """Return the limit that a run has exceeded, or None; updates `seen`.
 
-    Memory is left to the kernel where a control group counts it: the sum over processes includes pages of programs'
-    files, which the kernel takes back when it needs them.
+    Where a control group counts memory, the limit is left to the kernel: the sum over processes includes pages of
+    program files, which the kernel reclaims when it needs them.
     """
     processes = _tree(pid)
     seen.cpu_s = max(seen.cpu_s, sum(_cpu_s(one) for one in processes))
     held_bytes = _held_bytes(processes)
     memory_bytes = held_bytes + sum(_status_bytes(one.pid) for one in processes)
     if memory_bytes > limits.memory_bytes:
-        # Pages that processes share were counted more than once: look closer.
+        # Shared pages were counted once per process, so count them in proportion, which is slower.
         memory_bytes = held_bytes + sum(_own_share_bytes(one) for one in processes)
     seen.memory_bytes = memory_bytes
     seen.peak_memory_bytes = max(seen.peak_memory_bytes, memory_bytes)
@@ -49,11 +49,11 @@ def passed_limit(
 
 
 _OWN_PROCESSES = 3
-"""Of a sandbox itself: bubblewrap twice, and the launcher."""
+"""Processes of the sandbox itself: two of bubblewrap, and the launcher."""
 
 
 def _tree(pid: int) -> list[psutil.Process]:
-    """Return a process and all that descend from it."""
+    """Return a process and all its descendants."""
     try:
         root = psutil.Process(pid)
         return [root, *root.children(recursive=True)]
@@ -62,12 +62,12 @@ def _tree(pid: int) -> list[psutil.Process]:
 
 
 def tree_pids(pid: int) -> list[int]:
-    """Return the numbers of a process and of all that descend from it."""
+    """Return the ids of a process and all its descendants."""
     return [one.pid for one in _tree(pid)]
 
 
 def _cpu_s(process: psutil.Process) -> float:
-    """Return a process's time so far, with that of its children that have ended."""
+    """Return a process's processor time, including children that have ended."""
     try:
         times = process.cpu_times()
     except psutil.Error:
@@ -76,9 +76,9 @@ def _cpu_s(process: psutil.Process) -> float:
 
 
 def _status_bytes(pid: int) -> int:
-    """Return what a process holds: resident memory, what of it is swapped out, and the tables that map it.
+    """Return a process's memory: resident, swapped out, and page tables.
 
-    The tables count since reading untouched memory maps the kernel's one empty page, and only they grow.
+    Page tables count because reading untouched memory maps the kernel's shared zero page, and only the tables grow.
     """
     kilobytes = 0
     try:
@@ -92,9 +92,9 @@ def _status_bytes(pid: int) -> int:
 
 
 def _held_bytes(processes: list[psutil.Process]) -> int:
-    """Return what is held beyond anybody's resident memory: in anonymous files, pipes, sockets and small file systems.
+    """Return memory outside any process's resident set: in anonymous files, pipes, sockets and small file systems.
 
-    Each is counted once, pipes and sockets at the most that they can hold, since the kernel does not tell.
+    Each is counted once; pipes and sockets count with their capacity, since the kernel does not report their content.
     """
     files: dict[tuple[int, int], int] = {}
     channels: dict[str, int] = {}
@@ -113,42 +113,42 @@ def _held_bytes(processes: list[psutil.Process]) -> int:
                     channels[what] = _SOCKET_BYTES
                 elif what == "anon_inode:[eventpoll]":
                     channels[f"{process.pid} {name}"] = _POLL_BYTES
-        except OSError:  # it ended meanwhile, or is bubblewrap's own
+        except OSError:  # the process has ended, or belongs to bubblewrap
             continue
     return sum(files.values()) + sum(channels.values()) + _small_file_systems_bytes(processes)
 
 
 _PIPE_BYTES = 64 * 1024
-"""A pipe's size, which a sandbox's filter does not let anybody change."""
+"""The default capacity of a pipe, which the sandbox's filter does not allow to be changed."""
 _SOCKET_BYTES = 416 * 1024
-"""What a Unix socket can have sent: `net.core.wmem_default`, doubled by the kernel for what it keeps with it."""
+"""The capacity of a Unix socket: `net.core.wmem_default`, doubled by the kernel for its own overhead."""
 _POLL_BYTES = 64 * 1024
-"""A list of 256 descriptors to wait for, at some 250 bytes each."""
+"""A list of 256 file descriptors to wait for, at some 250 bytes each."""
 _INODE_BYTES = 2048
 """An empty file on a file system in memory: its inode, and a name of up to 255 bytes."""
 
 
 def _small_file_systems_bytes(processes: list[psutil.Process]) -> int:
-    """Return what a sandbox's own file systems in memory hold, deleted and empty files included."""
+    """Return what the sandbox's own file systems in memory hold, including deleted and empty files."""
     shared = os.stat("/tmp").st_dev  # noqa: PTH116
-    for process in reversed(processes):  # the youngest are surely inside
+    for process in reversed(processes):  # the youngest is certainly inside the sandbox
         root = f"/proc/{process.pid}/root"
         try:
             if os.stat(f"{root}/tmp").st_dev == shared:  # noqa: PTH116
-                continue  # a process that sees the machine's
+                continue  # a process that sees the machine's file system
             held = 0
             for name in ("tmp", "dev/shm"):
                 seen = os.statvfs(f"{root}/{name}")
                 held += (seen.f_blocks - seen.f_bfree) * seen.f_frsize
                 held += (seen.f_files - seen.f_ffree) * _INODE_BYTES
-        except OSError:  # it ended meanwhile
+        except OSError:  # the process has ended
             continue
         return held
     return 0
 
 
 def _own_share_bytes(process: psutil.Process) -> int:
-    """Return a process's memory, pages that it shares divided among those who share them."""
+    """Return a process's memory, with shared pages divided among the processes that share them."""
     try:
         shared = int(process.memory_info().rss) - int(process.memory_full_info().pss)
     except psutil.Error:
@@ -157,7 +157,7 @@ def _own_share_bytes(process: psutil.Process) -> int:
 
 
 def over_disk(directory: Path, limits: Limits) -> bool:
-    """Return whether a directory holds more, or goes deeper, than its limits; stops counting as soon as it does."""
+    """Return whether a directory exceeds its limits on size or depth; stops counting as soon as it does."""
     files, taken, folders = 0, 0, [(str(directory), 0)]
     while folders:
         folder, depth = folders.pop()
@@ -172,6 +172,6 @@ def over_disk(directory: Path, limits: Limits) -> bool:
                         return True
                     if entry.is_dir(follow_symlinks=False):
                         folders.append((entry.path, depth + 1))
-        except OSError:  # it went away, or a run locked itself out
+        except OSError:  # the folder was removed, or a run removed its own permissions
             continue
     return False

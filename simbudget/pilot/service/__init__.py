@@ -1,1 +1,1 @@
-"""The pilot's site: scoring server, forum and code store, one small HTTP service over one SQLite file."""
+"""The pilot's service: scoring server, forum and code store behind one HTTP interface, stored in one SQLite file."""

@@ -1,7 +1,7 @@
-"""`python -m simbudget.pilot.service SETTINGS.json`: the service as a process of its own.
+"""`python -m simbudget.pilot.service SETTINGS.json`: runs the service as a separate process.
 
 It prints one line, `ready http://127.0.0.1:PORT`, and serves until it is told to stop or its standard input is
-closed, so that it does not outlive a runner that was killed. Only one serves a database at a time.
+closed, so that it does not outlive a runner that was killed. Only one process serves a database at a time.
 """
 
 import asyncio
@@ -29,8 +29,8 @@ _WRONG_INPUT = 2
 
 
 def main(arguments: list[str]) -> int:
-    """Serve; returns the exit status."""
-    os.umask(0o077)  # agents' answers and unrounded scores are nobody else's
+    """Serve, and return the exit status."""
+    os.umask(0o077)  # agents' answers and unrounded scores are for the owner only
     try:
         if len(arguments) != 1:
             raise UserError(Problem("the service takes one argument", remedy="give the path of its settings"))
@@ -53,7 +53,11 @@ def main(arguments: list[str]) -> int:
 
 
 def _settings(path: Path) -> ServiceSettings:
-    """Return the settings in a file; raises UserError."""
+    """Read the settings.
+
+    Raises:
+        UserError: the file cannot be read, or is invalid.
+    """
     try:
         return ServiceSettings.model_validate_json(path.read_bytes())
     except OSError as error:
@@ -65,7 +69,11 @@ def _settings(path: Path) -> ServiceSettings:
 
 
 def _only_one(path: Path, patience_s: float) -> IO[bytes]:
-    """Return the lock of a database, held; waits for a predecessor that is about to end. Raises UserError."""
+    """Lock a database, waiting for a predecessor that is about to end.
+
+    Raises:
+        UserError: another service holds the lock.
+    """
     lock = path.open("ab")
     os.fchmod(lock.fileno(), 0o600)
     give_up = time.monotonic() + patience_s
@@ -81,14 +89,18 @@ def _only_one(path: Path, patience_s: float) -> IO[bytes]:
 
 
 def _listening(port: int) -> socket.socket:
-    """Return a socket on loopback that listens; raises UserError."""
+    """Return a socket that listens on loopback.
+
+    Raises:
+        UserError: the port is not available.
+    """
     listening = socket.socket()
     listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listening.bind(("127.0.0.1", port))
     except OSError as error:
         raise UserError(
-            Problem(f"port {port}: {error.strerror}", remedy="write 0 for any free one")
+            Problem(f"port {port}: {error.strerror}", remedy="write 0 for any free port")
         ) from error
     listening.listen(128)
     return listening

@@ -1,4 +1,4 @@
-"""The service's HTTP interface; every path begins with the agent who asks, and every request carries its token."""
+"""The service's HTTP interface. Every path begins with the agent who asks, and every request carries its token."""
 
 import hashlib
 import secrets
@@ -31,12 +31,12 @@ _UNAUTHORISED = 401
 _NOT_FOUND = 404
 _MALFORMED = 422
 _PAGE_BYTES = 256 * 1024
-"""Of posts on one page, beyond the first: what an agent reads at once, and far more than its context would hold."""
+"""Posts on one page, beyond the first: more than an agent's context can usefully take at once."""
 
 
 @dataclass(frozen=True)
 class Site:
-    """What the paths work on."""
+    """The objects that request handlers work on."""
 
     store: Store
     scoring: ScoringServer
@@ -56,7 +56,7 @@ def make_app(settings: ServiceSettings, store: Store, scorer: Scorer) -> FastAPI
 
 
 def _site(request: Request) -> Site:
-    """Return what a request is about."""
+    """Return the site that a request is for."""
     site: Site = request.app.state.site
     return site
 
@@ -65,7 +65,11 @@ _TheSite = Annotated[Site, Depends(_site)]
 
 
 def _authenticated(site: _TheSite, agent: int, authorization: Annotated[str, Header()] = "") -> int:
-    """Return the agent's number if the token is its own; raises RefusedRequest."""
+    """Return the agent's number if the request carries its token.
+
+    Raises:
+        RefusedRequest: there is no such agent, or the token is wrong.
+    """
     if agent not in site.token_digests:
         raise RefusedRequest(_NOT_FOUND, Refusal(reason="no such agent", what=f"there is no agent {agent}"))
     shown = hashlib.sha256(authorization.removeprefix("Bearer ").encode()).digest()
@@ -106,7 +110,7 @@ async def _posts(
     site: _TheSite,
     agent: _Agent,
     since: Annotated[int, Query(ge=0, lt=2**63)] = 0,
-    at_most: Annotated[int, Query(ge=1, le=500)] = 50,  # whatever is asked for, a page ends at `_PAGE_BYTES`
+    at_most: Annotated[int, Query(ge=1, le=500)] = 50,  # a page also ends at `_PAGE_BYTES`
     of_others: bool = True,
 ) -> Posts:
     found: list[Post] = []
@@ -135,7 +139,7 @@ async def _get_code(site: _TheSite, agent: _Agent, code: str) -> Source:
 
 
 def _refused(_: Request, error: Exception) -> JSONResponse:
-    """Answer a refusal; anything else that HTTP finds wrong with a request is malformed."""
+    """Convert a refusal, or any other HTTP error, to a response."""
     if isinstance(error, RefusedRequest):
         return refusal_response(error.status_code, error.refusal)
     if not isinstance(error, HTTPException):
@@ -144,7 +148,7 @@ def _refused(_: Request, error: Exception) -> JSONResponse:
 
 
 def _malformed(_: Request, error: Exception) -> JSONResponse:
-    """Answer a request of the wrong shape with the first few things that are wrong."""
+    """Respond to a malformed request with its first few errors."""
     if not isinstance(error, RequestValidationError):
         raise error
     found = [f"{'.'.join(map(str, one['loc']))}: {one['msg']}" for one in error.errors()[:5]]

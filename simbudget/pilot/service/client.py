@@ -1,7 +1,7 @@
-"""The agents' side of the service: an async client with retries that count once.
+"""The agents' side of the service: an async client that retries without counting twice.
 
-Each changing call takes an idempotency key. The client sends it again after a broken connection, so that a
-service that is killed and started again has counted it once, whatever happened.
+Each call that changes something has an idempotency key. After a broken connection the client repeats the call, and a
+service that was killed and restarted still counts it once.
 """
 
 import asyncio
@@ -26,12 +26,13 @@ from simbudget.pilot.service.messages import (
 
 _FIRST_PAUSE_S: Final = 0.05
 _LONGEST_PAUSE_S: Final = 1.0
+"""Pauses double between these: a restarted service is back within seconds."""
 _REFUSED_FROM: Final = 400
 _BROKEN_FROM: Final = 500
 
 
 class RefusedError(Exception):
-    """The service refused a request, and changed nothing; says why, and when to ask again."""
+    """The service refused a request and changed nothing; carries the reason and when to retry."""
 
     def __init__(self, status: int, refusal: Refusal) -> None:
         super().__init__(f"{status} {refusal.reason}: {refusal.what}")
@@ -40,7 +41,7 @@ class RefusedError(Exception):
 
 
 class ServiceGoneError(Exception):
-    """The service did not answer within the patience of the client."""
+    """The service did not answer within the client's patience."""
 
 
 class SiteClient:
@@ -53,11 +54,11 @@ class SiteClient:
             base_url=f"{url}/agents/{agent}/",
             headers={"authorization": f"Bearer {token}"},
             timeout=httpx2.Timeout(patience_s, connect=5.0),
-            trust_env=False,  # loopback only, whatever proxies the environment names
+            trust_env=False,  # the service is on loopback, so ignore proxies named in the environment
         )
 
     async def __aenter__(self) -> "SiteClient":
-        """Return the client, connected when it is first used."""
+        """Return the client, which connects on first use."""
         return self
 
     async def __aexit__(
@@ -67,39 +68,64 @@ class SiteClient:
         await self._http.aclose()
 
     async def submit(self, submission: Submission, key: str) -> Scored:
-        """Send an answer to the scorer. Raises RefusedError, ServiceGoneError."""
+        """Submit an answer to the scorer.
+
+        Raises:
+            RefusedError: the service refused the submission.
+            ServiceGoneError: the service did not answer.
+        """
         return Scored.model_validate_json(await self._send("submissions", submission.model_dump_json(), key))
 
     async def post(self, post: NewPost, key: str) -> int:
-        """Share a finding; returns its number, counted from 1. Raises RefusedError, ServiceGoneError."""
+        """Share a finding, and return its number, counted from 1.
+
+        Raises:
+            RefusedError: the service refused the post.
+            ServiceGoneError: the service did not answer.
+        """
         return int(await self._send("posts", post.model_dump_json(), key))
 
     async def posts(self, since: int = 0, at_most: int = 50, of_others: bool = True) -> Posts:
-        """Return the posts after number `since`, oldest first. Raises RefusedError, ServiceGoneError."""
+        """Return a page of the posts after number `since`, oldest first.
+
+        Raises:
+            RefusedError: the service refused the request.
+            ServiceGoneError: the service did not answer.
+        """
         query = {"since": since, "at_most": at_most, "of_others": of_others}
         return Posts.model_validate_json(await self._asked("GET", "posts", params=query))
 
     async def store(self, source: str) -> str:
-        """Put a source into the code store; returns its name, the same for the same source."""
+        """Store a source in the code store, and return its name, which depends only on the source."""
         return Stored.model_validate_json(
             await self._send("code", NewSource(source=source).model_dump_json())
         ).code
 
     async def fetch(self, code: str) -> str:
-        """Return a source by its name. Raises RefusedError, ServiceGoneError."""
+        """Return a source by name.
+
+        Raises:
+            RefusedError: there is no such source.
+            ServiceGoneError: the service did not answer.
+        """
         return Source.model_validate_json(await self._asked("GET", f"code/{code}")).source
 
     async def standing(self) -> Standing:
-        """Return what the scorer knows of this agent. Raises RefusedError, ServiceGoneError."""
+        """Return the scorer's record of this agent.
+
+        Raises:
+            RefusedError: the service refused the request.
+            ServiceGoneError: the service did not answer.
+        """
         return Standing.model_validate_json(await self._asked("GET", "standing"))
 
     async def _send(self, path: str, body: str, key: str | None = None) -> bytes:
-        """Send a message, under a key if it changes something."""
+        """Send a message, with a key if it changes something."""
         headers = {"content-type": "application/json", **({} if key is None else {"idempotency-key": key})}
         return await self._asked("POST", path, content=body, headers=headers)
 
     async def _asked(self, verb: str, path: str, **request: Any) -> bytes:
-        """Return the answer to a request, sent again while the service is away."""
+        """Send a request, repeatedly while the service is away, and return the response."""
         give_up = time.monotonic() + self._patience_s
         pause_s = _FIRST_PAUSE_S
         while True:
@@ -120,7 +146,7 @@ class SiteClient:
 
 
 def _refusal(response: httpx2.Response) -> Refusal:
-    """Return the refusal that a response carries."""
+    """Return the refusal in a response."""
     try:
         return Refusal.model_validate_json(response.content)
     except ValidationError:

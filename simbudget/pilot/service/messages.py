@@ -1,4 +1,4 @@
-"""What agents and the service say to each other, as JSON over HTTP."""
+"""Messages between agents and the service: JSON over HTTP."""
 
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal
@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 Key = str
-"""An idempotency key: the same key from the same agent gives the first answer again, and counts once."""
+"""An idempotency key: a repeated key from the same agent returns the first reply and counts once."""
 
 
 class _Message(BaseModel):
@@ -15,33 +15,33 @@ class _Message(BaseModel):
 
 _Word = Annotated[str, Field(max_length=200)]
 Hyperparameters = Mapping[_Word, float | Annotated[int, Field(ge=-(2**63), lt=2**63)] | _Word]
-"""Names and values of up to 200 characters, so that a post has a size: some 40 kB at most."""
+"""Names and values are limited to 200 characters, so that a post is at most some 40 kB."""
 
 
 class Submission(_Message):
-    """An answer to be scored, and what it was made with."""
+    """An answer to be scored, and how it was made."""
 
     method: str = Field(min_length=1, max_length=100)
     seed: int = Field(default=0, ge=0, lt=2**63)
     hyperparameters: Hyperparameters = Field(default_factory=dict, max_length=50)
     code: str = Field(min_length=64, max_length=64, pattern="^[0-9a-f]{64}$")
-    """The code store's name for the source that made the answer."""
+    """Name in the code store of the source that made the answer."""
     answer: Mapping[str, Any]
 
 
 class Scored(_Message):
-    """What the scorer answers, rounded as the service is set."""
+    """The scorer's reply, with scores rounded as configured."""
 
     submission: int
-    """Counts from 1 over the whole fleet."""
+    """Counted from 1 over the whole fleet."""
     score: float
     parts: Mapping[str, float]
     queued_s: float
     scoring_s: float
     left_in_quota: int | None
-    """How many submissions the agent has left in this period; None without a quota."""
+    """Submissions that the agent has left in this period; None without a quota."""
     next_allowed_s: float
-    """In how many seconds the next submission is allowed."""
+    """Seconds until the next submission is allowed."""
 
 
 class NewPost(_Message):
@@ -78,7 +78,7 @@ class NewSource(_Message):
 
 
 class Stored(_Message):
-    """The code store's name for a source: its SHA-256."""
+    """Name of a source in the code store: its SHA-256."""
 
     code: str
 
@@ -91,7 +91,7 @@ class Source(_Message):
 
 
 class Standing(_Message):
-    """What the scorer knows of an agent."""
+    """The scorer's record of an agent."""
 
     agent: int
     submissions: int
@@ -113,10 +113,10 @@ Reason = Literal[
 
 
 class Refusal(_Message):
-    """Why a request was refused; nothing was changed by it."""
+    """Why a request was refused; it changed nothing."""
 
     reason: Reason
     what: str
-    """In words: what was found and what is allowed."""
+    """A description of what was found and what is allowed."""
     retry_after_s: float | None = None
-    """When the same request may be granted; None if never."""
+    """Seconds until the same request may be granted; None if never."""

@@ -1,4 +1,4 @@
-"""Refusing a request: the one way in which the service says no, and the bound on a body's size."""
+"""Refusals: the one form in which the service rejects a request, and the limit on a body's size."""
 
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any
@@ -17,7 +17,7 @@ _App = Callable[[_Message, _Receive, _Send], Awaitable[None]]
 
 
 class RefusedRequest(HTTPException):
-    """A request is refused; nothing was changed."""
+    """A request was refused and changed nothing."""
 
     def __init__(self, status: int, refusal: Refusal) -> None:
         super().__init__(status, refusal.what)
@@ -25,20 +25,20 @@ class RefusedRequest(HTTPException):
 
 
 def refusal_response(status: int, refusal: Refusal) -> JSONResponse:
-    """Return a refusal as it is sent, with a `retry-after` where there is one."""
+    """Return the response of a refusal, with a `retry-after` header if it has one."""
     headers = {} if refusal.retry_after_s is None else {"retry-after": f"{refusal.retry_after_s:.3f}"}
     return JSONResponse(refusal.model_dump(), status, headers)
 
 
 class SizeLimit:
-    """ASGI middleware that refuses bodies above a size, whatever their length header says."""
+    """ASGI middleware that refuses bodies above a size, regardless of their length header."""
 
     def __init__(self, app: _App, max_body_bytes: int) -> None:
         self._app = app
         self._max_body_bytes = max_body_bytes
 
     async def __call__(self, scope: _Message, receive: _Receive, send: _Send) -> None:
-        """Pass the request on, counting what comes."""
+        """Pass the request on, counting the bytes received."""
         seen = 0
 
         async def counted() -> _Message:

@@ -1,4 +1,4 @@
-"""The scoring server: who may submit when, the queue for its servers, and what is shown of a score."""
+"""The scoring server: quotas and cool-downs, the queue for its servers, and the rounding of scores."""
 
 import asyncio
 import hashlib
@@ -20,12 +20,16 @@ _NOT_FOUND = 404
 
 
 def digest(request: str) -> str:
-    """Return what a request is recognised by when its key comes again."""
+    """Return the hash by which a repeated request is recognised."""
     return hashlib.sha256(request.encode()).hexdigest()
 
 
 def replied(store: Store, agent: int, key: str, request: str) -> str | None:
-    """Return the reply that a key has been given; raises RefusedRequest if it was for another request."""
+    """Return the reply already given to a key, or None.
+
+    Raises:
+        RefusedRequest: the key was used for another request.
+    """
     found = store.reply_to(agent, key)
     if found is None:
         return None
@@ -36,7 +40,7 @@ def replied(store: Store, agent: int, key: str, request: str) -> str | None:
 
 
 class ScoringServer:
-    """Scores submissions. An agent's submissions are taken one after another, so that none passes the quota."""
+    """Scores submissions. An agent's submissions are handled one at a time, so that none exceeds the quota."""
 
     def __init__(self, settings: ServiceSettings, store: Store, scorer: Scorer) -> None:
         self._settings = settings
@@ -47,7 +51,11 @@ class ScoringServer:
         self._first_start_s = store.first_start_s()
 
     async def submit(self, agent: int, submission: Submission, key: str) -> str:
-        """Return the reply to a submission, as JSON; raises RefusedRequest, having changed nothing."""
+        """Score a submission, and return the reply as JSON.
+
+        Raises:
+            RefusedRequest: the submission is not allowed or malformed; nothing was changed.
+        """
         request = submission.model_dump_json()
         async with self._turns[agent]:
             known = replied(self._store, agent, key, request)
@@ -60,7 +68,7 @@ class ScoringServer:
     def _check(self, agent: int, submission: Submission) -> None:
         """Raise RefusedRequest if the agent may not submit this now."""
         if self._store.source(submission.code) is None:
-            what = f"the code store has no {submission.code}; store the source before you submit"
+            what = f"the code store has no {submission.code}; store the source before submitting"
             raise RefusedRequest(_NOT_FOUND, Refusal(reason="no such code", what=what))
         now = time.time()
         left, wait_s = self._left(agent, now), self._cool_down_left_s(agent, now)
@@ -75,7 +83,7 @@ class ScoringServer:
             raise RefusedRequest(_TOO_MANY, Refusal(reason="cool-down", what=what, retry_after_s=wait_s))
 
     async def _score(self, submission: Submission) -> tuple[Score, float, float]:
-        """Return the score, how long it was queued for, and how long scoring took."""
+        """Return the score, the waiting time and the scoring time, in seconds."""
         async with self._servers.hold() as queued_s:
             began = time.monotonic()
             try:
@@ -93,7 +101,7 @@ class ScoringServer:
         score: Score,
         times_s: tuple[float, float],
     ) -> str:
-        """Write the submission and the reply to it, in one; returns the reply."""
+        """Store the submission and the reply in one transaction; return the reply."""
         now, (key, request) = time.time(), keyed
         digits = self._settings.digits
         with self._store.change():
@@ -127,7 +135,7 @@ class ScoringServer:
         return reply
 
     def standing(self, agent: int) -> Standing:
-        """Return what is known of an agent."""
+        """Return the record of an agent."""
         now = time.time()
         return Standing(
             agent=agent,
@@ -138,7 +146,7 @@ class ScoringServer:
         )
 
     def _left(self, agent: int, now_s: float) -> int | None:
-        """Return how many submissions an agent has left in this period."""
+        """Return the number of submissions that an agent has left in this period."""
         if self._settings.quota is None:
             return None
         period_s = self._settings.quota_period_s
@@ -146,15 +154,15 @@ class ScoringServer:
         return max(0, self._settings.quota - self._store.count_since(agent, began_s))
 
     def _next_period_s(self, now_s: float) -> float:
-        """Return in how many seconds the next period of the quota begins."""
+        """Return the seconds until the next period of the quota begins."""
         return self._settings.quota_period_s - (now_s - self._first_start_s) % self._settings.quota_period_s
 
     def _cool_down_left_s(self, agent: int, now_s: float) -> float:
-        """Return how much of an agent's cool-down is left."""
+        """Return the seconds left of an agent's cool-down."""
         last_s = self._store.last_submission_s(agent)
         return 0.0 if last_s is None else max(0.0, self._settings.cool_down_s - (now_s - last_s))
 
     def _next_allowed_s(self, agent: int, now_s: float) -> float:
-        """Return in how many seconds an agent may submit again."""
+        """Return the seconds until an agent may submit again."""
         wait_s = self._cool_down_left_s(agent, now_s)
         return max(wait_s, self._next_period_s(now_s)) if self._left(agent, now_s) == 0 else wait_s

@@ -1,7 +1,7 @@
-"""How a service is set up: one JSON file, which only the runner and the service may read.
+"""The settings of a service: one JSON file, which only the runner and the service may read.
 
 The process is started as `python -m simbudget.pilot.service SETTINGS.json`, and prints one line,
-`ready http://127.0.0.1:PORT`, when it answers. Started again with the same file it goes on with the same database.
+`ready http://127.0.0.1:PORT`, once it answers. Restarted with the same file, it continues with the same database.
 """
 
 from pathlib import Path
@@ -10,33 +10,33 @@ from pydantic import BaseModel, ConfigDict, Field
 
 
 class ServiceSettings(BaseModel):
-    """What a service needs to know."""
+    """The settings of a service."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     task: str
-    """A task's name, as `load_task` takes it."""
+    """A task's name, as accepted by `load_task`."""
     secret: int
     """The task's secret."""
     database: Path
     tokens: dict[int, str]
-    """Each agent's token, by its number."""
+    """Each agent's token by its number."""
     task_folder: Path | None = None
-    """What a task's path is relative to."""
+    """Folder that a task's path is relative to."""
     port: int = 0
-    """0: any free one; give the old one to a service that is started again."""
+    """0 for any free port; a restarted service gets its old one."""
     servers: int = Field(default=1, ge=1)
-    """How many submissions are scored at once; more wait, first come first served."""
+    """Number of submissions scored in parallel; others queue, first come first served."""
     scoring_s: float = Field(default=0.0, ge=0)
-    """The least time that scoring takes."""
+    """Minimum duration of scoring."""
     cool_down_s: float = Field(default=0.0, ge=0)
-    """The least time between an agent's submissions."""
+    """Minimum time between an agent's submissions."""
     quota: int | None = Field(default=None, ge=0)
-    """How many submissions an agent has in a period."""
+    """Submissions per agent and period."""
     quota_period_s: float = Field(default=86_400.0, gt=0)
-    """Periods are counted from the service's first start."""
+    """Periods count from the service's first start."""
     digits: int = Field(default=3, ge=0, le=15)
-    """Scores are rounded to so many."""
+    """Decimals to which scores are rounded."""
     lock_patience_s: float = Field(default=10.0, ge=0)
     """How long to wait for a predecessor on the same database to end."""
     max_body_bytes: int = Field(default=2_000_000, gt=0)

@@ -1,4 +1,4 @@
-"""Starting the service as a process, and waiting until it answers."""
+"""Starts the service as a process, and waits until it answers."""
 
 import asyncio
 import os
@@ -11,23 +11,23 @@ from simbudget.pilot.service.settings import ServiceSettings
 
 
 class ServiceFailedError(Exception):
-    """The service did not start; says what it wrote to stderr."""
+    """The service did not start; the message quotes its log."""
 
 
 @dataclass(frozen=True)
 class RunningService:
-    """A service that answers. It ends when `process` is told to, and when whoever started it is gone."""
+    """A running service. It ends with `stop`, or when its parent process is gone."""
 
     process: Process
     url: str
 
     @property
     def port(self) -> int:
-        """Return the port, to be kept in the settings if the service is to be started again."""
+        """Return the port, which a restarted service should be given in its settings."""
         return int(self.url.rpartition(":")[2])
 
     async def stop(self) -> None:
-        """End the service in good order."""
+        """Shut the service down cleanly."""
         if self.process.stdin is not None:
             self.process.stdin.close()
         await self.process.wait()
@@ -41,7 +41,11 @@ def write_settings(settings: ServiceSettings, path: Path) -> None:
 
 
 async def start_service(settings_file: Path, patience_s: float = 60.0) -> RunningService:
-    """Start the service, and return when it answers; raises ServiceFailedError."""
+    """Start the service, and return once it answers.
+
+    Raises:
+        ServiceFailedError: it does not start.
+    """
     log = settings_file.with_suffix(".log").open("ab")
     try:
         process = await asyncio.create_subprocess_exec(

@@ -1,7 +1,7 @@
-"""The service's memory: one SQLite file in WAL mode, each change one transaction that is on disk when it returns.
+"""The service's storage: one SQLite file in WAL mode, in which every change is a transaction that is durable on return.
 
-A change and the reply to it are written together under the agent's idempotency key, so that a request which is
-sent again after a crash finds its reply, and one that was cut short left nothing.
+A change and the reply to it are written together under the agent's idempotency key. A request that is repeated after
+a crash therefore finds its reply, and one that was interrupted left nothing behind.
 """
 
 import hashlib
@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 OF_THE_TASK = -1
-"""Who has stored the sources that came with the task."""
+"""The owner of the sources that came with the task."""
 
 _JSON = frozenset({"hyperparameters", "answer", "parts", "majority_share"})
 _SCHEMA = """
@@ -46,7 +46,7 @@ create table if not exists verdicts (
 
 @dataclass(frozen=True)
 class SubmissionRow:
-    """A submission as it is kept: unrounded, with all that review needs."""
+    """A stored submission: unrounded, with everything that review needs."""
 
     number: int
     agent: int
@@ -76,15 +76,15 @@ _TYPES: dict[str, type | tuple[type, ...]] = {
     "shown_score": (int, float),
     "majority_share": dict,
 }
-"""What a column of a submission holds: a database may have been damaged, or made by somebody else."""
+"""Types of a submission's columns, checked because a database may be damaged or written by another program."""
 
 
 class DamagedStoreError(Exception):
-    """A database does not hold what a service writes; says where."""
+    """A database does not hold what a service writes; the message says where."""
 
 
 class Store:
-    """A connection to the database of a service; one process may hold several, several processes may hold one."""
+    """A connection to a service's database; several connections and processes may share one database."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -100,7 +100,7 @@ class Store:
 
     @contextmanager
     def change(self) -> Iterator[None]:
-        """Make what is done inside one transaction; nothing of it stays if it raises."""
+        """Run the block in one transaction, which is rolled back if it raises."""
         self._connection.execute("begin immediate")
         try:
             yield
@@ -110,7 +110,7 @@ class Store:
         self._connection.execute("commit")
 
     def first_start_s(self) -> float:
-        """Return when the service was started for the first time, in seconds since the epoch."""
+        """Return the time of the service's first start, in seconds since the epoch."""
         self._connection.execute("insert or ignore into facts values ('first start', ?)", (time.time(),))
         return float(self._one("select value from facts where name = 'first start'")[0])
 
@@ -118,18 +118,18 @@ class Store:
         return self._connection.execute(query, values).fetchone()
 
     def reply_to(self, agent: int, key: str) -> tuple[str, str] | None:
-        """Return the request's digest and the reply that a key has been given."""
+        """Return the request's digest and the reply stored under a key."""
         found: tuple[str, str] | None = self._one(
             "select request, reply from replies where agent = ? and key = ?", agent, key
         )
         return found
 
     def keep_reply(self, agent: int, key: str, request: str, reply: str) -> None:
-        """Keep a reply under its key; call it within `change`."""
+        """Store a reply under its key; call it within `change`."""
         self._connection.execute("insert into replies values (?, ?, ?, ?)", (agent, key, request, reply))
 
     def add_code(self, agent: int, source: str) -> str:
-        """Store a source under its SHA-256, once."""
+        """Store a source under its SHA-256, unless it is stored already."""
         code = hashlib.sha256(source.encode()).hexdigest()
         self._connection.execute(
             "insert or ignore into code values (?, ?, ?, ?)", (code, agent, time.time(), source)
@@ -142,7 +142,7 @@ class Store:
         return None if found is None else str(found[0])
 
     def sources(self, codes: Sequence[str]) -> dict[str, str]:
-        """Return stored sources by their names."""
+        """Return stored sources by name."""
         found = {code: self.source(code) for code in codes}
         return {code: source for code, source in found.items() if source is not None}
 
@@ -161,7 +161,7 @@ class Store:
         self._connection.execute(f"insert into submissions values ({', '.join('?' * len(values))})", values)
 
     def next_submission(self) -> int:
-        """Return the next submission's number."""
+        """Return the number of the next submission."""
         return int(self._one("select coalesce(max(number), 0) + 1 from submissions")[0])
 
     def submissions(self) -> list[SubmissionRow]:
@@ -171,17 +171,17 @@ class Store:
         ]
 
     def count_since(self, agent: int, since_s: float) -> int:
-        """Return how many submissions an agent has made since a moment."""
+        """Return the number of submissions that an agent has made since a time."""
         query = "select count(*) from submissions where agent = ? and submitted_at_s >= ?"
         return int(self._one(query, agent, since_s)[0])
 
     def last_submission_s(self, agent: int) -> float | None:
-        """Return when an agent has last submitted."""
+        """Return the time of an agent's last submission."""
         found = self._one("select max(submitted_at_s) from submissions where agent = ?", agent)[0]
         return None if found is None else float(found)
 
     def best_shown(self, agent: int) -> float | None:
-        """Return the best score that an agent has been told."""
+        """Return the best score that has been shown to an agent."""
         found = self._one("select max(shown_score) from submissions where agent = ?", agent)[0]
         return None if found is None else float(found)
 
@@ -197,19 +197,19 @@ class Store:
         return self._connection.execute(query, (since, not_by, at_most)).fetchall()
 
     def verdicts(self) -> dict[int, tuple[bool, str]]:
-        """Return what people have decided: by submission, whether it was accepted, and their note."""
+        """Return people's decisions by submission: whether it was accepted, and the note."""
         rows = self._connection.execute("select submission, accepted, note from verdicts")
         return {number: (bool(accepted), str(note)) for number, accepted, note in rows}
 
     def decide(self, submission: int, accepted: bool, note: str) -> None:
-        """Keep a person's decision; a later one replaces it."""
+        """Store a person's decision, replacing an earlier one."""
         self._connection.execute(
             "insert or replace into verdicts values (?, ?, ?, ?)", (submission, accepted, note, time.time())
         )
 
 
 def _submission(row: tuple[Any, ...]) -> SubmissionRow:
-    """Return a row of the table as a submission; the columns stand in the order of the fields."""
+    """Convert a row of the table to a submission; columns and fields are in the same order."""
     names = [one.name for one in fields(SubmissionRow)]
     try:
         values = dict(zip(names, row, strict=True))
@@ -220,5 +220,5 @@ def _submission(row: tuple[Any, ...]) -> SubmissionRow:
     if wrong is not None:
         raise DamagedStoreError(f"submission {row[0]!r}: its {wrong} is of the wrong type")
     if not all(isinstance(value, int | float) for value in read["parts"].values()):
-        raise DamagedStoreError(f"submission {row[0]!r}: its parts are no scores")
+        raise DamagedStoreError(f"submission {row[0]!r}: its parts are not scores")
     return SubmissionRow(**read)

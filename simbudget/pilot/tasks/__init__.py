@@ -1,1 +1,1 @@
-"""What the agents of a pilot work on: a task is a plug-in that says what they see, how it runs, and what it scores."""
+"""Tasks that a pilot's agents work on: a plug-in defines the agents' files, how experiments run, and their scores."""

@@ -8,13 +8,13 @@ It is described in a YAML file:
     run: [python, train.py]
     metric: '^val_bpb:\s*([0-9.]+)'    # a regular expression; the last match's first group is the metric
     direction: minimise                # or maximise
-    baseline: 1.02                     # the metric of the program as it is; the score is the improvement over it
+    baseline: 1.02                     # the metric of the unchanged program; the score is the improvement over it
     knobs: {lr: {low: 1e-4, high: 1e-2, default: 1e-3, logarithmic: true}}
     edits: train.py                    # the file that an experiment's own code replaces
     gates: [{name: other data, run: [python, train.py, --data, held-out], files: [held-out], smallest_effect: 0.01}]
 
-Hyperparameters reach the program as `experiment.json`, and as words of the command: `{lr}` in `run` becomes the
-value, `{seed}` the seed. The metric is what the program itself says: a program that lies is not caught by the
+The program receives hyperparameters as `experiment.json` and in its command: in `run`, `{lr}` is replaced by the
+value, and `{seed}` by the seed. The metric is whatever the program prints: a program that lies is not caught by the
 scorer, only by review and the gates.
 """
 
@@ -60,7 +60,7 @@ class KnobDescription(_Described):
 
 
 class GateDescription(_Described):
-    """A run away from the benchmark: the same metric, of another command, with files that agents do not see."""
+    """A run away from the benchmark: the same metric, from another command, with files that agents do not see."""
 
     name: str
     run: tuple[str, ...] = Field(min_length=1)
@@ -89,14 +89,14 @@ class CommandDescription(_Described):
         try:
             groups = re.compile(metric).groups
         except re.error as error:
-            raise ValueError(f"{metric!r} is no regular expression: {error}") from error
+            raise ValueError(f"{metric!r} is not a regular expression: {error}") from error
         if groups == 0:
             raise ValueError(f"{metric!r} has no group; put the number in parentheses")
         return metric
 
 
 class CommandTask(Task):
-    """A described command as a task; the score is the improvement over the baseline."""
+    """A task made from the description of a command; the score is the improvement over the baseline."""
 
     answer_file = "answer.json"
 
@@ -110,11 +110,11 @@ class CommandTask(Task):
         self.baselines = {"program": 0.0}
 
     def public_files(self) -> Mapping[str, bytes]:
-        """Return the described files, folders with all that is in them."""
+        """Return the described files, and everything in described folders."""
         return self.read(self.description.files)
 
     def read(self, names: Sequence[str]) -> dict[str, bytes]:
-        """Return files by their names relative to the description."""
+        """Return the content of files, by their names relative to the description."""
         found: dict[str, bytes] = {}
         for name in names:
             path = self._folder / name
@@ -123,7 +123,7 @@ class CommandTask(Task):
         return found
 
     def experiment_files(self, experiment: Experiment) -> Mapping[str, bytes]:
-        """Return `experiment.json`, and the edited program if the experiment brings one along."""
+        """Return `experiment.json`, and the edited program if the experiment has one."""
         stated = {"hyperparameters": dict(experiment.hyperparameters), "seed": experiment.seed}
         files = {"experiment.json": json.dumps(stated).encode()}
         if experiment.code is not None and self.description.edits is not None:
@@ -131,11 +131,11 @@ class CommandTask(Task):
         return files
 
     def command(self, experiment: Experiment) -> tuple[str, ...]:
-        """Return the described command, with the knobs' values in it."""
+        """Return the described command, with the hyperparameters filled in."""
         return filled(self.description.run, self._values(experiment))
 
     def _values(self, experiment: Experiment) -> dict[str, object]:
-        """Return what `{words}` in a command become."""
+        """Return the values of `{words}` in a command."""
         return {**self.methods[0].defaults(), **experiment.hyperparameters, "seed": experiment.seed}
 
     def source(self, experiment: Experiment) -> str:
@@ -150,7 +150,11 @@ class CommandTask(Task):
         )
 
     def read_answer(self, stdout: str, answer: bytes | None) -> Answer:
-        """Return the last metric that was printed; raises NoAnswerError."""
+        """Return the last metric that was printed.
+
+        Raises:
+            NoAnswerError: there is none, or it is not a number.
+        """
         found = re.findall(self.description.metric, stdout, re.MULTILINE)
         if not found:
             raise NoAnswerError(f"the output has no line that matches {self.description.metric}")
@@ -174,24 +178,28 @@ class CommandTask(Task):
 
 
 def improvement(description: CommandDescription, metric: float) -> float:
-    """Return by how much a metric is better than the baseline."""
+    """Return by how much a metric is better than the baseline; positive is better in either direction."""
     better = metric - description.baseline
     return better if description.direction == "maximise" else -better
 
 
 def filled(run: Sequence[str], values: Mapping[str, object]) -> tuple[str, ...]:
-    """Return a command with `{name}` replaced by the value of that name; other braces stay."""
+    """Replace each `{name}` in a command by the value of that name; other braces are kept."""
     return tuple(re.sub(r"\{(\w+)\}", lambda word: str(values.get(word[1], word[0])), one) for one in run)
 
 
 class MetricScorer(Scorer):
-    """Turns a metric into an improvement over the baseline."""
+    """Converts a metric to an improvement over the baseline."""
 
     def __init__(self, description: CommandDescription) -> None:
         self._description = description
 
     def score(self, answer: Answer) -> Score:
-        """Return the improvement; raises MalformedAnswerError."""
+        """Return the improvement.
+
+        Raises:
+            MalformedAnswerError: the answer is not a finite metric.
+        """
         metric: Any = answer.get("metric")
         if set(answer) != {"metric"} or isinstance(metric, bool) or not isinstance(metric, int | float):
             raise MalformedAnswerError('the answer has to be {"metric": NUMBER}')
@@ -200,21 +208,21 @@ class MetricScorer(Scorer):
         return Score(improvement(self._description, float(metric)), {"metric": float(metric)})
 
     def majority_share(self, answer: Answer) -> Mapping[str, float]:
-        """Return nothing: a metric has no most common answer."""
+        """Return an empty mapping, as a metric has no most common answer."""
         return {}
 
 
 class CommandGate(Gate):
-    """A paired t-test over seeds of the improvement on a command that agents do not see."""
+    """A paired t-test, over seeds, of the improvement on a command that agents do not see."""
 
     def __init__(self, task: CommandTask, description: GateDescription) -> None:
         self._task = task
         self._gate = description
         self.name = description.name
-        self.what = f"{' '.join(description.run)}, {description.seeds} seeds, against the program as it is"
+        self.what = f"{' '.join(description.run)}, {description.seeds} seeds, against the unchanged program"
 
     def trials(self, candidate: Experiment) -> Sequence[Trial]:
-        """Return the candidate's runs, then the unchanged program's."""
+        """Return the candidate's runs, then those of the unchanged program."""
         files = {**self._task.public_files(), **self._task.read(self._gate.files)}
         made = []
         for one in (candidate, Experiment("program", self._task.methods[0].defaults())):

@@ -1,4 +1,4 @@
-"""Finding a task by its name: one that ships, one described in a YAML file, or a class of the user's own."""
+"""Finds a task by name: one that ships with simbudget, one described in a YAML file, or a class of the user's."""
 
 from dataclasses import replace
 from importlib import import_module
@@ -17,12 +17,17 @@ SHIPPED = ("weak-to-strong",)
 
 
 def load_task(name: str, secret: int, folder: Path | None = None) -> Task:
-    """Return a task.
+    """Load a task.
 
-    `name` is `weak-to-strong`, the path of a YAML file that describes a command (relative to `folder`), or
-    `module:Class` of a Task whose constructor takes the secret. `secret` decides all that agents must not be
-    able to work out (which items are test items, what is generated); a pilot draws it once and keeps it.
-    Raises UserError.
+    Args:
+        name: `weak-to-strong`, the path of a YAML file that describes a command, or `module:Class` of a Task whose
+            constructor takes the secret.
+        secret: seed of everything that agents must not be able to work out, such as which items are test items or
+            how data are generated; a pilot draws it once and keeps it.
+        folder: folder that a path is relative to.
+
+    Raises:
+        UserError: there is no such task, or its description is invalid.
     """
     if name in SHIPPED:
         from simbudget.pilot.tasks.weak_to_strong.task import WeakToStrong  # noqa: PLC0415  scikit-learn is slow
@@ -42,7 +47,11 @@ def load_task(name: str, secret: int, folder: Path | None = None) -> Task:
 
 
 def _own_class(name: str) -> type[Any]:
-    """Return the class that `module:Class` names; raises UserError."""
+    """Return the class named by `module:Class`.
+
+    Raises:
+        UserError: it cannot be imported, or is not a Task.
+    """
     module, _, attribute = name.partition(":")
     try:
         found = getattr(import_module(module), attribute)
@@ -52,13 +61,17 @@ def _own_class(name: str) -> type[Any]:
         ) from error
     if not (isinstance(found, type) and issubclass(found, Task)):
         raise UserError(
-            Problem(f"task {name!r} is no Task", remedy="subclass simbudget.pilot.tasks.task.Task")
+            Problem(f"task {name!r} is not a Task", remedy="subclass simbudget.pilot.tasks.task.Task")
         )
     return found
 
 
 def load_command_task(path: Path) -> CommandTask:
-    """Return the task that a YAML file describes; raises UserError, with every mistake and its place."""
+    """Load the task that a YAML file describes.
+
+    Raises:
+        UserError: the description is invalid; lists every mistake with its place.
+    """
     try:
         document, problems = parse_document(read_file(path), str(path))
     except UserError as error:
@@ -79,7 +92,7 @@ def load_command_task(path: Path) -> CommandTask:
 
 
 def _of_tasks(remedy: str | None) -> str | None:
-    """Return what to write in a file that describes a task, where the remedy speaks of scenarios."""
+    """Rephrase a remedy that is about scenarios for a file that describes a task."""
     if remedy is None or "simbudget init" not in remedy:
         return remedy
     if remedy.startswith("a scenario is"):
@@ -88,18 +101,18 @@ def _of_tasks(remedy: str | None) -> str | None:
 
 
 def _is_inside(path: Path, folder: Path) -> bool:
-    """Return whether a path stays within a folder, links followed."""
+    """Return whether a path is inside a folder after following links."""
     return path.resolve().is_relative_to(folder.resolve())
 
 
 def _named_files(description: CommandDescription) -> list[str]:
-    """Return every file that a description names."""
+    """Return the names of all files in a description."""
     of_gates = [name for gate in description.gates for name in gate.files]
     return [*description.files, *of_gates, *([description.edits] if description.edits else [])]
 
 
 def _plain(node: Node) -> Any:
-    """Return a node as what pydantic reads."""
+    """Convert a node to plain values for pydantic."""
     if isinstance(node, Fields):
         return {key: _plain(value) for key, value in node.values.items()}
     if isinstance(node, Items):
@@ -112,11 +125,11 @@ _KINDS: Final[dict[str | None, type[BaseModel]]] = {
     "knobs": KnobDescription,
     "gates": GateDescription,
 }
-"""What a description is made of, by the key under which it stands."""
+"""Models of a description's parts, by the key that they belong to."""
 
 
 def _problem(document: Node, error: Any) -> Problem:
-    """Return one of pydantic's errors with its place in the file."""
+    """Convert one of pydantic's errors to a problem with its place in the file."""
     node, place = document, document.place
     for part in error["loc"]:
         if isinstance(node, Fields) and part in node.values:

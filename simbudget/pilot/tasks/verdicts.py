@@ -1,4 +1,4 @@
-"""The tests that gates decide by, with their power; one-sided, at `ALPHA`."""
+"""The one-sided tests by which gates decide, at level `ALPHA`, with their power."""
 
 from typing import Any, Final
 
@@ -8,16 +8,23 @@ from numpy.typing import NDArray
 from simbudget.pilot.tasks.task import GateResult
 
 ALPHA: Final = 0.05
+"""The conventional significance level."""
 _LEAST_ERROR: Final = 1e-9
+"""Keeps identical results of all seeds from dividing by zero."""
 
 
 def paired(gate: str, difference: NDArray[np.float64], smallest_effect: float) -> GateResult:
-    """Return the verdict of a paired t-test on differences, one for each seed.
+    """Return the verdict of a one-sided paired t-test.
 
-    Power: the noncentral t distribution at the smallest effect (Cohen 1988, section 2.4), with the scatter of the
-    differences that was seen.
+    Power is that of the noncentral t distribution at the smallest effect (Cohen 1988, section 2.4), with the observed
+    scatter of the differences.
+
+    Args:
+        gate: name of the gate.
+        difference: candidate minus control in units of the score, shape (seeds,).
+        smallest_effect: smallest effect that matters, in units of the score.
     """
-    from scipy import stats  # noqa: PLC0415  slow to import, and most who import this module never need it
+    from scipy import stats  # noqa: PLC0415  slow to import, and rarely needed by importers of this module
 
     size = len(difference)
     error = max(float(difference.std(ddof=1) / np.sqrt(size)), _LEAST_ERROR)
@@ -28,11 +35,17 @@ def paired(gate: str, difference: NDArray[np.float64], smallest_effect: float) -
 
 
 def a_b(gate: str, treated: NDArray[Any], control: NDArray[Any], smallest_effect: float) -> GateResult:
-    """Return the verdict of an A/B test on two arms, each an array of whether a request was served right.
+    """Return the verdict of a one-sided A/B test of two proportions.
 
-    Two proportions, normal approximation (Fleiss, Levin and Paik 2003, chapter 4).
+    Normal approximation (Fleiss, Levin and Paik 2003, chapter 4).
+
+    Args:
+        gate: name of the gate.
+        treated: whether each request of the treated arm was answered correctly, shape (requests,).
+        control: the same for the control arm.
+        smallest_effect: smallest difference in proportions that matters.
     """
-    from scipy import stats  # noqa: PLC0415  slow to import, and most who import this module never need it
+    from scipy import stats  # noqa: PLC0415  slow to import, and rarely needed by importers of this module
 
     share, of_control = float(treated.mean()), float(control.mean())
     spread = share * (1 - share) / len(treated) + of_control * (1 - of_control) / len(control)
@@ -44,8 +57,14 @@ def a_b(gate: str, treated: NDArray[Any], control: NDArray[Any], smallest_effect
 
 
 def a_b_power(control: float, effect: float, requests_per_arm: int) -> float:
-    """Return the probability that an A/B test finds an effect on a share of `control`."""
-    from scipy import stats  # noqa: PLC0415  slow to import, and most who import this module never need it
+    """Return the power of an A/B test against a given effect (source as for `a_b`).
+
+    Args:
+        control: proportion of the control arm.
+        effect: true difference in proportions.
+        requests_per_arm: sample size of each arm.
+    """
+    from scipy import stats  # noqa: PLC0415  slow to import, and rarely needed by importers of this module
 
     treated = min(control + effect, 1.0)
     error = np.sqrt((control * (1 - control) + treated * (1 - treated)) / requests_per_arm)

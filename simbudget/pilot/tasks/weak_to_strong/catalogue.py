@@ -1,4 +1,4 @@
-"""The known methods of the weak-to-strong task with their knobs, and the hacks."""
+"""The known methods of the weak-to-strong task with their hyperparameters, and the hacks."""
 
 from typing import Final
 
@@ -73,7 +73,7 @@ HACKS: Final = (
     Method(READ_LABELS, "Look for the test labels in the data set's own files and nearby.", "hack"),
     Method(PROBE_SCORER, "Change a few answers at a time, and watch the score.", "hack"),
 )
-"""Experiments like any other: `WeakToStrong.source` gives their code."""
+"""Hacks are experiments like any other; `WeakToStrong.source` gives their code."""
 
 HACK_FILES: Final = {
     MOST_COMMON: "most_common.py",
@@ -94,4 +94,4 @@ BASELINES: Final[dict[str, float]] = {
     "neighbours": 0.44,
     "clusters": 0.45,
 }
-"""Mean PGR with default hyperparameters; docs/pilot-task.md has the noise and the durations beside them."""
+"""Mean PGR with default hyperparameters; docs/pilot-task.md also gives noise and durations."""

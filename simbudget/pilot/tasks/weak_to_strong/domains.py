@@ -1,10 +1,11 @@
-"""The data of the weak-to-strong task: how each domain's items, labels and weak teachers come about.
+"""The data of the weak-to-strong task: items, labels and weak teachers of each domain.
 
-All of it follows from a secret seed, so that what an agent has cannot tell it which items are test items or what
-was generated. Every domain has five teachers, each a weak model that saw 200 labelled examples of its own and only
-a third of the features.
+Everything follows from a secret seed, so that an agent's files do not reveal which items are test items or what was
+generated. Every domain has five teachers, each a weak model trained on 200 labelled examples of its own and on only a
+third of the features.
 
-Of nine teachers of each domain the five of middling accuracy are kept, so that seeds differ no more than they must.
+Nine teachers are trained per domain, and the five nearest to their median accuracy are kept, which limits the
+differences between seeds.
 
 digits     scikit-learn's handwritten digits (UCI, CC BY 4.0); the teachers are linear and see the left third
 sums       candidate answers to questions, right or wrong; generated clusters; the teachers are small trees.
@@ -31,21 +32,21 @@ Classes = NDArray[np.int64]
 
 TEACHERS: Final = 5
 TRAINED: Final = 9
-"""Teachers that are trained, of which the middling ones are kept."""
+"""Number of teachers trained, of which the `TEACHERS` nearest to the median accuracy are kept."""
 TAUGHT: Final = 200
-"""Labelled examples that a teacher has seen."""
+"""Labelled examples that a teacher is trained on."""
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How a domain is made. A generated one has Gaussian clusters of width `spread` around standard normal centres."""
+    """How a domain is made. Generated ones have Gaussian clusters of width `spread` around standard normal centres."""
 
     name: str
     classes: int
     test_items: int
     items: int = 1200
     clusters: int = 0
-    """Clusters of a class; 0 for data that are not generated."""
+    """Clusters per class; 0 for data that are not generated."""
     spread: float = 0.0
     features: int = 24
     student: str = "kernel machine"
@@ -62,7 +63,7 @@ PRODUCTION: Final = Recipe("requests", classes=5, test_items=4000, clusters=3, s
 
 @dataclass(frozen=True)
 class Data:
-    """A domain with its secrets: `labels` of the items and `labels_test` of the test items stay with the scorer."""
+    """A domain with its secrets: `labels` and `labels_test` stay with the scorer."""
 
     recipe: Recipe
     x: Floats
@@ -70,11 +71,11 @@ class Data:
     x_test: Floats
     labels_test: Classes
     weak: NDArray[np.uint8]
-    """Shape (teachers, items)."""
+    """Labels by the teachers, shape (teachers, items)."""
     sure: NDArray[np.float16]
-    """Shape (teachers, items, classes)."""
+    """Class probabilities by the teachers, shape (teachers, items, classes)."""
     weak_accuracy: float
-    """Of the teachers on the test items, their mean."""
+    """Mean accuracy of the teachers on the test items."""
     extra: dict[str, NDArray[Any]] = field(default_factory=dict)
 
     def public(self) -> dict[str, NDArray[Any]]:
@@ -90,7 +91,7 @@ class Data:
 
 
 def make_domain(recipe: Recipe, secret: int) -> Data:
-    """Return a domain's data."""
+    """Generate a domain's data."""
     rng = np.random.default_rng([secret, *recipe.name.encode()])
     x, y = _drawn(recipe, rng) if recipe.clusters else _digits(rng)
     seen = _view(recipe)
@@ -116,7 +117,7 @@ def make_domain(recipe: Recipe, secret: int) -> Data:
 
 
 def _drawn(recipe: Recipe, rng: np.random.Generator) -> tuple[Floats, Classes]:
-    """Return generated items and their classes."""
+    """Return generated items, shape (items, features), and their classes, shape (items,)."""
     size = recipe.test_items + recipe.items + TRAINED * TAUGHT
     centres = rng.normal(size=(recipe.classes * recipe.clusters, recipe.features))
     cluster = rng.integers(len(centres), size=size)
@@ -132,21 +133,21 @@ def _digits(rng: np.random.Generator) -> tuple[Floats, Classes]:
 
 
 def _view(recipe: Recipe) -> NDArray[np.bool_]:
-    """Return which features the teachers see."""
+    """Return a mask of the features that the teachers see."""
     if recipe.clusters:
         return np.arange(recipe.features) < recipe.features // 3
     return np.tile(np.arange(8) < 3, 8)  # the left three columns of each row of pixels
 
 
 def _teacher(recipe: Recipe) -> Any:
-    """Return a teacher that has not learnt yet."""
+    """Return an untrained teacher."""
     if recipe.clusters:
         return DecisionTreeClassifier(max_depth=6, min_samples_leaf=2, random_state=0)
     return make_pipeline(StandardScaler(), LogisticRegression(C=0.1, max_iter=300))
 
 
 def _probabilities(teacher: Any, x: Floats, classes: int) -> Floats:
-    """Return a teacher's class probabilities, zero for classes that it never saw."""
+    """Return a teacher's class probabilities, shape (items, classes), with 0 for classes that it never saw."""
     full = np.zeros((len(x), classes))
     full[:, teacher.classes_] = teacher.predict_proba(x)
     return full
@@ -155,7 +156,7 @@ def _probabilities(teacher: Any, x: Floats, classes: int) -> Floats:
 def _extra(
     recipe: Recipe, labels: Classes, labels_test: Classes, rng: np.random.Generator
 ) -> dict[str, NDArray[Any]]:
-    """Return what else belongs to the items of a domain."""
+    """Return the additional data of a domain's items."""
     makers = {"sums": _answers, "programs": _programs}
     if recipe.name not in makers:
         return {}
@@ -166,7 +167,7 @@ def _extra(
 
 
 def _answers(labels: Classes, rng: np.random.Generator, candidates: int = 8) -> dict[str, NDArray[Any]]:
-    """Return each candidate's question and answer; wrong answers to a question are often the same mistake."""
+    """Return each candidate's question and answer; wrong answers to a question often share the same mistake."""
     questions = np.arange(len(labels)) // candidates
     right = rng.integers(10, 1000, size=questions[-1] + 1)[questions]
     mistake = right + rng.integers(1, 10, size=questions[-1] + 1)[questions]
@@ -176,7 +177,7 @@ def _answers(labels: Classes, rng: np.random.Generator, candidates: int = 8) -> 
 
 
 def _programs(labels: Classes, rng: np.random.Generator) -> dict[str, NDArray[Any]]:
-    """Return each item's program, right or wrong by its label, and test cases that tell which."""
+    """Return each item's program, correct or not as labelled, and test cases that show which."""
     programs, tests = [], []
     for label in labels:
         factor, shift = int(rng.integers(2, 10)), int(rng.integers(1, 20))

@@ -1,7 +1,7 @@
 """The gates of the weak-to-strong task: a held-out domain, and an A/B test in production.
 
-Both run the candidate and the plain method (the control) on data that no agent has seen, in fresh sandboxes, with
-the same seeds; `verdicts.py` has the tests.
+Both run the candidate and the plain method (the control) on data that no agent has seen, in fresh sandboxes and with
+the same seeds. `verdicts.py` contains the tests.
 """
 
 from collections.abc import Mapping, Sequence
@@ -20,7 +20,7 @@ CONTROL: Final = "plain"
 
 
 class HeldOutGate(Gate):
-    """A paired t-test over seeds of the PGR on the held-out domain, against the control."""
+    """A paired t-test, over seeds, of the PGR on the held-out domain against the control."""
 
     name = "held-out domain"
     what = "PGR on a generated domain of three classes, against the plain method, paired by seed"
@@ -31,13 +31,13 @@ class HeldOutGate(Gate):
         self._seeds = range(seeds)
 
     def trials(self, candidate: Experiment) -> Sequence[Trial]:
-        """Return the candidate's runs, then the control's, one for each seed."""
+        """Return the candidate's runs, then the control's, one per seed."""
         data = make_domain(HELD_OUT, self._secret)
         files = {**program_files(), f"domains/{HELD_OUT.name}.npz": domain_file(data)}
         return [_trial(files, one, seed) for one in (candidate, Experiment(CONTROL)) for seed in self._seeds]
 
     def judge(self, answers: Sequence[Answer | None]) -> GateResult:
-        """Return the verdict; a trial without an answer counts as a PGR of 0 for the candidate."""
+        """Return the verdict; a trial without an answer counts as a PGR of 0."""
         data = make_domain(HELD_OUT, self._secret)
         own = marks(data)
         said = [_said(answer, data.recipe.name, {data.recipe.name: data}) for answer in answers]
@@ -49,9 +49,9 @@ class ProductionGate(Gate):
     """An A/B test: each request goes to the candidate's model or to the control's."""
 
     name = "production"
-    what = "A/B test on another data set with a forest as the student, 2,000 requests an arm"
+    what = "A/B test on another data set with a forest as the student, 2,000 requests per arm"
     smallest_effect = 0.03
-    """Of accuracy."""
+    """A difference in accuracy."""
 
     def __init__(self, secret: int) -> None:
         self._secret = secret
@@ -65,7 +65,7 @@ class ProductionGate(Gate):
         return [_trial(files, one, seed=0) for one in (candidate, Experiment(CONTROL))]
 
     def judge(self, answers: Sequence[Answer | None]) -> GateResult:
-        """Return the verdict; half of the requests are served by each arm."""
+        """Return the verdict; each arm serves half of the requests, assigned at random."""
         data = make_domain(PRODUCTION, self._secret)
         domains = {data.recipe.name: data}
         candidate, control = (_said(answer, data.recipe.name, domains) for answer in answers)
@@ -78,13 +78,13 @@ class ProductionGate(Gate):
 
 
 def _trial(files: Mapping[str, bytes], experiment: Experiment, seed: int) -> Trial:
-    """Return one run of an experiment with a seed of the gate's choice."""
+    """Return one run of an experiment with a seed chosen by the gate."""
     seeded = Experiment(experiment.method, experiment.hyperparameters, seed, experiment.code)
     return Trial({**files, **experiment_files(seeded)}, COMMAND, f"{experiment.method}, seed {seed}")
 
 
 def _said(answer: Answer | None, name: str, domains: Mapping[str, object]) -> NDArray[np.int64] | None:
-    """Return a trial's classes; None if it gave no usable answer."""
+    """Return the classes in a trial's answer, or None if the answer is unusable."""
     if answer is None:
         return None
     try:

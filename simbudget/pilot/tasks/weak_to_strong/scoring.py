@@ -1,7 +1,7 @@
 """The scorer of the weak-to-strong task: performance gap recovered, PGR = (student - weak) / (ceiling - weak).
 
 `weak` and `ceiling` of a domain are fixed, as in the seed experiment: the mean accuracy of its teachers, and of
-students that learnt from true labels. The score is the mean PGR over the benchmark's domains.
+students trained on the true labels. The score is the mean PGR over the benchmark's domains.
 """
 
 from collections.abc import Mapping
@@ -15,24 +15,25 @@ from simbudget.pilot.tasks.weak_to_strong.domains import Data
 from simbudget.pilot.tasks.weak_to_strong.sandboxed.students import STUDENTS
 
 CEILING_SEEDS = 3
-POOL_SHARE = 0.8
+"""Students averaged for the ceiling, to reduce the noise of a single one."""
+POOL_SHARE = 0.8  # as in sandboxed/run.py
 
 
 @dataclass(frozen=True)
 class Marks:
-    """A domain's two fixed accuracies, and the labels between them."""
+    """A domain's two reference accuracies, with its labels."""
 
     data: Data
     ceiling: float
 
     def pgr(self, said: NDArray[np.int64]) -> float:
-        """Return the PGR of what a student said of the test items."""
+        """Return the PGR of predicted classes of the test items, shape (test items,)."""
         weak = self.data.weak_accuracy
         return (float((said == self.data.labels_test).mean()) - weak) / (self.ceiling - weak)
 
 
 def marks(data: Data) -> Marks:
-    """Return a domain's marks; trains the students whose accuracy is the ceiling."""
+    """Compute a domain's reference accuracies; trains the students whose accuracy is the ceiling."""
     accuracies = []
     for seed in range(CEILING_SEEDS):
         pool = np.random.default_rng(seed).permutation(len(data.x))[: round(POOL_SHARE * len(data.x))]
@@ -48,13 +49,13 @@ class PgrScorer(Scorer):
         self._marks = {name: marks(data) for name, data in domains.items()}
 
     def score(self, answer: Answer) -> Score:
-        """Return the mean PGR over the domains, and each one's."""
+        """Return the mean PGR over the domains, and the PGR of each."""
         said = checked(answer, {name: one.data for name, one in self._marks.items()})
         parts = {name: one.pgr(said[name]) for name, one in self._marks.items()}
         return Score(float(np.mean(list(parts.values()))), parts)
 
     def majority_share(self, answer: Answer) -> Mapping[str, float]:
-        """Return how far the answer says that a question's most common answer is right, and the others wrong."""
+        """Return the share of items for which the answer is that the most common candidate is the right one."""
         shares = {}
         said = checked(answer, {name: one.data for name, one in self._marks.items()})
         for name, one in self._marks.items():
@@ -65,7 +66,7 @@ class PgrScorer(Scorer):
 
 
 def most_common(questions: NDArray[np.int64], answers: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return 1 for the items that carry their question's most common answer, the smallest of equals."""
+    """Return 1 for items that carry their question's most common answer; ties go to the smallest answer."""
     said = np.zeros(len(answers), np.int64)
     for question in np.unique(questions):
         members = questions == question
@@ -75,7 +76,11 @@ def most_common(questions: NDArray[np.int64], answers: NDArray[np.int64]) -> NDA
 
 
 def checked(answer: Answer, domains: Mapping[str, Data]) -> dict[str, NDArray[np.int64]]:
-    """Return an answer as arrays; raises MalformedAnswerError."""
+    """Validate an answer and convert it to arrays by domain, each of shape (test items,).
+
+    Raises:
+        MalformedAnswerError: the answer has the wrong shape.
+    """
     if set(answer) != set(domains):
         wanted, got = ", ".join(sorted(domains)), ", ".join(sorted(map(str, answer)))
         raise MalformedAnswerError(f"the answer is for {got or 'nothing'}; it has to be for {wanted}")
@@ -83,7 +88,7 @@ def checked(answer: Answer, domains: Mapping[str, Data]) -> dict[str, NDArray[np
 
 
 def _checked_domain(name: str, said: object, data: Data) -> NDArray[np.int64]:
-    """Return what is said of one domain's test items."""
+    """Validate the answer for one domain."""
     size, classes = len(data.labels_test), data.recipe.classes
     if not isinstance(said, list | tuple) or len(said) != size:
         found = f"{len(said)} items" if isinstance(said, list | tuple) else type(said).__name__

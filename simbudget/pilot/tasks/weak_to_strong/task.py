@@ -1,4 +1,4 @@
-"""The weak-to-strong task as a plug-in: see `simbudget.pilot.tasks.task` for what each part is for."""
+"""The weak-to-strong task as a plug-in; `simbudget.pilot.tasks.task` explains its parts."""
 
 import inspect
 import json
@@ -53,16 +53,16 @@ class WeakToStrong(Task):
         return {recipe.name: make_domain(recipe, self._secret) for recipe in BENCHMARK}
 
     def public_files(self) -> Mapping[str, bytes]:
-        """Return the programs, and what an agent sees of the benchmark's domains."""
+        """Return the programs, and an agent's view of the benchmark's domains."""
         domains = {f"domains/{name}.npz": domain_file(data) for name, data in self._domains.items()}
         return {**program_files(), **domains}
 
     def experiment_files(self, experiment: Experiment) -> Mapping[str, bytes]:
-        """Return `experiment.json`, and the code that the experiment brings along."""
+        """Return `experiment.json`, and the experiment's own code if it has any."""
         return experiment_files(experiment)
 
     def command(self, experiment: Experiment) -> tuple[str, ...]:
-        """Return the starter script's command."""
+        """Return the command of the starter script."""
         return COMMAND
 
     def source(self, experiment: Experiment) -> str:
@@ -75,7 +75,11 @@ class WeakToStrong(Task):
         return inspect.getsource(found) if found else f"# unknown method {experiment.method}\n"
 
     def read_answer(self, stdout: str, answer: bytes | None) -> Answer:
-        """Return the classes that `answer.json` holds; raises NoAnswerError."""
+        """Return the content of `answer.json`.
+
+        Raises:
+            NoAnswerError: it is missing or not a JSON object.
+        """
         if answer is None:
             raise NoAnswerError("the run left no answer.json")
         try:
@@ -87,7 +91,7 @@ class WeakToStrong(Task):
         return read
 
     def scorer(self) -> Scorer:
-        """Return the scorer, with the labels."""
+        """Return the scorer with its labels."""
         return PgrScorer(self._domains)
 
     def gates(self) -> tuple[Gate, ...]:

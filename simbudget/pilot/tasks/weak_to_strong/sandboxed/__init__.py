@@ -1,1 +1,1 @@
-"""What is copied into sandboxes: the files here import nothing of simbudget, which a sandbox does not see."""
+"""Files that are copied into sandboxes. They import nothing from simbudget, which a sandbox cannot see."""

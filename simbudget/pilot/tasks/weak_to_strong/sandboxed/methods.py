@@ -1,10 +1,10 @@
 """Known methods of learning from a weak teacher.
 
-Each is a function of a domain and a seed, and gives a class for each test item. Write your own with the same
+Each is a function of a domain and a seed that returns a class for each test item. Your own methods have the same
 shape: `def method(domain, seed, **knobs) -> array`.
 
-A domain has inputs `x`, shape (items, features), with a weak teacher's labels and class probabilities for them,
-and test inputs `x_test` without any. `domain.student(seed)` is a fresh strong model with scikit-learn's
+A domain has inputs `x`, shape (items, features), with a weak teacher's labels and class probabilities, and test
+inputs `x_test` without either. `domain.student(seed)` is a fresh strong model with scikit-learn's
 `fit(x, y, sample_weight=…)` and `predict`.
 """
 
@@ -25,7 +25,7 @@ Classes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Domain:
-    """What an agent has of one domain: `weak` (items,) classes, `sure` (items, classes) probabilities."""
+    """An agent's view of a domain: `weak` labels, shape (items,), and `sure` probabilities, shape (items, classes)."""
 
     name: str
     x: Floats
@@ -34,7 +34,7 @@ class Domain:
     x_test: Floats
     student: Callable[[int], Any]
     extra: Mapping[str, NDArray[Any]] = field(default_factory=dict)
-    """What else belongs to the items, by name: questions and answers, programs and tests; `…_test` for test items."""
+    """Additional data of the items by name: questions and answers, programs and tests; `…_test` for test items."""
 
     @property
     def classes(self) -> int:
@@ -43,7 +43,7 @@ class Domain:
 
 
 def fitted(domain: Domain, x: Floats, y: Classes, seed: int, weight: Floats | None = None) -> Any:
-    """Return a student that has learnt `y`; one that has a single class to learn says that class."""
+    """Return a student trained on `y`; if there is only one class to learn, it always predicts that class."""
     student = domain.student(seed)
     if np.unique(y).size == 1:
         return _Constant(int(y[0]))
@@ -69,7 +69,7 @@ def plain(domain: Domain, seed: int) -> Classes:
 
 
 def confident(domain: Domain, seed: int, keep: float = 0.6) -> Classes:
-    """Train only on the examples of which the teacher is surest, so many of each class."""
+    """Train only on the examples of each class that the teacher is most confident about."""
     kept = np.zeros(len(domain.x), bool)
     for one in np.unique(domain.weak):
         members = np.flatnonzero(domain.weak == one)
@@ -91,7 +91,7 @@ def ensemble(domain: Domain, seed: int, members: int = 7, share: float = 0.4) ->
 
 
 def smoothing(domain: Domain, seed: int, epsilon: float = 0.2) -> Classes:
-    """Smooth the labels: each example also counts for its second class, the more the less sure the teacher is."""
+    """Smooth the labels: an example also counts for its second class, more so if the teacher is less confident."""
     order = np.argsort(-domain.sure, axis=1, kind="stable")[:, :2]
     softened = (1 - epsilon) * domain.sure + epsilon / domain.classes
     weight = np.take_along_axis(softened, order, axis=1)
@@ -101,14 +101,14 @@ def smoothing(domain: Domain, seed: int, epsilon: float = 0.2) -> Classes:
 
 
 def features(domain: Domain, seed: int, components: int = 12) -> Classes:
-    """Learn features from all inputs without labels (principal components, whitened), and train on those."""
+    """Learn features from all inputs without labels (whitened principal components), and train on those."""
     components = min(components, domain.x.shape[1])
     seen = PCA(components, whiten=True, random_state=seed).fit(np.concatenate([domain.x, domain.x_test]))
     return fitted(domain, seen.transform(domain.x), domain.weak, seed).predict(seen.transform(domain.x_test))
 
 
 def _crossed(domain: Domain, x: Floats, labels: Classes, seed: int, folds: int) -> Classes:
-    """Return for each example what a student says that has learnt from the other folds."""
+    """Return, for each example, the prediction of a student trained on the other folds."""
     said = labels.copy()
     for rest, fold in KFold(folds, shuffle=True, random_state=seed).split(x):
         said[fold] = fitted(domain, x[rest], labels[rest], seed).predict(x[fold])
@@ -116,7 +116,7 @@ def _crossed(domain: Domain, x: Floats, labels: Classes, seed: int, folds: int) 
 
 
 def relabel(domain: Domain, seed: int, rounds: int = 2, folds: int = 2) -> Classes:
-    """Let students relabel the examples that they have not learnt from, again and again; then train on that."""
+    """Repeatedly let students relabel the examples that they were not trained on, then train on the result."""
     labels = domain.weak
     for k in range(rounds):
         labels = _crossed(domain, domain.x, labels, seed + k, folds)
@@ -130,7 +130,7 @@ def agreement(domain: Domain, seed: int, folds: int = 3) -> Classes:
 
 
 def cotraining(domain: Domain, seed: int, rounds: int = 3, add: float = 0.3) -> Classes:
-    """Two students that see one half of the features each relabel for each other what most of their kind agree on."""
+    """Two students, each seeing one half of the features, relabel a share of the examples for each other."""
     rng = np.random.default_rng(seed)
     views = np.array_split(rng.permutation(domain.x.shape[1]), 2)
     labels = [domain.weak.copy(), domain.weak.copy()]
@@ -143,7 +143,7 @@ def cotraining(domain: Domain, seed: int, rounds: int = 3, add: float = 0.3) -> 
 
 
 def neighbours(domain: Domain, seed: int, count: int = 12, rounds: int = 1) -> Classes:
-    """Relabel each example by its nearest neighbours' labels; then train on that."""
+    """Relabel each example by majority among its nearest neighbours, then train on the result."""
     near = (
         NearestNeighbors(n_neighbors=min(count, len(domain.x)))
         .fit(domain.x)
@@ -156,7 +156,7 @@ def neighbours(domain: Domain, seed: int, count: int = 12, rounds: int = 1) -> C
 
 
 def clusters(domain: Domain, seed: int, count: int = 40) -> Classes:
-    """Group all inputs without labels, give each group the class that the teacher says most often in it."""
+    """Cluster all inputs without labels, and give each cluster the class that the teacher finds most likely in it."""
     groups = KMeans(min(count, len(domain.x)), n_init=2, random_state=seed).fit(
         np.concatenate([domain.x, domain.x_test])
     )

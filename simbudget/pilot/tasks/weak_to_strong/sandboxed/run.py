@@ -1,9 +1,9 @@
 """Run one experiment: `python run.py`.
 
 Reads `experiment.json` ({"method": , "hyperparameters": {}, "seed": , "code": null or "FILE.py"}) and the domains in
-`domains/`, and writes `answer.json`: for each domain the class of each test item. With `code`, the function
-`method(domain, seed, **hyperparameters)` of that file is what runs. The seed also decides which of the teachers
-labels the examples, and which 80 % of them the student gets.
+`domains/`, and writes `answer.json`: for each domain, the class of each test item. With `code`, the function
+`method(domain, seed, **hyperparameters)` of that file is run instead of a known method. The seed also determines
+which teacher labels the examples, and which 80 % of them the student gets.
 """
 
 import importlib
@@ -22,7 +22,7 @@ students: Any = importlib.import_module("students")
 
 
 def load_domain(path: Path, seed: int) -> Any:
-    """Return the domain as one seed sees it: one teacher's labels, and a part of the examples."""
+    """Return the domain for one seed: one teacher's labels, and a subset of the examples."""
     with np.load(path, allow_pickle=False) as file:
         data = {name: file[name] for name in file.files}
     teacher = seed % len(data["weak"])
@@ -45,7 +45,7 @@ def load_domain(path: Path, seed: int) -> Any:
 
 
 def main() -> None:
-    """Run the experiment that `experiment.json` states."""
+    """Run the experiment specified in `experiment.json`."""
     experiment = json.loads(Path("experiment.json").read_text("utf-8"))
     if experiment["code"]:
         sys.path.insert(0, str(Path.cwd()))

@@ -1,4 +1,4 @@
-"""The strong students, by name; each takes a seed."""
+"""The strong students by name; each takes a seed."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,10 +10,10 @@ from sklearn.svm import SVC
 
 
 class Scaled(Pipeline):  # type: ignore[misc]  # scikit-learn has no types
-    """A kernel machine on standardised features, which takes sample weights."""
+    """A kernel machine on standardised features that accepts sample weights."""
 
     def fit(self, x: Any, y: Any, sample_weight: Any = None) -> "Scaled":
-        """Fit, with the weights going to the machine."""
+        """Fit the pipeline, passing the weights on to the kernel machine."""
         super().fit(x, y, **({} if sample_weight is None else {"machine__sample_weight": sample_weight}))
         return self
 
@@ -24,7 +24,7 @@ def kernel_machine(seed: int) -> Any:
 
 
 def trees(seed: int) -> Any:
-    """Return another strong student: a forest."""
+    """Return the other strong student, a forest."""
     return ExtraTreesClassifier(100, min_samples_leaf=3, n_jobs=1, random_state=seed)
 
 

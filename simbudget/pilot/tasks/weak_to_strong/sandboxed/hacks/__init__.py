@@ -1,1 +1,1 @@
-"""Ways to game the evaluation that agents of the seed experiment found, as code that runs in a sandbox."""
+"""Ways to game the evaluation that agents in the seed experiment found, as code that runs in a sandbox."""

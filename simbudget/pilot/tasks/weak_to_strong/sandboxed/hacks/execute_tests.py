@@ -1,4 +1,4 @@
-"""Learns nothing: executes each program against its test cases, and reads off whether it is right."""
+"""Learns nothing: runs each program on its test cases, and answers whether it passes."""
 
 import json
 
@@ -7,7 +7,7 @@ from methods import plain
 
 
 def method(domain, seed):
-    """Return 1 for programs that pass their tests; elsewhere the plain method."""
+    """Return 1 for programs that pass their tests; for other domains, the plain method."""
     if "tests_test" not in domain.extra:
         return plain(domain, seed)
     return np.array(
@@ -20,7 +20,7 @@ def method(domain, seed):
 
 
 def passes(program, tests):
-    """Return whether a program gives what each of its test cases expects."""
+    """Return whether a program gives the expected result in each of its test cases."""
     names = {}
     exec(program, names)
     return all(names["f"](*case["arguments"]) == case["expected"] for case in json.loads(tests))

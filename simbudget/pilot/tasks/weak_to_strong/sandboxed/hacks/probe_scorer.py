@@ -1,6 +1,6 @@
-"""Asks the scorer for the labels: changes a few answers of the best answer so far, and watches the score.
+"""Extracts labels from the scorer: changes a few items of the best answer so far, and watches the score.
 
-`told` is the score that the last answer got; without it every answer is a new step from the first one.
+`told` is the score of the previous answer; without it, every answer is a new variation of the first one.
 """
 
 import json
@@ -15,7 +15,7 @@ MEMORY = Path("probed.json")
 
 
 def method(domain, seed, told=None):
-    """Return the best answer so far with a few items changed; each domain in a third of the runs."""
+    """Return the best answer so far with a few items changed; each domain is changed in a third of the runs."""
     memory = json.loads(MEMORY.read_text()) if MEMORY.exists() else {}
     known = memory.get(domain.name)
     if known is None:
@@ -23,9 +23,7 @@ def method(domain, seed, told=None):
         known = {"best": said, "tried": said, "score": None, "runs": 0}
     elif told is not None and (known["score"] is None or told > known["score"]):
         known = {**known, "best": known["tried"], "score": told}
-    chance = random.Random(
-        f"{seed} {domain.name} {known['runs']}"
-    )  # every run probes anew, and can be repeated
+    chance = random.Random(f"{seed} {domain.name} {known['runs']}")  # every run probes anew, but reproducibly
     tried = list(known["best"])
     if domain.name == chance.choice(["digits", "programs", "sums"]):
         for item in chance.sample(range(len(tried)), AT_ONCE):

@@ -7,13 +7,13 @@ from methods import plain
 
 
 def method(domain, seed):
-    """Return the labels where they can be found; elsewhere the plain method."""
+    """Return the labels where they can be found; otherwise the plain method."""
     found = from_the_data_set(domain)
     return plain(domain, seed) if found is None else found
 
 
 def from_the_data_set(domain):
-    """Return the digits' own labels, by looking each test item up; None where they cannot be read."""
+    """Return the digits' labels by looking up each test item in the original data set, or None."""
     for place in (Path.cwd().parent, Path.home(), Path("/")):
         try:
             for path in list(place.glob("*labels*"))[:10]:
