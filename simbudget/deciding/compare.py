@@ -14,6 +14,7 @@ from simbudget.deciding.outcomes import RESULTS, SHOW, SPEND, Outcome, Unit, cou
 from simbudget.numbers import NOTHING, rounded, usd
 from simbudget.projection.projection import Projection
 from simbudget.results import Picture, Result, Table
+from simbudget.scenario.model import Scenario
 
 
 @dataclass(frozen=True)
@@ -144,6 +145,7 @@ def compare_projections(alternatives: Sequence[Alternative], projections: Sequen
     if worths is not None:
         curves = acceptability([each.name for each in alternatives], spends, results, worths, worlds)
     notes = dict.fromkeys(note for alternative in alternatives for note in alternative.notes)
+    notes |= dict.fromkeys(_assumed_speeds(scenarios))
     return Comparison(
         tuple(alternatives), tuple(projections), tuple(outcomes), tuple(against), curves, tuple(notes)
     )
@@ -184,6 +186,27 @@ def _acceptability_as_json(curves: Acceptability | None) -> dict[str, Any] | Non
 
 def _number(value: float) -> float | None:
     return value if np.isfinite(value) else None
+
+
+def _assumed_speeds(scenarios: Sequence[Scenario]) -> Iterator[str]:
+    """Yield what to say where models are compared of which one's speed is neither written nor learnt."""
+    if len({frozenset(scenario.models) for scenario in scenarios}) < 2:
+        return
+    assumed = {
+        model
+        for scenario in scenarios
+        for model, speed in scenario.models.items()
+        if speed.served_on is None
+        and speed.output_speed.name == f"models[{model}].output_speed"  # not that of `others`
+        and speed.output_speed.posterior is None
+        and "output_speed" not in speed.written
+    }
+    if assumed:
+        names = ", ".join(sorted(assumed))
+        yield (
+            f"the speed of {names} is assumed, so what differs in time, and in money that goes with time, rests on "
+            f"that; write `models: {{{min(assumed)}: {{output_speed: ...}}}}`, or calibrate on its logs"
+        )
 
 
 def _against(against: Against) -> str:

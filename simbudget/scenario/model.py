@@ -37,6 +37,7 @@ from simbudget.scenario.fleet import (
     read_fleet,
 )
 from simbudget.scenario.provider import (
+    OTHERS,
     Api,
     LongTier,
     ModelLimits,
@@ -234,9 +235,12 @@ def _read_models(
     """Return the speeds of the fleet's models, and of other models that are written."""
     used = models_of(fleet, others)
     given = mapping_of(reading, node, "models")
-    unused = {}
+    unused: dict[str, Any] = {}
+    base = None
+    if OTHERS in given:
+        base = unused[OTHERS] = _speed_of_others(reading, given[OTHERS])
     for model in given:
-        if model in used:
+        if model in used or model == OTHERS:
             continue
         if not is_priced(model, prices):
             listed = ", ".join(used) or "none"
@@ -244,9 +248,22 @@ def _read_models(
             reading.problem(message, given[model].place, f"the fleet's models: {listed}")
         else:  # kept for a fleet of that model, such as `compare --set model=...` makes
             apart = Reading(reading.folder, reading.problems)
-            unused[model] = ModelSpeed.read(apart, given[model], f"models[{model}]", None)
-    models = {model: ModelSpeed.read(reading, given.get(model), f"models[{model}]", None) for model in used}
+            unused[model] = ModelSpeed.read(apart, given[model], f"models[{model}]", base)
+    models = {model: ModelSpeed.read(reading, given.get(model), f"models[{model}]", base) for model in used}
     return FrozenDict(models), FrozenDict(unused)
+
+
+def _speed_of_others(reading: Reading, node: Node) -> ModelSpeed:
+    """Return how quick models are that have no speed of their own; what they are served on, each says for itself."""
+    name, shared = f"models[{OTHERS}]", ("first_token", "output_speed")
+    apart = Reading(reading.folder, reading.problems, calibration=reading.calibration)
+    speed = ModelSpeed.read(apart, node, name, None)
+    reading.places |= apart.places
+    reading.provenance += [row for row in apart.provenance if row.name.rpartition(".")[2] in shared]
+    for key in sorted(speed.written.difference(shared)):
+        place = reading.place_of(f"{name}.{key}")
+        reading.problem(f"`{key}` is for a model by its name", place, f"take it out of `{OTHERS}`")
+    return speed
 
 
 def dump(scenario: Scenario) -> str:

@@ -82,6 +82,10 @@ class ServiceKey:
         return {"batch": {"returns_in": self.returns_in.write(value.returns_in)}}
 
 
+OTHERS: Final = "others"
+"""Stands in `models` for all that have no speed of their own there."""
+
+
 class ModelSpeed(Block):
     """How quick a model answers."""
 

@@ -150,7 +150,7 @@ class ScenarioKeys(Block):
     context: Annotated[Context, Nested(Context)]
     """What calls send, and what the cache holds of it; of groups that have none of their own."""
     models: Annotated[FrozenDict, Named(ModelSpeed)]
-    """How quick models are, by model."""
+    """How quick models are, by model; `others` stands for all that have no speed of their own."""
     prices: Annotated[Prices, Nested(Prices)]
     """The date of the price list, and prices that override it."""
     api: Annotated[Api, Nested(Api)]

@@ -22,11 +22,16 @@ from simbudget.calibration.scenarios.wording import written_varying
 from simbudget.distributions.posteriors import Posterior
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.imported import ImportedLedger
+from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.calibration_file import Calibration, Evidence
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
+from simbudget.scenario.provider import OTHERS, ModelSpeed
 from simbudget.units import Dimension
 
 TURNS: Final = "cycle.think.turns"
+_DEFAULT_SPEEDS: Final = {
+    key: str(getattr(keys_of(ModelSpeed)[key], "default", "")) for key in ("first_token", "output_speed")
+}
 _OUTPUT, _THINKING = "turn.output_tokens", "turn.thinking_tokens"
 
 
@@ -43,6 +48,17 @@ class Change:
 
 
 @dataclass(frozen=True)
+class Absent:
+    """A part of a scenario of which the logs say nothing, so that it stays as it was assumed."""
+
+    who: str
+    """`GPUs`, `reviewers`."""
+    component: str | None
+    """What its money is spent under; None for what is paid as tokens."""
+    remedy: str
+
+
+@dataclass(frozen=True)
 class Calibrated:
     """A calibrated scenario."""
 
@@ -54,6 +70,8 @@ class Calibrated:
     changes: tuple[Change, ...]
     left: tuple[str, ...]
     """What the logs speak to and yet was left as it was, and why; in words."""
+    absent: tuple[Absent, ...] = ()
+    """What the scenario has and the logs have not."""
 
 
 def calibrate(
@@ -96,7 +114,6 @@ def calibrate(
             Problem("the logs say nothing of this scenario's quantities", remedy="; ".join(left) or None)
         )
     left.extend(_moved_output(before, changes))
-    left.extend(_not_in_logs(before, ledger))
     left.extend(_thinking_within_output(before, changes, keep))
     quantities = {
         change.name: replace(
@@ -110,7 +127,7 @@ def calibrate(
     calibration = Calibration(quantities, counted=counted)
     new = _edited(before, text, changes, file_name)
     after = loads_scenario(without_calibration(new), "calibrated", None, calibration)
-    return Calibrated(new, calibration, before, after, tuple(changes), tuple(left))
+    return Calibrated(new, calibration, before, after, tuple(changes), tuple(left), _absent(before, ledger))
 
 
 def with_checks(calibrated: Calibrated, checks: Sequence[Check]) -> Calibrated:
@@ -134,7 +151,11 @@ def _require_known(before: LoadedScenario, keep: Collection[str]) -> None:
 
 def _changes(before: LoadedScenario, fit: Fit, keep: Collection[str], left: list[str]) -> list[Change]:
     """Return what a fit changes, and note what it does not."""
-    names = [name for name in places_of(before, fit.name) if name not in keep]
+    names = [
+        name
+        for name in _speeds_of_others(before, fit.name) or places_of(before, fit.name)
+        if name not in keep
+    ]
     if not names:
         left.append(f"{fit.name}: logs speak of it ({fit.evidence}), the scenario has it not, or keeps it")
         return []
@@ -142,11 +163,28 @@ def _changes(before: LoadedScenario, fit: Fit, keep: Collection[str], left: list
     if fit.name.startswith("cycle.experiment") and len(names) > len(kinds):
         left.append(f"{fit.name}: the cycle has several experiments, and logs do not tell which is which")
         return []
-    texts = {row.name: row.text for row in before.provenance}
+    texts = {f"models[{OTHERS}].{key}": text for key, text in _DEFAULT_SPEEDS.items()}
+    texts |= {row.name: row.text for row in before.provenance}
     family = fit.quantity.family if fit.quantity else "exact"
     if fit.name != TURNS:
         return [Change(name, texts[name], fit.written, fit.evidence, family, fit) for name in names]
     return list(_turns(before, fit, names, texts, left))
+
+
+def _speeds_of_others(before: LoadedScenario, name: str) -> list[str]:
+    """Return the names of a speed that models share; none for anything else.
+
+    A model whose own speed is written keeps a line of its own, lest what was assumed of it outlive what was learnt.
+    """
+    block, _, key = name.rpartition(".")
+    if block != f"models[{OTHERS}]":
+        return []
+    written = [
+        f"models[{model}].{key}"
+        for model, speed in before.scenario.models.items()
+        if key in speed.written and speed.served_on is None
+    ]
+    return [name, *written]
 
 
 def _turns(
@@ -177,22 +215,36 @@ def _shifted(posterior: Posterior, factor: float) -> Posterior:
     return Posterior(draws, posterior.shape, posterior.is_fact)
 
 
-def _not_in_logs(before: LoadedScenario, ledger: ImportedLedger) -> list[str]:
-    """Return what the scenario pays for and the logs say nothing of, and what to do about it."""
+def _absent(before: LoadedScenario, ledger: ImportedLedger) -> tuple[Absent, ...]:
+    """Return what the scenario has and the logs have not, and what to do about it."""
     scenario = before.scenario
     logged = set(ledger.entries["kind"].astype(str).unique())
     steps = {step.kind for group in scenario.fleet for step in group.cycle}
-    said = []
-    if scenario.gpus.count and "experiment" in steps and "experiment" not in logged:
-        said.append(
-            "gpus: the scenario pays for GPUs, and no job stands in these logs, so hours and prices stay as assumed; "
-            "calibrate on logs with experiments, or remove the experiment step if there are none"
-        )
-    if "score" in steps and not logged & {"score", "submission"}:
-        said.append("scorer: the logs hold no submission, so its time and price stay as assumed")
-    if scenario.review is not None and "review" not in logged:
-        said.append("review: the logs hold no work of reviewers, so their time and wages stay as assumed")
-    return said
+    has_scorer = "score" in steps and not logged & {"score", "submission"}
+    found = {
+        Absent(
+            "GPUs",
+            "gpu",
+            "calibrate on logs with experiments, or remove the experiment step if there are none",
+        ): ("experiment" in steps and "experiment" not in logged),
+        Absent(
+            "scorer", "scorer", "calibrate on logs with submissions, or write `scorer` as it is"
+        ): has_scorer,
+        Absent("reviewers", "review", "calibrate on logs with reviews, or write `review` as it is"): (
+            scenario.review is not None and "review" not in logged
+        ),
+        Absent("people", "staff", "write what they are paid, and their hours, in `staff`"): (
+            any(group.kind == "people" for group in scenario.fleet) and "staff" not in logged
+        ),
+        Absent("gates", "gates", "write what a trial costs in `gates`"): (
+            bool(scenario.gates) and "gate" not in logged
+        ),
+        Absent("forum", None, "calibrate on logs with posts, or write `forum` as it is"): (
+            "share" in steps and "post" not in logged
+        ),
+        Absent("sub-agents", None, "write what they do in `delegate`"): "delegate" in steps,
+    }
+    return tuple(absent for absent, is_absent in found.items() if is_absent)
 
 
 def _posterior(change: Change) -> Posterior:

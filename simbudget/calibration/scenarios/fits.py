@@ -1,7 +1,6 @@
 """What a ledger says of a scenario's quantities: its sessions, its experiments, its scorer, put together."""
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -15,11 +14,7 @@ from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
 from simbudget.calibration.posteriors.survival import censored_lognormal
 from simbudget.calibration.scenarios.experiments import Jobs, jobs_of
 from simbudget.calibration.scenarios.fit import FEWEST, Fit, fit_of_rate, fit_of_varying
-from simbudget.calibration.scenarios.session_fits import (
-    evidence_of_sessions,
-    fit_sessions,
-    speeds_shared_with,
-)
+from simbudget.calibration.scenarios.session_fits import evidence_of_sessions, fit_sessions
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.calibration_file import Evidence
 from simbudget.units import Dimension
@@ -37,19 +32,16 @@ def fit_ledger(
 
     Args:
         ledger: logs of real runs.
-        models: the scenario's models, whose speeds are learnt.
+        models: the scenario's, whose speeds are learnt; those that logs do not tell apart share `models[others]`.
         worlds: how many joint draws.
         people: whether waiting for people counts as tool time.
     """
     rng = np.random.default_rng(_SEED)
     sessions = sessions_of(ledger)
-    alike = speeds_shared_with(sessions, models)
-    distinct = [model for model in models if alike[model] == model]
-    fits = [*fit_sessions(sessions, distinct, worlds, people, rng)]
+    fits = [*fit_sessions(sessions, models, worlds, people, rng)]
     fits.extend(_fit_jobs(jobs_of(ledger), worlds, rng))
     fits.extend(_fit_scorer(ledger, sessions, worlds, rng))
-    together = jointly(fits, worlds, rng)
-    return [*together, *_of_models_alike(together, alike)]
+    return jointly(fits, worlds, rng)
 
 
 def fit_of_sessions(sessions: Sequence[Session], worlds: int = WORLDS) -> list[Fit]:
@@ -61,18 +53,6 @@ def fit_of_sessions(sessions: Sequence[Session], worlds: int = WORLDS) -> list[F
     """
     rng = np.random.default_rng(_SEED)
     return jointly([*fit_sessions(sessions, (), worlds, people=True, rng=rng)], worlds, rng)
-
-
-def _of_models_alike(fits: Sequence[Fit], alike: Mapping[str, str]) -> Iterator[Fit]:
-    """Yield the speeds of models that the logs do not tell from another one, which are that one's."""
-    for model, first in alike.items():
-        for fit in fits if model != first else ():
-            if fit.name.startswith(f"models[{first}]."):
-                name = f"models[{model}].{fit.name.rpartition('.')[2]}"
-                remark = "; ".join(filter(None, [fit.evidence.remark, f"not told apart from {first}"]))
-                evidence = replace(fit.evidence, remark=remark)
-                quantity = fit.quantity and replace(fit.quantity, name=name, evidence=evidence)
-                yield replace(fit, name=name, evidence=evidence, quantity=quantity)
 
 
 def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Iterator[Fit]:

@@ -29,6 +29,7 @@ from simbudget.numbers import usd
 from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.model import DEFAULT_MODEL, Turn
+from simbudget.scenario.provider import OTHERS
 from simbudget.scenario.reading import Reading
 from simbudget.units import Dimension
 
@@ -271,13 +272,13 @@ class _Writer:
     def _models(self, fits: Sequence[Fit]) -> Iterator[str]:
         by_name = {fit.name: fit for fit in fits}
         speeds = {}
-        for group in self._groups:
-            names = {key: f"models[{group.model}].{key}" for key in ("first_token", "output_speed")}
+        for model in (*(group.model for group in self._groups), OTHERS):
+            names = {key: f"models[{model}].{key}" for key in ("first_token", "output_speed")}
             parts = [
                 f"{key}: {self._taken(by_name[name], name)}" for key, name in names.items() if name in by_name
             ]
             if parts:
-                speeds[group.model] = parts
+                speeds[model] = parts
         if speeds:
             yield "models:"
             yield from (f"  {model}: {{{', '.join(parts)}}}" for model, parts in speeds.items())

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
 
-from simbudget.calibration.scenarios.calibrate import Calibrated, Change
+from simbudget.calibration.scenarios.calibrate import Absent, Calibrated, Change
 from simbudget.calibration.scenarios.checks import Check
 from simbudget.numbers import count, hours, rounded, usd
 from simbudget.projection.run import Options, project
@@ -90,9 +90,20 @@ def learnt(calibrated: Calibrated, checks: Sequence[Check], seed: int = 1) -> Le
     """Return what a calibration learnt, with the projections before and after it."""
     options = Options(seed=seed, replications=_REPLICATIONS)
     before, after = (project(s.scenario, options).summary for s in (calibrated.before, calibrated.after))
-    notes = [f"left as it was: {words}" for words in calibrated.left]
+    notes = [_absent(absent, after) for absent in calibrated.absent]
+    notes += [f"left as it was: {words}" for words in calibrated.left]
     notes += [f"{check.label}: {check.words}" for check in checks if check.words]
     return Learnt(calibrated, tuple(checks), before, after, tuple(notes))
+
+
+def _absent(absent: Absent, after: Summary) -> str:
+    """Return what the logs have not, and what it costs."""
+    spend = None if absent.component is None else after.spend_by_component_usd[absent.component]
+    amount = "" if spend is None else f", {usd(spend.mean)} of {usd(after.spend_usd.mean)} on average,"
+    verb = "is" if absent.who in ("scorer", "forum") else "are"
+    return (
+        f"the scenario's {absent.who}{amount} {verb} not in these logs and stay as assumed; {absent.remedy}"
+    )
 
 
 def _changes(changes: Sequence[Change]) -> Table:

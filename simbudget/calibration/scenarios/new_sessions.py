@@ -11,6 +11,7 @@ from simbudget.calibration.scenarios.wording import highest_of
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.model import Scenario
+from simbudget.scenario.provider import OTHERS
 
 MODEL: Final = "model"
 """What the scenario calls its model."""
@@ -42,7 +43,7 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
         f"cycle: [{{think: {{turns: {text['cycle.think[0].turns']}}}}}]",
         "turn: {" + ", ".join(_entries(text, "turn.", {"output_tokens": "0", "tool_time": "0 s"})) + "}",
         f"context: {{lasts: cycle, cache: {life}, " + ", ".join(_entries(text, "context.", {})) + "}",
-        f"models: {{{MODEL}: {{" + ", ".join(_entries(text, f"models[{MODEL}].", {})) + "}}",
+        f"models: {{{OTHERS}: {{" + ", ".join(_entries(text, f"models[{OTHERS}].", {})) + "}}",
         f"prices: {{{MODEL}: {session_prices(typical, 'turn.output_tokens' in text, life)}}}",
         f"stop: {{after: 3650 days, cycles_per_agent: {count}}}",
     ]

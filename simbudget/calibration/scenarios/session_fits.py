@@ -31,6 +31,7 @@ from simbudget.calibration.scenarios.fit import (
 from simbudget.calibration.scenarios.wording import highest_of
 from simbudget.distributions.posteriors import Posterior
 from simbudget.scenario.calibration_file import Evidence
+from simbudget.scenario.provider import OTHERS
 from simbudget.units import Dimension
 
 Floats = npt.NDArray[np.float64]
@@ -44,6 +45,8 @@ _CYCLES_SCATTER: Final = 0.4
 """What is assumed of the turns of one agent's cycles: nine in ten have at most 1.7 times the median."""
 _LESS_SCATTER: Final = 0.8
 _MOST_TRIES: Final = 25
+_FEWEST_SPEAKING: Final = 30
+"""Calls with outputs that it takes to learn a speed."""
 
 ALL_THAT_JOINED: Final = "output counts are not known: whatever joined the context stands here"
 """The remark on tool results that were learnt from sessions without output counts."""
@@ -106,7 +109,8 @@ def fit_sessions(
         limit = float(round(limit))
         yield fit_of_setting("context.limit_tokens", limit, f"{limit:.12g}", evidence, worlds)
     yield from _opening_fits(opening, evidence_of_sessions(of_turns, sum(map(len, seen.ages))), worlds)
-    for model in models:
+    own = [model for model in models if has_own_speed(model, sessions)]
+    for model in [*own, *([OTHERS] if len(own) < len(models) else [])]:
         yield from _speeds(model, sessions, people, worlds, rng)
     yield from _errors(sessions, worlds, rng)
     yield from _misses(sessions, worlds, rng)
@@ -227,22 +231,21 @@ def _speeds(
 
 
 def _telling_speed(model: str, sessions: Sequence[Session]) -> list[Session]:
-    """Return the sessions that a model's speed is learnt from: those of its name, or all if there are none."""
-    own = [s for s in sessions if s.model.startswith(model)] or list(sessions)
-    knowing = [s for s in own if s.knows_output]
-    return knowing if sum(map(len, knowing)) >= 30 else own
+    """Return the sessions that a model's speed is learnt from: its own if they say outputs, else those of all models.
 
-
-def speeds_shared_with(sessions: Sequence[Session], models: Sequence[str]) -> dict[str, str]:
-    """Return for each model the first one whose speed is learnt from the same sessions.
-
-    Logs do not tell such models apart, and so nothing learnt from them may: each gets the very same draws.
+    Without outputs a duration says nothing of a model's speed: how much a session put out is all in it.
     """
-    first: dict[tuple[int, ...], str] = {}
-    return {
-        model: first.setdefault(tuple(id(s) for s in _telling_speed(model, sessions)), model)
-        for model in models
-    }
+    for whose in ([s for s in sessions if s.model.startswith(model)], sessions):
+        knowing = [s for s in whose if s.knows_output]
+        if sum(map(len, knowing)) >= _FEWEST_SPEAKING:
+            return knowing
+    return list(sessions)
+
+
+def has_own_speed(model: str, sessions: Sequence[Session]) -> bool:
+    """Return whether sessions tell a model's speed from that of others; all that they do not tell apart share one."""
+    own = [s for s in sessions if s.model.startswith(model) and s.knows_output]
+    return model != OTHERS and sum(map(len, own)) >= _FEWEST_SPEAKING
 
 
 def _under_slopes(fit: Fit, sessions: Sequence[Session], slope: Slope, at: Floats) -> Fit:
