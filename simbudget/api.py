@@ -410,7 +410,7 @@ def calibrate(
     found = learn(loaded.loaded, loaded.source.text, ledger, calibration_name(output), keep)
     checks = check_calibration(ledger, seed) if check else []
     write_calibrated(with_checks(found, checks), output)
-    return learnt(found, checks, seed)
+    return learnt(found, checks, Options(seed))
 
 
 def watch(
@@ -422,7 +422,7 @@ def watch(
         scenario: the plan of the run.
         logs: logs of the run.
         elapsed_hours: hours since the run began; by default the end of its last entry.
-        how: `runs`, `seed`, `sure`, `worth_usd`.
+        how: `runs`, `seed`, `sure`, `worth_usd`, `workers`, `on`.
     """
     from simbudget.forecast.following import Look  # noqa: PLC0415
     from simbudget.forecast.watch import Watching  # noqa: PLC0415

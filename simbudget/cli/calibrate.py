@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import ScenarioPath, say_if_compiling, show
+from simbudget.cli.options import ScenarioPath, cores_options, say_if_compiling, show
 
 
 @click.command("calibrate")
@@ -27,6 +27,7 @@ from simbudget.cli.options import ScenarioPath, say_if_compiling, show
     show_default=True,
     help="Random seed of the simulations shown.",
 )
+@cores_options
 @click.option("--columns", metavar="A=B,...", help="Column mapping for other tables; see `import`.")
 @click.option("--no-check", is_flag=True, help="Skip the simulation of the runs that were calibrated on.")
 @click.option("--json", "as_json", is_flag=True, help="Print only what was learnt, as JSON.")
@@ -37,6 +38,8 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     output: Path,
     keep: tuple[str, ...],
     seed: int,
+    workers: int | None,
+    on: str | None,
     columns: str | None,
     no_check: bool,
     as_json: bool,
@@ -54,6 +57,7 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.calibration.scenarios.learnt import learnt  # noqa: PLC0415
     from simbudget.calibration.scenarios.writing import calibration_name, require_writable, write_calibrated  # noqa: PLC0415
     from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
+    from simbudget.projection.run import Options  # noqa: PLC0415
     from simbudget.report.terminal import reading  # noqa: PLC0415
     from simbudget.scenario.document import read_file  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
@@ -66,7 +70,7 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     calibrated = calibrate(before, text, ledger, calibration_name(output), keep)
     checks = [] if no_check else check_calibration(ledger, seed)
     written = write_calibrated(with_checks(calibrated, checks), output)
-    found = learnt(calibrated, checks, seed)
+    found = learnt(calibrated, checks, Options(seed, workers=workers, on=on))
     written += found.write_figures(output.parent / f"{output.stem}-pictures")
     show(found, as_json=as_json, quiet=quiet)
     now = f"simbudget project {shlex.quote(str(output))}"

@@ -82,6 +82,13 @@ def assumption_options(function: F) -> F:
     return click.option("--model", default="", metavar="NAME", help=help_text)(function)
 
 
+def cores_options(function: F) -> F:
+    """Add `--workers` and `--on`: where runs are simulated."""
+    function = click.option("--on", metavar="CLUSTER", help=ON_HELP)(function)
+    help_text = "CPU cores to use; does not change the result.  [default: all]"
+    return click.option("--workers", type=click.IntRange(1), help=help_text)(function)
+
+
 def sample_options(replications: int) -> Callable[[F], F]:
     """Return a decorator that adds the options for the number of runs, their randomness, workers and output.
 
@@ -106,12 +113,7 @@ def sample_options(replications: int) -> Callable[[F], F]:
                     show_default=True,
                     help="Random seed.",
                 ),
-                click.option(
-                    "--workers",
-                    type=click.IntRange(1),
-                    help="CPU cores to use; does not change the result.  [default: all]",
-                ),
-                click.option("--on", metavar="CLUSTER", help=ON_HELP),
+                cores_options,
                 click.option(
                     "--out",
                     type=click.Path(path_type=Path, file_okay=False),

@@ -2,12 +2,16 @@
 
 import shlex
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from simbudget.cli.options import ScenarioPath, file_argument, say_if_compiling
+from simbudget.cli.options import ScenarioPath, cores_options, file_argument, say_if_compiling
 from simbudget.errors import visible
 from simbudget.ledger.whole_files import check_place, written_whole
+
+if TYPE_CHECKING:
+    from simbudget.projection.run import Options
 
 
 @click.command("report")
@@ -24,7 +28,7 @@ from simbudget.ledger.whole_files import check_place, written_whole
 @click.option("--base", type=ScenarioPath(), help="Earlier version of FILE: the Markdown reports the change.")
 @click.option("--replications", type=int, help="Number of replications.  [default: 400]")
 @click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
-@click.option("--workers", type=int, help="CPU cores to use; does not change the result.  [default: all]")
+@cores_options
 def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     file: Path,
     output: Path | None,
@@ -33,6 +37,7 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     replications: int | None,
     seed: int,
     workers: int | None,
+    on: str | None,
 ) -> None:
     """Write a report of the scenario FILE.
 
@@ -47,10 +52,12 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         raise click.UsageError("--base needs --markdown; for other comparisons use `simbudget compare`")
     if output is not None and not output.exists():
         check_place(output)
-    count = _REPLICATIONS if replications is None else replications
+    from simbudget.projection.run import Options  # noqa: PLC0415
+
+    options = Options(seed, _REPLICATIONS if replications is None else replications, workers=workers, on=on)
     say_if_compiling(False)
     if markdown:
-        text = visible(_markdown(file, base, count, seed, workers))
+        text = visible(_markdown(file, base, options))
         if output is None:
             click.echo(text, nl=False)
             return
@@ -59,15 +66,15 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         click.echo(f"Wrote {output} ({len(text):,} characters).")
         return
     output = output or Path("report.html")
-    line = _html(file, output, count, seed, workers)
+    line = _html(file, output, options)
     click.echo(line)
     click.echo(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB).")
 
 
-def _html(file: Path, output: Path, count: int, seed: int, workers: int | None) -> str:
+def _html(file: Path, output: Path, options: "Options") -> str:
     """Write the HTML page, and return the answer in one line."""
     from simbudget.engine.evidence import understood  # noqa: PLC0415
-    from simbudget.projection.run import Options, project  # noqa: PLC0415
+    from simbudget.projection.run import project  # noqa: PLC0415
     from simbudget.report.html.page import Subject, report_page  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
     from simbudget.scenario.document import read_file  # noqa: PLC0415
@@ -76,20 +83,20 @@ def _html(file: Path, output: Path, count: int, seed: int, workers: int | None) 
     loaded, text = load_scenario(file), read_file(file)
     rows = understood(loaded.provenance, loaded.scenario)
     with progress_bar(False) as progress:
-        projection = project(loaded.scenario, Options(seed, count, workers=workers), progress, loaded.notes)
+        projection = project(loaded.scenario, options, progress, loaded.notes)
     names = f"{shlex.quote(file.name)} -o {shlex.quote(output.name)}"
-    command = f"simbudget report {names} --replications {count} --seed {seed}"
+    command = f"simbudget report {names} --replications {options.replications} --seed {options.seed}"
     page = report_page(Subject(projection, rows, text, file.name, command, loaded.calibration))
     with written_whole(output) as fresh:
         fresh.write_text(page, encoding="utf-8")
     return projection.answer()
 
 
-def _markdown(file: Path, base: Path | None, count: int, seed: int, workers: int | None) -> str:
+def _markdown(file: Path, base: Path | None, options: "Options") -> str:
     from simbudget.deciding.alternatives import Alternative, Sample  # noqa: PLC0415
     from simbudget.deciding.compare import compare  # noqa: PLC0415
     from simbudget.engine.evidence import understood  # noqa: PLC0415
-    from simbudget.projection.run import Options, project  # noqa: PLC0415
+    from simbudget.projection.run import project  # noqa: PLC0415
     from simbudget.report.markdown import change_markdown, projection_markdown  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
@@ -97,19 +104,19 @@ def _markdown(file: Path, base: Path | None, count: int, seed: int, workers: int
     loaded = load_scenario(file)
     rows = understood(loaded.provenance, loaded.scenario)
     command = f"simbudget report {shlex.quote(file.name)} --markdown"
-    options = f"--replications {count} --seed {seed}"
+    sample = f"--replications {options.replications} --seed {options.seed}"
     with progress_bar(False) as progress:
         if base is None:
-            options_made = Options(seed, count, workers=workers)
-            projection = project(loaded.scenario, options_made, progress, loaded.notes)
-            return projection_markdown(projection, rows, f"{command} {options}")
+            projection = project(loaded.scenario, options, progress, loaded.notes)
+            return projection_markdown(projection, rows, f"{command} {sample}")
         before = load_scenario(base)
         pair = [
             Alternative("before", before.scenario),
             Alternative("now", loaded.scenario, notes=loaded.notes),
         ]
-        comparison = compare(pair, Sample(count, seed, workers), progress)
-    command = f"{command} --base {shlex.quote(base.name)} {options}"
+        made = Sample(options.replications or _REPLICATIONS, options.seed, options.workers, on=options.on)
+        comparison = compare(pair, made, progress)
+    command = f"{command} --base {shlex.quote(base.name)} {sample}"
     return change_markdown(comparison, understood(before.provenance, before.scenario), rows, command)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import click
 
-from simbudget.cli.options import LIMIT_NOT_MET, ScenarioPath, money, say_if_compiling, show
+from simbudget.cli.options import LIMIT_NOT_MET, ScenarioPath, cores_options, money, say_if_compiling, show
 
 
 def _amount(dimension: str) -> Any:
@@ -66,6 +66,7 @@ def _amount(dimension: str) -> Any:
     help="Number of simulated runs.",
 )
 @click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@cores_options
 @click.option("--json", "as_json", is_flag=True, help="Print only JSON; with --follow, one line per update.")
 def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     logs: tuple[Path, ...],
@@ -78,6 +79,8 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     sure: float,
     runs: int,
     seed: int,
+    workers: int | None,
+    on: str | None,
     as_json: bool,
 ) -> None:
     """Report whether the run recorded in LOG is on track, and project its final cost and results.
@@ -103,7 +106,7 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
     say_if_compiling(as_json)
-    look = Look(load_scenario(scenario), logs, elapsed, Watching(runs, seed, sure, worth))
+    look = Look(load_scenario(scenario), logs, elapsed, Watching(runs, seed, sure, worth, workers, on))
     if not follow:
         with progress_bar(as_json) as progress:
             outlook = look.now(progress)

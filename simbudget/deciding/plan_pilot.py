@@ -36,9 +36,10 @@ from simbudget.deciding.pilot_record import FIGURES, figures_of
 from simbudget.deciding.pilots import WORTHWHILE, Pilot, PilotPlan, Pilots, does_enough, recommend
 from simbudget.deciding.rehearsals import Stage, narrowing, stage
 from simbudget.deciding.splits import means
-from simbudget.engine import compiled
 from simbudget.engine.lowering import lower
+from simbudget.engine.totals import SPENT_USD
 from simbudget.projection.economics import decompose
+from simbudget.projection.engines import engine_for
 from simbudget.projection.executors import cores
 from simbudget.scenario.model import Scenario
 
@@ -194,15 +195,15 @@ def records(
     shown: dict[float, Floats] = {length: np.empty((len(worlds), len(FIGURES))) for length in hours}
 
     def record(place: int) -> None:
-        ledger = compiled.simulate(program, seed, int(worlds[place]), LUCK_OF_PILOT, record=True).ledger
+        ledger = engine_for(program).simulate(program, seed, int(worlds[place]), LUCK_OF_PILOT).ledger
         assert ledger is not None
         for length in hours:
             shown[length][place] = figures_of(ledger, length)
 
     def spend(length: float, some: Integers) -> Floats:
         shorter = lower(pilot_scenario(source, size, length))
-        sums: Floats = compiled.simulate_many(shorter, seed, some, np.full_like(some, LUCK_OF_PILOT)).sums
-        return sums[:, 0]
+        luck = np.full_like(some, LUCK_OF_PILOT)
+        return engine_for(shorter).simulate_many(shorter, seed, some, luck).sums[:, SPENT_USD]
 
     # The engine lets other threads run, and a world's figures do not depend on who makes them.
     with ThreadPoolExecutor(workers or cores()) as pool:

@@ -16,11 +16,11 @@ import pandas as pd
 
 from simbudget.calibration.scenarios.calibrate import calibrate
 from simbudget.deciding.changes import Source
-from simbudget.engine import compiled
 from simbudget.engine.lowering import lower
 from simbudget.errors import UserError
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.ledger.readers import read_logs
+from simbudget.projection.engines import engine_for
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import LoadedScenario
 from simbudget.scenario.model import Scenario
@@ -76,7 +76,8 @@ def narrowing(on: Stage, pilot: Scenario, replication: int) -> float:
 
 def after_pilot(loaded: LoadedScenario, on: Stage, pilot: Scenario, world: int, replication: int) -> Scenario:
     """Return the scenario calibrated on a pilot in one world; unchanged where the pilot shows nothing of it."""
-    entries = compiled.simulate(lower(pilot), on.seed, world, replication, record=True).ledger
+    program = lower(pilot)
+    entries = engine_for(program).simulate(program, on.seed, world, replication).ledger
     assert entries is not None
     try:
         return calibrate(loaded, on.source.text, _as_read(entries), "draws.parquet").after.scenario

@@ -21,9 +21,10 @@ from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.engine.streams import named_purpose
 from simbudget.projection.aggregate import Aggregate
+from simbudget.projection.engines import engine_for
 from simbudget.projection.executors import blocks_in_order
 from simbudget.projection.months import Calendar
-from simbudget.projection.schedule import WORLD_EACH, Schedule
+from simbudget.projection.schedule import DEFAULT_REPLICATIONS, WORLD_EACH, Options, Schedule
 from simbudget.scenario.model import Scenario
 
 Floats = npt.NDArray[np.float64]
@@ -46,7 +47,11 @@ class ReferenceRuns:
 
 
 def simulate_reference_runs(
-    scenario: Scenario, names: Sequence[str], elapsed_s: float, runs: int, seed: int, progress: Progress
+    scenario: Scenario,
+    names: Sequence[str],
+    elapsed_s: float,
+    options: Options,
+    progress: Progress,
 ) -> ReferenceRuns:
     """Return so many runs of a scenario.
 
@@ -54,10 +59,10 @@ def simulate_reference_runs(
         scenario: what was planned.
         names: of the quantities that are unknown in it.
         elapsed_s: where the real run stands; below the planned end.
-        runs: how many, each in a world of its own.
-        seed: the same seed gives the same runs.
+        options: how many, each in a world of its own, by which seed, and where they are made.
         progress: called with the runs done and those to do.
     """
+    runs, seed = options.replications or DEFAULT_REPLICATIONS, options.seed
     program = replace(lower(scenario), budget_usd=math.inf, agents_budget_usd=math.inf)
     frames, by_time, hours = [], np.zeros((0, BINS)), np.zeros(0)
     ends_ns = (round(elapsed_s * 5e8), round(elapsed_s * 1e9), program.settings.horizon_ns)
@@ -66,7 +71,9 @@ def simulate_reference_runs(
         hours = np.linspace(0.0, until.settings.horizon_ns / HOUR_NS, BINS + 1)
         aggregate = Aggregate(until, Calendar.of(scenario, hours))
         with closing(
-            blocks_in_order(Schedule(until, seed, runs, WORLD_EACH, "compiled"), None, None)
+            blocks_in_order(
+                Schedule(until, seed, runs, WORLD_EACH, engine_for(until).name), options.workers, options.on
+            )
         ) as blocks:
             for block in blocks:
                 aggregate.add(block)

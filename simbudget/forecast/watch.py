@@ -22,6 +22,7 @@ from simbudget.forecast.reference_runs import Progress, ReferenceRuns, simulate_
 from simbudget.forecast.run_state import RunState
 from simbudget.forecast.stopping import worthwhile
 from simbudget.ledger.entry import COMPONENTS
+from simbudget.projection.schedule import Options
 from simbudget.scenario.limits import Limit
 from simbudget.scenario.loading import LoadedScenario
 
@@ -57,6 +58,10 @@ class Watching:
     sure: float = SURE
     worth_usd: float | None = None
     """What a transferable result is worth; None: not asked."""
+    workers: int | None = None
+    """Cores to use; by default all. The outlook does not depend on it."""
+    on: str | None = None
+    """A Dask cluster in place of this machine's cores."""
 
 
 def watch(
@@ -88,7 +93,8 @@ def reference_runs_for(
     ends_s = loaded.scenario.stop.after.exact_value
     unknown = [row.name for row in loaded.provenance if row.kind in ("unknown", "both")]
     until_s = min(elapsed_s, ends_s * (1.0 - 1e-9))
-    return simulate_reference_runs(loaded.scenario, unknown, until_s, how.runs, how.seed, progress)
+    options = Options(how.seed, how.runs, workers=how.workers, on=how.on)
+    return simulate_reference_runs(loaded.scenario, unknown, until_s, options, progress)
 
 
 def outlook_of(loaded: LoadedScenario, state: RunState, runs: ReferenceRuns, how: Watching) -> Outlook:

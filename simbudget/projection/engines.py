@@ -11,7 +11,7 @@ from typing import Final
 from simbudget.compilation import has_code
 from simbudget.engine import compiled, reference
 from simbudget.engine.laws.draws import Integers
-from simbudget.engine.outcome import Sums
+from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import Program
 from simbudget.errors import Problem, UserError
 
@@ -24,6 +24,8 @@ class Engine:
     """One way to simulate."""
 
     name: str
+    simulate: Callable[[Program, int, int, int], Outcome]
+    """Program, seed, world, replication; with a ledger."""
     simulate_many: SimulateMany
     runs_in_threads: bool
     """Whether it lets other threads run meanwhile; otherwise each worker is a process."""
@@ -36,8 +38,10 @@ class Engine:
 ENGINES: Final = {
     engine.name: engine
     for engine in (
-        Engine("compiled", compiled.simulate_many, True, compiled.is_compiled, "half a minute"),
-        Engine("reference", reference.simulate_many, False, has_code, "10 s"),
+        Engine(
+            "compiled", compiled.simulate, compiled.simulate_many, True, compiled.is_compiled, "half a minute"
+        ),
+        Engine("reference", reference.simulate, reference.simulate_many, False, has_code, "10 s"),
     )
 }
 """Every engine by its name; the first is the default."""
@@ -46,6 +50,11 @@ DEFAULT_ENGINE: Final = next(iter(ENGINES))
 
 SIMULATES_ALL: Final = "reference"
 """The engine that also simulates what is not compiled, such as steps that a user wrote in Python."""
+
+
+def engine_for(program: Program, wanted: str = DEFAULT_ENGINE) -> Engine:
+    """Return the engine that is wanted, or the one that simulates everything if the program needs it."""
+    return engine_named(SIMULATES_ALL if program.not_compiled else wanted)
 
 
 def engine_named(name: str) -> Engine:

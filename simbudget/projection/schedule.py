@@ -16,7 +16,7 @@ from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.worlds import UNKNOWN_KINDS
 from simbudget.engine.program import Program
 from simbudget.errors import Problem, UserError
-from simbudget.projection.engines import DEFAULT_ENGINE, SIMULATES_ALL, engine_named
+from simbudget.projection.engines import DEFAULT_ENGINE, engine_for, engine_named
 
 DEFAULT_REPLICATIONS: Final = 100
 """Enough for a median within a few per cent, in a second or two."""
@@ -97,7 +97,7 @@ class Schedule:
         """Return the schedule of a projection with these options."""
         default = DEFAULT_REPLICATIONS if options.precision is None else MOST_FOR_PRECISION
         replications = options.replications or default
-        engine = SIMULATES_ALL if program.not_compiled else options.engine
+        engine = engine_for(program, options.engine).name
         if program.is_deterministic():
             return Schedule(program, options.seed, 1, 1, engine)
         has_unknown = bool(np.isin(program.kinds, UNKNOWN_KINDS).any())

@@ -16,6 +16,7 @@ from simbudget.forecast.reference_runs import simulate_reference_runs
 from simbudget.forecast.run_state import run_state_of
 from simbudget.forecast.watch import Watching, watch
 from simbudget.ledger.imported import ImportedLedger
+from simbudget.projection.schedule import Options
 from simbudget.projection.trace import trace
 from simbudget.scenario.loading import loads_scenario
 from tests.reporting.small import small
@@ -73,7 +74,7 @@ def test_a_run_beyond_what_was_expected_is_a_surprise_and_widens():
 
 def test_a_shorter_course_is_the_beginning_of_a_longer_one():
     runs = simulate_reference_runs(
-        loads_scenario(small()).scenario, [], DAY_S / 2, 20, 1, lambda done, total: None
+        loads_scenario(small()).scenario, [], DAY_S / 2, Options(replications=20), lambda done, total: None
     )
     half = np.searchsorted(runs.hours, 12.0)
     spent = runs.spent_usd[:, half]

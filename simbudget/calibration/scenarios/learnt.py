@@ -1,7 +1,7 @@
 """What a calibration learnt, as a result: before and after with the evidence, totals, and predictive checks."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
@@ -86,9 +86,9 @@ class Learnt(Result):
         return figures
 
 
-def learnt(calibrated: Calibrated, checks: Sequence[Check], seed: int = 1) -> Learnt:
-    """Return what a calibration learnt, with the projections before and after it."""
-    options = Options(seed=seed, replications=_REPLICATIONS)
+def learnt(calibrated: Calibrated, checks: Sequence[Check], options: Options) -> Learnt:
+    """Return what a calibration learnt, with the projections before and after it; `options` say where they are made."""
+    options = replace(options, replications=_REPLICATIONS)
     before, after = (project(s.scenario, options).summary for s in (calibrated.before, calibrated.after))
     notes = [_absent(absent, after) for absent in calibrated.absent]
     notes += [f"left as it was: {words}" for words in calibrated.left]
