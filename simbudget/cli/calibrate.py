@@ -58,7 +58,7 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.calibration.scenarios.writing import calibration_name, require_writable, write_calibrated  # noqa: PLC0415
     from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
     from simbudget.projection.run import Options  # noqa: PLC0415
-    from simbudget.report.terminal import reading  # noqa: PLC0415
+    from simbudget.report.terminal import reading, working  # noqa: PLC0415
     from simbudget.scenario.document import read_file  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
@@ -67,11 +67,15 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     with reading() as begins:
         ledger = read_logs(logs, column_map(columns), begins)
     say_if_compiling(quiet or as_json)
-    calibrated = calibrate(before, text, ledger, calibration_name(output), keep)
-    checks = [] if no_check else check_calibration(ledger, seed)
-    written = write_calibrated(with_checks(calibrated, checks), output)
-    found = learnt(calibrated, checks, Options(seed, workers=workers, on=on))
-    written += found.write_figures(output.parent / f"{output.stem}-pictures")
+    with working(quiet or as_json) as does:
+        does(f"learning from {len(ledger.entries):,} entries")
+        calibrated = calibrate(before, text, ledger, calibration_name(output), keep)
+        does("simulating what was calibrated on")
+        checks = [] if no_check else check_calibration(ledger, seed)
+        written = write_calibrated(with_checks(calibrated, checks), output)
+        does("projecting the scenario as it was and as it is")
+        found = learnt(calibrated, checks, Options(seed, workers=workers, on=on))
+        written += found.write_figures(output.parent / f"{output.stem}-pictures")
     show(found, as_json=as_json, quiet=quiet)
     now = f"simbudget project {shlex.quote(str(output))}"
     click.echo(err=as_json, message=f"Wrote {output} and {len(written) - 1} files beside it. Now: {now}")

@@ -151,10 +151,10 @@ def main() -> None:
         click.echo(f"error: {_one_line(where + why(error))}", err=True)
         sys.exit(WRONG_INPUT)
     except Exception as error:
-        if not _is_of_a_damaged_store(error):
+        said = _lacks(error) or _is_damaged(error)
+        if not said:
             raise
-        found = _one_line(str(error).splitlines()[0] if str(error) else type(error).__name__)
-        click.echo(f"error: a file that simbudget read is damaged: {found}", err=True)
+        click.echo(f"error: {said}", err=True)
         sys.exit(WRONG_INPUT)
 
 
@@ -162,12 +162,34 @@ def _one_line(text: str) -> str:
     return visible(text).replace("\n", " ")
 
 
-def _is_of_a_damaged_store(error: Exception) -> bool:
-    """Return whether SQLite or Arrow rejected a damaged file.
+def _lacks(error: Exception) -> str:
+    """Return what to say of a package that this installation lacks; nothing if that is not what went wrong."""
+    module = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
+    name = module.partition(".")[0]
+    extra = _EXTRAS.get(name)
+    return (
+        f"this needs the package {name}; install it with: pip install 'simbudget[{extra}]'" if extra else ""
+    )
 
-    Classes are compared by name because neither library is imported unless a command needs it.
+
+def _is_damaged(error: Exception) -> str:
+    """Return what to say of a file that SQLite or Arrow cannot make sense of; nothing if that did not go wrong.
+
+    Both are imported only where they are used.
     """
-    return any(f"{kind.__module__}.{kind.__name__}" in _STORES_ERRORS for kind in type(error).__mro__)
+    if not any(f"{kind.__module__}.{kind.__name__}" in _STORES_ERRORS for kind in type(error).__mro__):
+        return ""
+    found = _one_line(str(error).splitlines()[0] if str(error) else type(error).__name__)
+    return f"a file that simbudget read is damaged: {found}"
 
+
+_EXTRAS: Final = {
+    **dict.fromkeys(("httpx2", "starlette", "uvicorn"), "guard"),
+    **dict.fromkeys(("anthropic", "fastapi", "psutil"), "pilot"),
+    **dict.fromkeys(("cryptography", "dask", "distributed"), "dask"),
+    "inspect_ai": "inspect",
+    "hypothesis": "testing",
+}
+"""Packages that not every installation has, and the extra that brings each."""
 
 _STORES_ERRORS: Final = frozenset({"sqlite3.DatabaseError", "pyarrow.lib.ArrowException"})

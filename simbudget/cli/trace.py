@@ -28,6 +28,10 @@ def trace_command(file: Path, replication: int, seed: int, out: Path, suffix: st
     from dataclasses import replace  # noqa: PLC0415
 
     from simbudget.projection.trace import trace  # noqa: PLC0415
+    from simbudget.report.terminal import working  # noqa: PLC0415
 
-    found = replace(trace(loaded.scenario, seed, replication), as_csv=suffix == "csv")
+    with working(as_json) as does:
+        does(f"simulating replication {replication}")
+        traced = trace(loaded.scenario, seed, replication)
+    found = replace(traced, as_csv=suffix == "csv")
     show(found, as_json=as_json, out=out)

@@ -25,7 +25,7 @@ def run_behind(proxy: Proxy, command: Sequence[str]) -> int:
 
 
 async def _run_behind(proxy: Proxy, command: Sequence[str]) -> int:
-    import uvicorn  # noqa: PLC0415  of the extra `pilot`
+    import uvicorn  # noqa: PLC0415  of the extra `guard`
 
     listening = socket.create_server(("127.0.0.1", 0), backlog=1024)
     config = uvicorn.Config(

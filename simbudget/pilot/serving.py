@@ -12,7 +12,7 @@ async def serve(app: Any, port: int = 0) -> None:
     It stops at the end of standard input, whose other end the parent process holds, so that a runner that is killed
     leaves no server behind.
     """
-    import uvicorn  # noqa: PLC0415  only in the extra `pilot`
+    import uvicorn  # noqa: PLC0415  only in the extra `guard`
 
     listening = socket.create_server(("127.0.0.1", port), backlog=1024)
     config = uvicorn.Config(

@@ -10,7 +10,15 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console, ConsoleOptions, Group, RenderableType
 from rich.live import Live
 from rich.markup import escape
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import (
+    BarColumn,
+    MofNCompleteColumn,
+    Progress,
+    SpinnerColumn,
+    TextColumn,
+    TimeElapsedColumn,
+    TimeRemainingColumn,
+)
 from rich.segment import Segment
 from rich.table import Table as RichTable
 from rich.text import Text
@@ -100,6 +108,16 @@ def reading() -> Iterator[Callable[[Path], None]]:
         return
     with console.status("reading") as status:
         yield lambda path: status.update(f"reading {path}")
+
+
+@contextmanager
+def working(hidden: bool) -> Iterator[Callable[[str], None]]:
+    """Say on stderr, if that is a terminal, what is being done, and for how long; yields what to call with it."""
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    is_shown = not hidden and sys.stderr.isatty()
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not is_shown) as steps:
+        task = steps.add_task("", total=None)
+        yield lambda doing: steps.update(task, description=doing)
 
 
 @contextmanager

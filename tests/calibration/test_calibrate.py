@@ -55,6 +55,17 @@ def test_check_says_where_quantities_come_from(of_many: Calibrated) -> None:
     assert "simulated, 2026-02" in sources["turn.output_tokens"]
 
 
+def test_what_was_learnt_from_a_program_is_said(of_many: Calibrated) -> None:
+    (note,) = of_many.notes
+    assert "answered by a simulation, for play money" in note
+    ledger = sessions_ledger(12)
+    real = replace(ledger, entries=ledger.entries.assign(source="claude-code"))
+    assert not calibrate(loads_scenario(ASSUMED), ASSUMED, real, NAME).notes
+    pilots = replace(ledger, entries=ledger.entries.assign(source="pilot"))
+    (note,) = calibrate(loads_scenario(ASSUMED), ASSUMED, pilots, NAME).notes
+    assert "program that stands for the model in a pilot without a key" in note
+
+
 def test_what_is_kept_stays_as_it_was() -> None:
     kept = calibrated(12, keep=("turn.output_tokens",))
     assert "output_tokens: {typical: 100 to 2000, varies: 3x}  # another guess" in kept.text

@@ -179,3 +179,16 @@ def test_a_program_that_is_not_there_is_one_clear_message(tmp_path: Path) -> Non
     )
     assert done.returncode == 2
     assert done.stderr == "error: ./no-such-program cannot be started: no such file or directory\n"
+
+
+@pytest.mark.parametrize("package", ["uvicorn", "starlette", "httpx2"])
+def test_an_installation_without_what_the_proxy_needs_says_which_extra_has_it(
+    tmp_path: Path, package: str
+) -> None:
+    lacking = f"import sys; sys.modules[{package!r}] = None; from simbudget.cli.main import main; main()"
+    command = [sys.executable, "-c", lacking, "guard", "--cap", "$5", "--", "true"]
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=120, check=False)
+    assert done.returncode == 2
+    assert done.stderr == (
+        f"error: this needs the package {package}; install it with: pip install 'simbudget[guard]'\n"
+    )

@@ -3,14 +3,19 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
 
+from simbudget.errors import UserError
 from simbudget.ledger.readers import read_logs
 from simbudget.ledger.store import LedgerStore
+from simbudget.pilot.draws import Draws
+from simbudget.pilot.rates import called_as, pilot_rates
+from simbudget.scenario.loading import loads_scenario
 from tests.pilot.killing import KilledPilot
 from tests.pilot.provider import FAST
 
@@ -105,6 +110,31 @@ def test_live_without_a_key_says_so_before_anything_is_made(scenario: Path, tmp_
     assert ran.returncode == 2
     assert "ANTHROPIC_API_KEY is not set; nothing was spent" in ran.stderr
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("model", "live", "called"),
+    [
+        ("claude-opus-4-6", True, "claude-opus-4-6"),
+        ("claude-opus-4-5-20251101", True, "claude-opus-4-5-20251101"),
+        ("anthropic/claude-opus-4-6", True, "claude-opus-4-6"),
+        ("a-model-of-tomorrow", True, "a-model-of-tomorrow"),
+        ("opus", False, "opus"),
+    ],
+)
+def test_a_live_pilot_calls_models_as_the_provider_knows_them(model: str, live: bool, called: str) -> None:
+    assert called_as(model, live) == called
+
+
+def test_a_short_name_becomes_the_id_of_the_newest_model_and_has_its_price() -> None:
+    text = "fleet: [{agents: 1, model: opus}]\ncycle: [{think: {turns: 1}}]\n"
+    (called,) = pilot_rates(loads_scenario(text, "s.yaml").scenario, Draws(1, 0), live=True)
+    assert re.fullmatch(r"claude-opus-\d+(-\d+)*", called)
+
+
+def test_a_live_pilot_refuses_a_model_that_another_provider_sells() -> None:
+    with pytest.raises(UserError, match="sold by openai"):
+        called_as("gpt-5.5", live=True)
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from importlib.util import find_spec
 from pathlib import Path
 from urllib.error import HTTPError
+from urllib.parse import urlsplit
 from urllib.request import urlopen
 
 import pytest
@@ -268,9 +269,10 @@ def test_a_cluster_of_this_machine_speaks_to_nobody_without_its_certificate() ->
 
     with cluster._local_cluster(1) as local:
         assert local.scheduler_address.startswith("tls://")
+        host = urlsplit(local.scheduler_address).hostname
         for page in ("status", "json/counts.json", "metrics", "info/main/workers.html"):
             with pytest.raises(HTTPError, match="404"):
-                urlopen(local.dashboard_link.replace("status", page), timeout=5)
+                urlopen(f"http://{host}:{local.scheduler.http_server.port}/{page}", timeout=5)
         with pytest.raises((OSError, TypeError)):
             Client(local.scheduler_address, timeout=2, set_as_default=False)
         with Client(local, set_as_default=False) as client:

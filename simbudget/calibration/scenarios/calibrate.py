@@ -1,6 +1,6 @@
 """Calibrating a scenario: what logs say of its quantities takes the place of what was assumed, and both are shown."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -28,6 +28,11 @@ from simbudget.scenario.loading import LoadedScenario, loads_scenario
 from simbudget.scenario.provider import OTHERS, ModelSpeed
 from simbudget.units import Dimension
 
+_PROGRAMS: Final = {
+    "pilot": "the program that stands for the model in a pilot without a key",
+    "simulated": "a simulation",
+}
+"""Sources of entries whose calls no model answered, and who did."""
 TURNS: Final = "cycle.think.turns"
 _DEFAULT_SPEEDS: Final = {
     key: str(getattr(keys_of(ModelSpeed)[key], "default", "")) for key in ("first_token", "output_speed")
@@ -72,6 +77,8 @@ class Calibrated:
     """What the logs speak to and yet was left as it was, and why; in words."""
     absent: tuple[Absent, ...] = ()
     """What the scenario has and the logs have not."""
+    notes: tuple[str, ...] = ()
+    """What to know of the logs before the scenario is believed."""
 
 
 def calibrate(
@@ -127,12 +134,33 @@ def calibrate(
     calibration = Calibration(quantities, counted=counted)
     new = _edited(before, text, changes, file_name)
     after = loads_scenario(without_calibration(new), "calibrated", None, calibration)
-    return Calibrated(new, calibration, before, after, tuple(changes), tuple(left), _absent(before, ledger))
+    return Calibrated(
+        new,
+        calibration,
+        before,
+        after,
+        tuple(changes),
+        tuple(left),
+        _absent(before, ledger),
+        tuple(_of_programs(ledger)),
+    )
 
 
 def with_checks(calibrated: Calibrated, checks: Sequence[Check]) -> Calibrated:
     """Return a calibrated scenario that says what its checks showed."""
     return replace(calibrated, calibration=replace(calibrated.calibration, checks=noted(checks)))
+
+
+def _of_programs(ledger: ImportedLedger) -> Iterator[str]:
+    """Yield what to say of calls that no model answered: a pilot's without a key, and those of a simulation."""
+    calls = ledger.entries[ledger.entries["component"] == "tokens"]
+    for source, who in _PROGRAMS.items():
+        many = int((calls["source"] == source).sum())
+        if many:
+            yield (
+                f"{many:,} of {len(calls):,} model calls were answered by {who}, for play money: "
+                "the scenario has learnt from that program, and not from a model"
+            )
 
 
 def _require_known(before: LoadedScenario, keep: Collection[str]) -> None:

@@ -90,7 +90,8 @@ def learnt(calibrated: Calibrated, checks: Sequence[Check], options: Options) ->
     """Return what a calibration learnt, with the projections before and after it; `options` say where they are made."""
     options = replace(options, replications=_REPLICATIONS)
     before, after = (project(s.scenario, options).summary for s in (calibrated.before, calibrated.after))
-    notes = [_absent(absent, after) for absent in calibrated.absent]
+    notes = list(calibrated.notes)
+    notes += [_absent(absent, after) for absent in calibrated.absent]
     notes += [f"left as it was: {words}" for words in calibrated.left]
     notes += [f"{check.label}: {check.words}" for check in checks if check.words]
     return Learnt(calibrated, tuple(checks), before, after, tuple(notes))

@@ -13,7 +13,7 @@ from simbudget.ledger.readers.counts import Step, anthropic_steps
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.thread import NO_USAGE, Thread, Usage
+from simbudget.ledger.readers.thread import NO_USAGE, LoggedUsage, Thread
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
     JsonObject,
@@ -158,7 +158,9 @@ class _Reading:
             self._gathering.columns.set(row, "duration_s", NOT_KNOWN)
         self._gathering.remember(key, row)
 
-    def _amend(self, thread: Thread, row: int, usage: Usage, at_s: float, *, is_same_telling: bool) -> None:
+    def _amend(
+        self, thread: Thread, row: int, usage: LoggedUsage, at_s: float, *, is_same_telling: bool
+    ) -> None:
         """Take the last usage of a message, and its end."""
         columns = self._gathering.columns
         if not is_same_telling:

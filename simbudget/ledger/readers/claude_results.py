@@ -25,7 +25,7 @@ from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.reported import records, sample
-from simbudget.ledger.readers.thread import Thread, Usage
+from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
     JsonObject,
@@ -339,7 +339,7 @@ def _main_model(process: _Process, named: str) -> str:
     return max(by_model, key=lambda model: (by_model[model][3], sum(by_model[model]), model))
 
 
-def _usages(process: _Process, named: str, run: RunInMaking) -> dict[str, Usage]:
+def _usages(process: _Process, named: str, run: RunInMaking) -> dict[str, LoggedUsage]:
     """Return what a process used, by model.
 
     How long cache writes are kept stands in `usage` alone, which is of the session's own calls: what helpers and
@@ -368,12 +368,14 @@ def _usages(process: _Process, named: str, run: RunInMaking) -> dict[str, Usage]
             for_an_hour = None if process.for_an_hour is None else min(process.for_an_hour, write)
         searches = last.searches[model] or None
         thinking = run.count(last.models[model].get("thinkingTokens"), MOST_IN_A_SESSION)
-        usage = Usage(uncached, write, read, output, for_an_hour, thinking, web_searches=searches)
+        usage = LoggedUsage(uncached, write, read, output, for_an_hour, thinking, web_searches=searches)
         found[model] = usage._replace(**how) if model == main else usage  # type: ignore[arg-type]
     return found
 
 
-def _left(by_model: dict[str, Usage], messages: dict[str, _Message], run: RunInMaking) -> dict[str, Usage]:
+def _left(
+    by_model: dict[str, LoggedUsage], messages: dict[str, _Message], run: RunInMaking
+) -> dict[str, LoggedUsage]:
     """Return what a process used beyond its messages: by helpers, and by sub-agents that are not printed."""
     told: dict[str, list[int]] = {}
     for message in messages.values():

@@ -11,7 +11,7 @@ from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.reported import NO_MODEL, add_total, run_of, unpacked, usage_within
 from simbudget.ledger.readers.rows import each
-from simbudget.ledger.readers.thread import Thread, Usage
+from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, listing, mapping, moment, text
 
 _SAID: Final = b'"api_req_started"'
@@ -78,13 +78,13 @@ def _request(thread: Thread, message: JsonObject, at_s: float, model: str, *, is
     thread.sees(at_s)
 
 
-def _usage(told: JsonObject, run: RunInMaking) -> Usage:
+def _usage(told: JsonObject, run: RunInMaking) -> LoggedUsage:
     into, output, write, read = (
         run.count(told.get(name)) for name in ("tokensIn", "tokensOut", "cacheWrites", "cacheReads")
     )
     if told.get("apiProtocol") == "openai":
         return usage_within(run, into, read or 0, write or 0, output)
-    return Usage(into, write or 0, read or 0, output)
+    return LoggedUsage(into, write or 0, read or 0, output)
 
 
 def _model_beside(file: LogFile) -> str:

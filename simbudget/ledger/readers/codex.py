@@ -15,7 +15,7 @@ from simbudget.ledger.readers.counts import service_of
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.thread import NO_USAGE, Thread, Usage
+from simbudget.ledger.readers.thread import NO_USAGE, LoggedUsage, Thread
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
     JsonObject,
@@ -279,11 +279,11 @@ def _grown(now: int | None, before: int | None) -> int | None:
     return None if now is None else now - (before or 0)
 
 
-def _usage(grown: Totals, run: RunInMaking) -> Usage:
+def _usage(grown: Totals, run: RunInMaking) -> LoggedUsage:
     prompt, cached, output, reasoning, written = (run.count(tokens) for tokens in grown)
     if prompt is None or cached is None or written is None or cached + written > prompt:
-        return Usage(None, written, None, output, 0, reasoning, prompt)
-    return Usage(prompt - cached - written, written, cached, output, 0, reasoning)
+        return LoggedUsage(None, written, None, output, 0, reasoning, prompt)
+    return LoggedUsage(prompt - cached - written, written, cached, output, 0, reasoning)
 
 
 FORMAT: Final = Format("codex", "Codex CLI rollout", _recognises, _read, _follows)

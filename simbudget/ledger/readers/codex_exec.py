@@ -14,7 +14,7 @@ from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.reported import NO_DATE, add_total, first_of, usage_within
 from simbudget.ledger.readers.rows import each, json_rows
-from simbudget.ledger.readers.thread import Thread, Usage
+from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, is_known, mapping, moment, text
 
 _EVENTS: Final = {"thread.started", "turn.started", "turn.completed", "turn.failed"}
@@ -173,12 +173,12 @@ class _Reading:
             self._run.missing["tokens of the last turn, which broke off"] = 1
 
 
-def _counts(used: Usage) -> tuple[int, ...]:
+def _counts(used: LoggedUsage) -> tuple[int, ...]:
     prompt = used.columns()["context_tokens"]
     return int(prompt or 0), int(used.output or 0)
 
 
-def _usage(usage: JsonObject, run: RunInMaking) -> Usage:
+def _usage(usage: JsonObject, run: RunInMaking) -> LoggedUsage:
     prompt, read, write, output, thinking = (
         run.count(usage.get(name), MOST_IN_A_SESSION)
         for name in (

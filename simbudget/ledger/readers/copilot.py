@@ -12,7 +12,7 @@ from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.reported import add_total, run_of, usage_within
 from simbudget.ledger.readers.rows import each, json_rows
-from simbudget.ledger.readers.thread import NO_USAGE, Thread, Usage
+from simbudget.ledger.readers.thread import NO_USAGE, LoggedUsage, Thread
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
     JsonObject,
@@ -134,10 +134,10 @@ class _Reading:
             return
         self._thread.run.missing["the input of calls: the session was never shut down"] = 1
         for at_s, model, output in self._untold:
-            self._thread.call(Usage(output=output), model, NOT_KNOWN, at_s)
+            self._thread.call(LoggedUsage(output=output), model, NOT_KNOWN, at_s)
 
 
-def _usage(told: JsonObject, run: RunInMaking) -> Usage:
+def _usage(told: JsonObject, run: RunInMaking) -> LoggedUsage:
     prompt, read, write, output, thinking = (
         run.count(told.get(f"{name}Tokens"), MOST_IN_A_SESSION)
         for name in ("input", "cacheRead", "cacheWrite", "output", "reasoning")

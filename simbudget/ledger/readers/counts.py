@@ -8,7 +8,7 @@ Google's `candidatesTokenCount`. Names say whose counts they are; where a record
 from typing import Final, NamedTuple
 
 from simbudget.ledger.readers.gathering import RunInMaking
-from simbudget.ledger.readers.thread import Usage
+from simbudget.ledger.readers.thread import LoggedUsage
 from simbudget.ledger.readers.values import JsonObject, mapping, text
 from simbudget.pricing.charge import SERVICES
 from simbudget.pricing.models import maker_of
@@ -104,7 +104,7 @@ class _Found(NamedTuple):
     value: int | None
 
 
-def usage_of_record(record: JsonObject, run: RunInMaking) -> Usage:
+def usage_of_record(record: JsonObject, run: RunInMaking) -> LoggedUsage:
     """Return the usage that a record's counts tell, by whatever names; classes exclude each other.
 
     What was found about counts that contain each other is noted as odd, once for each run.
@@ -125,7 +125,7 @@ def usage_of_record(record: JsonObject, run: RunInMaking) -> Usage:
     searches = mapping(flat.get("server_tool_use")).get(
         "web_search_requests", flat.get("web_search_requests")
     )
-    usage = Usage(
+    usage = LoggedUsage(
         prompt.value,
         written,
         cached,
@@ -193,7 +193,7 @@ class Step(NamedTuple):
     """`compaction`: the provider summarised the context on the way; `advisor`: a second model was asked."""
     model: str
     """Empty: the call's own."""
-    usage: Usage
+    usage: LoggedUsage
 
 
 _ANTHROPICS: Final = {"input_tokens", "output_tokens"}
@@ -202,7 +202,7 @@ _ANTHROPICS: Final = {"input_tokens", "output_tokens"}
 
 def anthropic_steps(
     usage: JsonObject, run: RunInMaking, model: str = "", *, knows_output: bool = True
-) -> tuple[Usage, list[Step]]:
+) -> tuple[LoggedUsage, list[Step]]:
     """Return what an answer's `usage` reports, and the steps of the call that it leaves out.
 
     The counts at the top are those of the steps of type `message`. Others stand in `iterations` alone, and are billed.
@@ -247,11 +247,11 @@ def place_of(told: object) -> str:
     return "" if place in ("", "global", "not_available", "unknown") else place
 
 
-def _anthropic(usage: JsonObject, run: RunInMaking, *, knows_output: bool = True) -> Usage:
+def _anthropic(usage: JsonObject, run: RunInMaking, *, knows_output: bool = True) -> LoggedUsage:
     writes = mapping(usage.get("cache_creation"))
     searches = mapping(usage.get("server_tool_use")).get("web_search_requests")
     details = mapping(usage.get("output_tokens_details"))
-    return Usage(
+    return LoggedUsage(
         uncached=run.count(usage.get("input_tokens")),
         write=run.count(usage.get("cache_creation_input_tokens", 0)),
         read=run.count(usage.get("cache_read_input_tokens", 0)),
@@ -274,9 +274,9 @@ def _whole(value: object) -> int:
     return value if type(value) is int else 0
 
 
-def _sum(usages: list[Usage]) -> Usage:
+def _sum(usages: list[LoggedUsage]) -> LoggedUsage:
     """Return the counts of steps together; unknown where one is."""
     columns: list[tuple[int | None, ...]] = list(zip(*(usage[:6] for usage in usages), strict=True))
     sums = [None if None in column else sum(value or 0 for value in column) for column in columns]
     uncached, write, read, output, write_1h, thinking = sums or [0] * 6
-    return Usage(uncached, write, read, output, write_1h, thinking)
+    return LoggedUsage(uncached, write, read, output, write_1h, thinking)

@@ -13,7 +13,7 @@ from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.reported import add_total, first_of, run_of, usage_within
 from simbudget.ledger.readers.rows import each, json_rows
-from simbudget.ledger.readers.thread import Thread, Usage
+from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
     JsonObject,
@@ -147,7 +147,7 @@ def _by_model(thread: Thread, stats: JsonObject, model: str, columns: JsonObject
         add_total(thread, usage, text(name), **columns, **more)
 
 
-def _of_stats(told: JsonObject, run: RunInMaking) -> Usage:
+def _of_stats(told: JsonObject, run: RunInMaking) -> LoggedUsage:
     """Return the usage that statistics tell; what the total has beyond input and output is thought."""
 
     def of(*names: str) -> int | None:
@@ -277,7 +277,7 @@ def _qwen_line(thread: Thread, gathering: Gathering, line: JsonObject) -> None:
     thread.sees(at_s)
 
 
-def _of_metadata(told: JsonObject, run: RunInMaking) -> Usage:
+def _of_metadata(told: JsonObject, run: RunInMaking) -> LoggedUsage:
     """Return the usage of an answer of Google's API, also one that another provider's was translated into.
 
     Google's candidates leave out thoughts; where prompt and candidates are the whole total, they contain them.

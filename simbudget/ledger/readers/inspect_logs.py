@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.thread import Thread, Usage
+from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, number, text
 
 if TYPE_CHECKING:
@@ -79,7 +79,7 @@ def _call(thread: Thread, event: Any, began_s: float, ended_s: float) -> None:
         return
     count = thread.run.count
     read, write = usage.input_tokens_cache_read, usage.input_tokens_cache_write
-    used = Usage(
+    used = LoggedUsage(
         uncached=count(usage.input_tokens),
         write=count(write) if write is not None else 0,
         read=count(read) if read is not None else 0,

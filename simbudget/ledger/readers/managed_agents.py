@@ -9,7 +9,7 @@ from typing import Final
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.thread import Thread, Usage
+from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, amount, is_known, mapping, moment, text
 
 
@@ -88,9 +88,9 @@ class _Reading:
             thread.run.duration_s = active_s
 
 
-def _usage(usage: JsonObject, run: RunInMaking) -> Usage:
+def _usage(usage: JsonObject, run: RunInMaking) -> LoggedUsage:
     writes = mapping(usage.get("cache_creation"))
-    return Usage(
+    return LoggedUsage(
         uncached=run.count(usage.get("input_tokens")),
         write=run.count(usage.get("cache_creation_input_tokens")),
         read=run.count(usage.get("cache_read_input_tokens")),

@@ -20,7 +20,7 @@ from simbudget.ledger.readers.reported import (
     usage_within,
 )
 from simbudget.ledger.readers.rows import each, table_rows
-from simbudget.ledger.readers.thread import Thread, Usage
+from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, amount, is_known, mapping, moment, text
 from simbudget.pricing.models import qualified
 
@@ -104,7 +104,7 @@ def _litellm_model(record: JsonObject) -> str:
     return qualified(provider, model.removeprefix(f"{provider}/"))
 
 
-def _litellm_usage(run: RunInMaking, record: JsonObject, used: JsonObject) -> Usage:
+def _litellm_usage(run: RunInMaking, record: JsonObject, used: JsonObject) -> LoggedUsage:
     """Return the usage of a spend log: the proxy's prompt contains what was cached, whoever the provider is."""
     details, thought = (
         unpacked(used.get("prompt_tokens_details")),
@@ -185,7 +185,7 @@ def _langfuse(thread: Thread, record: JsonObject, began_s: float, ended_s: float
     thread.call(usage, model, began_s, ended_s, reported_cost_usd=reported, name=text(record.get("name")))
 
 
-def _langfuse_usage(run: RunInMaking, record: JsonObject) -> Usage:
+def _langfuse_usage(run: RunInMaking, record: JsonObject) -> LoggedUsage:
     """Return an observation's usage. Its classes exclude each other, unless its total says that they do not."""
     used = unpacked(first_of(record, "usageDetails", "usage_details")) or unpacked(record.get("usage"))
     prompt = tokens(run, used, "input", "input_tokens", "promptTokens", "prompt_tokens")
@@ -211,7 +211,7 @@ def _langfuse_usage(run: RunInMaking, record: JsonObject) -> Usage:
         output, thinking = output + apart, apart
     if total is not None and total == known and (read or write):
         return usage_within(run, prompt, read, write, output, thinking=thinking)
-    return Usage(prompt, write, read, output, thinking=thinking)
+    return LoggedUsage(prompt, write, read, output, thinking=thinking)
 
 
 LANGFUSE: Final = Format("langfuse", "Langfuse observations", _recognises_langfuse, _read_langfuse)
@@ -266,7 +266,7 @@ def _langsmith(thread: Thread, record: JsonObject, began_s: float, ended_s: floa
     )
 
 
-def _langsmith_usage(run: RunInMaking, record: JsonObject, metadata: JsonObject) -> Usage:
+def _langsmith_usage(run: RunInMaking, record: JsonObject, metadata: JsonObject) -> LoggedUsage:
     """Return a run's usage: LangChain's input contains what was read from the cache and written to it."""
     used = unpacked(metadata.get("usage_metadata")) or mapping(
         unpacked(record.get("outputs")).get("usage_metadata")

@@ -9,7 +9,7 @@ from simbudget.ledger.readers.copies import is_first_telling
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.thread import Thread, Usage
+from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import (
     JsonObject,
     amount,
@@ -104,7 +104,7 @@ def _span(part: JsonObject) -> tuple[float, float]:
     return moment(times.get("start")), moment(times.get("end"))
 
 
-def usage_of(info: JsonObject, run: RunInMaking) -> Usage:
+def usage_of(info: JsonObject, run: RunInMaking) -> LoggedUsage:
     """Return the usage of a message, or of a step within it."""
     tokens = mapping(info.get("tokens"))
     cache = mapping(tokens.get("cache"))
@@ -116,7 +116,7 @@ def usage_of(info: JsonObject, run: RunInMaking) -> Usage:
         without = (uncached or 0) + (output or 0) + (read or 0) + (write or 0)
         is_extra = (reasoning or 0) > (output or 0) if total is None else total > without
         output = (output or 0) + (reasoning or 0) if is_extra else output
-    return Usage(uncached, write, read, output, thinking=reasoning)
+    return LoggedUsage(uncached, write, read, output, thinking=reasoning)
 
 
 FORMAT: Final = Format(SOURCE, "OpenCode export", _recognises, _read)

@@ -12,7 +12,7 @@ from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.reported import add_total, first_of, records, run_of, sample, usage_within
-from simbudget.ledger.readers.thread import Thread, Usage
+from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
     JsonObject,
@@ -113,7 +113,7 @@ def _add(thread: Thread, metrics: JsonObject, model: str, status: str) -> None:
         run.note_missing("which call each cost belongs to")
 
 
-def _usage(told: JsonObject, run: RunInMaking) -> Usage:
+def _usage(told: JsonObject, run: RunInMaking) -> LoggedUsage:
     prompt, read, write, output, thinking = (
         run.count(told.get(name), MOST_IN_A_SESSION)
         for name in (

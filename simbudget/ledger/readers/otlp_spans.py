@@ -11,7 +11,7 @@ from typing import Final
 from simbudget.ledger.readers.counts import place_of, service_of
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.thread import PERSON, Thread, Usage
+from simbudget.ledger.readers.thread import PERSON, LoggedUsage, Thread
 from simbudget.ledger.readers.values import JsonObject, mapping, moment, text
 from simbudget.pricing.models import qualified
 
@@ -171,7 +171,7 @@ def _model(attributes: JsonObject) -> str:
     return qualified(first_text(attributes, _PROVIDERS), first_text(attributes, _MODELS))
 
 
-def with_service(usage: Usage, attributes: JsonObject) -> Usage:
+def with_service(usage: LoggedUsage, attributes: JsonObject) -> LoggedUsage:
     """Return the usage with the service, the place and the searches that attributes tell of."""
     searches = next((value for name in _SEARCHES if type(value := attributes.get(name)) is int), 0)
     return usage._replace(
@@ -193,24 +193,24 @@ def first_text(attributes: JsonObject, names: tuple[str, ...]) -> str:
     return next((found for name in names if (found := text(attributes.get(name)))), "")
 
 
-def own_usage(attributes: JsonObject, run: RunInMaking) -> Usage:
+def own_usage(attributes: JsonObject, run: RunInMaking) -> LoggedUsage:
     """Return the usage of a call by Claude Code's own names, whose classes exclude each other."""
     uncached, write, read, output = (
         run.count(attributes.get(name))
         for name in ("input_tokens", "cache_creation_tokens", "cache_read_tokens", "output_tokens")
     )
-    return Usage(uncached, write, read, output)
+    return LoggedUsage(uncached, write, read, output)
 
 
-def _usage(attributes: JsonObject, run: RunInMaking) -> Usage:
+def _usage(attributes: JsonObject, run: RunInMaking) -> LoggedUsage:
     prompt, output, read, write, thinking = (
         run.count(next((attributes[name] for name in names if name in attributes), None))
         for names in (_INPUT, _OUTPUT, _READ, _WRITE, _THINKING)
     )
     if prompt is None or read is None:
-        return Usage(None, write, read, output, thinking=thinking, context=prompt)
+        return LoggedUsage(None, write, read, output, thinking=thinking, context=prompt)
     write = write or 0
     if read + write > prompt:
         run.odd["more cached tokens than input tokens, so these were taken as apart"] += 1
-        return Usage(prompt, write, read, output, thinking=thinking)
-    return Usage(prompt - read - write, write, read, output, thinking=thinking)
+        return LoggedUsage(prompt, write, read, output, thinking=thinking)
+    return LoggedUsage(prompt - read - write, write, read, output, thinking=thinking)

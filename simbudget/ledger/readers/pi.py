@@ -11,7 +11,7 @@ from simbudget.ledger.readers.counts import service_of
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.thread import NO_USAGE, Thread, Usage
+from simbudget.ledger.readers.thread import NO_USAGE, LoggedUsage, Thread
 from simbudget.ledger.readers.values import JsonObject, folder_name, listing, mapping, moment, text
 from simbudget.pricing.models import qualified
 
@@ -95,12 +95,12 @@ def _call(thread: Thread, message: JsonObject, sent_s: float, at_s: float) -> No
             thread.asks_tool(text(block.get("id")), text(block.get("name")), at_s)
 
 
-def _usage(usage: JsonObject, run: RunInMaking) -> tuple[Usage, float]:
+def _usage(usage: JsonObject, run: RunInMaking) -> tuple[LoggedUsage, float]:
     uncached, write, read, output = (
         run.count(usage.get(name)) for name in ("input", "cacheWrite", "cacheRead", "output")
     )
     service = service_of(usage.get("serviceTier"), usage.get("service_tier"), usage.get("speed"))
-    return Usage(uncached, write, read, output, service=service), run.dollars(
+    return LoggedUsage(uncached, write, read, output, service=service), run.dollars(
         mapping(usage.get("cost")).get("total")
     )
 

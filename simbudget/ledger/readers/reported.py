@@ -11,7 +11,7 @@ from simbudget.ledger.readers.counts import MOST_IN_A_SESSION
 from simbudget.ledger.readers.files import LogFile, loads
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.rows import each
-from simbudget.ledger.readers.thread import Thread, Usage
+from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, listing, mapping, text
 
 NO_MODEL = "the model, which `--model` names"
@@ -38,17 +38,17 @@ def tokens(run: RunInMaking, values: JsonObject, *names: str) -> int | None:
 
 def usage_within(
     run: RunInMaking, prompt: int | None, read: int | None, write: int | None, output: int | None, **more: Any
-) -> Usage:
+) -> LoggedUsage:
     """Return the usage of a call whose prompt's count contains what was read from the cache and written to it."""
     if prompt is None or read is None or write is None:
-        return Usage(None, write, read, output, context=prompt, **more)
+        return LoggedUsage(None, write, read, output, context=prompt, **more)
     if read + write > prompt:
         run.odd["more cached tokens than the prompt that contains them"] += 1
-        return Usage(None, write, read, output, context=prompt, **more)
-    return Usage(prompt - read - write, write, read, output, **more)
+        return LoggedUsage(None, write, read, output, context=prompt, **more)
+    return LoggedUsage(prompt - read - write, write, read, output, **more)
 
 
-def add_total(thread: Thread, usage: Usage, model: str, **columns: Any) -> int:
+def add_total(thread: Thread, usage: LoggedUsage, model: str, **columns: Any) -> int:
     """Add what several calls used together, and return the entry's row.
 
     Args:

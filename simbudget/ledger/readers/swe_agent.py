@@ -11,7 +11,7 @@ from simbudget.ledger.entry import CALLS
 from simbudget.ledger.readers.files import LogFile, loads
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.thread import Thread, Usage
+from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
     JsonObject,
@@ -88,7 +88,7 @@ def _in_all(thread: Thread, stats: JsonObject, model: str, status: str) -> None:
         reported_cost_usd=run.reported_cost_usd,
         calls=run.reported_turns,
         status=status,
-        **Usage(output=output, context=sent).columns(),
+        **LoggedUsage(output=output, context=sent).columns(),
     )
     run.missing["tokens of single calls, and how many were cached"] += 1
 
@@ -134,7 +134,7 @@ def _is_observation(message: JsonObject) -> bool:
     return message.get("role") in ("user", "tool") or message.get("type") == "function_call_output"
 
 
-def _usage(usage: JsonObject, run: RunInMaking) -> Usage:
+def _usage(usage: JsonObject, run: RunInMaking) -> LoggedUsage:
     """Return the usage of an answer as LiteLLM gives it: the prompt with its cached part."""
     prompt = run.count(usage.get("prompt_tokens", usage.get("input_tokens")))
     output = run.count(usage.get("completion_tokens", usage.get("output_tokens")))
@@ -144,8 +144,8 @@ def _usage(usage: JsonObject, run: RunInMaking) -> Usage:
     thought = mapping(usage.get("completion_tokens_details") or usage.get("output_tokens_details"))
     thinking = run.count(thought.get("reasoning_tokens"))
     if prompt is None or prompt < read + write:
-        return Usage(None, write, read, output, thinking=thinking, context=prompt)
-    return Usage(prompt - read - write, write, read, output, thinking=thinking)
+        return LoggedUsage(None, write, read, output, thinking=thinking, context=prompt)
+    return LoggedUsage(prompt - read - write, write, read, output, thinking=thinking)
 
 
 FORMAT: Final = Format("swe-agent", "SWE-agent or mini-swe-agent trajectory", _recognises, _read)

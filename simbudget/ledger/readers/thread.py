@@ -19,7 +19,7 @@ _CLOCK_TOLERANCE_S: Final = 1.0
 """Lines of one log may be written this far out of order without the clock having gone back."""
 
 
-class Usage(NamedTuple):
+class LoggedUsage(NamedTuple):
     """What a call used; None is not known. Classes exclude each other."""
 
     uncached: int | None = None
@@ -57,7 +57,7 @@ class Usage(NamedTuple):
         }
 
 
-NO_USAGE: Final = Usage()
+NO_USAGE: Final = LoggedUsage()
 
 
 class _Tool(NamedTuple):
@@ -98,7 +98,7 @@ class Thread:
             return NOT_KNOWN
         return max(0.0, lasted)
 
-    def call(self, usage: Usage, model: str, started_s: float, ended_s: float, **columns: Any) -> int:
+    def call(self, usage: LoggedUsage, model: str, started_s: float, ended_s: float, **columns: Any) -> int:
         """Add a call, and return its row."""
         if self._tools:
             self._drop_tools()
@@ -123,7 +123,7 @@ class Thread:
         duration_s = self.lasted_s(self.ready_s, at_s)
         self.add("call", self.ready_s, duration_s, model=model, outcome="failed", status=status)
 
-    def compacts(self, started_s: float, ended_s: float, usage: Usage, **columns: Any) -> None:
+    def compacts(self, started_s: float, ended_s: float, usage: LoggedUsage, **columns: Any) -> None:
         """Add a compaction; the next call can begin when it has ended."""
         duration_s = self.lasted_s(started_s, ended_s)
         known = {"component": "tokens", "cost_usd": NOT_KNOWN, **usage.columns(), **columns}

@@ -10,7 +10,7 @@ from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering
 from simbudget.ledger.readers.reported import add_total, first_of, records, sample, tokens, usage_within
-from simbudget.ledger.readers.thread import Thread, Usage
+from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, amount, is_known, mapping, moment, text
 
 _LIST: Final = "results"
@@ -56,7 +56,9 @@ def _trial(thread: Thread, record: JsonObject) -> None:
     output = tokens(run, told, "n_output_tokens", "total_output_tokens")
     read = tokens(run, told, "n_cache_tokens")
     usage = (
-        Usage(output=output, context=prompt) if read is None else usage_within(run, prompt, read, 0, output)
+        LoggedUsage(output=output, context=prompt)
+        if read is None
+        else usage_within(run, prompt, read, 0, output)
     )
     model = text(mapping(mapping(record.get("agent_info")).get("model_info")).get("name")) or text(
         record.get("model")

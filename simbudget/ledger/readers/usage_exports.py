@@ -11,7 +11,7 @@ from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.reported import add_total, first_of, run_of, tokens, usage_within
 from simbudget.ledger.readers.rows import each, table_rows
-from simbudget.ledger.readers.thread import Thread, Usage
+from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
     JsonObject,
@@ -98,7 +98,7 @@ def _read_anthropic(file: LogFile, gathering: Gathering) -> None:
 def _anthropic_row(thread: Thread, row: JsonObject) -> None:
     run = thread.run
     five, hour = (tokens(run, row, f"usage_input_tokens_cache_write_{time}") for time in ("5m", "1h"))
-    usage = Usage(
+    usage = LoggedUsage(
         tokens(run, row, "usage_input_tokens_no_cache"),
         None if five is None or hour is None else five + hour,
         tokens(run, row, "usage_input_tokens_cache_read"),
@@ -115,7 +115,7 @@ def _anthropic_row(thread: Thread, row: JsonObject) -> None:
 def _anthropic_result(thread: Thread, row: JsonObject) -> None:
     run, writes = thread.run, mapping(row.get("cache_creation"))
     five, hour = (tokens(run, writes, f"ephemeral_{time}_input_tokens") for time in ("5m", "1h"))
-    usage = Usage(
+    usage = LoggedUsage(
         tokens(run, row, "uncached_input_tokens"),
         (five or 0) + (hour or 0),
         tokens(run, row, "cache_read_input_tokens"),
@@ -129,7 +129,9 @@ def _anthropic_result(thread: Thread, row: JsonObject) -> None:
     _add_day(thread, usage, text(row.get("model")), at_s, until_s - at_s, row)
 
 
-def _add_day(thread: Thread, usage: Usage, model: str, at_s: float, lasts_s: float, row: JsonObject) -> None:
+def _add_day(
+    thread: Thread, usage: LoggedUsage, model: str, at_s: float, lasts_s: float, row: JsonObject
+) -> None:
     """Add what was used in a day or an hour. It lasted no time that anybody measured."""
     calls = thread.run.count(
         first_of(row, "num_model_requests", "requests", "request_count"), MOST_IN_A_SESSION
@@ -208,7 +210,7 @@ def _read_openrouter(file: LogFile, gathering: Gathering) -> None:
 
     def day(_: int, row: JsonObject) -> None:
         if not _repeats(gathering, run, row):
-            usage = Usage(
+            usage = LoggedUsage(
                 output=tokens(run, row, "completion_tokens"),
                 thinking=tokens(run, row, "reasoning_tokens"),
                 context=tokens(run, row, "prompt_tokens"),
@@ -269,7 +271,7 @@ def _read_cursor(file: LogFile, gathering: Gathering) -> None:
             return
         reported = run.dollars(cost) if cost[:1].isdigit() else NOT_KNOWN
         thread.call(
-            Usage(plain, written, read, output),
+            LoggedUsage(plain, written, read, output),
             text(row.get("Model")),
             at_s,
             NOT_KNOWN,

@@ -15,6 +15,7 @@ from simbudget.pilot.agents.conversation import Block, Conversation
 from simbudget.pilot.agents.diary import Diary
 from simbudget.pilot.agents.settings import AgentSettings
 from simbudget.pilot.draws import Draws
+from simbudget.pilot.rates import called_as
 from simbudget.scenario.model import Group, Scenario
 from simbudget.scenario.quantities import Quantity
 
@@ -120,7 +121,7 @@ class Line:
         if self.thinks and kind == "call":
             more["thinking"] = {"type": "adaptive"}
         answer = await self._client.messages.create(
-            model=str(self._group.model),
+            model=called_as(str(self._group.model), self._settings.live),
             max_tokens=self._most_tokens[kind],
             metadata={"user_id": f"agent-{self._settings.agent}"},
             **request,

@@ -12,7 +12,7 @@ from typing import Final
 
 from simbudget.errors import Problem, UserError
 from simbudget.pilot.draws import Draws
-from simbudget.pilot.rates import pilot_rates
+from simbudget.pilot.rates import called_as, pilot_rates
 from simbudget.pilot.tasks.loading import load_task
 from simbudget.pilot.tasks.task import Task
 from simbudget.pricing.tiers import monthly_spend_cap_usd
@@ -109,7 +109,7 @@ def make_plan(options: Options, secret: int) -> Plan:
     loaded = load_scenario(options.scenario)
     scenario = loaded.scenario
     task = load_task(options.task, secret, options.scenario.parent)
-    agents = _agents(scenario, task, options.agents)
+    agents = _agents(scenario, task, options)
     if not agents:
         problems.append(Problem("the fleet has only people", remedy="give the scenario a group of agents"))
     problems += _of_scenario(scenario, options)
@@ -191,22 +191,23 @@ def _free_memory_bytes() -> int:
     return int(psutil.virtual_memory().available)
 
 
-def _agents(scenario: Scenario, task: Task, wanted: int | None) -> tuple[AgentPlan, ...]:
+def _agents(scenario: Scenario, task: Task, options: Options) -> tuple[AgentPlan, ...]:
     """Return the agents: all of the scenario's, or a given number from its groups in proportion to their sizes."""
     groups = [(place, group) for place, group in enumerate(scenario.fleet) if group.kind == "agents"]
     if not groups:
         return ()
     whole = sum(group.agents for _, group in groups)
-    total = wanted or min(whole, _MOST_AGENTS)
+    total = options.agents or min(whole, _MOST_AGENTS)
     directions = _directions(task)
     members = dict.fromkeys((place for place, _ in groups), 0)
+    models = {place: called_as(str(group.model), options.live) for place, group in groups}
     plans = []
     for number in range(total):
         # The next agent comes from the group that is then least represented; ties go to the earlier group.
         place, group = min(groups, key=lambda pair: ((members[pair[0]] + 1) / pair[1].agents, pair[0]))
         distinct = min(group.directions or len(directions) or 1, max(1, len(directions)))
         direction = directions[members[place] % distinct] if directions else ""
-        plans.append(AgentPlan(number, place, members[place], str(group.model), direction))
+        plans.append(AgentPlan(number, place, members[place], models[place], direction))
         members[place] += 1
     return tuple(plans)
 
