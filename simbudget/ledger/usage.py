@@ -9,7 +9,6 @@ the day; where a count is not known the cost is a lower bound, and is marked as 
 import datetime
 import math
 import re
-import shlex
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -85,8 +84,6 @@ class UsageReport(Result):
         total = self.totals()
         bound = "at least " if self.rows["is_lower_bound"].any() else ""
         many = f"{count(total['total_tokens'])} tokens" if total["total_tokens"] else "no known tokens"
-        if bound and not total["cost_usd"]:
-            return f"No cost is known of {many} in {self.runs:,} {_plural(self.runs, 'run')}."
         spent = f"{bound}{usd_exactly(float(total['cost_usd']))}"
         return f"{spent[:1].upper()}{spent[1:]} was spent on {many} in {self.runs:,} {_plural(self.runs, 'run')}."
 
@@ -272,7 +269,7 @@ def _period(moments: pd.Series, by: By) -> pd.Series:
     """Return the day, the Monday of the week, or the month of moments."""
     days: Any = moments.dt.normalize()
     if by == "week":
-        days = days - pd.to_timedelta(days.dt.day_of_week, unit="D")
+        days = days - pd.to_timedelta(days.dt.dayofweek, unit="D")
     named: pd.Series = days.dt.strftime("%Y-%m" if by == "month" else "%Y-%m-%d").fillna(_UNDATED)
     return named
 
@@ -285,7 +282,7 @@ def _notes(ledger: Ledger, rows: pd.DataFrame, undated: int, logs: Iterable[str]
     unread = sum(each.count for each in ledger.unread)
     if unread:
         yield f"{unread:,} {_plural(unread, 'line')} or files could not be read; simbudget import names them"
-    named = shlex.join(logs) or "LOG"
+    named = " ".join(logs) or "LOG"
     yield f"next: simbudget forecast {named}, or simbudget init --from {named}"
 
 

@@ -1,11 +1,12 @@
 """Checks of what no single key can tell: whether the parts of a scenario go together."""
 
 import datetime
-from typing import TypeVar
+from collections.abc import Iterator
+from typing import Any, TypeVar
 
 from simbudget.distributions.families import constant
 from simbudget.errors import UserError
-from simbudget.pricing.catalogue import model_prices
+from simbudget.pricing.catalogue import has_service, model_prices
 from simbudget.pricing.charge import ClassPrices
 from simbudget.pricing.gpus import gpu_price
 from simbudget.scenario.blocks import keys_of
@@ -16,18 +17,19 @@ from simbudget.scenario.own_steps import problem_of_function
 from simbudget.scenario.pace import MOST_EVENTS, most_events
 from simbudget.scenario.provider import Prices
 from simbudget.scenario.quantities import Kind, Quantity
-from simbudget.scenario.reading import Provenance, Reading, nearest
+from simbudget.scenario.reading import DEFAULT, Provenance, Reading, nearest
 from simbudget.scenario.research import MOST_GATES, REVIEW, Research
 from simbudget.scenario.resources import Gpus
 from simbudget.scenario.steps import Delegate, Experiment, OwnStep, Score, Share, Think
 from simbudget.scenario.top_level import ScenarioKeys
+from simbudget.scenario.windows import basis_of_limit, default_limit
 
 S = TypeVar("S", bound=ScenarioKeys)
 
 
 def check_scenario(reading: Reading, scenario: S) -> S:
     """Note what does not go together, and return the scenario with what depends on several parts filled in."""
-    scenario = _fill_in_research(reading, _fill_in_gpus(reading, scenario))
+    scenario = _fill_in_limits(reading, _fill_in_research(reading, _fill_in_gpus(reading, scenario)))
     _check_evidence(reading, scenario)
     for group in scenario.fleet:
         _check_group(reading, scenario, group)
@@ -87,10 +89,63 @@ def _filled_pool(reading: Reading, scenario: ScenarioKeys, gpus: Gpus) -> Gpus:
     return gpus.filled(price=price)
 
 
+def held_gpus(scenario: ScenarioKeys, pool: Gpus) -> int:
+    """Return how many GPUs of a pool are held by models that are served on it."""
+    return sum(
+        speed.replicas * speed.gpus_each
+        for speed in scenario.models.values()
+        if speed.served_on is not None and speed.served_on == pool.name
+    )
+
+
 def pool_path(scenario: ScenarioKeys, pool: Gpus) -> str:
     """Return the path of a pool's values: `gpus` for the first, `gpus[NAME]` for others."""
     place = next(place for place, each in enumerate(scenario.pools) if each is pool)
     return f"gpus[{pool.name or place}]" if place else "gpus"
+
+
+def _fill_in_limits(reading: Reading, scenario: S) -> S:
+    """Return the scenario with the limits of its groups' contexts, where nobody wrote them; say what these rest on."""
+    if "limit_tokens" in scenario.context.written or scenario.context.limit_tokens.posterior is not None:
+        return scenario
+    kept = [
+        row
+        for row in reading.provenance
+        if not row.name.endswith("context.limit_tokens") or not row.is_default
+    ]
+    reading.provenance[:] = kept
+    fleet = tuple(
+        group if "limit_tokens" in group.context.written else _with_limit(reading, scenario, group)
+        for group in scenario.fleet
+    )
+    return scenario.filled(fleet=fleet)
+
+
+def _with_limit(reading: Reading, scenario: ScenarioKeys, group: Group) -> Group:
+    """Return a group with the limits of its context; those of steps with a model of their own follow when needed."""
+    if group.kind == "people":
+        return group
+    name, on = f"fleet[{group.group}].context.limit_tokens", scenario.prices.on
+    limit = default_limit(name, group.model, on)
+    _note_limit(reading, limit, group.model, on)
+    for step, path in _steps_of(reading, group):
+        model = getattr(step, "model", None)
+        if model and (step.context is None or "limit_tokens" not in step.context.written):
+            _note_limit(reading, default_limit(f"{path}.context.limit_tokens", model, on), model, on)
+    return group.filled(context=group.context.filled(limit_tokens=limit))
+
+
+def _note_limit(reading: Reading, limit: Quantity, model: str | None, on: datetime.date) -> None:
+    source = f"{DEFAULT}: {basis_of_limit(model, on)}"
+    reading.provenance.append(Provenance(limit.name, f"{limit.exact_value:,.0f}", "exact", source))
+
+
+def _steps_of(reading: Reading, group: Group) -> Iterator[tuple[Any, str]]:
+    """Yield the steps of a group's cycle, each with the path of its values."""
+    counted: dict[str, int] = {}
+    for step in group.cycle:
+        counted[step.kind] = counted.get(step.kind, -1) + 1
+        yield step, f"{_cycle_path(reading, group)}.{step.kind}[{counted[step.kind]}]"
 
 
 def _fill_in_research(reading: Reading, scenario: S) -> S:
@@ -179,9 +234,9 @@ def _check_experiment(
         _problem(
             reading, f"{path}.on", f"there is no pool `{str(step.on)[:60]}`", nearest(str(step.on), names)
         )
-    elif step.gpus.text and step.gpus.highest > pool.count:
-        wanted = f"{step.gpus.highest:,.3g}"
-        message = f"the experiment asks for {wanted} GPUs of a pool of {pool.count:,}"
+    elif step.gpus.text and step.gpus.highest > (free := pool.count - held_gpus(scenario, pool)):
+        held = f", of which served models hold {pool.count - free:,}" if free < pool.count else ""
+        message = f"the experiment asks for {step.gpus.highest:,.3g} GPUs of a pool of {pool.count:,}{held}"
         _problem(reading, f"{path}.gpus", message, "raise `gpus.count`, or ask for fewer")
     if step.polls is not None and group.kind == "people":
         _problem(reading, f"{path}.polls", "people do not poll", "take `polls` out")
@@ -359,20 +414,31 @@ def _check_services(reading: Reading, scenario: ScenarioKeys) -> None:
     """Note services of models whose own prices do not say what these cost."""
     used = [(f"fleet[{group.group}].service", group.model, group.service) for group in scenario.fleet]
     for group in scenario.fleet:
-        counted: dict[str, int] = {}
-        for step in group.cycle:
-            counted[step.kind] = counted.get(step.kind, -1) + 1
-            if isinstance(step, Think | Delegate):
-                path = f"{_cycle_path(reading, group)}.{step.kind}[{counted[step.kind]}].service"
-                used.append((path, step.model or group.model, step.service or group.service))
+        used += [
+            (f"{path}.service", step.model or group.model, step.service or group.service)
+            for step, path in _steps_of(reading, group)
+            if isinstance(step, Think | Delegate)
+        ]
     used.append(("scorer.service", scenario.scorer.model, scenario.scorer.service))
     for path, model, service in used:
-        own = scenario.prices.models.get(model or "")
-        if service is None or service.name == "standard" or own is None or service.name in own.services:
+        if service is None or service.name == "standard" or model is None:
             continue
-        message = f"the prices of `{model}` do not say what the service `{service.name}` costs"
-        remedy = f"write such as `prices: {{{model}: {{services: {{{service.name}: 50%}}}}}}`"
-        _problem(reading, path, message, remedy)
+        if scenario.models[model].served_on is not None:
+            message = f"`{model}` is served on one's own GPUs, and has no service `{service.name}`"
+            _problem(reading, path, message, "take it out")
+            continue
+        own = scenario.prices.models.get(model)
+        if own is not None and service.name not in own.services:
+            message = f"the prices of `{model}` do not say what the service `{service.name}` costs"
+            remedy = f"write such as `prices: {{{model}: {{services: {{{service.name}: 50%}}}}}}`"
+            _problem(reading, path, message, remedy)
+        elif own is None and not has_service(model, scenario.prices.on, service.name):
+            message = (
+                f"the list has no prices of `{model}` by the service `{service.name}` on {scenario.prices.on}"
+            )
+            _problem(
+                reading, path, message, "write another service, or `prices` of the model with `services`"
+            )
 
 
 def _check_judges(reading: Reading, scenario: ScenarioKeys) -> None:

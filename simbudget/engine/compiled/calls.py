@@ -87,11 +87,11 @@ def _begin_context(agent: Record, tokens: int) -> None:
 
 
 @internal
-def wants_call(agent: Record, kind: int, output_tokens: int, thinking_tokens: int) -> None:
+def wants_call(site: Site, agent: Record, kind: int, output_tokens: int, thinking_tokens: int) -> None:
     """Note the call that the agent makes next."""
     agent.call_kind = kind
     agent.call_output = output_tokens + thinking_tokens
-    agent.call_joins = output_tokens
+    agent.call_joins = output_tokens + site.contexts[agent.context_row].keeps_thinking * thinking_tokens
 
 
 @internal

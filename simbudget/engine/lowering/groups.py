@@ -10,6 +10,7 @@ from simbudget.engine.streams import step_purpose
 from simbudget.scenario import model as scenarios
 from simbudget.scenario.expectations import MOST_TOKENS
 from simbudget.scenario.quantities import Quantity
+from simbudget.scenario.windows import default_limit
 
 
 def group_row(
@@ -88,8 +89,11 @@ def _own_terms(
     terms["client"] = calling.client(step.model or group.model, context.cache, service)
     if is_delegated or step.model is not None or step.context is not None:
         if step.context is None or "lasts" not in step.context.written:
-            context = context.with_values(lasts="think")
+            context = context.filled(lasts="think")
         is_written = _limit_is_written(scenario, group.context, step.context)
+        if not is_written and step.model is not None:
+            limit = default_limit(f"limit of {step.model}", step.model, scenario.prices.on)
+            context = context.filled(limit_tokens=limit)
         terms["context"] = calling.context(context, is_written)
     return terms
 

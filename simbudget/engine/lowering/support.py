@@ -53,10 +53,6 @@ NOT_COMPILED: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
     ("`think` with a `turn` of its own", _any_step(scenarios.Think, "turn")),
     ("`think` with a `context` of its own", _any_step(scenarios.Think, "context")),
     ("`delegate`", lambda scenario: any(isinstance(step, scenarios.Delegate) for step in _steps(scenario))),
-    (
-        "`context.keeps_thinking: yes`",
-        lambda scenario: any(c.keeps_thinking and "keeps_thinking" in c.written for c in _contexts(scenario)),
-    ),
     ("`context.shared_prefix_tokens`", lambda scenario: _context(scenario, "shared_prefix_tokens")),
     ("`context.when_full`", lambda scenario: any(c.when_full.how != "compact" for c in _contexts(scenario))),
     ("`service`", _has_service),

@@ -67,7 +67,7 @@ def poll_due(site: Site, run: Record, agent: Record) -> int:
     if agent.job_is_alive == 0:
         return AWAITS_JOB
     agent.polls_now = 1
-    wants_call(agent, POLL, agent.poll_output, 0)
+    wants_call(site, agent, POLL, agent.poll_output, 0)
     return CALLS
 
 

@@ -46,7 +46,7 @@ def posts_read(site: Site, run: Record, agent: Record) -> int:
     """Write a post: with a call, if the agent is not one of the people."""
     if site.groups[agent.group].is_people:
         return post_answered(site, run, agent)
-    wants_call(agent, POST, agent.post_tokens, 0)
+    wants_call(site, agent, POST, agent.post_tokens, 0)
     return CALLS
 
 

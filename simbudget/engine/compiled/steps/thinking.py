@@ -56,7 +56,7 @@ def turns(site: Site, run: Record, agent: Record) -> int:
     agent.turns += 1
     agent.tool_ns = tool_ns
     agent.tool_result_tokens = tool_result
-    wants_call(agent, CALL, output, thinking)
+    wants_call(site, agent, CALL, output, thinking)
     return CALLS
 
 
