@@ -1,5 +1,7 @@
-"""What a person sees: the answer, tables, pictures, a timeline. Nothing is computed here but what is drawn."""
+"""Presentation: the answer, tables, figures, a timeline. Computes only what is needed for drawing."""
 
 import logging
 
-logging.getLogger("matplotlib").setLevel(logging.ERROR)  # who has no home is not told where fonts are kept
+logging.getLogger("matplotlib").setLevel(
+    logging.ERROR
+)  # no warnings about font caches of users without a home

@@ -1,6 +1,6 @@
-"""The report as Markdown for a pull request: what a scenario comes to, and what a change of it does to cost and yield.
+"""The report as Markdown for a pull request: a scenario's projection, and the effect of a change on cost and yield.
 
-GitHub takes 65,536 characters a comment; what would be longer is left out, and said to be.
+GitHub limits a comment to 65,536 characters; longer tables are cut, with a note.
 """
 
 import re
@@ -19,14 +19,14 @@ from simbudget.results import Table, sentence
 from simbudget.scenario.reading import Provenance
 
 MOST_CHARACTERS: Final = 60_000
-"""Below what GitHub takes, with room for what a bot may add."""
+"""Below GitHub's limit, with room for what a bot may add."""
 
 _MOST_CHANGES: Final = 60
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|~@&])")
 
 
 def plain(text: str) -> str:
-    """Return text that Markdown shows as it is: no markup, no mention of anybody, no table's end, one line."""
+    """Escape text for Markdown: no markup, no mentions, no table delimiters, on one line."""
     return _SPECIAL.sub(lambda found: f"&#{ord(found.group(1))};", " ".join(text.split())[:200])
 
 
@@ -57,21 +57,21 @@ def projection_markdown(projection: Projection, provenance: Sequence[Provenance]
 def change_markdown(
     comparison: Comparison, before: Sequence[Provenance], after: Sequence[Provenance], command: str
 ) -> str:
-    """Return what the change from the first alternative to the second does, as Markdown.
+    """Return the effect of a change from the first alternative to the second, as Markdown.
 
     Args:
-        comparison: of the scenario before with the scenario after.
-        before: where the first's values came from.
-        after: where the second's came from.
-        command: what makes it again.
+        comparison: comparison of the scenario before with the scenario after the change.
+        before: origins of the values before.
+        after: origins of the values after.
+        command: the command that reproduces the report.
     """
     old, new = comparison.projections
     against = comparison.against[0]
-    parts = [f"### {plain(new.summary.scenario)}: what this change does", _sentence(against)]
+    parts = [f"### {plain(new.summary.scenario)}: effect of this change", _sentence(against)]
     parts.append(_differences(comparison, against))
     parts.append(
-        "<sub>Both were run in the same worlds with the same luck, so the difference is that of the change. Its "
-        "interval, 95 %, is how well the mean difference is known from so many runs; p10 to p90 is how it differs "
+        "<sub>Both versions were run in the same worlds with common random numbers, so the difference is due to the "
+        "change. Its 95 % interval is the precision of the mean difference over these runs; p10 to p90 is its range "
         "from run to run.</sub>"
     )
     parts += _limits(new.summary.limits, old.summary.limits)
@@ -91,7 +91,7 @@ def change_markdown(
 def changed_values(
     before: Sequence[Provenance], after: Sequence[Provenance]
 ) -> list[tuple[str, str | None, str | None]]:
-    """Return the values that are not the same: name, text before and text now; None where there was none."""
+    """Return the values that differ: name, text before and text after; None where there is none."""
     old, new = ({row.name: row.text for row in rows} for rows in (before, after))
     names = [*old, *(name for name in new if name not in old)]
     return [(name, old.get(name), new.get(name)) for name in names if old.get(name) != new.get(name)]
@@ -103,16 +103,14 @@ def _value(text: str | None) -> str:
 
 def _sentence(against: Against) -> str:
     if against.is_same:
-        return (
-            "**The same in every simulated run**: nothing that this change touches matters to cost or yield."
-        )
+        return "**The same in every simulated run**: this change affects neither cost nor yield."
     spend = next(found for outcome, found in against.differences.items() if outcome.name == "spend_usd")
     if spend.is_same:
         return "**Costs the same in every simulated run.**"
     if not spend.is_told:
-        more = "" if spend.needed is None else f"; about {spend.needed:,} replications would tell"
-        return f"**No difference in cost can be told** from {spend.replications:,} replications{more}."
-    way = "dearer" if spend.mean > 0 else "cheaper"
+        more = "" if spend.needed is None else f"; about {spend.needed:,} replications would show one"
+        return f"**No difference in cost is detectable** with {spend.replications:,} replications{more}."
+    way = "more expensive" if spend.mean > 0 else "cheaper"
     low, high = sorted((abs(spend.low), abs(spend.high)))
     return f"**{usd(abs(spend.mean))} {way}** on average (95 %: {usd(low)} to {usd(high)})."
 
@@ -174,14 +172,14 @@ def _end(value: float | None) -> str:
 def _cells(outcome: Outcome, found: Difference) -> str:
     if found.is_same:
         return "none | – | –"
-    told = "" if found.is_told else " (not told from none)"
+    told = "" if found.is_told else " (not significant)"
     interval = f"{_signed(found.low, outcome.unit)} to {_signed(found.high, outcome.unit)}{told}"
     spread = f"{_signed(found.p10, outcome.unit)} to {_signed(found.p90, outcome.unit)}"
     return f"**{_signed(found.mean, outcome.unit)}** | {interval} | {spread}"
 
 
 def _limits(limits: Sequence[LimitCheck], before: Sequence[LimitCheck] = ()) -> Iterator[str]:
-    """Yield the limits as a list; with whether each was met before."""
+    """Yield the limits as a list, noting where the verdict has changed."""
     if not limits:
         return
     was = {limit.limit: limit.holds for limit in before}
@@ -194,7 +192,7 @@ def _limits(limits: Sequence[LimitCheck], before: Sequence[LimitCheck] = ()) -> 
 
 
 def table_markdown(table: Table) -> str:
-    """Return a table as Markdown; the title heads its first column."""
+    """Return a table as Markdown, with the title as the heading of the first column."""
     sides = ["---" if place in table.words else "---:" for place in range(len(table.columns))]
     head = [table.title, *table.columns[1:]]
     lines = [head, sides, *([plain(cell) for cell in row] for row in table.texts())]
@@ -202,7 +200,7 @@ def table_markdown(table: Table) -> str:
 
 
 def _fitting(head: str, rows: Sequence[str], of: int | None = None) -> str:
-    """Return a table of as many rows as there is room for; empty without rows."""
+    """Return a table with as many rows as there is room for; empty without rows."""
     if not rows:
         return ""
     room, kept = MOST_CHARACTERS // 2, []

@@ -1,7 +1,7 @@
-"""Tables on a terminal that is too narrow for them: a row becomes a paragraph.
+"""Tables on a terminal that is too narrow for them: each row becomes a paragraph.
 
-A table whose longest words do not fit side by side would be cut in the middle of words, or of numbers. Such a one
-is printed row by row instead: what the row is of, and below it each value with its column's name.
+A table whose longest words do not fit side by side would be cut in the middle of words or numbers. It is printed row
+by row instead: the row's first cell, and below it each value with its column's name.
 """
 
 from collections.abc import Iterator
@@ -16,22 +16,23 @@ from rich.text import Text
 _INDENT = 2
 _TIGHT = (0, 1, 0, 0)
 _ENDLESS = 10_000
+"""A width that no table reaches, to measure how wide a table wants to be."""
 _USUAL = 72
-"""From this width on rich's own division among columns, which may break words of a header, is left as it is."""
+"""From this width on, rich's own layout is kept, although it may break words of a header."""
 
 _FOLDED = 20
-"""A column whose words may be broken can still be read at this width."""
+"""A column whose words may be broken is still readable at this width."""
 
 
 class ReadableTables(RenderHook):
-    """Has a console print tables as paragraphs where they are wider than it is."""
+    """Makes a console print tables as paragraphs when they are wider than it is."""
 
     def __init__(self, console: Console) -> None:
-        """Look at this console's width whenever something is printed."""
+        """Attach to a console, whose width is read at every print."""
         self._console = console
 
     def process_renderables(self, renderables: list[ConsoleRenderable]) -> list[ConsoleRenderable]:
-        """Return what to print instead."""
+        """Return what to print in place of the given renderables."""
         return [Group(self._readable(renderable)) for renderable in renderables]
 
     def _readable(self, renderable: RenderableType) -> RenderableType:
@@ -49,9 +50,9 @@ class ReadableTables(RenderHook):
         return Group(*_paragraphs(renderable))
 
     def _widths(self, table: Table) -> list[int] | None:
-        """Return how wide each column is to be that no word is cut; None if there is not room enough.
+        """Return a width for each column such that no word is cut, or None if there is not enough room.
 
-        What room there is beyond that goes to the columns in proportion to what they lack.
+        Remaining room is distributed in proportion to what each column lacks.
         """
         cells = [[column.header, *column.cells] for column in table.columns]
         found = [[Measurement.get(self._console, self._wide, cell) for cell in column] for column in cells]
@@ -73,14 +74,14 @@ class ReadableTables(RenderHook):
 
 
 def _given(widths: list[int], wanted: list[int], room: int) -> list[int]:
-    """Return widths to which as much is added of what they lack as there is room for, to each the same part."""
+    """Add to each width the same share of what it lacks, as far as there is room."""
     lacks = [max(0, more - width) for width, more in zip(widths, wanted, strict=True)]
     part = min(1.0, room / max(1, sum(lacks)))
     return [width + int(part * lack) for width, lack in zip(widths, lacks, strict=True)]
 
 
 def _of_widths(table: Table, widths: list[int]) -> Table:
-    """Return the table with columns so wide."""
+    """Return the table with fixed column widths."""
     fixed = copy(table)
     fixed.columns = [copy(column) for column in table.columns]
     for column, width in zip(fixed.columns, widths, strict=True):

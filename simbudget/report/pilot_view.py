@@ -1,4 +1,4 @@
-"""A pilot as a person sees it: the live view while it runs, and the summary when it has ended."""
+"""The display of a pilot: a live view while it runs, and a summary when it has ended."""
 
 import shlex
 import sys
@@ -22,7 +22,7 @@ _MOST_ROWS = 16
 _DOING = {
     "call": "thinking",
     "post": "sharing",
-    "compaction": "summing up",
+    "compaction": "summarising",
     "poll": "polling",
     "tool": "working with tools",
     "experiment": "experiment",
@@ -32,7 +32,7 @@ _DOING = {
 
 @contextmanager
 def live_view(hidden: bool) -> Iterator[Callable[[Progress], None]]:
-    """Show on stderr how a pilot stands, if that is a terminal; yields what to call with each look at it."""
+    """Show a pilot's progress on stderr if that is a terminal; yields the function to call with each update."""
     console = Console(stderr=True)
     console.width = min(console.width, _WIDEST)
     if hidden or not sys.stderr.isatty():
@@ -43,17 +43,17 @@ def live_view(hidden: bool) -> Iterator[Callable[[Progress], None]]:
 
 
 def progress_view(progress: Progress) -> RenderableType:
-    """Return how a pilot stands, for a terminal."""
+    """Return a pilot's progress for a terminal."""
     best = NOTHING if progress.best_score is None else f"{progress.best_score:.3f}"
     left = f"{int(progress.wall_left_s // 60)}:{int(progress.wall_left_s % 60):02d} left"
     money = f"{usd(progress.spent_usd)} of {usd(progress.cap_usd)} spent"
     if progress.open_usd:
-        money += f", {usd(progress.open_usd)} at worst under way"
+        money += f", up to {usd(progress.open_usd)} in flight"
     lines = [
         f"{left}, {hours(progress.run_s / 3600)} of the run done · {money} · "
-        f"{usd(progress.usd_per_run_hour)} an hour of the run",
+        f"{usd(progress.usd_per_run_hour)} per hour of the run",
         f"{progress.calls:,} calls · {progress.experiments:,} experiments "
-        f"({progress.slots_taken} of {progress.slots} slots taken, {progress.queue_length} wait) · "
+        f"({progress.slots_taken} of {progress.slots} slots taken, {progress.queue_length} waiting) · "
         f"{progress.submissions:,} submissions, best score {best}",
     ]
     table = Table(box=box.SIMPLE_HEAD, pad_edge=False)
@@ -70,10 +70,10 @@ def progress_view(progress: Progress) -> RenderableType:
 
 
 def pilot_answer(summary: dict[str, Any]) -> str:
-    """Return the one line that says what came of a pilot."""
+    """Return one line on the outcome of a pilot."""
     best = summary["best_score"]
     found = "nothing was scored" if best is None else f"best score {best:.3f}"
-    money = "billed" if is_live(summary) else "of play money spent (the model was simulated)"
+    money = "billed" if is_live(summary) else "of simulated money spent (the model was simulated)"
     return (
         f"{usd(summary['billed_usd'])} {money} of {usd(summary['cap_usd'])}; {summary['agents']} agents, "
         f"{hours(summary['run_hours'])} of the run, {summary['submissions']} submissions, {found}; "
@@ -82,17 +82,17 @@ def pilot_answer(summary: dict[str, Any]) -> str:
 
 
 def is_live(summary: dict[str, Any]) -> bool:
-    """Return whether a pilot's calls went to a real model, and cost real money."""
+    """Return whether a pilot called a real model, and cost real money."""
     return "live" in str(summary["source"])
 
 
 def next_step(summary: dict[str, Any], scenario: Path) -> str:
-    """Return the line that says what to do with a pilot's ledger."""
+    """Return one line on what to do with a pilot's ledger."""
     if not summary["model_calls"]:
-        return "Nothing was called, so there is nothing to calibrate on: give it more time, with --resume."
+        return "No calls were made, so there is nothing to calibrate on: give it more time, with --resume."
     folder = Path(summary["ledger"]).parent
     files = (str(scenario), summary["ledger"], "-o", str(folder / "calibrated.yaml"))
-    learnt = "" if is_live(summary) else " (it will have learnt from a program, not from a model)"
+    learnt = "" if is_live(summary) else " (this learns from a program, not from a model)"
     return f"Next: simbudget calibrate {shlex.join(files)}{learnt}"
 
 
@@ -109,8 +109,8 @@ def _table(title: str, *columns: str) -> Table:
 
 
 def _spend(summary: dict[str, Any]) -> Table:
-    billed = "the provider's bill" if is_live(summary) else "a simulated provider's bill: play money"
-    table = _table(f"Spend, by {billed}, and the scenario's prices", "component", "US dollars")
+    billed = "the provider's bill" if is_live(summary) else "a simulated provider's bill"
+    table = _table(f"Spend by {billed} and the scenario's prices", "component", "US dollars")
     for component, spent in summary["spend_by_component_usd"].items():
         table.add_row(component, usd(spent))
     table.add_row("total", usd(summary["spend_usd"]))
@@ -119,15 +119,15 @@ def _spend(summary: dict[str, Any]) -> Table:
 
 
 def _use(summary: dict[str, Any]) -> Table:
-    table = _table("What was done", "", "")
+    table = _table("Activity", "", "")
     tokens = summary["tokens"]
     rows = [
         ("model calls", f"{summary['model_calls']:,}"),
-        ("failed, turned away", f"{summary['failed_calls']:,}, {summary['turned_away']:,}"),
+        ("failed, rate limited", f"{summary['failed_calls']:,}, {summary['turned_away']:,}"),
         ("tokens read from the cache", count(tokens["cache_read"])),
         ("tokens written to the cache", count(tokens["cache_write"])),
-        ("tokens sent in full", count(tokens["uncached_input"])),
-        ("tokens put out", count(tokens["output"])),
+        ("uncached input tokens", count(tokens["uncached_input"])),
+        ("output tokens", count(tokens["output"])),
         ("experiments, failed ones", f"{summary['experiments']:,}, {summary['experiments_failed']:,}"),
         ("submissions", f"{summary['submissions']:,}"),
     ]
@@ -145,22 +145,24 @@ def _time(summary: dict[str, Any]) -> Table:
 
 
 def reconciliation_line(summary: dict[str, Any]) -> str:
-    """Return the line that says whether the books agree."""
+    """Return one line on whether the ledger agrees with the provider's bill."""
     books = summary["reconciliation"]
     parts = []
     if books["agrees"] is True:
-        parts.append(f"The ledger and the provider's books agree: {usd(books['provider_usd'])}.")
+        parts.append(f"The ledger and the provider's bill agree: {usd(books['provider_usd'])}.")
     elif books["agrees"] is False:
         parts.append(
-            f"The ledger ({usd(summary['billed_usd'])}) and the provider's books ({usd(books['provider_usd'])}) "
-            f"do not agree: {books['billed_and_missing']} billed calls are missing, "
-            f"{books['recorded_and_not_billed']} were not billed."
+            f"The ledger ({usd(summary['billed_usd'])}) and the provider's bill ({usd(books['provider_usd'])}) "
+            f"do not agree: {books['billed_and_missing']} billed calls are missing from the ledger, "
+            f"{books['recorded_and_not_billed']} recorded calls were not billed."
         )
     else:
-        parts.append("Compare the bill with the provider's usage page; its books cannot be seen from here.")
+        parts.append(
+            "Compare the ledger with the provider's usage page; simbudget has no access to the bill."
+        )
     if books["at_worst_case"]:
         parts.append(
-            f"{books['at_worst_case']} calls whose answer was lost count at their worst case, "
+            f"{books['at_worst_case']} calls whose answer was lost are counted at their worst case, "
             f"{usd(books['at_worst_case_usd'])}."
         )
     return " ".join(parts)

@@ -20,7 +20,7 @@ _CLASSES = {
 
 
 def model_table(models: Iterable[ListPrices], on: datetime.date) -> Table:
-    """Return model prices in $/Mtok: a row for each tier, and for each service that the list has."""
+    """Return model prices in $/Mtok, with a row for each tier and each listed service."""
     models = list(models)
     sources = "; ".join(dict.fromkeys(model.source for model in models))
     more = [model.named for model in models if model.named]

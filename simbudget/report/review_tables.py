@@ -1,4 +1,4 @@
-"""What a reviewer sees: the answer in a line, the queue, and one submission with its evidence and its code."""
+"""The display of a review: the answer in a line, the queue, and one submission with its evidence and code."""
 
 from collections import Counter
 from collections.abc import Mapping
@@ -11,9 +11,9 @@ from simbudget.pilot.review.queue import Case, Outcome, Review, outcome
 
 
 def review_answer(state: Review, hacks: Mapping[int, str]) -> str:
-    """Return the line that says how things stand."""
+    """Return one line on the state of the review."""
     waiting, total = len(state.queue), len(state.cases)
-    line = f"{waiting} of {total} submissions wait for a decision"
+    line = f"{waiting} of {total} submissions await a decision"
     if not hacks:
         return f"{line}; none was made by a hack that ships with the task."
     known = outcome(state, hacks)
@@ -21,12 +21,12 @@ def review_answer(state: Review, hacks: Mapping[int, str]) -> str:
 
 
 def _blamed(known: Outcome) -> str:
-    """Return how much honest work was blamed."""
+    """Return how many honest submissions were flagged."""
     return f"{known.blamed} of {known.honest} honest submissions blamed"
 
 
 def queue_table(state: Review, everything: bool) -> Table:
-    """Return the queue, or every submission that a detector or a person had to do with."""
+    """Return the queue, or every submission that was flagged or decided on."""
     cases = (
         [case for case in state.cases if case.findings or case.accepted is not None]
         if everything
@@ -38,7 +38,7 @@ def queue_table(state: Review, everything: bool) -> Table:
     table.add_column("method", overflow="fold")
     table.add_column("score", justify="right")
     table.add_column("decision")
-    table.add_column("why to look at it", overflow="fold")
+    table.add_column("reason to check it", overflow="fold")
     for case in cases:
         why = "\n".join(f"{one.detector}: {one.evidence}" for one in case.findings)
         row = case.row
@@ -47,17 +47,17 @@ def queue_table(state: Review, everything: bool) -> Table:
 
 
 def decision(case: Case) -> str:
-    """Return what a person decided."""
+    """Return a person's decision as text."""
     if case.accepted is None:
-        return "waits" if case.findings else "not flagged"
+        return "pending" if case.findings else "not flagged"
     return ("accepted" if case.accepted else "rejected") + (f": {case.note}" if case.note else "")
 
 
 def case_text(case: Case, source: str) -> str:
-    """Return one submission with its evidence and its code."""
+    """Return one submission with its evidence and code."""
     row = case.row
     parts = ", ".join(f"{name} {score:.3f}" for name, score in row.parts.items())
-    evidence = [f"  {one.detector}: {one.evidence}" for one in case.findings] or ["  nothing stands out"]
+    evidence = [f"  {one.detector}: {one.evidence}" for one in case.findings] or ["  nothing suspicious"]
     lines = [
         f"Submission {row.number} by agent {row.agent}: {row.method}, seed {row.seed}, {dict(row.hyperparameters)}",
         f"Score {row.score:.3f} ({parts}); {decision(case)}",
@@ -70,7 +70,7 @@ def case_text(case: Case, source: str) -> str:
 
 
 def hacks_table(state: Review, hacks: Mapping[int, str]) -> Table:
-    """Return, for each hack that was played, how often it was and how often it was caught."""
+    """Return, for each hack that was played, the number of submissions and how many were caught."""
     flagged = {case.row.number for case in state.cases if case.findings}
     played, caught = Counter(hacks.values()), Counter(hacks[number] for number in hacks if number in flagged)
     table = Table(title="Hacks that were played", box=SIMPLE_HEAD, pad_edge=False)
@@ -83,7 +83,7 @@ def hacks_table(state: Review, hacks: Mapping[int, str]) -> Table:
 
 
 def as_plain(state: Review, hacks: Mapping[int, str]) -> dict[str, Any]:
-    """Return the state of review for programs."""
+    """Return the state of the review as plain values for JSON."""
     known = outcome(state, hacks)
     return {
         "submissions": len(state.cases),

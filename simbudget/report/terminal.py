@@ -31,25 +31,25 @@ from simbudget.results import Result, Table, cell_text
 R = TypeVar("R", bound=Result)
 
 _WIDEST = 110
-"""Columns: the length of a line of this project's own sources, beyond which the eye loses the line."""
+"""Maximum width in columns; longer lines are hard to follow."""
 
 
 class _Output(Console):
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        """Return what is to be written, with nothing in it that a terminal would obey.
+        """Return the segments to write, with control characters made visible.
 
-        Text of logs, forums, code and names ends up here, by whatever table or line it came.
+        Text from logs, forums, code and names all passes through here, in whatever table or line it appears.
         """
         for segment in super().render(renderable, options):
             yield segment if segment.control else Segment(visible(segment.text), segment.style)
 
     def on_broken_pipe(self) -> None:
-        """Leave it to the entry point: rich would end with the status of a limit that is not met."""
+        """Raise the error, as rich would exit with status 1, which means that a limit is not met."""
         raise BrokenPipeError
 
 
 def standard_output() -> Console:
-    """Return the console on stdout, no wider than reads well; tables that are wider become paragraphs."""
+    """Return the console on stdout, of a readable width; wider tables become paragraphs."""
     console = _Output()
     console.width = min(console.width, _WIDEST)
     console.push_render_hook(ReadableTables(console))
@@ -69,7 +69,7 @@ def print_result(result: Result, quiet: bool = False) -> None:
 
 
 def rich_table(table: Table) -> RichTable:
-    """Return a table as the terminal draws it."""
+    """Convert a table to rich's."""
     drawn = RichTable(
         title=escape(table.title) or None,
         title_justify="left",
@@ -83,7 +83,7 @@ def rich_table(table: Table) -> RichTable:
         if place in table.words:
             drawn.add_column(escape(name), overflow="fold")
         else:
-            # A heading that is much longer than what stands below it may wrap; numbers may not.
+            # A heading that is much longer than the column's content may wrap; numbers may not.
             longest = max((len(cell_text(row[place])) for row in table.rows), default=0)
             whole = len(name) <= longest + _HEADING_BEYOND
             drawn.add_column(escape(name), justify="right", no_wrap=whole, overflow="fold")
@@ -96,12 +96,12 @@ def rich_table(table: Table) -> RichTable:
 
 
 _HEADING_BEYOND = 4
-"""Characters by which a heading may be longer than its column before it is wrapped."""
+"""Characters by which a heading may exceed its column before it is wrapped."""
 
 
 @contextmanager
 def reading() -> Iterator[Callable[[Path], None]]:
-    """Say on stderr, if that is a terminal, which file is being read; yields what to call with it."""
+    """Show on stderr, if it is a terminal, which file is being read; yields the function to call with each path."""
     console = Console(stderr=True)
     if not console.is_terminal:
         yield lambda _: None
@@ -122,7 +122,7 @@ def working(hidden: bool) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def progress_bar(hidden: bool) -> Iterator[Callable[[int, int], None]]:
-    """Show a bar with the time left on stderr, if that is a terminal; yields what to call with (done, total)."""
+    """Show a progress bar on stderr, if it is a terminal; yields the function to call with (done, total)."""
     columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(
         *columns, console=Console(stderr=True), transient=True, disable=hidden or not sys.stderr.isatty()
@@ -132,10 +132,10 @@ def progress_bar(hidden: bool) -> Iterator[Callable[[int, int], None]]:
 
 
 def live_view(results: Iterator[R]) -> R:
-    """Show each result in the place of the last, and return the last; Ctrl-C ends it.
+    """Show each result in place of the previous one, and return the last; Ctrl-C ends it.
 
     Raises:
-        KeyboardInterrupt: before the first.
+        KeyboardInterrupt: there was an interrupt before the first result.
     """
     last: R | None = None
     with Live(console=standard_output(), auto_refresh=False, vertical_overflow="visible") as live:

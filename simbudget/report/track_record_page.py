@@ -1,4 +1,4 @@
-"""The page of the track record: every backtest on the logs at hand, as Markdown."""
+"""The page of the track record: every backtest on the available logs, as Markdown."""
 
 from collections.abc import Iterator
 from typing import Any, Final
@@ -7,15 +7,15 @@ from simbudget.forecast.scored import LABELS, signed
 from simbudget.numbers import NOTHING, percent
 
 _TASKS: Final = {
-    "calls": "The remaining run from the first 20 % of its calls, the number of calls known",
-    "unknown": "The remaining run from the first 20 % of its calls, nothing known of its length",
-    "time": "The remaining run from the first 20 % of its time, its length known; campaigns likewise",
-    "runs": "Further runs from 20 % of the runs: all of them together (total), and each of them",
-    "days": "The next 7 and 30 days of spend, from every other day after the first 60 %",
+    "calls": "The remaining run from the first 20 % of its calls, given the number of calls",
+    "unknown": "The remaining run from the first 20 % of its calls, of unknown length",
+    "time": "The remaining run from the first 20 % of its time, given its length; campaigns likewise",
+    "runs": "Further runs from 20 % of the runs: their total, and each of them",
+    "days": "Spend over the next 7 and 30 days, from every other day after the first 60 %",
 }
 _WHICH: Final = {
     "built on": "Projects that the models were built on",
-    "held out": "Projects that were not looked at",
+    "held out": "Held-out projects",
 }
 _HEADINGS: Final = (
     "project",
@@ -30,12 +30,12 @@ _HEADINGS: Final = (
     "of simple methods",
 )
 _HOW: Final = """\
-Each session is forecast from its beginning and from sessions that are not in its tenth of the project. *Held*: how
-often the truth lay in the 80 % interval as it was forecast; *stretched*: the same after intervals were moved by what
-other runs showed. Errors, widths and CRPS are shares of the truth, medians over cases; ranges in brackets are 90 % of
-a bootstrap over runs. *Of simple methods*: the CRPS of a straight line through the mean so far, of a lognormal
-bootstrap of calls, of known runs drawn again, of last week. Where a log's output counts are placeholders, cost is that
-of input. Few cases say little: look at the ranges."""
+Each session is forecast from its beginning and from sessions outside its tenth of the project. *Held*: how often the
+truth lay in the 80 % interval as forecast; *stretched*: the same after adjusting intervals by the errors of other
+runs. Errors, widths and CRPS are shares of the truth, medians over cases; ranges in brackets are 90 % intervals of a
+bootstrap over runs. *Of simple methods*: the CRPS of a straight line through the mean so far, of a lognormal
+bootstrap of calls, of resampled known runs, and of last week. Where a log's output counts are placeholders, cost is
+that of input only. A few cases prove little: look at the ranges."""
 _METHODS: Final = {
     "straight_line": "line",
     "bootstrap": "bootstrap",
@@ -55,8 +55,8 @@ def page(record: dict[str, Any]) -> str:
 def _lines(record: dict[str, Any]) -> Iterator[str]:
     yield "# Track record"
     yield ""
-    yield "How good forecasts were on real runs whose end is known. `simbudget forecast` makes the same forecasts;"
-    yield "`simbudget backtest LOG...` measures them on your own logs, and `make backtest` makes this page."
+    yield "How accurate forecasts were on real runs whose outcome is known. `simbudget forecast` makes the same"
+    yield "forecasts; `simbudget backtest LOG...` measures them on your own logs, and `make backtest` makes this page."
     yield "Methods: [forecast.md](forecast.md)."
     yield ""
     yield from _HOW.splitlines()

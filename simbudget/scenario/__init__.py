@@ -1,1 +1,1 @@
-"""Scenarios: the YAML language that users plan in, read into frozen values with every default filled in."""
+"""Scenarios: the YAML language in which users plan, read into frozen values with all defaults filled in."""

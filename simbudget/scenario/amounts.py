@@ -1,7 +1,7 @@
-"""Amounts: how a quantity is read, from a file or in code, and written.
+"""Amounts: how a quantity is read, from a file or from code, and written.
 
-An `Amount` says what a key expects. It reads an exact number, a range, a distribution that is spelt out, or its two
-uncertainties; in code, a distribution as well: one of `distributions.families`, or a frozen one of `scipy.stats`.
+An `Amount` says what a key expects. It reads an exact number, a range, a spelt-out distribution, or a typical value
+with its scatter; from code also one of `distributions.families` or a frozen distribution of `scipy.stats`.
 """
 
 import csv
@@ -41,13 +41,13 @@ PARAMETERS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
     "discrete": (("values", "weights"), ()),
     "empirical": ((), ("file", "column", "values")),
 }
-"""Each family's required and optional parameters."""
+"""Required and optional parameters of each family."""
 
 _PURE_NUMBERS: Final = frozenset({"weight", "weights", "cv"})
 _BARE_IS_FINE: Final = frozenset(
     {Dimension.NUMBER, Dimension.FRACTION, Dimension.MONEY, Dimension.USD_PER_MTOK, Dimension.TOKENS_PER_S}
 )
-"""Where a number without a unit can only mean one thing."""
+"""Dimensions in which a number without a unit is unambiguous."""
 _PRICES: Final = frozenset(
     {
         Dimension.USD_PER_HOUR,
@@ -60,14 +60,14 @@ _PRICES: Final = frozenset(
 
 
 _MOST_VALUES: Final = 100_000
-"""Of an empirical distribution: enough for any shape, and read in a moment."""
+"""Maximum number of values of an empirical distribution: enough for any shape, and quick to read."""
 _MOST_BYTES: Final = 20_000_000
-"""Of a CSV file."""
+"""Maximum size of a CSV file."""
 _NOWHERE: Final = Place("default")
 
 
 class _WrongError(Exception):
-    """What was found is no quantity; says why and what to write."""
+    """A node is not a quantity; carries the reason and what to write."""
 
     def __init__(self, message: str, node: Node, remedy: str | None = None) -> None:
         super().__init__(message)
@@ -76,7 +76,7 @@ class _WrongError(Exception):
 
 @dataclass(frozen=True)
 class Draws:
-    """What was written: when it is drawn, from what, and with which scatter around an unknown typical value."""
+    """A parsed quantity: its kind, its distribution, and its scatter around an unknown typical value."""
 
     kind: Kind
     distribution: Distribution
@@ -85,27 +85,27 @@ class Draws:
 
 @dataclass(frozen=True)
 class Amount:
-    """What a key expects: a quantity of this dimension, between two numbers in base units."""
+    """The expectation of a quantity: its dimension, its default and its bounds in base units."""
 
     dimension: Dimension
     default: str | None = None
-    """As a scenario would write it. None: required, or absent if `optional`."""
+    """As a scenario would write it. None if the key is required, or absent if `optional`."""
     is_fact: bool = False
-    """A bare range is one unknown value, not one that varies."""
+    """Whether a bare range is one unknown value rather than one that varies."""
     exact: bool = False
     low: float = 0.0
     high: float = math.inf
     optional: bool = False
     basis: str | None = None
-    """What the default rests on, such as published settings; None where it is a matter of course."""
+    """What the default rests on, such as published settings; None if it is self-evident."""
 
     @property
     def required(self) -> bool:
-        """Return whether it has to be written."""
+        """Return whether the key has to be written."""
         return self.default is None and not self.optional
 
     def read(self, reading: Reading, node: Node | None, name: str) -> Quantity | None:
-        """Return the quantity, or a stand-in for one that is wrong; None for an optional one that is absent."""
+        """Return the quantity, or a placeholder for an invalid one; None for an optional one that is absent."""
         reading.seen(name, node)
         if is_absent(node):
             if node is not None:
@@ -131,11 +131,15 @@ class Amount:
         return self._quantity(reading, name, draws, text, node)
 
     def write(self, quantity: Quantity) -> Any:
-        """Return a quantity as text, or as a mapping of text, from which `read` makes an equal one without any file."""
+        """Return a quantity as text or a mapping of text that reads back to an equal one without any file."""
         return write_quantity(quantity)
 
     def parse(self, text: str) -> Draws:
-        """Return what a single text stands for; ValueError, with a message, if it is wrong here."""
+        """Parse a single text.
+
+        Raises:
+            ValueError: the text is not allowed here; the message says why.
+        """
         try:
             return self._of_text(Text(text, _NOWHERE))
         except _WrongError as wrong:
@@ -152,7 +156,7 @@ class Amount:
         return self._quantity(reading, name, draws, self.default, None)
 
     def _quantity(self, reading: Reading, name: str, draws: Draws, text: str, node: Node | None) -> Quantity:
-        """Return what was written, or what a calibration learnt of it; note where it came from."""
+        """Return what was written, or what a calibration learnt of it, and note its origin."""
         learnt = reading.calibrated(name, text, node)
         if learnt is None or self.exact:
             source = str(learnt.evidence) if learnt and node else None
@@ -160,7 +164,7 @@ class Amount:
                 source = f"{DEFAULT}: {self.basis}"
             reading.note(name, text, draws.kind.value, node, source)
             return Quantity(name, draws.kind, draws.distribution, draws.spread, self.low, self.high, text)
-        if node is None:  # the default is not what it stands for now
+        if node is None:  # the calibrated text replaces that of the default
             text = learnt.written
             draws = self._draws(reading, parse_value(text, "calibration"))
         kind = Kind.UNKNOWN if learnt.posterior.is_fact else Kind.BOTH
@@ -169,7 +173,7 @@ class Amount:
         return Quantity(name, kind, draws.distribution, draws.spread, *bounds, text, learnt.posterior)
 
     def _given(self, node: Given) -> tuple[Draws, str]:
-        """Return what a distribution or a quantity that code gave stands for, and how it is written."""
+        """Parse a distribution or a quantity given in code, and return it with its text."""
         value = node.value
         if isinstance(value, Quantity):
             draws, text = Draws(value.kind, value.distribution, value.spread), value.text
@@ -179,11 +183,11 @@ class Amount:
             exact = distribution.family == "constant"
             draws = Draws(Kind.EXACT if exact else self._bare_kind, distribution)
         if self.exact and draws.kind is not Kind.EXACT:
-            raise _WrongError("it has to be one exact number here", node)
+            raise _WrongError("one exact number is required here", node)
         return draws, text
 
     def _spelt(self, distribution: Distribution) -> Node:
-        """Return a distribution as a scenario spells it."""
+        """Return a distribution as a scenario writes it."""
         parameters = distribution.parameters()
         if distribution.family == "constant":
             return Text(self._number_text(parameters["value"]), _NOWHERE)
@@ -202,7 +206,7 @@ class Amount:
         return node_of(spelt, "")
 
     def _number_text(self, value: float) -> str:
-        """Return a number in base units as text that is read back to the same number."""
+        """Return a number in base units as text that reads back to the same number."""
         return written_amount(float(value), self.dimension).replace(",", "")
 
     def _stand_in(self, name: str) -> Quantity:
@@ -217,7 +221,7 @@ class Amount:
         if isinstance(node, Items):
             raise _WrongError(f"found {describe(node)}", node)
         if self.exact:
-            raise _WrongError("it has to be one exact number here", node)
+            raise _WrongError("one exact number is required here", node)
         if "distribution" in node.values:
             return self._spelt_out(reading, node)
         if "typical" in node.values:
@@ -227,7 +231,7 @@ class Amount:
                 self._require_keys(node, (key,))
                 inner = self._draws(reading, node.values[key])
                 if inner.kind is Kind.BOTH or "typical" in _keys(node.values[key]):
-                    raise _WrongError(f"`{key}` does not go around `typical`", node)
+                    raise _WrongError(f"`{key}` cannot be combined with `typical`", node)
                 return inner if inner.kind is Kind.EXACT else Draws(kind, inner.distribution)
         known = ("distribution", "typical", "varies", "unknown")
         first = next(iter(node.values), None)
@@ -247,7 +251,8 @@ class Amount:
             raise _WrongError(message, node, remedy or None) from None
         if self.exact:
             remedy = f"write one of its ends, such as `{node.text.split(' to ')[-1].strip()}`"
-            raise _WrongError(f"`{node.text}` is a range; it has to be one exact number here", node, remedy)
+            raise _WrongError(f"`{node.text}` is a range; one exact number is required here", node, remedy)
+        # Lognormal if the ends are positive, as costs and durations are; a normal distribution also takes 0 and below.
         family = families.lognormal if low > 0 else families.normal
         return Draws(self._bare_kind, family(low, high))
 
@@ -260,7 +265,7 @@ class Amount:
         return self._converted(amount.value, amount.dimension, node)
 
     def _converted(self, value: float, dimension: Dimension, node: Node) -> float:
-        """Return a value in this dimension's base unit; raise if it is of another dimension."""
+        """Convert a value to this dimension's base unit; raise if it has another dimension."""
         if dimension == self.dimension:
             return value
         alike = {Dimension.NUMBER, Dimension.FRACTION}
@@ -274,7 +279,7 @@ class Amount:
         raise _WrongError(f"{describe(node)} is {found}, not {self.dimension.value}", node)
 
     def _typical(self, reading: Reading, node: Fields) -> Draws:
-        """Return `{typical: 30 to 45, varies: 2x}`: an unknown median, and draws around it."""
+        """Parse `{typical: 30 to 45, varies: 2x}`: an unknown median with draws scattered around it."""
         self._require_keys(node, ("typical", "varies"))
         typical = self._draws(reading, node.values["typical"])
         if typical.kind is Kind.BOTH:
@@ -297,7 +302,7 @@ class Amount:
             raise _WrongError(message, node, remedy or None) from None
 
     def _spelt_out(self, reading: Reading, node: Fields) -> Draws:
-        """Return `{distribution: lognormal, p10: 20, p90: 60}`."""
+        """Parse `{distribution: lognormal, p10: 20, p90: 60}`."""
         family = _text(node.values["distribution"])
         if family not in PARAMETERS:
             where = node.values["distribution"]
@@ -331,12 +336,12 @@ class Amount:
     def _parameter(self, key: str, node: Node) -> Any:
         if key in ("values", "weights"):
             if not isinstance(node, Items):
-                raise _WrongError(f"`{key}` is no list", node, f"write `{key}: [..., ...]`")
+                raise _WrongError(f"`{key}` is not a list", node, f"write `{key}: [..., ...]`")
             return [self._single(key, item) for item in node.items]
         return self._single(key, node)
 
     def _single(self, key: str, node: Node) -> float:
-        """Return one number of a distribution's parameter."""
+        """Parse one number of a distribution's parameter."""
         try:
             if key in _PURE_NUMBERS:
                 return parse_amount(_text(node)).value
@@ -345,12 +350,12 @@ class Amount:
             raise _WrongError(f"`{key}`: {error}", node) from None
 
     def _column(self, reading: Reading, file: Node, column: Node) -> list[float]:
-        """Return the numbers of a column of a CSV file, in base units; its path begins at the scenario's folder."""
+        """Read a column of a CSV file in base units; the path is relative to the scenario's folder."""
         try:
             path = reading.folder / _text(file)
             if is_outside(path, reading.folder):
                 raise ValueError(
-                    f"{path.name} is outside the scenario's folder; move it there, or allow that with --allow-outside"
+                    f"{path.name} is outside the scenario's folder; move it there, or allow this with --allow-outside"
                 )
             return read_column(path, _text(column))
         except ValueError as error:
@@ -363,19 +368,19 @@ class Amount:
                 raise _WrongError(f"there is no `{key}` beside `{allowed[0]}`", node, nearest(key, allowed))
 
     def _require_bounds(self, draws: Draws, node: Node, text: str) -> None:
-        """Raise unless what was written lies between the lowest and the highest value that make sense."""
+        """Raise unless the written values lie within the bounds of the key."""
         try:
             ends = [draws.distribution.quantile(p) for p in (0.1, 0.9)]
         except (ArithmeticError, ValueError, IndexError):
             raise _WrongError(
                 f"{_short(text)} is too extreme", node, "write less extreme parameters"
             ) from None
-        rounding = 1e-9 * max(abs(end) for end in ends)
+        rounding = 1e-9 * max(abs(end) for end in ends)  # quantiles are exact only up to rounding errors
         if all(self.low - rounding <= end <= self.high + rounding for end in ends):
             return
         low, high = (written_amount(end, self.dimension) for end in (self.low, min(self.high, 1e300)))
         allowed = f"{low} to {high}" if self.high < math.inf else f"{low} or more"
-        raise _WrongError(f"`{_short(text)}` makes no sense here", node, f"{allowed} is allowed")
+        raise _WrongError(f"`{_short(text)}` is out of bounds", node, f"{allowed} is allowed")
 
 
 def _text(node: Node) -> str:
@@ -389,7 +394,7 @@ def _keys(node: Node) -> tuple[str, ...]:
 
 
 def write_quantity(quantity: Quantity) -> Any:
-    """Return a quantity as it was written, as text or a mapping of text; with the values of a file that it names."""
+    """Return a quantity as text or a mapping of text, with the values of a file that it refers to."""
     return plain(_with_values(parse_value(quantity.text, "written"), quantity.distribution))
 
 
@@ -398,7 +403,7 @@ def _short(text: str) -> str:
 
 
 def _with_values(node: Node, distribution: Distribution) -> Node:
-    """Return a quantity's node with what was observed in it, where it names the file of that."""
+    """Replace a reference to a file in a quantity's node by the values observed in it."""
     if not isinstance(node, Fields):
         return node
     if "file" in node.values:
@@ -409,12 +414,12 @@ def _with_values(node: Node, distribution: Distribution) -> Node:
 
 
 def _values_text(values: Any) -> str:
-    """Return numbers as one text: a list of 100,000 nodes would be no scenario."""
+    """Return numbers as a single text, as a list of 100,000 nodes would be too large for a scenario."""
     return " ".join(repr(float(value)) for value in values)
 
 
 def _numbers(node: Node) -> list[float]:
-    """Return the numbers of `values`: a list, or one text with spaces between; in base units."""
+    """Return the numbers of `values`, a list or one text separated by spaces, in base units."""
     texts = [_text(item) for item in node.items] if isinstance(node, Items) else _text(node).split()
     if not 0 < len(texts) <= _MOST_VALUES:
         raise ValueError(f"empirical: {len(texts):,} values; 1 to {_MOST_VALUES:,} are allowed")
@@ -425,11 +430,11 @@ def _numbers(node: Node) -> list[float]:
 
 
 _TABLE: Final = 1000
-"""A distribution that is of no family here is held by so many quantiles: its middle to three digits."""
+"""Quantiles that represent a distribution outside the families; they determine its middle to three digits."""
 
 
 def _of_scipy(value: Any, node: Node) -> Distribution:
-    """Return a frozen distribution of scipy.stats as one of the families, or by its quantiles."""
+    """Convert a frozen distribution of scipy.stats to one of the families, or to a table of quantiles."""
     name = getattr(getattr(value, "dist", None), "name", None)
     if name is None or not hasattr(value, "ppf"):
         what = type(value).__name__
@@ -448,7 +453,7 @@ def _of_scipy(value: Any, node: Node) -> Distribution:
 def _family_of(
     name: str, value: Any, middle: tuple[float, float], support: tuple[float, float]
 ) -> Distribution | None:
-    """Return the family that a distribution of scipy.stats is of, moved and scaled as it is; None for another."""
+    """Return the family that matches a scipy.stats distribution with its location and scale, or None."""
     mean, from_zero = float(value.mean()), support[0] == 0.0
     if name == "norm":
         return families.normal(*middle)
@@ -464,20 +469,20 @@ def _family_of(
 
 
 def read_column(path: Path, column: str) -> list[float]:
-    """Return the numbers of a column, in the file's order; empty cells are left out.
+    """Read a column of a CSV file, in the file's order and without empty cells.
 
     Raises:
-        ValueError: the file or its column cannot be read as numbers, or is too large; after a semicolon, the remedy.
+        ValueError: the file is too large, or the column cannot be read as numbers; the remedy follows a semicolon.
     """
     try:
         if path.exists() and not path.is_file():
-            raise ValueError(f"{path.name} is no regular file; write a CSV file")
+            raise ValueError(f"{path.name} is not a regular file; write a CSV file")
         if path.stat().st_size > _MOST_BYTES:
-            raise ValueError(f"{path.name} has more than {_MOST_BYTES:,} bytes; take a sample")
+            raise ValueError(f"{path.name} has more than {_MOST_BYTES:,} bytes; use a sample")
         with path.open(newline="", encoding="utf-8-sig") as lines:
             rows = csv.DictReader(lines)
             if column not in (rows.fieldnames or ()):
-                # Its names are not listed: the file may be any that this user can read, and its line a secret.
+                # Column names are not listed: the file may be any that this user can read, and its first line secret.
                 there = len(rows.fieldnames or ())
                 raise ValueError(
                     f"{path.name} has no column `{column}`; write the name of one of its {there}"
@@ -496,4 +501,4 @@ def _number(text: str, line: int, file: str) -> float:
     try:
         return float(text)
     except ValueError:
-        raise ValueError(f"row {line} of {file} holds no number; write numbers in base units") from None
+        raise ValueError(f"row {line} of {file} is not a number; write numbers in base units") from None

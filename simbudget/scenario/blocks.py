@@ -1,8 +1,8 @@
 """Blocks: frozen values whose fields are the keys of the language.
 
-A block's annotations say what each key expects (`Annotated[int, whole(1, 9)]`, see `expectations`): reading, writing,
-the JSON Schema and the reference page are made from them. A block is made in code as it is in a file:
-`Think(turns="20 to 60")`; what is not written has its default, and a mistake is a UserError that names the key.
+A block's annotations say what each key expects (`Annotated[int, whole(1, 9)]`, see `expectations`); reading, writing,
+the JSON Schema and the reference page all follow from them. A block is made in code as in a file:
+`Think(turns="20 to 60")`. Keys that are not written have their default, and a mistake is a UserError naming the key.
 """
 
 import dataclasses
@@ -18,27 +18,27 @@ from simbudget.scenario.reading import Reading, describe, is_absent
 
 @runtime_checkable
 class Expectation(Protocol):
-    """What a key expects."""
+    """The interface of what a key expects."""
 
     @property
     def required(self) -> bool:
         """Return whether the key has to be written."""
 
     def read(self, reading: Reading, node: Node | None, name: str) -> Any:
-        """Return the value for a node, or for None the default; note mistakes, and never raise for them."""
+        """Read a node, or the default for None; mistakes are noted in `reading`, never raised."""
 
     def write(self, value: Any) -> Any:
-        """Return a value as text, lists and dicts of text, from which `read` makes an equal one."""
+        """Return a value as text, or lists and dicts of text, that reads back to an equal one."""
 
 
 class FrozenDict(dict[str, Any]):
-    """A mapping that is part of a frozen value."""
+    """An immutable mapping, which is part of a frozen value."""
 
     def __hash__(self) -> int:  # type: ignore[override]
         return hash(tuple(self.items()))
 
     def _refuse(self, *_: Any, **__: Any) -> Any:
-        raise dataclasses.FrozenInstanceError("a scenario's values do not change; see `replace`")
+        raise dataclasses.FrozenInstanceError("scenarios are immutable; use `replace`")
 
     __setitem__ = __delitem__ = clear = pop = popitem = setdefault = update = __ior__ = _refuse
 
@@ -49,14 +49,18 @@ class FrozenDict(dict[str, Any]):
 class Block:
     """A frozen block of a scenario; its fields are the keys of the language.
 
-    A key that is a word of Python has an underscore after it in code: `if_`.
+    Keys that are Python keywords have a trailing underscore in code: `if_`.
     """
 
     fields: ClassVar[Mapping[str, str]] = {}
-    """The names of fields that are not called as their keys are, by key."""
+    """Names of fields, by key, that differ from their key."""
 
     def __init__(self, **written: Any) -> None:
-        """Make a block of what is written, as a file would say it; UserError if something is wrong."""
+        """Make a block from values as a file would have them.
+
+        Raises:
+            UserError: a value is invalid.
+        """
         name = type(self).__name__.lower()
         reading = Reading(Path())
         block = type(self).read(reading, node_of(written, name), name, None)
@@ -65,28 +69,28 @@ class Block:
 
     @classmethod
     def of_values(cls, values: Mapping[str, Any], written: frozenset[str]) -> Self:
-        """Return a block of values that have been read; `written` are the keys that have not their default."""
+        """Return a block from values that have been read; `written` are the keys that do not have their default."""
         block = cls.__new__(cls)
         block.__dict__.update(values, written=written)
         return block
 
     @classmethod
     def read(cls, reading: Reading, node: Node | None, name: str, base: Self | None) -> Self:
-        """Return the block that a node holds; what is not written is as in `base`, or has its default."""
+        """Read a block from a node; missing keys are taken from `base`, or have their default."""
         fields = _fields(reading, node, name, keys_of(cls))
         written = frozenset(fields.values if fields else ()).intersection(keys_of(cls))
         if fields is None and node is not None and not is_absent(node):
-            reading = Reading(reading.folder)  # what it should have held is not a second mistake
+            reading = Reading(reading.folder)  # keys missing because of this mistake are not further mistakes
         known = cls.depending(reading, fields, name)
         return cls.of_values(read_keys(reading, cls, fields, name, base, known), written)
 
     @classmethod
     def depending(cls, reading: Reading, fields: Fields | None, name: str) -> dict[str, Any]:
-        """Return the values of keys whose default depends on what else is written."""
+        """Return the values of keys whose default depends on other keys."""
         return {}
 
     def document(self) -> dict[str, Any]:
-        """Return the values of the keys that are written, by key."""
+        """Return the values of the written keys."""
         values = {
             key: getattr(self, attribute(type(self), key))
             for key in keys_of(type(self))
@@ -95,36 +99,36 @@ class Block:
         return {key: value for key, value in values.items() if value is not None}
 
     def as_written(self) -> dict[str, Any]:
-        """Return the same as it stands within another block or a list."""
+        """Return the same in the form that it has within another block or a list."""
         return self.document()
 
     def write(self) -> Any:
-        """Return what is written of the block as dicts, lists and text."""
+        """Return the written part of the block as dicts, lists and text."""
         keys = keys_of(type(self))
         return {key: keys[key].write(value) for key, value in self.document().items()}
 
     def replace(self, **changes: Any) -> Self:
-        """Return the block with other values; a mapping for a block within changes only the keys that it names.
+        """Return the block with some values replaced; a mapping for an inner block replaces only the keys it names.
 
         Raises:
-            UserError: a value is wrong, or there is no such key.
+            UserError: a value is invalid, or there is no such key.
         """
         return type(self)(**changed(self.document(), changes))
 
     __replace__ = replace
 
     def with_values(self, **values: Any) -> Self:
-        """Return the block with values that have been read and checked before; see `replace` for what has not."""
+        """Return the block with values that have already been read and checked; otherwise use `replace`."""
         return type(self).of_values(self.filled(**values).__dict__, self.written | values.keys())
 
     def filled(self, **values: Any) -> Self:
-        """Return the block with values that nobody wrote: defaults that depend on several blocks."""
+        """Return the block with unwritten values filled in: defaults that depend on several blocks."""
         block = type(self).of_values({**self.__dict__, **values}, self.written)
         block.__dict__.pop("_hash", None)
         return block
 
     def over(self, base: Self) -> Self:
-        """Return the block with the values of `base` where nothing is written in it."""
+        """Return the block with the values of `base` where it writes none itself."""
         own = {attribute(type(self), key) for key in self.written}
         values = {name: value for name, value in self.__dict__.items() if name in own}
         return type(self).of_values({**base.__dict__, **values}, base.written | self.written).filled()
@@ -134,13 +138,13 @@ class Block:
         return (getattr(self, attribute(type(self), key)) for key in keys_of(type(self)))
 
     def quantities(self) -> list[Quantity]:
-        """Return every quantity in it, each once, in the order of its fields."""
+        """Return every distinct quantity in it, in the order of its fields."""
         return list({quantity.name: quantity for quantity in _quantities(self)}.values())
 
     written: frozenset[str]
 
     def __setattr__(self, name: str, value: Any) -> None:
-        raise dataclasses.FrozenInstanceError(f"cannot assign to {name!r}; see `replace`")
+        raise dataclasses.FrozenInstanceError(f"cannot assign to {name!r}; use `replace`")
 
     def __delattr__(self, name: str) -> None:
         raise dataclasses.FrozenInstanceError(f"cannot delete {name!r}")
@@ -149,7 +153,7 @@ class Block:
         self.__dict__.update(state)
 
     def __eq__(self, other: object) -> bool:
-        """Return whether both say the same, whichever of it is written and whichever a default."""
+        """Return whether both have the same values, regardless of which are written and which are defaults."""
         if type(self) is not type(other):
             return NotImplemented
         assert isinstance(other, Block)
@@ -161,7 +165,7 @@ class Block:
         return int(self.__dict__["_hash"])
 
     def __repr__(self) -> str:
-        """Return the code that makes it."""
+        """Return the code that makes the block."""
         written = (f"{_in_code(key)}={_shown(value)}" for key, value in self.document().items())
         return f"{type(self).__name__}({', '.join(written)})"
 
@@ -187,7 +191,7 @@ def _quantities(value: Any) -> Iterator[Quantity]:
 
 
 def changed(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a block's written values with others; a mapping changes only what it names, None takes a key out."""
+    """Merge changes into a block's written values; a mapping changes only the keys it names, None removes a key."""
     result = dict(document)
     for name, value in changes.items():
         key, before = name.removesuffix("_"), document.get(name.removesuffix("_"))
@@ -204,7 +208,7 @@ def attribute(model: type["Block"], key: str) -> str:
 
 
 def _in_code(key: str) -> str:
-    """Return a key as a parameter's name: with an underscore after a word of Python."""
+    """Return a key as a parameter name, with an underscore after a Python keyword."""
     return f"{key}_" if keyword.iskeyword(key) else key
 
 
@@ -212,13 +216,13 @@ _KEYS: Final[dict[type[Block], dict[str, Expectation]]] = {}
 
 
 def _own_first(model: type[Block]) -> dict[str, Any]:
-    """Return the annotations of a class and of those above it, the nearest first; `get_type_hints` has them last."""
+    """Return the annotations of a class and its bases, nearest first; `get_type_hints` returns them last."""
     hints = get_type_hints(model, include_extras=True)
     return {name: hints[name] for above in model.__mro__ for name in getattr(above, "__annotations__", {})}
 
 
 def keys_of(model: type[Block]) -> dict[str, Expectation]:
-    """Return the keys of a block with what each expects: its own in their order, then those of the block it extends."""
+    """Return the keys of a block with their expectations: its own in order, then those of the block it extends."""
     if model not in _KEYS:
         key_of_field = {field: key for key, field in model.fields.items()}
         _KEYS[model] = {
@@ -231,7 +235,7 @@ def keys_of(model: type[Block]) -> dict[str, Expectation]:
 
 
 def _fields(reading: Reading, node: Node | None, name: str, keys: Mapping[str, Expectation]) -> Fields | None:
-    """Return a block's node as keys with values; None, and a problem, for anything else."""
+    """Return a block's node as keys with values; for anything else note a problem and return None."""
     reading.seen(name, node)
     if node is None or is_absent(node):
         return None
@@ -252,7 +256,7 @@ def read_keys(
     base: Block | None = None,
     known: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Return the values of a block's fields; `known` are those that have been read."""
+    """Read the values of a block's fields; `known` are those that have been read already."""
     known = known or {}
     values: dict[str, Any] = {}
     for key, expectation in keys_of(model).items():

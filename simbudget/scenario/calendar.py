@@ -1,4 +1,4 @@
-"""When people work and when a run begins, as text: `Mon-Fri 9-17`, `Mon 9:00`, `2026-03-02 9:00`."""
+"""Working hours and the start of a run, as text: `Mon-Fri 9-17`, `Mon 9:00`, `2026-03-02 9:00`."""
 
 import datetime
 import re
@@ -13,7 +13,7 @@ DAY_S: Final = 86_400
 
 @dataclass(frozen=True)
 class OfficeHours:
-    """On which days of the week, Monday first, and between which seconds after midnight people work."""
+    """Weekly working hours: days of the week from Monday, and opening times in seconds after midnight."""
 
     days: tuple[bool, ...]
     opens_s: int
@@ -36,7 +36,7 @@ class OfficeHours:
 
 @dataclass(frozen=True)
 class Begins:
-    """When a run begins: seconds after a Monday 0:00, and the date if it is known."""
+    """The start of a run: seconds after Monday 0:00, and the date if it is known."""
 
     week_s: int
     date: datetime.date | None
@@ -50,12 +50,16 @@ class Begins:
 
 
 def parse_office_hours(text: str) -> OfficeHours:
-    """Return what `always`, `Mon-Fri 9-17` or `Mon,Wed 8:30-12` stands for; ValueError if it is none."""
+    """Parse working hours such as `always`, `Mon-Fri 9-17` or `Mon,Wed 8:30-12`.
+
+    Raises:
+        ValueError: the text is not of this form.
+    """
     if text.strip().lower() == "always":
         return OfficeHours((True,) * 7, 0, DAY_S)
     match = re.fullmatch(r"\s*([A-Za-z,\- ]+?)\s+([\d:]+)\s*-\s*([\d:]+)\s*", text)
     if match is None:
-        raise ValueError(f"`{text[:40]}` are no office hours; write `always` or such as `Mon-Fri 9-17`")
+        raise ValueError(f"`{text[:40]}` is not office hours; write `always`, or for example `Mon-Fri 9-17`")
     days = [False] * 7
     for part in match[1].split(","):
         first, _, last = part.strip().partition("-")
@@ -64,12 +68,16 @@ def parse_office_hours(text: str) -> OfficeHours:
             days[day % 7] = True
     opens_s, closes_s = _clock(match[2]), _clock(match[3])
     if opens_s >= closes_s:
-        raise ValueError(f"`{text[:40]}` closes before it opens; write such as `Mon-Fri 9-17`")
+        raise ValueError(f"`{text[:40]}` closes before it opens; write for example `Mon-Fri 9-17`")
     return OfficeHours(tuple(days), opens_s, closes_s)
 
 
 def parse_begins(text: str) -> Begins:
-    """Return when `Mon 9:00`, `2026-03-02 9:00` or `2026-03-02` is; ValueError if it is none."""
+    """Parse the start of a run such as `Mon 9:00`, `2026-03-02 9:00` or `2026-03-02`.
+
+    Raises:
+        ValueError: the text is not of this form.
+    """
     day, _, clock = text.strip().partition(" ")
     seconds = _clock(clock.strip() or "0")
     if seconds == DAY_S:
@@ -83,7 +91,7 @@ def parse_begins(text: str) -> Begins:
 def _day(text: str) -> int:
     name = text.strip().capitalize()[:3]
     if name not in DAYS:
-        raise ValueError(f"`{text[:20]}` is no day of the week; write one of {', '.join(DAYS)}")
+        raise ValueError(f"`{text[:20]}` is not a day of the week; write one of {', '.join(DAYS)}")
     return DAYS.index(name)
 
 
@@ -94,5 +102,5 @@ def _clock_text(seconds: int) -> str:
 def _clock(text: str) -> int:
     match = re.fullmatch(r"(\d{1,2})(?::(\d{2}))?", text)
     if match is None or int(match[1]) * 60 + int(match[2] or 0) > 24 * 60 or int(match[2] or 0) > 59:
-        raise ValueError(f"`{text[:20]}` is no time of day; write such as `9` or `17:30`")
+        raise ValueError(f"`{text[:20]}` is not a time of day; write for example `9` or `17:30`")
     return (int(match[1]) * 60 + int(match[2] or 0)) * 60

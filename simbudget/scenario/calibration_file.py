@@ -1,9 +1,9 @@
-"""The file that `simbudget calibrate` writes beside a scenario: joint draws of what was learnt, one row a world.
+"""The file that `simbudget calibrate` writes beside a scenario: joint draws of learnt quantities, one row per world.
 
-A Parquet table with three columns a quantity (location, scatter, difference between contexts; of a fact only its
-value counts), and in its metadata, as JSON, each quantity's evidence, family and shape. A quantity of the
-scenario reads from it as long as its text is the one that the calibration wrote, or its default: a value that
-was changed by hand since is the user's again.
+It is a Parquet table with three columns per quantity (location, scatter, difference between contexts; for a fact only
+the location matters). Its metadata contain, as JSON, each quantity's evidence, family and shape. A quantity of the
+scenario is taken from the file as long as its text is the calibrated one or it is a default; a value that was changed
+by hand afterwards is the user's again.
 """
 
 import io
@@ -22,26 +22,26 @@ _VERSION: Final = 1
 _PARAMETERS: Final = ("location", "scatter", "between")
 
 ByRun = Mapping[str, tuple[int, int]]
-"""By run: so many of so many."""
+"""Counts by run: (hits, trials)."""
 
 
 @dataclass(frozen=True)
 class Evidence:
-    """What a calibrated quantity rests on."""
+    """The evidence behind a calibrated quantity."""
 
     observations: int
     runs: int
     source: str
-    """The formats of the logs, such as `claude-code`."""
+    """Formats of the logs, such as `claude-code`."""
     date: str
-    """The day of the last observation; empty if the logs have none."""
+    """Date of the last observation; empty if the logs have none."""
     censored: int = 0
-    """Observations of which only a lower bound is known, as of jobs that ran when the log ended."""
+    """Number of observations known only as a lower bound, such as jobs still running when the log ended."""
     remark: str = ""
-    """What a reader should know, such as that counts were missing."""
+    """What a reader should know, for example that counts were missing."""
 
     def __str__(self) -> str:
-        """Return it as `check` shows it."""
+        """Return the evidence as shown by `check`."""
         runs = f"{self.runs:,} run{'s' if self.runs != 1 else ''}"
         parts = [f"n={self.observations:,} from {runs}", self.source, self.date]
         return f"calibration ({', '.join(part for part in parts if part)})"
@@ -49,11 +49,11 @@ class Evidence:
 
 @dataclass(frozen=True)
 class CalibratedQuantity:
-    """One quantity as a calibration left it."""
+    """One calibrated quantity."""
 
     name: str
     written: str
-    """The text that stands for it in the scenario."""
+    """Its text in the scenario."""
     family: str
     """`lognormal`, `empirical`, ... or `fact`."""
     posterior: Posterior
@@ -62,40 +62,40 @@ class CalibratedQuantity:
 
 @dataclass(frozen=True)
 class Checked:
-    """One check of a calibration on its own logs: simulated beside observed."""
+    """One check of a calibration against its own logs: simulated versus observed."""
 
     label: str
     mean_ratio: float
-    """Simulated over observed mean."""
+    """Simulated mean divided by observed mean."""
     words: str
-    """What the model does not reproduce, and what that means; empty if it does."""
+    """What the model does not reproduce, and what follows from that; empty if it reproduces it."""
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """What a calibration file holds."""
+    """The content of a calibration file."""
 
     quantities: Mapping[str, CalibratedQuantity]
     record: Mapping[str, Any] = field(default_factory=dict)
-    """The track record of the method, as `backtest` writes it; empty if there is none."""
+    """The track record of the method, as written by `backtest`; empty if there is none."""
     checks: tuple[Checked, ...] = ()
-    """Empty if what was calibrated on was not simulated."""
+    """Empty if the runs that were calibrated on were not simulated."""
     counted: Mapping[str, ByRun] = field(default_factory=dict)
-    """Into what runs of logs have been counted, such as `evidence.gates[held-out]`, so that none counts twice."""
+    """Counts by run that have entered each key, such as `evidence.gates[held-out]`, so that no run counts twice."""
 
 
 class NotACalibrationError(ValueError):
-    """A file is not what `calibrate` writes; the text says why."""
+    """A file was not written by `calibrate`; the message says why."""
 
 
 def write_calibration(calibration: Calibration, path: Path) -> None:
-    """Write a calibration, the same bytes for the same content."""
+    """Write a calibration; the same content gives the same bytes."""
     path.write_bytes(calibration_bytes(calibration))
 
 
 def calibration_bytes(calibration: Calibration) -> bytes:
-    """Return a calibration as the bytes of its file."""
-    import pyarrow as pa  # noqa: PLC0415  slow to import, and seldom needed
+    """Return a calibration as the content of its file."""
+    import pyarrow as pa  # noqa: PLC0415  slow to import, and rarely needed
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     columns, about = {}, {}
@@ -120,7 +120,7 @@ def calibration_bytes(calibration: Calibration) -> bytes:
 
 
 def read_calibration(path: Path) -> Calibration:
-    """Return the calibration in a file.
+    """Read a calibration file.
 
     Raises:
         NotACalibrationError: there is no such file, or it is something else.
@@ -129,12 +129,16 @@ def read_calibration(path: Path) -> Calibration:
 
 
 def calibration_of_bytes(content: bytes) -> Calibration:
-    """Return the calibration that a file of these bytes holds; NotACalibrationError for something else."""
+    """Return the calibration in the content of a file.
+
+    Raises:
+        NotACalibrationError: the content is something else.
+    """
     return _read(io.BytesIO(content))
 
 
 def _read(source: Path | io.BytesIO) -> Calibration:
-    import pyarrow as pa  # noqa: PLC0415  slow to import, and seldom needed
+    import pyarrow as pa  # noqa: PLC0415  slow to import, and rarely needed
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
@@ -147,7 +151,7 @@ def _read(source: Path | io.BytesIO) -> Calibration:
     except FileNotFoundError:
         raise NotACalibrationError("there is no such file") from None
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException):
-        raise NotACalibrationError("this is no file that `simbudget calibrate` wrote") from None
+        raise NotACalibrationError("this file was not written by `simbudget calibrate`") from None
     return Calibration(quantities, record, checks, counted)
 
 

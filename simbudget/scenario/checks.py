@@ -1,4 +1,4 @@
-"""Checks of what no single key can tell: whether the parts of a scenario go together."""
+"""Checks across keys: whether the parts of a scenario fit together."""
 
 import datetime
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ S = TypeVar("S", bound=ScenarioKeys)
 
 
 def check_scenario(reading: Reading, scenario: S) -> S:
-    """Note what does not go together, and return the scenario with what depends on several parts filled in."""
+    """Note inconsistencies, and return the scenario with values filled in that depend on several parts."""
     scenario = _fill_in_limits(reading, _fill_in_research(reading, _fill_in_gpus(reading, scenario)))
     _check_evidence(reading, scenario)
     for group in scenario.fleet:
@@ -61,7 +61,7 @@ def _problem(reading: Reading, name: str, message: str, remedy: str) -> None:
 
 
 def _fill_in_gpus(reading: Reading, scenario: S) -> S:
-    """Return the scenario with the pools' sizes and prices, where they are not written."""
+    """Fill in sizes and prices of the GPU pools where they are not written."""
     return scenario.filled(pools=tuple(_filled_pool(reading, scenario, pool) for pool in scenario.pools))
 
 
@@ -70,7 +70,7 @@ def _filled_pool(reading: Reading, scenario: ScenarioKeys, gpus: Gpus) -> Gpus:
     if not gpus.count:
         agents = sum(group.agents for group in scenario.fleet if group.kind == "agents")
         gpus = gpus.filled(count=max(1, agents))
-        reading.note(f"{name}.count", f"{gpus.count} (one an agent)", "setting", None)
+        reading.note(f"{name}.count", f"{gpus.count} (one per agent)", "setting", None)
     if gpus.price is not None:
         return gpus
     uses_gpus = any(isinstance(step, Experiment) for group in scenario.fleet for step in group.cycle)
@@ -149,7 +149,7 @@ def _steps_of(reading: Reading, group: Group) -> Iterator[tuple[Any, str]]:
 
 
 def _fill_in_research(reading: Reading, scenario: S) -> S:
-    """Return the scenario with the default `research` where something needs it."""
+    """Fill in the default `research` if something needs it."""
     stop = scenario.stop
     needed = (
         scenario.review,
@@ -165,7 +165,7 @@ def _fill_in_research(reading: Reading, scenario: S) -> S:
 
 
 def _check_evidence(reading: Reading, scenario: ScenarioKeys) -> None:
-    """Note evidence of what is not unknown: it could not narrow anything."""
+    """Note evidence on quantities that are not unknown, which it could not narrow."""
     evidence, research = scenario.evidence, scenario.research
     if evidence is None or research is None:
         return
@@ -173,7 +173,7 @@ def _check_evidence(reading: Reading, scenario: ScenarioKeys) -> None:
     for key, of in [(key, key) for key in spoken_of] + [("scores", "refines")] * (len(evidence.scores) > 1):
         quantity = getattr(research, of)
         if quantity.kind is not Kind.UNKNOWN:
-            message = f"`{quantity.name}` is {quantity.kind}, so there is nothing that evidence could narrow"
+            message = f"`{quantity.name}` is {quantity.kind}, so evidence cannot narrow it"
             remedy = f"write it as a range, or `{{unknown: ...}}`, and not as `{quantity.text}`"
             reading.problem(message, reading.place_of(f"evidence.{key}"), remedy)
 
@@ -181,11 +181,11 @@ def _check_evidence(reading: Reading, scenario: ScenarioKeys) -> None:
 def _check_gates(reading: Reading, scenario: ScenarioKeys) -> None:
     if len(scenario.gates) > MOST_GATES:
         message = f"there are {len(scenario.gates):,} gates; at most {MOST_GATES} are allowed"
-        _problem(reading, "gates", message, "leave some out")
+        _problem(reading, "gates", message, "remove some")
     reserve, budget = scenario.stop.reserve, scenario.stop.budget
     if reserve is not None and (budget is None or reserve >= budget):
-        message = "`reserve` is the part of the budget that is kept for gates, and has to be below it"
-        _problem(reading, "stop.reserve", message, "write a `budget` above it, or take it out")
+        message = "`reserve` is the part of the budget kept for gates, and has to be below the budget"
+        _problem(reading, "stop.reserve", message, "set a higher `budget`, or remove it")
 
 
 def _check_group(reading: Reading, scenario: ScenarioKeys, group: Group) -> None:
@@ -193,12 +193,12 @@ def _check_group(reading: Reading, scenario: ScenarioKeys, group: Group) -> None
     if group.kind == "people":
         for key in ("model", "crashes", "service", "stop"):
             if getattr(group, key) is not None:
-                _problem(reading, f"{name}.{key}", f"people have no `{key}`", "take it out")
+                _problem(reading, f"{name}.{key}", f"people have no `{key}`", "remove it")
         if group.staff is None:
-            remedy = "write such as `staff: {price: 95 $/h, hours: Mon-Fri 9-17}`"
-            _problem(reading, name, "people need `staff`: what they are paid", remedy)
+            remedy = "write for example `staff: {price: 95 $/h, hours: Mon-Fri 9-17}`"
+            _problem(reading, name, "people need `staff`, which says what they are paid", remedy)
     elif group.staff is not None:
-        _problem(reading, f"{name}.staff", "`staff` is for people", "write `kind: people`, or take it out")
+        _problem(reading, f"{name}.staff", "`staff` is for people", "write `kind: people`, or remove it")
     if group.start.first.exact_value >= scenario.stop.after.exact_value:
         _problem(reading, f"{name}.start", "the group starts after the end of the run", "see `stop.after`")
 
@@ -219,10 +219,10 @@ def _check_cycle(reading: Reading, scenario: ScenarioKeys, group: Group) -> None
         elif isinstance(step, Experiment):
             _check_experiment(reading, scenario, group, step, path)
         elif isinstance(step, Delegate) and group.kind == "people":
-            _problem(reading, path, "people do not delegate to sub-agents", "take the step out")
+            _problem(reading, path, "people do not delegate to sub-agents", "remove the step")
         elif isinstance(step, Delegate) and step.context is not None and "lasts" in step.context.written:
             message = "a sub-agent's context lasts as long as the sub-agent"
-            _problem(reading, f"{path}.context.lasts", message, "take `lasts` out")
+            _problem(reading, f"{path}.context.lasts", message, "remove `lasts`")
 
 
 def _check_experiment(
@@ -234,16 +234,16 @@ def _check_experiment(
         _problem(
             reading, f"{path}.on", f"there is no pool `{str(step.on)[:60]}`", nearest(str(step.on), names)
         )
-    elif step.gpus.text and step.gpus.highest > (free := pool.count - held_gpus(scenario, pool)):
-        held = f", of which served models hold {pool.count - free:,}" if free < pool.count else ""
-        message = f"the experiment asks for {step.gpus.highest:,.3g} GPUs of a pool of {pool.count:,}{held}"
+    elif step.gpus.text and step.gpus.highest > pool.count:
+        wanted = f"{step.gpus.highest:,.3g}"
+        message = f"the experiment needs {wanted} GPUs of a pool of {pool.count:,}"
         _problem(reading, f"{path}.gpus", message, "raise `gpus.count`, or ask for fewer")
     if step.polls is not None and group.kind == "people":
-        _problem(reading, f"{path}.polls", "people do not poll", "take `polls` out")
+        _problem(reading, f"{path}.polls", "people do not poll", "remove `polls`")
 
 
 def _check_conditions(reading: Reading, group: Group) -> None:
-    """Note steps that are done if something held before, when nothing before them in the cycle can say so."""
+    """Note conditional steps whose condition no earlier step of the cycle can determine."""
     seen: set[str] = set()
     needs = {"succeeded": "experiment", "failed": "experiment", "improved": "score"}
     counted: dict[str, int] = {}
@@ -253,8 +253,8 @@ def _check_conditions(reading: Reading, group: Group) -> None:
         condition = getattr(step, "if_", None)
         needed = needs.get(condition) if isinstance(condition, str) else None
         if needed and needed not in seen:
-            message = f"`if: {condition}` speaks of no `{needed}` before it in the cycle"
-            remedy = f"put the step after a step `{needed}`, or take `if` out"
+            message = f"`if: {condition}` needs an earlier step `{needed}` in the cycle"
+            remedy = f"put it after a step `{needed}`, or remove `if`"
             _problem(reading, f"{name}.{step.kind}[{counted[step.kind]}].if", message, remedy)
         seen.add(step.kind)
 
@@ -265,7 +265,7 @@ def _cycle_path(reading: Reading, group: Group) -> str:
 
 
 def _check_takes_time(reading: Reading, scenario: ScenarioKeys, group: Group) -> None:
-    """Note a cycle that surely takes no time, and so would be run for ever in the first instant."""
+    """Note a cycle that certainly takes no time, and would repeat for ever in the first instant."""
     api = scenario.api
     is_limited = any((api.requests_per_min, api.input_tokens_per_min, api.output_tokens_per_min))
     takes_time = scenario.stop.cycles_per_agent is not None
@@ -275,7 +275,7 @@ def _check_takes_time(reading: Reading, scenario: ScenarioKeys, group: Group) ->
             times = (scenario.scorer.time, scenario.scorer.cool_down)
             takes_time |= quota is not None or not all(time.surely_zero for time in times)
         elif step.if_ is not None or isinstance(step, OwnStep | Delegate) or scenario.tasks is not None:
-            takes_time = True  # who knows; the engines end a run that does not go on
+            takes_time = True  # undecidable here; the engines end a run that makes no progress
         elif isinstance(step, Experiment) or group.kind == "people":
             time = getattr(step, "time", None)
             takes_time |= time is None or not time.surely_zero
@@ -295,14 +295,12 @@ def _check_takes_time(reading: Reading, scenario: ScenarioKeys, group: Group) ->
 
 
 def _check_pace(reading: Reading, scenario: ScenarioKeys) -> None:
-    """Note a scenario in which so much happens that no run of it could be simulated."""
+    """Note a scenario with too many events to be simulated."""
     events = 0.0 if reading.problems else most_events(scenario)
     if events > MOST_EVENTS:
         most = f"{MOST_EVENTS:.0e} can be simulated"
         message = f"a run would have some {events:.0e} calls, jobs and submissions; up to {most}"
-        remedy = (
-            "give turns and steps a time that real ones take, or write fewer agents or a shorter `stop.after`"
-        )
+        remedy = "give turns and steps realistic durations, or write fewer agents or a shorter `stop.after`"
         name = next(
             (name for name in ("turn.tool_time", "cycle", "fleet") if name in reading.places), "fleet"
         )
@@ -320,18 +318,20 @@ def _check_think(reading: Reading, step: Think, group: Group, path: str) -> None
         _problem(reading, path, message, _think_advice(people))
     for key in ("model", "turn", "context", "returns_tokens", "service"):
         if people and getattr(step, key) is not None:
-            _problem(reading, f"{path}.{key}", f"people have no `{key}`", "take it out")
+            _problem(reading, f"{path}.{key}", f"people have no `{key}`", "remove it")
     if step.returns_tokens is not None and step.model is None and step.context is None:
         message = "`returns_tokens` is for a step with a context of its own"
-        _problem(reading, f"{path}.returns_tokens", message, "write `model` or `context` too, or take it out")
+        _problem(reading, f"{path}.returns_tokens", message, "also write `model` or `context`, or remove it")
 
 
 def _think_advice(people: bool) -> str:
-    return "write such as `think: {time: 2 h}`" if people else "write such as `think: {turns: 20 to 60}`"
+    return (
+        "write for example `think: {time: 2 h}`" if people else "write for example `think: {turns: 20 to 60}`"
+    )
 
 
 def _check_context(reading: Reading, context: Context, group: Group) -> None:
-    """Note contexts that are over the limit again right after what is done at it; also those of steps."""
+    """Note contexts, of groups and of steps, that are still over their limit after compaction or restart."""
     if group.kind != "agents":
         return
     own = f"fleet[{group.group}].context"
@@ -357,7 +357,7 @@ def _check_room(reading: Reading, context: Context, name: str) -> None:
 
 
 def is_priced(model: str, prices: Prices) -> bool:
-    """Return whether a model has a price: in the scenario, or on the list."""
+    """Return whether a model has a price, in the scenario or on the list."""
     try:
         return model in prices.models or bool(model_prices(model, datetime.date.today()))
     except UserError:
@@ -365,7 +365,7 @@ def is_priced(model: str, prices: Prices) -> bool:
 
 
 def _check_models(reading: Reading, scenario: ScenarioKeys) -> None:
-    """Note models that are on no price list, and price lists that no group uses."""
+    """Note models without a price, and prices or limits of models that no group uses."""
     for model, place in _callers(scenario).items():
         if model in scenario.prices.models or scenario.models[model].served_on is not None:
             continue
@@ -379,7 +379,7 @@ def _check_models(reading: Reading, scenario: ScenarioKeys) -> None:
             if prices.long:
                 text += f"; above {prices.long.above_tokens:,} tokens {_listed(prices.long)}"
             if prices.hours:
-                text += f"; other prices from {prices.hours} are not in this plan"
+                text += f"; other prices from {prices.hours} are not included"
             source = f"{prices.named}; {prices.source}" if prices.named else prices.source
             reading.provenance.append(Provenance(f"prices[{model}]", text, "exact", source))
     for block, models in (("prices", scenario.prices.models), ("api.models", scenario.api.models)):
@@ -391,7 +391,7 @@ def _check_models(reading: Reading, scenario: ScenarioKeys) -> None:
 
 
 def _callers(scenario: ScenarioKeys) -> dict[str, str]:
-    """Return where each model is called first, by the path of the key that says so."""
+    """Return the path of the key by which each model is first called."""
     places: dict[str, str] = {}
     for group in scenario.fleet:
         if group.model:
@@ -411,7 +411,7 @@ def _callers(scenario: ScenarioKeys) -> dict[str, str]:
 
 
 def _check_services(reading: Reading, scenario: ScenarioKeys) -> None:
-    """Note services of models whose own prices do not say what these cost."""
+    """Note services of models whose prices in the scenario do not cover them."""
     used = [(f"fleet[{group.group}].service", group.model, group.service) for group in scenario.fleet]
     for group in scenario.fleet:
         used += [
@@ -423,26 +423,13 @@ def _check_services(reading: Reading, scenario: ScenarioKeys) -> None:
     for path, model, service in used:
         if service is None or service.name == "standard" or model is None:
             continue
-        if scenario.models[model].served_on is not None:
-            message = f"`{model}` is served on one's own GPUs, and has no service `{service.name}`"
-            _problem(reading, path, message, "take it out")
-            continue
-        own = scenario.prices.models.get(model)
-        if own is not None and service.name not in own.services:
-            message = f"the prices of `{model}` do not say what the service `{service.name}` costs"
-            remedy = f"write such as `prices: {{{model}: {{services: {{{service.name}: 50%}}}}}}`"
-            _problem(reading, path, message, remedy)
-        elif own is None and not has_service(model, scenario.prices.on, service.name):
-            message = (
-                f"the list has no prices of `{model}` by the service `{service.name}` on {scenario.prices.on}"
-            )
-            _problem(
-                reading, path, message, "write another service, or `prices` of the model with `services`"
-            )
+        message = f"the prices of `{model}` do not say what the service `{service.name}` costs"
+        remedy = f"write for example `prices: {{{model}: {{services: {{{service.name}: 50%}}}}}}`"
+        _problem(reading, path, message, remedy)
 
 
 def _check_judges(reading: Reading, scenario: ScenarioKeys) -> None:
-    """Note judges whose calls are not described, and calls without a judge."""
+    """Note judges without a description of their calls, and descriptions without a judge."""
     scorer, review = scenario.scorer, scenario.review
     for path, block, model, more in (
         ("scorer", scorer, scorer.model, ("calls", "service")),
@@ -455,12 +442,12 @@ def _check_judges(reading: Reading, scenario: ScenarioKeys) -> None:
                 _problem(reading, f"{path}.{key}", message, f"write `{tokens}: ...` beside `{key}`")
         for written in ("input_tokens", "output_tokens", *more):
             if block is not None and model is None and written in block.written:
-                message = f"`{path}.{written}` is for a model's calls, and there is no `{key}`"
-                _problem(reading, f"{path}.{written}", message, f"write `{key}: ...`, or take it out")
+                message = f"`{path}.{written}` describes a model's calls, but there is no `{key}`"
+                _problem(reading, f"{path}.{written}", message, f"write `{key}: ...`, or remove it")
 
 
 def _check_served(reading: Reading, scenario: ScenarioKeys) -> None:
-    """Note models that are served on GPUs which there are not, or that have two speeds."""
+    """Note models served on GPUs that do not exist or do not suffice, or that have two speeds."""
     held: dict[str | None, int] = {}
     for model, speed in scenario.models.items():
         path = f"models[{model}]"
@@ -468,15 +455,15 @@ def _check_served(reading: Reading, scenario: ScenarioKeys) -> None:
             for key in ("replicas", "gpus_each", "throughput", "at_most"):
                 if key in speed.written:
                     message = f"`{key}` is for a model that is served on GPUs"
-                    _problem(reading, f"{path}.{key}", message, "write `served_on: POOL` too, or take it out")
+                    _problem(reading, f"{path}.{key}", message, "also write `served_on: POOL`, or remove it")
             continue
         pool = next((pool for pool in scenario.pools if pool.name == speed.served_on), None)
         if speed.throughput is None:
             message = f"a model that is served on `{speed.served_on}` needs `throughput`"
-            _problem(reading, f"{path}.served_on", message, "write such as `throughput: 2500 tokens/s`")
+            _problem(reading, f"{path}.served_on", message, "write for example `throughput: 2500 tokens/s`")
         if "output_speed" in speed.written:
-            message = "`output_speed` is for a model that others serve, and this one has its `throughput`"
-            _problem(reading, f"{path}.output_speed", message, "take it out; `at_most` limits a single call")
+            message = "`output_speed` is for a model served by a provider; this one has a `throughput`"
+            _problem(reading, f"{path}.output_speed", message, "remove it; `at_most` limits a single call")
         if pool is None:
             names = [pool.name for pool in scenario.pools if pool.name]
             message = f"there is no pool `{speed.served_on[:60]}`"
@@ -500,8 +487,8 @@ def _check_gpus(reading: Reading, scenario: ScenarioKeys, gpus: Gpus) -> None:
     name = pool_path(scenario, gpus)
     for key in ("preempted", "checkpoint_every"):
         if getattr(gpus, key) is not None and gpus.billing != "spot":
-            message = f"`{key}` is for `billing: spot`, and this is `{gpus.billing}`"
-            _problem(reading, f"{name}.{key}", message, "take it out, or change the billing")
+            message = f"`{key}` is for `billing: spot`, but this is `{gpus.billing}`"
+            _problem(reading, f"{name}.{key}", message, "remove it, or change the billing")
     if gpus.billing == "per agent" and all(group.kind == "people" for group in scenario.fleet):
         _problem(reading, f"{name}.billing", "there are no agents to bill `per agent`", "write `on demand`")
 
@@ -512,7 +499,5 @@ def _check_limits(reading: Reading, scenario: ScenarioKeys) -> None:
         if limit.figure in ("probability_within_budget", "overrun") and scenario.stop.budget is None:
             _problem(reading, name, f"`{limit.figure}` needs a budget", "write `stop: {budget: ...}`")
         if limit.figure in NEEDS_RESEARCH and not scenario.gates:
-            message = (
-                f"`{limit.figure}` needs gates: without one nothing says what holds outside the benchmark"
-            )
-            _problem(reading, name, message, "write `gates`, or take the limit out")
+            message = f"`{limit.figure}` needs gates, which determine what holds outside the benchmark"
+            _problem(reading, name, message, "write `gates`, or remove the limit")

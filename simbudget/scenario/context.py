@@ -1,7 +1,7 @@
-"""What a call sends and what follows it: turns, contexts, their caches, and what is done when one is full.
+"""Turns and contexts: what a call sends and what follows it, caching, and what happens to a full context.
 
-Field names are the keys of the scenario language, quantities are in base units. Each annotation says what a key
-expects, the sentence under it what the key means; the reference page and the JSON Schema are made from both.
+Field names are the keys of the scenario language; quantities are in base units. A field's annotation says what its
+key expects, and the sentence below it what the key means; reference page and JSON Schema are generated from both.
 """
 
 import re
@@ -21,12 +21,12 @@ from simbudget.units import Dimension
 
 @dataclass(frozen=True)
 class WhenFull:
-    """What is done with a full context: it is compacted, restarted, or loses its oldest part."""
+    """What happens to a full context: it is compacted, restarted, or loses its oldest part."""
 
     how: str
     """`compact`, `restart` or `drop oldest`."""
     to: float = 1.0
-    """Which part of the limit is left after `drop oldest`."""
+    """Share of the limit that is left after `drop oldest`."""
 
     is_setting: ClassVar[bool] = True
 
@@ -44,7 +44,7 @@ def _parse_when_full(text: str) -> WhenFull:
         raise ValueError(f"`{text[:40]}` is not known; write `compact`, `restart` or `drop oldest to 70%`")
     part = Amount(Dimension.FRACTION, exact=True).parse(match[1]).distribution.mean()
     if not 0.0 < part < 1.0:
-        raise ValueError(f"`{text[:40]}` makes no sense here; a part above 0% and below 100% is allowed")
+        raise ValueError(f"`{text[:40]}` is out of bounds; a share above 0% and below 100% is allowed")
     return WhenFull("drop oldest", part)
 
 
@@ -62,16 +62,16 @@ WHEN_FULL: Final = Parsed(
 
 
 class Opening(Block):
-    """How much more than later the tools return in a context's first turns, in which an agent looks around.
+    """Larger tool results in the first turns of a context, while an agent looks around.
 
-    The results of its k-th turn, from 0 and anew after a compaction, are 1 + (times - 1) exp(-k / turns) times as
-    large.
+    The results of turn k (counted from 0, and again after each compaction) are larger by the factor
+    1 + (times - 1) exp(-k / turns).
     """
 
     times: Annotated[Quantity, fact(Dimension.NUMBER, "1")]
-    """How many times as large the first results are."""
+    """Factor by which the first results are larger."""
     turns: Annotated[Quantity, Amount(Dimension.NUMBER, "4", is_fact=True, low=0.1, high=1e6)]
-    """Turns in which the surplus falls to 37 %."""
+    """Number of turns after which the excess has fallen to 37 %."""
 
 
 def _parse_profile(text: str) -> str:
@@ -90,25 +90,25 @@ LIKE: Final = Parsed(
 class Turn(Block):
     """One model call and the tool results that follow it.
 
-    With `like` it is a turn of real agents, measured; what is written beside it holds instead.
+    With `like`, the values are those measured on real agents; other keys override them.
     """
 
     like: Annotated[str | None, LIKE]
-    """Whose turns it is like, of the agents that were measured; nobody's by default."""
+    """Reference profile of measured agents whose turns to use; by default none."""
     output_tokens: Annotated[Quantity, tokens("{typical: 350 to 1200, varies: 3x}")]
-    """Output of a model call, without its thinking."""
+    """Output of a model call, without thinking."""
     thinking_tokens: Annotated[Quantity, tokens("0")]
-    """Thinking, billed and timed as output."""
+    """Thinking tokens, billed and timed like output."""
     tool_result_tokens: Annotated[Quantity, tokens("{typical: 500 to 3000, varies: 4x}")]
-    """Tokens that the tools return into the context."""
+    """Tokens that the tools add to the context."""
     tool_time: Annotated[Quantity, time("{typical: 5 s to 30 s, varies: 5x}")]
-    """How long the tools take."""
+    """Time that the tools take."""
     opening: Annotated[Opening, Nested(Opening)]
     """Larger tool results at the beginning of a context."""
 
     @classmethod
     def read(cls, reading: Reading, node: Node | None, name: str, base: Self | None) -> Self:
-        """Return the turn of a node; what is not written is as in a profile or `base`, or has its default."""
+        """Read a turn; missing keys are taken from a profile or `base`, or have their default."""
         like = node.values.get("like") if isinstance(node, Fields) else None
         if not isinstance(like, Text) or like.text.strip() not in TURN_PROFILES:
             return super().read(reading, node, name, base)
@@ -124,12 +124,12 @@ class Turn(Block):
         return turn
 
     def over(self, base: Self) -> Self:
-        """Return the turn with the values of `base` where neither it nor the profile that it is like says one."""
+        """Return the turn with the values of `base` for keys that neither it nor its profile sets."""
         return self if "like" in self.written else super().over(base)
 
     @property
     def measured(self) -> frozenset[str]:
-        """Return the names of the quantities that the profile says."""
+        """Return the names of the quantities that come from the profile."""
         unwritten = [getattr(self, key) for key in keys_of(Turn) if key not in self.written]
         blocks = [value for value in unwritten if isinstance(value, Block)]
         single = [value for value in unwritten if isinstance(value, Quantity)]
@@ -138,32 +138,32 @@ class Turn(Block):
 
 
 CACHE_LIFE_S: Final = {"5 min": 300.0, "1 h": 3600.0}
-"""How long each kind of cache keeps what was sent, from its last use.
+"""Lifetime of each kind of cache since its last use, in seconds.
 
 https://platform.claude.com/docs/en/build-with-claude/prompt-caching
 """
 
 
 class Context(Block):
-    """What a call sends, and what of it the cache holds."""
+    """What a call sends, and what of it is cached."""
 
     first_prompt_tokens: Annotated[Quantity, tokens("20000")]
     """Tokens that a context begins with: system prompt, tools, task."""
     limit_tokens: Annotated[Quantity, fact(Dimension.NUMBER, "160000")]
-    """A context with more tokens than this is compacted before the next call."""
+    """A context longer than this is compacted before the next call."""
     compacted_to_tokens: Annotated[Quantity, tokens("20000")]
-    """Length of the summary that a compaction writes."""
+    """Length of the summary written by a compaction."""
     lasts: Annotated[str, choice("think", "cycle", "life", default="cycle")]
-    """How long a context lasts: one `think` step, one cycle, or the agent's life."""
+    """Lifetime of a context: one `think` step, one cycle, or the agent's life."""
     cache: Annotated[str, choice("off", *CACHE_LIFE_S, default="5 min")]
-    """How long the cache holds a context, or `off`."""
+    """Lifetime of the cache, or `off`."""
     keeps_thinking: Annotated[bool, yes_or_no("no")]
-    """Whether thinking joins the context like other output."""
+    """Whether thinking stays in the context like other output."""
     shared_prefix_tokens: Annotated[Quantity, tokens("0")]
-    """How many of its first tokens all contexts of the group and model have in common, in one cache."""
+    """Number of first tokens that all contexts of the group and model share, in one cache."""
     when_full: Annotated[WhenFull, WHEN_FULL]
-    """What is done with a context that is over the limit."""
+    """What happens to a context that exceeds the limit."""
     carried_tokens: Annotated[Quantity, tokens("0")]
-    """What a restart of a full context carries over, beside its first prompt."""
+    """Tokens that a restart of a full context keeps, beside the first prompt."""
     cache_misses: Annotated[Quantity, fact(Dimension.FRACTION, "0%")]
-    """Probability that a call finds nothing in the cache although it is young."""
+    """Probability that a call misses the cache although the entry has not expired."""

@@ -1,9 +1,9 @@
-"""A document as nodes that know where they stand: what a YAML file holds, however hostile, and what code gives.
+"""A document as nodes with positions, from YAML, however hostile, or from code.
 
-Every scalar stays the text that was written: YAML's own guesses (`on` a truth value, `9:00` a number in base
-60) would be wrong here. Sizes are bounded before anything is built, so that no file takes long. What is written in
-Python becomes the same nodes (`node_of`), so that a file and code are read, checked and refused in one way; and nodes
-are written as YAML again (`write_yaml`).
+Every scalar stays the text that was written, since YAML's own interpretation (`on` as a truth value, `9:00` as a
+number in base 60) would be wrong here. Sizes are limited before anything is built, so that no file takes long. Values
+given in Python become the same nodes (`node_of`), so that files and code are read, checked and refused in the same
+way; `write_yaml` writes values as YAML again.
 """
 
 import datetime
@@ -18,13 +18,15 @@ import yaml
 
 from simbudget.errors import Place, Problem, UserError
 
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is quicker, and copes with any depth
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is faster, and copes with any depth
 
 _MOST_BYTES: Final = 1_000_000
+"""A hundred times the largest scenario written by hand."""
 _MOST_CHARACTERS: Final = 20_000_000
-"""Of a text that is given: what a calibration learnt can be part of it. Values are bounded by their number as well."""
+"""For text passed in code, which may contain a calibration. The number of values is limited as well."""
 _MOST_NODES: Final = 10_000
 _DEEPEST: Final = 40
+"""Scenarios nest about eight levels deep."""
 _NULLS: Final = ("", "null", "Null", "NULL", "~")
 _NEEDS_QUOTES: Final = re.compile(r"""[,\[\]{}#:'"&*!|>%@`]""")
 _ONE_LINE: Final = 100
@@ -34,7 +36,7 @@ _ENDS_IN_NUMBER: Final = re.compile(r".*(?:^|[\s$])\$?\d{1,3}(?:,\d{3})*")
 
 @dataclass(frozen=True)
 class Text:
-    """A scalar, as written; `is_null` if nothing, `null` or `~` was."""
+    """A scalar as written; `is_null` for an empty one, `null` or `~`."""
 
     text: str
     place: Place
@@ -51,7 +53,7 @@ class Items:
 
 @dataclass(frozen=True)
 class Fields:
-    """A mapping: each key with its place and its value, in order."""
+    """A mapping: keys with their places and values, in order."""
 
     values: dict[str, "Node"]
     key_places: dict[str, Place]
@@ -60,7 +62,7 @@ class Fields:
 
 @dataclass(frozen=True)
 class Given:
-    """A value that Python code gave and that no text stands for, such as a distribution."""
+    """A value given in Python that has no textual form, such as a distribution."""
 
     value: Any
     place: Place
@@ -70,9 +72,9 @@ Node = Text | Items | Fields | Given
 
 
 def node_of(value: Any, path: str) -> Node:
-    """Return what code gave as a node; its place is its path, such as `stop.after`.
+    """Convert a value given in Python to a node whose place is its path, such as `stop.after`.
 
-    A mapping's and a block's keys that are None count as not written.
+    Keys of a mapping or a block whose value is None count as not written.
     """
     place = Place(path)
     as_written = getattr(value, "as_written", None)
@@ -93,7 +95,7 @@ def node_of(value: Any, path: str) -> Node:
 
 
 def _text_of(value: Any) -> str | None:
-    """Return a single value that code gave as a scenario writes it; None for anything else."""
+    """Return a single value as a scenario writes it; None for anything else."""
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, numbers.Real):
@@ -107,7 +109,7 @@ def _text_of(value: Any) -> str | None:
 
 
 def plain(node: Node) -> Any:
-    """Return a node as text, lists and dicts of text."""
+    """Return a node as text, or lists and dicts of text."""
     if isinstance(node, Items):
         return [plain(item) for item in node.items]
     if isinstance(node, Fields):
@@ -116,16 +118,16 @@ def plain(node: Node) -> Any:
 
 
 def read_file(path: Path) -> str:
-    """Return the text of a scenario file.
+    """Read the text of a scenario file.
 
     Raises:
-        UserError: it cannot be read, is too large, or is not UTF-8.
+        UserError: the file cannot be read, is too large, or is not UTF-8.
     """
     place = Place(str(path))
     try:
         if path.exists() and not path.is_file():
-            what = "a folder" if path.is_dir() else "no regular file"
-            raise UserError(Problem(f"this is {what}", place, "give the scenario's file"))
+            what = "a folder" if path.is_dir() else "not a regular file"
+            raise UserError(Problem(f"this is {what}", place, "give the path of a scenario file"))
         if path.is_file() and path.stat().st_size > _MOST_BYTES:
             raise UserError(
                 Problem(
@@ -146,13 +148,13 @@ def read_file(path: Path) -> str:
 
 
 def parse_document(text: str, name: str) -> tuple[Fields, list[Problem]]:
-    """Return the one mapping that a YAML text holds, and the mistakes in it that reading on can bear.
+    """Parse a YAML text into a mapping, and the mistakes that do not prevent reading on.
 
     Raises:
-        UserError: it is not YAML, is not one mapping, or is too large or deep to be a scenario.
+        UserError: the text is not YAML, not a single mapping, or too large or deep for a scenario.
     """
     if len(text) > _MOST_CHARACTERS:
-        raise UserError(Problem(f"more than {_MOST_CHARACTERS:,} characters are no scenario", Place(name)))
+        raise UserError(Problem(f"the text has more than {_MOST_CHARACTERS:,} characters", Place(name)))
     try:
         _require_moderate(text, name)
         document = yaml.compose(text, _Loader)
@@ -168,14 +170,14 @@ def parse_document(text: str, name: str) -> tuple[Fields, list[Problem]]:
 
 
 def parse_value(text: str, name: str) -> Node:
-    """Return the one value that a trusted YAML text holds, such as a default."""
+    """Parse a trusted YAML text with a single value, such as a default."""
     node = yaml.compose(text, _Loader)
     assert node is not None
     return _Builder(name).build(node, 0)
 
 
 def flow_text(node: Node, within: bool = False) -> str:
-    """Return a node on one line of YAML, from which `parse_value` makes the same text again."""
+    """Return a node as one line of YAML, which `parse_value` reads back to the same node."""
     if isinstance(node, Items):
         return "[" + ", ".join(flow_text(item, True) for item in node.items) + "]"
     if isinstance(node, Fields):
@@ -186,12 +188,12 @@ def flow_text(node: Node, within: bool = False) -> str:
 
 
 def write_yaml(value: Any) -> str:
-    """Return text, lists and dicts of text as YAML, small mappings on one line each."""
+    """Write text, or lists and dicts of text, as YAML, with small mappings on one line each."""
     return str(yaml.serialize(_yaml_node(value, 0), Dumper=_Dumper, width=110, allow_unicode=True))
 
 
 class _Dumper(yaml.Dumper):
-    """A dumper to which a scalar is text, and `9` needs no quotes."""
+    """A dumper that treats every scalar as text, so that `9` needs no quotes."""
 
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  as in PyYAML
 
@@ -212,12 +214,12 @@ def _yaml_node(value: Any, depth: int) -> yaml.Node:
 
 
 def _is_small(value: Any) -> bool:
-    """Return whether a value is best read on one line."""
+    """Return whether a value fits on one line."""
     return len(str(value)) < _ONE_LINE
 
 
 def _require_moderate(text: str, name: str) -> None:
-    """Raise UserError if a document nests deeply or has very many nodes, found without building any of them."""
+    """Raise UserError if a document is too deep or has too many nodes, without building any of them."""
     depth = 0
     for count, event in enumerate(yaml.parse(text, _Loader)):
         if isinstance(event, yaml.CollectionStartEvent):
@@ -232,7 +234,7 @@ def _require_moderate(text: str, name: str) -> None:
 
 
 def _is_plain(node: Any) -> bool:
-    """Return whether a scalar stands without quotes; libyaml says so with an empty style, PyYAML with None."""
+    """Return whether a scalar is unquoted; libyaml represents this by an empty style, PyYAML by None."""
     return not node.style
 
 
@@ -242,17 +244,17 @@ def _not_yaml(error: Exception, name: str) -> Problem:
     reason = getattr(error, "problem", None) or str(error).splitlines()[0]
     remedy = None
     if "tab character" in reason or "cannot start any token" in reason:
-        remedy = "indent with spaces, not with tabs, and put text with odd signs in quotes"
+        remedy = "indent with spaces instead of tabs, and put text with special characters in quotes"
     elif "single document" in str(error):
-        remedy = "a file holds one scenario; take out `---` and what follows it"
+        remedy = "a file contains one scenario; remove `---` and what follows it"
     elif mark:
-        remedy = "look at the indentation, and put text with `:` or `#` in quotes"
+        remedy = "check the indentation, and put text with `:` or `#` in quotes"
     return Problem(f"this is not YAML: {reason}", place, remedy)
 
 
 @dataclass
 class _Builder:
-    """Turns composed YAML nodes into ours, collecting problems."""
+    """Converts YAML nodes to ours, collecting problems."""
 
     file: str
     problems: list[Problem] = field(default_factory=list)
@@ -284,9 +286,7 @@ class _Builder:
                 continue
             elif key.value in fields.values:
                 first = fields.key_places[key.value].line
-                self._note(
-                    f"the key `{key.value}` stands here again (first on line {first})", key, "keep one"
-                )
+                self._note(f"the key `{key.value}` is repeated (first on line {first})", key, "keep one")
             else:
                 fields.values[key.value] = self.build(value, depth + 1)
                 fields.key_places[key.value] = self._place(key)
@@ -305,7 +305,7 @@ class _Builder:
                 self._note("`<<` takes a mapping", value)
 
     def _is_split(self, key: yaml.Node, value: yaml.Node, before: Fields) -> bool:
-        """Note and mend a number like `$20,000` in `{...}`, where YAML takes the comma for the value's end."""
+        """Note and repair a number like `$20,000` in `{...}`, where YAML ends the value at the comma."""
         last = list(before.values.values())[-1:]
         is_rest = _SPLIT_NUMBER.fullmatch(key.value) and value.value == "" and _is_plain(key)
         if not (is_rest and last and isinstance(last[0], Text) and _ENDS_IN_NUMBER.fullmatch(last[0].text)):

@@ -1,4 +1,4 @@
-"""Examples of every key, block by block: the reference page shows them, and a test reads each of them."""
+"""Examples of every key, block by block, for the reference page; a test reads each of them."""
 
 from typing import Final
 
@@ -291,4 +291,4 @@ stop:
   no_improvement_for: 2 days
 """,
 }
-"""YAML of top-level keys; what a scenario needs beside them is `fleet` and `cycle`."""
+"""YAML of top-level keys; a complete scenario also needs `fleet` and `cycle`."""

@@ -1,4 +1,4 @@
-"""What keys expect: single values that are parsed, blocks within blocks, lists, and keys of the same sort.
+"""What keys expect: single parsed values, blocks within blocks, lists, and common kinds of values.
 
 An expectation reads a node and writes the value back; `blocks.Expectation` is its interface.
 """
@@ -17,33 +17,35 @@ from simbudget.scenario.reading import Reading, describe, is_absent, nearest
 from simbudget.units import Dimension, written_amount
 
 TEN_YEARS_S: Final = 10 * 365 * 86_400.0
-"""The longest duration: longer ones are slips of the pen, and whole nanoseconds have room for thirty times that."""
+"""The longest duration allowed: longer ones are typing errors, and 64-bit nanoseconds hold thirty times as much."""
 MOST_TOKENS: Final = 1e9
+"""A thousand times the largest context of current models."""
 MOST_AGENTS: Final = 100_000
 MOST_USD: Final = 1e12
+"""Bounds that no plan reaches, so that typing errors are reported."""
 
 
 @dataclass(frozen=True)
 class Parsed:
-    """A single value that `parse` makes of its text; a ValueError's text is the message."""
+    """A single value that `parse` makes from its text; the message of a ValueError is shown to the user."""
 
     parse: Callable[[str], Any]
     default: str | None = None
     stand_in: Any = None
     schema: Mapping[str, Any] = dataclasses.field(default_factory=lambda: {"type": "string"}, compare=False)
-    """What a JSON Schema says of it."""
+    """Its JSON Schema."""
     form: str = "text"
     """What to write, in words."""
     required: bool = False
     written: Callable[[Any], str] = str
-    """How a value is written."""
+    """Converts a value to text."""
 
     def advice(self) -> str:
         """Return what to write."""
         return f"write {self.form}"
 
     def read(self, reading: Reading, node: Node | None, name: str) -> Any:
-        """Return the value, or a stand-in for one that is wrong."""
+        """Return the value, or a placeholder for an invalid one."""
         reading.seen(name, node)
         if node is not None and is_absent(node) and self.required:
             reading.problem(f"`{name}` has no value", node.place, self.advice())
@@ -75,12 +77,12 @@ class Nested:
     model: type[Block]
     optional: bool = False
     as_text: str | None = None
-    """The key that may also be written as text: `every 20 h` for `{every: 20 h}`."""
+    """A key whose value alone may stand for the block: `every 20 h` for `{every: 20 h}`."""
 
     required: ClassVar[bool] = False
 
     def read(self, reading: Reading, node: Node | None, name: str) -> Block | None:
-        """Return the block, with defaults for what is not written; None for an optional one that is absent."""
+        """Return the block, with defaults for missing keys; None for an optional block that is absent."""
         if self.optional and is_absent(node):
             reading.seen(name, node)
             return None
@@ -90,7 +92,7 @@ class Nested:
         return self.model.read(reading, node, name, None)
 
     def write(self, value: Any) -> Any:
-        """Return what is written of the block."""
+        """Return the written part of the block."""
         return value.write()
 
 
@@ -103,18 +105,18 @@ class Named:
     required: ClassVar[bool] = False
 
     def read(self, reading: Reading, node: Node | None, name: str) -> FrozenDict:
-        """Return the blocks."""
+        """Return the blocks by name."""
         nodes = mapping_of(reading, node, name)
         return FrozenDict({k: self.model.read(reading, v, f"{name}[{k}]", None) for k, v in nodes.items()})
 
     def write(self, value: Any) -> Any:
-        """Return what is written of each block."""
+        """Return the written part of each block."""
         return {name: block.write() for name, block in value.items()}
 
 
 @dataclass(frozen=True)
 class Listed:
-    """A list of what another expectation reads one by one: blocks, or single values."""
+    """A list whose items another expectation reads: blocks or single values."""
 
     each: Expectation
 
@@ -131,7 +133,7 @@ class Listed:
 
 
 def mapping_of(reading: Reading, node: Node | None, name: str) -> dict[str, Node]:
-    """Return the values of a mapping by key; nothing, and a problem, for anything else."""
+    """Return a mapping's values by key; for anything else note a problem and return an empty mapping."""
     reading.seen(name, node)
     if node is None or is_absent(node):
         return {}
@@ -142,7 +144,7 @@ def mapping_of(reading: Reading, node: Node | None, name: str) -> dict[str, Node
 
 
 def list_of(reading: Reading, node: Node | None, name: str) -> tuple[Node, ...]:
-    """Return the items of a list; nothing, and a problem, for anything else."""
+    """Return a list's items; for anything else note a problem and return no items."""
     reading.seen(name, node)
     if node is None or is_absent(node):
         return ()
@@ -154,13 +156,13 @@ def list_of(reading: Reading, node: Node | None, name: str) -> tuple[Node, ...]:
     return ()
 
 
-# What keys of the same sort expect: whole numbers, words, durations, token counts, facts, shares, office hours.
+# Expectations of common kinds: whole numbers, words, durations, token counts, facts, shares, office hours.
 
 
 def whole(
     low: int, high: int, default: str | None = None, stand_in: int | None = None, required: bool = False
 ) -> Parsed:
-    """Return what expects a whole number between two."""
+    """Return the expectation of a whole number between two bounds."""
     amount = Amount(Dimension.NUMBER)
 
     def parse(text: str) -> int:
@@ -181,14 +183,14 @@ def whole(
 
 
 def number(dimension: Dimension, low: float, high: float) -> Parsed:
-    """Return what expects an exact amount between two, or nothing."""
+    """Return the expectation of an exact amount between two bounds, or nothing."""
     amount = Amount(dimension, exact=True, low=low, high=high)
 
     def parse(text: str) -> float:
         value = amount.parse(text).distribution.mean()
         if not low <= value <= high:
             allowed = f"{written_amount(low, dimension)} to {written_amount(high, dimension)}"
-            raise ValueError(f"`{text[:40]}` makes no sense here; {allowed} is allowed")
+            raise ValueError(f"`{text[:40]}` is out of bounds; {allowed} is allowed")
         return value
 
     return Parsed(
@@ -197,7 +199,7 @@ def number(dimension: Dimension, low: float, high: float) -> Parsed:
 
 
 def choice(*options: str, default: str | None = None, stand_in: str | None = None) -> Parsed:
-    """Return what expects one of a few words."""
+    """Return the expectation of one of a few words."""
 
     def parse(text: str) -> str:
         word = " ".join(text.lower().replace("-", " ").split())
@@ -210,7 +212,7 @@ def choice(*options: str, default: str | None = None, stand_in: str | None = Non
 
 
 def yes_or_no(default: str) -> Parsed:
-    """Return what expects `yes` or `no`."""
+    """Return the expectation of `yes` or `no`."""
 
     def parse(text: str) -> bool:
         word = text.strip().lower()
@@ -225,7 +227,7 @@ def yes_or_no(default: str) -> Parsed:
 
 
 def words(default: str | None = None, longest: int = 200) -> Parsed:
-    """Return what expects a name."""
+    """Return the expectation of a name."""
 
     def parse(text: str) -> str:
         if not text.strip() or len(text) > longest or not text.isprintable():
@@ -236,25 +238,25 @@ def words(default: str | None = None, longest: int = 200) -> Parsed:
 
 
 def tokens(default: str | None = None, exact: bool = False, optional: bool = False) -> Amount:
-    """Return what expects a count of tokens."""
+    """Return the expectation of a number of tokens."""
     return Amount(Dimension.NUMBER, default, exact=exact, high=MOST_TOKENS, optional=optional)
 
 
 def time(default: str | None = None, exact: bool = False, low: float = 0.0, optional: bool = False) -> Amount:
-    """Return what expects a duration of at most ten years."""
+    """Return the expectation of a duration of at most ten years."""
     return Amount(Dimension.DURATION, default, exact=exact, low=low, high=TEN_YEARS_S, optional=optional)
 
 
 def fact(
     dimension: Dimension, default: str | None = None, low: float = 0.0, basis: str | None = None
 ) -> Amount:
-    """Return what expects a fact: a bare range is one unknown value."""
+    """Return the expectation of a fact: a bare range is one unknown value."""
     high = {Dimension.DURATION: TEN_YEARS_S, Dimension.FRACTION: 1.0}.get(dimension, 1e9)
     return Amount(dimension, default, is_fact=True, low=low, high=high, basis=basis)
 
 
 def share(default: str | None = None, basis: str | None = None) -> Amount:
-    """Return what expects a share between 0 and 1."""
+    """Return the expectation of a share between 0 and 1."""
     return Amount(Dimension.FRACTION, default, high=1.0, basis=basis)
 
 

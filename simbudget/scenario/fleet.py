@@ -1,7 +1,7 @@
-"""The fleet: groups of agents and of people, when each agent starts and ends, and the tasks that agents take.
+"""The fleet: groups of agents and people, when each agent starts and ends, and the tasks that agents work on.
 
-Field names are the keys of the scenario language, quantities are in base units. Each annotation says what a key
-expects, the sentence under it what the key means; the reference page and the JSON Schema are made from both.
+Field names are the keys of the scenario language; quantities are in base units. A field's annotation says what its
+key expects, and the sentence below it what the key means; reference page and JSON Schema are generated from both.
 """
 
 from collections.abc import Sequence
@@ -44,95 +44,96 @@ class Start(Block):
     then_every: Annotated[Quantity, time("0 s", exact=True)]
     """How long after each agent the next one starts."""
     context_tokens: Annotated[Quantity, fact(Dimension.NUMBER, "0")]
-    """Tokens in the first context of each agent, which is under way already; 0: it begins as any other."""
+    """Tokens in each agent's first context, which is already in progress; 0 to begin like any other."""
     cached_tokens: Annotated[Quantity | None, Amount(Dimension.NUMBER, exact=True, high=1e9, optional=True)]
-    """How many of these the cache holds at the start; all of them by default."""
+    """How many of these are cached at the start; by default all of them."""
     context_turns: Annotated[Quantity, Amount(Dimension.NUMBER, "0", exact=True, high=1e9)]
-    """Turns that this context has behind it; see `turn.opening`."""
+    """Number of turns already made in this context; see `turn.opening`."""
 
 
 class Crashes(Block):
-    """How often an agent crashes, and how long it is down then."""
+    """How often an agent crashes, and how long it is then down."""
 
     every: Annotated[Quantity, fact(Dimension.DURATION, low=1.0)]
-    """Mean time between an agent's crashes, which are exponential."""
+    """Mean time between an agent's crashes, which follow an exponential distribution."""
     restart: Annotated[Quantity, time("10 min")]
     """How long an agent is down after a crash."""
 
 
 class Sandbox(Block):
-    """What an agent's sandbox costs."""
+    """The cost of an agent's sandbox."""
 
     price: Annotated[Quantity, fact(Dimension.USD_PER_HOUR, "0 $/h")]
     """Price of one agent's sandbox."""
 
 
 class Staff(Block):
-    """What people are paid, in their hours."""
+    """The pay and working hours of people."""
 
     price: Annotated[Quantity, fact(Dimension.USD_PER_HOUR)]
-    """What one person is paid."""
+    """Pay of one person."""
     hours: Annotated[OfficeHours, HOURS]
     """When they work."""
 
 
 def _limit(dimension: Dimension, low: float, high: float) -> Amount:
-    """Return what expects a limit of an agent or an attempt; a bare range is one unknown value."""
+    """Return the expectation of a limit on an agent or an attempt; a bare range is one unknown value."""
     return Amount(dimension, is_fact=True, low=low, high=high, optional=True)
 
 
 _MOST_TOKENS_USED: Final = 1e15
 _MOST_TURNS: Final = 1e12
+"""Bounds that no run reaches, and that doubles hold exactly."""
 
 
 class AgentStop(Block):
     """When a single agent ends, counted from its own start."""
 
     after: Annotated[Quantity | None, _limit(Dimension.DURATION, 1.0, TEN_YEARS_S)]
-    """How long after its start it is cut off, downtime and waiting included."""
+    """Time after its start at which it is cut off, including downtime and waiting."""
     spend: Annotated[Quantity | None, _limit(Dimension.MONEY, 0.0, MOST_USD)]
-    """What it may spend on calls, jobs, submissions and its sandbox."""
+    """Maximum spend on calls, jobs, submissions and its sandbox."""
     tokens: Annotated[Quantity | None, _limit(Dimension.NUMBER, 0.0, _MOST_TOKENS_USED)]
-    """Tokens of all four classes that it may use."""
+    """Maximum number of tokens, of all four classes together."""
     turns: Annotated[Quantity | None, _limit(Dimension.NUMBER, 0.0, _MOST_TURNS)]
-    """Turns that it may make, its sub-agents' included."""
+    """Maximum number of turns, including those of its sub-agents."""
 
 
 class Group(Block):
-    """Some alike agents, or people."""
+    """A group of identical agents, or people."""
 
     group: Annotated[str, words()]
     """The group's name."""
     kind: Annotated[str, choice("agents", "people", default="agents")]
-    """Agents, or people who do not call models."""
+    """Whether these are agents, or people, who do not call models."""
     agents: Annotated[int, whole(1, MOST_AGENTS, stand_in=1, required=True)]
-    """How many there are."""
+    """Number of agents or people."""
     model: Annotated[str | None, words()]
     """The model that they call."""
     directions: Annotated[int | None, whole(1, MOST_AGENTS)]
-    """Starting directions of research among them; each has its own by default."""
+    """Number of starting directions of research; by default each agent has its own."""
     start: Annotated[Start, Nested(Start)]
-    """When they start, and from what context."""
+    """When they start, and with which context."""
     crashes: Annotated[Crashes | None, Nested(Crashes, optional=True)]
-    """How often an agent crashes; never by default."""
+    """How often an agent crashes; by default never."""
     sandbox: Annotated[Sandbox, Nested(Sandbox)]
-    """What their sandboxes cost."""
+    """The cost of their sandboxes."""
     staff: Annotated[Staff | None, Nested(Staff, optional=True)]
     """What people are paid, and when they work."""
     service: Annotated[Service | None, ServiceKey()]
     """The provider's service for its calls."""
     stop: Annotated[AgentStop | None, Nested(AgentStop, optional=True)]
-    """When each of its agents ends, at the latest."""
+    """When each of its agents ends at the latest."""
     cycle: Annotated[tuple[Step, ...], Steps()]
-    """The group's own cycle; the scenario's by default."""
+    """The group's own cycle; by default that of the scenario."""
     turn: Annotated[Turn, Nested(Turn)]
-    """What differs from the scenario's `turn`."""
+    """Differences from the scenario's `turn`."""
     context: Annotated[Context, Nested(Context)]
-    """What differs from the scenario's `context`."""
+    """Differences from the scenario's `context`."""
 
     @classmethod
     def read(cls, reading: Reading, node: Node | None, name: str, base: Self | None) -> Self:
-        """Return the group alone, without a scenario's cycle, turn and context."""
+        """Return the group by itself, without a scenario's cycle, turn and context."""
         apart = Reading(Path())
         shared = Shared((), Turn.read(apart, None, "", None), Context.read(apart, None, "", None))
         given = node.values.get("group") if isinstance(node, Fields) else None
@@ -141,7 +142,7 @@ class Group(Block):
 
     @classmethod
     def of_fleet(cls, reading: Reading, node: Node, group: str, shared: "Shared") -> Self:
-        """Return a group of a fleet by its name, with the scenario's cycle, turn and context where it has no own."""
+        """Return a named group of a fleet, with the scenario's cycle, turn and context where it has none of its own."""
         name = f"fleet[{group}]"
         reading.seen(name, node)
         if not isinstance(node, Fields):
@@ -165,7 +166,7 @@ class Group(Block):
 
 
 class Shared(NamedTuple):
-    """What the groups of a fleet have in common, unless they write their own."""
+    """What the groups of a fleet share unless they write their own."""
 
     cycle: tuple[Step, ...]
     turn: Turn
@@ -176,13 +177,13 @@ FLEET_ADVICE: Final = "write a list of groups, such as `fleet: [{agents: 9, mode
 
 
 class Fleet:
-    """What expects the groups of a fleet; one group needs no list."""
+    """The expectation of a fleet's groups; a single group needs no list."""
 
-    required: ClassVar[bool] = False  # it says for itself that it is missing
+    required: ClassVar[bool] = False  # `read_fleet` reports that it is missing
     model: ClassVar[type[Block]] = Group
 
     def read(self, reading: Reading, node: Node | None, name: str) -> tuple[Group, ...]:
-        """Return the groups alone; in a scenario see `read_fleet`."""
+        """Return the groups by themselves; in a scenario, see `read_fleet`."""
         return tuple(Group.read(reading, item, name, None) for item in list_of(reading, node, name))
 
     def write(self, value: Any) -> Any:
@@ -191,7 +192,7 @@ class Fleet:
 
 
 def read_fleet(reading: Reading, document: Fields, shared: Shared) -> tuple[Group, ...]:
-    """Return the groups of the fleet; `shared` is the scenario's, which a group may override."""
+    """Return the groups of the fleet; `shared` are the scenario's settings, which a group may override."""
     node = document.values.get("fleet")
     if isinstance(node, Fields):
         node = Items((node,), node.place)
@@ -220,7 +221,7 @@ def read_fleet(reading: Reading, document: Fields, shared: Shared) -> tuple[Grou
 
 
 def models_of(fleet: Sequence[Group], others: Sequence[str] = ()) -> list[str]:
-    """Return the models that a fleet calls, each once, and others after them."""
+    """Return the distinct models that a fleet calls, followed by others."""
     used: list[str] = []
     for group in fleet:
         steps = (getattr(step, "model", None) for step in group.cycle)
@@ -229,7 +230,7 @@ def models_of(fleet: Sequence[Group], others: Sequence[str] = ()) -> list[str]:
 
 
 def _group_name(reading: Reading, node: Node, taken: list[str]) -> str:
-    """Return a group's name: its own, or `agents`, `people`, numbered where taken."""
+    """Return a group's name: its own, or `agents` or `people`, numbered if that is taken."""
     given = node.values.get("group") if isinstance(node, Fields) else None
     if isinstance(given, Text) and not given.is_null:
         if given.text in taken:
@@ -245,30 +246,30 @@ def _group_name(reading: Reading, node: Node, taken: list[str]) -> str:
 
 
 class Attempt(Block):
-    """What an attempt at a task may use; at or past it the attempt ends, unsolved."""
+    """Limits of an attempt at a task; an attempt that reaches one ends unsolved."""
 
     time: Annotated[Quantity | None, _limit(Dimension.DURATION, 1.0, TEN_YEARS_S)]
-    """Time from taking the task, waiting included."""
+    """Time since the task was taken, including waiting."""
     spend: Annotated[Quantity | None, _limit(Dimension.MONEY, 0.0, MOST_USD)]
-    """Money for calls, jobs, submissions and the sandbox."""
+    """Spend on calls, jobs, submissions and the sandbox."""
     tokens: Annotated[Quantity | None, _limit(Dimension.NUMBER, 0.0, _MOST_TOKENS_USED)]
     """Tokens of all four classes."""
     turns: Annotated[Quantity | None, _limit(Dimension.NUMBER, 0.0, _MOST_TURNS)]
-    """Turns, sub-agents' included."""
+    """Turns, including those of sub-agents."""
 
 
 class Tasks(Block):
-    """Tasks that agents take and solve: a cycle is one attempt at one of them."""
+    """Tasks that agents work on: each cycle is one attempt at one task."""
 
     count: Annotated[int, whole(1, 10_000_000, stand_in=1, required=True)]
     """Number of tasks."""
     attempts: Annotated[int, whole(1, 1_000_000, "1")]
-    """Attempts at each, at most."""
+    """Maximum number of attempts at each task."""
     solved: Annotated[Quantity, fact(Dimension.FRACTION)]
-    """Probability that an attempt solves a task of middling difficulty."""
+    """Probability that an attempt solves a task of median difficulty."""
     difficulty: Annotated[Quantity, fact(Dimension.NUMBER, "0")]
     """Standard deviation of the tasks' difficulty, in logits."""
     until: Annotated[str, choice("solved", "all attempts", default="solved")]
-    """Whether a task is closed when it is solved, or when all attempts have been made."""
+    """Whether a task is closed when it is solved, or after all attempts."""
     limit: Annotated[Attempt | None, Nested(Attempt, optional=True)]
-    """What one attempt may use; without it there is no limit."""
+    """Limits of one attempt; by default there are none."""

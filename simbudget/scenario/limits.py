@@ -1,4 +1,4 @@
-"""Limits: what makes a plan unacceptable, as text such as `spend p90 <= $20,000`."""
+"""Limits that a plan has to meet, as text such as `spend p90 <= $20,000`."""
 
 import re
 from dataclasses import dataclass, field
@@ -27,7 +27,7 @@ FIGURES: Final = {
     "cost_per_transferable_result": Dimension.MONEY,
     **dict.fromkeys(PROBABILITIES, Dimension.FRACTION),
 }
-"""What can be limited; durations are written with a unit and held in seconds."""
+"""Figures that can be limited; durations are written with a unit and stored in seconds."""
 
 NEEDS_RESEARCH: Final = (
     "transferable_results",
@@ -42,12 +42,12 @@ _LIMIT: Final = re.compile(r"\s*(\w+)(?:\s+(\w+))?\s*(<=|>=|<|>|≤|≥)\s*(.+?)
 
 @dataclass(frozen=True)
 class Limit:
-    """One limit: a figure's statistic, and the value that it must not pass."""
+    """One limit: the statistic of a figure, and the bound that it must not exceed."""
 
     text: str = field(compare=False)
     figure: str
     statistic: str
-    """One of `STATISTICS`; a probability has none, and says `mean`."""
+    """One of `STATISTICS`; for a probability, which has no statistic, `mean`."""
     at_most: bool
     value: float
     """In base units: seconds, US dollars, numbers, shares."""
@@ -55,18 +55,21 @@ class Limit:
     is_setting: ClassVar[bool] = True
 
     def __str__(self) -> str:
-        """Return it as it is written."""
+        """Return the limit as written."""
         return self.text
 
 
 def parse_limit(text: str) -> Limit:
-    """Return the limit that a text such as `spend p90 <= $20,000` states; ValueError if it is none.
+    """Parse a limit such as `spend p90 <= $20,000`.
 
-    Without a statistic, an upper limit is on the p90, a lower one on the p10: the cautious side.
+    Without a statistic, an upper limit applies to the p90 and a lower limit to the p10, the cautious side.
+
+    Raises:
+        ValueError: the text is not a limit.
     """
     match = _LIMIT.fullmatch(text) if len(text) <= 200 else None
     if match is None:
-        raise ValueError(f"`{text[:60]}` is no limit; write such as `spend p90 <= $20,000`")
+        raise ValueError(f"`{text[:60]}` is not a limit; write for example `spend p90 <= $20,000`")
     figure, statistic, sign, written = match.groups()
     at_most = sign in ("<=", "<", "≤")
     if figure not in FIGURES:
@@ -89,5 +92,5 @@ def parse_limit(text: str) -> Limit:
     value = amount.parse(written).distribution.mean()
     if value < 0 or (figure in PROBABILITIES and value > 1):
         allowed = "a share from 0% to 100%" if figure in PROBABILITIES else "0 or more"
-        raise ValueError(f"`{written}` makes no sense for `{figure}`; {allowed} is allowed")
+        raise ValueError(f"`{written}` is out of bounds for `{figure}`; {allowed} is allowed")
     return Limit(text.strip(), figure, statistic, at_most, value)

@@ -1,4 +1,4 @@
-"""Loading: a YAML file becomes a scenario, or one list of everything that is wrong with it."""
+"""Loads scenarios: a YAML file becomes a scenario, or a list of everything that is wrong with it."""
 
 import math
 from dataclasses import dataclass
@@ -12,27 +12,27 @@ from simbudget.scenario.model import Group, OwnStep, Scenario
 from simbudget.scenario.reading import MOST_PROBLEMS, Provenance, Reading
 
 _LONGEST_DEFAULT_NAME: Final = 100
-"""Characters of a file's name, which a system may let be longer than a scenario's."""
+"""Characters of a file name used as a scenario's name; file systems allow longer ones."""
 
 
 @dataclass(frozen=True)
 class LoadedScenario:
-    """A scenario, and what is known about how it came to be."""
+    """A scenario, and how it came about."""
 
     scenario: Scenario
     provenance: tuple[Provenance, ...]
-    """Where each value came from, in the order of the file's blocks."""
+    """Origin of each value, in the order of the file's blocks."""
     notes: tuple[str, ...]
-    """What a reader of its projection has to know."""
+    """Remarks for readers of its projection."""
     calibration: Calibration | None = None
-    """What was learnt from logs, and the track record of that."""
+    """What was learnt from logs, with the track record of the method."""
 
 
 def load_scenario(path: str | Path) -> LoadedScenario:
-    """Return the scenario in a file.
+    """Load a scenario from a file.
 
     Raises:
-        UserError: it cannot be read, or something in it is wrong; every mistake is named at once.
+        UserError: the file cannot be read, or the scenario is invalid; lists every mistake.
     """
     path = Path(path)
     return loads_scenario(read_file(path), str(path), path.parent)
@@ -41,12 +41,16 @@ def load_scenario(path: str | Path) -> LoadedScenario:
 def loads_scenario(
     text: str, name: str = "<text>", folder: Path | None = None, calibration: Calibration | None = None
 ) -> LoadedScenario:
-    """Return the scenario in a text; `name` is how messages call it, `folder` where its CSV files are.
+    """Load a scenario from text.
 
-    `calibration` is what was learnt from logs, unless the text itself names a file of that.
+    Args:
+        text: YAML.
+        name: file name to use in messages.
+        folder: folder of the CSV and Python files that the scenario names.
+        calibration: what was learnt from logs, unless the text itself names a calibration file.
 
     Raises:
-        UserError: something in it is wrong; every mistake is named at once.
+        UserError: the scenario is invalid; lists every mistake.
     """
     document, problems = parse_document(text, name)
     reading = Reading(folder or Path(), problems[: MOST_PROBLEMS // 2])
@@ -62,13 +66,13 @@ def loads_scenario(
 
 
 def _record(calibration: Calibration | None) -> tuple[str, ...]:
-    """Return the track record of the method that a calibrated scenario was made with."""
+    """Return the track record of the method with which a scenario was calibrated."""
     words = calibration.record.get("words") if calibration else None
     return (str(words),) if words else ()
 
 
 def _notes(scenario: Scenario) -> tuple[str, ...]:
-    """Return what is worth saying of a scenario that is not wrong."""
+    """Return remarks on a valid scenario."""
     late = [note for group in scenario.fleet for note in _late(group, scenario.stop.after.exact_value)]
     scores = any(step.kind == "score" for group in scenario.fleet for step in group.cycle)
     if scenario.research is not None and not scores:
@@ -77,7 +81,7 @@ def _notes(scenario: Scenario) -> tuple[str, ...]:
 
 
 def _late(group: Group, ends_s: float) -> list[str]:
-    """Return what to say about the agents of a group that would start after the end of the run."""
+    """Return a remark on agents of a group that would start after the end of the run."""
     first_s, every_s = group.start.first.exact_value, group.start.then_every.exact_value
     started = group.agents if every_s == 0 else min(group.agents, math.ceil((ends_s - first_s) / every_s))
     late = group.agents - started
@@ -89,10 +93,10 @@ def _late(group: Group, ends_s: float) -> list[str]:
 
 
 def code_notes(scenario: Scenario) -> tuple[str, ...]:
-    """Return which functions of which files a scenario runs, for somebody who is to decide whether it may."""
+    """List the functions and files whose code a scenario runs, to decide whether it may."""
     steps = [step for group in scenario.fleet for step in group.cycle if isinstance(step, OwnStep)]
     found = dict.fromkeys((str(step.file), str(step.function)) for step in steps)
     return tuple(
-        f"a step runs the function `{function}` of {file}: code, with all the rights of who runs it"
+        f"a step runs the function `{function}` of {file}: code, with all the rights of the user who runs it"
         for file, function in found
     )

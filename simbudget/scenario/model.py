@@ -1,4 +1,4 @@
-"""The scenario as a value: read from YAML or made in code, compared, changed, printed, and written.
+"""The scenario as a value: read from YAML or made in code, compared, changed, printed and written.
 
 scenario = Scenario(
 fleet=[Group(group="a", agents=9, model="claude-opus-4-6")],
@@ -124,13 +124,17 @@ UNNAMED: Final = "scenario"
 
 
 class Scenario(ScenarioKeys):
-    """A whole scenario; immutable, equal to another that means the same."""
+    """A complete scenario; immutable, and equal to any other with the same meaning."""
 
     unused_models: FrozenDict
-    """Speeds of models that no group calls: kept for a fleet that does."""
+    """Speeds of models that no group calls, kept for a changed fleet."""
 
     def __init__(self, **written: Any) -> None:
-        """Make a scenario of what is written, as a file would say it; UserError with all that is wrong with it."""
+        """Make a scenario from values as a file would have them.
+
+        Raises:
+            UserError: the scenario is invalid; lists every mistake.
+        """
         reading = Reading(Path())
         scenario = type(self).read(reading, node_of(written, ""), "", None)
         reading.require_right()
@@ -138,7 +142,7 @@ class Scenario(ScenarioKeys):
 
     @classmethod
     def read(cls, reading: Reading, node: Node | None, name: str, base: Self | None) -> Self:
-        """Return the scenario that a document holds, checked; `name` is its name unless it says one."""
+        """Read and check a scenario from a document; `name` is its default name."""
         assert isinstance(node, Fields)
         keys, blocks = keys_of(cls), node.values
         reading.places[""] = node.place
@@ -183,22 +187,22 @@ class Scenario(ScenarioKeys):
 
     @property
     def version(self) -> int:
-        """Return the version of the language that it is written in."""
+        """Return the version of the language that the scenario is written in."""
         return self.simbudget
 
     def document(self) -> dict[str, Any]:
-        """Return the values of the keys that are written, by key."""
+        """Return the values of the written keys."""
         written = {name: block for name, block in self.models.items() if block.written}
         document = super().document() | {"models": FrozenDict({**written, **self.unused_models})}
         return {key: value for key, value in document.items() if key != "models" or value}
 
     def replace(self, **changes: Any) -> Self:
-        """Return the scenario with other values; a mapping changes only what it names, `fleet` by group.
+        """Return the scenario with some values replaced; a mapping replaces only what it names, for `fleet` by group.
 
         `scenario.replace(stop={"after": "3 days"}, fleet={"researchers": {"agents": 4}})`
 
         Raises:
-            UserError: a value is wrong, or what is written does not go together.
+            UserError: a value is invalid, or the result is inconsistent.
         """
         groups = changes.get("fleet")
         if isinstance(groups, Mapping) and groups.keys() <= {group.group for group in self.fleet}:
@@ -212,7 +216,7 @@ class Scenario(ScenarioKeys):
     __replace__ = replace
 
     def __eq__(self, other: object) -> bool:
-        """Return whether both mean the same: equal values, and the same ones shared among groups."""
+        """Return whether both mean the same: equal values, and the same values shared among groups."""
         if not isinstance(other, Scenario):
             return NotImplemented
         same = [[quantity.name for quantity in each.quantities()] for each in (self, other)]
@@ -221,7 +225,7 @@ class Scenario(ScenarioKeys):
     __hash__ = ScenarioKeys.__hash__
 
     def __repr__(self) -> str:
-        """Return what it is about, in a line."""
+        """Return a one-line description."""
         agents = sum(group.agents for group in self.fleet)
         budget = "" if self.stop.budget is None else f", budget ${self.stop.budget:,.0f}"
         return (
@@ -232,7 +236,7 @@ class Scenario(ScenarioKeys):
 def _read_models(
     reading: Reading, node: Node | None, fleet: tuple[Group, ...], others: list[str], prices: Prices
 ) -> tuple[FrozenDict, FrozenDict]:
-    """Return the speeds of the fleet's models, and of other models that are written."""
+    """Return the speeds of the fleet's models, and those of other models that are written."""
     used = models_of(fleet, others)
     given = mapping_of(reading, node, "models")
     unused: dict[str, Any] = {}
@@ -246,7 +250,7 @@ def _read_models(
             listed = ", ".join(used) or "none"
             message = f"no group uses model `{model}`"
             reading.problem(message, given[model].place, f"the fleet's models: {listed}")
-        else:  # kept for a fleet of that model, such as `compare --set model=...` makes
+        else:  # kept for a fleet that calls it, such as one made by `compare --set model=...`
             apart = Reading(reading.folder, reading.problems)
             unused[model] = ModelSpeed.read(apart, given[model], f"models[{model}]", base)
     models = {model: ModelSpeed.read(reading, given.get(model), f"models[{model}]", base) for model in used}
@@ -267,10 +271,10 @@ def _speed_of_others(reading: Reading, node: Node) -> ModelSpeed:
 
 
 def dump(scenario: Scenario) -> str:
-    """Return a scenario as YAML that loads to an equal value.
+    """Write a scenario as YAML that loads to an equal value.
 
-    What was written stays as it was written. What lies in other files becomes part of the text: the values of an
-    empirical distribution, and what a calibration learnt.
+    Text is kept as written. The content of other files becomes part of it: the values of an empirical distribution,
+    and what a calibration learnt.
     """
     calibration = _calibration_of(scenario)
     written = scenario if calibration is None else scenario.with_values(calibration=calibration)
@@ -278,11 +282,11 @@ def dump(scenario: Scenario) -> str:
 
 
 def _calibration_of(scenario: Scenario) -> Calibration | None:
-    """Return what is known by calibration of a scenario's quantities, under their names and texts."""
+    """Return the calibrated quantities of a scenario under their names and texts."""
     known = dict(scenario.calibration.quantities) if scenario.calibration else {}
     steps = (getattr(step, "turn", None) for group in scenario.fleet for step in group.cycle)
     turns = [*(group.turn for group in scenario.fleet), *(turn for turn in steps if turn is not None)]
-    measured = frozenset[str]().union(*(turn.measured for turn in turns))  # `like` says these
+    measured = frozenset[str]().union(*(turn.measured for turn in turns))  # implied by `like`
     for quantity in scenario.quantities():
         if quantity.posterior is None or quantity.name in measured:
             continue

@@ -1,4 +1,4 @@
-"""Steps that a user wrote in Python: where they are, checked without running them."""
+"""Steps that a user wrote in Python: finding and checking them without running them."""
 
 import ast
 from dataclasses import dataclass
@@ -9,22 +9,22 @@ from simbudget.scenario.document import Node, Text
 from simbudget.scenario.reading import Reading, describe, is_absent, nearest
 from simbudget.scenario.trust import allowed, is_outside
 
-_MOST_BYTES = 1_000_000
+_MOST_BYTES = 1_000_000  # no file written by hand is larger
 _NOWHERE = Path("nowhere.py")
 
 
 @dataclass(frozen=True)
 class OwnFile:
-    """What expects the path of a Python file; it begins at the scenario's folder."""
+    """The expectation of a Python file's path, relative to the scenario's folder."""
 
-    required: ClassVar[bool] = False  # it says for itself that it is missing
+    required: ClassVar[bool] = False  # `read` reports that it is missing
 
     def write(self, value: Path) -> str:
         """Return the path."""
         return str(value)
 
     def read(self, reading: Reading, node: Node | None, name: str) -> Path:
-        """Return the path, or a stand-in for one that is wrong."""
+        """Return the path, or a placeholder for an invalid one."""
         reading.seen(name, node)
         place = None if node is None else node.place
         if is_absent(node) or not isinstance(node, Text):
@@ -37,11 +37,11 @@ class OwnFile:
         path = reading.folder / node.text
         if not allowed().runs_python:
             message = f"`file`: {node.text[:80]} is code, and `python` steps do not run here"
-            reading.problem(message, place, "read it, and then run this with --python")
+            reading.problem(message, place, "read it first, then run this with --python")
             return _NOWHERE
         if is_outside(path, reading.folder):
             message = f"`file`: {node.text[:80]} is outside the scenario's folder"
-            reading.problem(message, place, "move it there, or allow that with --allow-outside")
+            reading.problem(message, place, "move it there, or allow this with --allow-outside")
             return _NOWHERE
         problem = _problem_of(path)
         if problem:
@@ -62,13 +62,13 @@ def _problem_of(path: Path) -> str | None:
         return f"{path.name[:80]}:{error.lineno}: {error.msg}"
     except (OSError, ValueError) as error:
         return (
-            f"{path.name[:80]} cannot be read: {getattr(error, 'strerror', None) or 'it is no text'}".lower()
+            f"{path.name[:80]} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}".lower()
         )
     return None
 
 
 def problem_of_function(path: Path, function: str) -> str | None:
-    """Return what is wrong with the name of a function in a file that was found; None for nothing."""
+    """Return what is wrong with the name of a function in a file, or None."""
     if path == _NOWHERE:
         return None
     tree = ast.parse(path.read_text(encoding="utf-8"))

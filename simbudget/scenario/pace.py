@@ -1,4 +1,4 @@
-"""How much happens in one run of a scenario, at most: before it is simulated, since nobody would wait for the end."""
+"""An upper bound on the number of events in a run, to refuse scenarios that would take too long to simulate."""
 
 from typing import Final
 
@@ -7,18 +7,18 @@ from simbudget.scenario.steps import Delegate, Experiment, OwnStep, Score, Share
 from simbudget.scenario.top_level import ScenarioKeys
 
 MOST_EVENTS: Final = 1e11
-"""Calls, jobs and submissions of one run: the compiled engine simulates some 10^7 a second, so this is hours."""
+"""Calls, jobs and submissions of one run: at 10^7 per second in the compiled engine, this takes hours."""
 _CHEAPEST_CALL_USD: Final = 1e-6
-"""No call that is paid for costs less; so a budget ends a run at some number of calls."""
+"""No paid call costs less, so a budget bounds the number of calls."""
 _SHORTEST_S: Final = 1e-9
 """The engines' clock counts nanoseconds."""
 
 
 def most_events(scenario: ScenarioKeys) -> float:
-    """Return an upper bound on the calls, jobs and submissions of one run, by the typical values of quantities.
+    """Return an upper bound on the calls, jobs and submissions of one run, using the quantities' typical values.
 
-    Waiting is left out, so a run may have far fewer. Steps written in Python say nothing of their time; a group with
-    one counts as nothing.
+    Waiting is ignored, so that a run may have far fewer. The duration of steps written in Python is unknown; groups
+    with one are left out.
     """
     calls = sum(_of_group(scenario, group) for group in scenario.fleet)
     budget = scenario.stop.budget
@@ -43,7 +43,7 @@ def _of_group(scenario: ScenarioKeys, group: Group) -> float:
 
 
 def _of_step(scenario: ScenarioKeys, group: Group, step: object) -> tuple[float, float]:
-    """Return how many things happen in a step, and how long it lasts in seconds."""
+    """Return the number of events in a step, and its duration in seconds."""
     if isinstance(step, Experiment):
         lasts_s = step.time.typical
         polls = lasts_s / max(step.polls.every.typical, _SHORTEST_S) if step.polls is not None else 0.0
@@ -68,7 +68,7 @@ def _of_step(scenario: ScenarioKeys, group: Group, step: object) -> tuple[float,
 
 
 def _call_s(scenario: ScenarioKeys, group: Group, model: str | None, tokens: float) -> float:
-    """Return how long a call takes that puts out so many tokens."""
+    """Return the duration in seconds of a call with an output of `tokens`."""
     called = scenario.models.get(model or group.model or "")
     if called is None:
         return 0.0

@@ -1,7 +1,7 @@
 """The provider of models: speeds, prices, rate limits, errors, subscriptions.
 
-Field names are the keys of the scenario language, quantities are in base units. Each annotation says what a key
-expects, the sentence under it what the key means; the reference page and the JSON Schema are made from both.
+Field names are the keys of the scenario language; quantities are in base units. A field's annotation says what its
+key expects, and the sentence below it what the key means; reference page and JSON Schema are generated from both.
 """
 
 import datetime
@@ -33,7 +33,7 @@ from simbudget.units import Dimension
 
 @dataclass(frozen=True)
 class Service:
-    """The provider's service that calls are made by, and how long a batch takes to return."""
+    """The provider's service used for calls, and how long a batch takes to return."""
 
     name: str
     returns_in: Quantity
@@ -43,14 +43,14 @@ SERVICES: Final = ("standard", "batch", "priority", "flex", "fast")
 
 
 class ServiceKey:
-    """What expects a service: its name, or `{batch: {returns_in: 1 h}}`."""
+    """The expectation of a service: its name, or `{batch: {returns_in: 1 h}}`."""
 
     required: ClassVar[bool] = False
     default: ClassVar[str] = "standard"
     returns_in: ClassVar[Amount] = time("10 min to 2 h")
 
     def read(self, reading: Reading, node: Node | None, name: str) -> Service | None:
-        """Return the service; None where none is written."""
+        """Return the service, or None if none is written."""
         reading.seen(name, node)
         if node is None or is_absent(node):
             return None
@@ -87,31 +87,31 @@ OTHERS: Final = "others"
 
 
 class ModelSpeed(Block):
-    """How quick a model answers."""
+    """How fast a model responds."""
 
     first_token: Annotated[Quantity, time("1.5 s to 5 s")]
     """Time to the first token of an answer."""
     output_speed: Annotated[Quantity, Amount(Dimension.TOKENS_PER_S, "45 to 80 tokens/s", low=0.01, high=1e6)]
-    """Speed of output after that."""
+    """Output speed after the first token."""
     served_on: Annotated[str | None, words()]
-    """Pool of GPUs on which the model is served; its calls cost nothing by token then."""
+    """Pool of GPUs that serves the model, whose calls then cost nothing per token."""
     replicas: Annotated[int, whole(1, 100_000, "1")]
-    """Copies of a model that is served on GPUs."""
+    """Number of copies of a model served on GPUs."""
     gpus_each: Annotated[int, whole(1, 100_000, "1")]
     """GPUs that each copy holds for the whole run."""
     throughput: Annotated[
         Quantity | None, Amount(Dimension.TOKENS_PER_S, is_fact=True, low=0.01, high=1e9, optional=True)
     ]
-    """Output of one copy, shared by the calls that are under way."""
+    """Output speed of one copy, shared by its concurrent calls."""
     at_most: Annotated[
         Quantity | None, Amount(Dimension.TOKENS_PER_S, is_fact=True, low=0.01, high=1e9, optional=True)
     ]
-    """Speed of a single call at most; unlimited by default."""
+    """Maximum speed of a single call; by default unlimited."""
 
 
 @dataclass(frozen=True)
 class Amounts:
-    """Quantities by name."""
+    """The expectation of quantities by name."""
 
     each: Amount
     names: tuple[str, ...]
@@ -129,62 +129,62 @@ class Amounts:
         return FrozenDict(found)
 
     def write(self, value: Any) -> Any:
-        """Return the quantities as they were written."""
+        """Return the quantities as written."""
         return {name: self.each.write(quantity) for name, quantity in value.items()}
 
 
 COMPONENTS: Final = ("tokens", "gpu", "scorer", "sandbox", "review", "gates", "staff", "fixed")
-"""What money is spent on."""
+"""The components that money is spent on."""
 
 
 class PriceTier(Block):
-    """Prices by token class; `cache_write` is of the class that the scenario's cache writes."""
+    """Prices by token class; `cache_write` is for the class that the scenario's cache writes."""
 
     input: Annotated[Quantity, fact(Dimension.USD_PER_MTOK)]
     """Input that is neither read from nor written to the cache."""
     cache_write: Annotated[Quantity, fact(Dimension.USD_PER_MTOK)]
-    """Input that is written to the cache, of the class that `context.cache` writes."""
+    """Input written to the cache, of the class set by `context.cache`."""
     cache_read: Annotated[Quantity, fact(Dimension.USD_PER_MTOK)]
-    """Input that is read from the cache."""
+    """Input read from the cache."""
     output: Annotated[Quantity, fact(Dimension.USD_PER_MTOK)]
-    """Output, thinking included."""
+    """Output, including thinking."""
 
 
 class LongTier(PriceTier):
-    """Prices of a call whose context is longer than `above`."""
+    """Prices of calls whose context is longer than `above`."""
 
     above: Annotated[Quantity, tokens(exact=True)]
-    """Context length above which a whole call has these prices."""
+    """Context length above which these prices apply to the whole call."""
 
 
 class ModelPrices(PriceTier):
-    """The scenario's own prices of a model."""
+    """Prices of a model that override the price list."""
 
     long: Annotated[LongTier | None, Nested(LongTier, optional=True)]
     """Prices of calls with a long context."""
     services: Annotated[FrozenDict, Amounts(Amount(Dimension.FRACTION, is_fact=True, high=100.0), SERVICES)]
-    """Prices of other services, as parts of these: `{batch: 50%}`."""
+    """Prices of other services, relative to these: `{batch: 50%}`."""
 
 
 DATE: Final = Parsed(read_date, schema={"type": "string", "format": "date"}, form="a date: `2026-03-01`")
 
 
 class Prices(Block):
-    """The date of the price list, and the scenario's own prices, by model."""
+    """The date of the price list, and prices by model that override it."""
 
     on: Annotated[datetime.date, DATE]
-    """Day of the price list; today by default."""
+    """Date of the price list; by default today."""
     discount: Annotated[FrozenDict, Amounts(fact(Dimension.FRACTION), COMPONENTS)]
-    """By which part a component costs less: `{tokens: 15%}`."""
+    """Share by which a component is cheaper: `{tokens: 15%}`."""
     models: Annotated[FrozenDict, Named(ModelPrices)]
-    """Own prices of a model, under the model's name."""
+    """Prices of a model that override the list, under the model's name."""
 
     @classmethod
     def read(cls, reading: Reading, node: Node | None, name: str, base: Self | None) -> Self:
-        """Return the prices; every key but its own is a model's name."""
+        """Return the prices; all keys except its own are names of models."""
         given = dict(mapping_of(reading, node, name))
         if node is not None and node.place.line is None and isinstance(inner := given.get("models"), Fields):
-            del given["models"]  # in code they may stand apart
+            del given["models"]  # code may give them under a key of their own
             given |= inner.values
         today = datetime.date.today().isoformat()
         on = Parsed(read_date, today).read(reading, given.pop("on", None), f"{name}.on")
@@ -197,7 +197,7 @@ class Prices(Block):
         return cls.of_values(values, frozenset(values))
 
     def document(self) -> dict[str, Any]:
-        """Return the date, always, since it is a result's; and the prices by model."""
+        """Return the prices by model and the date, which is always written because results depend on it."""
         return {"on": self.on, **({"discount": self.discount} if self.discount else {}), **self.models}
 
     def write(self) -> Any:
@@ -208,65 +208,65 @@ class Prices(Block):
 
 
 class ModelLimits(Block):
-    """Limits of one model, which then does not share the common ones; what is not written is unlimited."""
+    """Rate limits of one model, which then does not share the common ones; missing ones are unlimited."""
 
     requests_per_min: Annotated[float | None, number(Dimension.NUMBER, 0.001, 1e9)]
-    """Requests a minute."""
+    """Requests per minute."""
     input_tokens_per_min: Annotated[float | None, number(Dimension.NUMBER, 1, 1e12)]
-    """Input tokens a minute, cache reads not counted."""
+    """Input tokens per minute, not counting cache reads."""
     output_tokens_per_min: Annotated[float | None, number(Dimension.NUMBER, 1, 1e12)]
-    """Output tokens a minute."""
+    """Output tokens per minute."""
 
 
 class Window(Block):
-    """A window of a subscription, which begins with the first call after the last one has ended."""
+    """A usage window of a subscription, which begins with the first call after the previous one has ended."""
 
     every: Annotated[Quantity, time(exact=True, low=60.0)]
-    """How long it lasts."""
+    """Duration of the window."""
     allows: Annotated[Quantity, Amount(Dimension.MONEY, is_fact=True, high=MOST_USD)]
-    """Use at list prices that it allows, for each seat."""
+    """Usage allowed per seat, at list prices."""
 
 
 class Week(Block):
-    """A week of a subscription, which begins with the first call after the last one has ended."""
+    """A weekly limit of a subscription, which begins with the first call after the previous week has ended."""
 
     allows: Annotated[Quantity, Amount(Dimension.MONEY, is_fact=True, high=MOST_USD)]
-    """Use at list prices that it allows, for each seat."""
+    """Usage allowed per seat, at list prices."""
 
 
 class Plan(Block):
-    """A subscription: calls within it cost nothing by token."""
+    """A subscription, within which calls cost nothing per token."""
 
     price: Annotated[Quantity, Amount(Dimension.USD_PER_MONTH, is_fact=True, high=1e9)]
-    """Price of a seat for 30 days, paid at the start of each."""
+    """Price of a seat for 30 days, paid in advance."""
     seats: Annotated[int, whole(1, 1_000_000, "1")]
-    """Number of seats, whose use is counted together."""
+    """Number of seats, whose usage is pooled."""
     window: Annotated[Window | None, Nested(Window, optional=True)]
-    """A limit for some hours; none by default."""
+    """A limit over some hours; by default none."""
     week: Annotated[Week | None, Nested(Week, optional=True)]
-    """A limit for a week; none by default."""
+    """A limit per week; by default none."""
     then: Annotated[str, choice("wait", "pay", default="wait")]
-    """What a call does at the limit: it waits for the window's end, or is paid at list prices."""
+    """What happens to a call at the limit: it waits until the window ends, or is billed at list prices."""
 
 
 class Api(Block):
-    """The provider's limits and errors."""
+    """The provider's rate limits and errors."""
 
     requests_per_min: Annotated[float | None, number(Dimension.NUMBER, 0.001, 1e9)]
-    """Requests a minute of the whole fleet; unlimited by default."""
+    """Requests per minute of the whole fleet; by default unlimited."""
     input_tokens_per_min: Annotated[float | None, number(Dimension.NUMBER, 1, 1e12)]
-    """Input tokens a minute, cache reads not counted."""
+    """Input tokens per minute, not counting cache reads."""
     output_tokens_per_min: Annotated[float | None, number(Dimension.NUMBER, 1, 1e12)]
-    """Output tokens a minute."""
+    """Output tokens per minute."""
     error_rate: Annotated[Quantity, Amount(Dimension.FRACTION, "0%", is_fact=True, high=0.99)]
     """Probability that an attempt at a call fails."""
     retries: Annotated[int, whole(0, 1000, "2")]
-    """Attempts after the first, before the agent gives up for a while."""
+    """Retries of a call before the agent gives up for a while."""
     gives_up_for: Annotated[Quantity, time("1 min")]
-    """How long it waits before it starts the call anew."""
+    """Time until the agent tries the call again."""
     tier: Annotated[str | None, choice(*TIERS)]
-    """The organisation's usage tier, whose limits hold where none are written."""
+    """The organisation's usage tier, whose limits apply where none are written."""
     models: Annotated[FrozenDict, Named(ModelLimits)]
-    """Models with limits of their own."""
+    """Models with their own rate limits."""
     plan: Annotated[Plan | None, Nested(Plan, optional=True)]
-    """A subscription in place of prices by token; none by default."""
+    """A subscription instead of prices per token; by default none."""

@@ -1,8 +1,9 @@
-"""Quantities: one number of a scenario, with what is random about it.
+"""Quantities: the numbers of a scenario, with their randomness.
 
-Randomness is of two sorts. What *varies* differs from draw to draw: each turn has its own output. What is *unknown*
-has one true value that nobody knows: one draw for each world. A quantity may have both: its typical value (the median)
-is unknown, and draws scatter around it, lognormally with p90/median = `spread`. `amounts` reads and writes them.
+There are two kinds of randomness. A quantity that *varies* differs from draw to draw, as the output of turns does. A
+quantity that is *unknown* has one true value, drawn once per world. A quantity can be both: its typical value (the
+median) is unknown, and draws scatter around it lognormally with p90/median = `spread`. `amounts` reads and writes
+quantities.
 """
 
 from dataclasses import dataclass, field
@@ -13,7 +14,7 @@ from simbudget.distributions.posteriors import Posterior
 
 
 class Kind(StrEnum):
-    """Whether a quantity is exact, varies from draw to draw, is one unknown value, or both."""
+    """Whether a quantity is exact, varies from draw to draw, has one unknown value, or both."""
 
     EXACT = "exact"
     VARIES = "varies"
@@ -25,32 +26,35 @@ class Kind(StrEnum):
 class Quantity:
     """One quantity in base units (seconds, US dollars, tokens, fractions; prices and speeds as their name says).
 
-    `distribution` is that of the draws (exact, varies) or that of the one true value (unknown, both).
-    `spread` is p90/median of the draws around the true typical value, for kind `both` only.
-    Every draw is cut to [`low`, `high`]. Two are equal that mean the same, however they are written and wherever
-    they stand.
+    `distribution` is that of the draws (exact, varies) or that of the true value (unknown, both). `spread` is
+    p90/median of the draws around the typical value, for kind `both` only. Every draw is clipped to [`low`, `high`].
+    Quantities with the same meaning are equal, regardless of how and where they are written.
     """
 
     name: str = field(compare=False)
-    """Its place in the scenario, such as `cycle.think[0].turns`; its stream of draws is found by it."""
+    """Its path in the scenario, such as `cycle.think[0].turns`, which also selects its stream of draws."""
     kind: Kind
     distribution: Distribution
     spread: float | None
     low: float
     high: float
     text: str = field(compare=False)
-    """As the user (or the default) wrote it, on one line of YAML."""
+    """As written by the user or as the default, on one line of YAML."""
     posterior: Posterior | None = None
-    """What a calibration learnt of it; draws come from there."""
+    """What a calibration learnt; if set, draws are taken from it."""
 
     def __repr__(self) -> str:
-        """Return how it was written, and what kind it is."""
+        """Return its text and its kind."""
         text = self.text if len(self.text) <= 60 else f"{self.text[:57]}..."
         return f"<{text}: {self.kind}{', calibrated' if self.posterior is not None else ''}>"
 
     @property
     def exact_value(self) -> float:
-        """Return the number that an exact quantity is; ValueError for any other."""
+        """Return the value of an exact quantity.
+
+        Raises:
+            ValueError: the quantity is not exact.
+        """
         if self.kind is not Kind.EXACT:
             raise ValueError(f"{self.name} is not exact")
         return self.distribution.mean()
@@ -62,19 +66,19 @@ class Quantity:
 
     @property
     def typical(self) -> float:
-        """Return the value itself if it is exact, else its median."""
+        """Return the exact value, or else the median."""
         return self.exact_value if self.kind is Kind.EXACT else self.distribution.quantile(0.5)
 
     @property
     def lowest(self) -> float:
-        """Return a value that draws fall below one time in ten, or the value itself if it is exact."""
+        """Return the exact value, or else a value that draws fall below with a probability of about 10 %."""
         if self.kind is Kind.EXACT:
             return self.exact_value
         return max(self.low, self.distribution.quantile(0.1) / (self.spread or 1.0))
 
     @property
     def highest(self) -> float:
-        """Return a value that draws exceed one time in ten, or the value itself if it is exact."""
+        """Return the exact value, or else a value that draws exceed with a probability of about 10 %."""
         if self.kind is Kind.EXACT:
             return self.exact_value
         return min(self.high, self.distribution.quantile(0.9) * (self.spread or 1.0))

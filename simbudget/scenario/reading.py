@@ -1,4 +1,4 @@
-"""Reading: what is collected while a document becomes a scenario, and the reading of plain single values."""
+"""State collected while a document is read into a scenario, and the reading of simple values."""
 
 import datetime
 import difflib
@@ -13,62 +13,62 @@ from simbudget.scenario.document import Fields, Given, Items, Node, Text
 
 DEFAULT = "default"
 CODE = "code"
-"""The source of what was written in Python."""
+"""The source of values given in Python."""
 
 MOST_PROBLEMS: Final = 100
-"""So many mistakes are listed; nobody reads more, and a file full of them is dealt with in a moment."""
+"""Maximum number of mistakes listed; nobody reads more, and it bounds the time spent on a hopeless file."""
 
 
 @dataclass(frozen=True)
 class Provenance:
-    """Where one value of a scenario came from: a row of the table that `check` prints."""
+    """The origin of one value of a scenario: a row of the table printed by `check`."""
 
     name: str
-    """The value's place in the scenario, such as `gpus.price`."""
+    """The value's path in the scenario, such as `gpus.price`."""
     text: str
-    """As written, by the user or by the default."""
+    """As written by the user or as the default."""
     kind: str
-    """`exact`, `varies`, `unknown`, `both`, or `setting` for what is no quantity."""
+    """`exact`, `varies`, `unknown`, `both`, or `setting` for values that are not quantities."""
     source: str
     """`file:line`, `code`, `default` (with what it rests on), or the list that it was taken from."""
 
     @property
     def is_default(self) -> bool:
-        """Return whether the scenario leaves the value open."""
+        """Return whether the value is a default."""
         return self.source.startswith(DEFAULT)
 
 
 @dataclass
 class Reading:
-    """What has been found so far: problems, and where each value came from."""
+    """What has been found so far: problems, and the origin of each value."""
 
     folder: Path
     problems: list[Problem] = field(default_factory=list)
     provenance: list[Provenance] = field(default_factory=list)
     places: dict[str, Place] = field(default_factory=dict)
-    """Where each value or block stands, by its name."""
+    """The place of each value or block by name."""
     calibration: Calibration | None = None
     """What was learnt from logs; see `calibration_file`."""
 
     def require_right(self) -> None:
-        """Raise UserError if there are mistakes, with all of them in their order."""
+        """Raise UserError with all mistakes in order, if there are any."""
         if self.problems:
             raise UserError(*in_order(self.problems))
 
     @property
     def nowhere(self) -> Place:
-        """Return the place of what is not written."""
+        """Return the place of values that are not written."""
         return Place("")
 
     def problem(self, message: str, place: Place | None, remedy: str | None = None) -> None:
-        """Note a mistake; UserError at once when there are too many to list."""
+        """Note a mistake; raises UserError as soon as there are too many to list."""
         self.problems.append(Problem(message, place, remedy))
         if len(self.problems) >= MOST_PROBLEMS:
-            end = Problem(f"there may be more than these {MOST_PROBLEMS} mistakes; the rest was not read")
+            end = Problem(f"there may be more than these {MOST_PROBLEMS} mistakes; reading stopped here")
             raise UserError(*in_order(self.problems), end)
 
     def note(self, name: str, text: str, kind: str, node: Node | None, source: str | None = None) -> None:
-        """Note where a value came from: the node that it was read from, a default, or what `source` says."""
+        """Note the origin of a value: its node, a default, or what `source` says."""
         if source is None:
             source = DEFAULT if node is None else CODE
             if node is not None and node.place.line is not None:
@@ -76,23 +76,23 @@ class Reading:
         self.provenance.append(Provenance(name, text, kind, source))
 
     def calibrated(self, name: str, text: str, node: Node | None) -> CalibratedQuantity | None:
-        """Return what was learnt of a value; None for nothing, and for a value that was changed by hand since."""
+        """Return what was learnt of a value; None if nothing, or if the value was changed by hand since."""
         learnt = self.calibration.quantities.get(name) if self.calibration else None
         return learnt if learnt is not None and (node is None or text == learnt.written) else None
 
     def seen(self, name: str, node: Node | None) -> None:
-        """Note where a value stands."""
+        """Note the place of a value."""
         if node is not None:
             self.places[name] = node.place
 
     def place_of(self, name: str) -> Place | None:
-        """Return where a value stands, or the nearest block around it that does."""
+        """Return the place of a value, or of the nearest enclosing block that has one."""
         while name and name not in self.places:
             name = name.rpartition(".")[0]
         return self.places.get(name)
 
     def unknown_keys(self, node: Fields, allowed: Iterable[str], what: str) -> None:
-        """Note every key of a mapping that is not allowed, with the nearest that is."""
+        """Note every unknown key of a mapping, with the nearest allowed one."""
         names = list(allowed)
         for key, place in node.key_places.items():
             if key not in names:
@@ -100,7 +100,7 @@ class Reading:
 
 
 def in_order(problems: Iterable[Problem]) -> list[Problem]:
-    """Return problems by place, each once and each on one line: what is quoted may hold line breaks and worse."""
+    """Sort problems by place, without duplicates and each on one line, as quoted text may contain line breaks."""
     on_one_line = (
         replace(problem, message=_one_line(problem.message), remedy=_one_line(problem.remedy or "") or None)
         for problem in problems
@@ -116,7 +116,7 @@ def _one_line(text: str) -> str:
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """Return the advice to write the nearest allowed words."""
+    """Return advice that names the nearest allowed word, or all of them."""
     names = list(allowed)
     if not names:
         return "nothing can be set here; write `{}`"
@@ -129,7 +129,7 @@ def nearest(word: str, allowed: Iterable[str]) -> str:
 
 
 def describe(node: Node) -> str:
-    """Return a node as a message shows it."""
+    """Return a node as described in messages."""
     if isinstance(node, Items):
         return "a list"
     if isinstance(node, Fields):
@@ -146,11 +146,15 @@ def is_absent(node: Node | None) -> bool:
 
 
 def read_date(text: str) -> datetime.date:
-    """Return the date that a text such as `2026-03-01` is; ValueError if it is none."""
+    """Parse a date such as `2026-03-01`.
+
+    Raises:
+        ValueError: the text is not a date, or is outside 2020 to 2100.
+    """
     try:
         date = datetime.date.fromisoformat(text.strip())
     except ValueError:
-        raise ValueError(f"`{text[:40]}` is no date; write one such as `2026-03-01`") from None
+        raise ValueError(f"`{text[:40]}` is not a date; write for example `2026-03-01`") from None
     if not 2020 <= date.year <= 2100:
-        raise ValueError(f"`{text[:40]}` is too far away; a date from 2020 to 2100 is allowed")
+        raise ValueError(f"`{text[:40]}` is out of bounds; a date from 2020 to 2100 is allowed")
     return date

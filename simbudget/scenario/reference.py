@@ -1,6 +1,6 @@
-"""The language described: a JSON Schema for editors, and the reference page, both made from the blocks' annotations.
+"""The language as a JSON Schema for editors and as the reference page, both generated from the blocks' annotations.
 
-`python -m simbudget.scenario.reference docs/language.md` writes the page anew.
+`python -m simbudget.scenario.reference docs/language.md` writes the page.
 """
 
 import ast
@@ -32,11 +32,11 @@ _NUMBER: Final = r"[+-]?(\d[\d,_]*(\.\d*)?|\.\d+)([eE][+-]?\d{1,3})?[kMB]?"
 _BARE: Final = frozenset(
     {Dimension.NUMBER, Dimension.FRACTION, Dimension.MONEY, Dimension.USD_PER_MTOK, Dimension.TOKENS_PER_S}
 )
-"""What may be written without a unit."""
+"""Dimensions that may be written without a unit."""
 
 
 def sentences(model: type[Block]) -> Mapping[str, str]:
-    """Return the sentence about each key of a block: the docstring under its annotation."""
+    """Return the description of each key of a block: the docstring below its annotation."""
     found: dict[str, str] = {}
     key_of_field = {field: key for key, field in model.fields.items()}
     for each in reversed(model.__mro__):
@@ -62,7 +62,7 @@ def sentences(model: type[Block]) -> Mapping[str, str]:
 
 
 def schema() -> Schema:
-    """Return the JSON Schema of a scenario, draft 2020-12, as an editor's YAML language server reads it."""
+    """Return the JSON Schema of a scenario (draft 2020-12), as used by YAML language servers."""
     definitions: dict[str, Schema] = {}
     root = _block(Scenario, definitions)
     named = {"$schema": DIALECT, "title": "A simbudget scenario"}
@@ -93,7 +93,7 @@ def _block(model: type[Block], definitions: dict[str, Schema]) -> Schema:
 
 
 def _named_block(model: type[Block], definitions: dict[str, Schema]) -> Schema:
-    """Return a reference to a block, which is described once."""
+    """Return a reference to a block, which is defined once."""
     if model.__name__ not in definitions:
         definitions[model.__name__] = {}
         definitions[model.__name__] = _block(model, definitions)
@@ -101,7 +101,7 @@ def _named_block(model: type[Block], definitions: dict[str, Schema]) -> Schema:
 
 
 def _expected(expectation: Expectation, definitions: dict[str, Schema]) -> Schema:  # noqa: PLR0911  one for each sort
-    """Return what a JSON Schema says of a key's value."""
+    """Return the JSON Schema of a key's value."""
     if isinstance(expectation, Amount):
         return _amount(expectation, definitions)
     if isinstance(expectation, Parsed):
@@ -129,7 +129,7 @@ def _closed(properties: Schema) -> Schema:
 
 
 def _within(expectation: Any, definitions: dict[str, Schema]) -> Schema:
-    """Return what a block within another is: it may be left empty where nothing in it has to be written."""
+    """Return the schema of a nested block, which may be left empty if none of its keys are required."""
     block = _named_block(expectation.model, definitions)
     if isinstance(expectation, Fleet | Pools):
         return {"anyOf": [block, {"type": "array", "items": block, "minItems": 1}]}
@@ -155,7 +155,7 @@ _OTHERS: Final[dict[type, Schema]] = {
 
 
 def _steps(definitions: dict[str, Schema]) -> Schema:
-    """Return what a cycle is: steps with one key each, or a step's name alone."""
+    """Return the schema of a cycle: steps with one key each, or just a step's name."""
     if "step" not in definitions:
         definitions["step"] = {}
         alone = [
@@ -183,10 +183,10 @@ def _amount(amount: Amount, definitions: dict[str, Schema]) -> Schema:
 
 
 def _quantity(dimension: Dimension, exact: bool, name: str) -> Schema:
-    """Return what a quantity may be: a number, a text, or a mapping that says more of it."""
+    """Return the schema of a quantity: a number, a text, or a mapping that describes its randomness."""
     one = rf"({'|'.join(_texts(dimension))})"
     text = rf"^\s*{one}\s*$" if exact else rf"^\s*{one}(\s+to\s+{one})?\s*$"
-    if dimension not in _BARE:  # a unit at the second end holds for both
+    if dimension not in _BARE:  # a unit at the upper end applies to both
         text = rf"^\s*({one}|0)(\s+to\s+{one})?\s*$|^\s*{_NUMBER}\s+to\s+{one}\s*$"
     number: Schema = {"type": "number"} if dimension in _BARE else {"const": 0}
     shown = [each.strip("`") for each in re.findall("`[^`]+`", AMOUNTS[dimension])]
@@ -200,7 +200,7 @@ def _quantity(dimension: Dimension, exact: bool, name: str) -> Schema:
 
 
 def _texts(dimension: Dimension) -> Iterator[str]:
-    """Yield patterns of one amount of a dimension as text."""
+    """Yield patterns of a single amount of a dimension as text."""
     units = [re.escape(unit) for unit, (of, _) in UNITS.items() if of is dimension and unit]
     alike = {Dimension.NUMBER, Dimension.FRACTION}
     if dimension in alike:
@@ -217,7 +217,7 @@ def _texts(dimension: Dimension) -> Iterator[str]:
 
 
 def _spelt() -> Iterator[Schema]:
-    """Yield the distributions that can be spelt out."""
+    """Yield the schemas of spelt-out distributions."""
     value: Schema = {"type": ["number", "string"]}
     several: Schema = {"type": ["array", "string"], "items": value}
     for family, (required, optional) in PARAMETERS.items():
@@ -231,7 +231,7 @@ def _spelt() -> Iterator[Schema]:
 
 
 def _split(quantity: Schema) -> Iterator[Schema]:
-    """Yield the forms that say what varies and what is unknown."""
+    """Yield the schemas that separate what varies from what is unknown."""
     spread = {"type": "string", "pattern": r"^\s*\d+(\.\d+)?\s*[x×]\s*$"}
     typical = {"typical": quantity, "varies": spread}
     closed: Schema = {"type": "object", "additionalProperties": False}
@@ -245,13 +245,12 @@ def _split(quantity: Schema) -> Iterator[Schema]:
 _OPENING: Final = """\
 # The scenario language
 
-Every key of a scenario: what it means, what to write, its default, and what is allowed. This page is made from the
-program's own description of the language (`make docs`); editors read the same from `simbudget schema`. How a run
-follows from all this is described in [research-model.md](research-model.md) and in the project's README.
+Every key of a scenario: its meaning, what to write, its default and its bounds. This page is generated from the
+program's definition of the language (`make docs`); `simbudget schema` prints the same for editors. How a run follows
+from a scenario is described in [research-model.md](research-model.md) and in the project's README.
 
-The engines do not simulate every key yet (a model or context of a step, `delegate`, tasks, services, plans, served
-models, several pools, jobs side by side and the like). A scenario that uses one of these is read and checked, and
-`project` then refuses it and names the key: nothing that is written is ever ignored.
+The compiled engine does not simulate every key. Scenarios that use other keys are simulated by the slower reference
+engine, and a note says so; a key that neither engine simulates is refused by name. No key is ever ignored.
 
 ## Quantities
 
@@ -265,14 +264,14 @@ models, several pools, jobs side by side and the like). A scenario that uses one
 | `20 to 60` | p10 to p90; lognormal if both ends are above 0, else normal |
 | `{distribution: lognormal, p10: 20, p90: 60}` | a distribution, see below |
 | `{typical: 30 to 45, varies: 2x}` | the typical value (median) is unknown; draws scatter with p90/median = 2 |
-| `{varies: ...}`, `{unknown: ...}` | what differs from draw to draw; what is one unknown value in each world |
+| `{varies: ...}`, `{unknown: ...}` | differs from draw to draw; has one unknown value in each world |
 
 Distributions: `lognormal` and `normal` with `p10`, `p90`; `uniform` with `low`, `high`; `triangular` with `low`,
 `mode`, `high`; `beta` with `mean` and `p10` or `weight`; `gamma` with `mean`, `cv`; `discrete` with `values`,
 `weights`; `empirical` with `file` and `column` of a CSV file, or `values`.
 
-A range that stands alone *varies*, unless the table says *fact*: then it is one *unknown* value, the same in a whole
-run. In Python a quantity may be a number, such a text or mapping, or a frozen distribution of `scipy.stats`.
+A bare range *varies*, unless the table says *fact*: then it is one *unknown* value, constant throughout a run. In
+Python a quantity may be a number, such a text or mapping, or a frozen distribution of `scipy.stats`.
 """
 
 
@@ -282,7 +281,7 @@ def page() -> str:
 
 
 def sections() -> Iterator[tuple[str, type[Block]]]:
-    """Yield the blocks in the order in which they are met, each once, with the title of its section."""
+    """Yield every block once, in order of first use, with the title of its section."""
     seen: set[type[Block]] = set()
 
     def visit(title: str, model: type[Block]) -> Iterator[tuple[str, type[Block]]]:
@@ -290,7 +289,9 @@ def sections() -> Iterator[tuple[str, type[Block]]]:
             return
         seen.add(model)
         yield title, model
-        first = ("turn", "context") if model is Scenario else ()  # which steps and groups have as well
+        first = (
+            ("turn", "context") if model is Scenario else ()
+        )  # before steps and groups, which also have them
         for key, expectation in sorted(keys_of(model).items(), key=lambda item: item[0] not in first):
             if isinstance(expectation, Steps):
                 for kind, step in STEPS.items():
@@ -342,7 +343,7 @@ def _form(expectation: Any) -> str:
 
 _FORMS: Final[dict[type, str]] = {
     ByGate: "counts by gate: `{held-out: 1 of 3}`",
-    CalibrationKey: "a file's name",
+    CalibrationKey: "a file name",
     Amounts: "shares by name",
     Condition: "`succeeded`, `failed`, `improved` or a share, fact",
     Fleet: "a list of groups",
@@ -351,7 +352,7 @@ _FORMS: Final[dict[type, str]] = {
     Limits: "a list of limits: `spend p90 <= $20,000`",
     Listed: "a list",
     Named: "blocks by name",
-    OwnFile: "a file's name",
+    OwnFile: "a file name",
     Scores: "a list of numbers",
     Steps: "a list of steps",
 }

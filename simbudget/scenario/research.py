@@ -1,7 +1,7 @@
-"""Research yield: how ideas come and hold, review, gates, and what has been observed of them.
+"""Research yield: where ideas come from and whether they hold, review, gates, and evidence on all of these.
 
-Field names are the keys of the scenario language, quantities are in base units. Each annotation says what a key
-expects, the sentence under it what the key means; the reference page and the JSON Schema are made from both.
+Field names are the keys of the scenario language; quantities are in base units. A field's annotation says what its
+key expects, and the sentence below it what the key means; reference page and JSON Schema are generated from both.
 """
 
 import math
@@ -33,6 +33,7 @@ from simbudget.scenario.reading import Reading, is_absent, nearest
 from simbudget.units import Dimension
 
 MOST_GATES: Final = 64
+"""Gates of a run fit into the bits of a 64-bit integer."""
 MOST_METHODS: Final = 1_000_000
 
 
@@ -54,60 +55,60 @@ _OF: Final = Parsed(
 
 
 def _probability(key: str) -> Amount:
-    """Return what expects one of the probabilities of `research`, by default as published evidence has it."""
+    """Return the expectation of a probability of `research`, whose default is taken from published evidence."""
     return fact(Dimension.FRACTION, RESEARCH[key].text, basis=RESEARCH[key].basis)
 
 
 def _number(key: str, low: float, high: float, is_fact: bool = False) -> Amount:
-    """Return what expects another number of `research`."""
+    """Return the expectation of another number of `research`."""
     default = RESEARCH[key]
     return Amount(Dimension.NUMBER, default.text, is_fact, low=low, high=high, basis=default.basis)
 
 
 class Review(Block):
-    """People who look at submissions."""
+    """People who review submissions."""
 
     people: Annotated[int, whole(1, MOST_AGENTS, "1")]
-    """Reviewers."""
+    """Number of reviewers."""
     hours: Annotated[OfficeHours, HOURS]
     """When they work."""
     time: Annotated[Quantity, time("10 min to 40 min")]
-    """Time that one review takes."""
+    """Duration of one review."""
     price: Annotated[Quantity, fact(Dimension.USD_PER_HOUR, "0 $/h")]
     """Price of a reviewer's time."""
     of: Annotated[str | float, _OF]
     """Which submissions are reviewed: `all`, `best` (each new leader, and finalists), or a share."""
     by: Annotated[str | None, words()]
-    """A model that reviews in people's place, always, `people` submissions at a time."""
+    """A model that reviews instead of people, at any hour, `people` submissions at a time."""
     input_tokens: Annotated[Quantity | None, tokens(optional=True)]
-    """Uncached input of such a review."""
+    """Uncached input of a review by a model."""
     output_tokens: Annotated[Quantity | None, tokens(optional=True)]
-    """Output of such a review."""
+    """Output of a review by a model."""
 
 
 class Gate(Block):
     """A test of a method away from the benchmark."""
 
     name: Annotated[str | None, words()]
-    """What the gate is called."""
+    """The gate's name."""
     reach: Annotated[str | None, choice(*KEEPS)]
-    """How far from the benchmark it tests, which says what `keeps` is where that is not written."""
+    """How far from the benchmark the gate tests, which sets the default of `keeps`."""
     keeps: Annotated[Quantity, share()]
-    """Share of a method's real effect that shows there."""
+    """Share of a method's real effect that remains at this gate."""
     smallest_effect: Annotated[Quantity, fact(Dimension.NUMBER, "0")]
-    """Smallest effect that counts."""
+    """Smallest effect that matters."""
     noise: Annotated[Quantity, fact(Dimension.NUMBER, "0")]
     """Standard deviation of the measured effect."""
     price: Annotated[Quantity, fact(Dimension.USD_PER_TRY, "0 $/try")]
-    """Price of trying one method."""
+    """Price of testing one method."""
     time: Annotated[Quantity, time("0 s")]
-    """How long that takes."""
+    """Duration of testing one method."""
     tries: Annotated[str, choice("all", "passed", default="all")]
-    """Whether all finalists are tried, or only those that passed the gates before."""
+    """Whether all finalists are tested, or only those that passed the earlier gates."""
 
     @classmethod
     def depending(cls, reading: Reading, fields: Fields | None, name: str) -> dict[str, Any]:
-        """Return what the gate keeps by default, by how far from the benchmark it tests."""
+        """Return the default of `keeps`, which depends on `reach`."""
         reach = fields.values.get("reach") if fields is not None and "keeps" not in fields.values else None
         word = " ".join(reach.text.lower().replace("-", " ").split()) if isinstance(reach, Text) else ""
         if word not in KEEPS:
@@ -117,22 +118,22 @@ class Gate(Block):
 
 
 class Research(Block):
-    """What ideas are worth."""
+    """How ideas arise, and what they are worth."""
 
     explores: Annotated[Quantity, _probability("explores")]
-    """Probability that a cycle tries a new method, and does not refine one."""
+    """Probability that a cycle tries a new method rather than refining one."""
     follows: Annotated[Quantity, _probability("follows")]
-    """Probability that a new idea is sought where the best known method is, and not in the agent's own direction."""
+    """Probability that a new idea is sought in the direction of the best known method rather than the agent's own."""
     ideas: Annotated[Quantity, _number("ideas", 0.001, 1e9, is_fact=True)]
     """Number of other agents' methods in a direction at which half of the new ideas there repeat one of them."""
     known_methods: Annotated[int | None, whole(1, MOST_METHODS)]
-    """Number of methods that exist in all; without it there is always a new one to find."""
+    """Total number of methods that exist; by default unlimited."""
     first_quality: Annotated[Quantity, _number("first_quality", -10.0, 10.0)]
     """Quality of a new method, before noise."""
     refines: Annotated[Quantity, _probability("refines")]
     """Probability that a refinement succeeds."""
     gain: Annotated[Quantity, share(RESEARCH["gain"].text, RESEARCH["gain"].basis)]
-    """Share of the distance to 1 that it closes."""
+    """Share of the distance to 1 that a successful refinement closes."""
     transfers: Annotated[Quantity, _probability("transfers")]
     """Probability that a method has a real core."""
     real_share: Annotated[Quantity, _probability("real_share")]
@@ -144,20 +145,20 @@ class Research(Block):
     caught: Annotated[Quantity, _probability("caught")]
     """Probability that review catches it."""
     blames: Annotated[Quantity, _probability("blames")]
-    """Probability that review takes an honest submission for a hack."""
+    """Probability that review mistakes an honest submission for a hack."""
     finalists: Annotated[int, whole(1, 1000, "3")]
-    """Methods that are tried at each gate."""
+    """Number of methods tested at each gate."""
     gates_start: Annotated[str, choice("at the end", "as finalists appear", default="at the end")]
-    """When gates are tried: after the run, or whenever there is a new finalist."""
+    """When gates are run: after the run, or as soon as there is a new finalist."""
 
 
-# What has been observed so far of what is unknown in `research`. What follows from it is weighed above the language.
+# Evidence on the unknowns of `research`. It is weighed outside the language, which does no inference.
 
 PROBABILITIES: Final = ("explores", "refines", "transfers", "hacks", "caught", "blames")
-"""The keys of `research` whose trials can be counted."""
+"""Keys of `research` with countable trials."""
 
 REVIEW: Final = "review"
-"""The key of how many of the reviewed submissions were blamed, hacks or not."""
+"""Key for the number of reviewed submissions that were rejected, hacks or not."""
 
 
 @dataclass(frozen=True)
@@ -170,14 +171,14 @@ class Counts:
     is_setting: ClassVar[bool] = True
 
     def __str__(self) -> str:
-        """Return the counts as they are written."""
+        """Return the counts as written."""
         return f"{self.hits} of {self.trials}"
 
 
 def _parse_counts(text: str) -> Counts:
     match = re.fullmatch(r"\s*(\d{1,9})\s+of\s+(\d{1,9})\s*", text)
     if match is None or int(match[1]) > int(match[2]):
-        raise ValueError(f"found `{text[:40]}`; write such as `1 of 3`")
+        raise ValueError(f"found `{text[:40]}`; write for example `1 of 3`")
     return Counts(int(match[1]), int(match[2]))
 
 
@@ -187,12 +188,12 @@ COUNTS: Final = Parsed(
 
 
 class ByGate:
-    """What expects counts by the names of gates."""
+    """The expectation of counts by gate."""
 
     required: ClassVar[bool] = False
 
     def read(self, reading: Reading, node: Node | None, name: str) -> FrozenDict:
-        """Return the counts by what is written of the gates' names."""
+        """Return the counts by gate name as written."""
         nodes = mapping_of(reading, node, name)
         found = {key: COUNTS.read(reading, value, f"{name}.{key}") for key, value in nodes.items()}
         return FrozenDict({key: counts for key, counts in found.items() if counts is not None})
@@ -203,7 +204,7 @@ class ByGate:
 
 
 class Scores:
-    """What expects scores in their order."""
+    """The expectation of a sequence of scores."""
 
     required: ClassVar[bool] = False
 
@@ -218,7 +219,7 @@ class Scores:
         except ValueError:
             scores = (math.nan,)
         if not scores or not all(map(math.isfinite, scores)):
-            message = "`scores` takes a list of numbers, in their order"
+            message = "`scores` has to be a list of numbers, in order"
             reading.problem(message, node.place, "write `[0.21, 0.34]`")
             return ()
         return scores
@@ -229,35 +230,35 @@ class Scores:
 
 
 class Evidence(Block):
-    """What has been observed of what `research` leaves unknown."""
+    """Observations on what `research` leaves unknown."""
 
     explores: Annotated[Counts | None, COUNTS]
-    """Cycles that tried a new method, of all."""
+    """Cycles that tried a new method, of all cycles."""
     refines: Annotated[Counts | None, COUNTS]
     """Refinements that succeeded."""
     transfers: Annotated[Counts | None, COUNTS]
-    """Methods that turned out to have a real core."""
+    """Methods that proved to have a real core."""
     hacks: Annotated[Counts | None, COUNTS]
     """Submissions that gamed the scorer."""
     caught: Annotated[Counts | None, COUNTS]
     """Hacks that review caught."""
     blames: Annotated[Counts | None, COUNTS]
-    """Honest submissions that review took for hacks."""
+    """Honest submissions that review mistook for hacks."""
     review: Annotated[Counts | None, COUNTS]
-    """Reviewed submissions that were blamed, hacks or not."""
+    """Reviewed submissions that were rejected, hacks or not."""
     gates: Annotated[FrozenDict, ByGate()]
     """Finalists that passed, by gate; the beginning of a gate's name is enough."""
     scores: Annotated[tuple[float, ...], Scores()]
-    """Scores so far, in their order."""
+    """Scores so far, in order."""
 
     @property
     def counts(self) -> dict[str, Counts]:
-        """Return the counts of trials by key, without those of gates."""
+        """Return the counts by key, without those of gates."""
         counted = {key: getattr(self, key) for key in (*PROBABILITIES, REVIEW)}
         return {key: counts for key, counts in counted.items() if counts is not None and counts.trials}
 
     def of_gates(self, reading: Reading, gates: Sequence[Gate]) -> Self:
-        """Return the evidence with the gates' full names; note those that no gate has."""
+        """Return the evidence with full names of gates; notes names that match no gate."""
         names = gate_names(gates)
         found = {}
         for key, counts in self.gates.items():
@@ -266,16 +267,16 @@ class Evidence(Block):
                 found[names[meant[0]]] = counts
             else:
                 place = reading.place_of(f"evidence.gates.{key}")
-                reading.problem(f"no one gate is called `{key[:60]}`", place, nearest(key, names))
+                reading.problem(f"`{key[:60]}` does not name exactly one gate", place, nearest(key, names))
         return self.filled(gates=FrozenDict(found))
 
 
 def gate_names(gates: Sequence[Gate]) -> list[str]:
-    """Return what gates are called: `gate 2` where the second has no name."""
+    """Return the gates' names: `gate 2` if the second has none."""
     return [gate.name or f"gate {number}" for number, gate in enumerate(gates, 1)]
 
 
 def gates_meant(word: str, names: Sequence[str]) -> list[int]:
-    """Return the places of the gates that a word may mean: those of this name, else those whose name begins so."""
+    """Return the indices of the gates that a word refers to: exact matches, or else those whose name begins with it."""
     exactly = [place for place, name in enumerate(names) if name == word]
     return exactly or [place for place, name in enumerate(names) if name.startswith(word)]

@@ -1,7 +1,7 @@
 """The steps of a cycle, and how a cycle is read.
 
-Field names are the keys of the scenario language, quantities are in base units. Each annotation says what a key
-expects, the sentence under it what the key means; the reference page and the JSON Schema are made from both.
+Field names are the keys of the scenario language; quantities are in base units. A field's annotation says what its
+key expects, and the sentence below it what the key means; reference page and JSON Schema are generated from both.
 """
 
 import re
@@ -31,25 +31,25 @@ from simbudget.scenario.reading import Reading, describe, is_absent, nearest
 from simbudget.units import Dimension
 
 _MOST_STEPS: Final = 200
-"""More than anybody writes by hand; a file full of them is refused before it takes long."""
+"""More than anybody writes by hand; bounds the time spent on a hopeless file."""
 
 
 class Polls(Block):
-    """How an agent looks after its experiment."""
+    """Calls with which an agent checks on its experiment."""
 
     every: Annotated[Quantity, time(low=1.0)]
-    """Time from one call to the next."""
+    """Time between two calls."""
     output_tokens: Annotated[Quantity, tokens("60")]
-    """Output of such a call."""
+    """Output of each call."""
     result_tokens: Annotated[Quantity, tokens("300")]
-    """Tokens that join the context after it."""
+    """Tokens added to the context after each call."""
 
 
 class Step(Block):
     """One step of a cycle."""
 
     kind: ClassVar[str]
-    """Its name in the list of steps."""
+    """Its name in a cycle."""
     if_: str | Quantity | None
 
     def as_written(self) -> dict[str, Any]:
@@ -59,14 +59,14 @@ class Step(Block):
 
 @dataclass(frozen=True)
 class Partly:
-    """What expects a block of which every key that is not written is another block's, such as the group's."""
+    """The expectation of a block whose missing keys are taken from another block, such as the group's."""
 
     model: type[Block]
 
     required: ClassVar[bool] = False
 
     def read(self, reading: Reading, node: Node | None, name: str) -> Block | None:
-        """Return the block, its defaults where nothing is written; None if it is absent."""
+        """Return the block, with defaults for missing keys; None if it is absent."""
         reading.seen(name, node)
         if is_absent(node):
             return None
@@ -74,26 +74,26 @@ class Partly:
         return self.model.read(reading, node, name, defaults)
 
     def write(self, value: Any) -> Any:
-        """Return what is written of the block."""
+        """Return the written part of the block."""
         return value.write()
 
 
 class Condition:
-    """What expects when a step is done: `succeeded`, `failed`, `improved`, or with a probability."""
+    """The expectation of a step's condition: `succeeded`, `failed`, `improved`, or a probability."""
 
     required: ClassVar[bool] = False
     part: ClassVar[Amount] = fact(Dimension.FRACTION)
     words: ClassVar[tuple[str, ...]] = ("succeeded", "failed", "improved")
 
     def read(self, reading: Reading, node: Node | None, name: str) -> str | Quantity | None:
-        """Return the word, or the probability; None for always."""
+        """Return the word or the probability; None for always."""
         reading.seen(name, node)
         if node is None:
             return None
         if is_absent(node) or (isinstance(node, Text) and re.fullmatch(r"\s*[A-Za-z ]+", node.text)):
             word = node.text.strip().lower() if isinstance(node, Text) else ""
             if word not in self.words:
-                remedy = f"{nearest(word, self.words)}, or a part such as `30%`"
+                remedy = f"{nearest(word, self.words)}, or a share such as `30%`"
                 reading.problem(f"`if`: found {describe(node)}", node.place, remedy)
                 return None
             reading.note(name, word, "setting", node)
@@ -106,10 +106,10 @@ class Condition:
 
 
 class Think(Step):
-    """A step of model calls; for people, of working time.
+    """A step of model calls or, for people, of working time.
 
-    With `model` or `context` it has a context of its own, which lasts for the step unless `context.lasts` says more.
-    What it does not write is the group's.
+    With `model` or `context` it has its own context, which lasts for the step unless `context.lasts` says otherwise.
+    Missing keys are taken from the group.
     """
 
     kind: ClassVar[str] = "think"
@@ -118,40 +118,40 @@ class Think(Step):
     time: Annotated[Quantity | None, time(optional=True)]
     """Working time; for people."""
     model: Annotated[str | None, words()]
-    """Model of this step; the group's by default."""
+    """Model of this step; by default the group's."""
     turn: Annotated[Turn | None, Partly(Turn)]
-    """What differs from the group's `turn`."""
+    """Differences from the group's `turn`."""
     context: Annotated[Context | None, Partly(Context)]
-    """What differs from the group's `context`, in a context of the step's own."""
+    """Differences from the group's `context`; the step then has its own context."""
     returns_tokens: Annotated[Quantity | None, tokens(optional=True)]
-    """Tokens that join the group's context when a step with a context of its own ends; 0 by default."""
+    """Tokens added to the group's context when a step with its own context ends; by default 0."""
     service: Annotated[Service | None, ServiceKey()]
-    """The provider's service for its calls; the group's by default."""
+    """The provider's service for its calls; by default the group's."""
     if_: Annotated[str | Quantity | None, Condition()]
-    """When the step is done: if the cycle's last experiment succeeded or failed, if its last score improved, or with
-    a probability."""
+    """Condition of the step: that the cycle's last experiment succeeded or failed, that its last score improved, or a
+    probability."""
 
 
 class Delegate(Step):
-    """A step of sub-agents, each with a context of its own, side by side; the agent goes on when all have ended."""
+    """A step of parallel sub-agents, each with its own context; the agent continues when all have ended."""
 
     kind: ClassVar[str] = "delegate"
     agents: Annotated[Quantity, Amount(Dimension.NUMBER, high=10_000)]
-    """Number of sub-agents, rounded; it may be 0."""
+    """Number of sub-agents, rounded; may be 0."""
     turns: Annotated[Quantity, Amount(Dimension.NUMBER, high=1e6)]
-    """Turns of each."""
+    """Number of turns of each sub-agent."""
     model: Annotated[str | None, words()]
-    """Their model; the group's by default."""
+    """Their model; by default the group's."""
     turn: Annotated[Turn | None, Partly(Turn)]
-    """What differs from the group's `turn`."""
+    """Differences from the group's `turn`."""
     context: Annotated[Context | None, Partly(Context)]
-    """What differs from the group's `context`."""
+    """Differences from the group's `context`."""
     returns_tokens: Annotated[Quantity, tokens("0")]
-    """Tokens that join the agent's context from each sub-agent, when all have ended."""
+    """Tokens added to the agent's context by each sub-agent, once all have ended."""
     service: Annotated[Service | None, ServiceKey()]
-    """The provider's service for their calls; the group's by default."""
+    """The provider's service for their calls; by default the group's."""
     if_: Annotated[str | Quantity | None, Condition()]
-    """When the step is done; see `think`."""
+    """Condition of the step; see `think`."""
 
 
 def _parse_wait_for(text: str) -> int | None:
@@ -180,25 +180,25 @@ class Experiment(Step):
 
     kind: ClassVar[str] = "experiment"
     gpus: Annotated[Quantity, Amount(Dimension.NUMBER, "1", low=1.0, high=1e6)]
-    """GPUs that a job holds."""
+    """Number of GPUs that a job holds."""
     time: Annotated[Quantity, time()]
-    """How long it holds them."""
+    """How long a job holds them."""
     fails: Annotated[Quantity, fact(Dimension.FRACTION, "0%")]
-    """Probability that a try ends early, without a result."""
+    """Probability that an attempt ends early, without a result."""
     attempts: Annotated[int, whole(1, 1000, "3")]
-    """Tries of a job in all."""
+    """Maximum number of attempts at a job."""
     on_failure: Annotated[str, choice("go on", "end cycle", default="go on")]
-    """What the agent does when all tries have failed."""
+    """What the agent does when all attempts have failed."""
     at_once: Annotated[Quantity, Amount(Dimension.NUMBER, "1", low=1.0, high=10_000)]
-    """Jobs side by side, rounded."""
+    """Number of parallel jobs, rounded."""
     wait_for: Annotated[int | None, WAIT_FOR]
-    """After how many jobs that ended well the agent goes on; the others are cancelled then."""
+    """Number of successful jobs after which the agent continues and cancels the others."""
     on: Annotated[str | None, words()]
-    """Name of the pool; the first by default."""
+    """Name of the GPU pool; by default the first."""
     polls: Annotated[Polls | None, Nested(Polls, optional=True)]
-    """Short calls with which the agent looks after its job."""
+    """Short calls with which the agent checks on its jobs."""
     if_: Annotated[str | Quantity | None, Condition()]
-    """When the step is done; see `think`."""
+    """Condition of the step; see `think`."""
 
 
 class Score(Step):
@@ -206,9 +206,9 @@ class Score(Step):
 
     kind: ClassVar[str] = "score"
     each: Annotated[bool, yes_or_no("no")]
-    """Whether there is a submission for each job that ended well since the last score, and not one in all."""
+    """Whether each job that succeeded since the last score is submitted, rather than one submission in all."""
     if_: Annotated[str | Quantity | None, Condition()]
-    """When the step is done; see `think`."""
+    """Condition of the step; see `think`."""
 
 
 class Share(Step):
@@ -216,19 +216,19 @@ class Share(Step):
 
     kind: ClassVar[str] = "share"
     if_: Annotated[str | Quantity | None, Condition()]
-    """When the step is done; see `think`."""
+    """Condition of the step; see `think`."""
 
 
 class OwnStep(Step):
-    """A step that its user wrote in Python; the reference engine runs it."""
+    """A step written by the user in Python, which the reference engine runs."""
 
     kind: ClassVar[str] = "python"
     file: Annotated[Path, OwnFile()]
-    """Python file with the step; its path begins at the scenario's folder."""
+    """Python file that contains the step, relative to the scenario's folder."""
     function: Annotated[str, words("step")]
-    """Name of the function in it."""
+    """Name of its function."""
     if_: Annotated[str | Quantity | None, Condition()]
-    """When the step is done; see `think`."""
+    """Condition of the step; see `think`."""
 
 
 STEPS: Final[dict[str, type[Step]]] = {
@@ -239,16 +239,16 @@ STEPS: Final[dict[str, type[Step]]] = {
     "share": Share,
     "python": OwnStep,
 }
-"""By the name that a step has in a cycle."""
+"""Steps by their name in a cycle."""
 
 
 class Steps:
-    """What expects a cycle: a list of steps, `{think: {turns: 10}}` or just `score`."""
+    """The expectation of a cycle: a list of steps, `{think: {turns: 10}}` or just `score`."""
 
     required: ClassVar[bool] = False
 
     def read(self, reading: Reading, node: Node | None, name: str) -> tuple[Step, ...]:
-        """Return the steps; none, and a problem, for what is no list of them."""
+        """Return the steps; for anything else note a problem and return none."""
         if node is None:
             return ()
         reading.seen(name, node)
@@ -259,7 +259,7 @@ class Steps:
             return ()
         if len(node.items) > _MOST_STEPS:
             message = f"a cycle of {len(node.items):,} steps; at most {_MOST_STEPS} are allowed"
-            reading.problem(message, node.place, "cycles repeat by themselves")
+            reading.problem(message, node.place, "cycles repeat on their own")
         counted: dict[str, int] = {}
         steps = (_read_step(reading, item, name, counted) for item in node.items[:_MOST_STEPS])
         return tuple(step for step in steps if step is not None)
@@ -270,7 +270,7 @@ class Steps:
 
 
 def _read_step(reading: Reading, node: Node, cycle: str, counted: dict[str, int]) -> Step | None:
-    """Return one step; None, and a problem, if it is none."""
+    """Return one step; for anything else note a problem and return None."""
     body: Node | None
     if isinstance(node, Text):
         kind, body = node.text, None
@@ -278,7 +278,7 @@ def _read_step(reading: Reading, node: Node, cycle: str, counted: dict[str, int]
         kind, body = next(iter(node.values.items()))
     else:
         found = "several keys" if isinstance(node, Fields) else describe(node)
-        remedy = "write one step an item, such as `- think: {turns: 10}`"
+        remedy = "write one step per item, such as `- think: {turns: 10}`"
         reading.problem(f"a step: found {found}", node.place, remedy)
         return None
     if kind not in STEPS:

@@ -1,7 +1,7 @@
-"""The keys at the top of a scenario, and how the whole is read.
+"""The top-level keys of a scenario, and how the whole is read.
 
-Field names are the keys of the scenario language, quantities are in base units. Each annotation says what a key
-expects, the sentence under it what the key means; the reference page and the JSON Schema are made from both.
+Field names are the keys of the scenario language; quantities are in base units. A field's annotation says what its
+key expects, and the sentence below it what the key means; reference page and JSON Schema are generated from both.
 """
 
 import base64
@@ -36,7 +36,7 @@ VERSION: Final = 1
 
 
 class Limits:
-    """What expects limits, such as `spend p90 <= $20,000`."""
+    """The expectation of limits such as `spend p90 <= $20,000`."""
 
     required: ClassVar[bool] = False
 
@@ -62,16 +62,16 @@ class Limits:
 
 
 _INLINE: Final = "data:;base64,"
-"""What a calibration begins with that is part of the scenario's text."""
+"""Prefix of a calibration that is part of the scenario's text."""
 
 
 class CalibrationKey:
-    """What expects a calibration: the name of its file, or as `dump` writes it the file's bytes."""
+    """The expectation of a calibration: the name of its file or, as written by `dump`, the file's content."""
 
     required: ClassVar[bool] = False
 
     def read(self, reading: Reading, node: Node | None, name: str) -> Calibration | None:
-        """Return what was learnt from logs; None for nothing, or for something else."""
+        """Return what was learnt from logs, or None."""
         if node is None or is_absent(node):
             return None
         if isinstance(node, Given) and isinstance(node.value, Calibration):
@@ -88,30 +88,32 @@ class CalibrationKey:
             else:
                 calibration = read_calibration(reading.folder / node.text)
         except (NotACalibrationError, binascii.Error) as error:
-            remedy = "`simbudget calibrate` writes one; or take the line out"
+            remedy = "`simbudget calibrate` writes one; or remove the line"
             reading.problem(f"calibration file `{node.text[:60]}`: {error}", node.place, remedy)
             return None
         reading.note(name, "(part of the text)" if inline else node.text, "setting", node)
         return calibration
 
     def write(self, value: Any) -> Any:
-        """Return the bytes of a calibration's file as text."""
+        """Return a calibration file's content as text."""
         return _INLINE + base64.b64encode(calibration_bytes(value)).decode()
 
 
 class Pools:
-    """What expects the pools of GPUs: one, or a list of them."""
+    """The expectation of GPU pools: one, or a list of them."""
 
     required: ClassVar[bool] = False
     model: ClassVar[type[Block]] = Gpus
 
     def read(self, reading: Reading, node: Node | None, name: str) -> tuple[Gpus, ...]:
-        """Return the pools: at least one."""
+        """Return the pools, at least one."""
         if not isinstance(node, Items):
             return (Gpus.read(reading, node, name, None),)
         reading.seen(name, node)
         if not node.items:
-            reading.problem("`gpus` has no pool", node.place, "write such as `gpus: [{name: a, count: 8}]`")
+            reading.problem(
+                "`gpus` has no pool", node.place, "write for example `gpus: [{name: a, count: 8}]`"
+            )
         pools: list[Gpus] = []
         for place, item in enumerate(node.items[:MOST_GROUPS]):
             given = item.values.get("name") if isinstance(item, Fields) else None
@@ -121,7 +123,7 @@ class Pools:
                 reading.seen(f"{name}[{label}]", item)
             if given is None and len(node.items) > 1:
                 reading.problem(
-                    "each of several pools needs a `name`", item.place, "write such as `name: new`"
+                    "each of several pools needs a `name`", item.place, "write for example `name: new`"
                 )
             elif label in [pool.name for pool in pools[:-1]]:
                 reading.problem(f"there is another pool `{label[:40]}`", item.place, "give each its own name")
@@ -133,65 +135,65 @@ class Pools:
 
 
 class ScenarioKeys(Block):
-    """What a run is made of, and when it ends. Only `fleet` and `cycle` have to be written."""
+    """A run: what it consists of, and when it ends. Only `fleet` and `cycle` are required."""
 
     fields = MappingProxyType({"gpus": "pools"})
 
     simbudget: Annotated[int, whole(VERSION, VERSION, str(VERSION))]
     """Version of the language."""
     name: Annotated[str, words()]
-    """The scenario's name; its file's by default."""
+    """The scenario's name; by default that of its file."""
     fleet: Annotated[tuple[Group, ...], Fleet()]
-    """The groups of agents, and of people."""
+    """The groups of agents and people."""
     cycle: Annotated[tuple[Step, ...], Steps()]
-    """The steps of a cycle, which agents repeat; of groups that have none of their own."""
+    """The steps that agents repeat; for groups without a cycle of their own."""
     turn: Annotated[Turn, Nested(Turn)]
-    """One model call and the tools' results; of groups that have none of their own."""
+    """One model call and the tool results that follow it; for groups without their own."""
     context: Annotated[Context, Nested(Context)]
-    """What calls send, and what the cache holds of it; of groups that have none of their own."""
+    """What calls send and what is cached; for groups without their own."""
     models: Annotated[FrozenDict, Named(ModelSpeed)]
-    """How quick models are, by model; `others` stands for all that have no speed of their own."""
+    """Speeds by model; `others` stands for all models without a speed of their own."""
     prices: Annotated[Prices, Nested(Prices)]
     """The date of the price list, and prices that override it."""
     api: Annotated[Api, Nested(Api)]
-    """The provider's limits and errors."""
+    """The provider's rate limits and errors."""
     pools: Annotated[tuple[Gpus, ...], Pools()]
     """The pool of GPUs, or a list of pools."""
     scorer: Annotated[Scorer, Nested(Scorer)]
     """The server that scores submissions."""
     forum: Annotated[Forum, Nested(Forum)]
-    """Where agents read and post."""
+    """The forum where agents read and post."""
     review: Annotated[Review | None, Nested(Review, optional=True)]
-    """People who look at submissions; none by default."""
+    """People who review submissions; by default nobody."""
     research: Annotated[Research | None, Nested(Research, optional=True)]
-    """What ideas are worth; by default nothing is said of it, unless review, gates or evidence need it."""
+    """How ideas arise and what they are worth; by default not simulated, unless review, gates or evidence need it."""
     tasks: Annotated[Tasks | None, Nested(Tasks, optional=True)]
-    """Tasks that agents take and solve; none by default."""
+    """Tasks that agents work on; by default none."""
     gates: Annotated[tuple[Gate, ...], Listed(Nested(Gate))]
     """Tests of methods away from the benchmark."""
     evidence: Annotated[Evidence | None, Nested(Evidence, optional=True)]
-    """What has been observed so far."""
+    """Observations so far."""
     fixed: Annotated[Quantity, Amount(Dimension.MONEY, "$0", is_fact=True, high=MOST_USD)]
-    """What the run costs whatever happens."""
+    """Costs that do not depend on the course of the run."""
     stop: Annotated[Stop, Nested(Stop)]
     """When the run ends."""
     limits: Annotated[tuple[Limit, ...], Limits()]
-    """What makes a plan unacceptable."""
+    """Limits that a plan has to meet."""
     calibration: Annotated[Calibration | None, CalibrationKey()]
     """The file that `simbudget calibrate` wrote beside the scenario."""
 
     def parts(self) -> Iterator[Any]:
-        """Yield its values: what groups share is in them, and what a calibration learnt in the quantities."""
+        """Yield its values, without those that groups and quantities already contain."""
         apart = ("cycle", "turn", "context", "calibration")
         return (getattr(self, attribute(type(self), key)) for key in keys_of(type(self)) if key not in apart)
 
     @property
     def gpus(self) -> Gpus:
-        """Return the first pool of GPUs, which jobs are given unless they say another."""
+        """Return the first pool of GPUs, which jobs use by default."""
         return self.pools[0]
 
     def pool(self, name: str | None) -> Gpus | None:
-        """Return a pool by its name; the first for none, None for one that there is not."""
+        """Return a pool by name, the first one for None; None if there is no such pool."""
         return (
             self.pools[0] if name is None else next((pool for pool in self.pools if pool.name == name), None)
         )

@@ -1,8 +1,8 @@
-"""What a scenario may make this process do: run Python, and read files outside its own folder.
+"""What a scenario may make this process do: run Python, and read files outside its folder.
 
-A scenario is data, but a `python` step of it is code with all the rights of who runs it. Both are settings of the
-process, made once by the command line (or by a program, with `trust`), since a scenario is loaded in many places and
-none of them should have to remember.
+A scenario is data, but its `python` steps are code with all the rights of the user who runs it. Both permissions are
+settings of the process, set once by the command line (or by a program, with `trust`), because scenarios are loaded in
+many places and none of them should have to remember.
 """
 
 import json
@@ -15,19 +15,19 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Trust:
-    """What is allowed."""
+    """What scenarios are allowed to do."""
 
     runs_python: bool = True
     """Whether `python` steps run."""
     leaves_folder: bool = False
-    """Whether a scenario may name files outside the folder that it lies in."""
+    """Whether a scenario may name files outside its folder."""
 
 
 _allowed: Trust | None = None
 
 
 def allowed() -> Trust:
-    """Return what scenarios may do in this process; in a pull request from a fork they run no Python unless told."""
+    """Return what scenarios may do in this process; by default no Python in a pull request from a fork."""
     global _allowed  # noqa: PLW0603  a setting of the process
     if _allowed is None:
         _allowed = Trust(runs_python=not comes_from_a_fork(os.environ))
@@ -41,14 +41,14 @@ def trust(**changes: bool) -> None:
 
 
 def is_outside(path: Path, folder: Path) -> bool:
-    """Return whether a path leads out of a folder, links followed, where that is not allowed."""
+    """Return whether a path leads out of a folder, following links, and that is not allowed."""
     return not allowed().leaves_folder and not path.resolve().is_relative_to(folder.resolve())
 
 
 def comes_from_a_fork(environment: Mapping[str, str]) -> bool:
-    """Return whether this is continuous integration of a pull request that strangers may have written.
+    """Return whether this is a CI job for a pull request that strangers may have written.
 
-    One whose origin cannot be told counts as a stranger's.
+    A pull request of unknown origin counts as a stranger's.
     """
     if environment.get("GITHUB_EVENT_NAME", "").startswith("pull_request"):
         event = _read(environment.get("GITHUB_EVENT_PATH"))

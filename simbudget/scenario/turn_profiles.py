@@ -1,7 +1,7 @@
-"""Turn profiles: what a turn of real agents is, measured, for users who have no logs: `like: claude-code`.
+"""Turn profiles: turns measured on real agents, for users without logs: `like: claude-code`.
 
-A profile is a posterior of each quantity of `turn`, as draws, which ship with the package; `make profiles` fits them.
-The typical value is as uncertain as projects differ, so that it is honest for a project that nobody has seen.
+A profile contains posterior draws of each quantity of `turn`. Profiles ship with the package and are fitted by
+`make profiles`. The typical value is as uncertain as projects differ, so that it is honest for an unseen project.
 """
 
 import json
@@ -19,14 +19,14 @@ from simbudget.scenario.calibration_file import CalibratedQuantity, Evidence
 
 FILE: Final = "turn_profiles.json"
 TURN_PROFILES: Final = ("claude-code", "codex", "opencode", "autoresearch", "managed-agents")
-"""The names of the profiles that ship; the page and the schema list them without reading the draws."""
+"""Names of the profiles, listed here so that page and schema need not read the draws."""
 _STEP: Final = 8
-"""Of a shape every eighth of its points ships; between them it is straight."""
+"""Only every eighth point of a shape ships; it is interpolated linearly between them."""
 
 
 @dataclass(frozen=True)
 class TurnProfile:
-    """What a turn of one kind of agent is."""
+    """Measured turns of one kind of agent."""
 
     name: str
     about: str
@@ -41,7 +41,7 @@ class TurnProfile:
     """By key of `turn`, such as `tool_time` and `opening.times`."""
 
     def words(self, key: str) -> str:
-        """Return where one of its quantities comes from, as `check` shows it."""
+        """Return the origin of one of its quantities, as shown by `check`."""
         evidence = self.quantities[key].evidence
         parts = (
             f"n={evidence.observations:,} from {evidence.runs:,} session{'s' * (evidence.runs != 1)} of "
@@ -55,7 +55,7 @@ class TurnProfile:
 
 @lru_cache(maxsize=1)
 def turn_profiles() -> Mapping[str, TurnProfile]:
-    """Return the profiles that ship, by name."""
+    """Return the bundled profiles by name."""
     content = json.loads(files("simbudget.scenario").joinpath(FILE).read_text(encoding="utf-8"))
     return MappingProxyType({name: _read(name, about) for name, about in content.items()})
 
@@ -78,11 +78,11 @@ def _quantity(name: str, key: str, of: Mapping[str, Any]) -> CalibratedQuantity:
 
 
 def written_profile(profile: TurnProfile, draws: int) -> dict[str, Any]:
-    """Return a profile as it ships.
+    """Return a profile in the form in which it ships.
 
     Args:
-        profile: what was fitted.
-        draws: how many of its draws ship, with three decimals.
+        profile: the fitted profile.
+        draws: number of posterior draws to keep, each with three decimals.
     """
     return {
         "about": profile.about,

@@ -1,4 +1,4 @@
-"""What was understood of a scenario: every value, its kind, and where it came from."""
+"""How a scenario was understood: every value, its kind and its origin."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,23 +9,23 @@ from simbudget.scenario.reading import Provenance
 
 @dataclass(frozen=True)
 class Understood(Result):
-    """Every value of a scenario, as `simbudget check` shows it."""
+    """Every value of a scenario, as shown by `simbudget check`."""
 
     file: str
     name: str
-    """Of the scenario."""
+    """The scenario's name."""
     values: tuple[Provenance, ...]
     notes: tuple[str, ...] = ()
 
     json_name = "check.json"
 
     def answer(self) -> str:
-        """Return how many values there are, and how many of them are defaults."""
+        """Return the number of values and of defaults."""
         defaults = sum(row.is_default for row in self.values)
-        return f"{self.file}: fine; {len(self.values)} values, {defaults} of them defaults."
+        return f"{self.file}: valid; {len(self.values)} values, {defaults} of them defaults."
 
     def as_json(self) -> dict[str, Any]:
-        """Return every value with its kind and its source."""
+        """Return every value with its kind and origin."""
         return {
             "scenario": self.name,
             "values": [vars(row) for row in self.values],
@@ -33,10 +33,10 @@ class Understood(Result):
         }
 
     def tables(self) -> list[Table]:
-        """Return every value; defaults are dimmed."""
+        """Return a table of all values, with defaults dimmed."""
         rows = [(row.name, row.text, row.kind, _source(row)) for row in self.values]
         dimmed = frozenset(place for place, row in enumerate(self.values) if row.is_default)
-        columns = ("quantity", "value", "kind", "where from")
+        columns = ("quantity", "value", "kind", "source")
         return [Table("", columns, rows, words=(0, 1, 2, 3), dimmed=dimmed)]
 
 

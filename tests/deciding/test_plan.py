@@ -145,7 +145,7 @@ def test_ranges_are_walked_as_a_person_would() -> None:
         ({"varied": ["agents=1:3"]}, "neither a goal nor"),
         ({"varied": ["agents=1:3", "agents=1:4"], "goal": "spend"}, "varied twice"),
         ({"varied": ["agents=1:3"], "goal": "P(any transferrable)"}, "did you mean `P(any transferable)`"),
-        ({"varied": ["agents=1:3"], "least_cost_for": "P(any transferable) > 2"}, "makes no sense"),
+        ({"varied": ["agents=1:3"], "least_cost_for": "P(any transferable) > 2"}, "is out of bounds"),
         ({"varied": ["stop.after=1 days:3 h"], "goal": "spend"}, "two units"),
     ],
 )

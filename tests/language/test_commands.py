@@ -24,7 +24,7 @@ def test_init_writes_a_commented_scenario_that_check_finds_fine(template: str, t
     assert path.read_text(encoding="utf-8").count("#") >= 5
     checked = simbudget("check", path)
     assert checked.returncode == 0
-    assert checked.stdout.replace("\n", "").startswith(f"{path}: fine; ")
+    assert checked.stdout.replace("\n", "").startswith(f"{path}: valid; ")
 
 
 def test_init_never_overwrites(tmp_path: Path) -> None:

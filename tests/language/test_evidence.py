@@ -94,9 +94,9 @@ def test_what_was_understood_says_what_the_evidence_did() -> None:
 @pytest.mark.parametrize(
     ("research", "evidence", "message"),
     [
-        ("hacks: 2%", "hacks: 3 of 10", "nothing that evidence could narrow"),
+        ("hacks: 2%", "hacks: 3 of 10", "evidence cannot narrow it"),
         ("hacks: 1% to 20%", "hacks: 11 of 10", "1 of 3"),
-        ("hacks: 1% to 20%", "gates: {mars: 1 of 2}", "no one gate is called `mars`"),
+        ("hacks: 1% to 20%", "gates: {mars: 1 of 2}", "`mars` does not name exactly one gate"),
         ("hacks: 1% to 20%", "hakcs: 1 of 2", "`hakcs`"),
         ("hacks: 1% to 20%", "scores: [high]", "list of numbers"),
     ],

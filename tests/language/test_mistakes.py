@@ -30,16 +30,16 @@ MISTAKES = [
     ("stop: {after: 5}", "5}", ["without a unit", "`5 days`"]),
     ("stop: {after: 5 $/h}", "5 $/h", ["a price per hour, not a duration"]),
     ("stop: {after: 1 to 2 h}", "1 to 2 h", ["is a range", "one exact number"]),
-    ("stop: {after: 0}", "0}", ["makes no sense", "1 s to 3,650 days"]),
+    ("stop: {after: 0}", "0}", ["is out of bounds", "1 s to 3,650 days"]),
     ("stop: {after: 20 years}", "20 years", ["unit 'years'"]),
-    ("stop: {budget: -5}", "-5", ["makes no sense"]),
+    ("stop: {budget: -5}", "-5", ["is out of bounds"]),
     ("stop: {budget: .nan}", ".nan", ["not a finite number"]),
     ("stop: {budget: 1e999}", "1e999", ["too large"]),
     ("stop: {budget: $20,000}", "$20,000", ["YAML splits `$20,000`", "`$20000`", "`'$20,000'`"]),
     ("stop: {budget: $1,250,000}", "$1,250,000", ["YAML splits `$1,250,000`", "`$1250000`"]),
     ("limits: [spend p90 <= $20,000]", "000]", ["YAML splits `spend p90 <= $20,000`", "in quotes"]),
     ("turn: {output_tokens: 60 to 20}", "60 to", ["goes down", "the lower end first"]),
-    ("turn: {output_tokens: -5 to 10}", "-5 to", ["makes no sense"]),
+    ("turn: {output_tokens: -5 to 10}", "-5 to", ["is out of bounds"]),
     ("turn: {output_tokens: }", "}", ["has no value"]),
     ("turn: {output_tokens: [5]}", "[5]", ["found a list"]),
     ("turn: {output_tokens: {typical: 3 to 4, varies: 2}}", "2}}", ["not a spread", "`2x`"]),
@@ -48,25 +48,25 @@ MISTAKES = [
     (
         "turn: {output_tokens: {distribution: discrete, values: 3, weights: [1]}}",
         "3,",
-        ["`values` is no list"],
+        ["`values` is not a list"],
     ),
     ("turn: {output_tokens: {distribution: empirical, file: no.csv, column: a}}", "no.csv", ["no such file"]),
     ("turn:\n  tool_time: 1,5 s", "1,5 s", ["a comma only groups thousands", "a decimal point"]),
     ("turn: {tool_time: 5m}", "5m", ["`5 min`"]),
-    ("prices: {on: yesterday}", "yesterday", ["no date", "`2026-03-01`"]),
-    ("prices: {on: 0001-01-01}", "0001", ["too far away"]),
-    ("models: {claude-opus-4-6: {output_speed: 0}}", "0}", ["makes no sense"]),
-    ("api: {requests_per_min: 0}", "0}", ["makes no sense"]),
-    ("api: {error_rate: 100%}", "100%", ["makes no sense"]),
+    ("prices: {on: yesterday}", "yesterday", ["is not a date", "`2026-03-01`"]),
+    ("prices: {on: 0001-01-01}", "0001", ["out of bounds"]),
+    ("models: {claude-opus-4-6: {output_speed: 0}}", "0}", ["is out of bounds"]),
+    ("api: {requests_per_min: 0}", "0}", ["is out of bounds"]),
+    ("api: {error_rate: 100%}", "100%", ["is out of bounds"]),
     ("api: {tier: gold}", "gold", ["`start`, `build`, `scale`, `custom`"]),
     ("gpus: {count: 0}", "0}", ["whole number from 1"]),
     ("gpus: {type: H9000, billing: reserved}", "H9000", ["no price for GPU type"]),
     ("gpus: {preempted: {every: 20 h}}", "{every", ["for `billing: spot`"]),
     ("context: {limit_tokens: 30000}", "30000", ["already over the limit"]),
     ("context: {cache: 10 min}", "10 min", ["`5 min`"]),
-    ("research: {transfers: 70}", "70", ["makes no sense"]),
+    ("research: {transfers: 70}", "70", ["is out of bounds"]),
     ("review: {hours: 9-17}", "9-17", ["`Mon-Fri 9-17`"]),
-    ("stop: {begins: 9:00}", "9:00", ["no day of the week"]),
+    ("stop: {begins: 9:00}", "9:00", ["not a day of the week"]),
     ("limits: [spent <= $5]", "spent", ["did you mean `spend`"]),
     ("limits: [spend p95 <= $5]", "spend p95", ["no statistic `p95`"]),
     ("limits: [wall_clock <= $5]", "wall_clock", ["money, not a duration"]),
@@ -75,7 +75,7 @@ MISTAKES = [
     ("calibration: fit.yaml", "fit.yaml", ["there is no such file"]),
     ("simbudget: 2", "2", ["whole number from 1 to 1"]),
     ("scorer: 3", "3", ["found `3`", "`servers`"]),
-    ("fixed: 1\nfixed: 2", "fixed: 2", ["stands here again (first on line 3)"]),
+    ("fixed: 1\nfixed: 2", "fixed: 2", ["is repeated (first on line 3)"]),
 ]
 
 
@@ -113,7 +113,7 @@ FLEET_MISTAKES = [
     ("fleet: [{agents: 1, model: claude-opus-46}]\n" + CYCLE, ["not on the price list", "claude-opus-4-6"]),
     ("fleet: [{group: a, agents: 1}, {group: a, agents: 1}]\n" + CYCLE, ["another group `a`"]),
     ("fleet: [{agents: 1, start: {first: 2 days}}]\n" + CYCLE, ["starts after the end"]),
-    ("fleet: [{agents: 1, crashes: {every: 0 h}}]\n" + CYCLE, ["makes no sense"]),
+    ("fleet: [{agents: 1, crashes: {every: 0 h}}]\n" + CYCLE, ["is out of bounds"]),
 ]
 
 
@@ -200,7 +200,7 @@ def test_a_missing_file_a_folder_and_a_device_get_one_line(tmp_path: Path) -> No
 
 @pytest.mark.skipif(not Path("/dev/zero").exists(), reason="has no endless device")
 def test_an_endless_device_is_not_read() -> None:
-    with pytest.raises(UserError, match="no regular file"):
+    with pytest.raises(UserError, match="not a regular file"):
         load_scenario("/dev/zero")
     endless = "{distribution: empirical, file: /dev/zero, column: a}"
     (problem,) = problems(f"{FLEET}{CYCLE}turn: {{output_tokens: {endless}}}\n")

@@ -10,19 +10,22 @@ OFFICE = "fleet: [{group: p, agents: 1, kind: people, staff: {price: 90 $/h}}]\n
 
 # The scenario but for its fleet; words of the message and of what it advises.
 MISTAKES = [
-    ("cycle: [{experiment: {time: 1 h, at_once: 0}}]", ["at_once", "makes no sense"]),
+    ("cycle: [{experiment: {time: 1 h, at_once: 0}}]", ["at_once", "is out of bounds"]),
     ("cycle: [{experiment: {time: 1 h, wait_for: 0}}]", ["wait_for", "whole number from 1"]),
     ("cycle: [{experiment: {time: 1 h, wait_for: 1.5}}]", ["wait_for"]),
     ("cycle: [{experiment: {time: 1 h, attempts: 0}}]", ["attempts", "whole number from 1"]),
     ("cycle: [{experiment: {time: 1 h, on_failure: stop}}]", ["on_failure", "`go on`", "`end cycle`"]),
     ("cycle: [{experiment: {time: 1 h, if: succeded}}]", ["did you mean `succeeded`"]),
-    ("cycle: [{experiment: {time: 1 h, if: succeeded}}]", ["speaks of no `experiment` before it"]),
+    ("cycle: [{experiment: {time: 1 h, if: succeeded}}]", ["needs an earlier step `experiment`"]),
     (
         "cycle: [{score: {if: failed}}, {experiment: {time: 1 h}}]",
-        ["`if: failed`", "no `experiment` before it"],
+        ["`if: failed`", "needs an earlier step `experiment`"],
     ),
-    ("cycle: [{experiment: {time: 1 h}}, {think: {turns: 2, if: improved}}]", ["no `score` before it"]),
-    ("cycle: [{experiment: {time: 1 h}}, {score: {if: 120%}}]", ["makes no sense"]),
+    (
+        "cycle: [{experiment: {time: 1 h}}, {think: {turns: 2, if: improved}}]",
+        ["needs an earlier step `score`"],
+    ),
+    ("cycle: [{experiment: {time: 1 h}}, {score: {if: 120%}}]", ["is out of bounds"]),
     (
         "cycle: [{experiment: {time: 1 h, on: newer}}]\n" + TWO_POOLS,
         ["no pool `newer`", "did you mean `new`"],
@@ -39,8 +42,8 @@ MISTAKES = [
         "cycle: [{think: {turns: 2}}]\ngpus: [{name: a, count: 2}, {name: a, count: 4}]",
         ["another pool `a`"],
     ),
-    ("cycle: [{think: {turns: 2}}]\ngpus: {speed: 0}", ["speed", "makes no sense"]),
-    ("cycle: [score]\nscorer: {calls: 3}", ["`scorer.calls` is for a model's calls"]),
+    ("cycle: [{think: {turns: 2}}]\ngpus: {speed: 0}", ["speed", "is out of bounds"]),
+    ("cycle: [score]\nscorer: {calls: 3}", ["`scorer.calls` describes a model's calls"]),
     ("cycle: [score]\nscorer: {model: claude-haiku-4-5}", ["needs `input_tokens`"]),
     (
         "cycle: [score]\nreview: {by: claude-haiku-4-5, input_tokens: 100}",

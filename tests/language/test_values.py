@@ -117,14 +117,14 @@ def test_a_frozen_distribution_of_scipy_keeps_its_quantiles(frozen: Any) -> None
 
 
 WRONG = [
-    (lambda: Think(turns=-5), "turns", "makes no sense"),
+    (lambda: Think(turns=-5), "turns", "is out of bounds"),
     (lambda: Think(trns=5), "trns", "did you mean `turns`"),
     (Experiment, "time", "needs `time`"),
     (lambda: Group(group="a"), "agents", "needs `agents`"),
     (lambda: Stop(after=5), "after", "without a unit"),
     (lambda: Turn(output_tokens=object()), "output_tokens", "type object"),
     (lambda: Turn(output_tokens=float("nan")), "output_tokens", "not a finite number"),
-    (lambda: Turn(output_tokens=stats.cauchy(400, 900)), "output_tokens", "makes no sense"),
+    (lambda: Turn(output_tokens=stats.cauchy(400, 900)), "output_tokens", "is out of bounds"),
     (lambda: made(gpsu=3), "gpsu", "did you mean `gpus`"),
     (lambda: made(stop={"after": "1 to 2 h"}), "after", "is a range"),
     (lambda: made(fleet=[]), "fleet", "no group"),

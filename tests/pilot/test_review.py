@@ -215,15 +215,13 @@ def test_the_command_lists_shows_and_decides(tmp_path: Path) -> None:
     filled(tmp_path / "site.sqlite").close()
     listed = cli(str(tmp_path), columns=60)
     assert listed.returncode == 0, listed.stderr
-    assert (
-        "1 of 3 submissions wait for a decision; 1 of 1 played hacks caught, 0 of 2 honest" in listed.stdout
-    )
+    assert "1 of 3 submissions await a decision; 1 of 1 played hacks caught, 0 of 2 honest" in listed.stdout
     assert all(len(line) <= 60 for line in listed.stdout.splitlines()[1:])
     shown = cli(str(tmp_path), "--show", "2")
     assert "executes code with exec" in shown.stdout
     assert "def passes(program, tests):" in shown.stdout
     decided = cli(str(tmp_path), "--reject", "2", "--note", "ran the tests", "--all")
-    assert "0 of 3 submissions wait" in decided.stdout
+    assert "0 of 3 submissions await" in decided.stdout
     assert "rejected: ran the" in decided.stdout
     state = json.loads(cli(str(tmp_path), "--json").stdout)
     assert (state["rejected"], state["waiting"], state["hacks"]["caught"]) == ([2], [], 1)

@@ -20,9 +20,9 @@ def test_an_unchanged_scenario_is_the_same_in_every_run():
     assert "| changed |" not in text
 
 
-def test_a_dearer_gpu_is_told_with_its_interval():
+def test_a_more_expensive_gpu_is_reported_with_its_interval():
     text = changed(small(), small().replace("price: 3 $/h", "price: 6 $/h"))
-    assert "dearer** on average (95 %:" in text
+    assert "more expensive** on average (95 %:" in text
     assert "| <code>gpus.price</code> | <code>3 $/h</code> | <code>6 $/h</code> |" in text
     assert "| transferable results |" in text
     cheaper = changed(small().replace("price: 3 $/h", "price: 6 $/h"), small())

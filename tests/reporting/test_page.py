@@ -155,7 +155,7 @@ def test_one_certain_run_is_told_without_intervals():
     exact += "models: {claude-opus-4-6: {first_token: 2 s, output_speed: 50 tokens/s}}\n"
     page, summary = made(exact)
     assert summary["replications"] == 1
-    assert "Eight of ten" not in strip_scripts(page)
+    assert "80 % of runs spend" not in strip_scripts(page)
     parsed(page)
 
 

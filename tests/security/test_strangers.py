@@ -133,7 +133,7 @@ def test_check_says_which_code_a_scenario_runs_and_does_not_run_it(tmp_path: Pat
     done = simbudget(tmp_path, "check", "scenario.yaml")
     assert done.returncode == 0
     said = " ".join(done.stdout.split())
-    assert "function `warm_up` of steps.py: code, with all the rights of who runs it" in said
+    assert "function `warm_up` of steps.py: code, with all the rights of the user who runs it" in said
     assert not (tmp_path / "ran").exists()
 
 

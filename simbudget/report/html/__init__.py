@@ -1,1 +1,1 @@
-"""The report to hand round: one HTML file that carries all it needs, and asks the network for nothing."""
+"""The HTML report to share: one self-contained file that needs no network."""

@@ -1,6 +1,6 @@
-"""The interactive charts of a report: what each shows, in a form that `page.js` draws, and its data as a table.
+"""The interactive charts of a report, each as a specification that `page.js` draws, with its data as a table.
 
-The data are those of the pictures in `projection.figures`, to the last digit; only the drawing is another.
+The data are exactly those of the figures in `projection.figures`; only the drawing differs.
 """
 
 from collections.abc import Iterator
@@ -25,28 +25,28 @@ from simbudget.projection.figures import (
 from simbudget.projection.projection import Projection
 
 _MOST_ROWS: Final = 200
-"""Of a chart's table and of a cloud of runs: more can be neither read nor told apart."""
+"""Maximum number of rows of a chart's table and of points in a cloud; more cannot be read or told apart."""
 
 
 @dataclass(frozen=True)
 class Chart:
-    """One chart: where it stands, what it says in words, what `page.js` draws, and its data."""
+    """One chart: its place, a description in words, the specification for `page.js`, and its data."""
 
     id: str
     title: str
     words: str
-    """One sentence that says what can be seen, for those who cannot see it too."""
+    """One sentence that describes what the chart shows, also for those who cannot see it."""
     rests_on: str
     spec: dict[str, Any]
-    """What `page.js` draws; see there."""
+    """The specification that `page.js` draws; its format is documented there."""
     data: pd.DataFrame
     units: dict[str, str]
-    """By column of `data`: `usd`, `hours`, `percent`, `count` or `text`."""
+    """Unit of each column of `data`: `usd`, `hours`, `percent`, `count` or `text`."""
     is_wide: bool = False
 
 
 def charts(projection: Projection) -> dict[str, Chart]:
-    """Return the charts of a projection by their ids."""
+    """Return the charts of a projection by id."""
     return {chart.id: chart for chart in _charts(projection)}
 
 
@@ -62,7 +62,7 @@ def _charts(projection: Projection) -> Iterator[Chart]:
 
 
 def thinned(data: pd.DataFrame, most: int = _MOST_ROWS) -> pd.DataFrame:
-    """Return so many rows at most, evenly spaced, the first and the last among them."""
+    """Reduce a table to at most `most` evenly spaced rows, keeping the first and the last."""
     if len(data) <= most:
         return data
     return data.iloc[np.unique(np.linspace(0, len(data) - 1, most).round().astype(int))]
@@ -80,8 +80,8 @@ def _spend_over_time(projection: Projection) -> Chart:
     data, budget = spend_over_time(projection)[1], projection.scenario.stop.budget
     last = data.iloc[-1]
     words = (
-        f"Spend grows to {usd(last['p50_usd'])} in the middle run after {hours(last['hours'])}; "
-        f"eight of ten runs end between {usd(last['p10_usd'])} and {usd(last['p90_usd'])}."
+        f"The median run spends {usd(last['p50_usd'])} by {hours(last['hours'])}; "
+        f"80 % of runs end between {usd(last['p10_usd'])} and {usd(last['p90_usd'])}."
     )
     bands = [
         {"name": name, "low": _numbers(data[low]), "high": _numbers(data[high]), "opacity": opacity}
@@ -109,7 +109,7 @@ def _within_budget(projection: Projection) -> Chart:
     data = thinned(within_budget(projection)[1])
     budget, summary = projection.scenario.stop.budget, projection.summary
     spend = summary.spend_usd
-    words = f"Half of the runs spend at most {usd(spend.p50)}, nine of ten at most {usd(spend.p90)}."
+    words = f"Half of the runs spend at most {usd(spend.p50)}, 90 % at most {usd(spend.p90)}."
     if budget is not None:
         within = percent(summary.probability_within_budget)
         words = f"The budget of {usd(budget)} is kept with probability {within}. {words}"
@@ -157,7 +157,8 @@ def _components(projection: Projection) -> Chart:
     words = "Nothing is spent."
     if dearest is not None:
         part = dearest["mean"] / data["mean"].sum()
-        words = f"Most is spent on {dearest['component']}: {usd(dearest['mean'])} on average, {percent(part)} of all."
+        mean = f"{usd(dearest['mean'])} on average, {percent(part)} of the total"
+        words = f"The largest component is {dearest['component']}: {mean}."
     spec = _bars(projection, data, COMPONENT_COLOURS, "usd", "spend")
     units = {"component": "text", **dict.fromkeys(_STATISTICS, "usd")}
     return Chart("components", "What it is spent on", words, projection.rests_on(), spec, data, units)
@@ -169,7 +170,7 @@ def _agent_time(projection: Projection) -> Chart:
     words = "No time passes."
     if first is not None:
         activity = first["activity"].replace("_", " ")
-        words = f"The largest part of the agents' time, {percent(first['mean'])} on average, is {activity}."
+        words = f"The largest share of agents' time, {percent(first['mean'])} on average, is {activity}."
     spec = _bars(projection, data, ACTIVITY_COLOURS, "percent", "share of the agents' time")
     units = {"activity": "text", **dict.fromkeys(_STATISTICS, "percent")}
     return Chart("agent-time", "Where the agents' time goes", words, projection.rests_on(), spec, data, units)
@@ -179,8 +180,8 @@ def _results_over_time(projection: Projection) -> Chart:
     data = results_over_time(projection)[1]
     last = data.iloc[-1]
     words = (
-        f"After {hours(last['hours'])} and {usd(last['spend_usd'])}, gates included, {count(last['results'])} "
-        "transferable results are to be expected; where the line flattens, the next one gets dear."
+        f"After {hours(last['hours'])} and {usd(last['spend_usd'])}, including gates, {count(last['results'])} "
+        "transferable results are expected; where the curve flattens, the next result becomes expensive."
     )
     low, high = ([0.0, *_numbers(data[name])] for name in ("results_p10", "results_p90"))
     band = {"name": "p10 to p90 over worlds", "low": low, "high": high, "opacity": 0.18}
@@ -242,16 +243,16 @@ def _cost_effectiveness(projection: Projection) -> Chart:
 
 
 _CLOUD: Final = 2_000
-"""So many runs are drawn as points."""
+"""Maximum number of runs drawn as points, which a browser draws without delay."""
 
 
 def _acceptability(projection: Projection) -> Chart:
     data = acceptability_curve(projection)[1]
     half = data[data["a_run_pays"] >= 0.5]
     words = (
-        f"One run is more likely than not to pay once a result is worth {usd(half['worth_usd'].iloc[0])}."
+        f"One run is more likely than not to pay off once a result is worth {usd(half['worth_usd'].iloc[0])}."
         if len(half)
-        else f"Up to a worth of {usd(data['worth_usd'].iloc[-1])} a result, a run is likelier not to pay."
+        else f"Up to a worth of {usd(data['worth_usd'].iloc[-1])} per result, a run is unlikely to pay off."
     )
     lines: list[dict[str, Any]] = [{"name": "one run pays", "y": _numbers(data["a_run_pays"])}]
     if "pays_in_the_long_run" in data:

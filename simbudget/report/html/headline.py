@@ -1,4 +1,4 @@
-"""The head of a report: the answer in a sentence, the interval that it lies in, and the few figures asked for first."""
+"""The head of a report: the answer in a sentence, its interval, and the key figures."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ Show = Callable[[float | None], str]
 
 @dataclass(frozen=True)
 class Ruler:
-    """Spend on a scale from nothing: positions are parts of its length, from 0 to 100."""
+    """Spend on a scale that starts at zero: positions are percentages of its length."""
 
     low: float
     middle: float
@@ -26,12 +26,12 @@ class Ruler:
 
 @dataclass(frozen=True)
 class KeyFact:
-    """One figure that is asked for first."""
+    """A key figure."""
 
     label: str
     cell: Number
     beside: str
-    """What has to be said with it, such as its interval."""
+    """Text to show with it, such as its interval."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class Headline:
 
     spend: Number
     is_about: bool
-    """Whether the spend is the middle of many runs, and not certain."""
+    """Whether the spend is the median of many runs rather than certain."""
     low: Number
     high: Number
     over: Number
@@ -67,7 +67,7 @@ def headline(projection: Projection) -> Headline:
 
 def _ruler(summary: Summary, budget: float | None) -> Ruler:
     spend = summary.spend_usd
-    end = 1.12 * max(spend.p90, budget or 0.0) or 1.0
+    end = 1.12 * max(spend.p90, budget or 0.0) or 1.0  # some room to the right of the last mark
     places = {name: 100.0 * getattr(spend, name) / end for name in ("p10", "p50", "p90")}
     at = None if budget is None else 100.0 * budget / end
     return Ruler(places["p10"], places["p50"], places["p90"], at, "" if budget is None else usd(budget))

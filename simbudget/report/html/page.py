@@ -1,4 +1,4 @@
-"""The page: a projection, its scenario's text and where every value came from, as one HTML file."""
+"""The HTML page: a projection, its scenario's text and the origin of every value, in one file."""
 
 import hashlib
 import json
@@ -33,35 +33,35 @@ _LINE: Final = re.compile(r".*:(\d+)")
 
 @dataclass(frozen=True)
 class Subject:
-    """What a report is about."""
+    """The content of a report."""
 
     projection: Projection
     provenance: tuple[Provenance, ...]
     text: str
-    """The scenario's file."""
+    """The text of the scenario file."""
     file: str
-    """Its name."""
+    """The name of the scenario file."""
     command: str
-    """What makes the report again."""
+    """The command that reproduces the report."""
     calibration: Calibration | None = None
-    """What was learnt from logs."""
+    """The quantities learnt from logs."""
 
 
 @dataclass(frozen=True)
 class Assumption:
-    """One value of the scenario as the report shows it."""
+    """One value of the scenario, as displayed in the report."""
 
     name: str
     text: str
     kind: str
     source: str
     line: int | None
-    """Of the scenario's text, if it stands there."""
+    """Line of the scenario's text that sets it, if there is one."""
     is_default: bool
 
     @classmethod
     def of(cls, row: Provenance) -> "Assumption":
-        """Return it from where the value came from."""
+        """Create it from the origin of a value."""
         found = _LINE.fullmatch(row.source)
         line = int(found.group(1)) if found else None
         return cls(row.name, row.text, row.kind, f"line {line}" if line else row.source, line, row.is_default)
@@ -103,7 +103,7 @@ def report_page(subject: Subject) -> str:
 
 
 def chart_cells(chart: Chart) -> list[list[tuple[Any, str]]]:
-    """Return the rows of a chart's table: each value, and how it is written."""
+    """Return the rows of a chart's table: each value with its text."""
     shows = [_SHOW.get(chart.units[name]) for name in chart.data.columns]
     return [
         [
@@ -115,17 +115,17 @@ def chart_cells(chart: Chart) -> list[list[tuple[Any, str]]]:
 
 
 def _json(value: object) -> str:
-    """Return JSON that can stand inside a script element, whatever it says."""
+    """Return JSON that is safe inside a script element, whatever it contains."""
     return json.dumps(value, allow_nan=False).replace("<", "\\u003c").replace("&", "\\u0026")
 
 
 def _csp_hash(script: str) -> str:
-    """Return the source expression that lets a browser run this script and no other (CSP level 3, section 6.7)."""
+    """Return the source expression that allows a browser to run only this script (CSP level 3, section 6.7)."""
     return f"'sha256-{b64encode(hashlib.sha256(script.encode()).digest()).decode()}'"
 
 
 def _blocks(assumptions: Iterable[Assumption]) -> dict[str, list[Assumption]]:
-    """Return the values by the block of the scenario that they stand in."""
+    """Group the values by their block of the scenario."""
     blocks: dict[str, list[Assumption]] = {}
     for assumption in assumptions:
         blocks.setdefault(re.split(r"[.\[]", assumption.name)[0], []).append(assumption)
@@ -133,7 +133,7 @@ def _blocks(assumptions: Iterable[Assumption]) -> dict[str, list[Assumption]]:
 
 
 def _kinds(provenance: Iterable[Provenance]) -> dict[str, int]:
-    """Return how many values are of each kind, and how many are defaults."""
+    """Return the number of values of each kind, of defaults, and in total."""
     rows = list(provenance)
     kinds = {kind: sum(row.kind == kind for row in rows) for kind in ("exact", "varies", "unknown", "both")}
     return kinds | {"defaults": sum(row.is_default for row in rows), "all": len(rows)}
@@ -147,7 +147,7 @@ def _learnt(subject: Subject) -> list[CalibratedQuantity]:
 
 
 def _errors(summary: Summary) -> list[tuple[str, list[Number]]]:
-    """Return the Monte-Carlo errors of the main figures; none for a single replication."""
+    """Return the Monte-Carlo errors of the main figures; empty for a single replication."""
     if summary.replications == 1:
         return []
     named = {"spend": ("spend_usd", usd), "wall clock": ("wall_clock_hours", hours)}
@@ -175,7 +175,7 @@ def _read(name: str) -> str:
 
 
 def _shown(value: Any) -> Any:
-    """Return what a page shows of a value: text from elsewhere with its control characters and marks made visible."""
+    """Return a value as displayed, with control characters of text from other sources made visible."""
     return visible(value) if type(value) is str else value
 
 
