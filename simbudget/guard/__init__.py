@@ -1,10 +1,10 @@
-"""The budget guard: before a call its worst case is reserved, and a call that could pass a cap is not made.
+"""The budget guard: the worst case of every call is reserved first, and a call that could exceed a cap is not made.
 
-It stands on its own, around anybody's `anthropic` client:
+It works on its own, around any `anthropic` client:
 
     guard = BudgetGuard(Path("spend.sqlite"), cap_usd=5)
     client = guard.wrap(anthropic.AsyncAnthropic())
-    ...                                       # messages.create, messages.stream: as ever
+    ...                                       # messages.create, messages.stream as usual
     print(guard.spend())
 
 or, as `simbudget guard`, as a proxy around any program.

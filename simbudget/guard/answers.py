@@ -1,7 +1,7 @@
-"""What an answer says that it used: the usage in a body or a stream of each API, as it goes by.
+"""The usage reported in an answer of each API, read from a body or a stream as it passes.
 
-A `Meter` is fed the bytes of an answer and reports once what they say; nothing is held back or changed, so it works
-the same for a client that reads events, lines or bytes, and in a proxy that passes them on.
+A `Meter` is fed the bytes of an answer and reports its usage once. Nothing is held back or changed, so it works alike
+for a client that reads events, lines or bytes, and for a proxy that passes them on.
 """
 
 import json
@@ -14,13 +14,13 @@ from simbudget.guard.usage import usage_of
 from simbudget.pricing.charge import Usage
 
 _LONGEST_BODY_BYTES: Final = 64 * 1024 * 1024
-"""More is not kept to look for a usage; its reservation stays open. Answers have at most some megabytes."""
+"""Larger bodies are not kept to look for a usage; their reservation stays open. Answers have some megabytes at most."""
 _SIGNIFICANT: Final = frozenset({"message_start", "message_delta", "message_stop"})
 
 
 @dataclass(frozen=True)
 class Reported:
-    """What an answer reports: its usage, its own name, and what was billed in a way that the guard cannot price."""
+    """What an answer reports: its usage, its id, and anything billed that the guard cannot price."""
 
     usage: Usage
     name: str
@@ -29,20 +29,20 @@ class Reported:
 
 @dataclass(frozen=True)
 class Api:
-    """One way to talk to a model: what a request is made of, and where its answer reports the usage."""
+    """One API of a model: how requests are bounded, and where answers report their usage."""
 
     path: str
     """The end of its URL."""
     parts: Callable[[Mapping[str, Any]], list[tuple[Any, int]]]
     output_tokens: Callable[[Mapping[str, Any]], int]
     read: Callable[[Mapping[str, Any]], Reported | None]
-    """Return what a whole answer reports; None if it is none."""
+    """Returns what a complete answer reports; None if it is not an answer."""
     take: Callable[[Mapping[str, Any], dict[str, Any]], Reported | None]
-    """Take an event of a stream; returns what was reported once that is known."""
+    """Takes an event of a stream; returns what was reported once that is known."""
 
 
 class Meter:
-    """Looks on as an answer goes by, and calls `found` once with what it reports."""
+    """Watches an answer pass, and calls `found` once with what it reports."""
 
     def __init__(self, api: Api, streams: bool, found: Callable[[Reported], None]) -> None:
         self._api, self._streams, self._found = api, streams, found
@@ -63,7 +63,7 @@ class Meter:
             self._line(line)
 
     def end(self) -> None:
-        """Take it that there is no more: a body that is not a stream is read now."""
+        """Handle the end of the answer; a body that is not a stream is parsed now."""
         if self._is_done:
             return
         if self._streams:
@@ -85,7 +85,7 @@ class Meter:
 
 
 def _object(data: bytes | bytearray) -> dict[str, Any] | None:
-    """Return a JSON object; None for anything else."""
+    """Parse a JSON object; None for anything else."""
     try:
         value = json.loads(data)
     except (ValueError, RecursionError):
@@ -94,7 +94,7 @@ def _object(data: bytes | bytearray) -> dict[str, Any] | None:
 
 
 def _count(usage: Mapping[str, Any], name: str) -> int:
-    """Return a count of an answer; one that is missing or no count is 0."""
+    """Return a count from a usage; 0 if it is missing or invalid."""
     value = usage.get(name)
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
@@ -113,7 +113,7 @@ def _messages_read(body: Mapping[str, Any]) -> Reported | None:
 
 
 def _messages_take(event: Mapping[str, Any], seen: dict[str, Any]) -> Reported | None:
-    """Add up the events of a stream: the first has the prompt's counts, those after it the output's so far."""
+    """Merge the events of a stream: the first has the prompt's counts, later ones the output so far."""
     kind = event.get("type")
     if kind not in _SIGNIFICANT:
         return None
@@ -127,7 +127,7 @@ def _messages_take(event: Mapping[str, Any], seen: dict[str, Any]) -> Reported |
     return _messages_read(seen) if kind == "message_stop" else None
 
 
-# OpenAI's.
+# OpenAI's APIs.
 
 
 def _chat_read(body: Mapping[str, Any]) -> Reported | None:
@@ -135,7 +135,7 @@ def _chat_read(body: Mapping[str, Any]) -> Reported | None:
 
 
 def _chat_take(event: Mapping[str, Any], seen: dict[str, Any]) -> Reported | None:
-    return _chat_read(event)  # the chunk with the usage is the last
+    return _chat_read(event)  # only the last chunk has a usage
 
 
 def _responses_read(body: Mapping[str, Any]) -> Reported | None:
@@ -148,7 +148,7 @@ def _responses_take(event: Mapping[str, Any], seen: dict[str, Any]) -> Reported 
 
 
 def _openai_reported(body: Mapping[str, Any], prompt: str, output: str) -> Reported | None:
-    """Return what an answer of OpenAI's APIs reports; cached tokens are among the prompt's."""
+    """Return what an answer of OpenAI's APIs reports; prompt counts include cached tokens."""
     usage = body.get("usage")
     if not isinstance(usage, Mapping) or not {prompt, output} <= set(usage):
         return None

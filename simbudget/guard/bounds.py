@@ -1,13 +1,12 @@
-"""How many tokens a request can count at most, without asking anybody.
+"""Upper bounds on the tokens of a request, computed locally.
 
-A token of a byte-level vocabulary stands for at least one byte, so a text has at most as many tokens as it has
-bytes; what the provider adds (marks around messages and blocks, the instructions for tools) gets an allowance.
-That bound is some four times too high. It becomes tight where a request goes on from an earlier one, as an
-agent's does: then the beginning counts what the earlier answer reported, and only the new messages count their bytes.
+A token of a byte-level vocabulary stands for at least one byte, so a text has at most as many tokens as bytes; an
+allowance covers what the provider adds (marks around messages and blocks, instructions for tools). This bound is about
+four times too high. It becomes tight for a request that continues an earlier one, as an agent's requests do: the
+common beginning counts what the earlier answer reported, and only new messages count their bytes.
 
-Only what is known to be bounded is let through: every key of a request, every kind of tool and of content is on a
-list here, and anything else is refused with its name. A list of what is dangerous would be passed by the provider's
-next feature.
+Only requests known to be bounded are let through: every key, every kind of tool and every kind of content has to be on
+a list here, and anything else is refused by name. A list of dangerous features would miss the provider's next one.
 """
 
 import hashlib
@@ -20,15 +19,15 @@ from typing import Any, Final, NoReturn
 from simbudget.guard.pictures import claude_picture_tokens, data_of_url, openai_picture_tokens
 
 _FIXED_TOKENS: Final = 2_000
-"""For what the provider adds once: instructions for tools (313 to 735 tokens in its documentation) and the like."""
+"""For what the provider adds once: instructions for tools (313 to 735 tokens according to its documentation) etc."""
 _TOKENS_EACH: Final = 32
-"""For the marks around a message and each of its blocks; measured ones take three to ten."""
+"""For the marks around a message and around each of its blocks; measured values are three to ten."""
 _TOKENS_OF_A_TOOL: Final = 1_000
-"""For a tool that the provider describes itself; the longest, the text editor, takes 700."""
+"""For a tool defined by the provider; the longest, the text editor, takes 700."""
 _TOKENS_PER_SEALED_BYTE: Final = 2
-"""Thinking that comes back encrypted may have been compressed before, so a byte of it may hold more than a token."""
+"""Encrypted thinking may have been compressed first, so that one byte of it may stand for more than one token."""
 _REMEMBERED: Final = 4_096
-"""How many requests are remembered: some hundred bytes each, and more than a fleet has conversations."""
+"""Maximum number of requests remembered: some hundred bytes each, and more than a fleet has conversations."""
 
 
 def _words(text: str) -> frozenset[str]:
@@ -40,7 +39,7 @@ _MESSAGES_KEYS: Final = _words(
     "thinking service_tier output_config output_format cache_control inference_geo speed"
 )
 _CLIENT_TOOLS: Final = ("text_editor", "bash", "memory", "computer")
-"""The beginnings of types of tools that the client runs, and that cost nothing but tokens."""
+"""Type prefixes of tools that the client runs, and that cost nothing but tokens."""
 _CHAT_KEYS: Final = _words(
     "model messages max_tokens max_completion_tokens n temperature top_p stop stream stream_options tools tool_choice "
     "parallel_tool_calls response_format seed frequency_penalty presence_penalty logit_bias logprobs top_logprobs "
@@ -54,21 +53,21 @@ _RESPONSES_KEYS: Final = _words(
 )
 _OPENAI_TOOLS: Final = frozenset({"function", "custom"})
 _OPENAI_TIERS: Final = frozenset({None, "auto", "default", "flex"})
-"""`priority` costs more than the list says."""
+"""`priority` costs more than the price list says."""
 
 
 class UnboundedCostError(Exception):
-    """What a call can cost at most is not known, so it is not made; says why, and what to do."""
+    """The maximum cost of a call is unknown, so it is not made; the message says why, and what to do."""
 
 
 class _Counted:
-    """The most tokens that a part of a request can count, added up block by block."""
+    """Upper bound on the tokens of a part of a request, summed up block by block."""
 
     def __init__(self) -> None:
         self.tokens = 0
 
     def text(self, value: Any, tokens_per_byte: int = 1) -> None:
-        """Count a value of which every byte of its JSON can be a token."""
+        """Add a value, every byte of whose JSON may be a token."""
         self.tokens += tokens_per_byte * len(_as_json(value)) + _TOKENS_EACH
 
 
@@ -79,11 +78,11 @@ def _refuse(message: str) -> NoReturn:
 def _require_known_keys(body: Mapping[str, Any], known: frozenset[str]) -> None:
     unknown = sorted(key for key, value in body.items() if key not in known and value not in (None, [], {}))
     if unknown:
-        _refuse(f"what `{unknown[0]}` costs at most is not known; leave it out")
+        _refuse(f"the maximum cost of `{unknown[0]}` is unknown; leave it out")
 
 
 def _whole_tokens(body: Mapping[str, Any], *keys: str) -> int:
-    """Return the most tokens that a request allows itself to get, by the first of some keys that it has."""
+    """Return the output limit of a request: the first of some keys that it has."""
     for key in keys:
         value = body.get(key)
         if value is None:
@@ -98,7 +97,7 @@ def _list_of_mappings(value: Any, what: str) -> Sequence[Mapping[str, Any]]:
     if value is None:
         return ()
     if not isinstance(value, list | tuple) or not all(isinstance(one, Mapping) for one in value):
-        _refuse(f"`{what}` is no list of objects, so what it costs is not known")
+        _refuse(f"`{what}` is not a list of objects, so its cost is unknown")
     return value
 
 
@@ -106,28 +105,32 @@ def _list_of_mappings(value: Any, what: str) -> Sequence[Mapping[str, Any]]:
 
 
 def messages_output_tokens(body: Mapping[str, Any]) -> int:
-    """Return the most tokens that an answer of the Messages API can have. Raises UnboundedCostError."""
+    """Return the maximum output tokens of a Messages API request.
+
+    Raises:
+        UnboundedCostError: the request sets no valid limit.
+    """
     return _whole_tokens(body, "max_tokens")
 
 
 def messages_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
-    """Return the parts of a request of the Messages API, and the most tokens that each can count.
+    """Return the parts of a Messages API request, each with an upper bound on its tokens.
 
-    The first part is all that is not a message.
+    The first part is everything except the messages.
 
     Raises:
-        UnboundedCostError: something in it costs more than tokens, or an unknown number of them.
+        UnboundedCostError: the request contains something with further or unknown costs.
     """
     _require_known_keys(body, _MESSAGES_KEYS)
     if body.get("speed") not in (None, "standard"):
-        _refuse(f"speed {body['speed']!r} is not on the price list; leave `speed` out")
+        _refuse(f"speed {body['speed']!r} is not on the price list; leave out `speed`")
     counted = _Counted()
     for tool in _list_of_mappings(body.get("tools"), "tools"):
         kind = str(tool.get("type") or "custom")
         if kind != "custom" and not kind.startswith(tuple(f"{known}_" for known in _CLIENT_TOOLS)):
             _refuse(
-                f"the provider's tool {kind!r} is billed beyond the tokens of the request; leave it out, or let "
-                "your program run a tool of its own"
+                f"the provider's tool {kind!r} costs more than its tokens; leave it out, or let your program run "
+                "a tool of its own"
             )
         counted.text(tool)
         counted.tokens += 0 if kind == "custom" else _TOKENS_OF_A_TOOL
@@ -146,7 +149,7 @@ def messages_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
 
 
 def _count_claude(content: Any, counted: _Counted, where: str) -> None:
-    """Count a content of the Messages API: a text, or blocks of known types."""
+    """Count content of the Messages API: a text, or blocks of known types."""
     if content is None or isinstance(content, str):
         counted.text(content)
         return
@@ -169,17 +172,17 @@ def _count_claude(content: Any, counted: _Counted, where: str) -> None:
             counted.text(plain)
             _count_source(str(kind), block, counted)
         else:
-            _refuse(f"what a block of type {kind!r} costs at most is not known; leave it out")
+            _refuse(f"the maximum cost of a block of type {kind!r} is unknown; leave it out")
 
 
 def _count_source(kind: str, block: Mapping[str, Any], counted: _Counted) -> None:
-    """Count where a picture's or document's content is from."""
+    """Count the content of a picture or document."""
     source = block.get("source")
     source = source if isinstance(source, Mapping) else {}
     form = source.get("type")
     citations = block.get("citations")
     if isinstance(citations, Mapping) and citations.get("enabled"):
-        _refuse("citations add a number of tokens that is not published; leave `citations` out")
+        _refuse("citations add an unpublished number of tokens; leave out `citations`")
     if kind == "image" and form == "base64":
         counted.tokens += claude_picture_tokens(str(source.get("data") or ""))
     elif kind == "document" and form == "text":
@@ -188,33 +191,41 @@ def _count_source(kind: str, block: Mapping[str, Any], counted: _Counted) -> Non
         _count_claude(source.get("content"), counted, "document")
     elif kind == "document" and form == "base64":
         _refuse(
-            "a PDF counts its text and a picture for each page, and neither its bytes nor its pages bound its text; "
+            "a PDF counts its text and a picture of each page, and its text is bounded neither by bytes nor by pages; "
             "send its text, or its pages as pictures"
         )
     else:
         _refuse(
-            f"a source of type {form!r} is not in the request, so its tokens have no bound; send its content"
+            f"a source of type {form!r} is not part of the request, so its tokens have no bound; send its content"
         )
 
 
-# The APIs of OpenAI, and of the many servers that speak like it.
+# OpenAI's APIs, which many other servers also speak.
 
 
 def chat_output_tokens(body: Mapping[str, Any]) -> int:
-    """Return the most tokens that all answers of a chat completion can have. Raises UnboundedCostError."""
+    """Return the maximum output tokens of a chat completion, over all its answers.
+
+    Raises:
+        UnboundedCostError: the request sets no valid limit.
+    """
     answers = 1 if body.get("n") is None else _whole_tokens(body, "n")
     return answers * _whole_tokens(body, "max_completion_tokens", "max_tokens")
 
 
 def chat_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
-    """Return the parts of a request for a chat completion, and the most tokens of each. Raises UnboundedCostError."""
+    """Return the parts of a chat completion request, each with an upper bound on its tokens.
+
+    Raises:
+        UnboundedCostError: the request contains something with further or unknown costs.
+    """
     _require_known_keys(body, _CHAT_KEYS)
     if body.get("modalities") not in (None, ["text"]):
-        _refuse("sound is billed at prices of its own; leave `modalities` out")
+        _refuse("audio has its own prices; leave out `modalities`")
     parts = _openai_beginning(body, "messages", "max_tokens", "max_completion_tokens")
     for message in _list_of_mappings(body.get("messages"), "messages"):
         if message.get("audio"):
-            _refuse("sound is billed at prices of its own; leave `audio` out")
+            _refuse("audio has its own prices; leave out `audio`")
         counted = _Counted()
         counted.text({key: value for key, value in message.items() if key != "content"})
         _count_openai(message.get("content"), counted)
@@ -223,7 +234,11 @@ def chat_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
 
 
 def responses_output_tokens(body: Mapping[str, Any]) -> int:
-    """Return the most tokens that a response can have. Raises UnboundedCostError."""
+    """Return the maximum output tokens of a Responses API request.
+
+    Raises:
+        UnboundedCostError: the request sets no valid limit.
+    """
     return _whole_tokens(body, "max_output_tokens")
 
 
@@ -231,7 +246,11 @@ _PLAIN_ITEMS: Final = frozenset({"function_call", "custom_tool_call", "custom_to
 
 
 def responses_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
-    """Return the parts of a request of the Responses API, and the most tokens of each. Raises UnboundedCostError."""
+    """Return the parts of a Responses API request, each with an upper bound on its tokens.
+
+    Raises:
+        UnboundedCostError: the request contains something with further or unknown costs.
+    """
     _require_known_keys(body, _RESPONSES_KEYS)
     parts = _openai_beginning(body, "input", "max_output_tokens")
     given = body.get("input")
@@ -256,20 +275,20 @@ def responses_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
         elif kind in _PLAIN_ITEMS:
             counted.text(item)
         else:
-            _refuse(f"what an item of type {kind!r} costs at most is not known; leave it out")
+            _refuse(f"the maximum cost of an item of type {kind!r} is unknown; leave it out")
         parts.append((item, counted.tokens))
     return parts
 
 
 def _openai_beginning(body: Mapping[str, Any], *apart: str) -> list[tuple[Any, int]]:
-    """Return all of a request but its messages, as the first of its parts."""
+    """Return everything in a request except its messages, as its first part."""
     if body.get("service_tier") not in _OPENAI_TIERS:
-        _refuse(f"service tier {body['service_tier']!r} is not on the price list; leave `service_tier` out")
+        _refuse(f"service tier {body['service_tier']!r} is not on the price list; leave out `service_tier`")
     for tool in _list_of_mappings(body.get("tools"), "tools"):
         if tool.get("type") not in _OPENAI_TOOLS:
             _refuse(
-                f"the provider's tool {tool.get('type')!r} is billed beyond the tokens of the request; leave it out, "
-                "or let your program run a tool of its own"
+                f"the provider's tool {tool.get('type')!r} costs more than its tokens; leave it out, or let your "
+                "program run a tool of its own"
             )
     beginning = {
         key: value
@@ -282,7 +301,7 @@ def _openai_beginning(body: Mapping[str, Any], *apart: str) -> list[tuple[Any, i
 
 
 def _count_openai(content: Any, counted: _Counted) -> None:
-    """Count a content of OpenAI's APIs: a text, or parts of known types."""
+    """Count content of OpenAI's APIs: a text, or parts of known types."""
     if content is None or isinstance(content, str):
         counted.text(content)
         return
@@ -295,26 +314,26 @@ def _count_openai(content: Any, counted: _Counted) -> None:
             tokens = None if encoded is None else openai_picture_tokens(encoded)
             if tokens is None:
                 _refuse(
-                    "a picture has to be in the request, as a `data:` URL of a PNG, JPEG or WebP; else its tokens "
-                    "have no bound"
+                    "a picture has to be part of the request, as a `data:` URL of a PNG, JPEG or WebP; otherwise its "
+                    "tokens have no bound"
                 )
             counted.tokens += tokens
         else:
-            _refuse(f"what a part of type {kind!r} costs at most is not known; leave it out")
+            _refuse(f"the maximum cost of a part of type {kind!r} is unknown; leave it out")
 
 
-# Bounds that learn from answers.
+# Bounds that improve with answers.
 
 
 class PromptBounds:
-    """Bounds of prompts, tighter where a request goes on from one whose count is known; for any number of threads."""
+    """Upper bounds on prompts, tighter for a request that continues one with a known count. Thread-safe."""
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, int] = OrderedDict()
         self._lock = threading.Lock()
 
     def at_most(self, parts: Sequence[tuple[Any, int]]) -> int:
-        """Return the most tokens that the prompt with these parts can count."""
+        """Return an upper bound on the tokens of a prompt with these parts."""
         chain = list(_fingerprints(parts))
         with self._lock:
             for length in range(len(chain) - 1, -1, -1):
@@ -324,7 +343,7 @@ class PromptBounds:
         return sum(tokens for _, tokens in parts) + _FIXED_TOKENS
 
     def learn(self, parts: Sequence[tuple[Any, int]], prompt_tokens: int) -> None:
-        """Remember how many tokens the prompt with these parts counted."""
+        """Remember the number of tokens of a prompt with these parts."""
         *_, last = _fingerprints(parts)
         with self._lock:
             self._known[last] = prompt_tokens
@@ -334,7 +353,7 @@ class PromptBounds:
 
 
 def _fingerprints(parts: Sequence[tuple[Any, int]]) -> Iterator[str]:
-    """Yield a fingerprint of a request up to each of its parts; markers of the cache, which move, are left out."""
+    """Yield a fingerprint of a request up to each of its parts, without cache markers, which move between requests."""
     running = hashlib.sha256()
     for part, _ in parts:
         text = _as_json(_without_markers(part))
@@ -344,7 +363,7 @@ def _fingerprints(parts: Sequence[tuple[Any, int]]) -> Iterator[str]:
 
 
 _HOLD_BLOCKS: Final = frozenset({"content", "system", "tools", "source"})
-"""Where a marker can stand. Elsewhere, in the input of a tool say, the same key is the program's text, and counts."""
+"""Where a cache marker can be. Elsewhere, as in the input of a tool, the same key is program text and counts."""
 
 
 def _without_markers(value: Any) -> Any:
@@ -360,6 +379,6 @@ def _without_markers(value: Any) -> Any:
 
 
 def _as_json(value: Any) -> bytes:
-    """Return a value as JSON; half a pair of surrogates, which is no character, counts its bytes all the same."""
+    """Return a value as JSON; lone surrogates, which are not characters, still count their bytes."""
     text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
     return text.encode("utf-8", "surrogatepass")

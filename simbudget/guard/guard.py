@@ -1,12 +1,12 @@
-"""The guard itself: reservations in a ledger, and what becomes of them. How calls get here: `sdk.py`, `proxy.py`.
+"""The guard itself: reservations in a ledger, and how they are settled. Calls arrive through `sdk.py` and `proxy.py`.
 
-Each attempt at a call, retries included, has a reservation of its own:
+Each attempt at a call, including retries, has its own reservation:
 
-- the answer came: the reservation becomes what its usage costs (a stream: when its last event has gone by);
-- the provider refused it in a way for which it bills nothing (429, 529, 4xx): the reservation is released;
-- no connection was made: the same;
-- anything else (500 to 504, 524, a time-out, a broken connection, a cancelled task, a kill -9): a gateway may have
-  given up on work that was done and billed, so the reservation stays, at its worst case, until somebody finds out.
+- an answer arrived: the reservation is replaced by the cost of its usage (for a stream, after its last event);
+- the provider refused it without billing (429, 529, 4xx): the reservation is released;
+- no connection was made: likewise;
+- anything else (500 to 504, 524, a timeout, a broken connection, a cancelled task, a kill -9): a gateway may have
+  given up on work that was done and billed, so the reservation stays, at its worst case, until that is resolved.
 """
 
 import datetime
@@ -30,15 +30,15 @@ from simbudget.pricing import catalogue
 from simbudget.pricing.charge import Rates, Usage, charge, worst_case_usd
 
 _NEVER_SENT: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"})
-"""Errors of the HTTP library, by name since the SDK has changed libraries, before which nothing was sent."""
+"""Errors of the HTTP library before which nothing was sent; by name, as the SDK has changed libraries."""
 _OVERLOADED: Final = 529
-"""The provider's own answer when it is overloaded: nothing was run, and nothing is billed."""
+"""The provider's own status for an overload: nothing was run, and nothing is billed."""
 _MAY_BE_BILLED: Final = frozenset({408, 499})
-"""The 4xx that a gateway gives for a request that it lost sight of, whatever became of it."""
+"""4xx statuses that a gateway returns for a request that it lost track of, whose outcome is unknown."""
 _STOPPED: Final = "guard stopped"
-"""Under this name the ledger remembers why no more calls are made."""
+"""The key under which the ledger's store records why calls are stopped."""
 _ROUNDING_USD: Final = 1e-9
-"""A cost is a sum of floats, and so is its bound; a billionth of a dollar is below any price."""
+"""A cost and its bound are sums of floats; a billionth of a dollar is below any price."""
 
 
 class UnguardedCallError(Exception):
@@ -46,12 +46,12 @@ class UnguardedCallError(Exception):
 
 
 class StoppedError(UnboundedCostError):
-    """A call has cost more than its worst case, so no bound can be relied on, and no more calls are made."""
+    """A call has exceeded its worst case, so bounds cannot be relied on, and no further calls are made."""
 
 
 @dataclass(frozen=True)
 class Cap:
-    """What may be spent at most, in US dollars, in tokens, or both: in all, or per agent, task or day."""
+    """Maximum spend in US dollars, in tokens, or both: in total, or per agent, task or day."""
 
     per: Literal["run", "agent", "task", "day"] = "run"
     usd: float | None = None
@@ -70,7 +70,7 @@ class Cap:
                 raise UserError(Problem(f"a cap of {value!r} {name}", remedy=remedy))
 
     def limit(self, agent: int, task: str, day: str) -> Limit:
-        """Return the limit that this cap is for a call of an agent, for a task, on a day."""
+        """Return the ledger limit of this cap for a call by an agent, for a task, on a day."""
         where: dict[str, str | int] = {}
         name = "the cap"
         if self.per == "agent":
@@ -94,7 +94,7 @@ Client = TypeVar("Client")
 
 
 class BudgetGuard:
-    """Keeps the spend of a run at or below its caps, for any number of threads and processes."""
+    """Keeps the spend of a run within its caps, for any number of threads and processes."""
 
     def __init__(
         self,
@@ -105,18 +105,18 @@ class BudgetGuard:
         clock: Callable[[], float] | None = None,
         caps: Sequence[Cap] = (),
     ) -> None:
-        """Open the ledger, made if it is not there.
+        """Open the ledger, creating it if necessary.
 
         Args:
-            path: the ledger's file, shared by all processes that share the caps.
-            cap_usd: what the run may spend at most, in US dollars.
-            rates: prices of models that are not, or not so, on the price list of today.
-            run: the run of the ledger that the calls belong to.
-            clock: gives the seconds since the run began; by default since its row was written.
-            caps: further caps: in tokens, for each agent, task or day. All of them hold.
+            path: file of the ledger, shared by all processes that share the caps.
+            cap_usd: maximum spend of the run in US dollars.
+            rates: prices of models that are missing from today's price list, or differ from it.
+            run: run of the ledger that the calls belong to.
+            clock: returns the seconds since the run began; by default since its row was written.
+            caps: further caps: in tokens, or per agent, task or day. All of them apply.
 
         Raises:
-            UserError: a cap is no amount, there is none, or the file cannot be opened or is no ledger.
+            UserError: there is no cap, a cap is invalid, or the file cannot be opened or is not a ledger.
         """
         self.caps = (*([] if cap_usd is None else [Cap(usd=cap_usd)]), *caps)
         if not self.caps:
@@ -133,24 +133,24 @@ class BudgetGuard:
         self._asked_s: dict[str, float] = {}
 
     def wrap(self, client: Client) -> Client:
-        """Return a client of the `anthropic` SDK, sync or async, with the guard before each of its attempts.
+        """Return a client of the `anthropic` SDK, sync or async, whose every attempt is guarded.
 
-        One that is wrapped again, by this guard or by another one of the same run, counts once.
+        A client that is wrapped repeatedly, by this guard or another one of the same run, counts once.
         """
-        from simbudget.guard.sdk import wrapped  # noqa: PLC0415  the SDK takes a second to import
+        from simbudget.guard.sdk import wrapped  # noqa: PLC0415  importing the SDK takes a second
 
         return wrapped(self, client)
 
     def spend(self) -> Spend:
-        """Return what the run has spent, and the worst case of what is under way."""
+        """Return the spend of the run, and the worst case of calls in flight."""
         return self.store.spend(self.run)
 
     @contextmanager
     def labels(self, **columns: Any) -> Iterator[None]:
-        """Give the entries of calls within these columns: `agent`, `task`, `cycle`, `session`, `turn`, `kind`, ...
+        """Set columns of the entries of calls made inside the block: `agent`, `task`, `cycle`, `session`, `turn`, ...
 
-        `asked_s` is when a call was first asked for, if not just now: its time in the queue counts from then.
-        `when_settled` is called with the moment at which a call's answer had come, as its entry has it.
+        `asked_s` is the time at which a call was first requested, from which its queueing time counts (default: now).
+        `when_settled` is called with the time at which a call's answer arrived, as in its entry.
         """
         token = _LABELS.set({**_LABELS.get(), **columns})
         try:
@@ -164,19 +164,19 @@ class BudgetGuard:
         """Reserve the worst case of an attempt.
 
         Args:
-            api: which API the request is for.
+            api: the API that the request is for.
             body: the request.
-            call: the name of the call that this is an attempt at, the same for its retries.
+            call: name of the call that this is an attempt at, the same for its retries.
 
         Raises:
-            CapReachedError: it could pass a cap.
-            UnboundedCostError: what it costs at most is not known.
+            CapReachedError: it could exceed a cap.
+            UnboundedCostError: its maximum cost is unknown.
             UserError: its model is not on the price list.
         """
         stopped = self.store.recall(_STOPPED)
         if stopped:
             raise StoppedError(
-                f"{stopped}, so its worst case was none, and no more calls are made; look into it, and call "
+                f"{stopped}, so worst cases cannot be relied on, and no further calls are made; investigate, then call "
                 "`guard.resume()`"
             )
         parts = api.parts(body)
@@ -206,21 +206,25 @@ class BudgetGuard:
         return Reservation(self, key, intent, api, body, parts, output_tokens, rates, call, when_settled)
 
     def rates(self, model: str) -> Rates:
-        """Return what a model costs. Raises UserError: the price list does not have it."""
+        """Return the prices of a model.
+
+        Raises:
+            UserError: the price list does not have it.
+        """
         if model not in self._rates:
             self._rates[model] = catalogue.rates(model, datetime.datetime.now(datetime.UTC).date())
         return self._rates[model]
 
     def stop(self, why: str) -> None:
-        """Let no more calls be made, in any process."""
+        """Stop further calls, in all processes."""
         self.store.remember(_STOPPED, why)
 
     def resume(self) -> None:
-        """Let calls be made again after one has cost more than its worst case."""
+        """Allow calls again after one has exceeded its worst case."""
         self.store.remember(_STOPPED, None)
 
     def forget_call(self, call: str) -> None:
-        """Take it that a call has its answer."""
+        """Forget when a call was first requested, as it has been answered."""
         self._asked_s.pop(call, None)
 
     def _since_began(self) -> float:
@@ -231,9 +235,9 @@ class BudgetGuard:
 
 
 class Reservation:
-    """The reservation of one attempt, until it is known what became of it."""
+    """The reservation of one attempt, until its outcome is known."""
 
-    def __init__(  # noqa: PLR0913, PLR0917  all that an attempt is
+    def __init__(  # noqa: PLR0913, PLR0917  an attempt has this many properties
         self,
         guard: BudgetGuard,
         key: int,
@@ -254,11 +258,11 @@ class Reservation:
         self._began_s = intent.entry.started_s
 
     def meter(self, streams: bool) -> Meter:
-        """Return what to feed the answer's bytes to: it settles the reservation when they say what was used."""
+        """Return the meter to feed the answer's bytes to, which settles the reservation when it knows the usage."""
         return Meter(self.api, streams, self.settle)
 
     def settle(self, reported: Reported) -> None:
-        """Close it with what the provider says was used; stops the guard if that is more than the worst case."""
+        """Settle it with the usage reported by the provider; stops the guard if that exceeds the worst case."""
         usage = reported.usage
         cost_usd = charge(usage, self._rates, self._place or "").total_usd
         ended_s = self._guard.clock()
@@ -279,18 +283,18 @@ class Reservation:
             self._guard.stop(f"call {reported.name or self.name}: {surprise}")
 
     def _passed(self, usage: Usage, cost_usd: float) -> str:
-        """Return what an answer used beyond its worst case, in words."""
+        """Describe by how much an answer exceeded its worst case; empty if it did not."""
         if usage.output > self._output_tokens:
-            return f"{usage.output:,} tokens of output came where {self._output_tokens:,} were allowed"
+            return f"{usage.output:,} output tokens were returned where {self._output_tokens:,} were allowed"
         if cost_usd > self._intent.worst_usd + _ROUNDING_USD:
-            return f"it cost ${cost_usd:.4f} where ${self._intent.worst_usd:.4f} was the most"
+            return f"it cost ${cost_usd:.4f}, more than its worst case of ${self._intent.worst_usd:.4f}"
         return ""
 
     def refused(self, status: int) -> None:
-        """Take it that the provider answered with an error: release the reservation if it bills nothing for that.
+        """Handle an error status of the provider: release the reservation if nothing is billed for it.
 
-        An attempt that failed is an entry of the ledger; one that was only turned away, for coming too often
-        or for being wrong, is not, and its time shows as the time that the call was waited for.
+        A failed attempt becomes an entry of the ledger. An attempt that was only turned away, as too frequent or
+        invalid, does not; its time counts as waiting time of the call.
         """
         duration_s = self._guard.clock() - self._began_s
         self._note(status, "refused", duration_s)
@@ -303,7 +307,7 @@ class Reservation:
             self._guard.store.discard(self.key)
 
     def broke(self, error: BaseException) -> None:
-        """Release it if nothing was sent; else it stays, since what was sent may have been billed."""
+        """Release it if nothing was sent; otherwise it stays, as what was sent may have been billed."""
         self._note(None, type(error).__name__, self._guard.clock() - self._began_s)
         if _never_sent(error):
             self._guard.store.discard(self.key)

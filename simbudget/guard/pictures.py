@@ -1,6 +1,6 @@
-"""How large a picture is, from the first bytes of its file, and how many tokens it can count at most.
+"""Size of a picture, from the first bytes of its file, and an upper bound on its tokens.
 
-Pixels decide what a picture costs, not bytes: a PNG of 300 bytes can have a million of them.
+The cost of a picture depends on pixels, not bytes: a PNG of 300 bytes can have a million of them.
 """
 
 import base64
@@ -12,32 +12,32 @@ from typing import Any, Final
 
 _CLAUDE_PATCH_PIXELS: Final = 28
 _CLAUDE_MOST_TOKENS: Final = 4_784
-"""Claude counts a token for each patch of 28 × 28 pixels, after scaling the picture down to what the model takes; the
-largest that any takes is 4,784 tokens (1,568 before Claude Opus 4.7):
+"""Claude counts one token per patch of 28 × 28 pixels after scaling the picture down to the model's maximum, which is
+4,784 tokens (1,568 before Claude Opus 4.7):
 https://platform.claude.com/docs/en/build-with-claude/vision, read in 2026-11."""
 _CLAUDE_PIXELS_PER_TOKEN: Final = 750
-"""The same page's earlier rule, width × height / 750, which gives a little more; the larger of the two is taken."""
+"""The page's earlier rule, width × height / 750, gives slightly more; the larger of the two is used."""
 _CLAUDE_ALLOWANCE: Final = 1.1
-"""Measured counts pass the published ones by up to 2 %."""
+"""Measured counts exceed the published ones by up to 2 %; the remainder is a safety margin."""
 
 _OPENAI_PATCH_PIXELS: Final = 32
 _OPENAI_DEAREST_PATCH: Final = 2.46
 """OpenAI counts patches of 32 × 32 pixels, times a factor of up to 2.46 by model, or tiles of 512 × 512:
 https://platform.openai.com/docs/guides/images-vision."""
 _OPENAI_MOST_IN_TILES: Final = 2_833 + 8 * 5_667
-"""Of the models that count tiles the dearest (gpt-4o-mini) takes 2,833 tokens, and 5,667 for each tile. A picture is
-scaled to at most 2,048 by 768 pixels first, which are eight tiles."""
+"""Of the models that count tiles, the most expensive (gpt-4o-mini) takes 2,833 tokens plus 5,667 per tile. A picture is
+first scaled to at most 2,048 by 768 pixels, which are eight tiles."""
 
 _JPEG_FRAMES: Final = frozenset({*range(0xC0, 0xD0)} - {0xC4, 0xC8, 0xCC})
-"""The markers of a JPEG file that begin a frame and state its size."""
+"""Markers of a JPEG file that begin a frame and state its size."""
 _JPEG_ALONE: Final = frozenset({0x01, *range(0xD0, 0xD9)})
-"""Those that have no length."""
+"""Markers without a length field."""
 
 
 def claude_picture_tokens(encoded: str) -> int:
-    """Return the most tokens that Claude counts for a picture given in base64.
+    """Return an upper bound on the tokens that Claude counts for a picture in base64.
 
-    One whose size cannot be read counts as the largest: whatever it is, it is scaled down to that.
+    A picture of unknown size counts as the largest one, to which any picture is scaled down.
     """
     size = picture_size(encoded)
     if size is None:
@@ -48,7 +48,7 @@ def claude_picture_tokens(encoded: str) -> int:
 
 
 def openai_picture_tokens(encoded: str) -> int | None:
-    """Return the most tokens that an OpenAI model counts for a picture; None if its size cannot be read."""
+    """Return an upper bound on the tokens that an OpenAI model counts for a picture; None if its size is unknown."""
     size = picture_size(encoded)
     if size is None:
         return None
@@ -59,7 +59,7 @@ def openai_picture_tokens(encoded: str) -> int | None:
 def picture_size(encoded: str) -> tuple[int, int] | None:
     """Return width and height in pixels of a PNG, JPEG or WebP in base64; None for anything else.
 
-    A GIF is not told: what its header says may be smaller than its pictures.
+    GIFs are not supported, as the size in their header may be smaller than their pictures.
     """
     try:
         data = base64.b64decode(encoded, validate=False)
@@ -78,7 +78,7 @@ def picture_size(encoded: str) -> tuple[int, int] | None:
 
 
 def data_of_url(part: Mapping[str, Any] | str) -> str | None:
-    """Return what a `data:` URL holds in base64; None if it is an address, whose content is elsewhere."""
+    """Return the base64 content of a `data:` URL; None for an ordinary URL, whose content is elsewhere."""
     url = part.get("url") if isinstance(part, Mapping) else part
     if not isinstance(url, str) or not url.startswith("data:"):
         return None
@@ -91,7 +91,7 @@ def _patches(width: int, height: int, pixels: int) -> int:
 
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
-    """Return the size that a JPEG's frames state, the largest if there are several."""
+    """Return the size stated in a JPEG's frames, the largest if there are several."""
     found: tuple[int, int] | None = None
     at = 2
     while at + 4 <= len(data):
@@ -101,7 +101,7 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
         if marker == 0xFF or marker in _JPEG_ALONE:
             at += 1 if marker == 0xFF else 2
             continue
-        if marker == 0xDA:  # the picture itself begins
+        if marker == 0xDA:  # start of the image data
             break
         (length,) = struct.unpack(">H", data[at + 2 : at + 4])
         if marker in _JPEG_FRAMES:
@@ -112,11 +112,11 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:
-    """Return the size that a WebP's first chunk states."""
+    """Return the size stated in a WebP's first chunk."""
     kind = data[12:16]
-    if kind == b"VP8X":  # an extended file: the canvas
+    if kind == b"VP8X":  # extended format: size of the canvas
         return 1 + int.from_bytes(data[24:27], "little"), 1 + int.from_bytes(data[27:30], "little")
-    if kind == b"VP8L":  # lossless: two numbers of 14 bits
+    if kind == b"VP8L":  # lossless format: two numbers of 14 bits
         bits = int.from_bytes(data[21:25], "little")
         return 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
     if kind == b"VP8 ":

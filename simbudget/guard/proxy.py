@@ -1,11 +1,11 @@
-"""A local proxy that speaks the Messages API and OpenAI's, so that a program in any language is capped.
+"""A local proxy that speaks the Messages API and OpenAI's APIs, which caps the spend of a program in any language.
 
-It passes on what it is sent, with the program's own key, to the provider that the program would have called; only a
-call that could pass a cap, or whose cost has no known bound, is answered by the proxy itself. Streams are passed on as
-they come. Nothing but the ledger is written, and neither keys nor texts are in that.
+It forwards requests, with the program's own key, to the provider that the program would have called. Only a call that
+could exceed a cap, or whose cost has no known bound, is answered by the proxy itself. Streams are forwarded as they
+arrive. Nothing is written except the ledger, which contains neither keys nor texts.
 
-The proxy listens on loopback, under a path that nobody can guess: other users of the machine can neither use up the cap
-nor read what it says.
+The proxy listens on loopback, under a path that nobody can guess, so that other users of the machine can neither use
+up the cap nor read the traffic.
 """
 
 import asyncio
@@ -51,29 +51,30 @@ _NOT_PASSED_BACK: Final = frozenset(("content-length", "connection", "transfer-e
 _LARGEST_BYTES: Final = 32 * 1024 * 1024
 """The provider's own limit on a request."""
 _PAYMENT_REQUIRED: Final = 402
-"""The status of a call that the cap does not allow: SDKs do not try it again, as they would after a 429."""
+"""Status of a call that a cap does not allow: SDKs do not retry it, as they would a 429."""
 _PAUSE_S: Final = 0.1
+"""Time between two attempts to reserve a call that waits for budget."""
 _TIMEOUT: Final = httpx2.Timeout(600.0, connect=10.0)
-"""As long as the providers' SDKs wait for an answer."""
+"""The timeout of the providers' SDKs."""
 
 
 @dataclass
 class Proxy:
-    """The proxy's settings, and what it has done."""
+    """The proxy's settings and counters."""
 
     guard: BudgetGuard
     anthropic_url: str = ANTHROPIC
     openai_url: str = OPENAI
     output_tokens: int | None = None
-    """The `max_tokens` of requests that have none; None: those are refused, since their output has no bound."""
+    """Output limit for requests that set none; None to refuse them, as their output has no bound."""
     patience_s: float = 120.0
-    """How long a call waits that may fit once calls under way have ended."""
+    """How long a call waits that may fit once calls in flight have ended."""
     token: str = field(default_factory=lambda: secrets.token_urlsafe(24))
     refused: int = 0
-    """How many calls the guard did not let through."""
+    """Number of calls refused by the guard."""
 
     def environment(self, url: str) -> dict[str, str]:
-        """Return what a program's environment needs so that its SDKs call the proxy at a URL."""
+        """Return the environment variables that make a program's SDKs call the proxy at a URL."""
         here = f"{url}/{self.token}"
         return {"ANTHROPIC_BASE_URL": f"{here}/anthropic", "OPENAI_BASE_URL": f"{here}/openai"}
 
@@ -94,7 +95,7 @@ class Proxy:
         api = _api_of(provider, rest)
         if api is None or request.method != "POST":
             self.refused += 1
-            message = f"{request.method} {rest[:80]} is not guarded, so simbudget guard does not pass it on"
+            message = f"{request.method} {rest[:80]} is not guarded, so simbudget guard does not forward it"
             return _error(provider, 403, "permission_error", message)
         try:
             body = await _body(request)
@@ -120,7 +121,7 @@ class Proxy:
         return await _passed_on(request, url, content, reservation, hides_usage)
 
     async def _reserved(self, api: Api, body: Mapping[str, Any]) -> Reservation:
-        """Reserve a call's worst case, when there is room for it. Raises as `BudgetGuard.reserve` does."""
+        """Reserve a call's worst case, waiting for budget if necessary. Raises as `BudgetGuard.reserve` does."""
         give_up = time.monotonic() + self.patience_s
         while True:
             try:
@@ -131,7 +132,7 @@ class Proxy:
             await asyncio.sleep(_PAUSE_S)
 
     def _fill_in(self, api: Api, body: dict[str, Any]) -> None:
-        """Set the most output of a request that does not say, if there is a default."""
+        """Set the default output limit of a request that has none."""
         names = {MESSAGES: ("max_tokens",), RESPONSES: ("max_output_tokens",)}
         known = names.get(api, ("max_completion_tokens", "max_tokens"))
         if self.output_tokens is not None and all(body.get(name) is None for name in known):
@@ -145,7 +146,11 @@ def _api_of(provider: str, rest: str) -> Api | None:
 
 
 async def _body(request: Request) -> dict[str, Any]:
-    """Return a request's body. Raises ValueError: it is too large, or no JSON object."""
+    """Read a request's body.
+
+    Raises:
+        ValueError: it is too large, or not a JSON object.
+    """
     raw = bytearray()
     async for chunk in request.stream():
         raw += chunk
@@ -154,14 +159,14 @@ async def _body(request: Request) -> dict[str, Any]:
     try:
         body = json.loads(raw)
     except (ValueError, RecursionError):
-        raise ValueError("the request is no JSON") from None
+        raise ValueError("the request is not JSON") from None
     if not isinstance(body, dict):
-        raise ValueError("the request is no JSON object")
+        raise ValueError("the request is not a JSON object")
     return body
 
 
 def _labels(headers: Mapping[str, str]) -> dict[str, Any]:
-    """Return who calls, and for what, by the headers that say so."""
+    """Return the agent and the task named in a request's headers."""
     labels: dict[str, Any] = {}
     agent = headers.get(AGENT_HEADER, "")
     if agent.isdecimal() and len(agent) < 10:
@@ -172,7 +177,7 @@ def _labels(headers: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _ask_for_usage(body: dict[str, Any]) -> bool:
-    """Have a stream of a chat completion report its usage; returns whether the program had not asked for that."""
+    """Make a chat completion stream report its usage; return whether the program had not asked for that."""
     options = body.get("stream_options")
     options = dict(options) if isinstance(options, Mapping) else {}
     if options.get("include_usage") is True:
@@ -188,7 +193,7 @@ async def _passed_on(
     reservation: Reservation | None,
     hides_usage: bool = False,
 ) -> Response:
-    """Send a request on, and return the provider's answer as it comes."""
+    """Forward a request, and return the provider's answer as it arrives."""
     headers = [(name, value) for name, value in request.headers.items() if name.lower() not in _NOT_PASSED_ON]
     client = httpx2.AsyncClient(timeout=_TIMEOUT, follow_redirects=False)
     headers.append(("accept-encoding", "identity"))
@@ -219,7 +224,7 @@ async def _passed_on(
 async def _chunks(
     client: httpx2.AsyncClient, answer: httpx2.Response, meter: Meter | None, hides_usage: bool
 ) -> AsyncIterator[bytes]:
-    """Yield an answer as it comes; a meter looks on. One that is cut short ends the connection without its end."""
+    """Yield an answer as it arrives, watched by a meter. If it is cut short, so is the connection."""
     events = _WithoutUsage() if hides_usage else None
     try:
         async for chunk in answer.aiter_raw():
@@ -238,18 +243,18 @@ async def _chunks(
 
 
 class _WithoutUsage:
-    """A stream of a chat completion without the chunk that only the guard had asked for."""
+    """A chat completion stream without the usage chunk that only the guard requested."""
 
     def __init__(self) -> None:
         self._rest = b""
 
     def take(self, chunk: bytes) -> bytes:
-        """Return the whole events so far that the program is to see."""
+        """Return the complete events so far that the program should see."""
         *events, self._rest = (self._rest + chunk).split(b"\n\n")
         return b"".join(event + b"\n\n" for event in events if not _is_usage_only(event))
 
     def rest(self) -> bytes:
-        """Return what came after the last whole event."""
+        """Return what followed the last complete event."""
         return self._rest
 
 
@@ -264,7 +269,7 @@ def _is_usage_only(event: bytes) -> bool:
 
 
 def _error(provider: str, status: int, kind: str, message: str) -> JSONResponse:
-    """Return an error in the form of a provider."""
+    """Return an error in the format of a provider."""
     error = {"type": kind, "message": message}
     if provider == "openai":
         return JSONResponse({"error": {**error, "code": kind, "param": None}}, status)

@@ -1,4 +1,4 @@
-"""Runs a program behind the proxy: starts the one, gives the other its address, and ends with it."""
+"""Runs a program behind the proxy: starts both, sets the program's environment, and ends with it."""
 
 import asyncio
 import os
@@ -16,7 +16,7 @@ _GRACE_S: Final = 5.0
 
 
 def run_behind(proxy: Proxy, command: Sequence[str]) -> int:
-    """Run a program behind a proxy, and return its exit status (128 and more: the signal that ended it).
+    """Run a program behind a proxy, and return its exit status (above 128: the signal that ended it).
 
     Raises:
         UserError: the program cannot be started.
@@ -61,7 +61,7 @@ async def _run(command: Sequence[str], environment: dict[str, str]) -> int:
         raise UserError(Problem(f"{command[0]} cannot be started: {why(error)}")) from None
     loop = asyncio.get_running_loop()
     for which in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        # A terminal sends Ctrl-C to both. The program decides what it does about it, and the proxy ends when it ends.
+        # A terminal sends Ctrl-C to both processes. The program decides how to react, and the proxy ends with it.
         loop.add_signal_handler(which, _pass_on, program, which)
     status = await program.wait()
     return 128 - status if status < 0 else status

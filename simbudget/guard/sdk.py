@@ -1,4 +1,4 @@
-"""The guard around a client of the `anthropic` SDK: a middleware, called once for each attempt, retries included."""
+"""The guard around a client of the `anthropic` SDK: a middleware that is called for each attempt, including retries."""
 
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,12 +14,12 @@ if TYPE_CHECKING:
     from simbudget.guard.guard import BudgetGuard, Reservation
 
 REQUEST_ID: Final = "Idempotency-Key"
-"""The header under which the provider gets the name of an attempt; the ledger keeps it as `request_id`."""
+"""Header with the name of an attempt, which the ledger stores as `request_id`."""
 
 _FREE: Final = frozenset({"/v1/messages/count_tokens"})
 
 _RESERVED: ContextVar[frozenset[tuple[str, int]]] = ContextVar("reserved", default=frozenset())
-"""The ledgers, and runs of theirs, that have a reservation for the attempt being made."""
+"""Ledgers and runs that already have a reservation for the current attempt."""
 
 
 class _Wrappable(Protocol):
@@ -31,12 +31,12 @@ Client = TypeVar("Client")
 
 
 def wrapped(guard: "BudgetGuard", client: Client) -> Client:
-    """Return a client whose attempts the guard is asked for first."""
+    """Return a client whose attempts are guarded."""
     return cast(Client, cast(_Wrappable, client).with_middleware(_Guarded(guard)))
 
 
 class _Guarded(Middleware):
-    """The guard as the SDK calls it."""
+    """The guard as a middleware of the SDK."""
 
     def __init__(self, guard: "BudgetGuard") -> None:
         self._guard = guard
@@ -69,13 +69,13 @@ class _Guarded(Middleware):
         return response
 
     def _reserve(self, request: APIRequest) -> "Reservation | None":
-        """Reserve the worst case of an attempt; None for one that costs nothing or has a reservation already.
+        """Reserve the worst case of an attempt; None if it costs nothing or already has a reservation.
 
         Raises:
-            UnguardedCallError: it is of a kind that the guard does not know.
-            CapReachedError, UnboundedCostError, UserError: as `BudgetGuard.reserve` says.
+            UnguardedCallError: the guard does not know this kind of request.
+            CapReachedError, UnboundedCostError, UserError: as in `BudgetGuard.reserve`.
         """
-        from simbudget.guard.guard import UnguardedCallError  # noqa: PLC0415  it imports this module when it wraps
+        from simbudget.guard.guard import UnguardedCallError  # noqa: PLC0415  avoids a circular import
 
         url = request.url.partition("?")[0]
         if request.method.lower() == "get" or url in _FREE or self._ledger in _RESERVED.get():
@@ -101,7 +101,7 @@ class _Guarded(Middleware):
 def _named(request: APIRequest, name: str) -> APIRequest:
     """Return the request with the reservation's name as a header.
 
-    It asks for an answer that is not compressed: the guard reads along.
+    It also asks for an uncompressed answer, which the guard can read.
     """
     options = request.options.model_copy()
     options.headers = {**request.headers, REQUEST_ID: name, "Accept-Encoding": "identity"}
@@ -115,7 +115,7 @@ def _named(request: APIRequest, name: str) -> APIRequest:
 
 
 def _look_on(response: Any, reservation: "Reservation", streams: bool) -> None:
-    """Settle a reservation with what an answer says: at once if it has been read, else as it is read."""
+    """Settle a reservation with what an answer reports: immediately if it has been read, otherwise as it is read."""
     http: httpx2.Response = response.http_response
     if not 200 <= http.status_code < 300:
         reservation.refused(http.status_code)
@@ -132,13 +132,13 @@ def _look_on(response: Any, reservation: "Reservation", streams: bool) -> None:
 
 
 class _Seen(httpx2.SyncByteStream):
-    """A body that a meter looks at as it is read, whether by events, lines or bytes."""
+    """A body watched by a meter as it is read, whether by events, lines or bytes."""
 
     def __init__(self, stream: Any, meter: Meter) -> None:
         self._stream, self._meter = stream, meter
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the SDK has put on the stream, such as its tracing."""
+        """Return attributes that the SDK has set on the stream, such as its tracing."""
         return getattr(self._stream, name)
 
     def __iter__(self) -> Iterator[bytes]:
@@ -152,13 +152,13 @@ class _Seen(httpx2.SyncByteStream):
 
 
 class _SeenAsync(httpx2.AsyncByteStream):
-    """The same for a client that is awaited."""
+    """The same for an async client."""
 
     def __init__(self, stream: Any, meter: Meter) -> None:
         self._stream, self._meter = stream, meter
 
     def __getattr__(self, name: str) -> Any:
-        """Return what the SDK has put on the stream, such as its tracing."""
+        """Return attributes that the SDK has set on the stream, such as its tracing."""
         return getattr(self._stream, name)
 
     async def __aiter__(self) -> AsyncIterator[bytes]:

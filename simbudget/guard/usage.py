@@ -1,4 +1,4 @@
-"""What a call used by the usage that the provider reports, and how a ledger writes it."""
+"""The usage of a call as reported by the Messages API, and its columns in a ledger."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -7,7 +7,7 @@ from simbudget.pricing.charge import Usage
 
 
 def usage_of(reported: Mapping[str, Any]) -> Usage:
-    """Return the usage that an answer's `usage` reports; cache writes without a breakdown count as the dearest ones."""
+    """Parse the `usage` of an answer; cache writes without a breakdown count as the more expensive one-hour writes."""
     written = reported.get("cache_creation_input_tokens") or 0
     breakdown = reported.get("cache_creation") or {}
     write_5m = breakdown.get("ephemeral_5m_input_tokens") or 0
@@ -25,7 +25,7 @@ def usage_of(reported: Mapping[str, Any]) -> Usage:
 
 
 def entry_columns(usage: Usage) -> dict[str, Any]:
-    """Return a call's usage as columns of a ledger's entry."""
+    """Return a call's usage as columns of a ledger entry."""
     return {
         "uncached_input_tokens": usage.uncached_input,
         "cache_write_tokens": usage.cache_write,

@@ -1,5 +1,5 @@
-"""Prices as dated facts with their sources, and the one law of what a call costs.
+"""Prices as dated facts with their sources, and the one function that prices a call.
 
-`charge.py` prices a call; `catalogue.py` finds a model's rates by provider and date; `gpus.py` and `tiers.py` hold what
-GPUs cost by the hour and what usage tiers allow in a month; `facts.py` reads what the price list leaves out.
+`charge.py` prices a call; `catalogue.py` finds a model's rates by provider and date; `gpus.py` and `tiers.py` contain
+hourly GPU prices and monthly limits of usage tiers; `facts.py` reads facts that the price list lacks.
 """

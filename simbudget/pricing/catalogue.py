@@ -1,7 +1,7 @@
-"""What models cost, by provider, date, hour and service, from the list that the package genai-prices carries.
+"""Model prices by provider, date, time of day and service, from the price list of the package genai-prices.
 
-The list is that of the installed, pinned version: a projection never depends on the network. `models` finds the model
-that a name means.
+The list is that of the installed, pinned version, so that a projection never depends on the network. `models` finds the
+model that a name refers to.
 """
 
 import datetime
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 _ONE_HOUR_WRITE: Final = 2.0
-"""A one-hour cache write of Claude costs this many times base input where the list does not say: the provider's rule,
+"""Ratio of the price of a one-hour cache write to that of input for Claude, used where the list lacks the price:
 https://platform.claude.com/docs/en/build-with-claude/prompt-caching#pricing."""
 
 _CONTEXTS: Final[dict[str, tuple[dict[str, str], ...]]] = {
@@ -33,40 +33,43 @@ _CONTEXTS: Final[dict[str, tuple[dict[str, str], ...]]] = {
     "priority": ({"service_tier": "priority"},),
     "fast": ({"speed": "fast"}, {"service_tier": "fast"}),
 }
-"""How the list writes each service."""
+"""How the list denotes each service."""
 
 
 @dataclass(frozen=True)
 class ListPrices:
-    """What one model costs from one date on."""
+    """The prices of one model on one date."""
 
     model: str
-    """The list's own name for the model."""
+    """The list's name of the model."""
     provider: str
     base: ClassPrices
     long: LongPrices | None
     batch: ClassPrices | None
-    """Prices of calls in a batch on that date, if the list has them."""
+    """Prices of batch calls on that date, if the list has them."""
     effective_from: datetime.date | None
-    """Since when these prices hold; None if the list knows no others before."""
+    """The date since which these prices have applied; None if the list knows no earlier ones."""
     context_window: int | None
     source: str
-    """The list, its version, and what it does not say and was filled in."""
+    """The list and its version, and what was filled in because the list lacks it."""
     named: str = ""
-    """How the name that was asked for was understood, if it was not the list's own."""
+    """How the given name was understood, if it was not the list's own."""
     services: Mapping[str, ClassPrices] = field(default_factory=dict)
-    """Prices by service, of those that the list has."""
+    """Prices of the services that the list has."""
     web_search_usd_per_1000: float | None = None
     hours: str = ""
-    """When on each day other prices hold, which are higher or lower than these."""
+    """The times of day at which other prices apply, higher or lower than these."""
 
 
 def model_prices(model: str, on: datetime.date) -> ListPrices:
-    """Return what a model costs on a date.
+    """Return the prices of a model on a date.
+
+    Args:
+        model: a name as understood by `find_model`.
+        on: the date (UTC).
 
     Raises:
-        UserError: the list does not have the model, or several providers do; the message names the nearest models, or
-            the providers.
+        UserError: no provider has the model, or several do; the message names the nearest models, or the providers.
     """
     found = find_model(model, on)
     return replace(_list_prices(found.provider, found.info, on), named=found.said)
@@ -74,16 +77,16 @@ def model_prices(model: str, on: datetime.date) -> ListPrices:
 
 @lru_cache(maxsize=65_536)
 def rates(model: str, on: datetime.date, service: str = STANDARD, second_of_day: int | None = None) -> Rates:
-    """Return the rates of a model on a date.
+    """Return the rates of a model.
 
     Args:
-        model: a name as this module reads it.
+        model: a name as understood by `find_model`.
         on: the date (UTC).
-        service: by which service the calls were made; one that has no price costs what the standard one does.
-        second_of_day: when on the day (UTC), for models whose prices change with the hour; None: at their base hours.
+        service: service of the calls; one without a price costs the same as the standard service.
+        second_of_day: second of the day (UTC), for models whose prices depend on it; None for their base prices.
 
     Raises:
-        UserError: as `model_prices` does.
+        UserError: as for `model_prices`.
     """
     found = find_model(model, on)
     return _rates(found.provider, found.info, on, service, second_of_day)
@@ -93,7 +96,7 @@ def rates(model: str, on: datetime.date, service: str = STANDARD, second_of_day:
 def known_rates(
     model: str, on: datetime.date, service: str = STANDARD, second_of_day: int | None = None
 ) -> Rates | None:
-    """Return the rates of a model on a date; None if the list does not have it."""
+    """Return the rates of a model as `rates` does, or None if the list does not have it."""
     if not model:
         return None
     try:
@@ -104,7 +107,7 @@ def known_rates(
 
 @lru_cache(maxsize=4096)
 def has_service(model: str, on: datetime.date, service: str) -> bool:
-    """Return whether a model has a price of its own by a service."""
+    """Return whether a model has a separate price for a service."""
     try:
         found = find_model(model, on)
     except UserError:
@@ -115,7 +118,7 @@ def has_service(model: str, on: datetime.date, service: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def changes_of_price(model: str) -> tuple[int, ...]:
-    """Return the seconds of the day (UTC) at which a model's prices change; empty for nearly all models."""
+    """Return the seconds of the day (UTC) at which a model's prices change; empty for almost all models."""
     try:
         info = find_model(model, datetime.date.max).info
     except UserError:
@@ -124,7 +127,7 @@ def changes_of_price(model: str) -> tuple[int, ...]:
 
 
 def list_models(on: datetime.date, provider: str = "anthropic") -> list[ListPrices]:
-    """Return what every model of a provider costs on a date, by name.
+    """Return the prices of every model of a provider on a date, by name.
 
     Raises:
         UserError: the list does not have the provider.
@@ -163,7 +166,7 @@ def _list_prices(provider: "Provider", info: "ModelInfo", on: datetime.date) -> 
 def _rates(
     provider: "Provider", info: "ModelInfo", on: datetime.date, service: str, second: int | None
 ) -> Rates:
-    """Return a model's rates by a service; where the list does not reach back, by the provider's factor of the day."""
+    """Return a model's rates for a service; for dates before the list's, using the provider's factor of the day."""
     context = _variant(info, on, service)
     found, _ = _read(info, _in_force(info, on, second, context))
     by_factor = factors(provider.id, info.id, "service", on)
@@ -173,7 +176,7 @@ def _rates(
 
 
 def _variant(info: "ModelInfo", on: datetime.date, service: str) -> dict[str, str]:
-    """Return how the list writes a service that it has a price for, on a date; nothing if it has none."""
+    """Return how the list denotes a service that it has a price for on a date; empty if it has none."""
     for context in _CONTEXTS.get(service, ()):
         for variant in info.price_variants or ():
             start = getattr(variant.constraint, "start_date", None)
@@ -185,7 +188,7 @@ def _variant(info: "ModelInfo", on: datetime.date, service: str) -> dict[str, st
 def _in_force(
     info: "ModelInfo", on: datetime.date, second: int | None, context: Mapping[str, str]
 ) -> "ModelPrice":
-    """Return the prices at a second of a day; without one, those of the hours that the list has no exception for."""
+    """Return the prices at a second of the day; None for a time without special prices."""
     day = min(max(on, datetime.date(1970, 1, 1)), datetime.date(9999, 12, 31))
     if second is None:
         second = next(
@@ -198,7 +201,7 @@ def _in_force(
 
 
 def _spans(info: "ModelInfo") -> list[tuple[int, int]]:
-    """Return the spans of the day (UTC), in seconds, for which a model has prices of their own."""
+    """Return the spans of the day (UTC), in seconds, with special prices of a model."""
     if not isinstance(info.prices, Sequence):
         return []
     constraints: Iterable[Any] = (price.constraint for price in info.prices)
@@ -230,7 +233,7 @@ def _hours(info: "ModelInfo") -> Iterator[str]:
 
 
 def _effective_from(info: "ModelInfo", on: datetime.date) -> datetime.date | None:
-    """Return when the prices of a date began; None if the list knows no others before."""
+    """Return the date since which the current prices have applied; None if the list knows no earlier ones."""
     if not isinstance(info.prices, Sequence):
         return None
     starts = (getattr(price.constraint, "start_date", None) for price in info.prices)
@@ -238,7 +241,7 @@ def _effective_from(info: "ModelInfo", on: datetime.date) -> datetime.date | Non
 
 
 def _read(info: "ModelInfo", prices: "ModelPrice") -> tuple[Rates, list[str]]:
-    """Return prices of the list as rates, and what it does not say and was filled in."""
+    """Convert prices of the list to rates; also return what was filled in because the list lacks it."""
     filled: list[str] = []
     is_claude = "claude" in info.id
     base = _classes(prices, -1, filled, is_claude)
@@ -258,7 +261,7 @@ def _read(info: "ModelInfo", prices: "ModelPrice") -> tuple[Rates, list[str]]:
 
 
 def _starts(prices: "ModelPrice") -> list[int]:
-    """Return above how many tokens long-context tiers hold."""
+    """Return the thresholds of long-context tiers, in tokens."""
     token_prices: Iterable[object] = (
         prices.input_mtok,
         prices.output_mtok,
@@ -269,14 +272,14 @@ def _starts(prices: "ModelPrice") -> list[int]:
 
 
 def _classes(prices: "ModelPrice", above: int, filled: list[str], is_claude: bool) -> ClassPrices:
-    """Return the prices of the tier that begins at `above` by class, noting in `filled` what the list does not say."""
+    """Return the prices by class of the tier that begins at `above`, noting in `filled` what the list lacks."""
     plain = _price(prices.input_mtok, above) or 0.0
     write, read = _price(prices.cache_write_mtok, above), _price(prices.cache_read_mtok, above)
     write_1h = _price(prices.cache_write_1h_mtok, above)
     if write is None or read is None:
-        filled.append("cache prices it does not give are those of input")
+        filled.append("missing cache prices are those of input")
     elif write_1h is None and is_claude:
-        filled.append("1-hour write it does not give is twice input")
+        filled.append("missing 1-hour write price is twice that of input")
         write_1h = _ONE_HOUR_WRITE * plain
     write = plain if write is None else write
     return ClassPrices(
@@ -290,7 +293,7 @@ def _classes(prices: "ModelPrice", above: int, filled: list[str], is_claude: boo
 
 
 def _price(price: object, above: int) -> float | None:
-    """Return a price of the list, in the tier of prompts that are a little longer than `above`."""
+    """Return a price of the list, in the tier of prompts slightly longer than `above`."""
     if price is None:
         return None
     if isinstance(price, Decimal | int | float):
@@ -301,7 +304,7 @@ def _price(price: object, above: int) -> float | None:
 
 
 def _times(found: Rates, factor: float) -> Rates:
-    """Return rates whose token prices are multiplied."""
+    """Return rates with all token prices multiplied by a factor."""
 
     def times(prices: ClassPrices) -> ClassPrices:
         changed: dict[str, Any] = {

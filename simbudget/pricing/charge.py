@@ -1,7 +1,7 @@
-"""What a call costs: one `Usage`, one `Rates`, one `charge`.
+"""The cost of a call: one `Usage`, one `Rates`, one `charge`.
 
-The engine, the ledger, the cost check and the guard of a pilot all price a call here. `tokens_usd` is the law itself, a
-pure function of plain numbers: the engine compiles it, the ledger gives it arrays, and both get the same bits.
+Engine, ledger, cost check and guard all price calls here. `tokens_usd` is the formula itself, a pure function of
+numbers: the engine compiles it, the ledger passes it arrays, and both get identical bits.
 """
 
 from collections.abc import Mapping
@@ -13,44 +13,44 @@ import numpy.typing as npt
 
 Numbers = npt.NDArray[np.float64]
 Count = int | float | Numbers
-"""A count, or an array of counts with an element for each call."""
+"""A count, or an array of counts with one element per call."""
 
 STANDARD: Final = ""
-"""The service of a call that was ordered without one."""
+"""The service of a call for which none was requested."""
 
 SERVICES: Final = (STANDARD, "batch", "flex", "priority", "fast")
-"""The services that providers sell the same model by, at prices of their own."""
+"""Services at which providers offer the same model at different prices."""
 
 
 @dataclass(frozen=True)
 class Usage:
-    """What a call used, or what each of several calls used. Counts exclude each other, unless they say otherwise."""
+    """The usage of a call, or of each of several calls. Counts exclude each other unless stated otherwise."""
 
     uncached_input: Count = 0
     """Input that was neither read from the cache nor written to it."""
     cache_write_5m: Count = 0
-    """Input written to the cache for five minutes, or for as long as a provider without a choice keeps it."""
+    """Input written to the cache for five minutes, or for the fixed lifetime of a provider that offers no choice."""
     cache_write_1h: Count = 0
     cache_read: Count = 0
     output: Count = 0
-    """Thinking included."""
+    """Including thinking."""
     thinking: Count | None = None
-    """Those of the `output` that were thinking; None if the provider does not say."""
+    """Part of `output` that was thinking; None if the provider does not report it."""
     web_searches: Count = 0
-    """Searches that the provider ran for the call; its fetches of pages are free."""
+    """Searches run by the provider for the call; its page fetches are free."""
 
     @property
     def prompt(self) -> Count:
-        """The whole prompt, which decides whether a long-context price holds."""
+        """The whole prompt, which determines whether a long-context price applies."""
         return self.uncached_input + self.cache_write_5m + self.cache_write_1h + self.cache_read
 
     @property
     def cache_write(self) -> Count:
-        """What was written to the cache, for however long."""
+        """All cache writes, for whatever lifetime."""
         return self.cache_write_5m + self.cache_write_1h
 
     def with_5m_writes(self) -> "Usage":
-        """Return the usage as if all writes were kept for five minutes."""
+        """Return the usage as if all cache writes were for five minutes."""
         return replace(self, cache_write_5m=self.cache_write, cache_write_1h=0 * self.cache_write_1h)
 
     def without_cache(self) -> "Usage":
@@ -65,7 +65,11 @@ class Usage:
         )
 
     def rows(self, which: npt.NDArray[Any]) -> "Usage":
-        """Return the usage of some of the calls."""
+        """Return the usage of some of the calls.
+
+        Args:
+            which: index or mask of the calls.
+        """
         return Usage(
             *(value[which] if isinstance(value, np.ndarray) else value for value in vars(self).values())
         )
@@ -81,9 +85,9 @@ class ClassPrices:
     cache_write_1h: float
     cache_read: float
     output: float
-    """Thinking included, unless it has a price of its own."""
+    """Including thinking, unless that has a separate price."""
     thinking: float | None = None
-    """What thinking costs where that is not the price of output."""
+    """Price of thinking where it differs from that of output."""
 
 
 @dataclass(frozen=True)
@@ -95,21 +99,21 @@ class LongPrices(ClassPrices):
 
 @dataclass(frozen=True)
 class Rates:
-    """What one model's calls cost by one service."""
+    """The prices of one model for one service."""
 
     base: ClassPrices
     tiers: tuple[LongPrices, ...] = ()
-    """Long-context prices, from the lowest threshold to the highest."""
+    """Long-context prices, in ascending order of their thresholds."""
     web_search_usd_per_1000: float = 0.0
-    """For a thousand searches, as providers state it."""
+    """Per thousand searches, as stated by providers."""
     request_usd: float = 0.0
-    """For each call, whatever it uses."""
+    """Per call, whatever it uses."""
     geo_factors: Mapping[str, float] = field(default_factory=dict)
-    """By what the price of every token is multiplied if the call was bound to a place (`inference_geo`)."""
+    """Factor on the price of every token for a call bound to a place (`inference_geo`)."""
 
     @property
     def long(self) -> LongPrices | None:
-        """The first long-context tier, the only one that nearly every model with one has."""
+        """The first long-context tier; almost all models that have tiers have only one."""
         return self.tiers[0] if self.tiers else None
 
     @property
@@ -120,7 +124,7 @@ class Rates:
 
 @dataclass(frozen=True)
 class Charge:
-    """What a call was charged, or what each of several calls was, by what it was charged for."""
+    """The cost of a call, or of each of several calls, by what is charged for."""
 
     tokens_usd: Any
     web_searches_usd: Any
@@ -128,11 +132,11 @@ class Charge:
 
     @property
     def total_usd(self) -> Any:
-        """The whole charge."""
+        """The total charge."""
         return self.tokens_usd + (self.web_searches_usd + self.requests_usd)
 
 
-def tokens_usd(  # noqa: PLR0913, PLR0917  plain numbers alone can be compiled and can be arrays
+def tokens_usd(  # noqa: PLR0913, PLR0917  plain numbers can be both compiled and vectorised
     uncached: Any,
     write_5m: Any,
     write_1h: Any,
@@ -144,43 +148,62 @@ def tokens_usd(  # noqa: PLR0913, PLR0917  plain numbers alone can be compiled a
     read_price: float,
     output_price: float,
 ) -> Any:
-    """Return what tokens cost, in dollars, at prices in $/Mtok.
+    """Return the cost of tokens in dollars.
 
-    Counts may be numbers or arrays. The engine compiles this function, so it does arithmetic and nothing else, and the
-    order of its additions is part of its meaning: another order gives other last bits.
+    The engine compiles this function, so it contains only arithmetic, and the order of additions is part of its
+    definition: another order would give other last bits.
+
+    Args:
+        uncached: tokens of uncached input, a number or an array with one element per call; the other counts likewise.
+        write_5m: tokens written to the five-minute cache.
+        write_1h: tokens written to the one-hour cache.
+        read: tokens read from the cache.
+        output: output tokens.
+        input_price: price of uncached input in $/Mtok; the other prices likewise.
+        write_5m_price: price of five-minute cache writes.
+        write_1h_price: price of one-hour cache writes.
+        read_price: price of cache reads.
+        output_price: price of output.
     """
     cost = uncached * input_price + write_5m * write_5m_price + write_1h * write_1h_price
     return (cost + read * read_price + output * output_price) / 1e6
 
 
 def charge(usage: Usage, rates: Rates, inference_geo: str = "") -> Charge:
-    """Return what a call costs, or what each of several calls costs, as the provider bills it.
+    """Return the cost of a call, or of each of several calls, as billed by the provider.
 
     Args:
-        usage: the counts of a call, or arrays of counts with an element for each call.
-        rates: the prices of the model, on the day and by the service of the call.
-        inference_geo: the place that the calls were bound to, as the provider reports it (`us`).
+        usage: counts of a call, or arrays of counts with one element per call.
+        rates: prices of the model, on the date and for the service of the call.
+        inference_geo: place that the calls were bound to, as reported by the provider (`us`).
 
     Returns:
-        dollars, a float for a single call, else an array in the order of the usage.
+        Dollars: floats for a single call, otherwise arrays in the order of the usage.
     """
     cost = _at(usage, rates.base)
     for tier in rates.tiers:
-        # Past the threshold every token of the call costs the tier's price, output included.
+        # Above the threshold, the tier's prices apply to every token of the call, including output.
         is_long = usage.prompt > tier.above_tokens
         if isinstance(is_long, np.ndarray):
             cost = np.where(is_long, _at(usage, tier), cost)
         elif is_long:
             cost = _at(usage, tier)
     factor = rates.geo_factors.get(inference_geo, 1.0)
-    if factor != 1.0:  # fees are not multiplied: the surcharge is on tokens alone
+    if factor != 1.0:  # the surcharge applies to tokens, not to fees
         cost = cost * factor
     requests = rates.request_usd + 0.0 * usage.output if rates.request_usd else 0.0 * usage.output
     return Charge(cost, usage.web_searches * rates.web_search_usd_per_1000 / 1000, requests)
 
 
 def worst_case_usd(rates: Rates, prompt_tokens: int, output_tokens: int, is_bound_to_a_place: bool) -> float:
-    """Return what a call can cost at most that sends and gets at most so many tokens: the dearest class and tier."""
+    """Return the maximum cost in dollars of a call with given maximum numbers of tokens: the dearest class and tier.
+
+    Args:
+        rates: prices of the model.
+        prompt_tokens: maximum length of the prompt.
+        output_tokens: maximum output.
+        is_bound_to_a_place: whether a surcharge for a place may apply.
+    """
     tiers = [rates.base, *(tier for tier in rates.tiers if prompt_tokens > tier.above_tokens)]
     dearest = max(
         prompt_tokens * max(tier.input, tier.cache_write_5m, tier.cache_write_1h, tier.cache_read)

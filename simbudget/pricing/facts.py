@@ -1,8 +1,8 @@
-"""Facts about providers that the price list leaves out, as dated rows with their sources.
+"""Facts about providers that the price list lacks, as dated rows with their sources.
 
-`services.csv`: by what factor a service or a place changes the price of tokens, for days that the list does not reach
-back to; `releases.csv`: when models came out, so that `opus` can mean the newest of a day; `caches.csv`: how long a
-prefix has to be to be cached, how long it is kept, and whether reading it counts towards the limit on input tokens.
+`services.csv`: factors on token prices by service or place, for dates before the list begins; `releases.csv`: release
+dates of models, so that `opus` can mean the newest one on a date; `caches.csv`: minimum length of a cached prefix,
+its lifetime, and whether cache reads count towards the limit on input tokens.
 """
 
 import csv
@@ -18,15 +18,15 @@ class CacheRule:
     """How a provider caches the prompts of a model."""
 
     min_prefix_tokens: int
-    """A shorter beginning of a prompt is not cached."""
+    """Shorter prefixes are not cached."""
     step_tokens: int
-    """The length of what is cached is a multiple of this."""
+    """The length of a cached prefix is a multiple of this."""
     lives_s: tuple[float, ...]
-    """How long an entry may be kept after its last use, in seconds, from the shortest."""
+    """Possible lifetimes of an entry after its last use, in seconds, in ascending order."""
     is_write_charged: bool
-    """Whether writing costs more than plain input."""
+    """Whether writing costs more than uncached input."""
     reads_count_towards_limit: bool
-    """Whether what is read from the cache counts towards the limit on input tokens a minute."""
+    """Whether cache reads count towards the limit on input tokens per minute."""
     source: str
     as_of: datetime.date
 
@@ -43,7 +43,7 @@ def _services() -> tuple[dict[str, str], ...]:
 
 
 def factors(provider: str, model: str, what: str, on: datetime.date) -> dict[str, float]:
-    """Return by what factors the price of tokens changes, for each value of `what` (`service`, `inference_geo`)."""
+    """Return the factors on token prices for each value of `what` (`service`, `inference_geo`)."""
     day = on.isoformat()
     return {
         row["value"]: float(row["factor"])
@@ -58,7 +58,7 @@ def factors(provider: str, model: str, what: str, on: datetime.date) -> dict[str
 
 @cache
 def releases() -> dict[tuple[str, str], datetime.date]:
-    """Return when models came out, by provider and the list's name of the model."""
+    """Return the release dates of models, by provider and the list's name of the model."""
     return {
         (row["provider"], row["model"]): datetime.date.fromisoformat(row["released"])
         for row in table_rows("releases.csv")
@@ -67,7 +67,7 @@ def releases() -> dict[tuple[str, str], datetime.date]:
 
 @cache
 def cache_rule(provider: str, model: str) -> CacheRule | None:
-    """Return how a provider caches a model's prompts; None where no rule is known. The first row that fits counts."""
+    """Return how a provider caches a model's prompts; None if unknown. The first matching row applies."""
     for row in table_rows("caches.csv"):
         if row["provider"] == provider and model.startswith(row["models"]):
             return CacheRule(

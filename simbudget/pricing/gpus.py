@@ -1,4 +1,4 @@
-"""What a GPU costs by the hour: a small dated table of published on-demand prices, for plans that name only a type."""
+"""Hourly GPU prices: a small dated table of published on-demand prices, for plans that name only a type."""
 
 import csv
 import datetime
@@ -17,15 +17,15 @@ class GpuPrice:
     type: str
     usd_per_hour: float
     offer: str
-    """Whose, and for what exactly."""
+    """Provider and exact offer."""
     source: str
     as_of: datetime.date
-    """When the source was read."""
+    """Date on which the source was read."""
 
 
 @cache
 def list_gpus() -> tuple[GpuPrice, ...]:
-    """Return the table, by type."""
+    """Return the table."""
     text = files("simbudget.pricing").joinpath("gpus.csv").read_text(encoding="utf-8")
     return tuple(
         GpuPrice(
@@ -40,7 +40,7 @@ def list_gpus() -> tuple[GpuPrice, ...]:
 
 
 def gpu_price(gpu_type: str) -> GpuPrice:
-    """Return the price of a type of GPU; upper and lower case are alike.
+    """Return the price of a GPU type, ignoring case.
 
     Raises:
         UserError: the table does not have the type; the message names the nearest ones.
@@ -54,6 +54,6 @@ def gpu_price(gpu_type: str) -> GpuPrice:
     raise UserError(
         Problem(
             f"there is no price for GPU type {gpu_type!r}",
-            remedy=f"write one of {', '.join(known)}, or say what it costs: `price: 3.59 $/h`",
+            remedy=f"write one of {', '.join(known)}, or give the price: `price: 3.59 $/h`",
         )
     )

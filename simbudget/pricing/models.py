@@ -1,8 +1,8 @@
-"""Which model of the price list a name means.
+"""Resolves the name of a model to a model of the price list.
 
-A model is named as its provider names it (`anthropic/claude-opus-5-5`, `openrouter/anthropic/claude-opus-4.8`), bare
-where one provider alone, or the maker itself, has the name (`gpt-5.5`), as a cloud's profile
-(`eu.anthropic.claude-opus-4-8-v1:0`), or as people say it (`opus`, `gemini pro`): then it is the newest of the day.
+A model can be named as by its provider (`anthropic/claude-opus-5-5`, `openrouter/anthropic/claude-opus-4.8`), without
+one if a single provider or the maker itself has the name (`gpt-5.5`), as a cloud's profile
+(`eu.anthropic.claude-opus-4-8-v1:0`), or colloquially (`opus`, `gemini pro`), which means the newest one on the date.
 """
 
 import datetime
@@ -75,27 +75,27 @@ _OTHER_NAMES: Final = {
     "z-ai": "zai",
     "z.ai": "zai",
 }
-"""What routers, instrumentations and agents call providers that the list has under another name."""
+"""Names used by routers, instrumentation and agents for providers that have another name in the list."""
 
 _BRANDS: Final = {"claude", "gpt", "gemini", "grok", "kimi", "deepseek", "mistral", "glm", "llama"}
 _SAID_BESIDE: Final = {"preview", "latest", *_BRANDS}
 """Words of a model's name that people leave out when they mean the newest of its line."""
 
 _LIST_DAY: Final = datetime.date(2026, 11, 1)
-"""By when a model of the list was out if nothing tells its day: genai-prices 0.2.3 is of that time."""
+"""Assumed release date of models without a known one: the date of the list of genai-prices 0.2.3."""
 
 _PATH: Final = re.compile(r"^(?:projects/.*/)?(?:publishers/[^/]+/)?models/")
-"""What Google's interfaces write before a model's name."""
+"""What Google's APIs write before a model's name."""
 
 _CLOUD: Final = re.compile(
     r"^(?:arn:aws[^/]*/)?(?:(?P<place>[a-z]{2,6}(?:-gov)?)\.)?(?P<model>[a-z0-9]+\..+)$"
 )
-"""Amazon's names: `us.anthropic.claude-…`, where the place says which profile, and its price, is meant."""
+"""Amazon's names, such as `us.anthropic.claude-…`, in which the region selects the profile and thereby the price."""
 
 
 @lru_cache(maxsize=4096)
 def qualified(provider: str, model: str) -> str:
-    """Return the name of a model that a log names beside its provider: with the provider, where that matters.
+    """Return the name of a model from a log that also names its provider, with the provider if that matters.
 
     A provider that the list does not have is left out.
     """
@@ -117,7 +117,7 @@ def qualified(provider: str, model: str) -> str:
 
 @lru_cache(maxsize=4096)
 def maker_of(model: str) -> str:
-    """Return the provider whose model a name means, as the list calls it; empty if the list does not have it."""
+    """Return the provider of a model, as named in the list; empty if the list does not have the model."""
     try:
         return find_model(model, datetime.date.max).provider.id
     except UserError:
@@ -126,7 +126,7 @@ def maker_of(model: str) -> str:
 
 @lru_cache(maxsize=4096)
 def models_beside(model: str) -> tuple[str, ...]:
-    """Return the other models of a model's provider, by which a tool may have priced it by mistake."""
+    """Return the other models of a model's maker at its provider, whose prices a tool may have used by mistake."""
     try:
         found = find_model(model, datetime.date.max)
     except UserError:
@@ -138,7 +138,7 @@ def models_beside(model: str) -> tuple[str, ...]:
 
 
 def nearest_models(model: str, n: int = 3) -> list[str]:
-    """Return the names of up to `n` models of the list that are most like a name."""
+    """Return up to `n` names of models in the list that are most similar to a name."""
     anthropic = [info.id for info in providers()["anthropic"].models]
     wanted = model.lower().replace(".", "-").replace(" ", "-")
     near = difflib.get_close_matches(wanted, anthropic, n, 0.6)
@@ -146,7 +146,7 @@ def nearest_models(model: str, n: int = 3) -> list[str]:
     return near or difflib.get_close_matches(wanted, others, n, 0.6)
 
 
-# From a name to a model.
+# Resolution of names.
 
 
 @dataclass(frozen=True)
@@ -160,14 +160,14 @@ class Found:
 
 @lru_cache(maxsize=16_384)
 def find_model(name: str, on: datetime.date) -> Found:
-    """Return the model that a name means on a date.
+    """Return the model that a name refers to on a date.
 
     Raises:
-        UserError: no model, or the models of several providers.
+        UserError: there is no such model, or several providers have it.
     """
-    wanted = name.strip().lower().removesuffix("[1m]")  # Claude Code marks its million-token context so
+    wanted = name.strip().lower().removesuffix("[1m]")  # Claude Code's suffix for its million-token context
     wanted = _PATH.sub("", wanted)
-    # An id is meant before another spelling is: `anthropic/claude-haiku-4.5:batch` is a router's own model.
+    # An exact id takes precedence over other spellings: `anthropic/claude-haiku-4.5:batch` is a router's own model.
     found = (
         _by_provider(wanted, is_id=True)
         or _by_id(name, wanted)
@@ -181,7 +181,7 @@ def find_model(name: str, on: datetime.date) -> Found:
 
 
 def _by_provider(wanted: str, *, is_id: bool) -> Found | None:
-    """Return the model of `provider/model`, by its id or by another spelling."""
+    """Return the model of `provider/model`, by id or by another spelling."""
     prefix, slash, rest = wanted.partition("/")
     provider = (providers().get(prefix) if is_id else provider_of(prefix)) if slash else None
     if provider is None:
@@ -191,7 +191,11 @@ def _by_provider(wanted: str, *, is_id: bool) -> Found | None:
 
 
 def _by_id(name: str, wanted: str) -> Found | None:
-    """Return the model whose id a bare name is. Raises UserError: several providers have it, and none is its maker."""
+    """Return the model with this id.
+
+    Raises:
+        UserError: several providers have it, and none is its maker.
+    """
     having = _having().get(wanted, ())
     if not having:
         return None
@@ -208,7 +212,7 @@ def _by_id(name: str, wanted: str) -> Found | None:
 
 
 def _by_pattern(wanted: str) -> Found | None:
-    """Return the model whose other spellings a bare name is among: a dated snapshot, a cloud's profile."""
+    """Return the model with this name among its other spellings: a dated snapshot, a cloud's profile."""
     cloud = _CLOUD.match(wanted)
     if cloud and cloud["model"].partition(".")[0] in _cloud_vendors():
         aws = providers()["aws"]
@@ -217,7 +221,7 @@ def _by_pattern(wanted: str) -> Found | None:
         if info:
             return Found(aws, info)
     if "@" in wanted and _matching(providers()["google"], wanted):
-        google = providers()["google"]  # `claude-opus-4-8@20260528` is how Vertex writes versions
+        google = providers()["google"]  # Vertex writes versions as in `claude-opus-4-8@20260528`
         info = _matching(google, wanted)
         return Found(_home(google, info), info) if info else None
     for provider in providers().values():
@@ -229,7 +233,7 @@ def _by_pattern(wanted: str) -> Found | None:
 
 
 def _as_people_say(wanted: str, on: datetime.date) -> Found | None:
-    """Return the newest model of a line that is called by a few words of its name: `opus`, `gemini flash`."""
+    """Return the newest model of a line that is named by some words of its name: `opus`, `gemini flash`."""
     words = _words(wanted)
     if not words or not any(word.isalpha() for word in words):
         return None
@@ -240,7 +244,7 @@ def _as_people_say(wanted: str, on: datetime.date) -> Found | None:
             info for info in like if set(_words(info.id)) - set(words) <= _SAID_BESIDE | _numbers(info.id)
         ]
         if not line or max(map(_version, like)) > max(map(_version, line)):
-            continue  # `gpt` or `claude`: newer models have further words, so that it is not clear which is meant
+            continue  # `gpt` or `claude`: newer models have further words, so the name is ambiguous
         out = [info for info in line if releases().get((maker, info.id), _LIST_DAY) <= on]
         dated = [info for info in line if (maker, info.id) in releases()]
         chosen = (
@@ -265,13 +269,13 @@ def _unknown(name: str) -> Problem:
 
 
 def provider_of(name: str) -> "Provider | None":
-    """Return the provider that a name means, also one that routers and agents write; None if the list has none."""
+    """Return the provider that a name refers to, including names used by routers and agents; None if unknown."""
     name = name.strip().lower()
     return providers().get(_OTHER_NAMES.get(name, name))
 
 
 def _home(provider: "Provider", info: "ModelInfo") -> "Provider":
-    """Return whose a model is that a provider was found to sell: another's, if it sells that one's models."""
+    """Return the provider that a model belongs to: another one, if the given provider resells its models."""
     if any(info is own for own in provider.models):
         return provider
     return next(each for each in providers().values() if any(info is own for own in each.models))
@@ -282,7 +286,7 @@ def _matching(provider: "Provider", wanted: str) -> "ModelInfo | None":
 
 
 def _claimed(provider: str, wanted: str) -> bool:
-    """Return whether a provider's own models have names of this kind."""
+    """Return whether a name looks like one of a provider's own models."""
     match = providers()[provider].model_match
     return match is not None and match.is_match(wanted)
 
@@ -296,18 +300,18 @@ def _numbers(name: str) -> set[str]:
 
 
 def _has_words(words: Sequence[str], wanted: Sequence[str]) -> bool:
-    """Return whether words stand in a name, in their order; so `opus 4.6` is found in `claude-opus-4-6`."""
+    """Return whether a name contains the words in this order, so that `opus 4.6` matches `claude-opus-4-6`."""
     left = iter(words)
     return all(word in left for word in wanted)
 
 
 def _version(info: "ModelInfo") -> float:
-    """Return the version in a model's name: 4.6 of `claude-opus-4-6`, 3.1 of `gemini-3.1-pro`."""
+    """Return the version in a model's name: 4.6 for `claude-opus-4-6`, 3.1 for `gemini-3.1-pro`."""
     numbers = [word for word in _words(info.id) if word.isdigit() and len(word) < 4]
     return float(".".join(numbers[:2])) if numbers else 0.0
 
 
-# What the list holds.
+# Contents of the list.
 
 
 @cache
@@ -319,7 +323,7 @@ def _snapshot() -> "DataSnapshot":
 
 @cache
 def providers() -> "dict[str, Provider]":
-    """Return the providers of the list, by their ids."""
+    """Return the providers of the list by id."""
     return {provider.id: provider for provider in _snapshot().providers}
 
 
@@ -332,7 +336,7 @@ def _exact() -> "dict[tuple[str, str], ModelInfo]":
 
 @cache
 def _having() -> dict[str, tuple[str, ...]]:
-    """Return which providers have a model of each id."""
+    """Return the providers that have a model, by id."""
     having: dict[str, list[str]] = defaultdict(list)
     for provider, model in _exact():
         having[model].append(provider)
@@ -341,6 +345,6 @@ def _having() -> dict[str, tuple[str, ...]]:
 
 @cache
 def _cloud_vendors() -> set[str]:
-    """Return whose models Amazon sells, as its names have it."""
+    """Return the vendors whose models Amazon sells, as they appear in its names."""
     parts = (info.id.split(".") for info in providers()["aws"].models)
     return {part[1] if part[0] in ("global", "regional") else part[0] for part in parts}

@@ -1,1 +1,1 @@
-"""Published evidence on how often results of autonomous research hold, and the defaults that follow from it."""
+"""Published evidence on how often results of autonomous research hold, and the defaults derived from it."""

@@ -1,8 +1,8 @@
-"""The table of published claims: how often results hold, are hacks, are caught, and keep their effect.
+"""The table of published rates: how often results hold, are hacks, are caught, and keep their effect.
 
-`claims.csv` has one row a claim, with its unit (per submission, per run, per finalist ...), how far from the
-benchmark it was tested, its source and its date. Its intervals are Clopper and Pearson's, and speak of chance within
-one study only: studies differ far beyond them, which `random_effects` takes into account.
+`claims.csv` has one row per claim, with its unit (per submission, per run, per finalist ...), its distance from the
+benchmark, its source and its date. Its intervals are Clopper-Pearson intervals, which only cover sampling error within
+a study; studies differ far more than that, which `random_effects` takes into account.
 """
 
 import csv
@@ -12,7 +12,7 @@ from importlib.resources import files
 from typing import Final
 
 COLLECTED_ON: Final = "2026-11-28"
-"""When the sources were read."""
+"""Date on which the sources were read."""
 
 
 @dataclass(frozen=True)
@@ -23,21 +23,21 @@ class Claim:
     claim: str
     hits: int | None
     trials: int | None
-    """None where only a rate was published."""
+    """None if only a rate was published."""
     rate: float
     unit: str
-    """What one trial is: a hack rate per run of many submissions is not one per submission."""
+    """What one trial is: a rate of hacks per run of many submissions is not one per submission."""
     reach: str
-    """How far from the benchmark it was tested; empty where that does not apply."""
+    """How far from the benchmark it was tested; empty if that does not apply."""
     speaks_to: str
     """The key of the scenario language that it informs."""
     reading: str
-    """In what way it does, such as an upper bound."""
+    """In what way it does so, for example as an upper bound."""
     group: str
-    """The group of claims that are taken together; empty for evidence that stands beside the model."""
+    """The group of claims that are pooled; empty for evidence outside the model."""
     study: str
     certainty: str
-    """a: read in the source's own words; b: one secondary source, or rounded; c: a count assumed or from memory."""
+    """a: read in the source itself; b: one secondary source, or rounded; c: a count assumed or from memory."""
     source: str
     published: str
     """Year, or year and month."""

@@ -1,8 +1,8 @@
-"""The defaults of `research` and `gates`: what published evidence lets us expect of a new setting, or what is assumed.
+"""The defaults of `research` and `gates`: predictions for a new setting from published evidence, or assumptions.
 
-A default that rests on evidence is the predictive p10 to p90 of its group (`random_effects`), two digits of it;
-shares kept at a gate are a beta distribution with its mean and p10, since their predictive is skewed. A test computes
-them anew. Where nobody has published a rate the word is *assumed*.
+A default based on evidence is the predictive p10 to p90 of its group (`random_effects`), with two digits. Shares kept
+at a gate are beta distributions with the predictive mean and p10, as their predictive distribution is skewed. A test
+recomputes them. Where no rate has been published, the basis is *assumed*.
 """
 
 from dataclasses import dataclass
@@ -15,22 +15,22 @@ ASSUMED: Final = "assumed"
 
 @dataclass(frozen=True)
 class Default:
-    """What a key stands for where a scenario does not say."""
+    """The default of a key."""
 
     text: str
     """As a scenario would write it."""
     unit: str
     """What one trial of the probability or share is."""
     group: str | None = None
-    """The group of claims it follows from; None where it is assumed."""
+    """The group of claims that it is based on; None if it is assumed."""
     settings: int = 0
-    """How many published settings that group has."""
+    """Number of published settings in that group."""
     why: str = ""
-    """Where the default is not the predictive interval itself, why."""
+    """The reason, where the default is not the predictive interval itself."""
 
     @property
     def basis(self) -> str:
-        """Return what it rests on, in a few words."""
+        """Return in a few words what it is based on."""
         return ASSUMED if self.group is None else f"{self.settings} published settings"
 
 
@@ -54,7 +54,7 @@ RESEARCH: Final = {
         "1.3% to 32%", "per honest submission", "blames", 4, why="cut at 32 %, the one rate of people"
     ),
 }
-"""By the keys of `research`."""
+"""Defaults by key of `research`."""
 
 KEEPS: Final = {
     "same task": Default("{distribution: beta, mean: 79%, p10: 68%}", "per method", "keeps_same", 4),
@@ -64,18 +64,18 @@ KEEPS: Final = {
     "other domain": Default("{distribution: beta, mean: 71%, p10: 19%}", "per method", "keeps_domain", 2),
     "production": Default("{distribution: beta, mean: 12%, p10: 0.67%}", "per method", "keeps_production", 1),
 }
-"""What a gate's `keeps` stands for, by the gate's `reach`."""
+"""Defaults of a gate's `keeps`, by its `reach`."""
 
 
 def list_defaults() -> dict[str, Default]:
-    """Return every default by the name that a scenario has for it, such as `research.transfers`."""
+    """Return every default by its name in a scenario, such as `research.transfers`."""
     return {f"research.{key}": default for key, default in RESEARCH.items()} | {
         f"gates keeps, {reach}": default for reach, default in KEEPS.items()
     }
 
 
 def default_of(key: str) -> dict[str, Default]:
-    """Return the defaults whose name has the word `key` in it.
+    """Return the defaults whose name contains the word `key`.
 
     Raises:
         UserError: there is none.

@@ -1,4 +1,4 @@
-"""What `simbudget evidence` gives: the defaults of `research` and `gates`, what they rest on, and the claims."""
+"""The result of `simbudget evidence`: the defaults of `research` and `gates`, their basis, and the claims."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -12,21 +12,21 @@ from simbudget.results import Number, Result, Table, as_plain
 
 @dataclass(frozen=True)
 class PublishedEvidence(Result):
-    """Defaults, and the published claims that they follow from."""
+    """Defaults, with the published claims that they are based on."""
 
     defaults: Mapping[str, Default]
     claims: tuple[Claim, ...]
     shows_claims: bool
-    """Whether the claims are shown as a table; they always are in the JSON."""
+    """Whether to show the claims in a table; the JSON always contains them."""
     notes: tuple[str, ...] = ()
 
     json_name = "evidence.json"
 
     def answer(self) -> str:
-        """Return how many claims there are, and how many defaults rest on them."""
+        """Return the number of claims, and of defaults based on them."""
         rest = sum(default.group is not None for default in self.defaults.values())
         return (
-            f"{rest} of {len(self.defaults)} defaults follow from published rates, the others are assumed "
+            f"{rest} of {len(self.defaults)} defaults are based on published rates, the others are assumed "
             f"({len(self.claims)} claims, read on {COLLECTED_ON})."
         )
 
@@ -42,7 +42,7 @@ class PublishedEvidence(Result):
         }
 
     def tables(self) -> list[Table]:
-        """Return the defaults, and the claims if they are wanted."""
+        """Return the defaults and, if requested, the claims."""
         defaults = Table(
             "Defaults of research and gates",
             ("key", "default", "unit", "rests on", "remark"),
@@ -50,8 +50,8 @@ class PublishedEvidence(Result):
                 (name, default.text, default.unit, default.basis, default.why)
                 for name, default in self.defaults.items()
             ],
-            "A default that rests on published settings is the middle 80 % to expect of a new setting: studies "
-            "differ far beyond their own intervals (random effects).",
+            "A default based on published settings is the 80 % prediction interval for a new setting; studies differ "
+            "far more than their own intervals suggest (random effects).",
             words=(0, 1, 2, 3, 4),
         )
         if not self.shows_claims:
@@ -71,14 +71,18 @@ class PublishedEvidence(Result):
                 )
                 for claim in self.claims
             ],
-            "certainty: a read at the source, b secondary or rounded, c a count assumed",
+            "certainty: a read in the source, b secondary or rounded, c a count assumed",
             words=(0, 3, 4, 5, 6),
         )
         return [defaults, claims]
 
 
 def published_evidence(key: str | None = None, shows_claims: bool = False) -> PublishedEvidence:
-    """Return what is published on all defaults, or on the key of `research` (or `keeps`) that is given.
+    """Return the published evidence on all defaults, or on one key of `research` (or `keeps`).
+
+    Args:
+        key: the key; None for all.
+        shows_claims: also show the claims in a table.
 
     Raises:
         UserError: there is no such key.

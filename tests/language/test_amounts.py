@@ -78,9 +78,9 @@ def test_a_unit_at_the_second_end_of_a_range_holds_for_both() -> None:
         ("2k-3k", "write `2k to 3k`"),
         ("5 hr", "did you mean 'hour'"),
         ("3 $/hr", "did you mean '$/h'"),
-        ("5 dollars", "not known$"),
+        ("5 dollars", "unknown unit .dollars.$"),
     ],
 )
-def test_a_wrong_unit_is_told_what_was_probably_meant(text: str, advice: str) -> None:
+def test_a_wrong_unit_gets_the_probable_one_as_advice(text: str, advice: str) -> None:
     with pytest.raises(ValueError, match=advice.replace("$/h", r"\$/h")):
         parse_amount(text)

@@ -174,7 +174,7 @@ FILES = {
     "latin.yaml": ("name: ü".encode("latin-1"), "UTF-8"),
     "binary.yaml": (bytes(range(256)), "UTF-8"),
     "control.yaml": (b"name: a\x00b\n", "not YAML"),
-    "tab.yaml": (b"fleet:\n\t- agents: 1\n", "not with tabs"),
+    "tab.yaml": (b"fleet:\n\t- agents: 1\n", "instead of tabs"),
     "two.yaml": (b"a: 1\n---\nb: 2\n", "one scenario"),
     "large.yaml": (b"a: 1\n" * 250_000, "1,250,000 bytes"),
 }
