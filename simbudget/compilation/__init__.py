@@ -1,12 +1,12 @@
-"""How a law is compiled: one decorator, so that every law is compiled alike.
+"""How laws are compiled: one decorator, so that all laws are compiled alike.
 
-Laws are small pure functions of plain numbers. `compiled` turns one into machine code with numba when it is first
-called, and keeps that code on disk; `internal` does so for what only compiled code calls (`compiler` says how).
-Without `fastmath`, floating-point arithmetic is the same to the last bit wherever a law is called from.
+Laws are small pure functions of plain numbers. `compiled` turns one into machine code with numba on its first call, and
+caches that code on disk; `internal` does the same for functions that only compiled code calls (see `compiler`).
+Without `fastmath`, floating-point results are the same to the last bit wherever a law is called from.
 
-Numba looks at the file of the function itself only when it decides whether code on disk is still good, not at the
-files of what it calls. So the code lies in a folder named after all of simbudget's sources: a change of any of
-them is a new folder.
+To decide whether cached code is still valid, numba only looks at the file of the function itself, not at those of the
+functions it calls. The cache is therefore in a folder named after a digest of the compiled sources: a change in any of
+them leads to a new folder.
 """
 
 import hashlib
@@ -27,21 +27,21 @@ _Parameters = ParamSpec("_Parameters")
 _Result = TypeVar("_Result")
 
 _OPTIONS: Final[dict[str, Any]] = {"nogil": True, "error_model": "numpy", "_nrt": False}
-"""Without numba's run time (`_nrt`) nobody counts who refers to an array: that alone was five sixths of the time of
-an engine that hands its arrays from law to law. Whoever calls from Python owns them all."""
+"""Without numba's runtime (`_nrt`), references to arrays are not counted; counting took five sixths of the time of an
+engine that passes its arrays from law to law. The Python caller owns all arrays."""
 
 _NO_WRAPPERS: Final[dict[str, Any]] = {"no_cpython_wrapper": True, "no_cfunc_wrapper": True}
 
 IS_PLAIN: Final = os.environ.get("SIMBUDGET_COMPILER") == "plain" or not compiler.fits()
-"""Whether numba compiles in its own way: the same figures after six times as long, with any version of numba."""
+"""Whether to compile as numba does by default: identical results, six times the time, any version of numba."""
 
 _COMPILED_SOURCES: Final = (
     *("compilation", "distributions", "engine/compiled", "engine/laws", "engine/reference"),
     *("engine/outcome.py", "engine/program.py", "engine/streams.py", "engine/totals.py"),
     *("ledger/entry.py", "pricing/charge.py"),
 )
-"""Where compiled functions are, what they take constants from, and the rest of what runs a program: how a scenario
-becomes one (`engine.lowering`) may change without a new compilation."""
+"""Modules with compiled functions, the constants they use, and the remaining code that runs a program. Modules that
+only build a program from a scenario (`engine.lowering`) can change without recompilation."""
 
 
 def _sources_digest() -> str:
@@ -55,10 +55,10 @@ def _sources_digest() -> str:
 
 
 def _folder() -> Path:
-    """Return where machine code is kept: within NUMBA_CACHE_DIR if the user has set it.
+    """Return the folder for machine code: inside NUMBA_CACHE_DIR if the user has set it.
 
-    Who has no home to write to, as in a container that runs as any user, keeps it in a folder of one's own among the
-    temporary files: numba refuses to work where it cannot write.
+    Users without a writable home, as in a container with an arbitrary user id, get a private folder among the
+    temporary files, since numba refuses to work without a writable cache.
     """
     own = os.environ.get("NUMBA_CACHE_DIR")
     digest = _sources_digest()
@@ -75,7 +75,7 @@ def _can_write(folder: Path) -> bool:
 
 
 def _temporary_folder() -> Path:
-    """Return a folder that only this user can write to: what lies in it is run."""
+    """Return a folder that only this user can write to, as the code in it will be executed."""
     folder = Path(tempfile.gettempdir()) / f"simbudget-{os.getuid()}"
     with suppress(FileExistsError):
         folder.mkdir(mode=0o700)
@@ -89,21 +89,21 @@ numba.config.CACHE_DIR = str(CODE_FOLDER)  # type: ignore[attr-defined]  # made 
 
 
 def has_code() -> bool:
-    """Return whether there is machine code on disk for these sources."""
+    """Return whether there is machine code on disk for the current sources."""
     return any(CODE_FOLDER.rglob("*.nbc"))
 
 
 def compiled(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    """Return `law` compiled to machine code; the same call signature, callable from other compiled laws.
+    """Compile a law to machine code, callable from Python and from other compiled laws.
 
-    Called from Python it lets other threads run meanwhile. A law makes no arrays of its own.
+    It releases the GIL while it runs. A law must not allocate arrays.
     """
     made = numba.njit(cache=True, **_OPTIONS)(law) if IS_PLAIN else compiler.law(law, _OPTIONS)
     return cast(Callable[_Parameters, _Result], made)
 
 
 def internal(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
-    """Return `law` compiled as by `compiled`, to be called from compiled code only: less work for the compiler."""
+    """Compile a law as `compiled` does, but callable from compiled code only, which takes less compilation time."""
     made = (
         numba.njit(cache=True, **_OPTIONS, **_NO_WRAPPERS)(law) if IS_PLAIN else compiler.inner(law, _OPTIONS)
     )
@@ -112,7 +112,7 @@ def internal(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Resu
 
 @contextmanager
 def compilation_told(watcher: compiler.Watcher) -> Iterator[None]:
-    """Tell `watcher` of what is compiled meanwhile: the function's name, and which part of the engine is done."""
+    """Report compilation inside the block to `watcher`: the name of each function, and the share of the engine done."""
     compiler.watch(watcher)
     try:
         yield

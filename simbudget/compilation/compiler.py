@@ -1,16 +1,16 @@
 """A compiler on top of numba's, for code in which most functions are called from compiled code only.
 
-Numba optimises each function together with all that it calls, turns it into machine code and keeps it on disk. In an
-engine of some three hundred small functions that call each other, the innermost are optimised again in every function
-above them. Here a function has up to two compilations instead, each made when it is needed:
+Numba optimises each function together with everything it calls, generates machine code and caches it. In an engine of
+some three hundred small functions that call each other, the innermost ones are optimised again in every function above
+them. Here a function has up to two compilations instead, each made when it is needed:
 
-- an *inner* one, for compiled code that calls it: it is typed and lowered to bitcode, and that is all;
-- an *outer* one, for Python that calls it: its bitcode and that of all that it calls are linked, optimised once, turned
-  into machine code and kept on disk.
+- an *inner* one for compiled callers, which only types it and lowers it to bitcode;
+- an *outer* one for Python, which links its bitcode with that of everything it calls, optimises it once, generates
+  machine code and caches it.
 
-A caller sees no difference: it gets the same values to the last bit. `Law` is a dispatcher of numba's that shows
-compiled callers its inner compilation. Beyond numba's documented interface (`pipeline_class`) this builds on its code
-libraries, which may change with any version of numba, so `fits` says whether they are the ones that the tests try.
+Callers see no difference: values are the same to the last bit. `Law` is a numba dispatcher that shows its inner
+compilation to compiled callers. Apart from numba's documented interface (`pipeline_class`), this depends on its code
+libraries, which may change between versions, so `fits` checks for the version that the tests cover.
 """
 
 from collections.abc import Callable, Iterator
@@ -23,46 +23,47 @@ from numba.core.compiler import CompilerBase, DefaultPassBuilder
 from numba.core.registry import CPUDispatcher
 
 _TRIED_VERSION: Final = (0, 68)
+"""The numba release that the tests cover."""
 
 _LINKING_PART: Final = 0.25
-"""Part of the time that linking, optimising and emitting the engine takes: as measured, for a progress bar."""
+"""Share of the compilation time that linking, optimising and emitting the engine takes, as measured."""
 
 Watcher = Callable[[str, float], None]
-"""Told what is compiled next, and which part of the engine is done; 1: all of it, it can run."""
+"""Called with the function compiled next and the share of the engine done; 1 when everything is ready to run."""
 
 _watchers: list[Watcher] = []
 _dispatchers: Final[list[Any]] = []
-"""All functions that may have to be compiled."""
+"""All functions that may have to be compiled, for the progress display."""
 _compiled_count = 0
 
 
 def fits() -> bool:
-    """Return whether the numba that is installed is one that this compiler has been tried with."""
+    """Return whether the installed numba is the version that this compiler has been tested with."""
     return bool(numba.version_info.short == _TRIED_VERSION)
 
 
 class BitcodeLibrary(JITCodeLibrary):
-    """The code of an inner compilation: bitcode that is not optimised by itself, and the libraries that it calls."""
+    """The code of an inner compilation: unoptimised bitcode, and the libraries that it calls."""
 
     def finalize(self) -> None:
-        """Close the library as it is."""
+        """Close the library without optimising it."""
         self._raise_if_finalized()
         self._finalized = True
 
     def called(self) -> Iterator[Any]:
-        """Yield the libraries that this one calls, directly."""
+        """Yield the libraries that this one calls directly."""
         yield from self._linking_libraries
 
     def bitcode(self) -> Any:
-        """Return the module of this library's functions alone."""
+        """Return the module with only this library's functions."""
         return self._final_module
 
 
 class LinkedLibrary(JITCodeLibrary):
-    """The code of an outer compilation: with all that it calls, directly or not, linked before it is optimised."""
+    """The code of an outer compilation: linked with everything it calls, directly or indirectly, then optimised."""
 
     def finalize(self) -> None:
-        """Link everything, optimise it once, and turn it into machine code."""
+        """Link everything, optimise it once, and generate machine code."""
         module = self._final_module
         linked = 0
         own = {function.name for function in module.functions if not function.is_declaration}
@@ -74,11 +75,11 @@ class LinkedLibrary(JITCodeLibrary):
             else:
                 outside.append(library)
         for function in module.functions:
-            # What nobody else can see may be dropped once it stands in its callers.
+            # Internal functions may be dropped once they have been inlined into their callers.
             if not function.is_declaration and function.name not in own:
                 function.linkage = "internal"
         self._linking_libraries = outside
-        is_engine = linked > len(_dispatchers) / 2
+        is_engine = linked > len(_dispatchers) / 2  # only the engine's kernel calls most functions
         if is_engine:
             _tell("machine code", 1.0 - _LINKING_PART)
         super().finalize()
@@ -87,7 +88,7 @@ class LinkedLibrary(JITCodeLibrary):
 
 
 def _all_called(libraries: list[Any]) -> Iterator[Any]:
-    """Yield libraries and what they call, directly or not, each once."""
+    """Yield libraries and everything they call, directly or indirectly, each once."""
     seen: set[Any] = set()
     waiting = list(libraries)
     while waiting:
@@ -104,7 +105,7 @@ class _Compiler(CompilerBase):
     library: Any
 
     def define_pipelines(self) -> list[Any]:
-        """Return numba's own passes, on a library of this compiler's."""
+        """Return numba's own passes, with a library of this compiler."""
         state = self.state
         state.library = self.library(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
@@ -112,40 +113,40 @@ class _Compiler(CompilerBase):
 
 
 class InnerCompiler(_Compiler):
-    """Compiles a function as far as bitcode."""
+    """Compiles a function to bitcode."""
 
     library = BitcodeLibrary
 
     def define_pipelines(self) -> list[Any]:
-        """Return numba's own passes, without those that make machine code."""
+        """Return numba's own passes, without generating machine code."""
         self.state.flags.no_compile = True
         _tell_next(self.state.func_id.func_qualname)
         return super().define_pipelines()
 
 
 class OuterCompiler(_Compiler):
-    """Compiles a function, and all that it calls, to machine code."""
+    """Compiles a function and everything it calls to machine code."""
 
     library = LinkedLibrary
 
 
 class InnerDispatcher(CPUDispatcher):
-    """A function as compiled code calls it."""
+    """A function as seen by compiled callers."""
 
     def get_call_template(self, args: Any, kws: Any) -> Any:
-        """Return the compilation for arguments of these types; a literal counts as any value of its type."""
+        """Return the compilation for arguments of these types; literals are treated as values of their type."""
         plain = {name: types.unliteral(argument) for name, argument in kws.items()}
         return super().get_call_template(tuple(map(types.unliteral, args)), plain)
 
     def add_overload(self, compiled: Any) -> None:
-        """Let compiled code call a compilation; Python cannot."""
+        """Make a compilation available to compiled code, but not to Python."""
         found = compiled._replace(entry_point=object())
         self.targetctx.insert_user_function(found.entry_point, found.fndesc, [found.library])
         self.overloads[tuple(found.signature.args)] = found
 
 
 class Law(CPUDispatcher):
-    """A function as Python calls it; compiled code that names it calls `inner`."""
+    """A function as seen by Python; compiled code that refers to it calls `inner`."""
 
     inner: Any
     """An `InnerDispatcher`."""
@@ -177,16 +178,16 @@ def _nopython(options: dict[str, Any]) -> dict[str, Any]:
     return options | {"nopython": True, "boundscheck": None}
 
 
-# What is being compiled, for who waits.
+# Progress of compilation.
 
 
 def watch(watcher: Watcher) -> None:
-    """Tell `watcher` of every function that is compiled from now on."""
+    """Call `watcher` for every function compiled from now on."""
     _watchers.append(watcher)
 
 
 def unwatch(watcher: Watcher) -> None:
-    """Tell `watcher` no more."""
+    """Stop calling `watcher`."""
     _watchers.remove(watcher)
 
 

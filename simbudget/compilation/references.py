@@ -1,10 +1,10 @@
-"""Tuples of arrays that compiled code hands on as one pointer.
+"""Named tuples of arrays that compiled code passes as one pointer.
 
-Numba hands a named tuple to a function member by member, an array as seven numbers: eleven arrays are some eighty
-arguments at every call, to be written down, optimised and pushed onto the stack. `by_reference` puts a tuple into
-memory once, and from there on it is one pointer. Its fields read as before (`site.agents`); a field that is a named
-tuple is a reference again. They cannot be set. The memory is that of the function that calls `by_reference`, so a
-reference must not outlive that call.
+Numba passes a named tuple member by member, and an array as seven numbers, so that eleven arrays are some eighty
+arguments of every call, to be written, optimised and pushed onto the stack. `by_reference` stores a tuple in memory
+once; from then on it is one pointer. Its fields are read as before (`site.agents`), but cannot be set; a field that is
+a named tuple is a reference, too. The memory belongs to the stack frame of the function that calls `by_reference`, so
+that a reference must not outlive that call.
 """
 
 from typing import Any
@@ -24,7 +24,11 @@ class Reference(types.Type):
         super().__init__(name=f"Reference({name} {tuple_type._code})")
 
     def place_of(self, name: str) -> int:
-        """Return the place of a field; ValueError if there is none of that name."""
+        """Return the index of a field.
+
+        Raises:
+            ValueError: there is no such field.
+        """
         return int(self.tuple_type.fields.index(name))
 
 
@@ -43,7 +47,7 @@ class _Fields(AttributeTemplate):
     key = Reference
 
     def generic_resolve(self, value: Any, attr: str) -> Any:  # type: ignore[override]  # numba looks for it by name
-        """Return the type of a field, or None if there is none of that name."""
+        """Return the type of a field, or None if there is no such field."""
         return _field_type(value, attr) if attr in value.tuple_type.fields else None
 
 

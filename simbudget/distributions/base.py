@@ -1,8 +1,8 @@
-"""What every distribution is: a value with a mean and quantiles, that can be lowered to a flat row of numbers.
+"""The interface of distributions: values with a mean and quantiles that can be lowered to a flat row of numbers.
 
 The engines do not know families. They hold one array of rows and one shared table of numbers, and
-`sampling.quantile` turns a row and a uniform into a draw; its codes are defined here, so that lowering a
-scenario needs no compiler.
+`sampling.quantile` turns a row and a uniform number into a draw. The codes are defined here, so that lowering a
+scenario does not need the compiler.
 """
 
 import dataclasses
@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 from typing import Any, ClassVar, Final, NamedTuple
 
-# Codes of the ways in which a draw is made from a uniform. z is the uniform's normal score.
+# Codes of the formulas that turn a uniform number into a draw. z is the normal score of the uniform.
 CONSTANT: Final = 0  # a
 LOGNORMAL: Final = 1  # exp(a + b z)
 NORMAL: Final = 2  # a + b z
@@ -25,17 +25,17 @@ EXPONENTIAL: Final = 8  # mean a
 SHAPED: Final = 9  # exp(a + b t(z)), t tabulated at equally spaced normal scores; a LOGNORMAL has t(z) = z
 
 SCORE_LIMIT: Final = 8.5
-"""Tabulated families cover normal scores from minus this to this: beyond what 53 random bits can ask for."""
+"""Tabulated families cover normal scores from minus this to this, more than 53 random bits can produce."""
 
 SCORE_POINTS: Final = 513
-"""Numbers that a tabulated family adds to the table."""
+"""Points of a tabulated family, odd so that the median is one of them; cubic interpolation is then good to 1e-7."""
 
 NORMAL_P90: Final = 1.2815515655446004
-"""The standard normal's 90th percentile: p90 is this many standard deviations above the median."""
+"""90th percentile of the standard normal distribution."""
 
 
 class Row(NamedTuple):
-    """A distribution lowered to numbers; `start` and `length` point into the shared table."""
+    """A distribution lowered to numbers; `start` and `length` refer to the shared table."""
 
     code: int
     a: float = 0.0
@@ -47,14 +47,18 @@ class Row(NamedTuple):
 
 @dataclass(frozen=True)
 class Distribution(ABC):
-    """A distribution of one number, in whatever base unit its quantity has."""
+    """A distribution of one number, in the base unit of its quantity."""
 
     family: ClassVar[str]
-    """The family's name, as scenarios spell it."""
+    """The family's name in scenarios."""
 
     @abstractmethod
     def quantile(self, p: float) -> float:
-        """Return the value that a draw stays at or below with probability `p`, 0 < p < 1, else ValueError."""
+        """Return the quantile at probability `p`.
+
+        Raises:
+            ValueError: `p` is not strictly between 0 and 1.
+        """
 
     @abstractmethod
     def mean(self) -> float:
@@ -62,22 +66,22 @@ class Distribution(ABC):
 
     @abstractmethod
     def row(self, table: list[float]) -> Row:
-        """Return the row that `sampling.quantile` draws from, after appending to `table` what it looks up."""
+        """Return the row from which `sampling.quantile` draws, after appending its lookup values to `table`."""
 
     def parameters(self) -> dict[str, Any]:
-        """Return the family's parameters by the names that scenarios give them."""
+        """Return the family's parameters by their names in scenarios."""
         return {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
 
 
 def require_finite(family: str, **parameters: float) -> None:
-    """Raise ValueError, naming the parameter, unless every one is a finite number."""
+    """Raise ValueError, naming the parameter, unless all parameters are finite."""
     for name, value in parameters.items():
         if not math.isfinite(value):
             raise ValueError(f"{family}: {name} is {value:g}; it has to be a finite number")
 
 
 def require_positive(family: str, **parameters: float) -> None:
-    """Raise ValueError, naming the parameter, unless every one is a finite number above 0."""
+    """Raise ValueError, naming the parameter, unless all parameters are finite and above 0."""
     require_finite(family, **parameters)
     for name, value in parameters.items():
         if value <= 0:
@@ -85,7 +89,7 @@ def require_positive(family: str, **parameters: float) -> None:
 
 
 def require_ascending(family: str, **parameters: float) -> None:
-    """Raise ValueError, naming two neighbours, unless the finite parameters do not decrease."""
+    """Raise ValueError, naming two neighbours, unless the parameters are finite and do not decrease."""
     require_finite(family, **parameters)
     items = list(parameters.items())
     for (lower, low), (upper, high) in pairwise(items):
@@ -96,4 +100,4 @@ def require_ascending(family: str, **parameters: float) -> None:
 def require_probability(p: float) -> None:
     """Raise ValueError unless 0 < p < 1."""
     if not 0.0 < p < 1.0:
-        raise ValueError(f"quantile at {p:g}; a probability between 0 and 1, both excluded, is allowed")
+        raise ValueError(f"quantile at {p:g}; a probability strictly between 0 and 1 is allowed")

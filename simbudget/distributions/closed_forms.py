@@ -1,7 +1,7 @@
-"""The families whose quantiles are one line of arithmetic: constant, lognormal, normal, uniform, triangular.
+"""The families with closed-form quantiles: constant, lognormal, normal, uniform, triangular.
 
-Ranges are given by their middle 80 % (p10 to p90), which people can judge, and not by moments. A range whose
-ends are equal is that number, exactly.
+Ranges are given by their middle 80 % (p10 to p90), which people can judge, rather than by moments. A range whose
+ends are equal is exactly that number.
 """
 
 import math
@@ -29,7 +29,7 @@ _STANDARD_NORMAL = NormalDist()
 
 @dataclass(frozen=True)
 class Constant(Distribution):
-    """Always the same number."""
+    """A single fixed number."""
 
     value: float
 
@@ -54,7 +54,7 @@ class Constant(Distribution):
 
 @dataclass(frozen=True)
 class Lognormal(Distribution):
-    """A positive number whose logarithm is normal; the median is the geometric mean of p10 and p90."""
+    """A positive number whose logarithm is normal; its median is the geometric mean of p10 and p90."""
 
     p10: float
     p90: float
@@ -83,7 +83,7 @@ class Lognormal(Distribution):
         return math.exp(self.mu + self.sigma * _STANDARD_NORMAL.inv_cdf(p))
 
     def mean(self) -> float:
-        """Return exp(mu + sigma²/2), infinite where that is more than a float holds."""
+        """Return exp(mu + sigma²/2), or infinity if that overflows."""
         if self.p10 == self.p90:
             return self.p10
         try:
@@ -131,7 +131,7 @@ class Normal(Distribution):
 
 @dataclass(frozen=True)
 class Uniform(Distribution):
-    """Any number from `low` to `high` alike."""
+    """A number that is equally likely to be anywhere between `low` and `high`."""
 
     low: float
     high: float
@@ -142,7 +142,7 @@ class Uniform(Distribution):
         require_ascending(self.family, low=self.low, high=self.high)
 
     def quantile(self, p: float) -> float:
-        """Return the number that share `p` of the way from low to high."""
+        """Return the number at share `p` of the way from low to high."""
         require_probability(p)
         return self.low + p * (self.high - self.low)
 
@@ -157,7 +157,7 @@ class Uniform(Distribution):
 
 @dataclass(frozen=True)
 class Triangular(Distribution):
-    """From `low` to `high`, most likely at `mode`, the density falling linearly to both ends."""
+    """A number from `low` to `high`, whose density rises linearly to `mode` and falls linearly after it."""
 
     low: float
     mode: float

@@ -1,6 +1,6 @@
-"""The families of distributions, by the names and parameters that scenarios give them.
+"""The families of distributions, by their names and parameters in scenarios.
 
-Each constructor raises ValueError, naming the parameter and what is allowed, for parameters that make no sense.
+Each constructor raises ValueError for invalid parameters, naming the parameter and what is allowed.
 """
 
 import math
@@ -32,12 +32,12 @@ def constant(value: float) -> Distribution:
 
 
 def lognormal(p10: float, p90: float) -> Distribution:
-    """Return the lognormal distribution whose middle 80 % lies between two positive numbers."""
+    """Return the lognormal distribution with these p10 and p90, both positive."""
     return Lognormal(p10, p90)
 
 
 def lognormal_median(median: float, spread: float) -> Distribution:
-    """Return the lognormal distribution with this median and p90/median = `spread`, at least 1."""
+    """Return the lognormal distribution with this median and with p90/median = `spread`, at least 1."""
     require_positive("lognormal", median=median, spread=spread)
     if spread < 1.0:
         raise ValueError(f"lognormal: p90/median is {spread:g}; it has to be at least 1")
@@ -45,7 +45,7 @@ def lognormal_median(median: float, spread: float) -> Distribution:
 
 
 def normal(p10: float, p90: float) -> Distribution:
-    """Return the normal distribution whose middle 80 % lies between two numbers."""
+    """Return the normal distribution with these p10 and p90."""
     return Normal(p10, p90)
 
 
@@ -60,7 +60,7 @@ def triangular(low: float, mode: float, high: float) -> Distribution:
 
 
 def beta(mean: float, p10: float | None = None, weight: float | None = None) -> Distribution:
-    """Return the beta distribution of this mean with this p10, or with this weight a + b."""
+    """Return the beta distribution with this mean and either this p10 or this weight a + b."""
     if (p10 is None) == (weight is None):
         raise ValueError("beta: write either p10 or weight beside the mean")
     if p10 is not None:
@@ -69,7 +69,7 @@ def beta(mean: float, p10: float | None = None, weight: float | None = None) -> 
 
 
 def gamma(mean: float, cv: float) -> Distribution:
-    """Return the gamma distribution of this mean and coefficient of variation."""
+    """Return the gamma distribution with this mean and coefficient of variation."""
     return Gamma(mean, cv)
 
 
@@ -82,5 +82,5 @@ def discrete(values: Sequence[float], weights: Sequence[float]) -> Distribution:
 
 
 def empirical(values: Sequence[float]) -> Distribution:
-    """Return the distribution of what was observed."""
+    """Return the empirical distribution of observed values."""
     return Empirical(tuple(sorted(values)), (1.0,) * len(values))

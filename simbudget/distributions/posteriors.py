@@ -1,7 +1,7 @@
-"""What a calibration learnt of one quantity: joint draws of its parameters, and the shape of what varies.
+"""What a calibration learnt about one quantity: joint draws of its parameters, and the shape of its scatter.
 
-A draw of what varies is exp(location + difference between contexts + scatter · t(z)): t is the identity for a
-lognormal, else tabulated. One draw of the parameters is one world, so a world that has slow models has them
+A varying value is exp(location + difference between contexts + scatter · t(z)), where t is the identity for a
+lognormal and tabulated otherwise. Each draw of the parameters is one world, so that a world with slow models has them
 everywhere.
 """
 
@@ -16,28 +16,32 @@ Floats = npt.NDArray[np.float64]
 
 
 def score_grid() -> Floats:
-    """Return the normal scores at which a shape is tabulated."""
+    """Return the normal scores at which a shape is tabulated, shape (SCORE_POINTS,)."""
     return np.linspace(-SCORE_LIMIT, SCORE_LIMIT, SCORE_POINTS)
 
 
 @dataclass(frozen=True, eq=False)
 class Posterior:
-    """What is known of one quantity after calibration."""
+    """The knowledge about one quantity after calibration."""
 
     draws: Floats
-    """[worlds, 3] location (of the logarithm), scatter, and standard deviation between contexts; of a fact: its
-    value, 0, 0."""
+    """Location (of the logarithm), scatter, and standard deviation between contexts, shape (worlds, 3); for a fact:
+    its value, 0, 0."""
     shape: Floats | None = None
-    """[`SCORE_POINTS`] t at `score_grid`, of median about 0 and standard deviation about 1; None: lognormal."""
+    """t at `score_grid`, with median about 0 and standard deviation about 1, shape (SCORE_POINTS,); None: lognormal."""
     is_fact: bool = False
 
     @classmethod
     def of_fact(cls, values: Floats) -> "Posterior":
-        """Return what is known of one number: [worlds] draws of it."""
+        """Return the posterior of a fact.
+
+        Args:
+            values: draws of its value, shape (worlds,).
+        """
         return cls(np.column_stack([values, np.zeros((len(values), 2))]), is_fact=True)
 
     def __eq__(self, other: object) -> bool:
-        """Return whether two hold the same numbers."""
+        """Return whether both contain the same numbers."""
         return self._content() == other._content() if isinstance(other, Posterior) else NotImplemented
 
     def __hash__(self) -> int:
@@ -48,7 +52,7 @@ class Posterior:
         return self.is_fact, self.draws.shape, self.draws.tobytes(), shape
 
     def row(self, table: list[float]) -> Row:
-        """Return the row; the shape and the draws are tabulated (see `engine.laws.worlds`)."""
+        """Return the row; the shape and the draws are appended to the table (see `engine.laws.worlds`)."""
         shape_start = len(table)
         if self.shape is not None:
             table.extend(self.shape.tolist())
@@ -62,7 +66,15 @@ class Posterior:
         return Row(code, location, scatter, between, shape_start, draws_start)
 
     def sample(self, scores: Floats, level_scores: Floats | None = None) -> Floats:
-        """Return [worlds, ...] draws of what varies for [worlds, ...] normal scores, a world a row."""
+        """Draw varying values.
+
+        Args:
+            scores: normal scores of the draws, shape (worlds, ...).
+            level_scores: normal scores of the differences between contexts, broadcastable to `scores`; None for none.
+
+        Returns:
+            Draws of shape (worlds, ...), each world with its own parameters.
+        """
         location, scatter, between = (
             self.draws[:, k].reshape(-1, *(1,) * (scores.ndim - 1)) for k in range(3)
         )

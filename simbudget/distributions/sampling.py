@@ -1,7 +1,7 @@
-"""Draws from uniforms: the compiled inverse distribution function of a lowered row.
+"""Draws from uniform numbers: the compiled inverse distribution function of a lowered row.
 
-One uniform in (0, 1) gives one draw, always by inversion: a draw grows with its uniform, so two scenarios
-that share their uniforms share their luck, whatever their families.
+One uniform number in (0, 1) gives one draw, always by inversion. A draw increases with its uniform number, so that two
+scenarios with the same uniform numbers are compared under common random numbers, whatever their families.
 """
 
 import math
@@ -29,12 +29,12 @@ from simbudget.distributions.base import (
 Floats = npt.NDArray[np.float64]
 
 _SCORES_PER_UNIT: Final = (SCORE_POINTS - 1) / (2 * SCORE_LIMIT)
-_LARGEST_EXPONENT: Final = 709.0
+_LARGEST_EXPONENT: Final = 709.0  # exp(710) overflows
 
 
 @compiled
 def normal_score(u: float) -> float:
-    """Return the standard normal quantile of `u` in (0, 1), to about 1e-15 relative.
+    """Return the standard normal quantile of `u` in (0, 1), to a relative accuracy of about 1e-15.
 
     Algorithm AS 241, PPND16: M. J. Wichura, "The percentage points of the normal distribution", Applied
     Statistics 37 (1988), 477-484. 0 gives minus infinity, 1 infinity.
@@ -61,7 +61,7 @@ def normal_score(u: float) -> float:
 
 @compiled
 def _tail_score(u: float, q: float) -> float:
-    """Return the score where |u - 0.5| > 0.425: two rational functions of the square root of -log of the tail."""
+    """Return the score for |u - 0.5| > 0.425: two rational functions of the square root of -log of the tail."""
     r = math.sqrt(-math.log(u if q < 0.0 else 1.0 - u))
     score = _near_tail(r - 1.6) if r <= 5.0 else _far_tail(r - 5.0)
     return -score if q < 0.0 else score
@@ -105,7 +105,7 @@ def _far_tail(r: float) -> float:
 
 @compiled
 def _tabulated(score: float, start: int, table: Floats) -> float:
-    """Return the cubic through the four tabulated points around a normal score (Lagrange interpolation)."""
+    """Interpolate a table at a normal score by the cubic through the four nearest points (Lagrange)."""
     position = (score + SCORE_LIMIT) * _SCORES_PER_UNIT
     left = min(max(int(position), 1), SCORE_POINTS - 3)
     t = position - left
@@ -126,7 +126,7 @@ def _triangular(low: float, mode: float, high: float, u: float) -> float:
 
 @compiled
 def lognormal(mean_of_log: float, deviation_of_log: float, u: float) -> float:
-    """Return the draw of a lognormal for the uniform `u` in (0, 1)."""
+    """Return the lognormal draw for the uniform number `u` in (0, 1)."""
     return math.exp(min(mean_of_log + deviation_of_log * normal_score(u), _LARGEST_EXPONENT))
 
 
@@ -147,7 +147,18 @@ def _step(start: int, length: int, table: Floats, u: float) -> float:
 def quantile(  # noqa: PLR0911, PLR0913, PLR0917  a row is plain numbers, and every code has its own formula
     code: int, a: float, b: float, c: float, start: int, length: int, table: Floats, u: float
 ) -> float:
-    """Return the draw for the uniform `u` in (0, 1) of a row (see `base`) and the table that it looks up."""
+    """Return the draw of a row (see `base`) for the uniform number `u` in (0, 1).
+
+    Args:
+        code: formula of the draw.
+        a: first parameter of the formula.
+        b: second parameter.
+        c: third parameter.
+        start: index of the row's first value in the table.
+        length: number of values in the table.
+        table: lookup values of all rows, shape (values,).
+        u: uniform number.
+    """
     if code == CONSTANT:
         return a
     if code == UNIFORM:

@@ -1,4 +1,4 @@
-"""The families that take a few values only: discrete, with weights, and empirical, what was observed."""
+"""The families with finitely many values: discrete with weights, and empirical from observations."""
 
 import math
 from bisect import bisect_left
@@ -17,7 +17,7 @@ from simbudget.distributions.base import (
 
 @dataclass(frozen=True)
 class Discrete(Distribution):
-    """One of a few values, each with its weight. `values` ascend."""
+    """One of a few values, each with a weight. `values` are in ascending order."""
 
     values: tuple[float, ...]
     weights: tuple[float, ...]
@@ -56,16 +56,17 @@ class Discrete(Distribution):
         return Row(STEPS, start=start, length=len(self.values))
 
     def _cumulative(self) -> list[float]:
-        """Return the cumulative probabilities; the last one is 1 to the last bit."""
+        """Return the cumulative probabilities, the last of which is exactly 1."""
         total = math.fsum(self.weights)
         cumulative = [weight / total for weight in accumulate(self.weights)]
+        # Trailing values of weight 0 must not be drawn because of rounding, so 1 is reached at the last positive one.
         last = max(index for index, weight in enumerate(self.weights) if weight > 0)
         return [*cumulative[:last], *[1.0] * (len(cumulative) - last)]
 
 
 @dataclass(frozen=True)
 class Empirical(Discrete):
-    """One of the values that were observed, each as likely as it was frequent."""
+    """One of the observed values, all equally likely."""
 
     family: ClassVar[str] = "empirical"
 

@@ -1,7 +1,7 @@
-"""The families whose quantiles need special functions, tabulated at normal scores: beta and gamma.
+"""The families whose quantiles need special functions and are tabulated at normal scores: beta and gamma.
 
-A table holds the logarithm (gamma) or the log-odds (beta) of the quantile, which are smooth in the normal score,
-so a cubic between its points is good to about 1e-7 relative.
+A table contains the logarithm (gamma) or the log-odds (beta) of the quantile. These are smooth functions of the normal
+score, so that cubic interpolation is accurate to about 1e-7.
 """
 
 import math
@@ -24,9 +24,9 @@ from simbudget.distributions.base import (
     require_probability,
 )
 
-_SMALLEST = 1e-300
+_SMALLEST = 1e-300  # near the smallest normal double
 _SMALLEST_WEIGHT = 1e-3
-_LARGEST_WEIGHT = 1e9
+_LARGEST_WEIGHT = 1e9  # between these, a beta goes from two points to nearly a constant
 
 
 def _scores() -> npt.NDArray[np.float64]:
@@ -35,7 +35,7 @@ def _scores() -> npt.NDArray[np.float64]:
 
 @dataclass(frozen=True)
 class Gamma(Distribution):
-    """A positive number of this mean and coefficient of variation (standard deviation ÷ mean); cv 1: exponential."""
+    """A positive number with this mean and coefficient of variation (cv); cv 1 is the exponential distribution."""
 
     mean_value: float
     cv: float
@@ -57,7 +57,7 @@ class Gamma(Distribution):
 
     def quantile(self, p: float) -> float:
         """Return the scale times the inverse of the regularised incomplete gamma function."""
-        from scipy.special import gammaincinv  # noqa: PLC0415  slow to import, and seldom needed
+        from scipy.special import gammaincinv  # noqa: PLC0415  slow to import, and rarely needed
 
         require_probability(p)
         if self.cv == 1.0:
@@ -69,7 +69,7 @@ class Gamma(Distribution):
         return self.mean_value
 
     def row(self, table: list[float]) -> Row:
-        """Return the row; the logarithms of quantiles are tabulated unless the gamma is exponential."""
+        """Return the row; logarithms of quantiles are tabulated, unless the gamma is exponential."""
         if self.cv == 1.0:
             return Row(EXPONENTIAL, self.mean_value)
         from scipy.special import gammainccinv, gammaincinv, gammaln, log_ndtr, ndtr  # noqa: PLC0415
@@ -77,7 +77,7 @@ class Gamma(Distribution):
         scores = _scores()
         lower, upper = gammaincinv(self.shape, ndtr(scores)), gammainccinv(self.shape, ndtr(-scores))
         quantiles = np.where(scores < 0, lower, upper)
-        # Far down, the distribution function is x^shape / Γ(shape + 1); floats cannot hold x there, but its log.
+        # Deep in the lower tail the cdf is x^shape / Γ(shape + 1), and x underflows but its logarithm does not.
         far_down = (log_ndtr(scores) + gammaln(self.shape + 1)) / self.shape
         logs = np.where(quantiles > _SMALLEST, np.log(np.maximum(quantiles, _SMALLEST)), far_down)
         start = len(table)
@@ -91,7 +91,7 @@ class Gamma(Distribution):
 
 @dataclass(frozen=True)
 class Beta(Distribution):
-    """A number between 0 and 1 of this mean; `weight` (a + b) says how sure: about as many observations."""
+    """A number between 0 and 1 with this mean; `weight` (a + b) is its precision, in units of observations."""
 
     mean_value: float
     weight: float
@@ -102,9 +102,7 @@ class Beta(Distribution):
         require_finite(self.family, mean=self.mean_value)
         require_positive(self.family, weight=self.weight)
         if not 0.0 < self.mean_value < 1.0:
-            raise ValueError(
-                f"beta: mean is {self.mean_value:g}; it has to lie between 0 and 1, both excluded"
-            )
+            raise ValueError(f"beta: mean is {self.mean_value:g}; it has to lie strictly between 0 and 1")
 
     @property
     def shapes(self) -> tuple[float, float]:
@@ -113,7 +111,7 @@ class Beta(Distribution):
 
     def quantile(self, p: float) -> float:
         """Return the inverse of the regularised incomplete beta function."""
-        from scipy.special import betaincinv  # noqa: PLC0415  slow to import, and seldom needed
+        from scipy.special import betaincinv  # noqa: PLC0415  slow to import, and rarely needed
 
         require_probability(p)
         return float(betaincinv(*self.shapes, p))
@@ -123,10 +121,11 @@ class Beta(Distribution):
         return self.mean_value
 
     def row(self, table: list[float]) -> Row:
-        """Return the row; the log-odds of quantiles are tabulated."""
+        """Return the row; log-odds of quantiles are tabulated."""
         from scipy.special import betaincinv, ndtr  # noqa: PLC0415
 
         (a, b), scores = self.shapes, _scores()
+        # Log-odds from whichever tail is smaller, since 1 - x would lose all digits of the other one.
         low = np.maximum(betaincinv(a, b, ndtr(scores)), _SMALLEST)
         rest = np.maximum(betaincinv(b, a, ndtr(-scores)), _SMALLEST)
         from_low, from_rest = np.log(low) - np.log1p(-np.minimum(low, 0.9)), -np.log(rest)
@@ -141,8 +140,12 @@ class Beta(Distribution):
 
 
 def beta_from_p10(mean: float, p10: float) -> Beta:
-    """Return the beta distribution of this mean and p10; ValueError unless 0 < p10 < mean < 1."""
-    from scipy.optimize import brentq  # noqa: PLC0415  slow to import, and seldom needed
+    """Return the beta distribution with this mean and p10.
+
+    Raises:
+        ValueError: not 0 < p10 < mean < 1, or no beta distribution has this mean and p10.
+    """
+    from scipy.optimize import brentq  # noqa: PLC0415  slow to import, and rarely needed
 
     if not 0.0 < p10 < mean < 1.0:
         raise ValueError(f"beta: p10 is {p10:g} and mean {mean:g}; 0 < p10 < mean < 1 is allowed")
@@ -153,6 +156,6 @@ def beta_from_p10(mean: float, p10: float) -> Beta:
     low, high = math.log(_SMALLEST_WEIGHT), math.log(_LARGEST_WEIGHT)
     if excess(low) > 0.0 or excess(high) < 0.0:
         raise ValueError(
-            f"beta: no distribution of mean {mean:g} has its p10 at {p10:g}; give `weight` instead"
+            f"beta: no distribution with mean {mean:g} has its p10 at {p10:g}; give `weight` instead"
         )
     return Beta(mean, math.exp(brentq(excess, low, high, xtol=1e-13)))
