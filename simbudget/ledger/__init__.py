@@ -1,1 +1,1 @@
-"""The ledger: the record of a run, one row per thing that happened (DESIGN section 7)."""
+"""The ledger: the record of a run, with one row per event."""

@@ -1,8 +1,8 @@
-"""Cost as logs report it beside cost by the price list of the day, and where they differ: why.
+"""Compares the cost reported in logs with the cost by the price list of the day, and explains differences.
 
-An explanation is a way of counting that a log's tool may follow, with nothing in it that could be fitted. It is given
-only where it predicts several independent entries; so it is a finding about the tool, and not a guess. What one entry
-shows, or a factor alone, explains nothing, and that is said.
+An explanation is a way of counting that a log's tool may use, with no free parameters. It is given only if it predicts
+several independent entries exactly, so that it is a finding about the tool rather than a guess. A single entry, or a
+mere factor, explains nothing, and the comparison says so.
 """
 
 import datetime
@@ -22,31 +22,30 @@ from simbudget.pricing.models import models_beside
 
 _HALF_A_CENT: Final = 0.005
 _SAME: Final = 1e-3
-"""Two costs of one entry are the same if they differ by less than this share, or by a ten-thousandth of a dollar: logs
-round."""
+"""Two costs of an entry agree if they differ by less than this share or by a hundredth of a cent, as logs round."""
 _SAME_USD: Final = 1e-4
 _EXACTLY: Final = 1e-6
-"""Where only some entries follow a way of counting, they have to do so to this share: no other way comes so near."""
+"""Required agreement if only some entries follow a way of counting; no other way comes this close by chance."""
 _EXACTLY_USD: Final = 2e-6
 _NEARLY_ALL: Final = 0.95
 _SEVERAL: Final = 2
-"""So many entries of different costs an explanation has to predict exactly."""
+"""Number of entries with different costs that an explanation has to predict exactly."""
 _MANY: Final = 3
-"""So many it has to predict where logs round, and so many show that a factor is the same throughout."""
+"""Number of entries that it has to predict if the log rounds, and that show that a factor is constant."""
 _LOOKED_AT: Final = 4096
-"""Entries of one format and model that explanations are tried on; with more, one batch after another would be kept."""
+"""Entries per format and model on which explanations are tried; bounds the memory."""
 _MOST_WAYS: Final = 3
-"""A tool that counts in more ways than this at once is not understood."""
-_FIRST_DAY: Final = datetime.date(2020, 1, 1)
+"""A tool that seems to count in more ways than this at once is not understood."""
+_FIRST_DAY: Final = datetime.date(2020, 1, 1)  # before the first price of the list
 _OWN: Final = {"pilot", "pilot live", "guard", "worst case"}
-"""Sources whose costs simbudget computed itself, by the same function from the same list."""
+"""Sources whose costs simbudget computed itself, with the same function from the same list."""
 
 AGREES: Final = "agrees to the cent"
-COMPUTED_HERE: Final = "computed by simbudget itself from the same list, so that nothing was checked"
+COMPUTED_HERE: Final = "computed by simbudget itself from the same list, so there is nothing to check"
 
 _NOT_LOGGED: Final = {
-    "claude-code": "calls of helpers and compactions, which Claude Code does not log",
-    "claude-results": "what a process did that was killed before its result",
+    "claude-code": "helper calls and compactions, which Claude Code does not log",
+    "claude-results": "work of processes that were killed before they wrote a result",
     "codex": "compactions, which Codex does not log as calls",
     "pi": "compactions, which Pi does not log as calls",
 }
@@ -54,36 +53,36 @@ _NOT_LOGGED: Final = {
 
 @dataclass(frozen=True)
 class CostComparison:
-    """What one format reports for one model, beside the price list."""
+    """Costs reported by one format for one model, compared with the price list."""
 
     source: str
     model: str
-    """Empty: the log names none, or what was compared are whole runs."""
+    """Empty if the log names none, or if whole runs were compared."""
     entries: int
     reported_usd: float
-    """NaN: the log reports no cost."""
+    """NaN if the log reports no cost."""
     list_usd: float
-    """NaN: the list does not have the model."""
+    """NaN if the list does not have the model."""
     explanation: str
     compared: int = 0
-    """How many independent entries have both costs: as many as different reported costs."""
+    """Number of independent entries with both costs: those with different reported costs."""
     cannot_know: str = ""
     """What neither side contains, or which counts are missing."""
 
 
 class CostCheck:
-    """The comparison of costs, from entries that come some at a time."""
+    """Compares costs of entries that arrive in batches."""
 
     def __init__(self, runs: pd.DataFrame) -> None:
         self._runs = runs
         self._groups: dict[tuple[str, str, bool], _Group] = {}
         self.apart = Apart()
-        """What is charged beside plain tokens by the standard service."""
+        """Charges other than for plain tokens at the standard service."""
         self._listed_of_runs: dict[int, float] = {}
-        """By run whose entries report nothing: what they cost by the list."""
+        """Cost by the list of each run whose entries report none."""
 
     def add(self, entries: pd.DataFrame) -> None:
-        """Compare the costs of further entries."""
+        """Add the costs of further entries."""
         paid = entries[(entries["component"] == "tokens") & (entries["source"] != "simulated")]
         moments = days_of(paid, self._runs)
         self.apart.add(paid, moments)
@@ -99,14 +98,14 @@ class CostCheck:
             self._listed_of_runs[run] = math.nan
 
     def comparisons(self) -> list[CostComparison]:
-        """Return, for each format and model, what was reported beside the price list; the dearest first."""
+        """Return the comparison for each format and model, most expensive first."""
         groups = [self._groups[key] for key in sorted(self._groups)]
         for group in groups:
             group.look_for_ways()
         ways: dict[str, set[str]] = {}
         for group in groups:
             ways.setdefault(group.source, set()).update(group.ways)
-        for group in groups:  # what a tool was found to do for one model it may do for another
+        for group in groups:  # what a tool does for one model, it may also do for another
             if group.ways < ways[group.source]:
                 group.look_for_ways(frozenset(ways[group.source]))
         found = [group.comparison() for group in groups if group.used_anything]
@@ -114,7 +113,7 @@ class CostCheck:
         return sorted(found, key=lambda each: -max(np.nan_to_num([each.reported_usd, each.list_usd])))
 
     def _of_runs(self) -> Iterator[CostComparison]:
-        """Yield the comparison of whole runs, of each format whose logs report the cost of runs and not of calls."""
+        """Yield the comparison of whole runs, for each format that reports costs of runs rather than calls."""
         runs = self._runs[self._runs["reported_cost_usd"] > 0]
         listed = runs["run"].map(self._listed_of_runs).astype("float64")
         for source, of_source in runs[listed.notna()].groupby("source", observed=True):
@@ -125,8 +124,8 @@ class CostCheck:
                 text = AGREES
             else:
                 text = (
-                    f"agrees for {int(same.sum()):,} of {len(same):,} runs; the others' logs leave out calls, or "
-                    "the tool counts in another way: which of them is not known of whole runs"
+                    f"agrees for {int(same.sum()):,} of {len(same):,} runs; the logs of the others omit calls, or the "
+                    "tool counts differently, which whole runs cannot distinguish"
                 )
             yield CostComparison(
                 str(source),
@@ -141,12 +140,12 @@ class CostCheck:
 
 
 class _Group:
-    """Entries of one format and model, which all report their cost or all do not."""
+    """Entries of one format and model, either all with a reported cost or all without."""
 
     def __init__(self, source: str, model: str, reports: bool) -> None:
         self.source = source
         self.ways: set[str] = set()
-        """The ways of counting that explain entries of it."""
+        """The ways of counting that explain some of its entries."""
         self._model, self._reports, self._explanation = model, reports, ""
         self._count = self._unknown = self._priced = self._same = self._exact = 0
         self._reported_usd = self._list_usd = 0.0
@@ -156,7 +155,7 @@ class _Group:
         self._unpriced: set[str] = set()
         """Services for which the list has no price of the model."""
         self.used_anything = False
-        """Whether any entry had a prompt, or cost anything."""
+        """Whether any entry had a prompt or a cost."""
 
     def add(self, entries: pd.DataFrame, moments: pd.Series) -> None:
         """Add further entries."""
@@ -164,9 +163,8 @@ class _Group:
         listed = entries["list_cost_usd"].to_numpy()
         self._count += len(entries)
         unknown = entries[list(_CLASSES)].isna().any(axis="columns")
-        if self.source.startswith(
-            "claude"
-        ):  # whose logs say how long writes are kept, which decides their price
+        # Claude's logs state how long writes are cached, which determines their price.
+        if self.source.startswith("claude"):
             unknown |= entries["cache_write_1h_tokens"].isna() & (entries["cache_write_tokens"] > 0).fillna(
                 False
             )
@@ -193,7 +191,7 @@ class _Group:
             self._different.update(np.round(both[:room], 9).tolist())
 
     def look_for_ways(self, known: frozenset[str] = frozenset()) -> None:
-        """Look for ways of counting that explain what is reported; of those that are known one entry is enough."""
+        """Look for ways of counting that explain the reported costs; for a `known` way, one entry is enough."""
         is_open = self._reports and self.source not in _OWN and self._priced and self._reported_usd
         if is_open and not self._agrees and not self._explanation:
             self._explanation, self.ways = _Search(self._looked_at).explanation(known)
@@ -203,10 +201,10 @@ class _Group:
         return pd.concat(self._kept, ignore_index=True)
 
     def comparison(self) -> CostComparison:
-        """Return how the entries compare with the price list."""
+        """Return the comparison of the entries with the price list."""
         missing = [_NOT_LOGGED.get(self.source, "")]
         for service in sorted(self._unpriced):
-            missing.insert(0, f"the price of the service `{service}`, for which the standard one stands")
+            missing.insert(0, f"the price of the service `{service}`, for which the standard price is used")
         if self._unknown:
             missing.insert(0, f"counts of {self._unknown:,} of {self._count:,} entries")
         return CostComparison(
@@ -221,31 +219,31 @@ class _Group:
         )
 
     def _silent(self) -> str:
-        """Return what is to be said of a log that reports no cost."""
+        """Return the remark on a log that reports no cost."""
         if not self._priced:
             return _no_price(self._model)
-        least = "; the list's is a lower bound, since token counts are not all known" if self._unknown else ""
+        least = "; the list's is a lower bound, since some token counts are unknown" if self._unknown else ""
         return f"no cost is reported{least}"
 
     def _why(self) -> str:
-        """Return why the reported costs are what they are."""
+        """Explain the reported costs."""
         if self.source in _OWN:
             return COMPUTED_HERE
         if not self._priced:
             return _no_price(self._model)
         if not self._reported_usd:
-            return "reported as nothing: a subscription, or a model whose price the tool did not know"
+            return "reported as zero: a subscription, or a model whose price the tool did not know"
         return AGREES if self._agrees else self._why_not()
 
     @property
     def _agrees(self) -> bool:
-        """Whether nearly every entry, and all together, are reported as the list has them."""
+        """Whether nearly all entries, and their total, are reported as the list has them."""
         total_off = abs(self._list_usd - self._reported_usd)
         nearly_all = self._same >= _NEARLY_ALL * self._count
         return nearly_all and total_off < max(_HALF_A_CENT, _SAME * self._reported_usd)
 
     def _why_not(self) -> str:
-        """Return why the reported costs are not those of the list."""
+        """Explain why the reported costs differ from those of the list."""
         if self._explanation:
             return self._explanation
         agree = f"{self._exact:,} of {self._count:,} entries agree; of the others " if self._exact else ""
@@ -270,7 +268,7 @@ def _are_same(own: Numbers, reported: Numbers, share: float, usd: float) -> npt.
 
 
 class _Search:
-    """The search for ways of counting that reproduce what entries report and the list does not."""
+    """Searches for ways of counting that reproduce reported costs that the list does not."""
 
     def __init__(self, entries: pd.DataFrame) -> None:
         self._usage, self._calls = usage_of(entries), calls_of(entries)
@@ -281,9 +279,10 @@ class _Search:
         self._has_place = bool((entries["inference_geo"] != "").any())
 
     def explanation(self, known: frozenset[str]) -> tuple[str, set[str]]:
-        """Return why entries report what they do, and the ways of counting that this names.
+        """Explain reported costs; also return the ways of counting that the explanation names.
 
-        Empty if no way of counting predicts several of them, or one and is `known` from other models.
+        The explanation is empty if no way of counting predicts several entries, or one if the way is `known` from
+        other models.
         """
         for usage, rates, text in self._ways():
             own = self._cost(usage, rates)
@@ -292,7 +291,7 @@ class _Search:
         return self._by_parts(known)
 
     def _reproduces_all(self, own: Numbers) -> bool:
-        """Return whether a cost is the reported one: of nearly every entry, and of all together."""
+        """Return whether a cost equals the reported one, for nearly all entries and for their total."""
         reported = self._reported
         same = _are_same(own, reported, _SAME, _SAME_USD)
         total_off = abs(float(own.sum()) - float(reported.sum()))
@@ -306,7 +305,7 @@ class _Search:
         )
 
     def _by_parts(self, known: frozenset[str]) -> tuple[str, set[str]]:
-        """Return several ways of counting, each of some of the entries: tools differ by version."""
+        """Explain different entries by different ways of counting, as tools differ between versions."""
         left = ~_are_same(self._listed, self._reported, _EXACTLY, _EXACTLY_USD)
         agreeing = int((~left).sum())
         found: list[str] = []
@@ -331,13 +330,13 @@ class _Search:
         return "; ".join(found), used
 
     def _ways(self) -> "Iterator[tuple[Usage, _RatesOf, str]]":
-        """Yield ways of counting that logs' tools are known to follow, with their words; the plainest first."""
+        """Yield known ways of counting of tools with their descriptions, the most plausible first."""
         own, thinking = self._usage, self._usage.thinking
         hour = "1-hour cache writes reported at the price of 5-minute ones"
         yield own.with_5m_writes(), _as_billed, hour
         twice = replace(own, output=own.output + (0 if thinking is None else thinking))
         yield twice, _as_billed, "thinking tokens, which are part of the output, charged a second time"
-        yield own.without_cache(), _as_billed, "what was cached reported at the full price of input"
+        yield own.without_cache(), _as_billed, "cached input reported at the full price of input"
         yield replace(own, web_searches=0 * own.web_searches), _as_billed, "web searches left out"
         if self._has_service or self._has_place:
             yield own, _standard, "reported at the standard price, without its service and place"
@@ -388,15 +387,13 @@ def _of_model(model: str) -> _RatesOf:
 
 
 def _by_factor(entries: pd.DataFrame, total: float) -> str:
-    """Return by what factor the reported costs differ; `total`: that of the sums."""
+    """Describe the factor between reported and listed costs; `total` is that of the sums."""
     reported, listed = (entries[name].to_numpy() for name in ("reported_cost_usd", "list_cost_usd"))
     known = (listed > 0) & (reported > 0)
     factors = reported[known] / listed[known]
     many = len(np.unique(reported[known]))
     if many < _SEVERAL:
-        return f"{total:.3g} times the list's price in its only entry, which cannot tell why"
+        return f"{total:.3g} times the list's price in its only entry, which does not show why"
     if many >= _MANY and np.ptp(np.quantile(factors, [0.05, 0.95])) < 0.01:
-        return (
-            f"{float(np.median(factors)):.3g} times the list's price throughout, for no reason that is known"
-        )
-    return f"{total:.3g} times the list's price in all, for no reason that is known"
+        return f"{float(np.median(factors)):.3g} times the list's price throughout, for an unknown reason"
+    return f"{total:.3g} times the list's price in total, for an unknown reason"

@@ -1,4 +1,4 @@
-"""What the entries of a ledger cost by the price list of their day, hour and service."""
+"""The cost of ledger entries by the price list of their date, time of day and service."""
 
 import datetime
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from simbudget.pricing.charge import Numbers, Rates, Usage, charge
 
 
 def usage_of(entries: pd.DataFrame) -> Usage:
-    """Return what entries used; what is not known counts nothing."""
+    """Return the usage of entries, with 0 for unknown counts; arrays of shape (entries,)."""
 
     def of(name: str) -> Numbers:
         return entries[name].to_numpy(dtype=np.float64, na_value=0.0)
@@ -33,46 +33,49 @@ def usage_of(entries: pd.DataFrame) -> Usage:
 
 
 def calls_of(entries: pd.DataFrame) -> Numbers:
-    """Return how many calls each entry stands for; NaN where an entry of kind `calls` does not say."""
+    """Return the number of calls of each entry, shape (entries,); NaN for entries of kind `calls` without one."""
     many = entries["calls"].to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where((entries["kind"] == CALLS).to_numpy(), np.where(many >= 1, many, np.nan), 1.0)
 
 
 def days_of(entries: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
-    """Return when each entry began, NaT where the log has no dates."""
+    """Return the start time of each entry; NaT if the log has no dates."""
     began = runs.set_index("run")["began_at"].reindex(entries["run"]).to_numpy()
     after = pd.to_timedelta(entries["started_s"].fillna(0.0).to_numpy(), unit="s")
     return pd.Series(pd.DatetimeIndex(began) + after, index=entries.index)
 
 
 def dates_of(moments: pd.Series, otherwise: datetime.date) -> pd.Series:
-    """Return the dates (UTC) of moments; where there is none, the other one."""
+    """Return the dates (UTC) of times, with a default for missing ones."""
     codes, known = pd.factorize(moments.dt.normalize())
     dates = np.empty(len(known) + 1, dtype=object)
-    dates[:] = [*(day.date() for day in known), otherwise]  # the last is that of code -1
+    dates[:] = [
+        *(day.date() for day in known),
+        otherwise,
+    ]  # factorize codes missing times as -1, the last one
     return pd.Series(dates[codes], index=moments.index, dtype=object)
 
 
 @dataclass(frozen=True)
 class Priced:
-    """Entries that have the same rates."""
+    """Entries with the same rates."""
 
     rows: npt.NDArray[np.int64]
-    """Their places among all entries."""
+    """Their positions among all entries, shape (rows,)."""
     model: str
     day: datetime.date
     second: int | None
-    """When on the day its prices changed last before them; None for models whose prices are the same all day."""
+    """Second of the day of the last price change before them; None for models with constant prices."""
     service: str
     inference_geo: str
 
     def rates(self, service: str | None = None) -> Rates | None:
-        """Return their rates, or those by another service; None if the list does not have the model."""
+        """Return their rates, or those for another service; None if the list does not have the model."""
         return known_rates(self.model, self.day, self.service if service is None else service, self.second)
 
 
 def groups_of_rates(entries: pd.DataFrame, moments: pd.Series) -> Iterator[Priced]:
-    """Yield entries by model, day, hour, service and place. An entry without a date has the prices of today."""
+    """Group entries by model, day, hour, service and place. Entries without a date have today's prices."""
     today = datetime.date.today()
     keys = [
         *(entries[name].cat.codes.to_numpy() for name in ("model", "service", "inference_geo")),
@@ -92,7 +95,7 @@ def groups_of_rates(entries: pd.DataFrame, moments: pd.Series) -> Iterator[Price
 
 
 def _hours(entries: pd.DataFrame, moments: pd.Series) -> npt.NDArray[np.int64]:
-    """Return for each entry when on its day its model's price changed last before it; -1 where prices do not."""
+    """Return, per entry, the second of the day of the model's last price change; -1 if its prices are constant."""
     found = np.full(len(entries), -1, dtype=np.int64)
     codes = entries["model"].cat.codes.to_numpy()
     for code in np.unique(codes):
@@ -106,10 +109,16 @@ def _hours(entries: pd.DataFrame, moments: pd.Series) -> npt.NDArray[np.int64]:
 
 
 def cost_of(usage: Usage, calls: Numbers, rates: Rates, inference_geo: str) -> Numbers:
-    """Return what entries cost that have the same rates.
+    """Return the cost of entries with the same rates, in dollars.
 
-    An entry that stands for several calls says nothing of the prompt of each. By their mean it is decided whether the
-    prices of long contexts hold for it; where not even the number is known, they do not.
+    An entry for several calls does not contain the prompts of the individual calls. Their mean length decides whether
+    long-context prices apply; if even the number of calls is unknown, they do not.
+
+    Args:
+        usage: counts of the entries, arrays of shape (entries,).
+        calls: number of calls of each entry, shape (entries,); NaN if unknown.
+        rates: the rates.
+        inference_geo: the place that the calls were bound to.
     """
     if not rates.tiers or bool((calls == 1).all()):
         total: Numbers = charge(usage, rates, inference_geo).total_usd
@@ -127,7 +136,7 @@ def _arrays(usage: Usage, many: int) -> Iterator[Numbers]:
 
 
 def list_costs(entries: pd.DataFrame, moments: pd.Series) -> pd.Series:
-    """Return what each entry's known tokens and searches cost by the list, NaN where the list has no price."""
+    """Return the cost of each entry's known tokens and searches by the list; NaN where the list has no price."""
     costs = np.full(len(entries), np.nan)
     usage, calls = usage_of(entries), calls_of(entries)
     for group in groups_of_rates(entries, moments):
@@ -139,7 +148,7 @@ def list_costs(entries: pd.DataFrame, moments: pd.Series) -> pd.Series:
 
 
 class Apart:
-    """What entries cost beside plain tokens by the standard service: services, places and searches, shown apart."""
+    """Costs other than for plain tokens at the standard service: services, places and searches, listed separately."""
 
     def __init__(self) -> None:
         self._by: dict[tuple[str, str], list[float]] = {}
@@ -147,7 +156,7 @@ class Apart:
         self._searches_usd = 0.0
 
     def add(self, entries: pd.DataFrame, moments: pd.Series) -> None:
-        """Take up further entries that were paid for tokens."""
+        """Add further entries with component `tokens`."""
         special = (entries["service"] != "") | (entries["inference_geo"] != "")
         for (service, place), group in entries[special].groupby(["service", "inference_geo"], observed=True):
             sums = self._by.setdefault((str(service), str(place)), [0, 0.0])
@@ -165,7 +174,7 @@ class Apart:
                     self._searches_usd += float(np.sum(charged))
 
     def figures(self) -> dict[str, object]:
-        """Return the figures: entries and cost by service and place, searches and what they cost by the list."""
+        """Return entries and cost by service and place, and the number of searches with their cost by the list."""
         services = [
             {
                 "service": service or "standard",

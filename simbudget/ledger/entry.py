@@ -1,13 +1,13 @@
-"""One entry of a ledger, and the fixed words that entries use.
+"""One entry of a ledger, and the vocabulary of entries.
 
-Simulated, imported and live runs all become rows of this shape; everything downstream reads rows and cannot
-tell which kind of run wrote them.
+Simulated, imported and live runs all become rows of this form; code downstream reads rows and cannot tell which kind
+of run they come from.
 """
 
 from typing import NamedTuple
 
 COMPONENTS = ("tokens", "gpu", "scorer", "sandbox", "review", "gates", "staff", "fixed")
-"""What money is spent on, in the order of every table, array axis and picture."""
+"""What money is spent on, in the order of all tables, array axes and figures."""
 
 ACTIVITIES = (
     "model",
@@ -20,26 +20,26 @@ ACTIVITIES = (
     "waiting_other",
     "down",
 )
-"""What an agent can be doing; at every moment of its life it does exactly one of these."""
+"""Activities of an agent, of which exactly one applies at any moment of its life."""
 
 FLEET = -1
-"""The agent number of entries that belong to the whole fleet (a reserved pool, fixed costs)."""
+"""Agent number of entries that belong to the whole fleet (a reserved pool, fixed costs)."""
 
 CALLS = "calls"
-"""The kind of an entry that stands for several calls, which a log tells only together; see `Entry.calls`."""
+"""Kind of an entry for several calls that a log reports only together; see `Entry.calls`."""
 
 
 class Entry(NamedTuple):
-    """One thing that happened: who, when, for how long, what was used, what it cost.
+    """One event: who, when, for how long, what was used, and what it cost.
 
-    `started_s` and `duration_s` are of the thing itself; `queued_s` is how long it was waited for before.
-    Token classes exclude each other. `outcome` is `ok`, `failed` (an attempt without a result, a gate not passed),
-    `cut` (by a crash or the end of the run), `unserved` (cut, or stopped by the budget, while it queued), `preempted`,
-    or `blamed` (a submission that its review takes for a hack). `score` is what was measured: by the scorer, by a gate.
-    Only rows that cost something have a `component`.
+    `started_s` and `duration_s` are those of the event itself, `queued_s` is the waiting time before it. Token classes
+    exclude each other. `outcome` is `ok`, `failed` (an attempt without a result, a gate not passed), `cut` (by a crash
+    or the end of the run), `unserved` (cut, or stopped by the budget, while queueing), `preempted`, or `blamed` (a
+    submission that review considers a hack). `score` is a measurement, by the scorer or by a gate. Only entries with a
+    cost have a `component`.
 
-    What a log does not say is not known, and never zero: None in a count (NA in the frame), NaN in a time,
-    cost or score, -1 in `cycle`, `session` and `turn`, an empty text.
+    What a log does not report is unknown, never zero: None in a count (NA in the frame), NaN in a time, cost or score,
+    -1 in `cycle`, `session` and `turn`, an empty text.
     """
 
     run: int
@@ -63,28 +63,28 @@ class Entry(NamedTuple):
     outcome: str = "ok"
     source: str = "simulated"
     context_tokens: int | None = None
-    """The whole prompt: the sum of its three classes, also where the log does not tell them apart."""
+    """Length of the whole prompt: the sum of its three classes, also where the log does not separate them."""
     cache_write_1h_tokens: int | None = None
-    """Those of the `cache_write_tokens` that the cache keeps for an hour."""
+    """Part of `cache_write_tokens` that is cached for an hour."""
     thinking_tokens: int | None = None
-    """Those of the `output_tokens` that were thinking."""
+    """Part of `output_tokens` that was thinking."""
     calls: int | None = None
-    """How many model calls an entry of kind `calls` stands for."""
+    """Number of model calls in an entry of kind `calls`."""
     reported_cost_usd: float = float("nan")
-    """What the log itself says that this cost."""
+    """Cost according to the log itself."""
     list_cost_usd: float = float("nan")
-    """What the known tokens cost by the price list of the day: a lower bound where a count is not known."""
+    """Cost of the known tokens by the price list of the day: a lower bound if a count is unknown."""
     status: str = ""
-    """The log's own word for how it ended, if it has one: `keep`, `crash`, `end_turn`, …"""
+    """The log's own word for the outcome, if it has one: `keep`, `crash`, `end_turn`, …"""
     kept: bool | None = None
     """Whether an experiment's change was kept as the new best."""
     name: str = ""
-    """The tool's name, the experiment's own id, who was waited for (`person`)."""
+    """Name of a tool, id of an experiment, or who was waited for (`person`)."""
     parent: str = ""
     """The `name` of the experiment that this one builds on."""
     service: str = ""
-    """By which service of its provider a call was made: `batch`, `flex`, `priority`, `fast`; empty: as standard."""
+    """Service of a call: `batch`, `flex`, `priority`, `fast`; empty for standard."""
     inference_geo: str = ""
     """The place that a call was bound to (`us`), for which some providers charge more."""
     web_searches: int | None = None
-    """How many searches the provider ran for a call, which it charges one by one."""
+    """Number of searches that the provider ran for a call, each of which is charged."""

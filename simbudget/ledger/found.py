@@ -1,4 +1,4 @@
-"""What was found in logs: the answer in a line, tables by format, and the JSON of `simbudget import`."""
+"""The result of reading logs: the answer in a line, tables by format, and the JSON of `simbudget import`."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -23,7 +23,7 @@ _WORK = {
     "experiments": "experiments",
     "failed_experiments": "  failed",
     "kept_experiments": "  kept",
-    "repeated": "told twice",
+    "repeated": "duplicates",
 }
 _TOKENS = {
     "uncached_input": "uncached input",
@@ -34,7 +34,7 @@ _TOKENS = {
     "thinking": "  thinking",
 }
 _HOURS = {
-    "clock": "on the clock",
+    "clock": "elapsed",
     "model": "  model calls",
     "tool": "  tools",
     "experiment": "  experiments",
@@ -45,29 +45,29 @@ _HOURS = {
 
 @dataclass(frozen=True, eq=False)
 class Found(Result):
-    """What logs of real runs hold, and the ledger that was read from them."""
+    """The content of logs of real runs, with the ledger that was read from them."""
 
     ledger: Ledger
     places: tuple[Place, ...] = ()
-    """Where it was looked for, if nobody said where."""
+    """The places that were searched, if none were given."""
 
     json_name = "found.json"
 
     @cached_property
     def summary(self) -> Figures:
-        """Return the figures, in all and by format; see `ledger.summary`."""
+        """Return the figures, in total and by format; see `ledger.summary`."""
         return summarise(self.ledger)
 
     def answer(self) -> str:
-        """Return what was found, in one line."""
+        """Return the result in one line."""
         return _answer(self.summary)
 
     def as_json(self) -> Figures:
-        """Return every figure; None is not known."""
+        """Return every figure; None if unknown."""
         return self.summary
 
     def tables(self) -> list[Table]:
-        """Return what was found by format, tokens, cost, hours, what was odd, and what could not be read."""
+        """Return tables of contents by format, tokens, cost, hours, oddities, and what could not be read."""
         places = [_places_table(self.places)] if self.places else []
         return [*places, *_tables(self.summary)]
 
@@ -78,14 +78,14 @@ def find(
     begins: Callable[[Path], None] = lambda _: None,
     assumed: Assumed = NOTHING_ASSUMED,
 ) -> Found:
-    """Return what logs hold; without any, what lies where tools keep theirs. See `readers.stream_logs`."""
+    """Read logs, by default those in the places where tools keep them; see `readers.stream_logs`."""
     places = () if logs else tuple(usual_places())
     paths = logs or [place.path for place in places if place.files]
     return Found(stream_logs(paths, columns, begins, assumed), places)
 
 
 def _answer(figures: Figures) -> str:
-    """Return the answer in one line."""
+    """Return the result in one line."""
     cost = figures["cost"]
     parts = [_many(figures["runs"], "run"), _many(figures["calls"], "model call")]
     if figures["experiments"]:
@@ -122,7 +122,7 @@ def _tables(figures: Figures) -> Iterator[Table]:
 
 
 def _places_table(places: Iterable[Place]) -> Table:
-    """Return where logs were looked for, and how many files there are."""
+    """Return the table of places that were searched, with their number of files."""
     rows = [
         (place.tool, str(place.path), Number(f"{place.files:,}" if place.files else NOTHING, place.files))
         for place in places
@@ -133,7 +133,7 @@ def _places_table(places: Iterable[Place]) -> Table:
 def _by_source(
     figures: Figures, title: str, names: Mapping[str, str], within: str, show: Callable[[Any], str]
 ) -> Table:
-    """Return a table with a column for each format, and one for all together if there are several."""
+    """Return a table with a column per format, and one for the total if there are several."""
     sources: list[tuple[Figures, str]] = [
         (source, f"sources.{number}.") for number, source in enumerate(figures["sources"])
     ]
@@ -148,7 +148,7 @@ def _by_source(
                 for value, (_, path) in zip(values, columns, strict=True)
             )
             rows.append((name, *cells))
-    sides = "what", *(column["source"] for column, _ in columns)
+    sides = "", *(column["source"] for column, _ in columns)
     if len(columns) <= _MOST_COLUMNS:
         return Table(title, sides, rows)
     turned = list(zip(sides[1:], *(row[1:] for row in rows), strict=True)) if rows else []
@@ -156,7 +156,7 @@ def _by_source(
 
 
 _MOST_COLUMNS = 4
-"""Formats beside each other; more go below each other, since a terminal is longer than wide."""
+"""Maximum number of formats side by side; more become rows, as a terminal is longer than it is wide."""
 
 
 def _whole(value: float) -> str:
@@ -164,7 +164,7 @@ def _whole(value: float) -> str:
 
 
 _MILLION = 1e6
-"""From here on counts are written short, as `1.2 M`."""
+"""Counts from here on are abbreviated, as in `1.2 M`."""
 
 
 def _tokens(figures: Figures) -> Table:
@@ -173,14 +173,14 @@ def _tokens(figures: Figures) -> Table:
     if not unknown:
         return table
     listed = "; ".join(f"{name} of {many:,}" for name, many in unknown.items())
-    return replace(table, caption=f"Not known, and not in these sums: calls' {listed}")
+    return replace(table, caption=f"Unknown, and not included: calls' {listed}")
 
 
 def _costs(figures: Figures) -> Table:
     cost, comparisons = figures["cost"], figures["cost_comparisons"]
     notes = list(dict.fromkeys(row["explanation"] for row in comparisons))
     unknown = dict.fromkeys(
-        f"Not in either: {row['cannot_know']}" for row in comparisons if row["cannot_know"]
+        f"Included in neither: {row['cannot_know']}" for row in comparisons if row["cannot_know"]
     )
     rows: list[tuple[Cell, ...]] = []
     for number, row in enumerate(comparisons):
@@ -214,7 +214,7 @@ def _costs(figures: Figures) -> Table:
 
 
 def _apart(apart: Figures) -> Iterator[Table]:
-    """Yield what was paid for beside plain tokens by the standard service, if anything was."""
+    """Yield a table of charges other than for plain tokens at the standard service, if there are any."""
     rows: list[tuple[Cell, ...]] = []
     for number, row in enumerate(apart["services"]):
         place = f", inference in {row['inference_geo']}" if row["inference_geo"] else ""
@@ -225,8 +225,8 @@ def _apart(apart: Figures) -> Iterator[Table]:
         searches = Number(f"{apart['web_searches']:,}", apart["web_searches"], "apart.web_searches")
         rows.append(("web searches", searches, _money(apart["web_searches_usd"], "apart.web_searches_usd")))
     if rows:
-        title = "Of this, by other services, elsewhere, or for searches"
-        yield Table(title, ("what", "entries", "cost"), rows)
+        title = "Of which for other services, places or searches"
+        yield Table(title, ("", "entries", "cost"), rows)
 
 
 def _money(value: float | None, path: str) -> Number:
@@ -234,7 +234,7 @@ def _money(value: float | None, path: str) -> Number:
 
 
 def _gaps(gaps: Figures) -> Table:
-    title = f"{gaps['count']:,} gaps of more than {hours(gaps['longer_than_hours'])}, {hours(gaps['hours'])} in all"
+    title = f"{gaps['count']:,} gaps of more than {hours(gaps['longer_than_hours'])}, {hours(gaps['hours'])} in total"
     rows = [
         (
             gap["run"],
@@ -252,7 +252,7 @@ def _notes(figures: Figures) -> Table:
         for notes in (figures["not_known"], figures["oddities"])
         for note, runs in notes.items()
     ]
-    return Table("What the logs do not say, and what is odd in them", ("what", "runs"), rows)
+    return Table("Missing or odd in the logs", ("remark", "runs"), rows)
 
 
 def _unread(unread: list[Figures], most: int = 40) -> Table:
@@ -273,7 +273,7 @@ def _unread(unread: list[Figures], most: int = 40) -> Table:
 
 
 def _grouped(unread: list[Figures], named: int = 5) -> Iterator[Figures]:
-    """Yield what could not be read; many whole files of one folder, unread for one reason, as one row with names."""
+    """Yield what could not be read, combining many whole files of a folder with the same reason into one row."""
     folders: dict[tuple[str, str], list[Figures]] = {}
     for row in unread:
         folder = str(Path(row["path"]).parent)

@@ -1,7 +1,7 @@
 """A ledger as a pandas frame with fixed column types.
 
-Counts of tokens are nullable integers: what a log does not say is NA, and sums leave it out, so that who adds
-up must ask whether all was known (`frame["output_tokens"].isna()`).
+Token counts are nullable integers: what a log does not report is NA, and sums skip it, so code that adds up has to
+check whether everything was known (`frame["output_tokens"].isna()`).
 """
 
 from collections.abc import Iterable
@@ -12,7 +12,7 @@ import pandas as pd
 from simbudget.ledger.entry import Entry
 
 PROMPT_CLASSES: Final = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens")
-"""The columns of the token classes that a call's prompt is made of."""
+"""Columns of the token classes that make up a prompt."""
 
 DTYPES: Final = {
     "run": "int64",
@@ -49,17 +49,17 @@ DTYPES: Final = {
     "inference_geo": "category",
     "web_searches": "Int64",
 }
-"""Every ledger's columns, simulated, imported or live."""
+"""Columns of all ledgers, simulated, imported or live."""
 
 
 def ledger_frame(entries: Iterable[Entry]) -> pd.DataFrame:
-    """Return `entries` as a frame, a row each in their order, with the columns and types of `DTYPES`."""
+    """Return entries as a frame with the columns and types of `DTYPES`, one row each in the same order."""
     frame = pd.DataFrame(list(entries), columns=list(Entry._fields)).astype(DTYPES)
     return with_context_tokens(frame)
 
 
 def with_context_tokens(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a ledger whose `context_tokens` are filled in where the classes of a prompt are known."""
+    """Fill in `context_tokens` where all token classes of the prompt are known."""
     prompt = frame[list(PROMPT_CLASSES)].sum(axis="columns", skipna=False)
     known = frame["context_tokens"].fillna(prompt.where(frame["component"] == "tokens"))
     return frame.assign(context_tokens=known.astype("Int64"))

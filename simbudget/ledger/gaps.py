@@ -1,21 +1,22 @@
-"""Long stretches within runs in which nothing was noted, and nobody waited for."""
+"""Long stretches of runs in which nothing was recorded and nobody was waited for."""
 
 from typing import Any, Final
 
 import pandas as pd
 
 LONG_GAP_H: Final = 1.0
-"""Nothing noted for so long, and nobody waited for, is a gap."""
+"""Length from which such a stretch counts as a gap, in hours: longer than nearly all calls and tools."""
 _SHOWN: Final = 5
+"""Number of gaps listed."""
 
 
 class Gaps:
-    """The gaps of a ledger whose entries come in their order, some at a time."""
+    """The gaps of a ledger whose entries arrive in order, in batches."""
 
     def __init__(self) -> None:
         self._long: list[pd.DataFrame] = []
         self._before: pd.DataFrame | None = None
-        """The last entry so far, with the moment until which all of its run so far has lasted."""
+        """The last entry so far, with the latest end of its run's entries."""
 
     def add(self, entries: pd.DataFrame) -> None:
         """Look for gaps before each of the next entries."""
@@ -31,7 +32,7 @@ class Gaps:
         self._before = timed.tail(1)
 
     def figures(self, runs: pd.DataFrame) -> dict[str, Any]:
-        """Return how many gaps there are and how long, and the longest of them."""
+        """Return the number and total duration of gaps, and the longest ones."""
         long = pd.concat(self._long).sort_values("lasts_h", ascending=False)
         names = dict(zip(runs["run"], runs["name"], strict=True))
         longest = long.head(_SHOWN).itertuples(index=False)

@@ -1,4 +1,4 @@
-"""What was read from logs of real runs: a ledger, what is known of each run, and what could not be read."""
+"""The result of reading logs of real runs: a ledger, a table of runs, and what could not be read."""
 
 import datetime
 from collections.abc import Callable, Iterator
@@ -28,68 +28,68 @@ RUN_DTYPES: Final = {
     "not_known": "object",
     "oddities": "object",
 }
-"""The columns of a table of runs, a row for each run of the ledger.
+"""Columns of the table of runs, which has one row per run of the ledger.
 
-`source` is the format (`claude-code`, `codex`, …); `path` the file that it was first seen in; `project` what
-groups runs of one piece of work (the working directory's or repository's name); `name` the run's own id;
-`began_at` is the moment from which `started_s` counts (NaT: the log has no dates); `repeated` counts what
-stood in the logs again and was left out; `reported_cost_usd`, `reported_turns`, `api_duration_s` and
-`duration_s` are what the log says of the run as a whole (NaN, NA: nothing); `metric` and `better` (`higher`,
-`lower`, or empty) belong to experiments' scores; `not_known` and `oddities` are short texts, parted by `; `:
-what the log could not say (`output tokens of 31 of 40 calls`), what was odd (`clock went back 2 times`).
+`source` is the format (`claude-code`, `codex`, …); `path` is the file in which the run was first seen; `project`
+groups runs of one piece of work (name of the working directory or repository); `name` is the run's own id; `began_at`
+is the time from which `started_s` counts (NaT if the log has no dates); `repeated` counts duplicates in the logs that
+were left out; `reported_cost_usd`, `reported_turns`, `api_duration_s` and `duration_s` are what the log reports for the
+run as a whole (NaN or NA if nothing); `metric` and `better` (`higher`, `lower` or empty) describe the scores of
+experiments; `not_known` and `oddities` are short texts separated by `; `, on what the log lacks (`output tokens of 31
+of 40 calls`) and on what is odd (`clock went back 2 times`).
 """
 
 
 @dataclass(frozen=True)
 class Unread:
-    """Lines of one file that could not be read for one reason."""
+    """Lines of one file that could not be read for the same reason."""
 
     path: str
     line: int
-    """The first of them, from 1; 0: the file as a whole."""
+    """The first of these lines, from 1; 0 for the file as a whole."""
     why: str
     count: int = 1
 
 
 @dataclass(frozen=True)
 class Assumed:
-    """What calls are taken to be whose logs do not say."""
+    """Assumptions about calls whose logs are incomplete."""
 
     model: str = ""
-    """The model of calls that name none; a router's name (`auto`) is none."""
+    """Model of calls that name none; the name of a router (`auto`) does not count as one."""
     on: datetime.date | None = None
-    """The day (UTC) of runs without a date."""
+    """Date (UTC) of runs without one."""
 
 
 NOTHING_ASSUMED: Final = Assumed()
 
 
 class Ledger(Protocol):
-    """The runs that logs tell of, whether or not all entries are in memory."""
+    """The runs recorded in logs, whether or not all entries are in memory."""
 
     @property
     def runs(self) -> pd.DataFrame:
-        """A row for each run, with the columns and types of `RUN_DTYPES`; `run` of the entries refers to `run` here."""
+        """One row per run, with the columns and types of `RUN_DTYPES`; referred to by `run` of the entries."""
 
     @property
     def unread(self) -> tuple[Unread, ...]:
-        """What could not be read and why, one for each file and reason."""
+        """What could not be read and why, one item per file and reason."""
 
     def batches(self) -> Iterator[pd.DataFrame]:
-        """Yield all entries in their order, some at a time, with the columns and types of `frame.DTYPES`."""
+        """Yield all entries in order, in batches, with the columns and types of `frame.DTYPES`."""
 
 
 @dataclass(frozen=True)
 class ImportedLedger:
-    """The runs that logs tell of, all entries in memory."""
+    """The runs recorded in logs, with all entries in memory."""
 
     entries: pd.DataFrame
-    """A row for each thing that happened, with the columns and types of `frame.DTYPES`, sorted by run, and
-    within a run by start."""
+    """One row per event, with the columns and types of `frame.DTYPES`, sorted by run and, within a run, by start
+    time."""
     runs: pd.DataFrame
-    """A row for each run, with the columns and types of `RUN_DTYPES`; `entries.run` refers to `runs.run`."""
+    """One row per run, with the columns and types of `RUN_DTYPES`; `entries.run` refers to `runs.run`."""
     unread: tuple[Unread, ...] = ()
-    """What could not be read and why, one for each file and reason."""
+    """What could not be read and why, one item per file and reason."""
 
     def batches(self) -> Iterator[pd.DataFrame]:
         """Yield all entries at once."""
@@ -98,14 +98,14 @@ class ImportedLedger:
 
 @dataclass(frozen=True)
 class StreamedLedger:
-    """The runs that logs tell of, with entries that come a batch at a time, as often as they are asked for."""
+    """The runs recorded in logs, with entries that can be read repeatedly, in batches."""
 
     runs: pd.DataFrame
     unread: tuple[Unread, ...]
     entries: Callable[[], Iterator[pd.DataFrame]]
 
     def batches(self) -> Iterator[pd.DataFrame]:
-        """Yield all entries in their order; at least one batch, be it empty."""
+        """Yield all entries in order; at least one batch, which may be empty."""
         return self.entries()
 
     def whole(self) -> ImportedLedger:

@@ -1,19 +1,19 @@
-"""The durable ledger of a run that is going on: one SQLite file that several processes write at once.
+"""The durable ledger of a run in progress: one SQLite file that several processes write concurrently.
 
-A thing that costs money is written twice: before it is done, as an *open* entry at its worst case, and after,
-when it is known what it came to. So whatever is killed at whatever moment, nothing that was billed is missing:
-it stands there open, and counts at its worst case until someone finds out (`settle`, `discard`) or gives up
-(`write_off`). Opening looks at what has been spent and what is open, and writes, in one transaction: however
-many processes race, the cap holds.
+Whatever costs money is written twice: before it happens, as an *open* entry at its worst case, and afterwards with its
+actual outcome. So nothing that was billed is missing, whatever process is killed at whatever moment: it remains as an
+open entry, and counts at its worst case until its outcome is found out (`settle`, `discard`) or given up on
+(`write_off`). Opening an entry checks settled and open spend and writes in one transaction, so that the cap holds
+however many processes race.
 
     store = LedgerStore(path)
     key = store.open(Intent(entry, "request-7", worst_usd=0.40), cap_usd=5.0)
     ...                                                   # the call
     store.settle(key, duration_s=3.1, output_tokens=512, cost_usd=0.06)
 
-The file has a table `runs`, a row for each run, and a table `entries`, whose columns are those of `Entry`, and
-`request_id` and `worst_usd`. An open entry has the outcome `open`, tokens that are NULL, and its worst case as
-`cost_usd`, so that a sum over the column is never too low. SQLite keeps it in WAL mode.
+The table `runs` has one row per run. The table `entries` has the columns of `Entry`, and `request_id` and `worst_usd`.
+An open entry has the outcome `open`, NULL token counts, and its worst case as `cost_usd`, so that a sum over the
+column is never too low. SQLite runs in WAL mode.
 """
 
 import json
@@ -30,13 +30,13 @@ from simbudget.errors import Problem, UserError
 from simbudget.ledger.entry import Entry
 
 OPEN: Final = "open"
-"""The outcome of an entry whose end has not been recorded."""
+"""Outcome of an entry that has not been closed."""
 
 WORST_CASE: Final = "worst case"
-"""The source of an entry whose true cost could not be found out, and which stays at its worst case."""
+"""Source of an entry whose true cost could not be found out, and which stays at its worst case."""
 
 _PATIENCE_S: Final = 60.0
-"""How long a writer waits for the others: a reservation takes about a millisecond, so even a hundred queue for less."""
+"""How long a writer waits for others: a reservation takes about a millisecond, so even hundreds wait less."""
 
 _MONEY_ROUNDING_USD: Final = 1e-9
 """Sums of floats may differ in their last bits; a billionth of a dollar is below any price."""
@@ -45,33 +45,32 @@ _SQL_TYPES: Final = {"int": "INTEGER", "float": "REAL", "bool": "INTEGER", "str"
 
 
 class CapReachedError(Exception):
-    """What was to be done could pass the cap, and was not written and must not be done.
+    """An action could exceed a cap; it was not recorded and must not be carried out.
 
-    `settled_usd` is what is known to be spent, `open_usd` the worst case of what is under way, `worst_usd`
-    that of what was asked for.
+    `settled_usd` is the known spend, `open_usd` the worst case of open entries, and `worst_usd` that of the action.
     """
 
     def __init__(self, limit: "Limit", spend: "Spend", worst_usd: float, worst_tokens: int = 0) -> None:
         if limit.usd is not None and spend.worst_usd + worst_usd > limit.usd + _MONEY_ROUNDING_USD:
             said = (
-                f"the next ${worst_usd:.4f} at worst could pass {limit.name} of ${limit.usd:.2f}: "
-                f"${spend.settled_usd:.4f} is spent and ${spend.open_usd:.4f} at worst is under way"
+                f"the next call, up to ${worst_usd:.4f}, could exceed {limit.name} of ${limit.usd:.2f}: "
+                f"${spend.settled_usd:.4f} is spent and up to ${spend.open_usd:.4f} is in flight"
             )
         else:
             said = (
-                f"the next {worst_tokens:,} tokens at worst could pass {limit.name} of {limit.tokens:,} tokens: "
-                f"{spend.settled_tokens:,} are used and {spend.open_tokens:,} at worst are under way"
+                f"the next call, up to {worst_tokens:,} tokens, could exceed {limit.name} of {limit.tokens:,} tokens: "
+                f"{spend.settled_tokens:,} are used and up to {spend.open_tokens:,} are in flight"
             )
         super().__init__(said)
         self.limit, self.worst_usd, self.worst_tokens = limit, worst_usd, worst_tokens
         self.settled_usd, self.open_usd = spend.settled_usd, spend.open_usd
         self.may_pass = limit.allows(spend.settled_usd, worst_usd, spend.settled_tokens, worst_tokens)
-        """Whether it may fit once what is under way has ended."""
+        """Whether it may fit once calls in flight have ended."""
 
 
 @dataclass(frozen=True)
 class Spend:
-    """What has been spent: what is known, and the worst case of what is open."""
+    """Spend so far: the known part, and the worst case of open entries."""
 
     settled_usd: float
     open_usd: float
@@ -80,39 +79,39 @@ class Spend:
 
     @property
     def worst_usd(self) -> float:
-        """Return the most that can have been spent."""
+        """Return the maximum of what has been spent."""
         return self.settled_usd + self.open_usd
 
 
 @dataclass(frozen=True)
 class Limit:
-    """What the entries that match `where` may come to at worst, in dollars, in tokens, or both."""
+    """Maximum spend of the entries that match `where`, in dollars, in tokens, or both."""
 
     usd: float | None = None
     tokens: int | None = None
     where: Mapping[str, str | int] = field(default_factory=dict)
-    """Columns of the entries and the values that they must have; `run` and `component` are those of the intent."""
+    """Columns of the entries with their required values; `run` and `component` are those of the intent."""
     name: str = "the cap"
-    """How an error names it."""
+    """Its name in error messages."""
 
     def allows(self, usd: float, more_usd: float, tokens: int, more_tokens: int) -> bool:
-        """Return whether there is room for more on top of what there is."""
+        """Return whether there is room for more in addition to what is spent."""
         in_dollars = self.usd is None or usd + more_usd <= self.usd + _MONEY_ROUNDING_USD
         return in_dollars and (self.tokens is None or tokens + more_tokens <= self.tokens)
 
 
 @dataclass(frozen=True)
 class Intent:
-    """What is about to be done: its entry as far as it is known, under which name, and what it costs at worst."""
+    """An action about to be carried out: its entry as far as known, its name, and its worst case."""
 
     entry: Entry
     request_id: str
     worst_usd: float
     worst_tokens: int = 0
     task: str = ""
-    """Which task it is for, where a cap is kept for each."""
+    """The task that it is for, where there is a cap per task."""
     day: str = ""
-    """The day, ISO 8601 and UTC, on which it is done."""
+    """The date on which it is carried out (ISO 8601, UTC)."""
 
 
 @dataclass(frozen=True)
@@ -126,41 +125,45 @@ class OpenEntry:
 
 @dataclass(frozen=True)
 class RunRow:
-    """A run as its store describes it."""
+    """A run as described in its store."""
 
     run: int
     name: str
-    """The scenario's."""
+    """Name of the scenario."""
     source: str
-    """What ran: `pilot` or `pilot live`; of another program's own guard: its name."""
+    """What ran: `pilot` or `pilot live`, or the name of a program with a guard of its own."""
     began_at: str
-    """ISO 8601, with its zone: when `started_s` was 0."""
+    """Time at which `started_s` was 0 (ISO 8601 with time zone)."""
     model: str = ""
     agents: int = 0
     cap_usd: float | None = None
     time_scale: float = 1.0
-    """Seconds of the ledger in a second of the clock on the wall."""
+    """Seconds of the ledger per second of real time."""
     task: str = ""
     scenario: str = ""
-    """Its text."""
+    """Text of the scenario."""
     settings: str = "{}"
-    """JSON: what a resumed run has to know."""
+    """JSON with what a resumed run has to know."""
     ended_at: str | None = None
     ended_because: str | None = None
 
 
 class LedgerStore:
-    """A connection to one store, for any number of threads; a process that is forked off opens one of its own."""
+    """A connection to a store, for any number of threads; a forked process opens its own."""
 
     def __init__(self, path: Path) -> None:
-        """Open a store, made if it is not there. Raises UserError: the file is no store, or cannot be opened."""
+        """Open a store, creating it if necessary.
+
+        Raises:
+            UserError: the file is not a store, or cannot be opened.
+        """
         self.path = Path(path)
         self._open()
 
     def _open(self) -> None:
-        remedy = "name a file that does not exist, or one that simbudget made"
-        # One connection behind a lock, not one for each thread: a transaction that waits for another thread's
-        # would spin in SQLite, and a pool of short-lived threads would open the file again and again.
+        remedy = "give a file that does not exist, or one that simbudget made"
+        # One connection behind a lock rather than one per thread: a transaction that waits for another thread's would
+        # spin in SQLite, and a pool of short-lived threads would open the file again and again.
         self._lock = threading.RLock()
         self._pid = os.getpid()
         try:
@@ -170,7 +173,7 @@ class LedgerStore:
         except sqlite3.Error as error:
             message = f"the ledger {self.path} cannot be opened: {error}"
             raise UserError(
-                Problem(message, remedy="name a file in a folder that you may write to")
+                Problem(message, remedy="give a file in a folder that you may write to")
             ) from None
         try:
             self._opened.execute("PRAGMA journal_mode = WAL")
@@ -178,17 +181,17 @@ class LedgerStore:
             self._make_tables()
         except sqlite3.DatabaseError as error:
             self._opened.close()
-            raise UserError(Problem(f"{self.path} is no ledger: {error}", remedy=remedy)) from None
+            raise UserError(Problem(f"{self.path} is not a ledger: {error}", remedy=remedy)) from None
 
     @property
     def _connection(self) -> sqlite3.Connection:
-        """Return the connection of this process: SQLite's must not be used on both sides of a fork."""
+        """Return the connection of this process, as SQLite connections must not be used across a fork."""
         if self._pid != os.getpid():
             self._open()
         return self._opened
 
     def _execute(self, sql: str, values: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
-        """Run one statement, whichever thread asks; returns its rows."""
+        """Run one statement from any thread, and return its rows."""
         connection = self._connection
         with self._lock:
             return connection.execute(sql, values).fetchall()
@@ -206,7 +209,7 @@ class LedgerStore:
     # Runs.
 
     def begin_run(self, row: RunRow) -> None:
-        """Write the row of a run; one that is there stays as it is."""
+        """Write the row of a run, unless it exists."""
         values = asdict(row)
         self._execute(
             f"INSERT OR IGNORE INTO runs ({', '.join(values)}) VALUES ({_marks(values)})",
@@ -227,20 +230,20 @@ class LedgerStore:
     # Entries.
 
     def add(self, entry: Entry) -> int:
-        """Write an entry of something that is over; returns its key."""
+        """Write an entry of something that is complete, and return its key."""
         with self._transaction():
             return self._insert(entry, None)
 
     def open(self, intent: Intent, cap_usd: float | None = None, limits: Sequence[Limit] = ()) -> int:
-        """Write that something is about to be done; returns the key to close it with.
+        """Record that an action is about to be carried out, and return the key for closing it.
 
         Args:
-            intent: what is about to be done.
-            cap_usd: a limit on all of its run and component, in US dollars.
-            limits: further ones; all must hold.
+            intent: the action.
+            cap_usd: a limit on the whole run and component, in US dollars.
+            limits: further limits; all of them apply.
 
         Raises:
-            CapReachedError: it could make what is spent pass one of them.
+            CapReachedError: the action could exceed one of them.
         """
         entry = intent.entry
         entry = entry._replace(outcome=OPEN, cost_usd=intent.worst_usd)
@@ -264,7 +267,7 @@ class LedgerStore:
             return self._insert(entry, intent)
 
     def settle(self, key: int, **columns: Any) -> None:
-        """Close an open entry with what it came to; `columns` are those of `Entry`. A closed one stays as it is."""
+        """Close an open entry with its outcome; `columns` are those of `Entry`. No effect on a closed entry."""
         columns = {"outcome": "ok", **columns}
         changes = ", ".join(f"{name} = ?" for name in columns)
         self._execute(
@@ -272,19 +275,19 @@ class LedgerStore:
         )
 
     def discard(self, key: int) -> None:
-        """Take back an open entry: nothing was done, and nothing was billed."""
+        """Remove an open entry, as nothing was done and nothing was billed."""
         self._execute(f"DELETE FROM entries WHERE id = ? AND outcome = '{OPEN}'", [key])
 
     def write_off(self, key: int) -> None:
-        """Close an open entry whose true cost cannot be found out; it stays at its worst case, and says so."""
+        """Close an open entry whose true cost cannot be found out; it stays at its worst case and is marked."""
         self.settle(key, outcome="cut", source=WORST_CASE)
 
     def remove_kinds(self, run: int, kinds: tuple[str, ...]) -> None:
-        """Take out a run's entries of some kinds, which are about to be written anew."""
+        """Remove a run's entries of some kinds, which are about to be rewritten."""
         self._execute(f"DELETE FROM entries WHERE run = ? AND kind IN ({_marks(kinds)})", [run, *kinds])
 
     def open_entries(self, run: int, agent: int | None = None) -> list[OpenEntry]:
-        """Return what is open of a run, or of one agent of it, oldest first."""
+        """Return the open entries of a run, or of one of its agents, oldest first."""
         query = f"SELECT id, request_id, {_COLUMNS} FROM entries WHERE run = ? AND outcome = '{OPEN}'"
         values: list[Any] = [run]
         if agent is not None:
@@ -293,7 +296,7 @@ class LedgerStore:
         return [OpenEntry(row[0], _entry(row[2:]), row[1]) for row in rows]
 
     def entries(self, run: int | None = None) -> list[Entry]:
-        """Return the entries of a run, or of all, by run and start."""
+        """Return the entries of one run or of all runs, ordered by run and start time."""
         where, values = ("WHERE run = ?", [run]) if run is not None else ("", [])
         rows = self._execute(f"SELECT {_COLUMNS} FROM entries {where} ORDER BY run, started_s, id", values)
         return [_entry(row) for row in rows]
@@ -301,7 +304,7 @@ class LedgerStore:
     def spend(
         self, run: int, component: str = "tokens", where: Mapping[str, str | int] | None = None
     ) -> Spend:
-        """Return what a run has spent on a component, or what those entries have that match `where`."""
+        """Return the spend of a run on a component, or of those of its entries that match `where`."""
         columns = {"run": run, "component": component, **(where or {})}
         settled, opened, used, at_most = self._execute(
             f"SELECT total(CASE WHEN outcome != '{OPEN}' THEN cost_usd END),"
@@ -314,31 +317,31 @@ class LedgerStore:
         return Spend(settled, opened, int(used), int(at_most))
 
     def query(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """Return the rows of a reading query, for summaries."""
+        """Return the rows of a read-only query, for summaries."""
         return self._execute(sql, values)
 
-    # Attempts that did not succeed, and what a run wants to keep between two lives of its processes.
+    # Failed attempts, and values that survive a restart of the processes.
 
     def note_attempt(self, attempt: Mapping[str, Any]) -> None:
-        """Write down an attempt at a call that the provider refused or that failed."""
+        """Record an attempt at a call that failed or was refused by the provider."""
         self._execute(
             f"INSERT INTO attempts ({', '.join(attempt)}) VALUES ({_marks(attempt)})", list(attempt.values())
         )
 
     def remember(self, name: str, value: object) -> None:
-        """Keep a value, as JSON, under a name."""
+        """Store a value, as JSON, under a name."""
         self._execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", [name, json.dumps(value)])
 
     def recall(self, name: str) -> Any:
-        """Return the value that was kept under a name; None if there is none."""
+        """Return the value stored under a name, or None."""
         rows = self._execute("SELECT value FROM memory WHERE name = ?", [name])
         return json.loads(rows[0][0]) if rows else None
 
-    # Inside.
+    # Internals.
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
-        """Let nobody else write until the end; nothing of it is written if an error leaves it."""
+        """Lock out other writers until the end of the block, which is rolled back if it raises."""
         connection = self._connection
         with self._lock:
             connection.execute("BEGIN IMMEDIATE")
@@ -350,7 +353,7 @@ class LedgerStore:
             connection.execute("COMMIT")
 
     def _insert(self, entry: Entry, intent: Intent | None) -> int:
-        """Write an entry; returns its key. The lock is held."""
+        """Write an entry and return its key; the caller holds the lock."""
         own = (
             (intent.request_id, intent.worst_usd, intent.worst_tokens, intent.task, intent.day)
             if intent
@@ -365,7 +368,7 @@ class LedgerStore:
         return key
 
     def _make_tables(self) -> None:
-        """Make the tables that are missing."""
+        """Create missing tables."""
         with self._transaction():
             for table, columns in _TABLES.items():
                 declared = ", ".join(f"{name} {type_}" for name, type_ in columns.items())
@@ -376,7 +379,7 @@ class LedgerStore:
             )
 
     def _add_missing_columns(self, table: str, columns: Mapping[str, str]) -> None:
-        """Add the columns that a store of an earlier version lacks."""
+        """Add columns that a store written by an earlier version lacks."""
         there = {name for _, name, *_ in self._opened.execute(f"PRAGMA table_info({table})")}
         for name, type_ in columns.items():
             if name not in there:
@@ -429,7 +432,7 @@ def _marks(values: Any) -> str:
 
 
 def _stored(entry: Entry) -> list[Any]:
-    """Return an entry's values as SQLite keeps them: what is not a number is NULL."""
+    """Return an entry's values as stored in SQLite, with NaN as NULL."""
     return [None if isinstance(value, float) and value != value else value for value in entry]  # noqa: PLR0124
 
 
@@ -438,12 +441,12 @@ _WORD_FIELDS: Final = frozenset(name for name, sql in _declared(Entry).items() i
 
 
 def _entry(row: tuple[Any, ...]) -> Entry:
-    """Return the entry of a row of `_COLUMNS`."""
+    """Convert a row of `_COLUMNS` to an entry."""
     values = dict(zip(Entry._fields, row, strict=True))
     for name in _NAN_FIELDS:
         if values[name] is None:
             values[name] = float("nan")
-    for name in _WORD_FIELDS:  # those that an earlier version's rows do not have
+    for name in _WORD_FIELDS:  # missing in rows of an earlier version
         values[name] = values[name] or ""
     if values["kept"] is not None:
         values["kept"] = bool(values["kept"])

@@ -1,4 +1,4 @@
-"""A ledger in a file of its own: Parquet (entries, with the runs in the file's metadata) or CSV (two files)."""
+"""A ledger in a file: Parquet (entries, with the runs in the file's metadata) or CSV (two files)."""
 
 import json
 from dataclasses import astuple
@@ -14,18 +14,18 @@ from simbudget.ledger.imported import RUN_DTYPES, Ledger, Unread
 from simbudget.ledger.whole_files import check_place, written_whole
 
 RUNS: Final = b"simbudget.runs"
-"""The key under which Parquet's metadata has the table of runs, as JSON."""
+"""Key of the table of runs, as JSON, in Parquet's metadata."""
 UNREAD: Final = b"simbudget.unread"
-"""The key of what could not be read, as a JSON list of `Unread`'s values."""
+"""Key of what could not be read, as a JSON list of `Unread`'s values."""
 
 
 def write_ledger(ledger: Ledger, path: Path) -> list[Path]:
-    """Write a ledger as Parquet or CSV, by the path's ending, and return what was written.
+    """Write a ledger as Parquet or CSV, depending on the suffix, and return the paths written.
 
-    Entries are written a batch at a time. A file gets its name when it is whole.
+    Entries are written in batches. A file gets its name only when it is complete.
 
     Raises:
-        UserError: the path has another ending, or it cannot be written.
+        UserError: the path has another suffix, or cannot be written.
     """
     check_name(path)
     if path.suffix == ".parquet":
@@ -48,7 +48,7 @@ def check_name(path: Path) -> None:
 
 
 def runs_beside(path: Path) -> Path:
-    """Return where the table of runs of a ledger in CSV is."""
+    """Return the path of the table of runs that belongs to a ledger in CSV."""
     return path.with_name(f"{path.stem}.runs.csv")
 
 
@@ -58,7 +58,7 @@ def runs_from_json(content: bytes) -> pd.DataFrame:
 
 
 def typed_runs(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of runs with the columns and types of `RUN_DTYPES`; what is missing is not known."""
+    """Return a table of runs with the columns and types of `RUN_DTYPES`, filling in missing values."""
     frame = frame.reindex(columns=list(RUN_DTYPES))
     for name in ("began_at", "ended_at"):
         frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601").dt.as_unit("ns")
@@ -72,7 +72,7 @@ def typed_runs(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def typed_entries(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return entries with the columns and types of `DTYPES`, in any order before; what is missing is not known."""
+    """Return entries with the columns and types of `DTYPES`, filling in missing values."""
     frame = frame.reindex(columns=list(DTYPES))
     for name, dtype in DTYPES.items():
         if dtype == "int64":

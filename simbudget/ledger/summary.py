@@ -1,4 +1,4 @@
-"""What a ledger holds, in figures: runs, calls, tokens by class, cost, hours, gaps, and what is not known."""
+"""Figures of a ledger: runs, calls, tokens by class, cost, hours, gaps, and what is unknown."""
 
 import math
 from collections import Counter
@@ -43,7 +43,7 @@ Figures = dict[str, Any]
 
 
 def summarise(ledger: Ledger) -> Figures:
-    """Return the figures of a ledger, in all and by format, as JSON has them (None: not known)."""
+    """Return the figures of a ledger, in total and by format, as plain values for JSON (None if unknown)."""
     runs, gaps, costs = ledger.runs, Gaps(), CostCheck(ledger.runs)
     tallies = []
     for entries in ledger.batches():
@@ -69,7 +69,7 @@ def summarise(ledger: Ledger) -> Figures:
 
 
 def _tally(entries: pd.DataFrame) -> pd.DataFrame:
-    """Return what entries add to the figures of their runs: a row a run, with sums that add up over batches."""
+    """Return the contributions of entries to the figures of their runs, one row per run, additive over batches."""
     kind = entries["kind"].astype(object)
     is_call, is_failed = kind == "call", entries["outcome"] == "failed"
     is_experiment, is_paid = kind == "experiment", entries["component"] == "tokens"
@@ -103,11 +103,11 @@ _ADDED: Final = {
     **dict.fromkeys(("reported_cost_usd", "list_cost_usd", "cost_usd"), "float64"),
     **{f"{name} known": "int64" for name in ("reported_cost_usd", "list_cost_usd", "cost_usd")},
 }
-"""The types of what is added up of each run."""
+"""Types of the additive contributions."""
 
 
 def _figures(by_run: pd.DataFrame, runs: pd.DataFrame) -> Figures:
-    """Return the figures of runs together, from those of each."""
+    """Return the combined figures of runs from those of each run."""
     total = by_run.sum()
     return _plain(
         {
@@ -126,7 +126,7 @@ def _figures(by_run: pd.DataFrame, runs: pd.DataFrame) -> Figures:
 
 
 def _cost(by_run: pd.DataFrame, runs: pd.DataFrame) -> Figures:
-    """Return the cost as reported, by the list, and as it stands in the ledger."""
+    """Return the cost as reported, by the list, and as entered in the ledger."""
     of_entries = by_run["reported_cost_usd"].where(by_run["reported_cost_usd known"] > 0).to_numpy()
     of_runs = np.where(np.isnan(of_entries), runs["reported_cost_usd"].to_numpy(), of_entries)
     return {
@@ -140,7 +140,7 @@ def _cost(by_run: pd.DataFrame, runs: pd.DataFrame) -> Figures:
 
 
 def _hours(by_run: pd.DataFrame, runs: pd.DataFrame) -> Figures:
-    """Return the hours of the runs on the clock, and of the agents by what they did."""
+    """Return elapsed hours of the runs, and hours of agents by activity."""
     clock = (runs["ended_at"] - runs["began_at"]).dt.total_seconds()
     return {
         "clock": float(clock.sum() / 3600),
@@ -149,7 +149,7 @@ def _hours(by_run: pd.DataFrame, runs: pd.DataFrame) -> Figures:
 
 
 def _notes(column: pd.Series) -> dict[str, int]:
-    """Return each note of runs, figures left out, with how many runs have it."""
+    """Return the number of runs with each note, ignoring the numbers in notes."""
     counts: Counter[str] = Counter()
     for notes in column[column != ""]:
         for note in str(notes).split("; "):
@@ -163,7 +163,7 @@ def _iso(moment: Any) -> str | None:
 
 
 def _plain(figures: Figures) -> Figures:
-    """Return figures without NaN, which JSON does not have."""
+    """Replace NaN by None, as JSON has no NaN."""
     return {
         name: None if isinstance(value, float) and math.isnan(value) else value
         for name, value in figures.items()

@@ -1,9 +1,9 @@
-"""What was spent, on what: the tokens and the cost of logs by day, week, month, project, model, session, agent or task.
+"""Usage: tokens and cost of logs by day, week, month, project, model, session, agent or task.
 
     usage([Path("~/.claude/projects").expanduser()], by="month").answer()
 
-Days are UTC, and a call counts to the day on which it began. Costs are those that logs report, else the price list's of
-the day; where a count is not known the cost is a lower bound, and is marked as one.
+Days are in UTC, and a call counts for the day on which it began. Costs are those reported in logs, or else those of the
+price list of the day. If a count is unknown, the cost is a lower bound and marked as such.
 """
 
 import datetime
@@ -27,7 +27,7 @@ from simbudget.results import Cell, Number, Result, Table, as_plain
 
 By = Literal["day", "week", "month", "project", "model", "session", "agent", "task"]
 BY: Final[tuple[str, ...]] = get_args(By)
-"""What usage is divided by."""
+"""Possible groupings of usage."""
 
 _TOKENS: Final = {
     "uncached_input": "uncached_input_tokens",
@@ -43,22 +43,22 @@ _HEADINGS: Final = {
 }
 _SUMS: Final = ("calls", *_TOKENS, "total_tokens", "cost_usd")
 _MOST_ROWS: Final = 60
-"""Rows that are shown of a table; JSON and CSV have all."""
+"""Maximum number of rows shown; JSON and CSV contain all."""
 _UNDATED: Final = "no date"
 _NOT_NAMED: Final = "not named"
 _TASKS: Final = {"trials", "inspect"}
-"""Formats whose runs are attempts at a task, which is their project."""
+"""Formats whose runs are attempts at a task, which is then the run's project."""
 _MODELS_SHOWN: Final = 2
 
 
 @dataclass(frozen=True)
 class UsageReport(Result):
-    """What was used, by one thing and by model."""
+    """Usage grouped by one property and by model."""
 
     by: By
     rows: pd.DataFrame
-    """A row for each value of `by` and each model: `by`'s name, `model`, `calls`, `uncached_input`, `cache_write`,
-    `cache_read`, `output`, `total_tokens`, `cost_usd`, and `is_lower_bound` where not all of the cost is known."""
+    """One row per value of `by` and model: `by`'s name, `model`, `calls`, `uncached_input`, `cache_write`,
+    `cache_read`, `output`, `total_tokens`, `cost_usd`, and `is_lower_bound` if part of the cost is unknown."""
     runs: int
     logs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
@@ -70,7 +70,7 @@ class UsageReport(Result):
         return self.rows[list(_SUMS)].sum()
 
     def groups(self) -> pd.DataFrame:
-        """Return a row for each value of `by`, models together; in the order of time, else the dearest first."""
+        """Return one row per value of `by`, over all models; in chronological order, or else by descending cost."""
         grouped = self.rows.groupby(self.by, sort=False)
         frame = grouped[list(_SUMS)].sum()
         frame["is_lower_bound"] = grouped["is_lower_bound"].any()
@@ -80,7 +80,7 @@ class UsageReport(Result):
         return frame.sort_values(["cost_usd", "total_tokens"], ascending=False, kind="stable")
 
     def answer(self) -> str:
-        """Return what was spent in all, on how many tokens."""
+        """Return the total cost and number of tokens."""
         total = self.totals()
         bound = "at least " if self.rows["is_lower_bound"].any() else ""
         many = f"{count(total['total_tokens'])} tokens" if total["total_tokens"] else "no known tokens"
@@ -88,7 +88,7 @@ class UsageReport(Result):
         return f"{spent[:1].upper()}{spent[1:]} was spent on {many} in {self.runs:,} {_plural(self.runs, 'run')}."
 
     def tables(self) -> list[Table]:
-        """Return one table, with a row for each value of `by` and the total last."""
+        """Return one table with a row per value of `by` and the total last."""
         groups = self.groups()
         shown = groups.tail(_MOST_ROWS) if self.by in ("day", "week", "month") else groups.head(_MOST_ROWS)
         names = [*(() if self.by == "model" else ("models",)), "calls", *_HEADINGS.values(), "cost"]
@@ -158,25 +158,25 @@ def usage(
     assumed: Assumed = NOTHING_ASSUMED,
     begins: Callable[[Path], None] = lambda _: None,
 ) -> UsageReport:
-    """Return what was spent, on what, by logs of any known format.
+    """Summarise the usage recorded in logs of any known format.
 
     Args:
-        logs: files, and folders that are searched; None: where the tools keep their logs.
-        by: what the usage is divided by.
-        since: the first day (UTC) that counts; what has no date is then left out.
-        until: the last day that counts.
-        assumed: the model and the day of calls whose logs do not say.
+        logs: files, or folders to search for them; by default the places where tools keep their logs.
+        by: how to group usage.
+        since: first day (UTC) to include; entries without a date are then left out.
+        until: last day (UTC) to include.
+        assumed: model and date of calls whose logs lack them.
         begins: called with each file before it is read.
 
     Raises:
-        UserError: there are no logs, or `by` is none of `BY`.
+        UserError: there are no logs, or `by` is not one of `BY`.
     """
     if by not in BY:
         raise UserError(Problem(f"usage by {by!r}", remedy=f"write one of {', '.join(BY)}"))
     paths = [Path(log) for log in logs] if logs else [place.path for place in usual_places() if place.files]
     if not paths:
         looked = ", ".join(str(place.path) for place in usual_places())
-        raise UserError(Problem(f"there are no logs in {looked}", remedy="name files or folders with logs"))
+        raise UserError(Problem(f"there are no logs in {looked}", remedy="give files or folders with logs"))
     ledger = stream_logs(paths, None, begins, assumed)
     return of_ledger(ledger, by, since=since, until=until, logs=[str(path) for path in paths])
 
@@ -189,7 +189,7 @@ def of_ledger(
     until: datetime.date | None = None,
     logs: Iterable[str] = (),
 ) -> UsageReport:
-    """Return the usage of a ledger; arguments are those of `usage`."""
+    """Return the usage of a ledger; arguments as for `usage`."""
     parts, undated, seen = [], 0, set()
     for entries in ledger.batches():
         moments = days_of(entries, ledger.runs)
@@ -212,7 +212,7 @@ def _keys(by: By) -> list[str]:
 
 
 def _within(moments: pd.Series, since: datetime.date | None, until: datetime.date | None) -> Any:
-    """Return which moments are on the days that count."""
+    """Return a mask of the times within the given days."""
     chosen = moments.notna().to_numpy()
     if since:
         chosen = chosen & (moments >= pd.Timestamp(since, tz="UTC").tz_convert(moments.dt.tz)).to_numpy()
@@ -223,7 +223,7 @@ def _within(moments: pd.Series, since: datetime.date | None, until: datetime.dat
 
 
 def _sums(entries: pd.DataFrame, moments: pd.Series, runs: pd.DataFrame, by: By) -> pd.DataFrame:
-    """Return what entries used by one thing and by model."""
+    """Return the usage of entries by one property and by model."""
     is_call = (entries["kind"] == "call") & (entries["outcome"] != "failed")
     reported, listed = entries["cost_usd"].to_numpy(), entries["list_cost_usd"].to_numpy()
     tokens = {name: entries[column].fillna(0).astype("int64") for name, column in _TOKENS.items()}
@@ -236,7 +236,7 @@ def _sums(entries: pd.DataFrame, moments: pd.Series, runs: pd.DataFrame, by: By)
             "model": entries["model"].astype(str).to_numpy(),
             "calls": (is_call + entries["calls"].where(entries["kind"] == "calls").fillna(0).astype("int64")),
             **tokens,
-            # where a log tells only the whole prompt, that counts
+            # some logs report only the length of the whole prompt
             "total_tokens": np.maximum(classes, prompt) + tokens["output"],
             "cost_usd": np.where(unknown, np.nan_to_num(listed), reported),
             "is_lower_bound": unknown,
@@ -246,7 +246,7 @@ def _sums(entries: pd.DataFrame, moments: pd.Series, runs: pd.DataFrame, by: By)
 
 
 def _key(entries: pd.DataFrame, moments: pd.Series, runs: pd.DataFrame, by: By) -> pd.Series:
-    """Return what each entry's usage is counted under."""
+    """Return the group of each entry."""
     if by == "model":
         return entries["model"].astype(str).replace("", _NOT_NAMED)
     if by in ("day", "week", "month"):
@@ -266,7 +266,7 @@ def _key(entries: pd.DataFrame, moments: pd.Series, runs: pd.DataFrame, by: By) 
 
 
 def _period(moments: pd.Series, by: By) -> pd.Series:
-    """Return the day, the Monday of the week, or the month of moments."""
+    """Return the day, the Monday of the week, or the month of times."""
     days: Any = moments.dt.normalize()
     if by == "week":
         days = days - pd.to_timedelta(days.dt.dayofweek, unit="D")
@@ -276,12 +276,12 @@ def _period(moments: pd.Series, by: By) -> pd.Series:
 
 def _notes(ledger: Ledger, rows: pd.DataFrame, undated: int, logs: Iterable[str]) -> Iterable[str]:
     if rows["is_lower_bound"].any():
-        yield "costs with ≥ are lower bounds: not all counts, models or prices are known (simbudget import says which)"
+        yield "costs with ≥ are lower bounds: some counts, models or prices are unknown (see simbudget import)"
     if undated:
         yield f"{undated:,} entries without a date were left out; --on DATE gives them one"
     unread = sum(each.count for each in ledger.unread)
     if unread:
-        yield f"{unread:,} {_plural(unread, 'line')} or files could not be read; simbudget import names them"
+        yield f"{unread:,} {_plural(unread, 'line')} or files could not be read; simbudget import lists them"
     named = " ".join(logs) or "LOG"
     yield f"next: simbudget forecast {named}, or simbudget init --from {named}"
 
@@ -291,12 +291,12 @@ def _plural(number: float, thing: str) -> str:
 
 
 def _short(model: str) -> str:
-    """Return a model's name without its provider, its family's and its date, which a column has no room for."""
+    """Return a model's name without provider, family and date, to fit a column."""
     return re.sub(r"^(.*/)?(claude-)?(.+?)(-20\d{6})?$", r"\3", model)
 
 
 def _count(value: float) -> str:
-    """Return a count as it fits a terminal's column; JSON and CSV have all digits."""
+    """Format a count for a terminal's column; JSON and CSV contain all digits."""
     if not value:
         return NOTHING
     return f"{int(value):,}" if value < 1e5 else count(value)

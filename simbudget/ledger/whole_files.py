@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, however the writing of them ends."""
+"""Files that are written completely or not at all, however the writing ends."""
 
 import os
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from simbudget.errors import Place, Problem, UserError, why
 
 @contextmanager
 def written_whole(path: Path) -> Iterator[Path]:
-    """Yield a name beside a file's, to write to; when that is done, it takes the file's place, else it goes.
+    """Yield a temporary path next to `path`, which replaces it if the block succeeds and is deleted otherwise.
 
     Raises:
-        UserError: it cannot be written, or the disk is full.
+        UserError: the file cannot be written, or the disk is full.
     """
-    if path.exists() and not path.is_file():  # a terminal or a pipe is written to as it is
+    if path.exists() and not path.is_file():  # a terminal or a pipe is written to directly
         yield path
         return
     path = Path(os.path.realpath(path))
@@ -32,20 +32,18 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def check_place(path: Path) -> None:
-    """Raise UserError if no file can be written at a place, before anything is done for it."""
+    """Raise UserError if a file cannot be written at a place; call it before long computations."""
     folder = path.parent
     if path.is_dir():
-        raise UserError(Problem("a folder has this name", Place(str(path)), "name a file"))
+        raise UserError(Problem("a folder has this name", Place(str(path)), "give the name of a file"))
     if not folder.is_dir():
         raise UserError(
-            Problem("there is no such folder", Place(str(folder)), "make it, or name another file")
+            Problem("there is no such folder", Place(str(folder)), "create it, or name another file")
         )
     if not os.access(folder, os.W_OK):
-        raise UserError(Problem("nothing can be written there", Place(str(folder)), "name another folder"))
+        raise UserError(Problem("this folder is not writable", Place(str(folder)), "name another folder"))
 
 
 def cannot_write(path: Path, error: OSError) -> Problem:
-    """Return why a file could not be written."""
-    return Problem(
-        f"could not be written: {why(error)}", Place(str(path)), "what was there before is unchanged"
-    )
+    """Return the problem that a file could not be written."""
+    return Problem(f"could not be written: {why(error)}", Place(str(path)), "the previous file is unchanged")

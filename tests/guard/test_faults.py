@@ -173,7 +173,9 @@ def test_more_than_the_worst_case_is_recorded_and_stops_what_follows(tmp_path: P
         guard.wrap(provider.client()).messages.create(**CALL)
         assert guard.spend().settled_usd == pytest.approx(10 * 5e-6 + 1500 * 25e-6)
         for one in (guard, other):
-            with pytest.raises(StoppedError, match=r"1,500 output tokens were returned where 1,000 were allowed"):
+            with pytest.raises(
+                StoppedError, match=r"1,500 output tokens were returned where 1,000 were allowed"
+            ):
                 one.wrap(provider.client()).messages.create(**CALL)
         assert len(provider.requests) == 1
         other.resume()

@@ -52,6 +52,6 @@ def test_an_open_entry_is_found_again_by_whoever_opens_the_file_next(tmp_path: P
 
 def test_a_file_that_is_no_ledger_is_refused_and_stays_as_it_is(tmp_path: Path) -> None:
     (tmp_path / "notes.txt").write_text("not a database, but long enough to look at " * 50)
-    with pytest.raises(UserError, match="is no ledger"):
+    with pytest.raises(UserError, match="is not a ledger"):
         LedgerStore(tmp_path / "notes.txt")
     assert (tmp_path / "notes.txt").read_text().startswith("not a database")

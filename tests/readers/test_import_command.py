@@ -58,7 +58,7 @@ def test_without_a_log_the_usual_places_are_searched(tmp_path: Path) -> None:
 def test_nothing_in_the_usual_places_is_one_clear_line(tmp_path: Path) -> None:
     done = simbudget(home=tmp_path)
     assert done.returncode == 2 and "Traceback" not in done.stderr
-    assert "name files or folders with logs" in done.stderr
+    assert "give files or folders with logs" in done.stderr
 
 
 def test_lines_that_cannot_be_read_are_told_with_place_and_reason(tmp_path: Path) -> None:

@@ -283,4 +283,4 @@ def test_one_entry_explains_nothing(tmp_path: Path) -> None:
         if each["model"] == "claude-opus-4-8"
     )
     assert row["compared"] == 1
-    assert row["explanation"].endswith("in its only entry, which cannot tell why")
+    assert row["explanation"].endswith("in its only entry, which does not show why")
