@@ -234,9 +234,9 @@ def _check_experiment(
         _problem(
             reading, f"{path}.on", f"there is no pool `{str(step.on)[:60]}`", nearest(str(step.on), names)
         )
-    elif step.gpus.text and step.gpus.highest > pool.count:
-        wanted = f"{step.gpus.highest:,.3g}"
-        message = f"the experiment needs {wanted} GPUs of a pool of {pool.count:,}"
+    elif step.gpus.text and step.gpus.highest > (free := pool.count - held_gpus(scenario, pool)):
+        held = f", of which served models hold {pool.count - free:,}" if free < pool.count else ""
+        message = f"the experiment needs {step.gpus.highest:,.3g} GPUs of a pool of {pool.count:,}{held}"
         _problem(reading, f"{path}.gpus", message, "raise `gpus.count`, or ask for fewer")
     if step.polls is not None and group.kind == "people":
         _problem(reading, f"{path}.polls", "people do not poll", "remove `polls`")
@@ -423,9 +423,20 @@ def _check_services(reading: Reading, scenario: ScenarioKeys) -> None:
     for path, model, service in used:
         if service is None or service.name == "standard" or model is None:
             continue
-        message = f"the prices of `{model}` do not say what the service `{service.name}` costs"
-        remedy = f"write for example `prices: {{{model}: {{services: {{{service.name}: 50%}}}}}}`"
-        _problem(reading, path, message, remedy)
+        if scenario.models[model].served_on is not None:
+            message = f"`{model}` is served on your own GPUs, and has no service `{service.name}`"
+            _problem(reading, path, message, "remove it")
+            continue
+        own = scenario.prices.models.get(model)
+        if own is not None and service.name not in own.services:
+            message = f"the prices of `{model}` do not say what the service `{service.name}` costs"
+            remedy = f"write for example `prices: {{{model}: {{services: {{{service.name}: 50%}}}}}}`"
+            _problem(reading, path, message, remedy)
+        elif own is None and not has_service(model, scenario.prices.on, service.name):
+            message = f"the list has no prices of `{model}` for the service `{service.name}` on {scenario.prices.on}"
+            _problem(
+                reading, path, message, "write another service, or `prices` of the model with `services`"
+            )
 
 
 def _check_judges(reading: Reading, scenario: ScenarioKeys) -> None:
