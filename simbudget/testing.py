@@ -148,6 +148,7 @@ def research() -> st.SearchStrategy[dict[str, Any]]:
         hack_score=st.sampled_from(["0.9", "0.5 to 1.0"]),
         caught=shares(),
         blames=shares(40),
+        unit=st.sampled_from(["method", "improvement"]),
         finalists=exact(1, 5),
         gates_start=st.sampled_from(["at the end", "as finalists appear"]),
     )

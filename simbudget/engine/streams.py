@@ -32,8 +32,11 @@ PREEMPTION: Final = 9  # lane: GPU time to the next pre-emption; index: the agen
 IDEA: Final = 10  # lanes: explores, follows, alike, which one; index: the agent's submissions
 ATTEMPT: Final = 11  # lanes: refines, gain, hacks, hack score; index: the agent's submissions
 MEASUREMENT: Final = 12  # lanes: noise, chosen for review, review's verdict, review's time; index: as above
-WORTH: Final = 13  # of a direction, not an agent; lanes: first quality, real core; index: its methods
-TRY: Final = 14  # of a direction; lanes: keeps, noise, time; index: 64 times its method plus the gate
+# Of a direction, not an agent; lanes: first quality, real core; index: its methods. Of an agent: the lane of the real
+# core says whether a refinement that is a result of its own is real; index: the agent's submissions.
+WORTH: Final = 13
+# As above; lanes: keeps, noise, time; index: 64 times the direction's method, or the agent's submission, plus the gate.
+TRY: Final = 14
 LEVELS: Final = (
     15  # lanes: as of TURN, how much more or less than typical in one context; index: the agent's contexts
 )

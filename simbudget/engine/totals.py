@@ -25,8 +25,11 @@ LIFE_NS: Final = ACTIVITY_NS + len(ACTIVITIES)
 LIFE_OF_GPU_USERS_NS: Final = LIFE_NS + 1
 """The lives of all but people."""
 ENDED_NS: Final = LIFE_NS + 2
-MODEL_CALLS: Final = LIFE_NS + 3
-TOKENS: Final = LIFE_NS + 4
+"""When the last agent's life ended."""
+CONCLUDED_NS: Final = LIFE_NS + 3
+"""When the last review and the last try at a gate had ended, too."""
+MODEL_CALLS: Final = LIFE_NS + 4
+TOKENS: Final = LIFE_NS + 5
 """By token class."""
 GPU_NS: Final = TOKENS + len(TOKEN_CLASSES)
 """GPU time used, in GPU-nanoseconds."""
@@ -86,7 +89,8 @@ def totals(program: Program, sums: Floats) -> dict[str, Floats]:
         **{f"spend_{name}_usd": sums[:, COMPONENT_USD + i] for i, name in enumerate(COMPONENTS)},
         "agent_hours": agent_hours,
         "cost_per_agent_hour_usd": _ratio(spent, agent_hours),
-        "wall_clock_hours": ended / HOUR_NS,
+        "wall_clock_hours": sums[:, CONCLUDED_NS] / HOUR_NS,
+        "run_hours": ended / HOUR_NS,
         "overrun_usd": np.maximum(0.0, spent - program.budget_usd),
         "model_calls": sums[:, MODEL_CALLS],
         **{f"tokens_{name}": sums[:, TOKENS + i] for i, name in enumerate(TOKEN_CLASSES)},

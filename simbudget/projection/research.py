@@ -22,6 +22,7 @@ from simbudget.projection.economics import (
 from simbudget.projection.simulated import Simulated
 from simbudget.projection.statistics import Floats, Spread, statistics
 from simbudget.projection.unknowns import unknowns_of
+from simbudget.scenario.model import MOST_FINALISTS
 
 CANNOT_PRICE: Final = (
     "no gate in the scenario, so what a useful result costs cannot be said: a score on the benchmark does not tell "
@@ -45,14 +46,14 @@ class Hacks:
 
 @dataclass(frozen=True)
 class TransferableResults:
-    """Distinct methods that hold at every gate, per replication."""
+    """Distinct methods, or improvements, that hold at every gate, per replication."""
 
     true: Spread | None
     """Those that hold in truth."""
     found: Spread | None
     """Those among them that the gates passed."""
     false: Spread | None
-    """Methods that the gates passed and that do not hold."""
+    """What the gates passed and that does not hold."""
     untried: Spread | None
     """Those that hold and were not among the finalists."""
 
@@ -131,6 +132,8 @@ class Research:
 
     submissions: Spread | None
     methods: Spread | None
+    kept: Spread | None
+    """How often the best score rose."""
     best_measured_score: Spread | None
     best_measured_true_quality: Spread | None
     second_measured_score: Spread | None
@@ -160,6 +163,7 @@ def summarise_research(simulated: Simulated) -> Research | None:
     return Research(
         submissions=_spread(frame["submissions"]),
         methods=_spread(frame["methods"]),
+        kept=_spread(frame["kept"]),
         best_measured_score=_spread(frame["best_measured_score"]),
         best_measured_true_quality=_spread(frame["best_measured_true_quality"]),
         second_measured_score=_spread(frame["second_measured_score"]),
@@ -179,12 +183,12 @@ def notes_on_research(simulated: Simulated) -> list[str]:
         return []
     if not simulated.prices_results:
         return [CANNOT_PRICE]
-    return [*_note_on_untried_runs(frame), *_note_on_finalists(simulated)]
+    return [*_note_on_untried_runs(frame, simulated.scenario.stop.budget), *_note_on_finalists(simulated)]
 
 
-def _note_on_untried_runs(frame: pd.DataFrame) -> list[str]:
+def _note_on_untried_runs(frame: pd.DataFrame, budget: float | None) -> list[str]:
     untried = float(((frame["finalists"] == 0) & (frame["submissions"] > 0)).mean())
-    if untried == 0.0:
+    if untried == 0.0 or budget is None:  # else all that was submitted has been struck
         return []
     share = f"{untried:.0%}" if untried >= 0.01 else "less than 1%"
     return [
@@ -199,11 +203,16 @@ def _note_on_finalists(simulated: Simulated) -> list[str]:
     assert research is not None
     capped = (frame["finalists"] >= research.finalists) & (frame["transferable_untried"] > 0)
     share = float(capped.mean())
-    if share <= _MANY_RUNS:
+    if share <= _MANY_RUNS or research.finalists == MOST_FINALISTS:
         return []
+    if research.unit == "improvement":
+        result, more = "an improvement", int(np.quantile(frame["kept"], 1.0 - _MANY_RUNS, method="higher"))
+        would = f"as many as are kept in {1.0 - _MANY_RUNS:.0%} of the replications"
+    else:
+        result, more, would = "a method", 2 * research.finalists, "twice as many"
     return [
-        f"in {share:.0%} of the replications a method that holds was never tried, since only {research.finalists} "
-        f"finalists are; `research: {{finalists: {2 * research.finalists}}}` would try twice as many"
+        f"in {share:.0%} of the replications {result} that holds was never tried, since only {research.finalists} "
+        f"finalists are; `research: {{finalists: {min(more, MOST_FINALISTS)}}}` would try {would}"
     ]
 
 
@@ -332,7 +341,7 @@ def over_time(simulated: Simulated) -> pd.DataFrame:
 
 def _last_day(simulated: Simulated) -> LastDay:
     data = over_time(simulated)
-    ended = float(simulated.replications["wall_clock_hours"].mean())
+    ended = float(simulated.replications["run_hours"].mean())
     last = int(np.searchsorted(data["hours"], min(ended, data["hours"].iloc[-1]) - 1e-9))
     before = data[data["hours"] <= data["hours"].iloc[last] - _DAY_HOURS + 1e-9]
     spend_0, results_0 = (0.0, 0.0) if before.empty else before.iloc[-1][["spend_usd", "results"]]

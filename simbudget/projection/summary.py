@@ -52,6 +52,9 @@ class Measures:
     agent_hours: Spread
     cost_per_agent_hour_usd: Spread | None
     wall_clock_hours: Spread
+    """Until the last agent, the last review and the last gate have ended."""
+    run_hours: Spread
+    """Until the last agent has ended."""
     overrun_usd: Spread
     """Spend beyond the budget: what was in flight when the budget was reached."""
     model_calls: Spread
@@ -217,7 +220,7 @@ def _cut_short(simulated: Simulated) -> float | None:
     if stop.budget is None:
         return None
     agents_part_usd = stop.budget - (stop.reserve or 0.0)
-    ended_early = runs["wall_clock_hours"] < simulated.bin_edges_hours[-1] - _SAME_HOURS
+    ended_early = runs["run_hours"] < simulated.bin_edges_hours[-1] - _SAME_HOURS
     stopped = ended_early & (runs["spend_usd"] - runs["spend_gates_usd"] >= agents_part_usd)
     return float(stopped.mean())
 

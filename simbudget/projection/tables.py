@@ -195,6 +195,8 @@ def _monte_carlo(summary: Summary) -> str:
 def _work(summary: Summary) -> Table:
     rows = _Rows(summary)
     rows.add("wall clock", "wall_clock_hours", summary.wall_clock_hours, hours)
+    if summary.run_hours != summary.wall_clock_hours:
+        rows.add("  until the last agent's end", "run_hours", summary.run_hours, hours)
     rows.add_nonzero("agent-hours", "agent_hours", summary.agent_hours, count)
     for name in ("cycles", "experiments"):
         rows.add_nonzero(words(name), name, getattr(summary, name), count)
@@ -239,6 +241,7 @@ def _research(summary: Summary, research: Research) -> Table:
 
     add("submissions", "submissions", count)
     add("distinct methods", "methods", count)
+    add("kept: the best score rose", "kept", count)
     add("best measured score", "best_measured_score", score)
     add("  its true quality", "best_measured_true_quality", score)
     add("second-best method", "second_measured_score", score)

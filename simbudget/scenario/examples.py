@@ -242,7 +242,8 @@ research:
   hack_score: 0.9 to 1.0
   caught: 70% to 99%
   blames: 0.2% to 3%
-  finalists: 3
+  unit: improvement
+  finalists: 20
   gates_start: as finalists appear
 """,
     scenarios.Tasks: """

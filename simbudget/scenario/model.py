@@ -52,6 +52,7 @@ from simbudget.scenario.provider import (
 )
 from simbudget.scenario.reading import Reading
 from simbudget.scenario.research import (
+    MOST_FINALISTS,
     MOST_GATES,
     MOST_METHODS,
     Counts,
@@ -68,6 +69,7 @@ from simbudget.scenario.top_level import VERSION, ScenarioKeys
 
 __all__ = [
     "DEFAULT_MODEL",
+    "MOST_FINALISTS",
     "MOST_GATES",
     "MOST_METHODS",
     "VERSION",

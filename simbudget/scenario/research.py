@@ -35,6 +35,7 @@ from simbudget.units import Dimension
 MOST_GATES: Final = 64
 """Gates of a run fit into the bits of a 64-bit integer."""
 MOST_METHODS: Final = 1_000_000
+MOST_FINALISTS: Final = 1000
 
 
 def _parse_of(text: str) -> str | float:
@@ -137,7 +138,7 @@ class Research(Block):
     transfers: Annotated[Quantity, _probability("transfers")]
     """Probability that a method has a real core."""
     real_share: Annotated[Quantity, _probability("real_share")]
-    """Share of a refinement's gain that is real."""
+    """Share of a refinement's gain that is real; with `unit: improvement` the probability that all of it is."""
     hacks: Annotated[Quantity, _probability("hacks")]
     """Probability that a submission games the scorer."""
     hack_score: Annotated[Quantity, _number("hack_score", -10.0, 10.0)]
@@ -146,8 +147,10 @@ class Research(Block):
     """Probability that review catches it."""
     blames: Annotated[Quantity, _probability("blames")]
     """Probability that review mistakes an honest submission for a hack."""
-    finalists: Annotated[int, whole(1, 1000, "3")]
-    """Number of methods tested at each gate."""
+    unit: Annotated[str, choice("method", "improvement", default="method")]
+    """What counts as a result: a method in its best version, or each submission that led when it was scored."""
+    finalists: Annotated[int, whole(1, MOST_FINALISTS, "3")]
+    """Number of methods, or of improvements, tested at each gate: those with the best scores."""
     gates_start: Annotated[str, choice("at the end", "as finalists appear", default="at the end")]
     """When gates are run: after the run, or as soon as there is a new finalist."""
 

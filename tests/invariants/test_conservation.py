@@ -61,7 +61,16 @@ def test_at_every_moment_of_its_life_an_agent_does_one_thing(which: Scenario, se
     totals, _ = ledger_of(which, seed)
     lived = totals["agent_hours"] + totals["share_down"] > 0
     assert sum(totals[f"share_{activity}"] for activity in ACTIVITIES) == pytest.approx(1.0 if lived else 0.0)
-    assert totals["wall_clock_hours"] <= which.stop.after.exact_value / 3600 + 1e-12
+    assert totals["run_hours"] <= which.stop.after.exact_value / 3600 + 1e-12
+
+
+@quick
+@given(scenarios(), st.integers(0, 1000))
+def test_the_clock_stops_when_the_last_agent_review_and_gate_have_ended(which: Scenario, seed: int) -> None:
+    totals, ledger = ledger_of(which, seed)
+    late = ledger[ledger["kind"].isin(["review", "gate"])]
+    last_s = (late["started_s"] + late["duration_s"]).max() if len(late) else 0.0
+    assert totals["wall_clock_hours"] == pytest.approx(max(totals["run_hours"], last_s / 3600), abs=1e-9)
 
 
 @quick

@@ -55,6 +55,24 @@ def small(of: Scenario) -> tuple[np.ndarray, np.ndarray]:
     return np.where(found.is_hack, 0.0, found.first), found.counts
 
 
+def test_improvements_of_the_search_played_small_are_those_of_the_engine() -> None:
+    """As below, of the quality that each improvement added; methods in their best versions differ by far."""
+    improved = ("finalists: 3", "finalists: 20, unit: improvement")
+    of = scenario(False, real=("real_share: 0%", "real_share: 100%"), unit=improved)
+    engine = effects(of, RUNS)
+    assert of.research is not None
+    found = play(of.research, search_of(of), RUNS, 1, np.random.default_rng(3))
+    played = np.where(found.is_hack, 0.0, found.first + found.refined)
+    all_of = np.concatenate(engine)
+    error = np.hypot(all_of.std() / np.sqrt(len(all_of)), played.std() / np.sqrt(len(played)))
+    assert abs(all_of.mean() - played.mean()) < 4 * error
+    counts = np.array([len(one) for one in engine])
+    error = np.hypot(counts.std() / np.sqrt(RUNS), found.counts.std() / np.sqrt(RUNS))
+    assert abs(counts.mean() - found.counts.mean()) < 4 * error
+    methods = np.concatenate(effects(scenario(False, real=("real_share: 0%", "real_share: 100%")), RUNS))
+    assert methods.mean() - all_of.mean() > 0.1
+
+
 @pytest.mark.parametrize("share", [True, False])
 def test_finalists_of_the_search_played_small_are_those_of_the_engine(share: bool) -> None:
     """Two means of some 900 finalists differ by less than four standard errors; those of another search by more."""

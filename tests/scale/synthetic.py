@@ -9,6 +9,7 @@ from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.engine.totals import (
     COMPONENT_USD,
+    CONCLUDED_NS,
     CYCLES,
     ENDED_NS,
     LIFE_NS,
@@ -40,7 +41,7 @@ def replications(count: int, seed: int = 1, worlds: int = 1 << 62) -> Block:
     sums[:, SPENT_USD] = sums[:, COMPONENT_USD] = spend
     sums[:, MODEL_CALLS] = random.poisson(300, count)
     sums[:, CYCLES] = random.poisson(2, count)
-    sums[:, ENDED_NS] = 5 * 86_400e9
+    sums[:, ENDED_NS] = sums[:, CONCLUDED_NS] = 5 * 86_400e9
     sums[:, LIFE_NS] = 2 * 86_400e9 * random.uniform(1, 5, count)
     by_time_usd = np.zeros((count, len(COMPONENTS), BINS))
     by_time_usd[:, 0] = spend[:, np.newaxis] * random.dirichlet(np.ones(BINS), count)

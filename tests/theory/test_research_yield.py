@@ -261,3 +261,85 @@ def test_expected_results_have_the_mean_of_the_results_and_less_variance(more: s
     assert expected.var() < 0.8 * true.var()
     assert made["expected_after_24_of_24"] == pytest.approx(expected)
     assert (made["finalists_after_24_of_24"] == made["finalists"]).all()
+
+
+IMPROVED = {"unit": "improvement", "finalists": "1000"}
+FREE = "gates: [{keeps: 100%}]\n"
+
+
+def test_where_every_refinement_leads_each_is_a_result_with_probability_real_share() -> None:
+    made = outcomes(
+        12, more=FREE, explores="0%", refines="100%", gain="0.1", first_quality="0.2",
+        transfers="50%", real_share="30%", **IMPROVED,
+    )  # fmt: skip
+    assert (made["kept"] == 12).all()
+    assert (made["finalists"] == 12).all()
+    true = made["transferable_true"]
+    assert abs(z_score(true, 0.5 + 11 * 0.3)) < 4
+    assert abs(true.var(ddof=1) - (0.25 + 11 * 0.21)) < 4 * (0.25 + 11 * 0.21) * math.sqrt(2 / REPLICATIONS)
+    assert abs(z_score(true, 12 * 0.3)) > 4  # the twin that takes the first version for a refinement
+    assert made["transferable_expected"] == pytest.approx(0.5 + 11 * 0.3, abs=1e-9)
+
+
+def test_where_all_is_real_every_improvement_is_a_result_and_where_nothing_is_none() -> None:
+    search = {"explores": "20%", "refines": "40%", "gain": "0.05 to 0.3", "first_quality": "0.1 to 0.5"}
+    real = outcomes(30, agents=2, more=FREE, transfers="100%", real_share="100%", **search, **IMPROVED)
+    assert (real["transferable_true"] == real["kept"]).all()
+    assert real["kept"].min() < real["kept"].max()
+    fitted = outcomes(30, agents=2, more=FREE, transfers="0%", real_share="0%", **search, **IMPROVED)
+    assert (fitted["kept"] == real["kept"]).all()
+    assert (fitted["transferable_true"] == 0).all()
+    assert (fitted["transferable_expected"] == 0).all()
+
+
+def test_new_methods_alone_are_kept_as_often_as_records_are_set() -> None:
+    """Of n independent draws of one density the expected number of records is 1 + 1/2 + ... + 1/n (Renyi 1962)."""
+    records = sum(1 / n for n in range(1, 41))
+    made = outcomes(40, more=FREE, first_quality="0.1 to 0.4", transfers="25%", **IMPROVED)
+    assert abs(z_score(made["kept"], records)) < 4
+    assert abs(z_score(made["transferable_true"], 0.25 * records)) < 4
+    assert abs(z_score(made["kept"], 1.1 * records)) > 4
+    methods = outcomes(40, more=FREE, first_quality="0.1 to 0.4", transfers="25%", finalists="1000")
+    assert abs(z_score(methods["transferable_true"], 0.25 * 40)) < 4  # the same search, counted by method
+    assert (methods["kept"] == made["kept"]).all()
+
+
+def test_what_noise_alone_kept_is_tried_and_is_no_result() -> None:
+    made = outcomes(
+        30, more="gates: [{keeps: 100%, price: 10 $/try}]\n", noise="0.05", explores="0%", refines="0%",
+        first_quality="0.3", transfers="100%", real_share="100%", **IMPROVED,
+    )  # fmt: skip
+    assert abs(z_score(made["kept"], sum(1 / n for n in range(1, 31)))) < 4
+    assert (made["transferable_true"] == 1).all()
+    assert made["spend_gates_usd"] == pytest.approx(10 * made["kept"])
+
+
+def test_a_method_found_again_is_no_second_result() -> None:
+    made = outcomes(
+        10,
+        agents=2,
+        more=FREE,
+        known_methods="1",
+        noise="0.1",
+        first_quality="0.5",
+        transfers="100%",
+        **IMPROVED,
+    )
+    assert made["kept"].mean() > 2
+    assert (made["transferable_true"] == 1).all()
+    assert (made["finalists"] == 1).all()
+
+
+@pytest.mark.parametrize("gates_start", ["at the end", "as finalists appear"])
+def test_expected_improvements_have_the_mean_of_those_that_hold_and_less_variance(gates_start: str) -> None:
+    more = "gates: [{keeps: 30% to 80%, smallest_effect: 0.01, noise: 0.05}, {keeps: 0% to 60%}]\nreview: {of: best}\n"
+    made = outcomes(
+        25, agents=3, more=more, explores="40%", refines="30%", gain="0.1 to 0.4", noise="0.03",
+        first_quality="0.0 to 0.45", transfers="{unknown: 5% to 40%}", real_share="{unknown: 20% to 70%}",
+        hacks="{unknown: 1% to 5%}", gates_start=gates_start, **IMPROVED,
+    )  # fmt: skip
+    true, expected = made["transferable_true"], made["transferable_expected"]
+    assert true.mean() > 0.05
+    assert abs(z_score(true - expected, 0.0)) < 4
+    assert abs(z_score(true - 1.25 * expected, 0.0)) > 4
+    assert expected.var() < 0.8 * true.var()

@@ -58,7 +58,7 @@ class Desk(NamedTuple):
 @internal
 def open_board(site: Site, run: Record, desk: Desk, key: Integers) -> None:
     """Begin with nothing on the board."""
-    run.board_asked = run.notebook_is_short = run.target_is_reached = 0
+    run.board_asked = run.notebook_is_short = run.target_is_reached = run.concluded = 0
     for part in range(len(key)):
         desk.lab.run[part] = key[part]
     clear(desk.notebook)
@@ -135,6 +135,7 @@ def _pay_review(site: Site, run: Record, desk: Desk, submission: int) -> None:
     row = desk.notebook.submissions[submission]
     cost_usd = review_cost_usd(desk.lab, desk.notebook, submission)
     pay_for_time(run, REVIEW, cost_usd, row[REVIEW_STARTS_NS], row[REVIEWED_NS])
+    run.concluded = max(run.concluded, row[REVIEWED_NS])
     if not run.records:
         return
     number = add_entry(site, run, row[AUTHOR], IS_REVIEW, row[REVIEW_STARTS_NS], row[REVIEWED_NS])
@@ -167,6 +168,7 @@ def _try_at(site: Site, run: Record, desk: Desk, submission: int, gate: int, sta
     price_usd = certain(desk.lab, desk.lab.gates[gate, PRICE])
     measured, duration_ns, passes = try_at_gate(desk.lab, desk.notebook, submission, gate)
     pay_at(run, GATES, price_usd, starts)
+    run.concluded = max(run.concluded, starts + duration_ns)
     if run.records:
         author = desk.notebook.submissions[submission, AUTHOR]
         entry = site.entries[add_entry(site, run, author, GATE, starts, starts + duration_ns)]

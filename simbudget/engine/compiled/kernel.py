@@ -50,6 +50,7 @@ from simbudget.engine.totals import (
     ACTIVITY_NS,
     BUSIEST_LINE,
     COMPONENT_USD,
+    CONCLUDED_NS,
     CYCLES,
     ENDED_NS,
     EXPERIMENTS,
@@ -274,6 +275,7 @@ def _add_up(site: Site, run: Record, sums: Floats) -> None:
     for number in range(run.agents):
         _add_up_life(site, site.agents[number], sums)
     sums[ENDED_NS] = run.now
+    sums[CONCLUDED_NS] = max(run.now, run.concluded)
     sums[MODEL_CALLS] = run.model_calls
     for token_class in range(_TOKEN_CLASSES):
         sums[TOKENS + token_class] = run.tokens[token_class]

@@ -82,6 +82,7 @@ RUN: Final = np.dtype(
         ("board_first_post", _INT),
         ("notebook_is_short", _INT),
         ("target_is_reached", _INT),
+        ("concluded", _INT),  # when the last review and the last try at a gate have ended
         # the accounts
         ("spent_usd", _FLOAT),
         ("by_component_usd", _FLOAT, len(COMPONENTS)),

@@ -55,7 +55,9 @@ def after_gates(research: Research, scenario: Scenario, counts: Mapping[str, Cou
     most = max((of.trials for of in tried.values()), default=1) or 1
     first, refined, is_hack = _methods(finalists, most, rng)
     has_core = rng.random(first.shape) < prior["transfers"][:, None]
-    real = np.where(is_hack, 0.0, has_core * first + prior["real_share"][:, None] * refined)
+    share = prior["real_share"][:, None]
+    is_real = rng.random(first.shape) < share if research.unit == "improvement" else share
+    real = np.where(is_hack, 0.0, has_core * first + is_real * refined)
     log_weights, passes = np.zeros(_DRAWS), {}
     before: Floats | None = None
     for name, gate in zip(gate_names(scenario.gates), scenario.gates, strict=True):

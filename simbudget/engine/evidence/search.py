@@ -53,9 +53,9 @@ class Finalists:
     """What comes to the gates, in many worlds; flat arrays, a world's after another's."""
 
     first: Floats
-    """The quality that the method began with."""
+    """The quality that the method began with; 0 for an improvement of one that is a result of its own."""
     refined: Floats
-    """What refinements have added to it."""
+    """What refinements have added to it; what this one added, if it is a result of its own."""
     is_hack: Flags
     begins: Integers
     """[worlds] where each world's begin."""
@@ -111,8 +111,8 @@ class _Runs:
         self.method = np.full(shape, _NOBODY)
         self.direction, self.finder = np.full(shape, _NOBODY), np.full(shape, _NOBODY)
         self.first, self.quality, self.refined = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-        self.score, self.is_hack = np.full(shape, -np.inf), np.zeros(shape, dtype=np.bool_)
-        self.struck = np.zeros(shape, dtype=np.bool_)
+        self.score, self.added = np.full(shape, -np.inf), np.zeros(shape)
+        self.is_hack, self.struck, self.led, self.is_first = np.zeros((4, *shape), dtype=np.bool_)
         boards = 1 if search.shares else len(search.directions)
         self.best = np.full((len(world), boards), _NOBODY)
         self.leading = np.full(len(world), -np.inf)
@@ -132,6 +132,7 @@ class _Runs:
         self.method[:, number] = method
         self.quality[:, number] = np.where(explores, self.first[self.runs, method], quality + gain)
         self.refined[:, number] = np.where(explores, 0.0, refined + gain)
+        self.added[:, number], self.is_first[:, number] = np.where(explores, 0.0, gain), explores
         self._score(number, board)
 
     def _new(self, number: int, agent: int, parent: Integers, explores: Flags) -> Integers:
@@ -157,7 +158,7 @@ class _Runs:
         hack = self._happens("hacks")
         noise = self.facts["noise"] * self.rng.standard_normal(len(self.runs))
         score = np.where(hack, self.draw["hack_score"](), self.quality[:, number] + noise)
-        leads = score > self.leading
+        leads = self.led[:, number] = score > self.leading
         verdict = self.rng.random(len(self.runs)) < np.where(hack, self.facts["caught"], self.facts["blames"])
         self.is_hack[:, number], self.score[:, number] = hack, score
         seen = verdict & self._reviewed(leads)
@@ -186,34 +187,46 @@ def play(
     for number in range(search.submissions):
         runs.submit(number)
     most = min(research.finalists, _MOST_FINALISTS)
-    early = research.gates_start == "as finalists appear"
-    chosen = [(_as_they_appear if early else _at_the_end)(runs, run, most) for run in range(len(world))]
+    early, improved = research.gates_start == "as finalists appear", research.unit == "improvement"
+    choose = _as_they_appear if early else _at_the_end
+    chosen = [choose(runs, run, most, improved) for run in range(len(world))]
     told = np.array([len(one) for one in chosen])
     row, column = np.repeat(np.arange(len(world)), told), np.concatenate(chosen)
     counts = np.bincount(world, told, worlds).astype(np.int64)
     begins = np.cumsum(counts) - counts
     having = counts > 0
-    first = runs.first[row, runs.method[row, column]]
-    return Finalists(
-        first, runs.refined[row, column], runs.is_hack[row, column], begins[having], counts[having]
-    )
+    first, refined = runs.first[row, runs.method[row, column]], runs.refined[row, column]
+    if improved:
+        first, refined = np.where(runs.is_first[row, column], first, 0.0), runs.added[row, column]
+    return Finalists(first, refined, runs.is_hack[row, column], begins[having], counts[having])
 
 
-def _at_the_end(runs: _Runs, run: int, most: int) -> Integers:
-    """Return the best submissions of distinct methods, the best first."""
-    kept = np.flatnonzero(~runs.struck[run])
-    order = kept[np.argsort(-runs.score[run, kept], kind="stable")]
-    _, places = np.unique(runs.method[run, order], return_index=True)
-    return order[np.sort(places)[:most]]
+def _results(runs: _Runs, run: int, improved: bool) -> tuple[Integers, Integers]:
+    """Return the submissions of a run that may be tried, and for each the result that it belongs to.
+
+    A result is a method; or, if each that led is one (`improved`), a refinement of its own or a method's first version.
+    """
+    kept = np.flatnonzero(~runs.struck[run] & (runs.led[run] | (not improved)))
+    refinements = len(runs.method[run]) + kept
+    own = improved & ~runs.is_first[run, kept]
+    return kept, np.where(own, refinements, runs.method[run, kept])
 
 
-def _as_they_appear(runs: _Runs, run: int, most: int) -> Integers:
-    """Return the submissions that made their methods finalists, each once."""
+def _at_the_end(runs: _Runs, run: int, most: int, improved: bool) -> Integers:
+    """Return the best submissions of distinct results, the best first."""
+    kept, results = _results(runs, run, improved)
+    order = np.argsort(-runs.score[run, kept], kind="stable")
+    _, places = np.unique(results[order], return_index=True)
+    return np.asarray(kept[order][np.sort(places)[:most]])
+
+
+def _as_they_appear(runs: _Runs, run: int, most: int, improved: bool) -> Integers:
+    """Return the submissions that made their results finalists, each once."""
     best: dict[int, float] = {}
     tried: dict[int, int] = {}
-    for number in np.flatnonzero(~runs.struck[run]):
-        method, score = int(runs.method[run, number]), float(runs.score[run, number])
-        if method not in tried and sum(other > score for other in best.values()) < most:
-            tried[method] = int(number)
-        best[method] = max(best.get(method, score), score)
+    for number, result in zip(*_results(runs, run, improved), strict=True):
+        score = float(runs.score[run, number])
+        if result not in tried and sum(other > score for other in best.values()) < most:
+            tried[int(result)] = int(number)
+        best[int(result)] = max(best.get(int(result), score), score)
     return np.array(list(tried.values()), dtype=np.int64)

@@ -1,7 +1,8 @@
-"""Gates: tests of the best methods away from the benchmark, each with its price, time, noise and smallest effect.
+"""Gates: tests of the best results away from the benchmark, each with its price, time, noise and smallest effect.
 
-At a gate a method keeps a share of its real effect. It holds there if that effect is at least the smallest that
-matters, and it passes if the effect measured, noise included, is. Hacks have no real effect.
+At a gate a result keeps a share of its real effect. It holds there if that effect is at least the smallest that
+matters, and it passes if the effect measured, noise included, is. Hacks have no real effect. A result is a method in
+its best version; or, where improvements count, a first version or a refinement that led when it was scored.
 """
 
 import math
@@ -13,15 +14,21 @@ from simbudget.compilation import compiled
 from simbudget.distributions.sampling import normal_score
 from simbudget.engine.laws.draws import Floats, draw, draw_ns
 from simbudget.engine.laws.notebook import (
+    ADDED,
+    AUTHOR,
     CHANCE,
     DIRECTION,
     HOLDS,
+    IS_FIRST,
     IS_HACK,
     IS_LATE,
+    IS_TRIED,
     KEY,
+    LEADS,
     METHOD,
     METHODS,
     NOBODY,
+    NUMBER,
     ORDINAL,
     PASSED,
     QUALITY,
@@ -76,8 +83,11 @@ def powers(effects: Floats, smallest: float, noise: float) -> Floats:
 
 
 @compiled
-def find_versions(notebook: Notebook, until_ns: int, now_ns: int) -> None:
-    """Note for each method its best submission scored by `until_ns` that is not struck by `now_ns`, or NOBODY."""
+def find_versions(notebook: Notebook, until_ns: int, now_ns: int, first_leaders: bool) -> None:
+    """Note for each method its best submission scored by `until_ns` that is not struck by `now_ns`, or NOBODY.
+
+    With `first_leaders` the best of those first versions that led when they were scored.
+    """
     versions, scores = notebook.versions, notebook.worths[:, SCORE]
     for method in range(notebook.counts[METHODS]):
         versions[method] = NOBODY
@@ -85,31 +95,67 @@ def find_versions(notebook: Notebook, until_ns: int, now_ns: int) -> None:
         row = notebook.submissions[submission]
         if row[SCORED_NS] > until_ns or is_struck(notebook, submission, now_ns):
             continue
+        if first_leaders and (row[LEADS] == 0 or row[IS_FIRST] == 0):
+            continue
         other = versions[row[METHOD]]
         if other == NOBODY or scores[submission] > scores[other]:
             versions[row[METHOD]] = submission
 
 
 @compiled
-def rank(notebook: Notebook, until_ns: int, now_ns: int, most: int) -> int:
+def is_refinement_to_try(notebook: Notebook, submission: int, until_ns: int, now_ns: int) -> bool:
+    """Return whether a submission is a refinement that led when it was scored, and that stands."""
+    row = notebook.submissions[submission]
+    is_there = row[SCORED_NS] <= until_ns and not is_struck(notebook, submission, now_ns)
+    return bool(is_there and row[LEADS] == 1 and row[IS_FIRST] == 0)
+
+
+@compiled
+def rank_methods(notebook: Notebook, until_ns: int, now_ns: int, most: int) -> int:
     """Note the best submissions of distinct methods, the best first, at most so many; return how many they are.
 
     Which submissions count is as in `find_versions`. Of equal scores the one that was scored first goes first.
     """
-    find_versions(notebook, until_ns, now_ns)
-    ranking, scores, ranked = notebook.ranking, notebook.worths[:, SCORE], 0
+    find_versions(notebook, until_ns, now_ns, False)
+    return _rank_versions(notebook, most)
+
+
+@compiled
+def rank_finalists(lab: Lab, notebook: Notebook, until_ns: int, now_ns: int) -> int:
+    """Note the finalists, the best score first, as if gates were tried at `now_ns`; return how many they are.
+
+    They are methods; or improvements, which are refinements and first versions that led when they were scored.
+    """
+    if lab.research.counts_improvements == 0:
+        return rank_methods(notebook, until_ns, now_ns, lab.research.finalists)
+    find_versions(notebook, until_ns, now_ns, True)
+    ranked = _rank_versions(notebook, lab.research.finalists)
+    for submission in range(notebook.counts[SUBMISSIONS]):
+        if is_refinement_to_try(notebook, submission, until_ns, now_ns):
+            ranked = _rank_in(notebook, submission, ranked, lab.research.finalists)
+    return ranked
+
+
+@compiled
+def _rank_versions(notebook: Notebook, most: int) -> int:
+    ranked = 0
     for method in range(notebook.counts[METHODS]):
-        submission = notebook.versions[method]
-        if submission == NOBODY:
-            continue
-        place = ranked
-        while place > 0 and _is_better(scores, submission, ranking[place - 1]):
-            if place < most:
-                ranking[place] = ranking[place - 1]
-            place -= 1
+        if notebook.versions[method] != NOBODY:
+            ranked = _rank_in(notebook, notebook.versions[method], ranked, most)
+    return ranked
+
+
+@compiled
+def _rank_in(notebook: Notebook, submission: int, ranked: int, most: int) -> int:
+    """Put a submission in its place among the ranked ones, at most so many; return how many there are then."""
+    ranking, scores, place = notebook.ranking, notebook.worths[:, SCORE], ranked
+    while place > 0 and _is_better(scores, submission, ranking[place - 1]):
         if place < most:
-            ranking[place] = submission
-            ranked = min(ranked + 1, most)
+            ranking[place] = ranking[place - 1]
+        place -= 1
+    if place < most:
+        ranking[place] = submission
+        return min(ranked + 1, most)
     return ranked
 
 
@@ -121,14 +167,32 @@ def _is_better(scores: Floats, submission: int, other: int) -> bool:
 
 
 @compiled
+def stands_alone(lab: Lab, notebook: Notebook, submission: int) -> bool:
+    """Return whether a submission is a result of its own: a refinement where improvements count."""
+    return lab.research.counts_improvements == 1 and notebook.submissions[submission, IS_FIRST] == 0
+
+
+@compiled
+def tried_as(lab: Lab, notebook: Notebook, submission: int) -> int:
+    """Return the submission that was tried at the gates for the result that this one belongs to, or NOBODY."""
+    row = notebook.submissions[submission]
+    if stands_alone(lab, notebook, submission):
+        return submission if row[IS_TRIED] == 1 else NOBODY
+    return int(notebook.methods[row[METHOD], TRIED])
+
+
+@compiled
 def effect_at_gate(lab: Lab, notebook: Notebook, submission: int, gate: int) -> tuple[float, float, int]:
     """Return a try at a gate: the effect there, the effect measured, and the time it takes in nanoseconds.
 
-    What is kept and the noise belong to the method and the gate, whichever version is tried.
+    What is kept and the noise belong to the method and the gate, whichever version is tried; those of a refinement
+    that is a result of its own belong to that.
     """
     row, columns = notebook.submissions[submission], lab.gates[gate]
     method = notebook.methods[row[METHOD]]
     key, index = notebook.directions[method[DIRECTION], KEY], method[ORDINAL] * MOST_GATES + gate
+    if stands_alone(lab, notebook, submission):
+        key, index = lab.agent_keys[row[AUTHOR]], row[NUMBER] * MOST_GATES + gate
     u_keeps, u_noise, u_time, _ = uniforms(lab.run[0], lab.run[1], lab.run[2], key, TRY, index)
     real = 0.0 if row[IS_HACK] == 1 else notebook.worths[submission, REAL]
     effect = real * draw(lab.rows, lab.table, columns[KEEPS], u_keeps)
@@ -158,19 +222,34 @@ def chance_of_holding(lab: Lab, notebook: Notebook, submission: int) -> float:
     """Return the probability that a submission holds at every gate, given what was searched and found.
 
     The coins that no agent sees are integrated out: whether the method has a real core (probability `transfers`),
-    and the share of its effect that it keeps at each gate. Nothing in a run depends on them before the method
-    itself has been tried, so the expected number of results is the expectation of the tried methods' chances, whose
-    variance is smaller (D. Blackwell, "Conditional expectation and unbiased sequential estimation", Annals of
-    Mathematical Statistics 18 (1947), 105-110).
+    or the improvement is real (`real_share`), and the share of its effect that it keeps at each gate. Nothing in a run
+    depends on them before the result itself has been tried, so the expected number of results is the expectation of
+    the chances of those tried, whose variance is smaller (D. Blackwell, "Conditional expectation and unbiased
+    sequential estimation", Annals of Mathematical Statistics 18 (1947), 105-110).
     """
     worth, row = notebook.worths[submission], notebook.submissions[submission]
     if math.isnan(worth[CHANCE]):
-        first = notebook.first_worths[row[METHOD], QUALITY]
-        added = certain(lab, lab.research.real_share) * (worth[QUALITY] - first)
-        core = min(max(certain(lab, lab.research.transfers), 0.0), 1.0)
-        chance = core * _chance_at_gates(lab, first + added) + (1.0 - core) * _chance_at_gates(lab, added)
-        worth[CHANCE] = 0.0 if row[IS_HACK] == 1 else chance
+        if row[IS_HACK] == 1:
+            worth[CHANCE] = 0.0
+        elif lab.research.counts_improvements == 1:
+            is_real = lab.research.transfers if row[IS_FIRST] == 1 else lab.research.real_share
+            worth[CHANCE] = _probability(lab, is_real) * _chance_at_gates(lab, worth[ADDED])
+        else:
+            worth[CHANCE] = _chance_of_method(lab, notebook, submission)
     return float(worth[CHANCE])
+
+
+@compiled
+def _chance_of_method(lab: Lab, notebook: Notebook, submission: int) -> float:
+    first = notebook.first_worths[notebook.submissions[submission, METHOD], QUALITY]
+    added = certain(lab, lab.research.real_share) * (notebook.worths[submission, QUALITY] - first)
+    core = _probability(lab, lab.research.transfers)
+    return core * _chance_at_gates(lab, first + added) + (1.0 - core) * _chance_at_gates(lab, added)
+
+
+@compiled
+def _probability(lab: Lab, quantity: int) -> float:
+    return min(max(certain(lab, quantity), 0.0), 1.0)
 
 
 @compiled
@@ -209,11 +288,11 @@ def _chance_at_gate(lab: Lab, real: float, gate: int) -> float:
 
 @compiled
 def appears(lab: Lab, notebook: Notebook, submission: int) -> bool:
-    """Return whether a submission that was just scored makes an untried method one of the finalists."""
-    row = notebook.submissions[submission]
-    if lab.research.gates_as_they_appear == 0 or notebook.methods[row[METHOD], TRIED] != NOBODY:
+    """Return whether a submission that was just scored makes an untried result one of the finalists."""
+    if lab.research.gates_as_they_appear == 0 or tried_as(lab, notebook, submission) != NOBODY:
         return False
-    ranked = rank(notebook, row[SCORED_NS], row[SCORED_NS], lab.research.finalists)
+    scored_ns = notebook.submissions[submission, SCORED_NS]
+    ranked = rank_finalists(lab, notebook, scored_ns, scored_ns)
     found = False
     for place in range(ranked):
         found |= notebook.ranking[place] == submission
@@ -227,7 +306,7 @@ def find_finalists(lab: Lab, notebook: Notebook, now_ns: int) -> int:
     Where only leaders are reviewed, the other finalists are reviewed now, and replaced if they are blamed.
     """
     while True:
-        ranked, reviewed = rank(notebook, FOR_EVER_NS, FOR_EVER_NS, lab.research.finalists), 0
+        ranked, reviewed = rank_finalists(lab, notebook, FOR_EVER_NS, FOR_EVER_NS), 0
         for place in range(ranked):
             submission = notebook.ranking[place]
             row = notebook.submissions[submission]
@@ -251,22 +330,24 @@ def gates_begin_ns(notebook: Notebook, ended_ns: int) -> int:
 @compiled
 def is_admitted(lab: Lab, notebook: Notebook, submission: int, gate: int) -> bool:
     """Return whether a finalist is to be tried at a gate, if there is money for it."""
-    method = notebook.methods[notebook.submissions[submission, METHOD]]
+    tried = tried_as(lab, notebook, submission)
     if gate == 0:
-        return method[TRIED] == NOBODY
-    if method[TRIED] != submission:
+        return tried == NOBODY
+    if tried != submission:
         return False
-    return lab.gates[gate, ONLY_PASSED] == 0 or method[PASSED] == gate
+    return lab.gates[gate, ONLY_PASSED] == 0 or notebook.submissions[submission, PASSED] == gate
 
 
 @compiled
 def try_at_gate(lab: Lab, notebook: Notebook, submission: int, gate: int) -> tuple[float, int, bool]:
     """Try a finalist at a gate, note it, and return the effect measured, the time in ns, and whether it passes."""
-    method = notebook.methods[notebook.submissions[submission, METHOD]]
+    row = notebook.submissions[submission]
     _, measured, time_ns = effect_at_gate(lab, notebook, submission, gate)
     passes = reaches(measured, certain(lab, lab.gates[gate, SMALLEST]))
     if gate == 0:
-        method[TRIED] = submission
-        method[HOLDS] = int(holds_everywhere(lab, notebook, submission))
-    method[PASSED] += int(passes)
+        row[IS_TRIED] = 1
+        row[HOLDS] = int(holds_everywhere(lab, notebook, submission))
+        if not stands_alone(lab, notebook, submission):
+            notebook.methods[row[METHOD], TRIED] = submission
+    row[PASSED] += int(passes)
     return measured, time_ns, passes

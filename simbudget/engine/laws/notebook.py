@@ -26,14 +26,19 @@ REVIEWED_NS: Final = 7  # when the verdict is there
 BLAMED: Final = 8
 REVIEW_NS: Final = 9  # reviewer's time
 IS_LATE: Final = 10  # reviewed before the gates, not when it was scored
-_SUBMISSION_COLUMNS: Final = 11
+IS_FIRST: Final = 11  # a method as it is found, not a refinement
+IS_TRIED: Final = 12  # at the gates
+HOLDS: Final = 13  # at every gate in truth; known once it is tried
+PASSED: Final = 14  # how many gates
+_SUBMISSION_COLUMNS: Final = 15
 
 # Columns of `Notebook.worths`.
 QUALITY: Final = 0
 REAL: Final = 1
 SCORE: Final = 2
 CHANCE: Final = 3  # of holding at every gate, see `laws.gates.chance_of_holding`; NaN until it is asked for
-_WORTH_COLUMNS: Final = 4
+ADDED: Final = 4  # the quality by which it is above what it refines; of a first version its quality
+_WORTH_COLUMNS: Final = 5
 
 # Columns of `Notebook.methods`, and of `Notebook.first_worths`: QUALITY and REAL.
 DIRECTION: Final = 0
@@ -41,10 +46,8 @@ NEXT: Final = 1  # the method of the same direction that was found before it
 FINDER: Final = 2
 ORDINAL: Final = 3  # within its direction
 IS_HONEST: Final = 4  # it was submitted without gaming the scorer at least once
-TRIED: Final = 5  # the submission that was tried at gates, or NOBODY
-HOLDS: Final = 6
-PASSED: Final = 7  # how many gates
-_METHOD_COLUMNS: Final = 8
+TRIED: Final = 5  # the submission that was tried at gates as this method, or NOBODY
+_METHOD_COLUMNS: Final = 6
 
 # Columns of `Notebook.directions` and `Notebook.agents`; places of `Notebook.counts`.
 NEWEST: Final = 0
@@ -69,7 +72,7 @@ class Notebook(NamedTuple):
     submissions: Integers
     """[room, columns]"""
     worths: Floats
-    """[room, 4] quality, real effect, score and chance of holding of each submission."""
+    """[room, 5] quality, real effect, score, chance of holding and added quality of each submission."""
     methods: Integers
     """[room, columns]"""
     first_worths: Floats
@@ -85,7 +88,7 @@ class Notebook(NamedTuple):
     versions: Integers
     """[room] each method's best submission, as `laws.gates` finds it when it is asked for."""
     ranking: Integers
-    """[room] the best of those, the best first."""
+    """[room] the best submissions for the gates, the best first."""
 
 
 def empty_notebook(

@@ -11,6 +11,7 @@ from simbudget.compilation import compiled
 from simbudget.distributions.sampling import normal_score
 from simbudget.engine.laws.draws import Floats, Integers, draw
 from simbudget.engine.laws.notebook import (
+    ADDED,
     AUTHOR,
     BEST,
     CHANCE,
@@ -18,6 +19,7 @@ from simbudget.engine.laws.notebook import (
     FINDER,
     FOUND,
     IMPROVED_NS,
+    IS_FIRST,
     IS_HACK,
     IS_HONEST,
     KEY,
@@ -70,6 +72,8 @@ class Research(NamedTuple):
     review_time: int
     review_price: int
     finalists: int
+    counts_improvements: int
+    """Whether each improvement is a result of its own, and not each method."""
     gates_as_they_appear: int
     begins_ns: int
     """Nanoseconds from a Monday 0:00 to the start of the run."""
@@ -174,20 +178,45 @@ def _explore(lab: Lab, notebook: Notebook, agent: int, parent: int, number: int)
     return _add_method(lab, notebook, direction, ordinal, agent) if method == NOBODY else method
 
 
+class Attempt(NamedTuple):
+    """What an agent tries."""
+
+    method: int
+    quality: float
+    added: float
+    """By how much its quality is above what it refines; of a first version all of it."""
+    real: float
+    """Its real effect; where improvements are results of their own, that of what it added."""
+    is_first: bool
+    """Whether it is a method as it is found, and not a refinement."""
+
+
 @compiled
-def _attempt(lab: Lab, notebook: Notebook, agent: int, number: int, parent: int) -> tuple[int, float, float]:
-    """Return the method that an agent tries next, its quality and what of that is real."""
+def _attempt(lab: Lab, notebook: Notebook, agent: int, number: int, parent: int) -> Attempt:
+    """Return what an agent tries next."""
     research = lab.research
-    if parent == NOBODY or agent_lanes(lab, agent, IDEA, number)[0] < certain(lab, research.explores):
+    explores = parent == NOBODY or agent_lanes(lab, agent, IDEA, number)[0] < certain(lab, research.explores)
+    if explores:
         method = _explore(lab, notebook, agent, parent, number)
-        return method, notebook.first_worths[method, QUALITY], notebook.first_worths[method, REAL]
-    u_refines, u_gain, _, _ = agent_lanes(lab, agent, ATTEMPT, number)
-    quality, real = notebook.worths[parent, QUALITY], notebook.worths[parent, REAL]
-    if u_refines < certain(lab, research.refines):
-        gain = draw(lab.rows, lab.table, research.gain, u_gain) * max(0.0, 1.0 - quality)
-        quality += gain
-        real += certain(lab, research.real_share) * gain
-    return notebook.submissions[parent, METHOD], quality, real
+        quality = added = notebook.first_worths[method, QUALITY]
+        real = notebook.first_worths[method, REAL]
+    else:
+        u_refines, u_gain, _, _ = agent_lanes(lab, agent, ATTEMPT, number)
+        method, quality, added = notebook.submissions[parent, METHOD], notebook.worths[parent, QUALITY], 0.0
+        if u_refines < certain(lab, research.refines):
+            added = draw(lab.rows, lab.table, research.gain, u_gain) * max(0.0, 1.0 - quality)
+        quality += added
+        real = _real_effect(lab, agent, number, notebook.worths[parent, REAL], added)
+    return Attempt(method, quality, added, real, explores)
+
+
+@compiled
+def _real_effect(lab: Lab, agent: int, number: int, real_before: float, gain: float) -> float:
+    """Return the real effect of a refinement: a share of each gain is, or each improvement is as a whole or not."""
+    real_share = certain(lab, lab.research.real_share)
+    if lab.research.counts_improvements == 0:
+        return real_before + real_share * gain
+    return gain if agent_lanes(lab, agent, WORTH, number)[1] < real_share else 0.0
 
 
 @compiled
@@ -209,25 +238,21 @@ def submit(lab: Lab, notebook: Notebook, agent: int, number: int, parent: int, n
     The notebook has room (`with_room`). What the agent tries follows from `parent`, the best submission that it knew
     of when it had the idea (`best_known`), or NOBODY.
     """
-    method, quality, real = _attempt(lab, notebook, agent, number, parent)
-    score, is_hack = _score(lab, agent, number, quality)
+    tried = _attempt(lab, notebook, agent, number, parent)
+    score, is_hack = _score(lab, agent, number, tried.quality)
     submission = notebook.counts[SUBMISSIONS]
     notebook.counts[SUBMISSIONS] += 1
     row, worth = notebook.submissions[submission], notebook.worths[submission]
     row[:] = 0
-    row[METHOD], row[AUTHOR], row[NUMBER], row[IS_HACK], row[SCORED_NS] = (
-        method,
-        agent,
-        number,
-        int(is_hack),
-        now_ns,
-    )
+    row[METHOD], row[AUTHOR], row[NUMBER], row[SCORED_NS] = tried.method, agent, number, now_ns
+    row[IS_HACK], row[IS_FIRST] = int(is_hack), int(tried.is_first)
     row[REVIEW_STARTS_NS] = row[REVIEWED_NS] = NOBODY
-    worth[QUALITY], worth[REAL], worth[SCORE], worth[CHANCE] = quality, real, score, math.nan
+    worth[QUALITY], worth[ADDED], worth[REAL] = tried.quality, tried.added, tried.real
+    worth[SCORE], worth[CHANCE] = score, math.nan
     row[LEADS] = int(_leads(notebook, submission, now_ns))
     learn(notebook, agent, submission, now_ns)
     if not is_hack:
-        notebook.methods[method, IS_HONEST] = 1
+        notebook.methods[tried.method, IS_HONEST] = 1
     told = notebook.agents[agent, TOLD]
     if told == NOBODY or score > notebook.worths[told, SCORE]:
         notebook.agents[agent, TOLD] = submission

@@ -10,7 +10,10 @@ from simbudget.engine.laws.gates import (
     chance_of_holding,
     find_versions,
     holds_everywhere,
-    rank,
+    is_refinement_to_try,
+    rank_finalists,
+    rank_methods,
+    stands_alone,
 )
 from simbudget.engine.laws.notebook import (
     BLAMED,
@@ -18,6 +21,8 @@ from simbudget.engine.laws.notebook import (
     IS_HACK,
     IS_HONEST,
     IS_LATE,
+    IS_TRIED,
+    LEADS,
     METHODS,
     NOBODY,
     PASSED,
@@ -56,6 +61,7 @@ TALLY: Final = (
     "transferable_false",
     "transferable_untried",
     "transferable_expected",
+    "kept",
 )
 """What is told of a run's research, by the names of the projection's columns."""
 
@@ -72,11 +78,12 @@ def research_tally(lab: Lab, notebook: Notebook, told: Floats) -> None:
     _tally_scores(notebook, told)
     _tally_reviews(notebook, told)
     _tally_methods(lab, notebook, told)
+    _tally_improvements(lab, notebook, told)
 
 
 @compiled
 def _tally_scores(notebook: Notebook, told: Floats) -> None:
-    ranked = rank(notebook, FOR_EVER_NS, FOR_EVER_NS, 2)
+    ranked = rank_methods(notebook, FOR_EVER_NS, FOR_EVER_NS, 2)
     told[2:6] = math.nan
     if ranked > 0:
         best = notebook.ranking[0]
@@ -87,6 +94,7 @@ def _tally_scores(notebook: Notebook, told: Floats) -> None:
         is_hack, quality = notebook.submissions[submission, IS_HACK], notebook.worths[submission, QUALITY]
         if is_hack == 0 and not told[5] >= quality:
             told[5] = quality
+        told[19] += notebook.submissions[submission, LEADS]
 
 
 @compiled
@@ -111,22 +119,38 @@ def _tally_reviews(notebook: Notebook, told: Floats) -> None:
 def _tally_methods(lab: Lab, notebook: Notebook, told: Floats) -> None:
     if len(lab.gates) == 0:
         told[13:19] = math.nan
-    find_versions(notebook, FOR_EVER_NS, FOR_EVER_NS)
+    find_versions(notebook, FOR_EVER_NS, FOR_EVER_NS, lab.research.counts_improvements == 1)
     for method in range(notebook.counts[METHODS]):
-        row = notebook.methods[method]
+        row, version = notebook.methods[method], notebook.versions[method]
         told[1] += row[IS_HONEST]
-        if len(lab.gates) == 0:
-            continue
-        if row[TRIED] == NOBODY:
-            version = notebook.versions[method]
-            told[17] += version != NOBODY and holds_everywhere(lab, notebook, version)
-            continue
-        passed = row[PASSED] == len(lab.gates)
-        told[13] += 1
-        told[14] += row[HOLDS]
-        told[15] += row[HOLDS] * passed
-        told[16] += (1 - row[HOLDS]) * passed
-        told[18] += chance_of_holding(lab, notebook, row[TRIED])
+        if row[TRIED] != NOBODY:
+            _tally_result(lab, notebook, row[TRIED], told)
+        elif version != NOBODY and len(lab.gates) > 0:
+            told[17] += holds_everywhere(lab, notebook, version)
+
+
+@compiled
+def _tally_improvements(lab: Lab, notebook: Notebook, told: Floats) -> None:
+    """Count the refinements that are results of their own."""
+    if lab.research.counts_improvements == 0 or len(lab.gates) == 0:
+        return
+    for submission in range(notebook.counts[SUBMISSIONS]):
+        if stands_alone(lab, notebook, submission) and notebook.submissions[submission, IS_TRIED] == 1:
+            _tally_result(lab, notebook, submission, told)
+        elif is_refinement_to_try(notebook, submission, FOR_EVER_NS, FOR_EVER_NS):
+            told[17] += holds_everywhere(lab, notebook, submission)
+
+
+@compiled
+def _tally_result(lab: Lab, notebook: Notebook, submission: int, told: Floats) -> None:
+    """Count a submission that was tried at the gates."""
+    row = notebook.submissions[submission]
+    passed = row[PASSED] == len(lab.gates)
+    told[13] += 1
+    told[14] += row[HOLDS]
+    told[15] += row[HOLDS] * passed
+    told[16] += (1 - row[HOLDS]) * passed
+    told[18] += chance_of_holding(lab, notebook, submission)
 
 
 @compiled
@@ -141,7 +165,7 @@ def results_by_time(lab: Lab, notebook: Notebook, horizon_ns: int, results: Floa
         if len(lab.gates) == 0:
             continue
         until_ns = horizon_ns // LOOKS * (look + 1) if look + 1 < LOOKS else horizon_ns
-        ranked = rank(notebook, until_ns, FOR_EVER_NS, lab.research.finalists)
+        ranked = rank_finalists(lab, notebook, until_ns, FOR_EVER_NS)
         for place in range(ranked):
             results[look] += holds_everywhere(lab, notebook, notebook.ranking[place])
             results[LOOKS + look] += chance_of_holding(lab, notebook, notebook.ranking[place])

@@ -65,6 +65,7 @@ def research_of(scenario: scenarios.Scenario, quantities: Quantities) -> Researc
         review_time=draw(review.time if review else None),
         review_price=fact(review.price if review else None),
         finalists=research.finalists,
+        counts_improvements=int(research.unit == "improvement"),
         gates_as_they_appear=int(research.gates_start == "as finalists appear"),
         begins_ns=scenario.stop.begins_s * NANOSECOND,
     )

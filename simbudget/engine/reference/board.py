@@ -58,6 +58,8 @@ class Board:
         self.notebook = empty_notebook(
             program.agent_directions, program.direction_keys, program.reviewers, _ROOM
         )
+        self.concluded_ns = 0
+        """When the last review and the last try at a gate have ended."""
         self.end_run: Callable[[], None] = lambda: None
         """What ends the run; whoever runs it says how."""
 
@@ -140,6 +142,7 @@ class Board:
         starts_ns, ends_ns = int(row[REVIEW_STARTS_NS]), int(row[REVIEWED_NS])
         cost_usd = review_cost_usd(self.lab, self.notebook, submission)
         site.accounts.pay_for_time(_REVIEW, cost_usd, starts_ns, ends_ns)
+        self.concluded_ns = max(self.concluded_ns, ends_ns)
         columns = {
             "queued_ns": starts_ns - int(row[SCORED_NS]),
             "score": float(self.notebook.worths[submission, SCORE]),
@@ -166,6 +169,7 @@ class Board:
         price_usd = site.fact(int(self.lab.gates[gate, PRICE]))
         measured, duration_ns, passes = try_at_gate(self.lab, self.notebook, submission, gate)
         site.accounts.pay_at(_GATES, price_usd, starts_ns)
+        self.concluded_ns = max(self.concluded_ns, starts_ns + duration_ns)
         columns = {
             "turn": gate,
             "score": measured,

@@ -19,6 +19,7 @@ from simbudget.engine.totals import (
     API_LIMITS,
     BUSIEST_LINE,
     COMPONENT_USD,
+    CONCLUDED_NS,
     CYCLES,
     ENDED_NS,
     EXPERIMENTS,
@@ -159,6 +160,7 @@ def _sums(site: Site, agents: list[Agent]) -> Floats:
         if not agent.group.is_people:
             sums[LIFE_OF_GPU_USERS_NS] += agent.timesheet.life_ns
     sums[ENDED_NS] = site.clock.now
+    sums[CONCLUDED_NS] = max(site.clock.now, site.board.concluded_ns)
     sums[MODEL_CALLS] = tally.model_calls
     sums[TOKENS:GPU_NS] = tally.tokens
     sums[GPU_NS] = sum(tally.gpu_ns)
