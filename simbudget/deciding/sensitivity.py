@@ -14,6 +14,7 @@ from simbudget.deciding.alternatives import Alternative, Progress, Sample, paire
 from simbudget.deciding.compare import Against, compare_projections
 from simbudget.deciding.differences import Difference, by_world
 from simbudget.deciding.emulator import Emulator
+from simbudget.deciding.guesses import Guesses, if_guesses
 from simbudget.deciding.information import Value, of_group, partial_perfect
 from simbudget.deciding.net_benefit import net_benefits
 from simbudget.deciding.outcomes import OUTCOMES, RESULTS, SHOW, SPEND, Outcome, counts_results
@@ -23,7 +24,6 @@ from simbudget.numbers import percent, usd
 from simbudget.projection.projection import Projection
 from simbudget.projection.unknowns import Unknowns, unknowns_of
 from simbudget.results import Picture, Result, Table
-from simbudget.scenario.quantities import Kind
 
 Floats = npt.NDArray[np.float64]
 
@@ -70,7 +70,8 @@ class Sensitivity(Result):
     information: Information | None
     choices: tuple[Against, ...]
     """The plan with one choice otherwise, against it as it stands."""
-
+    guesses: Guesses | None = None
+    """None without ranges that count as known."""
     notes: tuple[str, ...] = ()
 
     json_name = "sensitivity.json"
@@ -93,6 +94,8 @@ class Sensitivity(Result):
             tables.append(_price_moves(self))
         if self.information is not None:
             tables.append(_worth_of_knowing(self.information))
+        if self.guesses is not None:
+            tables.append(self.guesses.table())
         if self.choices:
             tables.append(_choices(self))
         return tables
@@ -153,6 +156,7 @@ class Sensitivity(Result):
                 }
                 for against in self.choices
             ],
+            "guesses": None if self.guesses is None else self.guesses.as_json(),
             "notes": list(self.notes),
         }
 
@@ -191,6 +195,7 @@ def sensitivity(
         if outcome.name in _SHOWN
         and (fitted := fitted_to(plans[0], outcome, frames[0], uniforms)) is not None
     }
+    guesses = if_guesses(plans[0], projections[0], sample)
     return Sensitivity(
         projection=projections[0],
         worlds=len(worlds),
@@ -200,7 +205,8 @@ def sensitivity(
         prices=tuple(_prices(fitted, unknowns)),
         information=_information(plans, frames, uniforms, unknowns, worth_usd),
         choices=(),
-        notes=tuple(_notes(plans[0], fitted, len(worlds))),
+        guesses=guesses,
+        notes=(*_too_few(fitted, len(worlds)), *([guesses.note()] if guesses else [])),
     )
 
 
@@ -208,8 +214,8 @@ _HIDDEN: Final = 0.05
 """An unknown that explains more than this part of an outcome's variance should be seen."""
 
 
-def _notes(plan: Alternative, fitted: dict[Outcome, Emulator], worlds: int) -> Iterator[str]:
-    """Yield where there are too few replications to say much, and which written numbers count as known."""
+def _too_few(fitted: dict[Outcome, Emulator], worlds: int) -> Iterator[str]:
+    """Yield where there are too few replications to say much."""
     for outcome in (SPEND, RESULTS):
         emulator = fitted.get(outcome)
         if emulator is not None and emulator.hidden > _HIDDEN:
@@ -220,21 +226,6 @@ def _notes(plan: Alternative, fitted: dict[Outcome, Emulator], worlds: int) -> I
                 f"{outcome.label} and not be seen; about {math.ceil(needed / digits) * digits:,} replications would "
                 f"show what explains {percent(_HIDDEN)}"
             )
-    guesses = [
-        f"{quantity.name} ({quantity.text})"
-        for quantity in plan.scenario.quantities()
-        if quantity.kind is Kind.VARIES and " to " in quantity.text
-    ]
-    if guesses:
-        more = f" and {len(guesses) - _NAMED} more" if len(guesses) > _NAMED else ""
-        yield (
-            f"these ranges vary from draw to draw, and their middle counts as known: {', '.join(guesses[:_NAMED])}"
-            f"{more}; where it is a guess, `{{typical: a to b, varies: 2x}}` makes it an unknown like the others"
-        )
-
-
-_NAMED: Final = 5
-"""Of a list in a note."""
 
 
 _FEWEST_FOR_A_CHOICE: Final = 100

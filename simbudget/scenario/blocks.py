@@ -7,7 +7,7 @@ the JSON Schema and the reference page all follow from them. A block is made in 
 
 import dataclasses
 import keyword
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol, Self, TypeVar, get_type_hints, runtime_checkable
 
@@ -141,6 +141,11 @@ class Block:
         """Return every distinct quantity in it, in the order of its fields."""
         return list({quantity.name: quantity for quantity in _quantities(self)}.values())
 
+    def with_quantities(self, change: Callable[[Quantity], Quantity]) -> Self:
+        """Return the block with every quantity in it changed, also those that nobody wrote."""
+        fields = (attribute(type(self), key) for key in keys_of(type(self)))
+        return self.filled(**{name: _with_quantities(getattr(self, name), change) for name in fields})
+
     written: frozenset[str]
 
     def __setattr__(self, name: str, value: Any) -> None:
@@ -188,6 +193,18 @@ def _quantities(value: Any) -> Iterator[Quantity]:
         inner = value.parts() if isinstance(value, Block) else value
         for part in inner.values() if isinstance(inner, dict) else inner:
             yield from _quantities(part)
+
+
+def _with_quantities(value: Any, change: Callable[[Quantity], Quantity]) -> Any:
+    if isinstance(value, Quantity):
+        return change(value)
+    if isinstance(value, Block):
+        return value.with_quantities(change)
+    if isinstance(value, tuple) and type(value) is tuple:
+        return tuple(_with_quantities(part, change) for part in value)
+    if isinstance(value, FrozenDict):
+        return FrozenDict({key: _with_quantities(part, change) for key, part in value.items()})
+    return value
 
 
 def changed(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:

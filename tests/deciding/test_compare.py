@@ -55,6 +55,12 @@ def test_a_scenario_against_itself_is_zero_in_every_replication() -> None:
     assert against.price_usd is not None
     assert against.price_usd.estimate == 0.0
     assert len(against.differences) == 8
+    plain = comparison.as_json()["against_first"][0]["differences"]
+    assert plain
+    assert not any(each["told_apart"] for each in plain.values())
+    (table,) = (table for table in comparison.tables() if "told apart" in table.columns)
+    place = table.columns.index("told apart")
+    assert all(row[place] != "yes" for row in table.rows)
 
 
 def test_a_higher_price_costs_just_so_much_more_in_every_replication() -> None:

@@ -1,6 +1,7 @@
 """Pilots: what is predicted of them holds on simulated truths, and one that shows nothing is not recommended."""
 
 import math
+import re
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +12,11 @@ from simbudget.deciding.changes import Source
 from simbudget.deciding.emulator import PLAIN, fit
 from simbudget.deciding.evidence import standing, variance_left
 from simbudget.deciding.information import Value
-from simbudget.deciding.pilots import Pilot, Pilots, recommend
+from simbudget.deciding.pilots import Pilot, PilotPlan, Pilots, recommend
 from simbudget.deciding.plan_pilot import plan_pilot, records, whole_run
 from simbudget.deciding.rehearsals import stage
+from simbudget.numbers import usd
+from simbudget.scenario.loading import loads_scenario
 
 JOBS = """
 fleet: [{agents: 8}]
@@ -128,3 +131,13 @@ def test_for_a_decision_the_pilot_that_gains_most_beyond_its_price_is_recommende
     assert recommend([cheap, good, dear]) is good
     assert recommend([pilot(100, 90)]) is None
     assert recommend([]) is None
+
+
+def test_nothing_gets_narrower_by_more_than_all_of_it_however_cheap_the_pilot() -> None:
+    cheap = Pilot(1, 0.1, 0.07, 0.7, 0.49, None, None)  # 49 % for 7 cents, which is 700 times that for $100
+    plan = PilotPlan(loads_scenario(JOBS).scenario, 1, 100, 5000.0, 0.7, (cheap,), cheap, None, ("plan",))
+    text = " ".join([plan.answer(), *(str(cell) for row in plan.tables()[0].rows for cell in row)])
+    shares = [float(share) for share in re.findall(r"([\d.,]+) %", text)]
+    assert 49 in shares
+    assert max(shares) <= 100
+    assert usd(0.07 / 49) in text  # the price of one percent is what tells pilots apart
