@@ -2,17 +2,22 @@
 
 from pathlib import Path
 
+from simbudget.engine.lowering.support import not_compiled
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import load_scenario
 
 HERE = Path(__file__).parent
 REPLICATIONS = 400
+FEWER = 40
+"""Where the reference engine simulates, which is some hundred times slower."""
 
 
 def main() -> None:
     """Project each scenario with its default seed, and write its pictures with their data."""
     for path in sorted(HERE.glob("*.yaml")):
-        projection = project(load_scenario(path).scenario, Options(replications=REPLICATIONS))
+        scenario = load_scenario(path).scenario
+        count = FEWER if not_compiled(scenario) else REPLICATIONS
+        projection = project(scenario, Options(replications=count))
         folder = HERE.parent / "plots" / path.stem
         for written in projection.write_figures(folder):
             if written.name == "gantt.csv":
