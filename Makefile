@@ -41,10 +41,12 @@ bench: $(READY)  ## measure, beside peers, and write the tables in benchmarks/
 	$(BIN)/python -m benchmarks.ccusage
 	$(BIN)/python -m benchmarks.history
 
-fuzz: $(READY)  ## 20,000 mutated scenarios, ledgers and sites, and as many damaged logs: each is read, or refused in a line
+fuzz: $(READY)  ## 20,000 mutated scenarios, ledgers and sites, and as many damaged logs: each is read, or refused in a line; races to a cap, and 200 kills
 	$(BIN)/python -m benchmarks.fuzz_inputs 20000
 	$(BIN)/python -m benchmarks.fuzz_logs --files 20000 --write
-	$(BIN)/python -m benchmarks.guard_races 1
+	$(BIN)/python -m benchmarks.guard_races 1 --write
+	$(BIN)/python -m benchmarks.guard_kills 100 --write
+	$(BIN)/python benchmarks/pilot_kills.py --kills 100
 
 backtest: $(READY)  ## backtests on the logs at hand: the track record in docs/ and in the product
 	$(BIN)/python benchmarks/known_campaigns.py --write

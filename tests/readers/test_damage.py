@@ -2,9 +2,12 @@
 
 import gzip
 import json
+import math
 import os
 import random
+import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -14,6 +17,7 @@ from hypothesis import strategies as st
 
 from simbudget.errors import UserError
 from simbudget.ledger.entry import Entry
+from simbudget.ledger.readers import read_logs
 from simbudget.ledger.readers.files import MOST_VALUES, LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering
@@ -21,6 +25,7 @@ from simbudget.ledger.readers.reading import read_all
 from simbudget.ledger.summary import summarise
 from tests.readers.sessions import REAL, SESSION, answers, asks, read, results, write
 
+FORMATS = Path(__file__).parents[1] / "data" / "formats"
 COUNTS = ["uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens"]
 REAL_FILES = sorted(path for path in REAL.rglob("*") if path.suffix in (".gz", ".tsv", ".jsonl"))
 
@@ -352,3 +357,32 @@ def test_values_of_another_type_anywhere_are_never_a_crash(
     lines[at] = json.dumps(changed).encode()
     (tmp_path / "fuzz").write_bytes(b"\n".join(lines) + b"\n")
     sane(tmp_path / "fuzz")
+
+
+@pytest.mark.parametrize("odd", [1e300, -13.87, math.inf, 1e15])
+def test_costs_that_cannot_be_are_not_known_in_whatever_format_they_stand(odd: float, tmp_path: Path) -> None:
+    def changed(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {key: odd if is_cost(key, part) else changed(part) for key, part in value.items()}
+        return [changed(part) for part in value] if isinstance(value, list) else value
+
+    def is_cost(key: str, value: Any) -> bool:
+        return isinstance(value, int | float) and bool(re.search("cost|spend|usd|price", key, re.IGNORECASE))
+
+    for path in sorted(FORMATS.glob("*.json*")):
+        documents = [json.loads(line) for line in whole_or_lines(path.read_text())]
+        (tmp_path / path.name).write_text("".join(json.dumps(changed(each)) + "\n" for each in documents))
+    ledger = read_logs([tmp_path])
+    assert len(ledger.runs) > 10
+    for costs in (ledger.entries["cost_usd"], ledger.entries["reported_cost_usd"]):
+        assert costs.dropna().between(0, 1000).all()
+    assert ledger.runs["reported_cost_usd"].dropna().between(0, 1000).all()
+
+
+def whole_or_lines(text: str) -> list[str]:
+    """Return a text as one JSON document, or as the lines that each are one."""
+    try:
+        json.loads(text)
+    except ValueError:
+        return text.splitlines()
+    return [text]

@@ -13,7 +13,7 @@ from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering
 from simbudget.ledger.readers.reported import NO_DATE, first_of, records, run_of, sample
 from simbudget.ledger.readers.thread import Thread
-from simbudget.ledger.readers.values import JsonObject, amount, is_known, mapping, moment, text
+from simbudget.ledger.readers.values import JsonObject, is_known, mapping, moment, text
 
 _WRAPPERS: Final = ("response", "result", "body", "message", "output", "completion", "raw_response")
 _DEPTH: Final = 3
@@ -96,7 +96,7 @@ def _add(thread: Thread, gathering: Gathering, record: JsonObject, answer: JsonO
         run.note_missing(NO_DATE)
     model = text(first_of(answer, "model", "modelVersion"))
     is_batch = "custom_id" in record
-    columns = {"reported_cost_usd": amount(first_of(mapping(answer.get("usage")), "cost", "total_cost"))}
+    columns = {"reported_cost_usd": run.dollars(first_of(mapping(answer.get("usage")), "cost", "total_cost"))}
     status = text(first_of(answer, "stop_reason", "status", "finish_reason"))
     if answer.get("type") == "message":
         top, steps = anthropic_steps(mapping(answer.get("usage")), run)

@@ -15,7 +15,6 @@ from simbudget.ledger.readers.rows import json_rows
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
     JsonObject,
-    amount,
     duration_s,
     mapping,
     moment,
@@ -59,7 +58,7 @@ def _read(file: LogFile, gathering: Gathering) -> None:
         elif not _is_experiment(line):
             gathering.cannot_read(file.path, number_, "neither an experiment nor what is measured")
         elif gathering.is_new(("experiment", json.dumps(line, sort_keys=True, default=str))):
-            add_experiment(gathering, run, _experiment(line, max(segment, 0)))
+            add_experiment(gathering, run, _experiment(line, max(segment, 0), run))
         else:
             run.repeated += 1
 
@@ -76,7 +75,7 @@ def _configure(run: RunInMaking, line: JsonObject) -> None:
         run.better = direction if direction in ("higher", "lower") else better(metric)
 
 
-def _experiment(line: JsonObject, segment: int) -> Experiment:
+def _experiment(line: JsonObject, segment: int, run: RunInMaking) -> Experiment:
     metrics = mapping(line.get("metrics"))
     score = next((line[name] for name in _SCORES if line.get(name) is not None), line.get(_metric(line)))
     took = next(
@@ -88,7 +87,7 @@ def _experiment(line: JsonObject, segment: int) -> Experiment:
     status = text(line.get("status"))
     if not status and isinstance(line.get("kept"), bool):
         status = "keep" if line["kept"] else text(line.get("reason")) or "discard"
-    cost_usd = amount(next((line[name] for name in _COSTS if name in line), None))
+    cost_usd = run.dollars(next((line[name] for name in _COSTS if name in line), None))
     return Experiment(
         name=experiment_id(line),
         status=status,

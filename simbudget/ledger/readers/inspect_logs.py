@@ -86,7 +86,7 @@ def _call(thread: Thread, event: Any, began_s: float, ended_s: float) -> None:
         output=count(usage.output_tokens),
         thinking=count(usage.reasoning_tokens),
     )
-    cost_usd = number(getattr(usage, "total_cost", None))
+    cost_usd = thread.run.dollars(getattr(usage, "total_cost", None))
     row = thread.call(used, bare, began_s, ended_s, reported_cost_usd=cost_usd)
     worked_s, lasted_s = number(event.working_time), thread.lasted_s(began_s, ended_s)
     if worked_s <= lasted_s:  # the rest went by in retries and in waiting for a connection

@@ -16,7 +16,6 @@ from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
     JsonObject,
-    amount,
     duration_s,
     listing,
     mapping,
@@ -106,7 +105,11 @@ def _add(thread: Thread, metrics: JsonObject, model: str, status: str) -> None:
         ended_s = moment(cost.get("timestamp"))
         named = text(used.get("model")) or text(metrics.get("model_name")) or model
         thread.call(
-            _usage(used, run), named, ended_s - took_s, ended_s, reported_cost_usd=amount(cost.get("cost"))
+            _usage(used, run),
+            named,
+            ended_s - took_s,
+            ended_s,
+            reported_cost_usd=run.dollars(cost.get("cost")),
         )
     if len(costs) != len(calls):
         run.reported_cost_usd = run.dollars(metrics.get("accumulated_cost"))

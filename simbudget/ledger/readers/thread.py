@@ -107,6 +107,8 @@ class Thread:
         self._model = model
         known = {"component": "tokens", "cost_usd": NOT_KNOWN, **usage.columns(), **columns}
         duration_s = self.lasted_s(started_s, ended_s)
+        if math.isnan(started_s):  # how long it took is not known; on which day it was, and so its price, is
+            started_s = ended_s
         return self.add("call", started_s, duration_s, model=model, **known)
 
     def put_off(self, row: int, asked_s: float, lasted_s: float, queued_s: float) -> None:

@@ -170,7 +170,7 @@ def _read_openai(file: LogFile, gathering: Gathering) -> None:
 def _openai_result(thread: Thread, row: JsonObject) -> None:
     run, at_s = thread.run, moment(first_of(row, "start_time", "start_time_iso"))
     if "costs" in text(row.get("object")):
-        cost_usd = amount(mapping(row.get("amount")).get("value"))
+        cost_usd = run.dollars(mapping(row.get("amount")).get("value"))
         run.reported_cost_usd = (
             cost_usd if not is_known(run.reported_cost_usd) else run.reported_cost_usd + cost_usd
         )
