@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from hypothesis import strategies as st
 
+from simbudget.ledger.entry import COMPONENTS
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.model import Scenario
 
@@ -110,12 +111,37 @@ def groups(draw: st.DrawFn, name: str, gpus: int, beyond: tuple[str, ...] = ()) 
         "tool_result_tokens": draw(numbers(0, 5_000)),
         "tool_time": draw(numbers(0, 120, " s")),
     }
+    if draw(st.integers(0, 3)) == 0:
+        group["stop"] = draw(_maybe(after=exact(1, 20, " h"), **uses()))
     if draw(st.booleans()):
         under_way = st.sampled_from(["20000", "5000 to 25000"])
         group["start"] |= {"context_tokens": draw(under_way), "context_turns": draw(exact(0, 3))}
     if draw(st.booleans()):
         group["turn"]["opening"] = {"times": draw(numbers(0, 9)), "turns": draw(numbers(1, 5))}
     return group
+
+
+def uses() -> dict[str, st.SearchStrategy[Any]]:
+    """Return what an agent or an attempt may use, by key."""
+    return {
+        "spend": st.sampled_from(["$0.5", "$3", "$1 to $9"]),
+        "tokens": st.sampled_from(["0", "40000", "100k to 2M"]),
+        "turns": numbers(1, 40),
+    }
+
+
+@st.composite
+def tasks(draw: st.DrawFn) -> dict[str, Any]:
+    """Return blocks of `tasks`."""
+    terms = {"count": draw(exact(1, 12)), "attempts": draw(exact(1, 4)), "solved": draw(shares())}
+    limit = _maybe(time=numbers(60, 6000, " s"), **uses())
+    return terms | draw(
+        _maybe(
+            difficulty=st.sampled_from(["0", "1.5", "0.5 to 2"]),
+            until=st.sampled_from(["solved", "all attempts"]),
+            limit=limit,
+        )
+    )
 
 
 def shares(high: int = 100) -> st.SearchStrategy[str]:
@@ -205,7 +231,8 @@ def documents(draw: st.DrawFn, beyond: bool = False) -> dict[str, Any]:
     for of_fleet in fleet:
         of_fleet.update(draw(_maybe(directions=exact(1, 3))))
     more: dict[str, Any] = {}
-    if draw(st.booleans()):
+    scored = draw(st.booleans())
+    if scored:
         more = draw(_maybe(research=research(), gates=gates(), review=review()))
         fleet[0]["cycle"] += [{"score": {}}, *draw(st.sampled_from([[], [{"share": {}}]]))]
     if billing == "per agent" and all(group.get("kind") == "people" for group in fleet):
@@ -213,9 +240,16 @@ def documents(draw: st.DrawFn, beyond: bool = False) -> dict[str, Any]:
     every: Any = pool
     if beyond:
         every = [pool | {"name": name} | draw(_others(pool)) for name in pools]
+    if draw(st.integers(0, 2)) == 0:
+        more["tasks"] = draw(tasks())
+    prices: dict[str, Any] = {"on": "2026-03-01"}
+    if draw(st.integers(0, 3)) == 0:
+        prices["discount"] = draw(
+            _maybe(**{name: st.sampled_from(["15%", "0% to 50%"]) for name in COMPONENTS})
+        )
     return {
         "fleet": fleet,
-        "prices": {"on": "2026-03-01"},
+        "prices": prices,
         "api": draw(
             _maybe(
                 requests_per_min=exact(1, 30),
@@ -239,8 +273,11 @@ def documents(draw: st.DrawFn, beyond: bool = False) -> dict[str, Any]:
         "fixed": "$1",
         "stop": {"after": draw(exact(1, 30, " h"))}
         | draw(_maybe(budget=exact(2, 60), cycles_per_agent=exact(1, 6), begins=st.just("Fri 15:00")))
+        | draw(_maybe(budget_counts=st.sampled_from(["when begun", "when billed"])))
         | draw(
-            _maybe(target_score=st.just("0.7"), no_improvement_for=exact(1, 6, " h")) if more else st.just({})
+            _maybe(target_score=st.just("0.7"), no_improvement_for=exact(1, 6, " h"))
+            if scored
+            else st.just({})
         ),
         **more,
     }

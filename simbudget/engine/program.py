@@ -12,6 +12,7 @@ import numpy as np
 
 from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.laws.research import Lab, Research
+from simbudget.engine.laws.tasks import TaskTerms
 from simbudget.engine.laws.worlds import draw_world
 from simbudget.errors import Problem
 
@@ -246,6 +247,11 @@ class GroupRow(NamedTuple):
     """So many of them the cache holds at the agent's start, at most."""
     start_context_turns: int = 0
     """So many turns that context has behind it."""
+    stop_after: int = NONE
+    """How long after its start each agent is cut off; then what it may use: quantities."""
+    stop_spend: int = NONE
+    stop_tokens: int = NONE
+    stop_turns: int = NONE
 
 
 class Settings(NamedTuple):
@@ -269,6 +275,8 @@ class Settings(NamedTuple):
     score_price: int
     no_improvement_ns: int
     """The run ends when the best score has not risen for so long; 0 for never."""
+    counts_when_billed: int = 0
+    """Whether the budget counts a call when it has ended, not when it begins."""
 
 
 @dataclass(frozen=True)
@@ -329,6 +337,9 @@ class Program:
     pool_names: tuple[str, ...]
     models: tuple[str, ...]
     """The names of the models; an empty one for people's."""
+    tasks: TaskTerms
+    discounts: Integers
+    """[components] the part by which each component's prices are less: a quantity, or `NONE`."""
 
     @property
     def agents(self) -> int:
@@ -365,8 +376,12 @@ class Program:
         fails = fails or any(step.part != NONE for step in self.steps)
         errors = any(not self._is_surely(client.error_rate, 0.0) for client in self.clients)
         chance = crashes or fails or errors or any(pool.preempted_every != NONE for pool in self.pools)
-        chance = chance or bool(self.research.is_on)
+        chance = chance or bool(self.research.is_on) or self._solves_by_chance()
         return not chance and not self.kinds.any() and bool((self.rows[:, 0] == 0).all())
+
+    def _solves_by_chance(self) -> bool:
+        solved = self.tasks.solved
+        return self.tasks.total > 0 and not (self._is_surely(solved, 0.0) or self._is_surely(solved, 1.0))
 
     def _is_surely(self, quantity: int, value: float) -> bool:
         return quantity == NONE or (

@@ -43,6 +43,8 @@ LEVELS: Final = (
 CACHE: Final = 16  # lane: whether the cache is missed; index: the agent's attempts at calls
 BATCH: Final = 18  # lane: when a batch returns; index: the agent's attempts at calls
 SUB_AGENT: Final = 17  # the word of lane 0 is the number of a sub-agent's streams; index: see `laws.calls`
+TASK: Final = 19  # of a task, not an agent; lane: difficulty; index: 0
+TASK_ATTEMPT: Final = 20  # of a task; lane: whether it solves the task; index: the task's attempts
 STEPS: Final = (
     1024  # lanes: size, GPUs, failure, where it fails; index: 4 times the agent's cycle plus the attempt
 )

@@ -10,6 +10,7 @@ import numpy as np
 from simbudget.engine.laws.draws import Floats
 from simbudget.engine.laws.money import HOUR_NS
 from simbudget.engine.laws.tally import LOOKS, TALLY
+from simbudget.engine.laws.tasks import TASK_TALLY, TENTHS, TWENTIETHS
 from simbudget.engine.program import Billing, Program
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 
@@ -56,7 +57,9 @@ BUSIEST_LINE: Final = FULL_CONTEXTS + 1
 """By limit, how many minutes' worth of it were let through where that is most: by all models, or one with its own."""
 PLAN_QUEUED_NS: Final = BUSIEST_LINE + len(API_LIMITS)
 """For how long calls waited for the subscription."""
-SUMS: Final = PLAN_QUEUED_NS + 1
+TASKS: Final = PLAN_QUEUED_NS + 1
+"""What came of the tasks, see `laws.tasks.task_tally`; nothing is there where there are none."""
+SUMS: Final = TASKS + TASK_TALLY
 """How many sums there are beside those of the pools."""
 
 POOL_GPU_NS: Final = 0
@@ -113,7 +116,36 @@ def totals(program: Program, sums: Floats) -> dict[str, Floats]:
         "queued_plan_hours": sums[:, PLAN_QUEUED_NS] / HOUR_NS,
         "full_contexts": sums[:, FULL_CONTEXTS],
         **_research(program, sums),
+        **(_tasks(program, sums) if program.tasks.total else {}),
     }
+
+
+def _tasks(program: Program, sums: Floats) -> dict[str, Floats]:
+    """Return what came of the tasks."""
+    spent, count = sums[:, SPENT_USD], program.tasks.total
+    attempts, solved, on_attempts, *parts = sums[:, TASKS:SUMS].T
+    return {
+        "tasks_count": np.full(len(sums), float(count)),
+        "tasks_attempts": attempts,
+        "tasks_solved": solved,
+        "tasks_unsolved": count - solved,
+        "spend_per_task_usd": spent / count,
+        "spend_per_attempt_usd": _ratio(spent, attempts),
+        "attempts_usd": on_attempts,
+        "dearest_tenth_share": _ratio(parts[TENTHS - 1], on_attempts),
+        **{task_tenth_column(tenth): parts[tenth] / (count / TENTHS) for tenth in range(TENTHS)},
+        **{money_column(step): parts[TENTHS + step] for step in range(TWENTIETHS)},
+    }
+
+
+def task_tenth_column(tenth: int) -> str:
+    """Return the column of what a task costs on average in one of the tenths of the tasks, the cheapest first."""
+    return f"task_usd_tenth_{tenth + 1:02d}"
+
+
+def money_column(step: int) -> str:
+    """Return the column of what the run had spent when `step + 1` 20ths of the tasks were solved; NaN if never."""
+    return f"usd_at_{step + 1:02d}_of_{TWENTIETHS}_solved"
 
 
 def _research(program: Program, sums: Floats) -> dict[str, Floats]:

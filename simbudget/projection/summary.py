@@ -17,6 +17,7 @@ from simbudget.projection.research import Research, notes_on_research, summarise
 from simbudget.projection.simulated import Simulated
 from simbudget.projection.sketches import ACCURACY
 from simbudget.projection.statistics import Spread, Statistics
+from simbudget.projection.tasks import TaskFigures, summarise_tasks
 from simbudget.results import as_plain
 
 RESOURCES: Final = ("gpu", "scorer", "api_requests", "api_input", "api_output")
@@ -105,6 +106,8 @@ class Summary(Measures):
     """The one of `RESOURCES` for which agents wait longest, or `NO_BOTTLENECK`; of several pools of GPUs `gpu NAME`."""
     research: Research | None
     """None where nothing is scored."""
+    tasks: TaskFigures | None
+    """None where there are none."""
     limits: tuple[LimitCheck, ...]
     monte_carlo_error: MonteCarloErrors
     prices_on: str
@@ -122,6 +125,7 @@ class Summary(Measures):
             "probability_cut_short": self.probability_cut_short,
             "bottleneck": self.bottleneck,
             "research": as_plain(self.research),
+            "tasks": as_plain(self.tasks),
             "limits": as_plain(self.limits),
             "monte_carlo_error": {
                 **errors.measures_as_json(),
@@ -150,6 +154,7 @@ def summarise(simulated: Simulated) -> tuple[Summary, tuple[str, ...]]:
         probability_cut_short=_cut_short(simulated),
         bottleneck=_bottleneck(statistics, pools),
         research=research,
+        tasks=summarise_tasks(simulated),
         limits=(*check_limits(scenario.limits, statistics, research), *cap),
         monte_carlo_error=MonteCarloErrors(
             **_measures(statistics, statistics.errors, pools), probability_within_budget=within_error

@@ -9,6 +9,7 @@ from simbudget.projection.limits import LimitCheck
 from simbudget.projection.research import PriceOfResult, Research
 from simbudget.projection.statistics import Spread
 from simbudget.projection.summary import NO_BOTTLENECK, Summary
+from simbudget.projection.tasks import TaskFigures
 from simbudget.results import Cell, Number, Table
 
 Show = Callable[[float | None], str]
@@ -50,15 +51,46 @@ def answer(summary: Summary) -> str:
     """Return the answer in one line: spend, time, the probability of staying within the budget, a result's price."""
     spend, clock, certain = summary.spend_usd, summary.wall_clock_hours, is_certain(summary)
     if certain:
-        line = f"{usd_exactly(spend.mean)} over {hours(clock.mean)}"
+        line = f"{usd_exactly(spend.mean)}{_for_tasks(summary)} over {hours(clock.mean)}"
     else:
-        line = f"About {usd(spend.p50)} (80 %: {usd(spend.p10)} to {usd(spend.p90)}) over {hours(clock.p50)}"
+        line = f"About {usd(spend.p50)} (80 %: {usd(spend.p10)} to {usd(spend.p90)})"
+        line += f"{_for_tasks(summary)} over {hours(clock.p50)}"
+    line += _price_of_a_solved_task(summary.tasks)
     line += _budget(summary)
     line += _price_of_a_result(summary.research)
     unmet = sum(not limit.holds for limit in summary.limits)
     if unmet:
         line += f"; {unmet} of {len(summary.limits)} limits not met"
     return f"{line}. (Interrupted.)" if summary.interrupted else f"{line}."
+
+
+def _for_tasks(summary: Summary) -> str:
+    if summary.tasks is None:
+        return ""
+    return f" for {summary.tasks.count:,} task{'s' if summary.tasks.count > 1 else ''}"
+
+
+def _price_of_a_solved_task(tasks: TaskFigures | None) -> str:
+    """Return the clause of the answer that says what a solved task costs, and on how few tasks the money goes."""
+    if tasks is None:
+        return ""
+    price = tasks.cost_per_solved_usd
+    if price.estimate is None:
+        line = "; no task is solved"
+    else:
+        line = f", {usd(price.estimate)} per solved task ({_whole(tasks.solved.mean)} are solved)"
+    if tasks.dearest_tenth_share is not None and tasks.count >= _A_TENTH_OF:
+        line += f"; the dearest tenth of the tasks costs {percent(tasks.dearest_tenth_share.p50)}"
+    return line
+
+
+def _whole(mean: float) -> str:
+    """Return a mean number of things without decimals, where it is not small."""
+    return f"{mean:,.0f}" if mean >= 10.0 else count(mean)
+
+
+_A_TENTH_OF: Final = 10
+"""Of fewer tasks, a tenth is less than one."""
 
 
 def _budget(summary: Summary) -> str:
@@ -108,7 +140,7 @@ def without_end(value: float | None) -> str:
 
 
 def projection_tables(summary: Summary) -> dict[str, Table]:
-    """Return the tables of a projection by name: spend, work, time, resources, research, gates, prices, limits."""
+    """Return the tables of a projection by name: spend, work, time, resources, research and so on."""
     tables = {
         "spend": _spend(summary),
         "work": _work(summary),
@@ -125,6 +157,8 @@ def projection_tables(summary: Summary) -> dict[str, Table]:
                 "prices": _prices(research, price),
                 "drivers": _drivers(research),
             }
+    if summary.tasks is not None:
+        tables["tasks"] = _tasks(summary, summary.tasks)
     if summary.limits:
         tables["limits"] = limits_table(summary.limits)
     return {name: table for name, table in tables.items() if table.rows}
@@ -259,6 +293,29 @@ def _research(summary: Summary, research: Research) -> Table:
         for name, label in labels.items():
             rows.add(label, f"research.transferable_results.{name}", getattr(results, name), count)
     return rows.table("Research", "what")
+
+
+def _tasks(summary: Summary, tasks: TaskFigures) -> Table:
+    rows = _Rows(summary)
+    rows.add("attempts", "tasks.attempts", tasks.attempts, count)
+    rows.add("solved", "tasks.solved", tasks.solved, count)
+    rows.add("unsolved", "tasks.unsolved", tasks.unsolved, count)
+    rows.add("spend per task", "tasks.spend_per_task_usd", tasks.spend_per_task_usd, usd)
+    rows.add("spend per attempt", "tasks.spend_per_attempt_usd", tasks.spend_per_attempt_usd, usd)
+    rows.add("share of the dearest tenth", "tasks.dearest_tenth_share", tasks.dearest_tenth_share, percent)
+    price = tasks.cost_per_solved_usd
+    ends = (
+        ""
+        if is_certain(summary)
+        else f" (80 % over worlds: {without_end(price.p10)} to {without_end(price.p90)})"
+    )
+    solved = (
+        "No task is solved."
+        if price.estimate is None
+        else f"A solved task costs {usd(price.estimate)}{ends}."
+    )
+    caption = f"{solved} Spend per task, attempt and solved task is all of a run's spend over their number."
+    return rows.table(f"Tasks ({tasks.count:,})", "what", caption)
 
 
 def _gates(research: Research) -> Table:

@@ -14,6 +14,7 @@ from simbudget.engine.compiled.entries import (
 )
 from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.laws.hours import closes_ns, open_ns, opens_ns
+from simbudget.engine.laws.limits import begin_to_cost, cease_to_cost
 from simbudget.engine.laws.money import accrued_usd, bin_of, is_reached, spread, time_cost_usd
 from simbudget.engine.program import Billing
 from simbudget.ledger.entry import COMPONENTS
@@ -68,13 +69,19 @@ def budget_is_reached(site: Site, run: Record) -> bool:
 
 @internal
 def _look(site: Site, run: Record) -> bool:
+    return is_reached(run.budget_usd, total_usd(site, run) - run.unbilled_usd)
+
+
+@internal
+def total_usd(site: Site, run: Record) -> float:
+    """Return what has been spent and what has accrued."""
     total_usd = run.spent_usd
     for number in range(len(site.meters)):
         meter = site.meters[number]
         if meter.units != 0.0:
             reading = float(_reading_ns(site, run, meter, run.now))
             total_usd += accrued_usd(meter.usd_per_hour, meter.units, meter.sum_of_starts_ns, reading)
-    return is_reached(run.budget_usd, total_usd)
+    return total_usd
 
 
 @internal
@@ -123,6 +130,8 @@ def resume_costs(site: Site, run: Record, agent: Record) -> None:
     agent.is_up = 1
     agent.sandbox_since = run.now
     start_meter(site, run, _SANDBOX_METERS + agent.group, 1)
+    if run.keeps_accounts:
+        begin_to_cost(agent.account, site.meters[_SANDBOX_METERS + agent.group].usd_per_hour, run.now)
 
 
 @internal
@@ -131,6 +140,9 @@ def pause_costs(site: Site, run: Record, agent: Record) -> None:
     agent.is_up = 0
     started = agent.sandbox_since
     cost_usd = stop_meter(site, run, _SANDBOX_METERS + agent.group, started, 1)
+    if run.keeps_accounts:
+        usd_per_hour = site.meters[_SANDBOX_METERS + agent.group].usd_per_hour
+        cease_to_cost(agent.account, usd_per_hour, started, cost_usd)
     _pay_and_record(site, run, agent, SANDBOX, SANDBOXES, cost_usd, started, run.now)
 
 

@@ -19,7 +19,7 @@ from simbudget.engine.compiled.events import (
     at_once,
     cancel,
 )
-from simbudget.engine.compiled.life import lives
+from simbudget.engine.compiled.life import begins_cycle, lives
 from simbudget.engine.compiled.points import (
     ALLOWED_TO_SUBMIT,
     ANSWERED,
@@ -49,6 +49,8 @@ from simbudget.engine.compiled.points import (
     STRETCH_DONE,
     SUBMITS,
     SUBMITS_IN_TURN,
+    TAKES_TASK,
+    TAKES_TASK_IN_TURN,
     THINKS,
     TOOL_DONE,
     TRIES,
@@ -56,6 +58,7 @@ from simbudget.engine.compiled.points import (
     TURN_ANSWERED,
     TURNS,
     WAITS,
+    WAITS_FOR_TASK,
     WORKS,
 )
 from simbudget.engine.compiled.state import Record, Site
@@ -77,6 +80,7 @@ from simbudget.engine.compiled.steps.scoring import (
 from simbudget.engine.compiled.steps.sharing import post_answered, posts, posts_read, shares_in_turn
 from simbudget.engine.compiled.steps.thinking import thinks, tool_done, turn_answered, turns
 from simbudget.engine.compiled.steps.working import goes_on_working, stretch_done, works, works_until_closing
+from simbudget.engine.compiled.tasks import asks_again, takes_task
 
 
 @internal
@@ -95,6 +99,8 @@ def advance(site: Site, run: Record, agent: Record, point: int) -> None:
             point = turn_answered(site, run, agent)
         elif point == TOOL_DONE:
             point = tool_done(site, run, agent)
+        elif point >= TAKES_TASK:
+            point = _goes_on_to_task(site, run, agent, point)
         elif point >= EXPERIMENTS:
             point = _goes_on_in_experiment(site, run, agent, point)
         else:
@@ -126,6 +132,17 @@ def _goes_on_in_call(site: Site, run: Record, agent: Record, point: int) -> int:
 
 
 @internal
+def _goes_on_to_task(site: Site, run: Record, agent: Record, point: int) -> int:
+    if point == TAKES_TASK:
+        return asks(site, run, agent, TAKES_TASK_IN_TURN)
+    if point == TAKES_TASK_IN_TURN:
+        return takes_task(site, run, agent)
+    if point == WAITS_FOR_TASK:
+        return asks_again(site, run, agent)
+    return begins_cycle(site, run, agent)
+
+
+@internal
 def _goes_on_in_experiment(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: PLR0911  one line a point
     if point == EXPERIMENTS:
         return asks(site, run, agent, EXPERIMENTS_IN_TURN)
@@ -139,6 +156,7 @@ def _goes_on_in_experiment(site: Site, run: Record, agent: Record, point: int) -
         return poll_answered(agent)
     if point == AWAITS_JOB:
         return awaits_job(agent)
+    agent.attempt_is_over = agent.job_is_over_limit
     return STEP_DONE if agent.job_is_allowed else BUDGET_REACHED
 
 

@@ -133,7 +133,7 @@ def conclude(site: Site, run: Record, desk: Desk) -> None:
 @internal
 def _pay_review(site: Site, run: Record, desk: Desk, submission: int) -> None:
     row = desk.notebook.submissions[submission]
-    cost_usd = review_cost_usd(desk.lab, desk.notebook, submission)
+    cost_usd = review_cost_usd(desk.lab, desk.notebook, submission) * run.charged[REVIEW]
     pay_for_time(run, REVIEW, cost_usd, row[REVIEW_STARTS_NS], row[REVIEWED_NS])
     run.concluded = max(run.concluded, row[REVIEWED_NS])
     if not run.records:
@@ -165,7 +165,7 @@ def _try(site: Site, run: Record, desk: Desk, count: int, starts: int) -> None:
 @internal
 def _try_at(site: Site, run: Record, desk: Desk, submission: int, gate: int, starts: int) -> int:
     """Try a submission at a gate, and return how long that takes."""
-    price_usd = certain(desk.lab, desk.lab.gates[gate, PRICE])
+    price_usd = certain(desk.lab, desk.lab.gates[gate, PRICE]) * run.charged[GATES]
     measured, duration_ns, passes = try_at_gate(desk.lab, desk.notebook, submission, gate)
     pay_at(run, GATES, price_usd, starts)
     run.concluded = max(run.concluded, starts + duration_ns)

@@ -3,7 +3,7 @@
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.accounts import TOKENS, budget_is_reached, pay
+from simbudget.engine.compiled.accounts import TOKENS, pay
 from simbudget.engine.compiled.entries import (
     CALL,
     COMPACTION,
@@ -14,6 +14,7 @@ from simbudget.engine.compiled.entries import (
     add_call_entry,
 )
 from simbudget.engine.compiled.events import ASK, END, ITSELF, SLOTS, after, is_due
+from simbudget.engine.compiled.limits import may_not_start
 from simbudget.engine.compiled.points import (
     ANSWERED,
     AT_HEAD_OF_LINE,
@@ -46,6 +47,7 @@ from simbudget.engine.laws.calls import (
     token_classes,
     tokens_under_way,
 )
+from simbudget.engine.laws.limits import count_call
 
 HELD: Final = 0
 SENT: Final = 1
@@ -136,7 +138,7 @@ def tries(site: Site, run: Record, agent: Record) -> int:
 @internal
 def tries_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Look at the budget, and ask to be let through."""
-    if budget_is_reached(site, run):
+    if may_not_start(site, run, agent):
         return BUDGET_REACHED
     does(run, agent, WAITING_API)
     if not run.is_limited:
@@ -170,7 +172,7 @@ def leaves_line(site: Site, run: Record, agent: Record) -> int:
     """Leave the head of the line, or wherever the agent stands in it."""
     leave(site, run, agent, LINE)
     run.limit_queued_ns[run.held_up_by] += run.now - agent.line_asked
-    return BUDGET_REACHED if budget_is_reached(site, run) else LET_THROUGH
+    return BUDGET_REACHED if may_not_start(site, run, agent) else LET_THROUGH
 
 
 @internal
@@ -225,8 +227,14 @@ def _take_from_limits(run: Record, input_tokens: int, output_tokens: int) -> Non
 @internal
 def _pay_call(site: Site, run: Record, agent: Record, uncached: int, write: int, read: int) -> None:
     output = agent.request_output
-    cost_usd = call_cost_usd(site.clients[agent.client].prices, uncached, write, read, output)
+    prices = site.clients[agent.client].prices
+    cost_usd = call_cost_usd(prices, uncached, write, read, output) * run.charged[TOKENS]
     pay(run, TOKENS, cost_usd)
+    if run.keeps_accounts:
+        count_call(agent.account, cost_usd, uncached + write + read + output, agent.request_kind == CALL)
+    if run.counts_when_billed:
+        agent.unbilled_usd = cost_usd
+        run.unbilled_usd += cost_usd
     run.model_calls += 1
     run.tokens[0] += uncached
     run.tokens[1] += write
@@ -267,6 +275,7 @@ def record_failed_attempt(site: Site, run: Record, agent: Record, outcome: int) 
 @internal
 def answered(site: Site, run: Record, agent: Record, outcome: int) -> int:
     """Take the answer: into the context, or as the sum of it."""
+    is_billed(run, agent)
     if run.records:
         add_call_entry(site, run, agent, outcome)
     if agent.request_kind == COMPACTION:
@@ -279,11 +288,20 @@ def answered(site: Site, run: Record, agent: Record, outcome: int) -> int:
 
 
 @internal
+def is_billed(run: Record, agent: Record) -> None:
+    """Let the budget count a call that has ended."""
+    if run.counts_when_billed:
+        run.unbilled_usd -= agent.unbilled_usd
+
+
+@internal
 def break_off_call(site: Site, run: Record, agent: Record) -> None:
     """Leave the call wherever it stands, because the agent is interrupted."""
     if agent.point in (AT_HEAD_OF_LINE, LEAVES_LINE):
         leaves_line(site, run, agent)
     elif agent.point == ATTEMPT_FAILED:
         record_failed_attempt(site, run, agent, CUT)
-    elif agent.point == ANSWERED and run.records:
-        add_call_entry(site, run, agent, CUT)
+    elif agent.point == ANSWERED:
+        is_billed(run, agent)
+        if run.records:
+            add_call_entry(site, run, agent, CUT)

@@ -1,8 +1,9 @@
 """What is scheduled: a binary heap of events, at most one for each slot, in the order of the reference engine's clock.
 
-A slot is something that can happen to one agent: what it waits for itself, what its job waits for, a crash, and the two
-interruptions. An event is ordered by its time, then by its priority, then by when it was scheduled; the last two are
-one number, its rank. An event that will not come is taken out, so the heap never has more events than slots.
+A slot is something that can happen to one agent: what it waits for itself, what its job waits for, a crash, the two
+interruptions, and the end that its own limit of time sets. An event is ordered by its time, then by its priority, then
+by when it was scheduled; the last two are one number, its rank. An event that will not come is taken out, so the heap
+never has more events than slots.
 """
 
 from typing import Final
@@ -15,8 +16,12 @@ JOB: Final = 1
 CRASH: Final = 2
 INTERRUPTION: Final = 3
 INTERRUPTION_OF_JOB: Final = 4
-SLOTS: Final = 5
-"""Slots of each agent; the run itself has two more, its horizon and a stop before it."""
+STOP: Final = 5
+SLOTS: Final = 6
+"""Slots of each agent."""
+
+SLOTS_OF_RUN: Final = 3
+"""Slots after those of the agents: the horizon, a stop before it, and the end of the last task."""
 
 NOWHERE: Final = -1
 

@@ -34,6 +34,7 @@ from simbudget.engine.compiled.points import (
     STRETCH_DONE,
     THINKS,
     TOOL_DONE,
+    WAITS_FOR_TASK,
 )
 from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.compiled.steps.common import record_spent, spends
@@ -41,6 +42,7 @@ from simbudget.engine.compiled.steps.scoring import (
     leaves_scorers_line,
     scored,
 )
+from simbudget.engine.compiled.tasks import ends_attempt
 from simbudget.engine.compiled.timesheet import DOWN as IS_DOWN
 
 BY_CRASH: Final = 1
@@ -59,6 +61,7 @@ def interrupt(site: Site, run: Record, agent: Record) -> None:
             agent.is_alive = 0
             run.alive -= 1
         return
+    ends_attempt(site, run, agent, False)
     pause_costs(site, run, agent)
     spends(site, run, agent, IS_DOWN, agent.restart_ns, RESTARTS)
 
@@ -69,7 +72,10 @@ def _break_off(site: Site, run: Record, agent: Record) -> None:
     if point == IN_EXPERIMENT:
         cancel_job(site, run, agent)
         return
-    if point in (OFFICE_OPENS, RESTARTS):
+    if point == WAITS_FOR_TASK:
+        agent.waits_for_task = 0
+        record_spent(site, run, agent, WAIT, CUT)
+    elif point in (OFFICE_OPENS, RESTARTS):
         record_spent(site, run, agent, DOWN if point == RESTARTS else WAIT, CUT)
     elif CALLS <= point < THINKS:
         break_off_call(site, run, agent)

@@ -10,7 +10,6 @@ from simbudget.compilation import internal
 from simbudget.engine.compiled.accounts import (
     GPU,
     GPU_METER,
-    budget_is_reached,
     pay_for_time,
     start_meter,
     stop_meter,
@@ -35,6 +34,7 @@ from simbudget.engine.compiled.events import (
     at_once,
     is_due,
 )
+from simbudget.engine.compiled.limits import may_not_start
 from simbudget.engine.compiled.points import (
     JOB_AT_GPUS,
     JOB_BEGINS,
@@ -48,6 +48,7 @@ from simbudget.engine.compiled.pools import ask, leave
 from simbudget.engine.compiled.state import GPUS, Record, Site
 from simbudget.engine.compiled.timesheet import EXPERIMENT as EXPERIMENTING
 from simbudget.engine.compiled.timesheet import NOTHING, WAITING_GPU, waits_for_experiment
+from simbudget.engine.laws.limits import begin_to_cost, cease_to_cost
 from simbudget.engine.laws.work import (
     draw_attempt_at_experiment,
     draw_experiment,
@@ -115,7 +116,8 @@ def _queues(site: Site, run: Record, agent: Record) -> int:
 @internal
 def _at_gpus(site: Site, run: Record, agent: Record) -> int:
     """Take the GPUs, unless the budget has been reached meanwhile."""
-    if budget_is_reached(site, run):
+    if may_not_start(site, run, agent):
+        agent.job_is_over_limit = agent.attempt_is_over
         _record_unserved(site, run, agent)
         leave(site, run, agent, GPUS)
         run.cancelled_jobs += 1
@@ -126,6 +128,8 @@ def _at_gpus(site: Site, run: Record, agent: Record) -> int:
     agent.job_turn = agent.context_turns
     if _is_metered(run):
         start_meter(site, run, GPU_METER, agent.job_gpus)
+        if run.keeps_accounts:
+            begin_to_cost(agent.account, agent.job_gpus * site.meters[GPU_METER].usd_per_hour, run.now)
     agent.job_point = JOB_STAYED
     after(site, run, SLOTS * agent.number + JOB, agent.job_stay_ns, END, agent.number)
     return WAITS
@@ -199,6 +203,9 @@ def _bill(site: Site, run: Record, agent: Record, outcome: int) -> None:
     if _is_metered(run):
         cost_usd = stop_meter(site, run, GPU_METER, agent.job_began, agent.job_gpus)
         pay_for_time(run, GPU, cost_usd, agent.job_began, run.now)
+        if run.keeps_accounts:
+            usd_per_hour = agent.job_gpus * site.meters[GPU_METER].usd_per_hour
+            cease_to_cost(agent.account, usd_per_hour, agent.job_began, cost_usd)
     if run.records:
         row = site.entries[add_agent_entry(site, run, agent, EXPERIMENT, agent.job_began, outcome)]
         row.turn = agent.job_turn - 1

@@ -12,6 +12,10 @@ from simbudget.compilation import compiled, internal
 from simbudget.compilation.references import by_reference
 from simbudget.engine.compiled.accounts import (
     FIXED,
+    GPU,
+    SANDBOX,
+    SCORER,
+    STAFF,
     begin_reserved_pool,
     pay,
     pay_reserved_pool,
@@ -29,6 +33,7 @@ from simbudget.engine.compiled.events import (
     JOB,
     NOWHERE,
     SLOTS,
+    STOP,
     URGENT,
     after,
     at_once,
@@ -42,8 +47,11 @@ from simbudget.engine.compiled.pools import open_pools
 from simbudget.engine.compiled.state import GPUS, SCORERS, Record, Site
 from simbudget.engine.compiled.timesheet import NOTHING, WAITING_GPU
 from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.limits import SPENT_USD as SPEND
+from simbudget.engine.laws.limits import TURNS, USED_TOKENS, settle_limits
 from simbudget.engine.laws.money import BINS
 from simbudget.engine.laws.tally import research_tally, results_by_time
+from simbudget.engine.laws.tasks import NO_TASK, open_tasks, task_tally
 from simbudget.engine.laws.worlds import draw_world
 from simbudget.engine.program import NONE
 from simbudget.engine.totals import (
@@ -71,6 +79,7 @@ from simbudget.engine.totals import (
     SCORER_NS,
     SPENT_USD,
     SUMS,
+    TASKS,
     TOKENS,
 )
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
@@ -141,6 +150,9 @@ def _happens(site: Site, run: Record, agent: Record, what: int) -> None:
     elif what == CRASH:
         agent.interrupted_by = BY_CRASH
         at_once(site, run, SLOTS * agent.number + INTERRUPTION, URGENT)
+    elif what == STOP:
+        agent.interrupted_by = BY_HORIZON
+        at_once(site, run, SLOTS * agent.number + INTERRUPTION, URGENT)
     elif what == INTERRUPTION:
         interrupt(site, run, agent)
     else:
@@ -174,7 +186,7 @@ def _begin(site: Site, run: Record, limits_per_min: Floats, key: Integers) -> No
     """Make everything as it is before the run."""
     run.now = run.alive = run.scheduled = run.heap_size = run.entries = run.never_ends = 0
     run.posts = run.posted_tokens = run.forum_is_short = run.held_up_by = 0
-    run.spent_usd = run.gpu_ns = run.scorer_ns = 0.0
+    run.spent_usd = run.unbilled_usd = run.gpu_ns = run.scorer_ns = 0.0
     run.by_component_usd[:] = 0.0
     run.by_time_usd[:] = 0.0
     run.limit_queued_ns[:] = 0.0
@@ -197,7 +209,7 @@ def _begin(site: Site, run: Record, limits_per_min: Floats, key: Integers) -> No
 @internal
 def pay_fixed(site: Site, run: Record) -> None:
     """Pay what the run costs whatever happens."""
-    fixed_usd = _fact(site, run.fixed)
+    fixed_usd = _fact(site, run.fixed) * run.charged[FIXED]
     if fixed_usd != 0.0:
         pay(run, FIXED, fixed_usd)
         add_fleet_entry(site, run, FIXED_COSTS, FIXED, fixed_usd, 0)
@@ -212,20 +224,27 @@ def _fact(site: Site, quantity: int) -> float:
 @internal
 def _settle_facts(site: Site, run: Record) -> None:
     """Note this world's prices, on the meters and elsewhere."""
-    run.score_price_usd = _fact(site, run.score_price)
+    for component in range(len(COMPONENTS)):
+        run.charged[component] = 1.0 - _fact(site, run.discounts[component])
+    run.score_price_usd = _fact(site, run.score_price) * run.charged[SCORER]
     groups = len(site.groups)
     for number in range(len(site.meters)):
         site.meters[number].units = site.meters[number].sum_of_starts_ns = 0.0
-    site.meters[0].usd_per_hour = _fact(site, run.gpu_price) * run.gpu_share
+    site.meters[0].usd_per_hour = _fact(site, run.gpu_price) * run.gpu_share * run.charged[GPU]
     for number in range(groups):
         group = site.groups[number]
-        site.meters[1 + number].usd_per_hour = _fact(site, group.sandbox_price)
-        site.meters[1 + groups + number].usd_per_hour = _fact(site, group.staff_price)
+        site.meters[1 + number].usd_per_hour = _fact(site, group.sandbox_price) * run.charged[SANDBOX]
+        site.meters[1 + groups + number].usd_per_hour = _fact(site, group.staff_price) * run.charged[STAFF]
+        stop = group.stop
+        settle_limits(site.rows, NONE, stop[SPEND], stop[USED_TOKENS], stop[TURNS], group.limits)
     for number in range(len(site.clients)):
         client = site.clients[number]
         client.prices[0] = float(client.price_row[0])
         for price in range(1, len(client.prices)):
             client.prices[price] = _fact(site, client.price_row[price])
+    terms = site.terms
+    settle_limits(site.rows, terms.time, terms.spend, terms.tokens, terms.turns, run.task_limits)
+    open_tasks(site.tasks)
 
 
 @internal
@@ -254,6 +273,10 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
     agent.started = agent.ended = 0
     agent.spent_ns[:] = 0
     agent.waits_in[:] = 0
+    agent.account[:] = 0.0
+    agent.marks[:] = 0.0
+    agent.task = NO_TASK
+    agent.waits_for_task = agent.attempt_is_over = agent.job_is_over_limit = 0
     start = group.first_start + (agent.number - group.first_agent) * group.start_every_ns
     if start < run.horizon:
         agent.is_alive = 1
@@ -287,6 +310,8 @@ def _add_up(site: Site, run: Record, sums: Floats) -> None:
     sums[SCORER_CALLS] = run.scorer_calls
     sums[SCORER_NS] = run.scorer_ns
     sums[CYCLES] = run.cycles
+    if run.has_tasks:
+        task_tally(site.tasks, sums[TASKS:SUMS])
     for limit in range(_LIMITS):
         sums[LIMIT_QUEUED_NS + limit] = run.limit_queued_ns[limit]
         sums[LIMIT_USED + limit] = run.limit_used[limit]

@@ -11,12 +11,15 @@ from simbudget.engine.compiled.entries import DOWN, OK, WAIT
 from simbudget.engine.compiled.events import (
     CRASH,
     CRASHES,
+    HORIZON,
     SLOTS,
+    STOP,
     after,
     cancel,
 )
 from simbudget.engine.compiled.points import (
     AWAITS_JOB,
+    BEGINS_CYCLE,
     BUDGET_REACHED,
     DOES_STEP,
     ENDS,
@@ -29,13 +32,17 @@ from simbudget.engine.compiled.points import (
     STARTS,
     STEP_DONE,
     SUBMITS,
+    TAKES_TASK,
     THINKS,
     WAITS,
     WORKS,
 )
 from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.compiled.steps.common import record_spent, waits_for_office
+from simbudget.engine.compiled.tasks import ends_attempt
 from simbudget.engine.compiled.timesheet import end_timesheet
+from simbudget.engine.laws.draws import nanoseconds
+from simbudget.engine.laws.limits import TIME_NS, mark
 from simbudget.engine.laws.work import draw_crash
 from simbudget.engine.program import IDLE_CYCLES, NONE, Lasts, Step
 
@@ -67,6 +74,8 @@ def lives(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: P
         return _restarts(site, run, agent)
     if point == BUDGET_REACHED and agent.polls_now:
         return AWAITS_JOB  # the job is being paid for, and goes on
+    if point == BUDGET_REACHED and agent.attempt_is_over:
+        return _cycle_done(site, run, agent, is_whole=False)
     return ends(site, run, agent)
 
 
@@ -75,6 +84,11 @@ def _starts(site: Site, run: Record, agent: Record) -> int:
     agent.has_lived = 1
     agent.started = agent.since = run.now
     begin_costs(site, run, agent)
+    mark(agent.account, run.now, agent.marks)
+    stop_after = site.groups[agent.group].stop[TIME_NS]
+    if stop_after != NONE:
+        after_ns = nanoseconds(site.rows[stop_after, 1])
+        after(site, run, SLOTS * agent.number + STOP, after_ns, HORIZON, agent.number)
     _await_crash(site, run, agent)
     return NEXT_CYCLE
 
@@ -82,9 +96,11 @@ def _starts(site: Site, run: Record, agent: Record) -> int:
 @internal
 def ends(site: Site, run: Record, agent: Record) -> int:
     """End an agent's life, and what it costs by the hour."""
+    ends_attempt(site, run, agent, False)
     end_timesheet(run, agent)
     end_costs(site, run, agent)
     cancel(site, run, SLOTS * agent.number + CRASH)
+    cancel(site, run, SLOTS * agent.number + STOP)
     agent.is_alive = 0
     run.alive -= 1
     return WAITS
@@ -94,8 +110,14 @@ def ends(site: Site, run: Record, agent: Record) -> int:
 def _next_cycle(site: Site, run: Record, agent: Record) -> int:
     if agent.completed_cycles >= run.most_cycles:
         return ENDS
-    group = site.groups[agent.group]
     agent.cycle_began = run.now
+    return TAKES_TASK if run.has_tasks else BEGINS_CYCLE
+
+
+@internal
+def begins_cycle(site: Site, run: Record, agent: Record) -> int:
+    """Begin a cycle, with a new context if that is due."""
+    group = site.groups[agent.group]
     agent.cycle += 1
     if agent.needs_context or site.contexts[agent.context_row].lasts == _CYCLE:
         open_context(site, run, agent)
@@ -108,14 +130,15 @@ def _next_cycle(site: Site, run: Record, agent: Record) -> int:
 def _next_step(site: Site, run: Record, agent: Record) -> int:
     group = site.groups[agent.group]
     if agent.step == group.first_step + group.steps:
-        return _cycle_done(run, agent)
+        return _cycle_done(site, run, agent, is_whole=True)
     if waits_for_office(site, run, agent, OFFICE_OPENS):
         return WAITS
     return DOES_STEP
 
 
 @internal
-def _cycle_done(run: Record, agent: Record) -> int:
+def _cycle_done(site: Site, run: Record, agent: Record, is_whole: bool) -> int:
+    ends_attempt(site, run, agent, is_whole)
     agent.completed_cycles += 1
     run.cycles += 1
     agent.idle_cycles = agent.idle_cycles + 1 if run.now == agent.cycle_began else 0

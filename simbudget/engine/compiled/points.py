@@ -61,6 +61,12 @@ POLL_ANSWERED: Final = 45
 AWAITS_JOB: Final = 46
 JOB_OVER: Final = 47
 
+# Tasks.
+TAKES_TASK: Final = 80
+TAKES_TASK_IN_TURN: Final = 81
+WAITS_FOR_TASK: Final = 82
+BEGINS_CYCLE: Final = 83
+
 # An experiment, as the job that it is.
 JOB_BEGINS: Final = 50
 JOB_TRIES: Final = 51

@@ -9,7 +9,7 @@ import pandas as pd
 
 from simbudget.compilation import CODE_FOLDER
 from simbudget.engine.compiled.entries import KINDS, NO_COMPONENT, NO_MODEL, OUTCOMES
-from simbudget.engine.compiled.events import SLOTS
+from simbudget.engine.compiled.events import SLOTS, SLOTS_OF_RUN
 from simbudget.engine.compiled.state import (
     AGENT,
     CLIENT,
@@ -26,9 +26,11 @@ from simbudget.engine.compiled.state import (
     Site,
 )
 from simbudget.engine.laws.draws import Integers
+from simbudget.engine.laws.limits import USES
 from simbudget.engine.laws.money import BINS
+from simbudget.engine.laws.tasks import empty_task_list
 from simbudget.engine.outcome import Outcome, Sums
-from simbudget.engine.program import Billing, ClientRow, GroupRow, Program, StepRow, TurnRow
+from simbudget.engine.program import NONE, Billing, ClientRow, GroupRow, Program, StepRow, TurnRow
 from simbudget.engine.totals import sums_length, totals
 from simbudget.errors import UserError
 from simbudget.interrupts import came, while_running
@@ -131,7 +133,7 @@ def _stop(site: Site) -> None:
 
 def _site(program: Program, records: bool) -> Site:
     agents, settings = program.agents, program.settings
-    slots = SLOTS * agents + 2
+    slots = SLOTS * agents + SLOTS_OF_RUN
     return Site(
         run=_run(program, records),
         agents=_agents(program),
@@ -158,6 +160,8 @@ def _site(program: Program, records: bool) -> Site:
         table=program.table,
         forum=np.zeros(min(settings.reads_at_most + 2, _POSTS), dtype=np.int64),
         entries=np.zeros(_ENTRIES if records else 1, dtype=ENTRY),
+        terms=program.tasks,
+        tasks=empty_task_list(max(1, program.tasks.total)),
     )
 
 
@@ -187,6 +191,9 @@ def _run(program: Program, records: bool) -> npt.NDArray[Any]:
     row["has_research"] = program.research.is_on
     row["is_limited"] = bool(program.limits_per_min.any())
     row["records"] = records
+    row["discounts"] = program.discounts
+    row["has_tasks"] = program.tasks.total > 0
+    row["keeps_accounts"] = program.tasks.total > 0 or any(map(_is_limited, program.groups))
     row["units"][GPUS], row["units"][SCORERS] = pool.gpus, settings.servers
     shared = pool.billing == Billing.PER_AGENT and settings.gpu_users
     row["gpu_price"] = pool.price
@@ -210,6 +217,9 @@ def _group(program: Program, number: int) -> tuple[Any, ...]:
     cells = {
         "first_start": row.first_start_ns,
         "crash": (row.crash_every, row.crash_restart),
+        "stop": (row.stop_after, row.stop_spend, row.stop_tokens, row.stop_turns),
+        "is_limited": _is_limited(row),
+        "limits": USES * (0.0,),
         "hours": tuple(program.hours[number]),
     }
     named = {name: getattr(row, name) for name in GroupRow._fields}
@@ -224,6 +234,11 @@ def _client(row: ClientRow) -> tuple[Any, ...]:
 def _turn(row: TurnRow) -> tuple[Any, ...]:
     draws = row.output, row.thinking, row.tool_result, row.tool_time
     return draws, row.opening_times, row.opening_turns
+
+
+def _is_limited(group: GroupRow) -> bool:
+    """Return whether anything but time limits each of a group's agents."""
+    return any(quantity != NONE for quantity in (group.stop_spend, group.stop_tokens, group.stop_turns))
 
 
 def _meters(groups: int) -> npt.NDArray[Any]:

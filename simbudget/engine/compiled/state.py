@@ -10,7 +10,9 @@ from typing import Any, Final, NamedTuple
 import numpy as np
 
 from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.limits import ACCOUNT, USES
 from simbudget.engine.laws.money import BINS
+from simbudget.engine.laws.tasks import TaskList, TaskTerms
 from simbudget.engine.program import ContextRow
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 
@@ -55,6 +57,12 @@ RUN: Final = np.dtype(
         ("target_score", _FLOAT),
         ("no_improvement_ns", _INT),
         ("budget_with_gates_usd", _FLOAT),
+        ("discounts", _INT, len(COMPONENTS)),
+        ("charged", _FLOAT, len(COMPONENTS)),  # after discounts, the part of each component's prices
+        ("counts_when_billed", _INT),
+        ("keeps_accounts", _INT),  # whether what each agent uses is kept: something limits it
+        ("has_tasks", _INT),
+        ("task_limits", _FLOAT, USES),
         # where it stands
         ("now", _INT),
         ("alive", _INT),
@@ -85,6 +93,7 @@ RUN: Final = np.dtype(
         ("concluded", _INT),  # when the last review and the last try at a gate have ended
         # the accounts
         ("spent_usd", _FLOAT),
+        ("unbilled_usd", _FLOAT),  # for calls under way, which the budget does not count yet
         ("by_component_usd", _FLOAT, len(COMPONENTS)),
         ("by_time_usd", _FLOAT, (len(COMPONENTS), BINS)),
         # the tally
@@ -195,6 +204,20 @@ AGENT: Final = np.dtype(
         # what it costs to be there
         ("sandbox_since", _INT),
         ("is_up", _INT),
+        # what it has used, and its task
+        ("account", _FLOAT, ACCOUNT),
+        ("marks", _FLOAT, USES),
+        ("unbilled_usd", _FLOAT),
+        ("task", _INT),
+        ("task_attempt", _INT),
+        ("task_taken", _INT),
+        ("task_marks", _FLOAT, USES),
+        ("waits_for_task", _INT),
+        (
+            "attempt_is_over",
+            _INT,
+        ),  # what the last look that stopped it found: the attempt's limits, not the budget
+        ("job_is_over_limit", _INT),
         # its places in the lines
         ("next", _INT, POOLS),
         ("previous", _INT, POOLS),
@@ -222,6 +245,9 @@ GROUP: Final = np.dtype(
         ("turn", _INT),
         ("context", _INT),
         ("crash", _INT, 2),
+        ("stop", _INT, USES),
+        ("is_limited", _INT),
+        ("limits", _FLOAT, USES),
         ("sandbox_price", _INT),
         ("staff_price", _INT),
         ("start_context_tokens", _INT),
@@ -315,3 +341,5 @@ class Site(NamedTuple):
     """[posts that can still be read] the tokens posted before each post, by its number modulo the length."""
     entries: np.ndarray[Any, Any]
     """[capacity] of ENTRY."""
+    terms: TaskTerms
+    tasks: TaskList

@@ -8,10 +8,12 @@ from simbudget.engine.evidence import weigh
 from simbudget.engine.lowering.clients import Calling
 from simbudget.engine.lowering.groups import group_row, step_rows
 from simbudget.engine.lowering.pools import pool_names, pool_row
+from simbudget.engine.lowering.prices import discounts_of
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.research import directions_of, gates_of, research_of
 from simbudget.engine.lowering.settings import settings_of
 from simbudget.engine.lowering.support import not_compiled, require_supported
+from simbudget.engine.lowering.tasks import tasks_of
 from simbudget.engine.lowering.units import office_hours
 from simbudget.engine.program import (
     GroupRow,
@@ -51,6 +53,7 @@ def lower(scenario: scenarios.Scenario) -> Program:
     directions, direction_keys = directions_of(scenario)
     review = scenario.review
     budget = scenario.stop.budget
+    tasks, discounts = tasks_of(scenario, quantities), discounts_of(scenario, quantities)
     return Program(
         steps=tuple(steps),
         groups=tuple(groups),
@@ -81,6 +84,8 @@ def lower(scenario: scenarios.Scenario) -> Program:
         gate_names=tuple(gate.name or f"gate {number}" for number, gate in enumerate(scenario.gates, 1)),
         pool_names=pool_names(scenario),
         models=tuple(calling.models),
+        tasks=tasks,
+        discounts=discounts,
     )
 
 

@@ -42,7 +42,14 @@ def group_row(
         start_context_tokens=quantities.fact(group.start.context_tokens),
         start_cached_tokens=_cached_at_start(group),
         start_context_turns=round(group.start.context_turns.exact_value),
+        **_stop(group, quantities),
     )
+
+
+def _stop(group: scenarios.Group, quantities: Quantities) -> dict[str, int]:
+    """Return when each agent of a group ends, as fields of its row."""
+    names = ("after", "spend", "tokens", "turns")
+    return {f"stop_{name}": quantities.fact(getattr(group.stop, name, None)) for name in names}
 
 
 def step_rows(

@@ -1,7 +1,11 @@
 """Prices of models, as a program's rows."""
 
+import numpy as np
+
+from simbudget.engine.laws.draws import Integers
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.program import NONE, PriceRow
+from simbudget.ledger.entry import COMPONENTS
 from simbudget.pricing.catalogue import model_prices, rates
 from simbudget.pricing.charge import STANDARD, ClassPrices, LongPrices
 from simbudget.scenario import model as scenarios
@@ -38,6 +42,12 @@ def service_factor(
     if own is None or service not in own.services:
         return NONE
     return quantities.fact(own.services[service])
+
+
+def discounts_of(scenario: scenarios.Scenario, quantities: Quantities) -> Integers:
+    """Return the [components] quantities that are the part by which each component costs less, or `NONE`."""
+    discount = scenario.prices.discount
+    return np.array([quantities.fact(discount.get(name)) for name in COMPONENTS], dtype=np.int64)
 
 
 def _own_tier(tier: scenarios.PriceTier, quantities: Quantities) -> list[int]:

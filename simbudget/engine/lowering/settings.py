@@ -29,6 +29,7 @@ def settings_of(scenario: scenarios.Scenario, quantities: Quantities) -> Setting
         quota=scorer.quota_per_agent_per_day or 0,
         score_price=quantities.fact(scorer.price),
         no_improvement_ns=nanoseconds(stop.no_improvement_for.exact_value) if stop.no_improvement_for else 0,
+        counts_when_billed=int(stop.budget_counts == "when billed"),
     )
 
 

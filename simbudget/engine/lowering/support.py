@@ -39,12 +39,8 @@ def _has_service(scenario: Scenario) -> bool:
 
 
 NOT_YET: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
-    ("`fleet.stop`", lambda scenario: any(group.stop is not None for group in scenario.fleet)),
-    ("`prices.discount`", lambda scenario: bool(scenario.prices.discount)),
     ("`scorer.model`", lambda scenario: scenario.scorer.model is not None),
     ("`review.by`", lambda scenario: scenario.review is not None and scenario.review.by is not None),
-    ("`stop.budget_counts: when billed`", lambda scenario: scenario.stop.budget_counts == "when billed"),
-    ("`tasks`", lambda scenario: scenario.tasks is not None),
 )
 """What no engine can simulate, by the words that a message has for it: whether a scenario asks for it."""
 

@@ -1,5 +1,8 @@
 """The accounts of a run: what has been spent on what and when, what accrues, and whether the budget is reached."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import numpy as np
 
 from simbudget.engine.laws.draws import Floats, Integers
@@ -10,7 +13,7 @@ from simbudget.ledger.entry import COMPONENTS
 
 
 class BudgetReachedError(Exception):
-    """What stops an agent that looks at the budget and finds it reached."""
+    """What stops an agent that looks at the budget, or at its own limits, and finds them reached."""
 
 
 class Meter:
@@ -58,8 +61,13 @@ class StaffMeter(Meter):
 class Accounts:
     """What a run has spent, and what is accruing."""
 
-    def __init__(self, clock: Clock, budget_usd: float, horizon_ns: int) -> None:
+    def __init__(
+        self, clock: Clock, budget_usd: float, horizon_ns: int, counts_when_billed: bool = False
+    ) -> None:
         self.spent_usd = 0.0
+        self._unbilled_usd = 0.0
+        """For calls under way, which the budget does not count yet."""
+        self._counts_when_billed = counts_when_billed
         self.by_component_usd = [0.0] * len(COMPONENTS)
         self.by_time_usd: Floats = np.zeros((len(COMPONENTS), BINS))
         self._clock = clock
@@ -94,11 +102,27 @@ class Accounts:
         """
         if self._budget_usd == np.inf:
             return
+        if is_reached(self._budget_usd, self.total_usd() - self._unbilled_usd):
+            raise BudgetReachedError
+
+    def total_usd(self) -> float:
+        """Return what has been spent and what has accrued."""
         total_usd = self.spent_usd
         for meter in self._meters:
             total_usd += meter.accrued_usd(self._clock.now)
-        if is_reached(self._budget_usd, total_usd):
-            raise BudgetReachedError
+        return total_usd
+
+    @contextmanager
+    def unbilled(self, cost_usd: float) -> Iterator[None]:
+        """Let the budget not count a call that is paid until the end of the block, if it counts what is billed."""
+        if not self._counts_when_billed:
+            yield
+            return
+        self._unbilled_usd += cost_usd
+        try:
+            yield
+        finally:
+            self._unbilled_usd -= cost_usd
 
     def _spend(self, component: int, cost_usd: float) -> None:
         self.spent_usd += cost_usd

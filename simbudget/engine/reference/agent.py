@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager, suppress
 from itertools import count
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 from simpy.events import Event, Process
 from simpy.exceptions import Interrupt
 
 from simbudget.engine.laws.calls import draw_post, draw_returned
-from simbudget.engine.laws.draws import Integers
+from simbudget.engine.laws.draws import Integers, nanoseconds
 from simbudget.engine.laws.hours import closes_ns, is_open, opens_ns
 from simbudget.engine.laws.notebook import NOBODY
 from simbudget.engine.laws.work import (
@@ -29,11 +29,13 @@ from simbudget.engine.reference.calls import Caller, Line, Terms
 from simbudget.engine.reference.clock import Happens, Phase
 from simbudget.engine.reference.delegates import delegate
 from simbudget.engine.reference.experiments import experiment
+from simbudget.engine.reference.limits import AttemptOverError, Limits, Usage
 from simbudget.engine.reference.own_steps import own_step
 from simbudget.engine.reference.pool import holding
 from simbudget.engine.reference.record import EntryInTheMaking
 from simbudget.engine.reference.running_costs import RunningCosts
 from simbudget.engine.reference.site import SCORER, Site
+from simbudget.engine.reference.tasks import Attempt
 from simbudget.engine.reference.timesheet import Timesheet
 from simbudget.errors import UserError
 from simbudget.ledger.entry import ACTIVITIES
@@ -60,7 +62,10 @@ class Agent(Caller):
         self.timesheet = Timesheet(site.clock, len(program.pools))
         self.sessions = count()
         self.line = Line(self, self.group_number, Terms.of(site, self.group))
-        self._running_costs = RunningCosts(site, number, self.group_number)
+        self.usage = Usage(site.clock)
+        self._limits: Limits | None = None
+        self._attempt: Attempt | None = None
+        self._running_costs = RunningCosts(site, number, self.group_number, self.usage)
         self._needs_context = True
         self.cycle = -1
         """The cycle that the agent is in, from 0, broken off ones included."""
@@ -98,8 +103,10 @@ class Agent(Caller):
             return
         self.timesheet.start()
         self._running_costs.begin()
+        self._set_limits()
         with suppress(BudgetReachedError, Interrupt):  # an interrupt that gets here is the horizon
             yield from self._cycles()
+        self._end_attempt(is_whole=False)
         self.timesheet.end()
         self._running_costs.end()
 
@@ -110,12 +117,18 @@ class Agent(Caller):
         while self.completed_cycles < self.site.program.settings.most_cycles:
             began_ns = self.site.clock.now
             try:
-                yield from self._cycle()
+                if self.site.tasks.are_given and not (yield from self._takes_task()):
+                    return
+                is_whole = yield from self._cycle()
+            except AttemptOverError:
+                is_whole = False
             except Interrupt as interrupt:
                 if interrupt.cause is HORIZON:
                     raise
+                self._end_attempt(is_whole=False)
                 yield from self._restart()
                 continue
+            self._end_attempt(is_whole)
             self.completed_cycles += 1
             self.site.tally.cycles += 1
             idle = idle + 1 if self.site.clock.now == began_ns else 0
@@ -133,7 +146,8 @@ class Agent(Caller):
             line.take_up(self.group)
         self._needs_context = False
 
-    def _cycle(self) -> Happens:
+    def _cycle(self) -> Generator[Event, Any, bool]:
+        """Go through the steps of a cycle; return whether it came to its last one."""
         self.cycle += 1
         self._open_context()
         self.has_succeeded = self._has_improved = None
@@ -150,7 +164,7 @@ class Agent(Caller):
             elif step.kind == Step.EXPERIMENT:
                 yield from experiment(self, step, self._cells[step])
                 if step.ends_cycle and not self.has_succeeded:
-                    return
+                    return False
             elif step.kind == Step.SCORE:
                 yield from self._score(step)
             elif step.kind == Step.DELEGATE:
@@ -159,6 +173,7 @@ class Agent(Caller):
                 yield from own_step(self, self.site.program.own_steps[step.size])
             else:
                 yield from self._share()
+        return True
 
     def _is_done(self, step: StepRow) -> bool:
         """Return whether a step of this cycle is done, or left out."""
@@ -170,6 +185,60 @@ class Agent(Caller):
             Condition.IMPROVED: self._has_improved is True,
         }
         return said.get(Condition(step.condition), True)
+
+    # Tasks, and what they and the agent may use.
+
+    def _takes_task(self) -> Generator[Event, Any, bool]:
+        """Take the next task, waiting for one that may become free; return whether there is one."""
+        tasks = self.site.tasks
+        yield from self.site.clock.asks(self.number)
+        while True:
+            self.look()
+            self._attempt = tasks.take(self.usage)
+            if self._attempt is not None:
+                return True
+            if not tasks.may_become_free:
+                return False
+            self.does("waiting_other")
+            with self.entry("wait"):
+                yield from tasks.wait(self.number)
+
+    def _end_attempt(self, is_whole: bool) -> None:
+        """End the attempt at the task that the agent is at, if it is at one."""
+        if self._attempt is not None:
+            self.site.tasks.end(self._attempt, is_whole)
+            self._attempt = None
+
+    def _set_limits(self) -> None:
+        """Let the agent's own limits hold from now on, and its end come in its time."""
+        group, site = self.group, self.site
+        uses = (group.stop_spend, group.stop_tokens, group.stop_turns)
+        if any(quantity != NONE for quantity in uses):
+            self._limits = Limits(self.usage, site.rows, (NONE, *uses), site.clock.now)
+        if group.stop_after != NONE:
+            after_ns = nanoseconds(site.fact(group.stop_after))
+            end = site.clock.after(after_ns, Phase.HORIZON, self.number)
+            assert end.callbacks is not None
+            end.callbacks.append(lambda _: self.cut())
+
+    def cut(self) -> None:
+        """End the agent's life as the horizon does."""
+        if self.process.is_alive:
+            self.process.interrupt(HORIZON)
+
+    def look(self) -> None:
+        """Look at the budget and at what limits the agent, before something is started.
+
+        Raises:
+            BudgetReachedError: the budget is reached, or the agent has used what it may.
+            AttemptOverError: the attempt at a task has used what it may.
+        """
+        site, now_ns = self.site, self.site.clock.now
+        site.accounts.look()
+        if self._limits is not None and self._limits.are_reached(now_ns):
+            raise BudgetReachedError
+        if self._attempt is not None and self._attempt.limits.are_reached(now_ns):
+            raise AttemptOverError
 
     # Crashes.
 
@@ -222,7 +291,7 @@ class Agent(Caller):
         """Work for a time, in office hours only."""
         site, clock = self.site, self.site.clock
         left_ns = draw_work_ns(site.rows, site.program.table, self._cells[step], self.stream, self.cycle)
-        site.accounts.look()
+        self.look()
         while left_ns > 0:
             yield from self._in_office_hours()
             week_ns = self._week_ns()
@@ -241,7 +310,7 @@ class Agent(Caller):
         site, clock = self.site, self.site.clock
         yield from self._wait_until_allowed()
         yield from clock.asks(self.number)
-        site.accounts.look()
+        self.look()
         asked_ns, submission = clock.now, len(self._submissions_ns)
         self._submissions_ns.append(asked_ns)
         self.ended_well = 0
@@ -249,9 +318,10 @@ class Agent(Caller):
         with holding(site.scorer) as turn:
             with self.queues("score"):
                 yield turn
-                site.accounts.look()
-            price_usd = site.fact(site.program.settings.score_price)
+                self.look()
+            price_usd = site.fact(site.program.settings.score_price) * site.charged[SCORER]
             site.accounts.pay(SCORER, price_usd)
+            self.usage.pay(price_usd)
             site.tally.scorer_calls += 1
             settings, table = site.program.settings, site.program.table
             duration_ns = draw_scoring_ns(site.rows, table, settings.scoring_time, self.stream, submission)
@@ -282,7 +352,7 @@ class Agent(Caller):
         """Read what others have posted, and post."""
         site = self.site
         yield from site.clock.asks(self.number)
-        site.accounts.look()
+        self.look()
         settings, table = site.program.settings, site.program.table
         post_tokens = draw_post(site.rows, table, settings.post_tokens, self.stream, self._posts)
         self._posts += 1

@@ -140,7 +140,7 @@ class Board:
     def _pay_review(self, submission: int) -> None:
         site, row = self._site, self.notebook.submissions[submission]
         starts_ns, ends_ns = int(row[REVIEW_STARTS_NS]), int(row[REVIEWED_NS])
-        cost_usd = review_cost_usd(self.lab, self.notebook, submission)
+        cost_usd = review_cost_usd(self.lab, self.notebook, submission) * site.charged[_REVIEW]
         site.accounts.pay_for_time(_REVIEW, cost_usd, starts_ns, ends_ns)
         self.concluded_ns = max(self.concluded_ns, ends_ns)
         columns = {
@@ -166,7 +166,7 @@ class Board:
     def _try_at(self, submission: int, gate: int, starts_ns: int) -> int:
         """Try a submission at a gate, and return how long that takes."""
         site = self._site
-        price_usd = site.fact(int(self.lab.gates[gate, PRICE]))
+        price_usd = site.fact(int(self.lab.gates[gate, PRICE])) * site.charged[_GATES]
         measured, duration_ns, passes = try_at_gate(self.lab, self.notebook, submission, gate)
         site.accounts.pay_at(_GATES, price_usd, starts_ns)
         self.concluded_ns = max(self.concluded_ns, starts_ns + duration_ns)

@@ -38,6 +38,7 @@ from simbudget.engine.program import NONE, ContextRow, GroupRow, Lasts, StepRow
 from simbudget.engine.reference.clients import Client, Turn
 from simbudget.engine.reference.clock import Happens, Phase
 from simbudget.engine.reference.context import Context
+from simbudget.engine.reference.limits import Usage
 from simbudget.engine.reference.plan import Subscription
 from simbudget.engine.reference.record import EntryInTheMaking
 from simbudget.engine.reference.site import TOKENS
@@ -57,6 +58,8 @@ class Caller:
     stream: Integers
     """The four numbers that key its draws."""
     line: Line
+    usage: Usage
+    """What the agent has used, its sub-agents included."""
     sessions: Iterator[int]
     """Numbers for the contexts of the agent and its sub-agents."""
 
@@ -69,8 +72,8 @@ class Caller:
         raise NotImplementedError
 
     def look(self) -> None:
-        """Look at the budget before something is started; BudgetReachedError if it is reached."""
-        self.site.accounts.look()
+        """Look at the budget and the agent's limits before something is started; BudgetReachedError at one of them."""
+        raise NotImplementedError
 
     def spends(self, activity: str, kind: str, duration_ns: int, **columns: object) -> Happens:
         """Do one thing for so long."""
@@ -361,9 +364,11 @@ class Line:
         uncached, write, read = self._classes()
         self._take(uncached + write, output_tokens)
         cost_usd = call_cost_usd(client.prices, uncached, write, read, output_tokens)
-        if self._plan is not None:
+        if self._plan is not None:  # it measures use before discounts
             cost_usd = self._plan.charge(cost_usd)
+        cost_usd *= site.charged[TOKENS]
         site.accounts.pay(TOKENS, cost_usd)
+        caller.usage.call(cost_usd, context.tokens + output_tokens, kind == "call")
         self._count(uncached, write, read, output_tokens)
         self.began_ns = context.began_ns = site.clock.now
         if context.cache_life_ns != NO_CACHE:
@@ -383,7 +388,7 @@ class Line:
             component="tokens",
             cost_usd=cost_usd,
         )
-        with entry:
+        with entry, site.accounts.unbilled(cost_usd):
             yield site.clock.after(duration_ns, Phase.END, caller.number, caller.place)
 
     def _count(self, *tokens: int) -> None:

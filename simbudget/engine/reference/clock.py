@@ -41,9 +41,14 @@ class Clock(Environment):
         """Return the time, in nanoseconds from the start."""
         return int(self._now)
 
-    def after(self, delay_ns: int, phase: Phase, agent: int = 0, place: int = 0) -> Event:
-        """Return the event that comes `delay_ns` from now, in its place among those of that instant."""
-        event = Event(self)
+    def after(
+        self, delay_ns: int, phase: Phase, agent: int = 0, place: int = 0, event: Event | None = None
+    ) -> Event:
+        """Return the event that comes `delay_ns` from now, in its place among those of that instant.
+
+        `event` is one that is waited for already, and comes then; else it is a new one.
+        """
+        event = Event(self) if event is None else event
         event._ok, event._value = True, None  # as SimPy's own Timeout: it will happen, and cannot fail
         priority = _OWN_PRIORITIES + (phase * self._agents + agent) * _PLACES + place
         self.schedule(event, cast(EventPriority, priority), delay_ns)

@@ -76,7 +76,7 @@ class SubAgent(Caller):
     def __init__(self, team: Team, number: int, step: StepRow, cells: Integers, terms: Terms) -> None:
         agent = team.agent
         self.site, self.number, self.place = agent.site, agent.number, number
-        self.sessions = agent.sessions
+        self.sessions, self.usage = agent.sessions, agent.usage
         key = sub_agent_key(agent.stream, agent.delegations, number)
         self.stream = np.array([*agent.stream[:3], key], dtype=np.int64)
         self.line = Line(self, agent.group_number, terms)
@@ -101,6 +101,10 @@ class SubAgent(Caller):
         """Return what of its work joins the agent's context."""
         site, step = self.site, self._step
         return draw_returned(site.rows, site.program.table, step.returns, self.stream, step.purpose, 0)
+
+    def look(self) -> None:
+        """Look at the budget and at what limits its agent."""
+        self._team.agent.look()
 
     def does(self, activity: str) -> None:
         """Note what the sub-agent does from now on."""

@@ -23,6 +23,7 @@ from simbudget.engine.laws.work import (
 from simbudget.engine.program import NONE, StepRow
 from simbudget.engine.reference.accounts import BudgetReachedError
 from simbudget.engine.reference.clock import Happens, Phase
+from simbudget.engine.reference.limits import AttemptOverError
 from simbudget.engine.reference.pool import holding
 from simbudget.engine.reference.site import GPU
 
@@ -41,7 +42,7 @@ def experiment(agent: Agent, step: StepRow, cells: Integers) -> Happens:
     """
     site = agent.site
     yield from site.clock.asks(agent.number)
-    site.accounts.look()
+    agent.look()
     wave = _Wave(agent, step, cells)
     try:
         if step.poll_every != NONE:
@@ -57,8 +58,8 @@ def experiment(agent: Agent, step: StepRow, cells: Integers) -> Happens:
     finally:
         agent.ended_well += wave.ended_well
     agent.has_succeeded = wave.ended_well > 0
-    if wave.is_refused:
-        raise BudgetReachedError
+    if wave.refused is not None:
+        raise wave.refused
 
 
 class _Wave:
@@ -70,8 +71,8 @@ class _Wave:
         self.over = Event(site.clock)
         """What the agent waits for: that all have ended, or as many well as the step waits for."""
         self.ended_well = 0
-        self.is_refused = False
-        """Whether the budget refused a job."""
+        self.refused: BudgetReachedError | None = None
+        """What did not allow a job: that which ends the agent comes before that which ends its attempt at a task."""
         self._agent = agent
         count = 1
         if step.at_once != NONE:
@@ -93,11 +94,12 @@ class _Wave:
             if process.is_alive:
                 process.interrupt(cause)
 
-    def ends(self, number: int, is_well: bool, is_refused: bool = False) -> None:
+    def ends(self, number: int, is_well: bool, refused: BudgetReachedError | None = None) -> None:
         """Note the end of a job; when the agent need not wait any longer, the others are cancelled."""
         self._left -= 1
         self.ended_well += is_well
-        self.is_refused |= is_refused
+        if refused is not None and (self.refused is None or isinstance(self.refused, AttemptOverError)):
+            self.refused = refused
         if self.over.triggered:
             return
         if self._left == 0 or (is_well and self.ended_well == self.step.wait_for):
@@ -147,7 +149,7 @@ class _Job:
         except (BudgetReachedError, Interrupt) as error:
             tally.cancelled_jobs += 1
             self._wave.does(self.number, None)
-            self._wave.ends(self.number, False, isinstance(error, BudgetReachedError))
+            self._wave.ends(self.number, False, error if isinstance(error, BudgetReachedError) else None)
             raise
 
     def as_process(self) -> Happens:
@@ -180,7 +182,7 @@ class _Job:
             with holding(self._site.pools[self._pool_number], self._gpus) as grant:
                 with agent.queues("experiment", gpus=self._gpus):
                     yield grant
-                    self._site.accounts.look()
+                    agent.look()
                 self._wave.does(self.number, "experiment")
                 stay_ns, preempted = self._stay(work_ns - done_ns)
                 with self._bill(clock.now - asked_ns, "preempted" if preempted else outcome):
@@ -207,6 +209,7 @@ class _Job:
         meter = site.gpu_meters[self._pool_number]
         if self._pool.is_metered:
             meter.start(started_ns, self._gpus)
+            self._agent.usage.begin_to_cost(self._gpus * meter.usd_per_hour)
         entry = self._agent.entry("experiment", queued_ns=queued_ns, gpus=self._gpus, outcome=outcome)
         with entry:
             try:
@@ -216,6 +219,8 @@ class _Job:
                 if self._pool.is_metered:
                     cost_usd = meter.stop(started_ns, site.clock.now, self._gpus)
                     site.accounts.pay_for_time(GPU, cost_usd, started_ns, site.clock.now)
+                    usd_per_hour = self._gpus * meter.usd_per_hour
+                    self._agent.usage.cease_to_cost(usd_per_hour, started_ns, cost_usd)
                     entry.columns |= {"component": "gpu", "cost_usd": cost_usd}
 
 

@@ -6,10 +6,11 @@ from simpy.events import AllOf
 from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.laws.plans import MONTH_NS
 from simbudget.engine.laws.tally import research_tally, results_by_time
+from simbudget.engine.laws.tasks import task_tally
 from simbudget.engine.lowering import lower
 from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import Billing, Program
-from simbudget.engine.reference.agent import HORIZON, Agent
+from simbudget.engine.reference.agent import Agent
 from simbudget.engine.reference.clock import Phase
 from simbudget.engine.reference.plan import Subscription
 from simbudget.engine.reference.served import begin_serving, end_serving
@@ -42,6 +43,7 @@ from simbudget.engine.totals import (
     SCORER_NS,
     SPENT_USD,
     SUMS,
+    TASKS,
     TOKENS,
     sums_length,
     totals,
@@ -105,7 +107,7 @@ def _play(program: Program, key: Key, record: bool) -> tuple[Site, Floats]:
     horizon = site.clock.after(program.settings.horizon_ns, Phase.HORIZON)
     assert horizon.callbacks is not None
     horizon.callbacks.append(lambda _: _cut(agents))
-    site.board.end_run = lambda: _cut(agents)
+    site.board.end_run = site.tasks.end_run = lambda: _cut(agents)
     site.board.begin()
     site.clock.run(until=AllOf(site.clock, [agent.process for agent in agents]))
     _pay_reserved_pools(site)
@@ -116,12 +118,11 @@ def _play(program: Program, key: Key, record: bool) -> tuple[Site, Floats]:
 
 def _cut(agents: list[Agent]) -> None:
     for agent in agents:
-        if agent.process.is_alive:
-            agent.process.interrupt(HORIZON)
+        agent.cut()
 
 
 def _spend_fixed(site: Site) -> None:
-    fixed_usd = site.fact(site.program.settings.fixed)
+    fixed_usd = site.fact(site.program.settings.fixed) * site.charged[FIXED]
     if fixed_usd:
         site.accounts.pay(FIXED, fixed_usd)
         site.record.add(FLEET, "fixed", 0, 0, {"component": "fixed", "cost_usd": fixed_usd})
@@ -129,9 +130,10 @@ def _spend_fixed(site: Site) -> None:
 
 def _pay_month(site: Site, plan: Subscription) -> None:
     """Pay for a month of the subscription that begins now, and for the next one when that begins."""
-    site.accounts.pay(FIXED, plan.month_usd)
+    cost_usd = plan.month_usd * site.charged[FIXED]
+    site.accounts.pay(FIXED, cost_usd)
     now_ns = site.clock.now
-    site.record.add(FLEET, "plan", now_ns, now_ns, {"component": "fixed", "cost_usd": plan.month_usd})
+    site.record.add(FLEET, "plan", now_ns, now_ns, {"component": "fixed", "cost_usd": cost_usd})
     next_month = site.clock.after(MONTH_NS, Phase.ASK)
     assert next_month.callbacks is not None
     next_month.callbacks.append(lambda _: _pay_month(site, plan))
@@ -181,4 +183,6 @@ def _sums(site: Site, agents: list[Agent]) -> Floats:
         board = site.board
         research_tally(board.lab, board.notebook, sums[RESEARCH:RESULTS])
         results_by_time(board.lab, board.notebook, site.program.settings.horizon_ns, sums[RESULTS:JOBS])
+    if site.tasks.are_given:
+        task_tally(site.tasks.list, sums[TASKS:SUMS])
     return sums

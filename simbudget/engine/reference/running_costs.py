@@ -3,14 +3,15 @@
 from simbudget.engine.laws.hours import closes_ns, opens_ns
 from simbudget.engine.laws.money import time_cost_usd
 from simbudget.engine.program import Billing
+from simbudget.engine.reference.limits import Usage
 from simbudget.engine.reference.site import GPU, SANDBOX, STAFF, Site
 
 
 class RunningCosts:
     """The running costs of one agent; they accrue on the site's meters and are paid when they end."""
 
-    def __init__(self, site: Site, agent: int, group: int) -> None:
-        self._site, self._agent, self._group = site, agent, group
+    def __init__(self, site: Site, agent: int, group: int, usage: Usage) -> None:
+        self._site, self._agent, self._group, self._usage = site, agent, group, usage
         self._is_people = bool(site.program.groups[group].is_people)
         self._gpu_meters = [
             meter
@@ -34,13 +35,16 @@ class RunningCosts:
         self._is_up = False
         meter, started_ns = self._site.sandbox_meters[self._group], self._sandbox_ns
         cost_usd = meter.stop(started_ns, self._site.clock.now)
+        self._usage.cease_to_cost(meter.usd_per_hour, started_ns, cost_usd)
         self._pay(SANDBOX, "sandbox", cost_usd, started_ns)
 
     def resume(self) -> None:
         """Let the sandbox of an agent that is up again cost."""
         self._is_up = True
         self._sandbox_ns = self._site.clock.now
-        self._site.sandbox_meters[self._group].start(self._sandbox_ns)
+        meter = self._site.sandbox_meters[self._group]
+        meter.start(self._sandbox_ns)
+        self._usage.begin_to_cost(meter.usd_per_hour)
 
     def end(self) -> None:
         """Pay for what has not been paid yet."""

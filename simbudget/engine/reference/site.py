@@ -13,6 +13,7 @@ from simbudget.engine.reference.limiter import Limiter
 from simbudget.engine.reference.plan import Subscription
 from simbudget.engine.reference.pool import Pool
 from simbudget.engine.reference.record import Record
+from simbudget.engine.reference.tasks import Tasks
 from simbudget.ledger.entry import COMPONENTS
 
 TOKENS: Final = COMPONENTS.index("tokens")
@@ -87,7 +88,11 @@ class Site:
         self.rows: Floats = program.world(key.seed, key.world, key.replication)
         self.clock = Clock(program.agents)
         self.record = Record(self.clock, key.replication, record)
-        self.accounts = Accounts(self.clock, program.agents_budget_usd, settings.horizon_ns)
+        self.accounts = Accounts(
+            self.clock, program.agents_budget_usd, settings.horizon_ns, bool(settings.counts_when_billed)
+        )
+        self.charged = [1.0 - self.fact(discount) for discount in program.discounts]
+        """By component, the part of each price that is charged after discounts."""
         self.limiters = tuple(Limiter(self.clock, limits) for limits in program.limits_per_min)
         self.prefixes: dict[tuple[int, int], int] = {}
         """When the last call began of all that share a prefix, by group and model."""
@@ -99,6 +104,7 @@ class Site:
         self.forum = Forum(program.agents, settings.reads_at_most)
         self.tally = Tally(gpu_ns=[0.0] * len(program.pools))
         self.board = Board(self)
+        self.tasks = Tasks(self)
         self.clients = clients_of(program, self.rows, self.limiters)
         self.turns = turns_of(program)
         self.gpu_meters = tuple(self._gpu_meter(pool, settings.gpu_users) for pool in program.pools)
@@ -112,12 +118,13 @@ class Site:
     def _gpu_meter(self, pool: PoolRow, users: int) -> Meter:
         """Return the meter of a pool: its unit is a GPU, or the share of the pool that one agent has."""
         share = pool.gpus / users if pool.billing == Billing.PER_AGENT and users else 1.0
-        return self.accounts.add(Meter("gpu", self.fact(pool.price) * share))
+        return self.accounts.add(Meter("gpu", self.fact(pool.price) * share * self.charged[GPU]))
 
     def _meter(self, component: str, price: int) -> Meter:
-        return self.accounts.add(Meter(component, self.fact(price)))
+        charged = self.charged[COMPONENTS.index(component)]
+        return self.accounts.add(Meter(component, self.fact(price) * charged))
 
     def _staff_meter(self, group: int) -> Meter:
-        price = self.fact(self.program.groups[group].staff_price)
+        price = self.fact(self.program.groups[group].staff_price) * self.charged[STAFF]
         begins_ns = self.program.settings.begins_ns
         return self.accounts.add(StaffMeter(price, self.program.hours[group], begins_ns))

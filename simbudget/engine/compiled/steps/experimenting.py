@@ -1,7 +1,6 @@
 """Experiments, as their agent sees them: waiting for a job, or polling beside it."""
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.accounts import budget_is_reached
 from simbudget.engine.compiled.calls import (
     HELD,
     wants_call,
@@ -11,6 +10,7 @@ from simbudget.engine.compiled.entries import (
 )
 from simbudget.engine.compiled.events import ASK, ITSELF, SLOTS, after
 from simbudget.engine.compiled.jobs import open_job, play_job
+from simbudget.engine.compiled.limits import may_not_start
 from simbudget.engine.compiled.points import (
     AWAITS_JOB,
     BUDGET_REACHED,
@@ -30,7 +30,7 @@ from simbudget.engine.program import NONE
 @internal
 def experiments_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Begin an experiment, and wait for it; or poll beside it."""
-    if budget_is_reached(site, run):
+    if may_not_start(site, run, agent):
         return BUDGET_REACHED
     polls = site.steps[agent.step].poll[0] != NONE
     open_job(site, run, agent, 1 if polls else 0)

@@ -1,13 +1,14 @@
 """Submissions: the cool-down and the quota, the scorer's line, the score."""
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.accounts import SCORER, budget_is_reached, pay
+from simbudget.engine.compiled.accounts import SCORER, pay
 from simbudget.engine.compiled.entries import (
     OK,
     SCORE,
     UNSERVED,
     add_agent_entry,
 )
+from simbudget.engine.compiled.limits import may_not_start
 from simbudget.engine.compiled.points import (
     ALLOWED_TO_SUBMIT,
     AT_SCORER,
@@ -27,6 +28,7 @@ from simbudget.engine.compiled.steps.common import (
     spends,
 )
 from simbudget.engine.compiled.timesheet import SCORING, WAITING_OTHER, WAITING_SCORER, does
+from simbudget.engine.laws.limits import SPENT_USD
 from simbudget.engine.laws.work import DAY_NS, draw_scoring_ns
 
 
@@ -47,7 +49,7 @@ def submits(site: Site, run: Record, agent: Record) -> int:
 @internal
 def submits_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Join the scorer's line."""
-    if budget_is_reached(site, run):
+    if may_not_start(site, run, agent):
         return BUDGET_REACHED
     is_same_day = agent.submissions > 0 and agent.submitted // DAY_NS == run.now // DAY_NS
     agent.submissions_that_day = agent.submissions_that_day + 1 if is_same_day else 1
@@ -62,10 +64,12 @@ def submits_in_turn(site: Site, run: Record, agent: Record) -> int:
 @internal
 def at_scorer(site: Site, run: Record, agent: Record) -> int:
     """Have the submission scored, unless the budget has been reached meanwhile."""
-    if budget_is_reached(site, run):
+    if may_not_start(site, run, agent):
         leaves_scorers_line(site, run, agent)
         return BUDGET_REACHED
     pay(run, SCORER, run.score_price_usd)
+    if run.keeps_accounts:
+        agent.account[SPENT_USD] += run.score_price_usd
     run.scorer_calls += 1
     submission = agent.submissions - 1
     duration_ns = draw_scoring_ns(site.rows, site.table, run.scoring_time, agent.stream, submission)

@@ -1,7 +1,6 @@
 """The forum: reading what others have posted, and posting."""
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.accounts import budget_is_reached
 from simbudget.engine.compiled.calls import (
     HELD,
     wants_call,
@@ -9,6 +8,7 @@ from simbudget.engine.compiled.calls import (
 from simbudget.engine.compiled.entries import (
     POST,
 )
+from simbudget.engine.compiled.limits import may_not_start
 from simbudget.engine.compiled.points import (
     BUDGET_REACHED,
     CALLS,
@@ -28,7 +28,7 @@ from simbudget.engine.laws.calls import draw_post
 @internal
 def shares_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Read what others have posted, and write a post."""
-    if budget_is_reached(site, run):
+    if may_not_start(site, run, agent):
         return BUDGET_REACHED
     agent.post_tokens = draw_post(site.rows, site.table, run.post_tokens, agent.stream, agent.posts)
     agent.posts += 1

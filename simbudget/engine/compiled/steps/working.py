@@ -1,11 +1,11 @@
 """The work of people, in office hours."""
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.accounts import budget_is_reached
 from simbudget.engine.compiled.entries import (
     OK,
     TOOL,
 )
+from simbudget.engine.compiled.limits import may_not_start
 from simbudget.engine.compiled.points import (
     BUDGET_REACHED,
     GOES_ON_WORKING,
@@ -30,7 +30,7 @@ def works(site: Site, run: Record, agent: Record) -> int:
     """Begin to work for a time, in office hours only."""
     cells = site.steps[agent.step].cells
     agent.work_left_ns = draw_work_ns(site.rows, site.table, cells, agent.stream, agent.cycle)
-    return BUDGET_REACHED if budget_is_reached(site, run) else GOES_ON_WORKING
+    return BUDGET_REACHED if may_not_start(site, run, agent) else GOES_ON_WORKING
 
 
 @internal
