@@ -11,7 +11,7 @@ import click
 from simbudget.cli.options import say_if_compiling
 from simbudget.errors import Place, Problem, UserError
 
-_TEMPLATES = ("aar", "autoresearch", "minimal")
+_TEMPLATES = ("aar", "autoresearch", "benchmark", "minimal")
 SCHEMA = "scenario.schema.json"
 """File name of the JSON Schema, which the first line of every template refers to."""
 _REPLICATIONS: Final = 200
@@ -23,7 +23,8 @@ _REPLICATIONS: Final = 200
 @click.option(
     "--template",
     type=click.Choice(_TEMPLATES),
-    help="aar: nine agents for five days; autoresearch: one agent and one GPU overnight.  [default: minimal]",
+    help="aar: nine agents for five days; autoresearch: one agent and one GPU overnight; "
+    "benchmark: a list of tasks, with attempts.",
 )
 @click.option(
     "--from",

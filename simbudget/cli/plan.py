@@ -60,10 +60,12 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     simbudget plan scenario.yaml --vary agents=1:32 --vary hours=12:240 \\
         --budget '$20000' --for "P(any transferable)" --out plan
     simbudget plan scenario.yaml --vary gpus=1:8 --least-cost-for "experiments >= 500"
+    simbudget plan benchmark.yaml --vary attempts=1:5 --vary model=claude-opus-5,claude-sonnet-5 \\
+        --least-cost-for "tasks.solved >= 200"
 
     Figures for --for: P(any transferable), transferable results, cost per result, best score, best true quality,
-    experiments, cycles, spend, wall clock. Every plan also has to meet the scenario's own limits. The best plan is
-    written to plan.yaml in the folder of --out. Exit status 1: no plan meets the limits.
+    tasks solved, cost per solved task, experiments, cycles, spend, wall clock. Every plan also has to meet the scenario's
+    own limits. The best plan is written to plan.yaml in the folder of --out. Exit status 1: no plan meets the limits.
     """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample  # noqa: PLC0415
     from simbudget.deciding.changes import Source  # noqa: PLC0415

@@ -31,6 +31,7 @@ SHORT_NAMES: Final = {
     "servers": "scorer.servers",
     "reviewers": "review.people",
     "finalists": "research.finalists",
+    "attempts": "tasks.attempts",
     "cache": "context.cache",
 }
 """What may be written for the paths that are changed most."""

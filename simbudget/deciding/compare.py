@@ -10,7 +10,16 @@ import numpy as np
 from simbudget.deciding.alternatives import Alternative, Progress, Sample, paired_rows, project_together
 from simbudget.deciding.differences import Difference, RatioDifference, difference, ratio_difference
 from simbudget.deciding.net_benefit import Acceptability, acceptability, worths_to_show
-from simbudget.deciding.outcomes import RESULTS, SHOW, SPEND, Outcome, Unit, counts_results, outcomes_of
+from simbudget.deciding.outcomes import (
+    RESULTS,
+    SHOW,
+    SOLVED,
+    SPEND,
+    Outcome,
+    Unit,
+    counts_results,
+    outcomes_of,
+)
 from simbudget.numbers import NOTHING, rounded, usd
 from simbudget.projection.projection import Projection
 from simbudget.results import Picture, Result, Table
@@ -26,6 +35,8 @@ class Against:
     differences: dict[Outcome, Difference]
     price_usd: RatioDifference | None
     """Of a transferable result; None where results are not counted."""
+    solved_price_usd: RatioDifference | None = None
+    """Of a solved task; None where there are no tasks."""
 
     @property
     def is_same(self) -> bool:
@@ -137,6 +148,13 @@ def compare_projections(alternatives: Sequence[Alternative], projections: Sequen
             price_usd=ratio_difference((spends[0], spends[other]), (results[0], results[other]), worlds)
             if counted
             else None,
+            solved_price_usd=ratio_difference(
+                (spends[0], spends[other]),
+                (frames[0][SOLVED.column].to_numpy(), frames[other][SOLVED.column].to_numpy()),
+                worlds,
+            )
+            if SOLVED in outcomes
+            else None,
         )
         for other in range(1, len(alternatives))
     ]
@@ -169,6 +187,7 @@ def _against_as_json(against: Against) -> dict[str, Any]:
             for outcome, found in against.differences.items()
         },
         "cost_per_transferable_result_usd": asdict(against.price_usd) if against.price_usd else None,
+        "cost_per_solved_usd": asdict(against.solved_price_usd) if against.solved_price_usd else None,
     }
 
 
@@ -214,16 +233,30 @@ def _against(against: Against) -> str:
         return f"{against.name} and {against.first} are the same in every replication."
     told = [
         _told(outcome, against.differences[outcome])
-        for outcome in (SPEND, RESULTS)
+        for outcome in (SPEND, RESULTS, SOLVED)
         if outcome in against.differences and against.differences[outcome].is_told
     ]
     untold = [
         (outcome, against.differences[outcome])
-        for outcome in (SPEND, RESULTS)
+        for outcome in (SPEND, RESULTS, SOLVED)
         if outcome in against.differences and not against.differences[outcome].is_told
     ]
     sentence = f"{against.name} against {against.first}: {' and '.join(told)}." if told else ""
-    return " ".join([sentence, *(_too_few(against, *each) for each in untold)]).strip()
+    return " ".join(
+        [sentence, _solved_price(against), *(_too_few(against, *each) for each in untold)]
+    ).strip()
+
+
+def _solved_price(against: Against) -> str:
+    """Return the sentence on what a solved task costs more or less; empty where that is not known."""
+    price = against.solved_price_usd
+    if price is None or price.estimate is None or price.low is None or price.high is None:
+        return ""
+    low, high = sorted((abs(price.low), abs(price.high)))
+    if price.low <= 0.0 <= price.high:
+        return f"A solved task costs the same within {usd(high)}."
+    more = "more" if price.estimate > 0.0 else "less"
+    return f"A solved task costs {usd(abs(price.estimate))} {more} ({usd(low)} to {usd(high)})."
 
 
 def _told(outcome: Outcome, found: Difference) -> str:
@@ -277,6 +310,8 @@ def _alternatives(comparison: Comparison) -> Table:
     ]
     if any(against.price_usd for against in comparison.against):
         rows.append(("price per result", *map(_price, comparison.projections)))
+    if any(against.solved_price_usd for against in comparison.against):
+        rows.append(("price per solved task", *map(_price_of_solved, comparison.projections)))
     columns = ("what", *(alternative.name for alternative in comparison.alternatives))
     return Table(f"Alternatives {rests_on}", columns, rows, "mean, and p10 to p90")
 
@@ -298,6 +333,13 @@ def _price(projection: Projection) -> str:
     return f"{usd(price.estimate)}\n{usd(price.p10)} to {usd(price.p90)}"
 
 
+def _price_of_solved(projection: Projection) -> str:
+    tasks = projection.summary.tasks
+    if tasks is None or tasks.cost_per_solved_usd.estimate is None:
+        return "none solved"
+    return usd(tasks.cost_per_solved_usd.estimate)
+
+
 def _differences(against: Against) -> Table:
     rows: list[tuple[str, ...]] = []
     for outcome, found in against.differences.items():
@@ -309,6 +351,8 @@ def _differences(against: Against) -> Table:
         rows.append((outcome.label, show(found.mean), interval, runs, _word(found)))
     if against.price_usd is not None:
         rows.append(("price per result", *_price_cells(against.price_usd)))
+    if against.solved_price_usd is not None:
+        rows.append(("price per solved task", *_price_cells(against.solved_price_usd)))
     columns = ("what", "mean difference", "95 % Monte-Carlo", "p10 to p90 of runs", "told apart")
     return Table(f"{against.name} less {against.first}", columns, rows)
 

@@ -32,6 +32,7 @@ class Objective:
     per: str | None = None
     """The figure is the ratio of the means of `column` and of this one."""
     of_results: bool = False
+    of_tasks: bool = False
 
     def by_world(self, frame: pd.DataFrame) -> Floats:
         """Return its value in each world, the higher the better; of a ratio, its logarithm's influence on the mean.
@@ -71,6 +72,8 @@ OBJECTIVES: Final = {
         Objective("P(any transferable)", ANY_RESULT, Unit.SHARE, True, of_results=True),
         Objective("transferable results", _RESULTS, Unit.COUNT, True, of_results=True),
         Objective("cost per result", "spend_usd", Unit.USD, False, per=_RESULTS, of_results=True),
+        Objective("tasks solved", "tasks_solved", Unit.COUNT, True, of_tasks=True),
+        Objective("cost per solved task", "spend_usd", Unit.USD, False, per="tasks_solved", of_tasks=True),
         Objective("best score", "best_measured_score", Unit.SCORE, True),
         Objective("best true quality", "best_true_quality", Unit.SCORE, True),
         Objective("experiments", "experiments", Unit.COUNT, True),
@@ -112,7 +115,8 @@ def parse_requirement(text: str) -> Limit:
         "cost per transferable result",
     ):
         written = re.sub(name, name.replace(" ", "_"), written, flags=re.IGNORECASE)
-    written = re.sub(r"^\s*(?!prob)(\w+)\s*(<|>|≤|≥)", r"\1 mean \2", written)
+    written = re.sub(r"^(\s*)tasks (?=attempts|solved|unsolved)", r"\1tasks.", written, flags=re.IGNORECASE)
+    written = re.sub(r"^\s*(?!prob)([\w.]+)\s*(<|>|≤|≥)", r"\1 mean \2", written)
     try:
         return parse_limit(written)
     except ValueError as error:

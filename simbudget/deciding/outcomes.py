@@ -58,11 +58,14 @@ RESULTS: Final = Outcome(
     "transferable_results", "transferable results", "transferable_true", Unit.COUNT, of_results=True
 )
 
+SOLVED: Final = Outcome("tasks_solved", "tasks solved", "tasks_solved", Unit.COUNT)
+
 OUTCOMES: Final = (
     SPEND,
     Outcome("wall_clock_hours", "wall clock", "wall_clock_hours", Unit.HOURS),
     Outcome("agent_hours", "agent-hours", "agent_hours", Unit.COUNT),
     Outcome("cycles", "cycles", "cycles", Unit.COUNT),
+    SOLVED,
     Outcome("best_measured_score", "best measured score", "best_measured_score", Unit.SCORE),
     Outcome("best_true_quality", "best true quality", "best_true_quality", Unit.SCORE),
     RESULTS,
@@ -89,5 +92,5 @@ def outcomes_of(scenarios: Sequence[Scenario], frames: Sequence[pd.DataFrame]) -
         outcome
         for outcome in OUTCOMES
         if (with_results or not outcome.of_results)
-        and all(frame[outcome.column].notna().any() for frame in frames)
+        and all(outcome.column in frame and frame[outcome.column].notna().any() for frame in frames)
     ]

@@ -27,7 +27,7 @@ from simbudget.errors import Problem, UserError
 from simbudget.numbers import percent, usd
 from simbudget.projection.projection import Projection
 from simbudget.results import Picture, Result, Table
-from simbudget.scenario.limits import NEEDS_RESEARCH
+from simbudget.scenario.limits import NEEDS_RESEARCH, NEEDS_TASKS
 from simbudget.scenario.model import Scenario
 
 Floats = npt.NDArray[np.float64]
@@ -244,6 +244,10 @@ def _require_sense(source: Source, question: Question) -> None:
     if (question.objective.of_results or of_results) and not counts_results(scenario):
         remedy = "write a `score` step, `research` and `gates` in the scenario, or choose for another figure"
         raise UserError(Problem("transferable results are not counted in this scenario", remedy=remedy))
+    of_tasks = question.requirement is not None and question.requirement.figure in NEEDS_TASKS
+    if (question.objective.of_tasks or of_tasks) and scenario.tasks is None:
+        remedy = "write `tasks` in the scenario, or choose for another figure"
+        raise UserError(Problem("there are no tasks in this scenario", remedy=remedy))
     if (
         question.requirement
         and question.requirement.figure == "probability_within_budget"

@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator, PercentFormatter, StrMethodFormatter
 
 from simbudget.drawing import BUDGET_COLOUR, COLOURS, INK, entitle, interval_bars, new_figure
+from simbudget.engine.laws.tasks import TENTHS, TWENTIETHS
+from simbudget.engine.totals import money_column, task_tenth_column
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.numbers import hours as written_hours
 from simbudget.numbers import percent, usd
@@ -189,6 +191,58 @@ def _apart(data: pd.DataFrame, positions: list[int]) -> "Iterator[pd.Series[floa
         if not kept or float(data["spend_usd"].iloc[kept[-1]]) - spend_usd >= least_usd:
             kept.append(position)
     return (data.iloc[position] for position in reversed(kept))
+
+
+def spend_by_task(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
+    """Return the picture, and what a task costs in each tenth of the tasks, the cheapest first: mean, p10 to p90."""
+    tenths = {f"{10 * tenth + 10} %": task_tenth_column(tenth) for tenth in range(TENTHS)}
+    spreads = [(name, spread) for name, column in tenths.items() if (spread := simulated.spread(column))]
+    data = pd.DataFrame(
+        [(name, s.mean, s.p10, s.p50, s.p90) for name, s in spreads],
+        columns=["cheapest", "mean", "p10", "p50", "p90"],
+    )
+    figure, axes = new_figure()
+    places = np.arange(len(data))
+    axes.bar(places, data["mean"], color=INK, alpha=0.35, width=0.8)
+    axes.vlines(places, data["p10"], data["p90"], color=INK, lw=1.8)
+    axes.set_xticks(places, data["cheapest"])
+    axes.set(xlabel="tenths of the tasks by what their attempts cost, the cheapest first")
+    axes.set(ylabel="cost of a task (US dollars): mean of runs, and p10 to p90", ylim=(0, None))
+    axes.yaxis.set_major_formatter(StrMethodFormatter("${x:,.2f}"))
+    entitle(axes, "Spend by task", simulated.rests_on())
+    return figure, data
+
+
+def solved_over_money(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
+    """Return the picture, and what runs had spent when each share of the tasks was solved.
+
+    Quantiles are over all runs, those that never got so far among them as infinitely dear; a quantile that is infinite
+    is left out. `reached` is the share of runs that got so far.
+    """
+    assert simulated.scenario.tasks is not None
+    tasks = simulated.scenario.tasks.count
+    rows = []
+    for step in range(TWENTIETHS):
+        spent = simulated.replications[money_column(step)].to_numpy()
+        ordered = np.where(np.isnan(spent), np.inf, spent)
+        quantiles = np.quantile(ordered, (0.1, 0.5, 0.9), method="higher")
+        solved = np.ceil((step + 1) * tasks / TWENTIETHS)
+        rows.append((solved, *quantiles, float(np.isfinite(ordered).mean())))
+    data = pd.DataFrame(rows, columns=["solved", "p10_usd", "p50_usd", "p90_usd", "reached"])
+    data = data.replace(np.inf, np.nan)
+    figure, axes = new_figure()
+    banded = data.dropna(subset=["p10_usd", "p90_usd"])
+    axes.fill_betweenx(
+        banded["solved"], banded["p10_usd"], banded["p90_usd"], color=INK, alpha=0.2, lw=0, label="p10 to p90"
+    )
+    median = data.dropna(subset=["p50_usd"])
+    axes.plot([0, *median["p50_usd"]], [0, *median["solved"]], color=INK, lw=1.8, label="median")
+    axes.legend(frameon=False, loc="upper left")
+    axes.set(xlabel="spent so far (US dollars)", ylabel=f"tasks solved, of {tasks:,}")
+    axes.set(xlim=(0, None), ylim=(0, tasks))
+    axes.xaxis.set_major_formatter(StrMethodFormatter("${x:,.0f}"))
+    entitle(axes, "Solved tasks over money", simulated.rests_on(single=True))
+    return figure, data
 
 
 def results_over_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from simbudget.projection.research import Research
+from simbudget.projection.research import Price, Research
 from simbudget.projection.statistics import Statistics
+from simbudget.projection.tasks import TaskFigures
 from simbudget.scenario.limits import NEEDS_RESEARCH, Limit
 
 _COLUMNS: Final = {
@@ -21,6 +22,10 @@ _COLUMNS: Final = {
     "experiments": "experiments",
     "scorer_calls": "scorer_calls",
     "transferable_results": "transferable_true",
+    "tasks.attempts": "tasks_attempts",
+    "tasks.solved": "tasks_solved",
+    "tasks.unsolved": "tasks_unsolved",
+    "tasks.spend_per_task": "spend_per_task_usd",
 }
 _HOUR_S: Final = 3600.0
 
@@ -37,25 +42,35 @@ class LimitCheck:
 
 
 def check_limits(
-    limits: Sequence[Limit], statistics: Statistics, research: Research | None
+    limits: Sequence[Limit],
+    statistics: Statistics,
+    research: Research | None,
+    tasks: TaskFigures | None = None,
 ) -> list[LimitCheck]:
     """Return the check of each limit of a scenario."""
-    return [_check(limit, statistics, research) for limit in limits]
+    return [_check(limit, statistics, research, tasks) for limit in limits]
 
 
-def _check(limit: Limit, statistics: Statistics, research: Research | None) -> LimitCheck:
-    value = _value(limit, statistics, research)
+def _check(
+    limit: Limit, statistics: Statistics, research: Research | None, tasks: TaskFigures | None
+) -> LimitCheck:
+    value = _value(limit, statistics, research, tasks)
     allowed = limit.value / _HOUR_S if limit.figure == "wall_clock" else limit.value
     holds = value <= allowed if limit.at_most else value >= allowed
     return LimitCheck(limit.text, bool(holds), value if math.isfinite(value) else None)
 
 
-def _value(limit: Limit, statistics: Statistics, research: Research | None) -> float:
+def _value(
+    limit: Limit, statistics: Statistics, research: Research | None, tasks: TaskFigures | None
+) -> float:
     if limit.figure == "probability_within_budget":
         return statistics.within_budget
     if limit.figure in NEEDS_RESEARCH and limit.figure not in _COLUMNS:
         assert research is not None  # checked when the scenario was read
         return _of_research(limit, research)
+    if limit.figure == "tasks.cost_per_solved":
+        assert tasks is not None  # likewise
+        return _of_price(limit, tasks.cost_per_solved_usd)
     return statistics.value(_COLUMNS[limit.figure], limit.statistic)
 
 
@@ -63,6 +78,10 @@ def _of_research(limit: Limit, research: Research) -> float:
     """Return a probability, or what a transferable result costs: the estimate, or an end of its interval."""
     if limit.figure == "probability_of_any_transferable_result":
         return float(getattr(research, limit.figure))
-    price = research.cost_per_transferable_result_usd
+    return _of_price(limit, research.cost_per_transferable_result_usd)
+
+
+def _of_price(limit: Limit, price: Price | None) -> float:
+    """Return a price's estimate, or an end of its interval; infinite where there is nothing to pay for."""
     value = getattr(price, limit.statistic if limit.statistic in ("p10", "p90") else "estimate")
     return math.inf if value is None else float(value)

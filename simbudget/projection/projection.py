@@ -44,6 +44,11 @@ class Projection(Simulated, Result):
             "components": ("Spend by component", drawn.components),
             "agent_time": ("Where the agents' time goes", drawn.agent_time),
         }
+        if self.scenario.tasks is not None:
+            named |= {
+                "spend_by_task": ("Spend by task", drawn.spend_by_task),
+                "solved_over_money": ("Solved tasks over money", drawn.solved_over_money),
+            }
         if self.prices_results:
             named |= {
                 "cost_effectiveness": ("Cost-effectiveness plane", drawn.cost_effectiveness),

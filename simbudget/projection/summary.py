@@ -141,6 +141,7 @@ def summarise(simulated: Simulated) -> tuple[Summary, tuple[str, ...]]:
     scenario, statistics = simulated.scenario, simulated.statistics
     research = summarise_research(simulated)
     cap, cap_notes = check_spend_cap(scenario, statistics.value(DEAREST_MONTH, "p90"))
+    tasks = summarise_tasks(simulated)
     within, within_error = _within_budget(simulated)
     pools = pool_names(scenario)
     summary = Summary(
@@ -154,8 +155,8 @@ def summarise(simulated: Simulated) -> tuple[Summary, tuple[str, ...]]:
         probability_cut_short=_cut_short(simulated),
         bottleneck=_bottleneck(statistics, pools),
         research=research,
-        tasks=summarise_tasks(simulated),
-        limits=(*check_limits(scenario.limits, statistics, research), *cap),
+        tasks=tasks,
+        limits=(*check_limits(scenario.limits, statistics, research, tasks), *cap),
         monte_carlo_error=MonteCarloErrors(
             **_measures(statistics, statistics.errors, pools), probability_within_budget=within_error
         ),

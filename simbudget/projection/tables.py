@@ -412,6 +412,6 @@ def limit_value(limit: LimitCheck) -> str:
         return _NO_RESULT
     if figure.startswith("probability"):
         return percent(limit.value)
-    if figure in ("spend", "overrun", "usage") or figure.startswith("cost_per"):
+    if figure in ("spend", "overrun", "usage", "tasks.spend_per_task") or "cost_per" in figure:
         return usd(limit.value) if limit.value < 1000 else f"${limit.value:,.0f}"
     return hours(limit.value) if figure == "wall_clock" else count(limit.value)

@@ -12,7 +12,7 @@ from simbudget.pricing.gpus import gpu_price
 from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.context import Context
 from simbudget.scenario.fleet import Group
-from simbudget.scenario.limits import NEEDS_RESEARCH
+from simbudget.scenario.limits import NEEDS_RESEARCH, NEEDS_TASKS
 from simbudget.scenario.own_steps import problem_of_function
 from simbudget.scenario.pace import MOST_EVENTS, most_events
 from simbudget.scenario.provider import Prices
@@ -512,3 +512,6 @@ def _check_limits(reading: Reading, scenario: ScenarioKeys) -> None:
         if limit.figure in NEEDS_RESEARCH and not scenario.gates:
             message = f"`{limit.figure}` needs gates, which determine what holds outside the benchmark"
             _problem(reading, name, message, "write `gates`, or remove the limit")
+        if limit.figure in NEEDS_TASKS and scenario.tasks is None:
+            message = f"`{limit.figure}` needs tasks, and the scenario has none"
+            _problem(reading, name, message, "write `tasks`, or remove the limit")

@@ -25,6 +25,11 @@ FIGURES: Final = {
     "scorer_calls": Dimension.NUMBER,
     "transferable_results": Dimension.NUMBER,
     "cost_per_transferable_result": Dimension.MONEY,
+    "tasks.attempts": Dimension.NUMBER,
+    "tasks.solved": Dimension.NUMBER,
+    "tasks.unsolved": Dimension.NUMBER,
+    "tasks.spend_per_task": Dimension.MONEY,
+    "tasks.cost_per_solved": Dimension.MONEY,
     **dict.fromkeys(PROBABILITIES, Dimension.FRACTION),
 }
 """Figures that can be limited; durations are written with a unit and stored in seconds."""
@@ -35,9 +40,11 @@ NEEDS_RESEARCH: Final = (
     "probability_of_any_transferable_result",
 )
 
+NEEDS_TASKS: Final = tuple(figure for figure in FIGURES if figure.startswith("tasks."))
+
 _HOURS: Final = ("agent_hours", "gpu_hours")
 
-_LIMIT: Final = re.compile(r"\s*(\w+)(?:\s+(\w+))?\s*(<=|>=|<|>|≤|≥)\s*(.+?)\s*")
+_LIMIT: Final = re.compile(r"\s*([\w.]+)(?:\s+(\w+))?\s*(<=|>=|<|>|≤|≥)\s*(.+?)\s*")
 
 
 @dataclass(frozen=True)
