@@ -64,8 +64,9 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         --least-cost-for "tasks.solved >= 200"
 
     Figures for --for: P(any transferable), transferable results, cost per result, best score, best true quality,
-    tasks solved, cost per solved task, experiments, cycles, spend, wall clock. Every plan also has to meet the scenario's
-    own limits. The best plan is written to plan.yaml in the folder of --out. Exit status 1: no plan meets the limits.
+    tasks solved, cost per solved task, experiments, cycles, spend, wall clock. Every plan also has to meet the
+    scenario's own limits. The best plan is written to plan.yaml in the folder of --out. Exit status 1: none meets
+    them.
     """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample  # noqa: PLC0415
     from simbudget.deciding.changes import Source  # noqa: PLC0415

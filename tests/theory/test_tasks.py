@@ -65,7 +65,7 @@ def solved_share(solved: float, difficulty: float, attempts: int) -> float:
 
 
 @pytest.mark.parametrize(
-    ("solved", "difficulty", "attempts"), [(0.4, 0.0, 2), (0.4, 1.5, 1), (0.6, 3.0, 3), (0.8, 2.0, 4)]
+    ("solved", "difficulty", "attempts"), [(0.4, 0.0, 2), (0.4, 1.5, 1), (0.6, 3.0, 3), (0.8, 2.0, 3)]
 )
 def test_tasks_are_solved_as_a_logit_normal_mixture_says(
     solved: float, difficulty: float, attempts: int
