@@ -4,11 +4,12 @@ Each run is a replication in a world of its own, which the watcher's simulated r
 25, 50 and 75 % of the planned time. If the interval is right, it holds in 80 % of the cases, within what chance
 allows.
 
-Usage: python -m benchmarks.watch_true [--runs 100] [--write]
+Usage: python -m benchmarks.watch_true [--truths 200] [--runs 600 150] [--scenarios NAME ...] [--write]
 """
 
 import argparse
 import math
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -37,19 +38,24 @@ SCENARIOS = {
         encoding="utf-8"
     ),
 }
+BY = ("scenario", "figure", "simulated", "cut")
 FIGURES = ("model_calls", "tokens_cache_read", "tokens_output", "experiments", "spend_usd")
 
 
-def cases(name: str, runs: int) -> pd.DataFrame:
-    """Return a row for each true run of a scenario, cut and figure."""
-    loaded, how = loads_scenario(SCENARIOS[name]), Watching()
+def cases(name: str, truths: int, simulated: Sequence[int]) -> pd.DataFrame:
+    """Return a row for each true run of a scenario, number of simulated runs, cut and figure."""
+    loaded = loads_scenario(SCENARIOS[name])
     program = replace(lower(loaded.scenario), budget_usd=math.inf, agents_budget_usd=math.inf)
     horizon_s = loaded.scenario.stop.after.exact_value
-    runs = {cut: reference_runs_for(loaded, cut * horizon_s, how) for cut in CUTS}
+    watched = {
+        (cut, runs): reference_runs_for(loaded, cut * horizon_s, Watching(runs))
+        for cut in CUTS
+        for runs in simulated
+    }
     paid_when_due = str(loaded.scenario.gpus.billing) in ("on demand", "spot")
     nowhere = pd.DataFrame({"run": [0], "began_at": pd.to_datetime([None], utc=True)})
     rows = []
-    for world in range(runs):
+    for world in range(truths):
         run = simulate(program, TRUTHS, world, 0, record=True)
         assert run.ledger is not None
         ledger = ImportedLedger(run.ledger, nowhere)
@@ -58,10 +64,13 @@ def cases(name: str, runs: int) -> pd.DataFrame:
                 state = run_state_of(ledger, cut * horizon_s, paid_when_due)
             except UserError:  # nothing has happened yet
                 continue
-            outlook = outlook_of(loaded, state, runs[cut], how)
-            for figure in FIGURES:
-                if figure in outlook.samples and run.totals[figure] > 0:
-                    rows.append(_row(name, world, cut, figure, run.totals[figure], outlook))
+            for runs in simulated:
+                outlook = outlook_of(loaded, state, watched[cut, runs], Watching(runs))
+                rows += [
+                    {"simulated": runs} | _row(name, world, cut, figure, run.totals[figure], outlook)
+                    for figure in FIGURES
+                    if figure in outlook.samples and run.totals[figure] > 0
+                ]
     return pd.DataFrame(rows)
 
 
@@ -83,21 +92,23 @@ def _row(name: str, world: int, cut: float, figure: str, truth: float, outlook: 
     }
 
 
-def table(found: pd.DataFrame) -> str:
+def table(found: pd.DataFrame, by: Sequence[str] = BY) -> str:
     """Return how often the intervals held, as Markdown."""
     lines = [
-        "| scenario | figure | cut at | runs | held | truth below | above | width |",
-        "| --- | --- | --- | --- | --- | --- | --- | --- |",
+        f"| {' | '.join(by)} | cases | held | truth below | above | width |",
+        f"| {' | '.join('---' for _ in range(len(by) + 5))} |",
     ]
-    for (name, figure, cut), part in found.groupby(["scenario", "figure", "cut"], sort=False):
+    for key, part in found.groupby(list(by), sort=False):
         held = (part["truth"] >= part["p10"]) & (part["truth"] <= part["p90"])
         exact = binomtest(int(held.sum()), len(part)).proportion_ci(0.95, "exact")
         below, above = (part["truth"] < part["p10"]).mean(), (part["truth"] > part["p90"]).mean()
         width = ((part["p90"] - part["p10"]) / part["truth"]).median()
+        named = dict(zip(by, key, strict=True))
         cells = (
-            name,
-            figure.replace("_", " "),
-            f"{cut:.0%}",
+            *(
+                f"{value:.0%}" if name == "cut" else str(value).replace("_", " ")
+                for name, value in named.items()
+            ),
             len(part),
             f"{held.mean():.0%} ({exact.low:.0%} to {exact.high:.0%})",
             f"{below:.0%}",
@@ -109,27 +120,36 @@ def table(found: pd.DataFrame) -> str:
 
 
 def page(found: pd.DataFrame) -> None:
-    """Write the table."""
+    """Write the tables."""
     held = ((found["truth"] >= found["p10"]) & (found["truth"] <= found["p90"])).mean()
     text = (
         "# Watched runs of which the scenario is true\n\n"
-        "How often 80 % intervals of what the run will have come to held it; in brackets the exact 95 % range of the\n"
-        "binomial share. Made by `python -m benchmarks.watch_true --write`. "
-        f"All together: {held:.1%} of {len(found):,}.\n\n"
+        "How often 80 % intervals of what the run will have come to held it; in brackets the exact 95 % range of\n"
+        "the "
+        "binomial share, as if cases were independent (figures of one run are not). `simulated` is `watch --runs`.\n"
+        f"Made by `python -m benchmarks.watch_true --write`. All together: {held:.1%} of {len(found):,}.\n\n"
     )
-    (HERE / "watch_true.md").write_text(text + table(found), encoding="utf-8")
+    money = found[found["figure"] == "spend_usd"]
+    parts = ("## Spend\n", table(money, ("scenario", "simulated", "cut")), "## Every figure\n", table(found))
+    (HERE / "watch_true.md").write_text(text + "\n".join(parts), encoding="utf-8")
 
 
 def main() -> None:
-    """Measure, and print or write the table."""
+    """Measure, and print or write the tables."""
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--runs", type=int, default=100)
+    parser.add_argument("--truths", type=int, default=200)
+    parser.add_argument("--runs", type=int, nargs="+", default=[600, 150], help="as `watch --runs`")
+    parser.add_argument("--scenarios", nargs="+", default=list(SCENARIOS), choices=list(SCENARIOS))
     parser.add_argument("--write", action="store_true")
     arguments = parser.parse_args()
-    found = pd.concat([cases(name, arguments.runs) for name in SCENARIOS])
-    print(table(found))
+    parts = []
+    for name in arguments.scenarios:
+        parts.append(cases(name, arguments.truths, arguments.runs))
+        print(table(parts[-1]), flush=True)
+    found = pd.concat(parts)
+    print(table(found, ("simulated", "cut")))
     if arguments.write:
         page(found)
 

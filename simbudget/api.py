@@ -408,7 +408,7 @@ def calibrate(
     require_writable(Path(loaded.source.path), loaded.source.text, output)
     ledger = read_logs(*logs)
     found = learn(loaded.loaded, loaded.source.text, ledger, calibration_name(output), keep)
-    checks = check_calibration(ledger, seed) if check else []
+    checks = check_calibration(ledger, seed, found.fits) if check else []
     write_calibrated(with_checks(found, checks), output)
     return learnt(found, checks, Options(seed))
 

@@ -7,7 +7,6 @@ import numpy as np
 import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
-from matplotlib.ticker import NullFormatter
 
 from simbudget.drawing import INK, entitle, new_figure
 from simbudget.scenario.quantities import Quantity
@@ -84,7 +83,9 @@ def predictive_check(checks: "Sequence[Check]") -> tuple[Figure, pd.DataFrame]:
     """Return the picture, a small one for each check, and the percentiles that it shows."""
     shown = [check for check in checks if len(check.observed) > 1]
     rows = max(1, -(-len(shown) // _COLUMNS))
-    figure = Figure(figsize=(2.6 * _COLUMNS, 2.1 * rows + 0.4), layout="constrained")
+    height = 2.1 * rows + 0.4
+    figure = Figure(figsize=(2.6 * _COLUMNS, height))  # a layout that fits itself would draw all of it twice
+    figure.subplots_adjust(0.06, 0.35 / height, 0.98, 1 - 0.35 / height, wspace=0.25, hspace=0.45)
     FigureCanvasAgg(figure)
     table: list[tuple[str, str, float, float]] = []
     for place, check in enumerate(shown):
@@ -98,8 +99,8 @@ def predictive_check(checks: "Sequence[Check]") -> tuple[Figure, pd.DataFrame]:
             axes.plot(np.maximum(quantiles, 1e-2), _LEVELS, line, color=colour, lw=1.6, label=label)
             table.extend((check.label, label, level, q) for level, q in zip(_LEVELS, quantiles, strict=True))
         axes.set_xscale("log")
-        axes.xaxis.set_minor_formatter(NullFormatter())
-        axes.set_title(check.label.replace("models[model].", ""), fontsize=8.5)
+        axes.minorticks_off()
+        axes.set_title(check.label.replace("models[others].", ""), fontsize=8.5)
         axes.tick_params(labelsize=7)
         if place == 0:
             axes.legend(frameon=False, fontsize=7.5)

@@ -71,7 +71,7 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         does(f"learning from {len(ledger.entries):,} entries")
         calibrated = calibrate(before, text, ledger, calibration_name(output), keep)
         does("simulating what was calibrated on")
-        checks = [] if no_check else check_calibration(ledger, seed)
+        checks = [] if no_check else check_calibration(ledger, seed, calibrated.fits)
         written = write_calibrated(with_checks(calibrated, checks), output)
         does("projecting the scenario as it was and as it is")
         found = learnt(calibrated, checks, Options(seed, workers=workers, on=on))

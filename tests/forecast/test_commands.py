@@ -45,3 +45,10 @@ def test_a_budget_of_the_command_line_goes_without_a_scenario() -> None:
     done = run("watch", str(DATA), "--scenario", "aar-weak-to-strong", "--budget", "$5")
     assert done.returncode == 2
     assert "--budget cannot be combined with --scenario" in done.stderr
+
+
+def test_watch_without_a_scenario_is_the_forecast_of_the_same_log() -> None:
+    log = str(DATA / "agentv-codex")
+    watched, forecast = run("watch", log, "--json", "--seed", "1"), run("forecast", log, "--json")
+    assert watched.returncode == forecast.returncode == 0
+    assert json.loads(watched.stdout) == json.loads(forecast.stdout)

@@ -17,8 +17,8 @@ import pandas as pd
 from simbudget.calibration.observed.steps import (
     Steps,
     contexts_of,
+    runs_that_tell,
     steps_of,
-    tells_steps,
     without_failed_calls,
 )
 from simbudget.ledger.imported import ImportedLedger
@@ -171,12 +171,7 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
 
 def _telling(entries: pd.DataFrame) -> dict[int, pd.DataFrame]:
     """Return the entries of runs that tell their steps, without failed calls, by run."""
-    candidates = entries.loc[(entries["kind"] == "call") & (entries["session"] >= 0).fillna(False), "run"]
-    return {
-        int(run): without_failed_calls(of_run)
-        for run in candidates.unique()
-        if tells_steps(of_run := entries[entries["run"] == run])
-    }
+    return {run: without_failed_calls(entries[entries["run"] == run]) for run in runs_that_tell(entries)}
 
 
 @dataclass(frozen=True, eq=False)

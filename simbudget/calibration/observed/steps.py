@@ -41,17 +41,15 @@ def without_failed_calls(entries: pd.DataFrame) -> pd.DataFrame:
     return entries[~(entries["kind"].isin(("call", "post")) & entries["outcome"].astype(str).eq("failed"))]
 
 
-def tells_steps(entries: pd.DataFrame) -> bool:
-    """Return whether a run's entries tell its cycles and contexts, and its work with tools.
+def runs_that_tell(entries: pd.DataFrame) -> list[int]:
+    """Return the runs whose entries tell their cycles and contexts, and their work with tools.
 
     Attempts that failed need not: a pilot writes them down apart, before it is known what they belong to.
     """
     calls = without_failed_calls(entries[entries["kind"] == "call"])
-    return (
-        len(calls) > 0
-        and bool((calls["cycle"] >= 0).all() and (calls["session"] >= 0).all())
-        and bool((entries["kind"] == "tool").any())
-    )
+    told = ((calls["cycle"] >= 0) & (calls["session"] >= 0)).fillna(False).groupby(calls["run"]).all()
+    with_tools = set(entries.loc[entries["kind"] == "tool", "run"])
+    return [int(run) for run in told.index[told.to_numpy(np.bool_)] if run in with_tools]
 
 
 def contexts_of(entries: pd.DataFrame) -> pd.Series:
@@ -65,10 +63,11 @@ def contexts_of(entries: pd.DataFrame) -> pd.Series:
 def scoring_times(entries: pd.DataFrame) -> list[Floats]:
     """Return how long the scorer took, an array for each agent of a run that tells its steps."""
     scores = entries[(entries["kind"] == "score") & (entries["outcome"].astype(str) == "ok")]
+    telling = runs_that_tell(entries) if len(scores) else []
     found = [
         of_agent["duration_s"].dropna().to_numpy(np.float64)
         for (run, _), of_agent in scores.groupby(["run", "agent"])
-        if tells_steps(entries[entries["run"] == run])
+        if run in telling
     ]
     return [times for times in found if len(times)]
 

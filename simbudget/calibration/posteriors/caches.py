@@ -8,6 +8,7 @@ al., Bayesian Data Analysis, 3rd edition, section 5.3).
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
+from weakref import WeakKeyDictionary
 
 import numpy as np
 import numpy.typing as npt
@@ -49,13 +50,24 @@ def cache_life(sessions: Sequence[Session], begun: Session) -> str:
     hour, written = np.nansum(begun.write_1h), np.nansum(begun.write)
     if written > 0 and hour > 0:
         return ONE_HOUR if hour > _MOSTLY * written else FIVE_MINUTES
-    missed = [
-        _missed(session)[_aged(session, CACHE_LIFE_S[FIVE_MINUTES], CACHE_LIFE_S[ONE_HOUR])]
-        for session in [*sessions, begun]
-        if session.model == begun.model and np.nansum(session.write_1h) == 0
-    ]
+    missed = [_missed_late(session) for session in [*sessions, begun] if session.model == begun.model]
     together = np.concatenate(missed)
     return ONE_HOUR if len(together) >= _FEWEST_OLD and together.mean() < _MOSTLY else FIVE_MINUTES
+
+
+_LATE: Final[WeakKeyDictionary[Session, Floats]] = WeakKeyDictionary()
+"""What each session says of the life of caches, worked out once: every session asks all others of its model."""
+
+
+def _missed_late(session: Session) -> Floats:
+    """Return which part of the context was missed by calls that only an hour's cache could have served.
+
+    A session whose writes say that they are for an hour says nothing here.
+    """
+    if session not in _LATE:
+        late = _aged(session, CACHE_LIFE_S[FIVE_MINUTES], CACHE_LIFE_S[ONE_HOUR])
+        _LATE[session] = _missed(session)[late] if np.nansum(session.write_1h) == 0 else np.zeros(0)
+    return _LATE[session]
 
 
 def misses_of(session: Session, life: str) -> Misses:

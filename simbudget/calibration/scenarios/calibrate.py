@@ -79,6 +79,8 @@ class Calibrated:
     """What the scenario has and the logs have not."""
     notes: tuple[str, ...] = ()
     """What to know of the logs before the scenario is believed."""
+    fits: tuple[Fit, ...] = ()
+    """All that was learnt from the ledger's sessions, jobs and scorer, whether the scenario has it or not."""
 
 
 def calibrate(
@@ -107,8 +109,9 @@ def calibrate(
     research = fit_new_campaigns(before, text, ledger, campaigns, keep)
     counts = count_evidence(before, text, ledger, keep)
     left.extend((*research.left, *counts.left))
+    of_ledger = fit_ledger(ledger, tuple(before.scenario.models), WORLDS)
     for fit in (
-        *fit_ledger(ledger, tuple(before.scenario.models), WORLDS),
+        *of_ledger,
         *fit_downtime(campaigns, WORLDS),
         *fit_trials(ledger, before.scenario, WORLDS),
         *research.fits,
@@ -143,6 +146,7 @@ def calibrate(
         tuple(left),
         _absent(before, ledger),
         tuple(_of_programs(ledger)),
+        tuple(of_ledger),
     )
 
 

@@ -14,11 +14,12 @@ import numpy.typing as npt
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.totals import session_samples, truths
 from simbudget.calibration.scenarios.fit import Fit
-from simbudget.calibration.scenarios.fits import WORLDS, fit_ledger
+from simbudget.calibration.scenarios.fits import WORLDS, fit_ledger, fit_speed
 from simbudget.calibration.scenarios.new_sessions import MODEL, session_scenario
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
 from simbudget.scenario.calibration_file import Checked
+from simbudget.scenario.provider import OTHERS
 
 Floats = npt.NDArray[np.float64]
 
@@ -105,9 +106,20 @@ def noted(checks: Sequence[Check]) -> tuple[Checked, ...]:
 def check_calibration(
     ledger: ImportedLedger, seed: int = 1, fits: Sequence[Fit] | None = None
 ) -> list[Check]:
-    """Return the checks of a calibration on its own ledger: of each quantity, and of sessions' totals."""
+    """Return the checks of a calibration on its own ledger: of each quantity, and of sessions' totals.
+
+    Args:
+        ledger: what was calibrated on.
+        seed: for the simulation.
+        fits: what was learnt from the ledger; learnt anew if it is not given.
+    """
     if fits is None:
         fits = fit_ledger(ledger, (MODEL,), WORLDS)
+    elif not any(fit.name.startswith(f"models[{OTHERS}].") for fit in fits):
+        fits = [
+            *fits,
+            *fit_speed(ledger, OTHERS, WORLDS),
+        ]  # the simulated sessions are of no model in particular
     rng = np.random.default_rng(seed)
     checks = [_of_quantity(fit, rng) for fit in fits if fit.quantity is not None and len(fit.observed) > 1]
     sessions = [session for session in sessions_of(ledger) if len(session) > 1]

@@ -14,7 +14,7 @@ from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
 from simbudget.calibration.posteriors.survival import censored_lognormal
 from simbudget.calibration.scenarios.experiments import Jobs, jobs_of
 from simbudget.calibration.scenarios.fit import FEWEST, Fit, fit_of_rate, fit_of_varying
-from simbudget.calibration.scenarios.session_fits import evidence_of_sessions, fit_sessions
+from simbudget.calibration.scenarios.session_fits import evidence_of_sessions, fit_sessions, fit_speeds
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.calibration_file import Evidence
 from simbudget.units import Dimension
@@ -42,6 +42,18 @@ def fit_ledger(
     fits.extend(_fit_jobs(jobs_of(ledger), worlds, rng))
     fits.extend(_fit_scorer(ledger, sessions, worlds, rng))
     return jointly(fits, worlds, rng)
+
+
+def fit_speed(ledger: ImportedLedger, model: str, worlds: int = WORLDS) -> list[Fit]:
+    """Return what a ledger says of the speed of a model, or of `others`.
+
+    Args:
+        ledger: logs of real runs.
+        model: whose speed is learnt.
+        worlds: how many joint draws.
+    """
+    sessions = sessions_of(ledger)
+    return [*fit_speeds(model, sessions, False, worlds, np.random.default_rng(_SEED))] if sessions else []
 
 
 def fit_of_sessions(sessions: Sequence[Session], worlds: int = WORLDS) -> list[Fit]:

@@ -111,7 +111,7 @@ def fit_sessions(
     yield from _opening_fits(opening, evidence_of_sessions(of_turns, sum(map(len, seen.ages))), worlds)
     own = [model for model in models if has_own_speed(model, sessions)]
     for model in [*own, *([OTHERS] if len(own) < len(models) else [])]:
-        yield from _speeds(model, sessions, people, worlds, rng)
+        yield from fit_speeds(model, sessions, people, worlds, rng)
     yield from _errors(sessions, worlds, rng)
     yield from _misses(sessions, worlds, rng)
 
@@ -210,7 +210,7 @@ def _growth(
     yield from _varying("tool_result", place, seen.values["tool_result"], sessions, worlds, rng)
 
 
-def _speeds(
+def fit_speeds(
     model: str, sessions: Sequence[Session], people: bool, worlds: int, rng: np.random.Generator
 ) -> Iterator[Fit]:
     """Yield first token and output speed of a model, from its sessions; from all if none has its name."""
