@@ -202,3 +202,18 @@ def test_another_providers_counts_in_claude_codes_lines_are_read(
     line = {"type": "assistant", "sessionId": "s", "uuid": "u", "timestamp": "2026-11-09T10:00:00Z"}
     tokens = figures(tmp_path, a=lines({**line, "message": message}))["tokens"]
     assert (tokens["uncached_input"], tokens["cache_read"], tokens["output"]) == (uncached, 40_000, 1000)
+
+
+def test_what_several_tools_printed_into_one_file_is_all_read(tmp_path: Path) -> None:
+    codex = lines(
+        {"type": "thread.started", "thread_id": "t"},
+        {"type": "turn.completed", "usage": {"input_tokens": 30_000, "output_tokens": 300}},
+    )
+    stats: dict[str, Any] = {"total_tokens": 1100, "input_tokens": 1000, "output_tokens": 100, "cached": 400}
+    begin = {"type": "init", "timestamp": "2026-11-09T09:00:00Z", "session_id": "g", "model": "gemini-3-pro"}
+    gemini = lines(begin, {"type": "result", "timestamp": "2026-11-09T09:00:09Z", "stats": stats})
+    for texts in permutations((codex, gemini, lines(ONE))):
+        found = figures(tmp_path, a="".join(texts))
+        assert found["runs"] == 3
+        assert found["tokens"]["output"] == 300 + 100 + FIRST[3]
+        assert found["tokens"]["cache_read"] == 400 + FIRST[2]

@@ -444,5 +444,10 @@ def _added(before: float, more: float) -> float:
 
 
 FORMAT: Final = Format(
-    "claude-results", "Claude Agent SDK result messages", _recognises, _read, lambda _: NOT_KNOWN
+    "claude-results",
+    "Claude Agent SDK result messages",
+    _recognises,
+    _read,
+    lambda _: NOT_KNOWN,
+    is_printed=True,
 )

@@ -192,4 +192,6 @@ def _usage(usage: JsonObject, run: RunInMaking) -> LoggedUsage:
     return usage_within(run, prompt, read, write or 0, output, thinking=thinking)
 
 
-FORMAT: Final = Format("codex-exec", "codex exec --json output", _recognises, _read, lambda _: NOT_KNOWN)
+FORMAT: Final = Format(
+    "codex-exec", "codex exec --json output", _recognises, _read, lambda _: NOT_KNOWN, is_printed=True
+)

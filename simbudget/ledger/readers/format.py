@@ -20,3 +20,5 @@ class Format:
     follows: Callable[[LogFile], float | None] = lambda _: None
     """When a log began (seconds since 1970, NaN if it does not say) that is read after all others, since it continues
     what they tell or only sums it up; None: it stands for itself."""
+    is_printed: bool = False
+    """Whether a tool prints it, so that a file which several tools' output went to may have lines of others too."""

@@ -95,7 +95,7 @@ class _Stream:
             outcome = "failed" if line.get("status") in _FAILED else "ok"
             lasted_s = thread.lasted_s(began_s, at_s)
             thread.add("tool", began_s if is_known(began_s) else at_s, lasted_s, name=name, outcome=outcome)
-        elif kind == "result":
+        elif kind == "result" and "stats" in line:
             self._result(thread, line, at_s)
         thread.sees(at_s)
 
@@ -167,7 +167,9 @@ def _of_stats(told: JsonObject, run: RunInMaking) -> LoggedUsage:
     return usage_within(run, prompt, read or 0, 0, output, thinking=thoughts)
 
 
-STREAM: Final = Format("gemini-cli", "Gemini CLI output", _recognises_stream, _read_stream, _follows_stream)
+STREAM: Final = Format(
+    "gemini-cli", "Gemini CLI output", _recognises_stream, _read_stream, _follows_stream, is_printed=True
+)
 
 
 def _is_chat(about: JsonObject) -> bool:

@@ -87,10 +87,10 @@ def _read(
     This is the one guard around all readers: whatever is wrong with a file, or with how it is read, becomes a line
     about that file, and the others are read. What a reader had found before it stopped is kept.
     """
-    file, found_nothing = LogFile(path), []
+    file, found_nothing, is_told = LogFile(path), [], False
     try:
         for place, known in enumerate(formats):
-            if not _recognises(known, file):
+            if (is_told and not known.is_printed) or not _recognises(known, file):
                 continue
             if later is not None and (began_s := _follows(known, file)) is not None:
                 later.append((math.inf if math.isnan(began_s) else began_s, path, place))
@@ -103,6 +103,9 @@ def _read(
             if gathering.yielded_since(mark):
                 if gathering.only_repeats and not gathering.is_faulty(path):
                     gathering.cannot_read(path, 0, "nothing new: all of it was told before")
+                is_told = True
+                if known.is_printed:  # then another tool may have printed into the same file
+                    continue
                 return True
             found_nothing.append((known.title, gathering.missing_here))
     except OSError as error:
@@ -111,6 +114,8 @@ def _read(
     except MemoryError:
         gathering.cannot_read(path, 0, "more than fits into memory")
         return False
+    if is_told:
+        return True
     if not found_nothing:
         gathering.cannot_read(path, 0, _what_it_is(file))
     elif not gathering.is_faulty(path):  # else its reader has said why already
