@@ -213,7 +213,8 @@ def test_what_several_tools_printed_into_one_file_is_all_read(tmp_path: Path) ->
     begin = {"type": "init", "timestamp": "2026-11-09T09:00:00Z", "session_id": "g", "model": "gemini-3-pro"}
     gemini = lines(begin, {"type": "result", "timestamp": "2026-11-09T09:00:09Z", "stats": stats})
     for texts in permutations((codex, gemini, lines(ONE))):
-        found = figures(tmp_path, a="".join(texts))
+        found = figures(tmp_path, a="YOLO mode is enabled.\n" + "".join(texts))
         assert found["runs"] == 3
+        assert [each["count"] for each in found["unread"]] == [1]
         assert found["tokens"]["output"] == 300 + 100 + FIRST[3]
         assert found["tokens"]["cache_read"] == 400 + FIRST[2]

@@ -111,6 +111,7 @@ class Gathering:
         self._read_before = Remembered()
         self._unread: dict[tuple[str, str], list[int]] = {}
         self._faulty: set[str] = set()
+        self._reads_again = False
         self._met_again = 0
         self._told_of: set[int] = set()
         """The runs that have entries."""
@@ -118,9 +119,13 @@ class Gathering:
         """The runs of the file that is being read."""
         self._to_the_end: dict[tuple[str, ...], ToTheEnd] = {}
 
-    def begins_file(self) -> int:
-        """Note that another file is read from here on, and return a mark for `yielded_since`."""
+    def begins_file(self, again: bool = False) -> int:
+        """Note that another file is read from here on, and return a mark for `yielded_since`.
+
+        `again`: the same file is read as one of a further format, so its bad lines have been noted.
+        """
         self._touched.clear()
+        self._reads_again = again
         return len(self.columns) + self._met_again
 
     def yielded_since(self, mark: int) -> bool:
@@ -201,6 +206,8 @@ class Gathering:
 
     def cannot_read(self, path: Path, line: int, why: str, count: int = 1) -> None:
         """Note lines that cannot be read; for each file and reason the first is kept, and how many."""
+        if self._reads_again and line:
+            return
         if len(self._unread) >= _MOST_REASONS and (str(path), why) not in self._unread:
             path, line, why = Path("…"), 0, "further files with lines that cannot be read"
         if line == 0:

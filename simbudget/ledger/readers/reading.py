@@ -95,7 +95,7 @@ def _read(
             if later is not None and (began_s := _follows(known, file)) is not None:
                 later.append((math.inf if math.isnan(began_s) else began_s, path, place))
                 return False
-            mark = gathering.begins_file()
+            mark = gathering.begins_file(again=is_told)
             try:
                 known.read(file, gathering)
             except WRONG_CONTENT as error:
