@@ -109,9 +109,17 @@ many of the other worlds' true prices lie within the p10 to p90 that an eighth s
 """
 
 
+CLOSING = """
+A world's mean over few runs scatters, so truth that rests on few unseen runs a world is itself too wide: of two people
+with known methods, the stated p10 and p90 were 21 % above and 17 % below a truth from ten unseen runs a world in 160
+worlds, and lie within 5 % and 1 % of one from a hundred in 400.
+"""
+
+
 def markdown(rows: pd.DataFrame) -> str:
     """Return the table as a page."""
-    return INTRODUCTION + "".join(f"{line}\n" for _, each in rows.iterrows() for line in lines(each))
+    table = "".join(f"{line}\n" for _, each in rows.iterrows() for line in lines(each))
+    return f"{INTRODUCTION}{table}{CLOSING}"
 
 
 def lines(each: "pd.Series[float]") -> list[str]:
@@ -126,12 +134,19 @@ def lines(each: "pd.Series[float]") -> list[str]:
     ]
 
 
+def with_earlier(rows: pd.DataFrame) -> pd.DataFrame:
+    """Return the rows that were written before, with those of the same scenarios replaced."""
+    path = HERE / "price_of_a_result.csv"
+    earlier = pd.read_csv(path) if path.exists() else rows
+    return pd.concat([earlier[~earlier["scenario"].isin(rows["scenario"])], rows], ignore_index=True)
+
+
 def main() -> None:
     """Print the table, or write it."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--worlds", type=int, default=400)
     parser.add_argument("--runs", type=int, default=22, help="of each world; two of them are seen")
-    parser.add_argument("--only", help="scenarios with this in their names")
+    parser.add_argument("--only", help="scenarios with this in their names; others stay as they were written")
     parser.add_argument("--write", action="store_true")
     options = parser.parse_args()
     programs = {name: lower(loads_scenario(text).scenario) for name, text in SMALL.items()}
@@ -141,7 +156,7 @@ def main() -> None:
         if options.only and options.only not in name:
             continue
         rows.append(row(name, program, options.worlds, options.runs))
-        table = pd.DataFrame(rows)
+        table = with_earlier(pd.DataFrame(rows)) if options.write else pd.DataFrame(rows)
         if options.write:
             table.to_csv(HERE / "price_of_a_result.csv", index=False, float_format="%.6g")
             (HERE / "price_of_a_result.md").write_text(markdown(table))

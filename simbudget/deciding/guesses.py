@@ -14,6 +14,8 @@ import numpy as np
 from simbudget.deciding.alternatives import Alternative, Sample, project_together
 from simbudget.deciding.outcomes import RESULTS, SHOW, SPEND
 from simbudget.deciding.splits import Driver, fitted_to, split_of
+from simbudget.engine.lowering import lower
+from simbudget.engine.streams import named_purpose
 from simbudget.numbers import percent, usd
 from simbudget.projection.projection import Projection
 from simbudget.projection.unknowns import unknowns_of
@@ -118,8 +120,11 @@ def if_guesses(plan: Alternative, projection: Projection, sample: Sample) -> Gue
         projection: its projection.
         sample: that of the projection; a fifth of it is simulated (200 replications at least).
     """
+    used = set(lower(plan.scenario).purposes.tolist())
     ranges = {
-        quantity.name: quantity.text for quantity in plan.scenario.quantities() if counts_as_known(quantity)
+        quantity.name: quantity.text
+        for quantity in plan.scenario.quantities()
+        if counts_as_known(quantity) and named_purpose(quantity.name) in used
     }
     if not ranges:
         return None
