@@ -82,6 +82,8 @@ KEYS = {
     "tool_result": "tool_result_tokens",
     "tool_time": "tool_time",
 }
+SPLITS, TOGETHER = 16, 20
+"""So many times half of the repositories are left out, and the total of so many of their runs is forecast."""
 MOST_APART = 3.0
 """A project is not beyond e^3 times what was seen: between two of the nine times differ by a factor of 500."""
 
@@ -108,6 +110,7 @@ def main() -> None:
         for name, runs in tables.items():
             for quantity in QUANTITIES:
                 _score(name, quantity, runs)
+                _score_totals(name, quantity, runs)
     if arguments.write:
         found = {name: written(_profile(name, runs), SHIPPED) for name, runs in tables.items()}
         TARGET.write_text(json.dumps(found, separators=(",", ":")) + "\n", encoding="utf-8")
@@ -206,6 +209,40 @@ def _score(name: str, quantity: str, runs: pd.DataFrame) -> None:
     print(
         f"{name:24} {quantity:14} {len(rows):4} runs: held {held.mean():.0%}, "
         f"CRPS {ours.mean() / empirical.mean():.2f} of the empirical distribution's",
+        flush=True,
+    )
+
+
+def _score_totals(name: str, quantity: str, runs: pd.DataFrame) -> None:
+    """Print how totals of about 20 new runs, of repositories that were left out, were forecast."""
+    known = runs[runs[quantity] > 0]
+    groups = known["group"].unique()
+    if PHASE not in known:
+        return
+    rows = []
+    for split in range(SPLITS):
+        rng = np.random.default_rng(split)
+        left_out = known["group"].isin(rng.permutation(groups)[: len(groups) // 2])
+        fitted = _fitted(known[~left_out], quantity)
+        if fitted is None or left_out.sum() < TOGETHER:
+            continue
+        new = known[left_out].sample(TOGETHER, random_state=rng)
+        ours, empirical = np.zeros(len(fitted.level)), np.zeros(len(fitted.level))
+        for _, of_group in new.groupby("group"):
+            parts = [{PHASE: str(row[PHASE]), MODEL: str(row[MODEL])} for row in of_group.to_dict("records")]
+            ours += fitted.draws_of_ideas(parts, 1, rng).sum(axis=1)
+            for part in parts:
+                like = known[~left_out & (known[PHASE] == part[PHASE])][quantity].to_numpy(np.float64)
+                empirical += rng.choice(like, len(empirical)) if len(like) else 0.0
+        truth = float(new[quantity].sum())
+        low, high = np.quantile(ours, (0.1, 0.9))
+        rows.append((low <= truth <= high, _crps(ours, truth), _crps(empirical, truth)))
+    if not rows:
+        return
+    held, mine, others = np.array(rows, dtype=np.float64).T
+    print(
+        f"{name:24} {quantity:14} {len(rows):4} totals of {TOGETHER} runs: held {held.mean():.0%}, "
+        f"CRPS {mine.mean() / others.mean():.2f} of the empirical distribution's",
         flush=True,
     )
 

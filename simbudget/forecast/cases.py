@@ -70,5 +70,6 @@ def lognormal_sums(values: Floats, count: int, replications: int, rng: np.random
     logs = np.log(positive)
     share = len(positive) / len(values)
     counts = rng.binomial(count, share, replications)
+    mean, deviation = float(logs.mean()), float(logs.std())
     # Sums of many draws: by replication, since a matrix of replications and calls could be large.
-    return np.array([np.exp(rng.normal(logs.mean(), logs.std(), k)).sum() for k in counts])
+    return np.array([np.exp(rng.normal(mean, deviation, k)).sum() for k in counts])

@@ -115,10 +115,16 @@ def usual_misses(model: str) -> float:
     return next((rate for name, rate in _USUAL_MISSES.items() if name in model), _MISSES_ELSEWHERE)
 
 
+_MISSED: Final[WeakKeyDictionary[Session, Floats]] = WeakKeyDictionary()
+
+
 def _missed(session: Session) -> Floats:
     """Return [calls - 1] which part of the context that the call before sent was not found in the cache."""
-    before = np.minimum(session.context[:-1], session.context[1:])
-    return np.clip(1.0 - np.nan_to_num(session.read)[1:] / np.maximum(before, 1.0), 0.0, 1.0)
+    if session not in _MISSED:
+        before = np.minimum(session.context[:-1], session.context[1:])
+        found = np.nan_to_num(session.read)[1:] / np.maximum(before, 1.0)
+        _MISSED[session] = np.clip(1.0 - found, 0.0, 1.0)
+    return _MISSED[session]
 
 
 def _aged(session: Session, youngest_s: float, oldest_s: float) -> npt.NDArray[np.bool_]:
