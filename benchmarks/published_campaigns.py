@@ -52,7 +52,7 @@ def rows(campaign: Campaign, replications: int) -> Iterator[str]:
             f"fleet: [{{agents: 1}}]\ncycle: [score]\nscorer: {{time: 1 min, servers: 1}}\n"
             f"stop: {{cycles_per_agent: {campaign.submissions}, after: 300 days}}\nprices: {{on: 2026-06-01}}\n"
             f"research: {{unit: {unit}, finalists: {finalists}, {campaign.research}}}\n"
-            f"gates: [{{reach: {campaign.reach}}}]\n"
+            f"gates: [{{reach: {campaign.reach}, price: 1 $/try}}]\n"
         )
         research = project(loads_scenario(text).scenario, Options(1, replications)).summary.research
         assert research is not None

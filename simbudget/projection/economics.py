@@ -121,7 +121,9 @@ class PricesOverWorlds:
 def prices_over_worlds(
     spend_usd: Floats, expected: Floats, worlds: Integers, degree: int = _DEGREE
 ) -> PricesOverWorlds | None:
-    """Return the distribution over worlds of mean spend ÷ expected results; None unless worlds have several runs.
+    """Return the distribution over worlds of mean spend ÷ expected results.
+
+    None unless worlds have several runs, and each world costs something.
 
     A world's results, estimated from a few runs, scatter more than the worlds do. The luck of the search is
     taken out by deconvolution: over worlds, the log of results per dollar has a density exp(polynomial), fitted
@@ -141,6 +143,8 @@ def prices_over_worlds(
     if len(sizes) < 2 or sizes.max() < 2:
         return None
     spend = np.bincount(members, spend_usd) / sizes
+    if not (spend > 0.0).all():  # the price of what costs nothing has no logarithm
+        return None
     brings = expected > 0.0
     positive = np.bincount(members, brings).astype(np.int64)
     if not brings.any():

@@ -85,7 +85,7 @@ class PriceOfResult(Price):
     """The price of a transferable result: mean spend over the mean of the results to expect given what was found."""
 
     by_world: PriceByWorld | None
-    """None unless several worlds have several replications."""
+    """None unless several worlds have several replications, and each costs something."""
 
 
 @dataclass(frozen=True)

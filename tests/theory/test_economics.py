@@ -226,3 +226,13 @@ def test_a_run_ends_at_its_target_score_or_when_nothing_improves() -> None:
     still = "stop: {after: 100 h, no_improvement_for: 5 h}\nresearch: {hacks: 0%, explores: 0%, refines: 0%}"
     made = project(scenario(f"{text}{still}"), Options(replications=2, workers=1)).replications
     assert (made["wall_clock_hours"] == 6.0).all()  # the first score is the last improvement
+
+
+def test_where_a_world_costs_nothing_the_price_has_no_distribution_over_worlds() -> None:
+    worlds = np.repeat(np.arange(60), 2)
+    expected = np.random.default_rng(1).uniform(0.1, 1.0, 120)
+    free = np.where(worlds == 7, 0.0, 100.0)
+    assert prices_over_worlds(free, expected, worlds) is None
+    assert prices_over_worlds(0.0 * free, expected, worlds) is None
+    assert prices_over_worlds(free + 1.0, expected, worlds) is not None
+    assert cost_per_result(0.0 * free, expected, worlds).estimate == 0.0
