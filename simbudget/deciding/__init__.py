@@ -1,1 +1,1 @@
-"""Deciding: projections turned into choices, between plans, about evidence, and about the course of a run."""
+"""Decisions from projections: comparing plans, valuing evidence, planning pilots."""

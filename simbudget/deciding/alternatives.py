@@ -1,8 +1,8 @@
-"""Alternatives: the scenarios that are decided between, each with its name, projected with common random numbers.
+"""Alternatives: the named scenarios of a decision, projected with common random numbers.
 
-The same seed and the same numbers of worlds and replications make every alternative run in the same worlds with the
-same luck: the streams of agents are keyed by their group's name and their number in it, unknowns by their name
-(`engine.streams`). So the difference of two alternatives varies far less than either.
+With the same seed and the same numbers of worlds and replications, all alternatives share worlds and random streams:
+streams are keyed by an agent's group and its number in the group, or by the name of an unknown (`engine.streams`). The
+difference between two alternatives therefore varies far less than either.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -31,7 +31,7 @@ ANY_RESULT: Final = "any_transferable"
 
 @dataclass(frozen=True)
 class Alternative:
-    """One of the scenarios that are decided between."""
+    """One alternative of a decision."""
 
     name: str
     scenario: Scenario
@@ -40,7 +40,7 @@ class Alternative:
 
 
 def alternatives(files: Sequence[Path], choices: Sequence[Sequence[Change]]) -> list[Alternative]:
-    """Return every file with every combination of choices; a single changed file is set beside itself as it stands.
+    """Return every file with every combination of choices; a single changed file is compared with its original.
 
     Raises:
         UserError: a file or a change is wrong, or there is nothing to decide between.
@@ -83,7 +83,7 @@ def with_each(source: Source, choices: Sequence[Sequence[Change]]) -> list[Alter
 
 
 def _distinct(names: list[str], paths: list[str]) -> list[str]:
-    """Return the names where they tell the files apart; else the paths, or numbered names for the same file twice."""
+    """Return the scenarios' names if they are distinct, otherwise the paths; a file given twice gets numbered names."""
     if len(set(names)) == len(names):
         return names
     if len(set(paths)) == len(paths):
@@ -93,7 +93,7 @@ def _distinct(names: list[str], paths: list[str]) -> list[str]:
 
 @dataclass(frozen=True)
 class Sample:
-    """How many replications in how many worlds, the same for every alternative."""
+    """The numbers of replications and worlds, the same for every alternative."""
 
     replications: int = DEFAULT_REPLICATIONS
     seed: int = 1
@@ -101,7 +101,7 @@ class Sample:
     on: str | None = None
     """A Dask cluster in place of this machine's cores; see `projection.schedule.Options`."""
     in_each_world: int | None = None
-    """Replications in each world; by default two where results are counted, which tell luck from what is unknown."""
+    """Replications per world. Default: two if results are counted, to separate chance from unknown quantities."""
 
     def options(self, programs: Iterable[Program]) -> Options:
         """Return the options under which these programs run in the same worlds."""
@@ -135,7 +135,7 @@ def project_together(
 
 
 def paired_rows(projections: Sequence[Projection]) -> list[pd.DataFrame]:
-    """Return the replications of projections row beside row: the same world and the same luck in the same row.
+    """Return the projections' replications aligned by row: the same world and random numbers in the same row.
 
     A scenario in which nothing is left to chance was run once; its row stands beside all the others'. Has the column
     `ANY_RESULT` where results are counted.

@@ -1,9 +1,8 @@
-"""Changes of a scenario: `agents=4` or `gates[1].price=$500`, made in the text itself, whose comments stay.
+"""Changes to a scenario, such as `agents=4` or `gates[1].price=$500`, made in its text, comments preserved.
 
-A change replaces the characters of one value and nothing else, or adds one line for a key that was not written,
-so that a changed scenario differs from the user's file by what was changed only. (A library that parses and
-writes YAML again would indent and break all other lines anew.) What a change means, and whether it is
-allowed, the loader says.
+A change replaces only the characters of one value, or adds one line for a key that is missing, so that a changed
+scenario differs from the user's file in nothing else. (A library that parses and rewrites YAML would reformat all
+other lines.) The loader validates and interprets the changed text.
 """
 
 import re
@@ -34,7 +33,7 @@ SHORT_NAMES: Final = {
     "attempts": "tasks.attempts",
     "cache": "context.cache",
 }
-"""What may be written for the paths that are changed most."""
+"""Short names of the paths that are changed most often."""
 
 _BLOCKS: Final = frozenset(keys_of(Scenario)) - {"simbudget"}
 
@@ -47,7 +46,7 @@ _SPLIT_MONEY: Final = re.compile(r",(?!\d{3}(?!\d))(?![^{\[]*[}\]])")
 
 @dataclass(frozen=True)
 class Change:
-    """One value of a scenario that is written otherwise."""
+    """A new value for one key of a scenario."""
 
     key: str
     """As the user wrote it."""
@@ -70,7 +69,7 @@ class Change:
 
 
 def parse_changes(text: str, option: str = "set") -> tuple[Change, ...]:
-    """Return the changes that `key=value[,value...]` allows a choice between.
+    """Return the alternative changes of `key=value[,value...]`.
 
     Raises:
         UserError: it is not of that form.
@@ -87,11 +86,11 @@ def parse_changes(text: str, option: str = "set") -> tuple[Change, ...]:
 
 @dataclass(frozen=True)
 class Source:
-    """A scenario as text, with what is needed to read it again after a change."""
+    """A scenario's text and the settings to load it again after a change."""
 
     text: str
     path: str
-    """How messages call it."""
+    """Its name in messages."""
     folder: Path
 
     @classmethod
@@ -152,7 +151,7 @@ def _change(text: str, change: Change) -> str:
 
 
 def _compose(text: str) -> Any:
-    """Return the nodes of a text; the quick loader counts bytes, where we need characters."""
+    """Return the YAML nodes of a text; not with the C loader, which counts bytes instead of characters."""
     quick = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     return yaml.compose(text, quick if text.isascii() else yaml.SafeLoader)
 
@@ -162,7 +161,7 @@ def _problem(change: Change, found: str, remedy: str) -> Problem:
 
 
 def _child(node: yaml.Node, part: str, following: str, change: Change) -> Any:
-    """Return the node that one part of a path leads to; None where a mapping has no such key."""
+    """Return the child node for one part of a path; None if a mapping lacks the key."""
     if part.startswith("["):
         return _item(node, part[1:], change)
     if isinstance(node, yaml.MappingNode):

@@ -1,4 +1,4 @@
-"""The choices that a plan makes: its exact numbers and words that could be otherwise, and what else they could be."""
+"""The choices in a plan: exact numbers and words, with the alternatives to each."""
 
 from collections.abc import Iterator
 from typing import Final
@@ -13,7 +13,7 @@ _BILLINGS: Final = ("on demand", "reserved", "per agent")
 
 
 def one_change_each(source: Source) -> list[Alternative]:
-    """Return the scenario with one of its choices otherwise, for each choice: counts halved and doubled, other words.
+    """Return the scenario with one choice changed, for each choice: counts halved and doubled, words replaced.
 
     What the loader would not allow is left out.
     """

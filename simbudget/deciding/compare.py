@@ -1,4 +1,4 @@
-"""Comparing: two or more alternatives with common random numbers, and what their differences rest on."""
+"""Comparison of two or more alternatives with common random numbers, and the causes of their differences."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -28,15 +28,15 @@ from simbudget.scenario.model import Scenario
 
 @dataclass(frozen=True)
 class Against:
-    """One alternative against the first."""
+    """One alternative compared with the first."""
 
     name: str
     first: str
     differences: dict[Outcome, Difference]
     price_usd: RatioDifference | None
-    """Of a transferable result; None where results are not counted."""
+    """The difference per transferable result; None if results are not counted."""
     solved_price_usd: RatioDifference | None = None
-    """Of a solved task; None where there are no tasks."""
+    """The difference per solved task; None if there are no tasks."""
 
     @property
     def is_same(self) -> bool:
@@ -46,7 +46,7 @@ class Against:
 
 @dataclass(frozen=True)
 class Comparison(Result):
-    """Alternatives side by side."""
+    """The comparison of several alternatives."""
 
     alternatives: tuple[Alternative, ...]
     projections: tuple[Projection, ...]
@@ -54,7 +54,7 @@ class Comparison(Result):
     against: tuple[Against, ...]
     """Every alternative but the first."""
     acceptability: Acceptability | None
-    """None where results are not counted, or there is none in any replication."""
+    """None if results are not counted, or no replication has any."""
     notes: tuple[str, ...] = ()
 
     json_name = "comparison.json"
@@ -127,7 +127,7 @@ def compare(
 
 
 def compare_projections(alternatives: Sequence[Alternative], projections: Sequence[Projection]) -> Comparison:
-    """Return the comparison of alternatives that were projected together."""
+    """Return the comparison of alternatives projected with common random numbers."""
     frames = paired_rows(projections)
     scenarios = [each.scenario for each in alternatives]
     outcomes = outcomes_of(scenarios, frames)
@@ -208,7 +208,7 @@ def _number(value: float) -> float | None:
 
 
 def _assumed_speeds(scenarios: Sequence[Scenario]) -> Iterator[str]:
-    """Yield what to say where models are compared of which one's speed is neither written nor learnt."""
+    """Yield a note if compared models include one whose speed is neither written nor learnt."""
     if len({frozenset(scenario.models) for scenario in scenarios}) < 2:
         return
     assumed = {
@@ -248,7 +248,7 @@ def _against(against: Against) -> str:
 
 
 def _solved_price(against: Against) -> str:
-    """Return the sentence on what a solved task costs more or less; empty where that is not known."""
+    """Return the sentence on the difference in cost per solved task; empty if unknown."""
     price = against.solved_price_usd
     if price is None or price.estimate is None or price.low is None or price.high is None:
         return ""
@@ -281,7 +281,7 @@ def _too_few(against: Against, outcome: Outcome, found: Difference) -> str:
 
 
 def _best_buys(comparison: Comparison) -> Iterator[str]:
-    """Yield which alternative is the best buy from which worth of a result on."""
+    """Yield which alternative has the highest net benefit, and from which value of a result on."""
     curves = comparison.acceptability
     if curves is None:
         return

@@ -1,8 +1,8 @@
-"""Differences of two alternatives, replication by replication: how large, how sure, and whether more runs are needed.
+"""Paired differences between two alternatives: size, precision, and whether more replications are needed.
 
-Two intervals, which answer two questions. *p10 to p90* says how the difference itself differs from run to run and
-from world to world; more replications do not narrow it. The *Monte-Carlo interval* says how well the mean difference
-is known from so few replications; it narrows as one over the square root of their number.
+There are two intervals. *p10 to p90* describes the variation of the difference between runs and worlds; it does not
+narrow with more replications. The *Monte-Carlo interval* is the confidence interval of the mean difference; its width
+is proportional to one over the square root of the number of worlds.
 """
 
 import math
@@ -16,38 +16,38 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 LEVEL: Final = 0.95
-"""Of Monte-Carlo intervals."""
+"""Confidence level of Monte-Carlo intervals."""
 
 _FEWEST: Final = 6
-"""So many worlds have to differ before a difference can be told from none: the sign test of 5 has p = 0.06."""
+"""Fewest worlds with a difference for significance: with 5, even the sign test's smallest p is 0.06."""
 
 _Z_HALF_WIDTH: Final = 1.96
 _Z_POWER: Final = 0.84
-"""So much more than the interval's half width, for a chance of 80 % to tell the difference next time."""
+"""Normal quantiles for a two-sided level of 95 % and a power of 80 %."""
 
 _RESAMPLES: Final = 2000
 
 
 @dataclass(frozen=True)
 class Difference:
-    """The second alternative less the first."""
+    """The second alternative minus the first."""
 
     mean: float
     p10: float
     p50: float
     p90: float
     low: float
-    """Of the Monte-Carlo interval of the mean."""
+    """Bounds of the Monte-Carlo interval of the mean."""
     high: float
     replications: int
     is_same: bool
     """Whether there is no difference in any replication."""
     needed: int | None
-    """About so many replications would tell the mean difference from none; None if they are told apart, or the same."""
+    """Replications needed to distinguish the mean difference from zero; None if it is already, or is exactly zero."""
 
     @property
     def is_told(self) -> bool:
-        """Return whether the mean difference is told from none, or there is none in any replication."""
+        """Return whether the mean difference is distinguishable from zero, or exactly zero in every replication."""
         return self.needed is None and (self.is_same or not self.low <= 0.0 <= self.high)
 
 
@@ -59,7 +59,7 @@ def by_world(values: Floats, worlds: Integers) -> Floats:
 
 
 def difference(first: Floats, second: Floats, worlds: Integers) -> Difference:
-    """Return the difference of paired replications; pairs of which one has no value are left out.
+    """Return the difference of paired replications; pairs with a missing value are left out.
 
     The Monte-Carlo interval is Student's over the means of worlds, which are independent, as replications in the
     same world are not. With one world its replications are taken.
@@ -91,7 +91,7 @@ def _half_width(means: Floats) -> float:
 
 
 def _needed(mean: float, half: float, replications: int) -> int | None:
-    """Return how many replications tell a difference of this size from none, rounded up to two digits."""
+    """Return the replications that distinguish a difference of this size from zero, rounded up to two digits."""
     if mean == 0.0 or half == 0.0:
         return None
     exact = replications * ((1.0 + _Z_POWER / _Z_HALF_WIDTH) * half / abs(mean)) ** 2
@@ -113,7 +113,7 @@ class RatioDifference:
 def ratio_difference(
     costs: tuple[Floats, Floats], effects: tuple[Floats, Floats], worlds: Integers
 ) -> RatioDifference:
-    """Return the difference of cost per effect, second less first; None for what is infinite.
+    """Return the difference in cost per effect, second minus first; None for infinite values.
 
     A paired bootstrap: worlds are drawn with replacement, and with them the replications of both alternatives.
     """

@@ -1,13 +1,13 @@
-"""An emulator: an outcome as a sparse polynomial of the unknowns, learnt from the worlds that were simulated anyway.
+"""Emulators: an outcome as a sparse polynomial of the unknowns, fitted to the worlds already simulated.
 
 A sparse polynomial chaos expansion. Inputs are ranks, uniform from 0 to 1; the basis are shifted Legendre polynomials
 of one unknown and products of two, which are orthonormal, so that the variance of an outcome splits into squared
 coefficients (B. Sudret, "Global sensitivity analysis using polynomial chaos expansions", Reliability Engineering &
-System Safety 93 (2008), 964-979). Terms are taken in one by one, the one that explains most of what is left first
-(orthogonal matching pursuit), as long as it is told from noise: its t value has to pass the normal quantile for an
-error of `ERROR` over all terms that could have been taken (Bonferroni). So an unknown that moves nothing gets exactly
-0, but for one in `1 / ERROR` fits; and what moves an outcome by less than noise hides is not seen, which
-`Emulator.hidden` states. Unknowns are taken to be independent of each other; a calibration's joint draws need not be.
+System Safety 93 (2008), 964-979). Terms are added one at a time, the one that explains most of the residual first
+(orthogonal matching pursuit), as long as it is significant: its t value has to exceed the normal quantile for an
+error of `ERROR` over all candidate terms (Bonferroni). So an unknown without influence gets exactly 0, except in one
+of `1 / ERROR` fits, and influences too weak to detect are omitted; `Emulator.hidden` states their possible size.
+Unknowns are assumed to be independent, which a calibration's joint draws may violate.
 """
 
 import math
@@ -22,12 +22,12 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 ERROR: Final = 0.01
-"""How likely a fit takes in a term that means nothing."""
+"""The probability that a fit includes a term without any influence."""
 
 _MOST_TERMS: Final = 60
 _ROWS_A_TERM: Final = 5
 _MOST_CELLS: Final = 30_000_000
-"""Of the table of all terms; with more unknowns only products of those that matter by themselves are tried."""
+"""Largest table of all terms; with more unknowns, only products of those with a main effect are tried."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Emulator:
     rows: int
     mean: float
     variance: float
-    """Of the outcome: what the terms explain, and what they leave. (That of the rows has their luck in it.)"""
+    """Variance of the outcome: explained plus residual. (The variance of the rows includes their noise.)"""
     terms: tuple[Term, ...]
     coefficients: Floats
     covariance: Floats
@@ -97,11 +97,11 @@ class Emulator:
         )
 
     def first_order(self) -> Floats:
-        """Return the [unknowns] part of the variance that each explains by itself (Sobol's first-order index)."""
+        """Return the [unknowns] share of the variance that each explains alone (Sobol's first-order index)."""
         return self._shares(lambda term, unknown: len(term) == 1 and term[0][0] == unknown)
 
     def total(self) -> Floats:
-        """Return the [unknowns] part that each explains by itself and with others (Sobol's total index)."""
+        """Return the [unknowns] share that each explains alone and with others (Sobol's total index)."""
         return self._shares(lambda term, unknown: any(of == unknown for of, _ in term))
 
     def errors(self) -> Floats:
@@ -186,7 +186,7 @@ def _columns(terms: Sequence[Term], uniforms: Floats) -> Floats:
 
 
 def _pursue(uniforms: Floats, outcome: Floats, candidates: list[Term], chosen: list[Term]) -> list[Term]:
-    """Return the terms chosen so far and those of the candidates that are told from noise, the strongest first."""
+    """Return the terms chosen so far plus the significant candidates, the strongest first."""
     from scipy.stats import norm  # noqa: PLC0415  slow to import
 
     threshold = float(norm.isf(ERROR / 2 / max(1, len(candidates))))

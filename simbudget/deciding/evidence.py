@@ -1,11 +1,11 @@
-"""Evidence: how much of an outcome's variance is expected to be left once a record was seen.
+"""Evidence: the expected variance of an outcome after a record has been seen.
 
-Two regressions of the outcome on what the record shows, of which the better one counts. One is a sparse polynomial
-(`deciding.emulator`), which sees what hangs on few figures and takes in nothing that is not told from noise. The other
-is a ridge regression of the outcome's logarithm on all figures, their squares and products (A. E. Hoerl and R. W.
-Kennard, "Ridge regression", Technometrics 12 (1970), 55-67): what is spent is a product of many habits, each of which
-moves it a little. It is judged by worlds that it was not fitted to. Either can only miss what a record shows, so the
-variance that is left is an upper bound, but for chance.
+The outcome is regressed on the figures of the record in two ways, and the better one counts. One is a sparse polynomial
+(`deciding.emulator`), which finds dependence on few figures and includes only significant terms. The other is a ridge
+regression of the outcome's logarithm on all figures, their squares and products (A. E. Hoerl and R. W. Kennard, "Ridge
+regression", Technometrics 12 (1970), 55-67), since spend is a product of many factors with small influences each. It is
+scored on worlds that it was not fitted to. Both can only miss information in a record, so the remaining variance is an
+upper bound up to sampling error.
 """
 
 from typing import Final

@@ -1,4 +1,4 @@
-"""The pictures of decisions: comparisons, tornados, the frontier of plans, and pilots, each with its data."""
+"""Figures of decisions: comparisons, tornado charts, the frontier of plans, and pilots, each with its data."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final

@@ -1,11 +1,11 @@
-"""The expected value of information: what it would be worth to know an unknown before deciding.
+"""The expected value of information: the gain from knowing an unknown before deciding.
 
 The expected value of partial perfect information is E[max over plans of E[net benefit | unknown]] - max over plans of
 E[net benefit]. The inner expectation is a regression of the net benefits on the unknown over the worlds that were
-simulated anyway: M. Strong, J. E. Oakley and A. Brennan, "Estimating multiparameter partial expected value of perfect
+already simulated: M. Strong, J. E. Oakley and A. Brennan, "Estimating multiparameter partial expected value of perfect
 information from a probabilistic sensitivity analysis sample: a nonparametric regression approach", Medical Decision
-Making 34 (2014), 311-326. Their splines are polynomials here, whose terms have to be told from noise
-(`deciding.emulator`): an unknown that does not matter is worth exactly nothing to know.
+Making 34 (2014), 311-326. Polynomials with significant terms (`deciding.emulator`) replace their splines, so that the
+value of knowing an unknown without influence is exactly zero.
 """
 
 from collections.abc import Sequence

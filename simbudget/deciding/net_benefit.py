@@ -1,10 +1,10 @@
-"""Net benefit: what alternatives are worth once a result has a worth, and how likely each is the best buy.
+"""Net benefit of alternatives at a given value of a result, and the probability that each is the best.
 
 The net benefit of a run is worth × results - spend. Terms and methods are those of health-care decision models:
 A. Briggs, K. Claxton and M. Sculpher, "Decision Modelling for Health Economic Evaluation", Oxford 2006, chapter 5;
 E. Fenwick, B. J. O'Brien and A. Briggs, "Cost-effectiveness acceptability curves: facts, fallacies and frequently
-asked questions", Health Economics 13 (2004), 405-415. Doing nothing, whose net benefit is 0, is always among the
-alternatives: at a small worth it is the best buy.
+asked questions", Health Economics 13 (2004), 405-415. Doing nothing, with net benefit 0, is always an alternative,
+and the best if a result is worth little.
 """
 
 from collections.abc import Sequence
@@ -35,7 +35,7 @@ class Acceptability:
     expected_usd: Floats
     """[worths, alternatives] the mean net benefit: what a decision should go by."""
     is_told: npt.NDArray[np.bool_]
-    """[worths] whether the highest mean is told from the second highest, at 95 %."""
+    """[worths] whether the highest mean is significantly above the second highest, at 95 %."""
 
     @property
     def best(self) -> list[str]:
@@ -56,7 +56,7 @@ def acceptability(
     worths_usd: Floats,
     worlds: Integers,
 ) -> Acceptability:
-    """Return the acceptability curves of alternatives run in the same replications, which are in these worlds."""
+    """Return the acceptability curves of alternatives with paired replications in the given worlds."""
     probabilities, expected, told = [], [], []
     for worth_usd in worths_usd:
         benefits = net_benefits(spends_usd, results, float(worth_usd))
@@ -71,7 +71,7 @@ def acceptability(
 
 
 def worths_to_show(spends_usd: Sequence[Floats], results: Sequence[Floats]) -> Floats | None:
-    """Return worths from a tenth of what a result costs in the cheapest alternative to ten times the dearest's.
+    """Return values of a result from 1/10 of its cost in the cheapest alternative to 10 times that in the dearest.
 
     None if no alternative has a result in any replication.
     """

@@ -1,4 +1,4 @@
-"""Objectives: what a plan is chosen for, and what it has to keep to, read from a projection with its error."""
+"""Objectives and limits of a plan, evaluated on a projection with their standard errors."""
 
 import math
 import re
@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Objective:
-    """One figure to be as high, or as low, as can be."""
+    """A figure to maximise or minimise."""
 
     text: str
     column: str
@@ -82,7 +82,7 @@ OBJECTIVES: Final = {
         Objective("wall clock", "wall_clock_hours", Unit.HOURS, False),
     )
 }
-"""What a plan can be chosen for, by how it is written."""
+"""Objectives by the text that names them."""
 
 LEAST_COST: Final = OBJECTIVES["spend"]
 
@@ -124,7 +124,7 @@ def parse_requirement(text: str) -> Limit:
 
 
 def violations(projection: Projection, budget_usd: float | None) -> dict[str, float]:
-    """Return how far a plan is beyond each of its limits, as a part of the limit, at most 1; negative if within.
+    """Return by how much a plan exceeds each limit, as a fraction of the limit, at most 1; negative if within it.
 
     A budget is a limit on the spend: nine runs in ten have to keep to it.
     """
@@ -136,7 +136,7 @@ def violations(projection: Projection, budget_usd: float | None) -> dict[str, fl
 
 
 def budget_words(budget_usd: float) -> str:
-    """Return an amount of money with cents where it has some."""
+    """Return an amount of money, with cents unless they are zero."""
     if budget_usd == round(budget_usd):
         return f"${budget_usd:,.0f}"
     return f"${budget_usd:,.2f}" if budget_usd >= 0.01 else f"${budget_usd:.2g}"

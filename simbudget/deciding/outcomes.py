@@ -1,4 +1,4 @@
-"""Outcomes: the columns of a projection's replications that decisions are about, by the names people use."""
+"""Outcomes of runs: the columns of a projection's replications that decisions use, with display names."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ from simbudget.scenario.model import Scenario
 
 
 class Unit(StrEnum):
-    """What an outcome is counted in."""
+    """The unit of an outcome."""
 
     USD = "usd"
     HOURS = "hours"
@@ -36,21 +36,21 @@ SHOW: Final[dict[Unit, Show]] = {
     Unit.SCORE: lambda value: NOTHING if value is None else f"{value:.3f}",
     Unit.COUNT: count,
 }
-"""How each unit is written."""
+"""Format of each unit."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """One thing that a run comes to."""
+    """One outcome of a run."""
 
     name: str
-    """As JSON has it."""
+    """Its name in JSON."""
     label: str
-    """As tables and pictures have it."""
+    """Its name in tables and figures."""
     column: str
     unit: Unit
     of_results: bool = False
-    """Whether it needs gates: what a result is, is then known."""
+    """Whether it applies only to scenarios with gates, which define results."""
 
 
 SPEND: Final = Outcome("spend_usd", "spend", "spend_usd", Unit.USD)
@@ -80,7 +80,7 @@ OUTCOMES: Final = (
 
 
 def counts_results(scenario: Scenario) -> bool:
-    """Return whether a scenario says what a transferable result is: it has gates, and something is scored."""
+    """Return whether a scenario defines transferable results, that is, has gates and scores."""
     scores = any(step.kind == "score" for group in scenario.fleet for step in group.cycle)
     return scenario.research is not None and bool(scenario.gates) and scores
 

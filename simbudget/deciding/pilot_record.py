@@ -1,4 +1,4 @@
-"""What a short pilot run shows: a few figures of its ledger, from which its evidence is judged.
+"""The record of a short pilot: a few figures of its ledger, from which its evidence is valued.
 
 For quantities that scatter lognormally the mean and the spread of the logarithms are all that a record says of them
 (sufficient statistics); counts and shares stand for what happens or fails at a rate.
@@ -37,11 +37,11 @@ FIGURES: Final = (
     "crashes",
     "cost per hour",
 )
-"""What is read from a record, in this order."""
+"""The figures of a record, in this order."""
 
 
 def figures_of(ledger: pd.DataFrame, hours: float) -> Floats:
-    """Return the `FIGURES` of the first hours of a run; NaN for what it does not show."""
+    """Return the `FIGURES` of the first hours of a run; NaN for figures that it does not show."""
     end_s = hours * _HOUR_S
     seen = ledger[ledger["started_s"] < end_s]
     ended_s = (seen["started_s"] + seen["duration_s"]).to_numpy()
@@ -88,7 +88,7 @@ def figures_of(ledger: pd.DataFrame, hours: float) -> Floats:
 def _calls_before(
     kind: npt.NDArray[np.object_], agent: npt.NDArray[np.int64], over: npt.NDArray[np.bool_]
 ) -> Floats:
-    """Return how many calls each agent made before each of its experiments that began."""
+    """Return the number of calls of an agent before each experiment that it started."""
     counts: list[int] = []
     for number in np.unique(agent):
         own = kind[(agent == number) & (over | (kind == "experiment"))]

@@ -1,4 +1,4 @@
-"""Pilots that were looked at, what each is expected to tell, and which of them to run."""
+"""Candidate pilots, the expected information from each, and the recommended one."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,27 +11,27 @@ from simbudget.results import Picture, Result, Table
 from simbudget.scenario.model import Scenario
 
 WORTHWHILE: Final = 0.10
-"""A pilot that narrows the spend's interval by less than this part changes nothing to speak of."""
+"""A pilot that narrows the interval of spend by less than this fraction is not worth running."""
 
 _MOST_OF_BEST: Final = 0.8
-"""Of several pilots the cheapest that narrows by this part of what the best does is recommended."""
+"""The cheapest pilot that narrows by at least this fraction of the best pilot's narrowing is recommended."""
 
 
 @dataclass(frozen=True)
 class Pilot:
-    """One pilot, and what it is expected to tell."""
+    """One pilot and its expected information."""
 
     agents: int
     hours: float
     cost_usd: float
     """Mean spend."""
     explained: float
-    """The part of the variance between worlds of the run's spend that its record explains."""
+    """The share of the between-world variance of the run's spend that its record explains."""
     narrowing: float
     """By which part the spread of the projected spend could get smaller, luck included, if all that its record shows
     were used beside the scenario's own ranges."""
     results_explained: float | None
-    """The part of the variance between worlds of the transferable results; None where they are not counted."""
+    """The same share for the number of transferable results; None if they are not counted."""
     information: Value | None
     """The expected value of sample information for the decision; None without one."""
     rehearsed: float | None = None
@@ -61,23 +61,23 @@ class Pilot:
 
 @dataclass(frozen=True)
 class PilotPlan(Result):
-    """Pilots of several sizes and lengths, and the one to run."""
+    """Pilots of several sizes and durations, and the one to run."""
 
     scenario: Scenario
     seed: int
     worlds: int
     spread_usd: float
-    """Standard deviation of the run's spend as projected now."""
+    """Current standard deviation of the run's projected spend."""
     most: float
-    """The narrowing if all that is unknown were known: the rest is luck."""
+    """The narrowing if every unknown were known; the remaining variation is chance."""
     pilots: tuple[Pilot, ...]
     recommended: Pilot | None
     worth_usd: float | None
-    """Of a transferable result, for the decision."""
+    """Value of a transferable result in the decision."""
     plans: tuple[str, ...]
-    """What is decided between."""
+    """The alternatives of the decision."""
     rehearsals: int = 0
-    """Worlds in which a pilot was rehearsed."""
+    """Number of worlds in which a pilot was rehearsed."""
     notes: tuple[str, ...] = ()
 
     json_name = "pilots.json"
@@ -87,7 +87,7 @@ class PilotPlan(Result):
         return _answer(self)
 
     def tables(self) -> list[Table]:
-        """Return what each pilot costs and would tell."""
+        """Return the table of the pilots' costs and expected information."""
         return [_table(self)]
 
     def figures(self) -> dict[str, Picture]:
@@ -114,13 +114,13 @@ class PilotPlan(Result):
 
 @dataclass(frozen=True)
 class Pilots:
-    """The pilots that are looked at: every size with every length."""
+    """The candidate pilots: every size with every duration."""
 
     sizes: tuple[int, ...]
-    """Agents of the first group."""
+    """Numbers of agents in the first group."""
     hours: tuple[float, ...]
     rehearsals: int = 0
-    """In so many worlds pilots are rehearsed, the cheapest first, until one does what could be hoped for."""
+    """Number of worlds of rehearsals; pilots are tried from the cheapest on until one reaches the expected gain."""
 
 
 def recommend(pilots: Sequence[Pilot]) -> Pilot | None:
@@ -139,7 +139,7 @@ def recommend(pilots: Sequence[Pilot]) -> Pilot | None:
 
 
 def for_spend(pilots: Sequence[Pilot]) -> Pilot | None:
-    """Return the cheapest pilot that narrows the spend nearly as much as the best; None where none does it by enough.
+    """Return the cheapest pilot that narrows the spend nearly as much as the best; None if none narrows it enough.
 
     Where pilots were rehearsed, those that were not do not count.
     """
@@ -153,7 +153,7 @@ def for_spend(pilots: Sequence[Pilot]) -> Pilot | None:
 
 
 def does_enough(narrowing: float, most: float) -> bool:
-    """Return whether a narrowing is so near the most that can be had that more would not pay."""
+    """Return whether a narrowing is so close to the maximum that a larger pilot would not pay off."""
     return narrowing >= _MOST_OF_BEST * most
 
 
@@ -179,7 +179,7 @@ _ROUNDING: Final = 1e-9
 
 
 def _answer(found: PilotPlan) -> str:
-    """Return the answer: the pilot to run, or why none."""
+    """Return the answer: the pilot to run, or the reason to run none."""
     best = found.recommended
     if best is not None:
         gain = ""

@@ -1,8 +1,8 @@
-"""Planning: the best plan of a space within a budget and limits, its frontier, and what it is likely to bring.
+"""Planning: the best plan in a space within budget and limits, its Pareto frontier, and its expected outcome.
 
-All plans are tried in the same worlds with the same luck. The best few are tried again with more replications, and of
-those that are not told apart the cheapest is chosen. The best of many noisy figures flatters itself (the winner's
-curse), so the chosen plan is projected once more in worlds that the search has not seen, and that is what is reported.
+Plans are evaluated with common random numbers. The best few are evaluated again with more replications, and of those
+that cannot be distinguished the cheapest is chosen. The best of many noisy estimates is biased upwards (the winner's
+curse), so the chosen plan is projected again in worlds not used by the search, and that projection is reported.
 """
 
 import math
@@ -34,19 +34,19 @@ Floats = npt.NDArray[np.float64]
 
 FINALISTS: Final = 6
 MORE: Final = 4
-"""So many times as many replications for finalists, and for the chosen plan."""
+"""Factor on the number of replications for finalists and for the chosen plan."""
 
 _FRESH: Final = 1_000_003
-"""What is added to the seed for worlds that the search has not seen."""
+"""Added to the seed for worlds that the search does not use."""
 
 
 @dataclass(frozen=True)
 class Evaluation:
-    """One plan and what it comes to."""
+    """One plan and its outcome."""
 
     changes: tuple[Change, ...]
     value: float
-    """Of the objective, in its unit."""
+    """Standard error of the objective, in its unit."""
     error: float
     spend_usd: float
     spend_p10_usd: float
@@ -67,21 +67,21 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class BestPlan(Result):
-    """The plan that was chosen, and what it was chosen from."""
+    """The chosen plan and its alternatives."""
 
     question: Question
     evaluations: tuple[Evaluation, ...]
     """All plans tried, in their order."""
     frontier: tuple[Evaluation, ...]
-    """Those that keep to the limits and that no other beats in both cost and objective, the cheapest first."""
+    """The Pareto frontier: feasible plans that no other beats in both cost and objective, the cheapest first."""
     finalists: tuple[Evaluation, ...]
-    """The best few, with more replications, the best first."""
+    """The best few plans, evaluated with more replications, the best first."""
     in_search: Evaluation
-    """The chosen plan as the search saw it last."""
+    """The chosen plan as the search evaluated it last."""
     chosen: Evaluation
-    """The chosen plan in fresh worlds."""
+    """The chosen plan in new worlds."""
     projection: Projection
-    """Of the chosen plan in fresh worlds."""
+    """Projection of the chosen plan in new worlds."""
     source: Source
     """The chosen plan as a scenario."""
     notes: tuple[str, ...] = ()
@@ -130,7 +130,7 @@ class BestPlan(Result):
 
 
 class _Evaluator:
-    """Tries plans."""
+    """Evaluates plans."""
 
     def __init__(
         self, source: Source, question: Question, sample: Sample, progress: Callable[[], None]
@@ -238,7 +238,7 @@ def plan(
 
 
 def _require_sense(source: Source, question: Question) -> None:
-    """Raise UserError where the question makes no sense: before anything is simulated."""
+    """Raise UserError for an inconsistent question, before anything is simulated."""
     scenario = source.load().scenario
     of_results = question.requirement is not None and question.requirement.figure in NEEDS_RESEARCH
     if (question.objective.of_results or of_results) and not counts_results(scenario):
@@ -256,7 +256,7 @@ def _require_sense(source: Source, question: Question) -> None:
         raise UserError(
             Problem("there is no budget to stay within", remedy="write `stop.budget`, or give a budget")
         )
-    for dimension in question.space.dimensions:  # each value once, so that a wrong one is told at once
+    for dimension in question.space.dimensions:  # each value once, so that mistakes are reported at once
         for value in (
             dimension.values if dimension.places is None else (dimension.values[0], dimension.values[-1])
         ):
@@ -293,7 +293,7 @@ def _is_worse(by_world: Floats, best: Floats) -> bool:
 
 
 def frontier(evaluations: Sequence[Evaluation], objective: Objective) -> list[Evaluation]:
-    """Return the plans that keep to their limits and that no other beats in both, the cheapest first."""
+    """Return the feasible plans that no other beats in both cost and objective, the cheapest first."""
     feasible = sorted((each for each in evaluations if each.is_feasible), key=lambda each: each.spend_usd)
     kept: list[Evaluation] = []
     for each in feasible:
@@ -333,7 +333,7 @@ def written_plan(found: BestPlan) -> str:
 
 
 def _answer(found: BestPlan) -> str:
-    """Return the answer: the plan, and what it is likely to bring in worlds that the search has not seen."""
+    """Return the answer: the plan and its projected outcome in worlds that the search did not use."""
     chosen, question = found.chosen, found.question
     tried = f"{len(found.evaluations):,} of {question.space.size:,} plans tried"
     spend = f"{usd(chosen.spend_usd)} (80 %: {usd(chosen.spend_p10_usd)} to {usd(chosen.spend_p90_usd)})"

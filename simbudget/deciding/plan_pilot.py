@@ -1,12 +1,12 @@
-"""Planning a pilot: how much a short real run would narrow the projection and improve the decision, before it is made.
+"""Planning a pilot: how much a short real run is expected to narrow the projection and improve the decision.
 
-A preposterior analysis. In each of many worlds both the whole run and the pilot are simulated, with their own luck;
-the outcomes of the run are regressed on what the pilot's record shows (`deciding.evidence`). What the regression
-explains is what such a pilot is expected to tell, for the projection as a smaller variance, for the decision as the
+A preposterior analysis. In each of many worlds, the whole run and the pilot are simulated independently, and the run's
+outcomes are regressed on the figures of the pilot's record (`deciding.evidence`). The explained part is the expected
+information from the pilot: for the projection, the reduction of variance; for the decision, the
 expected value of sample information: M. Strong, J. E. Oakley, A. Brennan and P. Breeze, "Estimating the expected value
 of sample information using the probabilistic sensitivity analysis sample: a fast, nonparametric regression-based
 method", Medical Decision Making 35 (2015), 570-583. A pilot that shows nothing is expected to narrow nothing. The pilot
-ends before any gate: what holds outside the benchmark it can show only as far as scores on the benchmark speak of it.
+ends before any gate, so it informs about transfer only as far as benchmark scores do.
 """
 
 from collections.abc import Sequence
@@ -47,12 +47,12 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 LUCK_OF_PILOT: Final = 1 << 40
-"""The replication that a pilot is: the same world as the run's replications, and other luck."""
+"""The replication number of a pilot: the same world as the run's replications, with other random numbers."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """The whole run in each world: what a pilot is to tell of."""
+    """Outcomes of the whole run in each world, which a pilot is to predict."""
 
     worlds: Integers
     spends_usd: tuple[Floats, ...]
@@ -66,7 +66,7 @@ class Run:
 
 
 def usual_pilots(scenario: Scenario) -> Pilots:
-    """Return pilots to look at where none are named: a third of the agents or all, for an hour to half a day."""
+    """Return the default pilots: a third of the agents or all, for an hour to half a day."""
     agents = scenario.fleet[0].agents
     horizon_h = scenario.stop.after.exact_value / 3600.0
     hours = tuple(hours for hours in (1.0, 3.0, 10.0) if hours <= horizon_h / 2) or (horizon_h / 4,)
@@ -81,7 +81,7 @@ def plan_pilot(
     worth_usd: float | None = None,
     progress: Progress | None = None,
 ) -> PilotPlan:
-    """Return what pilots would tell, and which to run.
+    """Return the expected information from pilots, and which to run.
 
     Args:
         source: the scenario.
@@ -126,7 +126,7 @@ def plan_pilot(
 
 
 def _never_less(pilots: Sequence[Pilot]) -> list[Pilot]:
-    """Return pilots of one size, the shorter first: a longer one shows what a shorter one does, and tells no less."""
+    """Return pilots of one size, the shorter first; a longer one is at least as informative as a shorter one."""
     made: list[Pilot] = []
     for pilot in pilots:
         best = made[-1] if made and made[-1].narrowing > pilot.narrowing else pilot
@@ -179,7 +179,7 @@ def whole_run(plans: Sequence[Alternative], sample: Sample, progress: Progress |
 
 
 def pilot_scenario(source: Source, size: int, hours: float) -> Scenario:
-    """Return the scenario of a pilot: fewer agents, a shorter run, and no gate after it."""
+    """Return the scenario of a pilot: fewer agents, a shorter run, no gates."""
     changes = (Change("agents", str(size)), Change("hours", f"{hours:g}"))
     return source.load(*changes).scenario.with_values(gates=(), limits=())
 
@@ -235,5 +235,5 @@ def _expected(
 
 
 def _told(evidence: Floats, outcome: Floats) -> float:
-    """Return how much of an outcome's variance is expected to be gone once the pilot was seen."""
+    """Return the expected share of an outcome's variance that the pilot removes."""
     return float(outcome.var(ddof=1)) - variance_left(evidence, outcome) if len(outcome) > 1 else 0.0

@@ -1,4 +1,4 @@
-"""What a search for a plan is asked, from the words of the command line."""
+"""The question of a search for a plan, built from command-line options."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,13 +11,13 @@ from simbudget.scenario.limits import Limit
 
 @dataclass(frozen=True)
 class Question:
-    """What is searched for."""
+    """The question of a search."""
 
     objective: Objective
     space: Space
     budget_usd: float | None = None
     requirement: Limit | None = None
-    """What a plan has to reach, beside the scenario's own limits."""
+    """Limits in addition to the scenario's."""
     evaluations: int = 60
 
 
@@ -28,7 +28,7 @@ def ask(
     least_cost_for: str | None = None,
     evaluations: int = 60,
 ) -> Question:
-    """Return the question that options of the command line ask.
+    """Return the question for command-line options.
 
     Raises:
         UserError: an option is wrong, or they do not go together.

@@ -1,8 +1,8 @@
-"""Rehearsals of a pilot: it is simulated, calibrated on as `calibrate` does it, and the run is projected anew.
+"""Rehearsals of a pilot: the pilot is simulated, the scenario calibrated on it, and the run projected again.
 
-What evidence could tell (`deciding.evidence`) is what an analyst would know who weighs it against the scenario's own
-ranges. `calibrate` puts what was observed in the place of those ranges, so a few experiments leave its intervals wider
-than that; and it may learn what a regression over few worlds misses. So what it leaves is tried.
+The information computed by `deciding.evidence` is that of an analyst who combines the evidence with the scenario's
+ranges. `calibrate` replaces these ranges by what it observed, so that its intervals after few experiments are wider; it
+may also learn what a regression over few worlds misses. Its effect is therefore found by simulation.
 """
 
 import tempfile
@@ -29,23 +29,23 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 REPLICATIONS: Final = 100
-"""Of the projection after each rehearsal."""
+"""Replications of the projection after each rehearsal."""
 
 
 @dataclass(frozen=True)
 class Stage:
-    """What a pilot is rehearsed for."""
+    """The run whose projection a rehearsal is to narrow."""
 
     source: Source
     seed: int
     worlds: Integers
-    """In which it is rehearsed."""
+    """Worlds of the rehearsals."""
     width_now_usd: float
-    """From p10 to p90 of the run's spend as projected now."""
+    """Current width of the run's projected spend, p10 to p90."""
 
 
 def stage(source: Source, seed: int, worlds: Integers, spends_usd: Floats, count: int) -> Stage:
-    """Return so many of the worlds, evenly spread from those where the run spends least to those where most.
+    """Return a number of worlds, evenly spaced in the order of the run's spend.
 
     Args:
         source: the scenario.
@@ -75,7 +75,7 @@ def narrowing(on: Stage, pilot: Scenario, replication: int) -> float:
 
 
 def after_pilot(loaded: LoadedScenario, on: Stage, pilot: Scenario, world: int, replication: int) -> Scenario:
-    """Return the scenario calibrated on a pilot in one world; unchanged where the pilot shows nothing of it."""
+    """Return the scenario calibrated on a pilot in one world; unchanged if the pilot shows no quantity of it."""
     program = lower(pilot)
     entries = engine_for(program).simulate(program, on.seed, world, replication).ledger
     assert entries is not None

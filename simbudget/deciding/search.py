@@ -4,8 +4,8 @@ Every plan of a small space is tried. In a larger one the search is Bayesian opt
 objective and each limit from the plans tried so far, and the next plan is the one with the highest expected improvement
 times the probability of keeping to the limits (D. R. Jones, M. Schonlau and W. J. Welch, "Efficient global optimization
 of expensive black-box functions", Journal of Global Optimization 13 (1998), 455-492; J. R. Gardner et al., "Bayesian
-optimization with inequality constraints", ICML 2014). Gaussian processes rather than Optuna's trees, since common
-random numbers make an evaluation smooth in the plan, of which they make the most in few dimensions.
+optimization with inequality constraints", ICML 2014). Gaussian processes are preferred to Optuna's
+tree estimators, since with common random numbers the objective is smooth in few dimensions.
 """
 
 import warnings
@@ -26,20 +26,20 @@ _FEASIBLE: Final = 0.0
 _LEARN_EVERY: Final = 6
 
 NO_RESULT: Final = -500.0
-"""An objective below this is infinitely bad: no result whose price could be said."""
+"""Objectives below this count as infinitely bad: no result, hence no price per result."""
 
 
 @dataclass(frozen=True)
 class Tried:
-    """What one evaluation of a plan found."""
+    """One evaluation of a plan."""
 
     point: Point
     better: float
-    """The objective, the higher the better."""
+    """The objective; higher is better."""
     error: float
     """Its standard error."""
     violations: tuple[float, ...]
-    """How far the plan is beyond each limit; at most 0 if it keeps to it."""
+    """Excess over each limit; at most 0 if the limit is met."""
 
     @property
     def is_feasible(self) -> bool:
@@ -77,7 +77,7 @@ def search(
 
 
 def _start(space: Space, count: int, random: np.random.Generator, first: Sequence[Point]) -> list[Point]:
-    """Return plans that are spread over the space: a Latin hypercube."""
+    """Return plans from a Latin hypercube design."""
     from scipy.stats import qmc  # noqa: PLC0415  slow to import
 
     spread = qmc.LatinHypercube(len(space.dimensions), rng=random).random(count)
@@ -101,7 +101,7 @@ def _next(
 
 
 def _candidates(space: Space, tried: Sequence[Tried], random: np.random.Generator) -> list[Point]:
-    """Return every plan of a space of moderate size; else some at random, and those around the best ones."""
+    """Return every plan of a space of moderate size; otherwise random plans and neighbours of the best ones."""
     if space.size <= _CANDIDATES:
         return [space.point(number) for number in range(space.size)]
     drawn = [tuple(int(random.integers(size)) for size in space.shape) for _ in range(_CANDIDATES // 2)]
@@ -120,7 +120,7 @@ def _neighbours(space: Space, point: Point) -> list[Point]:
 
 
 def _improvement(tried: Sequence[Tried], surrogates: "_Surrogates", where: Floats, at: Floats) -> Floats:
-    """Return the expected improvement on the best plan that keeps to the limits; 1 where there is none yet."""
+    """Return the expected improvement over the best feasible plan; 1 if there is none yet."""
     from scipy.stats import norm  # noqa: PLC0415
 
     feasible = [each.better for each in tried if each.is_feasible]
@@ -143,7 +143,7 @@ def _below(margin: Floats, spread: Floats) -> Floats:
 
 
 class _Surrogates:
-    """Gaussian processes, one for each figure; their length scales are learnt anew every few plans."""
+    """Gaussian processes, one per figure; length scales are refitted every few plans."""
 
     def __init__(self) -> None:
         self._learnt: dict[str, tuple[int, Any]] = {}
@@ -178,7 +178,7 @@ class _Surrogates:
 
 
 def _kernel(columns: int) -> Any:
-    """Return what is believed beforehand: smooth in every coordinate, with noise."""
+    """Return the prior: smooth in every coordinate, with noise."""
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel  # noqa: PLC0415
 
     smooth = Matern(length_scale=[0.5] * columns, length_scale_bounds=(0.05, 20.0), nu=2.5)

@@ -1,4 +1,4 @@
-"""Sensitivity: which unknowns and which choices move what a plan costs and brings, and what knowing more is worth."""
+"""Sensitivity: the influence of unknowns and choices on a plan's cost and results, and the value of information."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -28,14 +28,14 @@ from simbudget.results import Picture, Result, Table
 Floats = npt.NDArray[np.float64]
 
 EXPECTED: Final = "transferable_expected"
-"""Results to expect given what a run found: the same mean in each world as results, and less luck."""
+"""Expected results given a run's findings: the same mean per world as the results, with less variance."""
 
 _SHOWN: Final = ("spend_usd", "wall_clock_hours", "best_true_quality", "transferable_results")
 
 
 @dataclass(frozen=True)
 class PriceMove:
-    """What a transferable result costs where one unknown is low, and where it is high; infinite for no result."""
+    """Cost of a transferable result if one unknown is low and if it is high; infinite without results."""
 
     unknown: str
     written: str
@@ -45,31 +45,31 @@ class PriceMove:
 
 @dataclass(frozen=True)
 class Information:
-    """What knowing is worth for the decision at hand."""
+    """The value of information for a decision."""
 
     worth_usd: float
-    """Of a transferable result."""
+    """Value of a transferable result."""
     plans: tuple[str, ...]
-    """What is decided between."""
+    """The alternatives of the decision."""
     best: str
-    """The plan of the highest mean net benefit now."""
+    """The plan with the currently highest mean net benefit."""
     of_each: dict[str, Value]
-    """Per unknown, the dearest first."""
+    """Value of knowing each unknown, the highest first."""
     of_all: Value
 
 
 @dataclass(frozen=True)
 class Sensitivity(Result):
-    """What moves a plan's outcomes."""
+    """The influences on a plan's outcomes."""
 
     projection: Projection
     worlds: int
     splits: tuple[Split, ...]
     prices: tuple[PriceMove, ...]
-    """Empty where results are not counted, or too rare to say."""
+    """Empty if results are not counted, or too rare."""
     information: Information | None
     choices: tuple[Against, ...]
-    """The plan with one choice otherwise, against it as it stands."""
+    """The plan with one choice changed, compared with the original."""
     guesses: Guesses | None = None
     """None without ranges that count as known."""
     notes: tuple[str, ...] = ()
@@ -171,11 +171,11 @@ def sensitivity(
     worth_usd: float | None = None,
     progress: Progress | None = None,
 ) -> Sensitivity:
-    """Return what moves the outcomes of the first plan, and what knowing is worth to decide between all of them.
+    """Return the influences on the first plan's outcomes, and the value of information for the choice between all.
 
     Args:
         plans: the plan, and others that it is decided against; doing nothing always is one.
-        sample: how many replications; each world has two, which tell luck from what is unknown.
+        sample: how many replications; each world has two, to separate chance from unknowns.
         worth_usd: what a transferable result is worth; by default what one costs, where the decision is open.
         progress: called with the replications done and those to do.
 
@@ -211,11 +211,11 @@ def sensitivity(
 
 
 _HIDDEN: Final = 0.05
-"""An unknown that explains more than this part of an outcome's variance should be seen."""
+"""An unknown that explains more than this share of an outcome's variance should be detectable."""
 
 
 def _too_few(fitted: dict[Outcome, Emulator], worlds: int) -> Iterator[str]:
-    """Yield where there are too few replications to say much."""
+    """Yield notes on too few replications."""
     for outcome in (SPEND, RESULTS):
         emulator = fitted.get(outcome)
         if emulator is not None and emulator.hidden > _HIDDEN:
@@ -229,7 +229,7 @@ def _too_few(fitted: dict[Outcome, Emulator], worlds: int) -> Iterator[str]:
 
 
 _FEWEST_FOR_A_CHOICE: Final = 100
-"""Replications: they tell a difference of a fifth of the standard deviation of paired differences."""
+"""Replications that detect a mean of 1/5 of the standard deviation of paired differences."""
 
 
 def one_at_a_time(
@@ -251,7 +251,7 @@ def one_at_a_time(
 
 
 def _prices(fitted: dict[Outcome, Emulator], unknowns: Unknowns) -> list[PriceMove]:
-    """Return how each unknown moves the price of a result: mean spend over mean results where it is low, and high."""
+    """Return the price of a result, mean spend over mean results, where each unknown is low and where it is high."""
     spend, results = fitted.get(SPEND), fitted.get(RESULTS)
     if spend is None or results is None or results.mean <= 0.0:
         return []
@@ -301,11 +301,11 @@ def _finite(value: float) -> float | None:
 
 
 _ROWS: Final = 8
-"""Rows of a ranked table."""
+"""Maximum number of rows of a ranked table."""
 
 _IN_WORDS: Final = 3
 _MOSTLY: Final = 0.5
-"""What explains less than this part of its share alone acts with others: its own low and high say little."""
+"""An unknown with a smaller main-effect part of its share acts through interactions: its low and high say little."""
 
 
 def _seen(split: Split) -> list[Driver]:
@@ -327,7 +327,7 @@ def _in_words(split: Split) -> str:
 
 
 def _share(driver: Driver) -> str:
-    """Return what a driver explains, and how little of it alone, where it acts mostly together with others."""
+    """Return the share that a driver explains, and its main effect if it acts mostly through interactions."""
     alone = f", {percent(driver.first_order)} alone," if driver.first_order < _MOSTLY * driver.total else ""
     return f"{percent(driver.total)}{alone}"
 

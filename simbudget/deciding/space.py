@@ -1,4 +1,4 @@
-"""The space of plans: what may be varied, and between which values."""
+"""The space of plans: dimensions and their values."""
 
 import math
 import re
@@ -14,25 +14,25 @@ from simbudget.errors import Problem, UserError
 
 Floats = npt.NDArray[np.float64]
 Point = tuple[int, ...]
-"""The number of the level of each dimension."""
+"""Index of the level in each dimension."""
 
 _LEVELS: Final = 41
-"""Values of a range at most; more would not be told apart by any search."""
+"""Maximum number of values of a range; a search could not distinguish more."""
 
 _LOGARITHMIC_FROM: Final = 8.0
-"""A range that is so many times as high as it is low is walked in equal factors."""
+"""From this ratio of high to low on, a range is divided in equal factors instead of equal steps."""
 
 _END: Final = re.compile(r"(\$?)\s*([\d.,]+)\s*(.*)")
 
 
 @dataclass(frozen=True)
 class Dimension:
-    """One thing that is varied: its values in order, or alternatives without an order."""
+    """One dimension: ordered values, or unordered alternatives."""
 
     key: str
     values: tuple[str, ...]
     places: tuple[float, ...] | None
-    """From 0 to 1, where each value stands; None for what has no order."""
+    """Position of each value from 0 to 1; None for unordered alternatives."""
 
     @property
     def columns(self) -> int:
@@ -47,7 +47,7 @@ class Dimension:
 
 
 def parse_dimension(text: str) -> Dimension:
-    """Return what `key=low:high` or `key=value,value...` varies.
+    """Return the dimension of `key=low:high` or `key=value,value...`.
 
     Raises:
         UserError: it is not of that form.
@@ -86,7 +86,7 @@ def _number(text: str, whole: str) -> float:
 
 
 def _of_values(key: str, written: list[str]) -> Dimension:
-    """Return a dimension of values; they are in order if they all are numbers."""
+    """Return a dimension of values, ordered if all are numbers."""
     try:
         numbers = [float(value) for value in written]
     except ValueError:
@@ -98,7 +98,7 @@ def _of_values(key: str, written: list[str]) -> Dimension:
 
 
 def _steps(low: float, high: float) -> list[float]:
-    """Return the values of a range: all whole numbers between two of them if they are few, else rounded steps."""
+    """Return the values of a range: all integers between two integers if few, otherwise rounded steps."""
     if low.is_integer() and high.is_integer() and high - low < _LEVELS:
         return [float(value) for value in range(int(low), int(high) + 1)]
     spaced = np.geomspace if low > 0 and high / low >= _LOGARITHMIC_FROM else np.linspace

@@ -1,4 +1,4 @@
-"""Where the variance of an outcome comes from: what each unknown explains, what luck does, and what cannot be told."""
+"""Variance decomposition of an outcome: the share of each unknown, of chance, and the unattributed remainder."""
 
 from dataclasses import dataclass
 from typing import Any, Final
@@ -18,48 +18,48 @@ Floats = npt.NDArray[np.float64]
 
 LOW: Final = 0.1
 HIGH: Final = 0.9
-"""Ranks of an unknown between which an outcome is said to move."""
+"""Ranks of an unknown at which the mean outcome is reported."""
 
 _ROUNDING: Final = 1e-9
-"""What differs by less than this part does not differ: sums of the same amounts in another order."""
+"""Relative tolerance for equality: rounding errors of sums in another order."""
 
 
 @dataclass(frozen=True)
 class Driver:
-    """How one unknown moves one outcome."""
+    """The influence of one unknown on one outcome."""
 
     unknown: str
     written: str
     first_order: float
-    """The part of the variance of runs that it explains by itself."""
+    """The share of the variance of runs that it explains alone."""
     total: float
-    """By itself and together with others."""
+    """The share that it explains alone and through interactions."""
     error: float
     """The standard error of `total`."""
     at_low: float
-    """The mean outcome where the unknown is at its p10, all others as they may be."""
+    """The mean outcome with the unknown at its p10, averaged over all others."""
     at_high: float
-    """At its p90."""
+    """The same at its p90."""
 
 
 @dataclass(frozen=True)
 class Split:
-    """Where the variance of one outcome comes from."""
+    """The variance decomposition of one outcome."""
 
     outcome: Outcome
     mean: float
     drivers: tuple[Driver, ...]
     """The strongest first."""
     luck: float
-    """The part that differs between runs in the same world: no evidence beforehand removes it."""
+    """The share between runs in the same world, which no prior evidence can remove."""
     unattributed: float
-    """The part between worlds that is not attributed to any unknown: too weak to see, or of three and more together."""
+    """The unattributed share between worlds: influences too weak to detect, or interactions of three or more."""
     hidden: float
-    """An unknown that explains less than this part may stay unseen with so few worlds."""
+    """With this number of worlds, an unknown that explains a smaller share may be missed."""
 
 
 def fitted_to(plan: Alternative, outcome: Outcome, frame: pd.DataFrame, uniforms: Floats) -> Emulator | None:
-    """Return the emulator of an outcome; None where it does not apply, or never differs."""
+    """Return the emulator of an outcome; None if it does not apply or is constant."""
     if outcome.of_results and not counts_results(plan.scenario):
         return None
     of_worlds = means(frame, outcome)
@@ -75,7 +75,7 @@ def means(frame: pd.DataFrame, outcome: Outcome) -> Floats:
 
 
 def split_of(outcome: Outcome, frame: pd.DataFrame, emulator: Emulator, unknowns: Unknowns) -> Split:
-    """Return where the variance of an outcome comes from, given its emulator over the worlds' unknowns."""
+    """Return the variance decomposition of an outcome, given its emulator over the worlds' unknowns."""
     values, worlds = frame[outcome.column].to_numpy(), frame["world"].to_numpy()
     known = ~np.isnan(values)
     parts = decompose(values[known], worlds[known])
