@@ -1,1 +1,1 @@
-"""Calibration: what logs of real runs say of a scenario's quantities, and how far that can be trusted."""
+"""Calibration of scenarios on logs of real runs, and checks of its accuracy."""

@@ -1,4 +1,4 @@
-"""The pictures of a calibration, each with its data: before and after, and predictive checks."""
+"""Figures of a calibration with their data: before and after, and predictive checks."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 _ASSUMED: Final = "#999999"
 _DRAWS: Final = 2000
-"""Draws of each quantity: its p10 and p90 are then within two per cent or so."""
+"""Draws of each quantity, enough for errors of p10 and p90 of about two per cent."""
 
 
 def before_after(calibrated: "Calibrated") -> tuple[Figure, pd.DataFrame]:
@@ -59,7 +59,7 @@ def before_after(calibrated: "Calibrated") -> tuple[Figure, pd.DataFrame]:
 
 
 def _quantiles(quantity: Quantity) -> tuple[float, float, float]:
-    """Return p10, median and p90 of a quantity's draws, what is unknown included."""
+    """Return p10, median and p90 of a quantity's draws, including its uncertainty."""
     rng = np.random.default_rng(0)
     scores = rng.standard_normal((2, _DRAWS))
     if quantity.posterior is not None:

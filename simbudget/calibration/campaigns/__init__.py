@@ -1,1 +1,1 @@
-"""Campaigns of experiments: how their rests go on, what they keep, and the research block fitted to them."""
+"""Campaigns of experiments: forecasts of their remainder and kept results, and fits of the research block."""

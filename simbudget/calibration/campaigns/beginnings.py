@@ -1,7 +1,7 @@
-"""What the beginning of a campaign shows, and what became of those of other campaigns.
+"""Beginnings of campaigns, and the continuations of other campaigns.
 
-Other campaigns are those of the same logs, and those that the project was built with: of these a table of counts
-ships with the product (`known_campaigns.csv`, made by `make backtest`), so that one campaign alone can be projected.
+Other campaigns are those of the same logs and those used in developing simbudget, of which a table of counts is
+included (`known_campaigns.csv`, written by `make backtest`), so that a single campaign can be projected.
 """
 
 from collections.abc import Iterable, Sequence
@@ -20,40 +20,40 @@ Floats = npt.NDArray[np.float64]
 
 FILE: Final = "known_campaigns.csv"
 CUTS: Final = (0.1, 0.2, 0.3, 0.4, 0.5)
-"""The parts of known campaigns that the table has."""
+"""Fractions of a campaign's time at which the table has its beginning."""
 DAY_S: Final = 86_400.0
 _SHORTEST_S: Final = 1.0
 _SPREAD_P90: Final = 2.563
-"""A normal distribution's p90 is so many standard deviations above its p10."""
+"""Standard deviations between p10 and p90 of a normal distribution."""
 
 
 @dataclass(frozen=True)
 class Beginning:
-    """What was seen of a campaign when a part of its time had passed."""
+    """A campaign as seen when a fraction of its time has passed."""
 
     experiments: int
     irregularity: float
-    """Logarithm of mean over median of the times between results: 0 for a clockwork."""
+    """Logarithm of mean over median of the times between results; 0 for regular ones."""
     agents_irregularity: float
     """The same of the times between one agent's results."""
     failed: int
     kept: int
     duration_s: float
-    """Mean of those that ran; NaN where durations are not known."""
+    """Mean duration in seconds of experiments that ran; NaN if unknown."""
     spread: float
     """Standard deviation of the logarithm of durations, from p10 and p90; NaN where they are not known."""
     gain: float
-    """Of the best result over the baseline; NaN where it is not known."""
+    """Gain of the best result over the baseline; NaN if unknown."""
 
 
 @dataclass(frozen=True)
 class Course:
-    """A campaign whose beginning and rest are known."""
+    """A campaign with known beginning and continuation."""
 
     project: str
     cut: float
     days: float
-    """How long the whole campaign lasts."""
+    """Duration of the whole campaign."""
     begun: Beginning
     rest_experiments: int
     rest_failed: int
@@ -61,34 +61,34 @@ class Course:
     rest_duration_s: float
     whole_gain: float
     kept_third: int
-    """Of the first third of all its experiments."""
+    """Kept results among the first third of all experiments."""
     kept_two_thirds: int
     gain_third: float
     gain_two_thirds: float
 
     @property
     def experiments(self) -> int:
-        """Return how many there were in all."""
+        """Return the total number of experiments."""
         return self.begun.experiments + self.rest_experiments
 
     @property
     def kept(self) -> int:
-        """Return how many were kept in all."""
+        """Return the total number of kept experiments."""
         return self.begun.kept + self.rest_kept
 
     @property
     def failed(self) -> int:
-        """Return how many failed in all."""
+        """Return the total number of failures."""
         return self.begun.failed + self.rest_failed
 
 
 def thirds(experiments: int) -> tuple[int, int]:
-    """Return how many experiments a third and two thirds of so many are."""
+    """Return the number of experiments in a third and in two thirds of the given number."""
     return round(experiments / 3), round(2 * experiments / 3)
 
 
 def beginning_of(begun: Campaign) -> Beginning:
-    """Return what a part of a campaign shows."""
+    """Return the beginning of a campaign."""
     ran_s = begun.duration_s[begun.duration_s > 0]
     return Beginning(
         experiments=len(begun),
@@ -121,7 +121,7 @@ def _spread(ran_s: Floats) -> float:
 
 
 def course_of(campaign: Campaign, cut: float) -> Course:
-    """Return how a campaign that is known went on after a part of its time."""
+    """Return the course of a known campaign, split at a fraction of its time."""
     known = campaign.until(cut)
     begun, rest = campaign.part(known), campaign.part(~known)
     rest_s = rest.duration_s[rest.duration_s > 0]
@@ -144,7 +144,7 @@ def course_of(campaign: Campaign, cut: float) -> Course:
 
 
 def known_table(campaigns: Iterable[Campaign]) -> pd.DataFrame:
-    """Return the table of known campaigns that ships with the product: a row for each and each of `CUTS`."""
+    """Return the included table of known campaigns: a row for each campaign and each of `CUTS`."""
     rows = []
     for campaign in campaigns:
         for cut in CUTS:
@@ -158,7 +158,7 @@ def known_table(campaigns: Iterable[Campaign]) -> pd.DataFrame:
 
 @lru_cache(maxsize=1)
 def known_courses() -> tuple[Course, ...]:
-    """Return the courses of the campaigns that the project was built with; none if the table was not made yet."""
+    """Return the courses of the campaigns in the included table; none if the table does not exist yet."""
     path = files("simbudget.calibration").joinpath(FILE)
     if not path.is_file():
         return ()
@@ -173,7 +173,7 @@ def _course(row: dict[Any, Any]) -> Course:
 
 
 def courses_for(campaign: Campaign, others: Sequence[Campaign], cut: float) -> list[Course]:
-    """Return what is known of campaigns other than one: of the same logs, and of the table, at about the same cut."""
+    """Return the courses of other campaigns, from the same logs and the table, at about the same cut."""
     mine = [course_of(other, cut) for other in others]
     names = {campaign.project, *(course.project for course in mine)}
     sizes = {_size(course) for course in (course_of(campaign, cut), *mine)}
@@ -183,5 +183,5 @@ def courses_for(campaign: Campaign, others: Sequence[Campaign], cut: float) -> l
 
 
 def _size(course: Course) -> tuple[int, int, int]:
-    """Return what tells a campaign from others, wherever its log lies: how many experiments, failures, results."""
+    """Return what identifies a campaign wherever its log is: the numbers of experiments, failures and results."""
     return course.experiments, course.failed, course.kept

@@ -1,7 +1,7 @@
-"""Campaigns of experiments: what a log tells of them, in the order in which results were written down.
+"""Campaigns of experiments in logs, in the order in which results were logged.
 
-A log of results grows by a row when an experiment ends. So what is known of a campaign at some moment are the
-experiments that have ended by then, and what is left are those that end later.
+A log of results gets a row when an experiment ends. The known part of a campaign at some time therefore consists of the
+experiments that have ended, and the remainder of those that end later.
 """
 
 from collections.abc import Sequence
@@ -19,11 +19,11 @@ Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
 FEWEST: Final = 12
-"""Campaigns of fewer experiments have no beginning and no rest to speak of."""
+"""Campaigns of fewer experiments are too short to be split."""
 NO_TRY: Final = "baseline"
-"""The status of what was there before the campaign began."""
+"""The status of the state before the campaign."""
 _MOSTLY: Final = 0.8
-"""A metric in which fewer of the kept results are the best so far is not what was kept by."""
+"""If fewer of the kept results are the best so far, the metric was not the criterion for keeping results."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -41,13 +41,13 @@ class Campaign:
     failed: Flags
     kept: Flags
     gain: Floats
-    """By how much the best result so far is better than the baseline, in the metric's unit; NaN: not known."""
+    """Gain of the best result so far over the baseline, in the metric's unit; NaN if unknown."""
     baseline: float = np.nan
-    """The score that it began with."""
+    """The initial score."""
     better: str = ""
     """Whether `higher` or `lower` scores are better; empty: not known."""
     is_timed: bool = True
-    """Whether the log has a clock; else times only tell the order."""
+    """Whether the log has times; otherwise only the order is known."""
     run: int = -1
     """Its number in the ledger."""
     ended_on: str = ""
@@ -147,7 +147,7 @@ def _campaign(about: pd.Series, tries: pd.DataFrame, before: pd.DataFrame) -> Ca
 
 
 def _durations(duration_s: Floats, failed: Flags) -> Floats:
-    """Return durations; where a log tells those of what succeeded, a failure without one did not run."""
+    """Return durations; in a log with durations of successes, a failure without a duration did not run."""
     told = np.isfinite(duration_s)
     if not (~failed).any() or told[~failed].mean() < _MOSTLY:
         return duration_s
@@ -181,7 +181,7 @@ def others_than(campaign: Campaign, campaigns: Sequence[Campaign]) -> list[Campa
 
 
 def evidence_of(campaigns: Sequence[Campaign], count: int, remark: str) -> Evidence:
-    """Return campaigns as the evidence for something that was learnt from so many observations."""
+    """Return campaigns as the evidence for a fit to the given number of observations."""
     sources = ", ".join(sorted({campaign.source for campaign in campaigns}))
     day = max(campaign.ended_on for campaign in campaigns)
     return Evidence(count, len(campaigns), sources, day, 0, remark)

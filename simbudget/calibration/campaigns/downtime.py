@@ -1,9 +1,9 @@
-"""Downtime: how often an agent of a campaign stands still for long, and for how long, as a scenario's `crashes` say it.
+"""Downtime: frequency and duration of long stops of a campaign's agents, as `crashes` of a scenario.
 
 An agent that pauses between two experiments for more than ten times its typical pause, and longer than any experiment
-takes, was down, whoever or whatever stopped it. Times between such stops are taken to be exponential, as the engine
-takes them: the posterior of their mean is an inverse gamma one (Bayesian Data Analysis, 3rd edition, section 2.6).
-An agent whose experiments run beside each other does not stand still between them, and says nothing.
+takes, was down, for whatever reason. Times between such stops are assumed to be exponential, as in the engine, so that
+the posterior of their mean is inverse gamma (Bayesian Data Analysis, 3rd edition, section 2.6).
+An agent with parallel experiments has no pauses between them, and is ignored.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,9 +25,9 @@ Floats = npt.NDArray[np.float64]
 _LONG: Final = 10.0
 _SHORTEST_S: Final = 1.0
 _FEWEST: Final = 10
-"""With fewer stops nothing is learnt: a few may be of a table's making, such as results that were at hand already."""
+"""Fewest stops; a few may be artefacts of a table, such as results entered together."""
 _OVERLAPS: Final = 0.1
-"""If more of an agent's experiments begin before the one before them has ended, they run beside each other."""
+"""If more of an agent's experiments start before the previous one has ended, they run in parallel."""
 _SEED: Final = 20_260_304
 _JEFFREYS: Final = 0.5
 EVERY: Final = "crashes.every"
@@ -36,12 +36,12 @@ RESTART: Final = "crashes.restart"
 
 @dataclass(frozen=True, eq=False)
 class Stops:
-    """When agents of one campaign stood still."""
+    """Stops of the agents of one campaign."""
 
     lasted_s: Floats
     """[stops]"""
     ran_s: float
-    """For how long all agents together did not."""
+    """Total time in which agents worked, over all agents."""
 
 
 def stops_of(campaign: Campaign) -> Stops:
@@ -65,7 +65,7 @@ def _overlap(mine: Campaign) -> bool:
 
 
 def fit_downtime(campaigns: Sequence[Campaign], worlds: int) -> Iterator[Fit]:
-    """Yield how often agents of campaigns stand still, and for how long, if that is seen a few times."""
+    """Yield the frequency and duration of stops, if there are enough."""
     campaigns = [campaign for campaign in campaigns if campaign.is_timed]
     stops = [stops_of(campaign) for campaign in campaigns]
     count = sum(len(one.lasted_s) for one in stops)

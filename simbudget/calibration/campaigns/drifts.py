@@ -1,17 +1,17 @@
-"""How the rest of a campaign differs from its beginning: in pace, in durations, in failures, as others' did.
+"""Drifts of campaigns: how pace, durations and failures differ between beginning and remainder, learnt from others.
 
-Pace: the logarithm of the rest's rate of experiments over the beginning's is linear in two things. One is how bursty
-the beginning was, since pauses that have a heavy tail take an ever larger part of the time (Feller, An Introduction to
-Probability Theory II, section XIV.3). The other is how many times longer than a day the whole is, as far as agents'
-results do not come like clockwork: where people are in the loop, a longer campaign has their nights and weekends in
-it. It is fitted with Student's t in mind, by reweighting (Lange, Little and Taylor, JASA 84 (1989), 881), under a weak
-prior; what is left over in other campaigns is drawn again.
+Pace: the logarithm of the ratio of the remainder's rate of experiments to the beginning's is linear in two covariates.
+One is the burstiness of the beginning, since heavy-tailed pauses take an increasing share of the time (Feller, An
+Introduction to Probability Theory II, section XIV.3). The other is the logarithm of the campaign's length in days,
+times the irregularity of agents' results: if people are in the loop, longer campaigns include their nights and
+weekends. The errors are Student's t, fitted by reweighting (Lange, Little and Taylor, JASA 84 (1989), 881), under a
+weak prior; the residuals of other campaigns are resampled.
 
-Durations: those that vary drift, those of a fixed length do not: the logarithm of the ratio of means is in proportion
-to the spread of the beginning's.
+Durations: only varying durations drift. The logarithm of the ratio of means is proportional to their spread in the
+beginning.
 
-Failures: a campaign's beginning counts for a limited number of experiments beside what other campaigns' rests were
-like, since failures come in bursts (beta-binomial, its three numbers by maximum likelihood).
+Failures: since failures come in bursts, the beginning of a campaign has the weight of a limited number of experiments
+relative to other campaigns' remainders (beta-binomial; its three parameters by maximum likelihood).
 """
 
 from collections.abc import Sequence
@@ -28,17 +28,17 @@ Floats = npt.NDArray[np.float64]
 
 _HALF: Final = 0.5
 _FEWEST: Final = 4
-"""Beginnings of fewer experiments teach nothing of pace."""
+"""Fewest experiments of a beginning for learning pace."""
 _POISSON: Final = float(np.log(1.0 / np.log(2.0)))
 """Irregularity of a Poisson stream: the logarithm of mean over median of exponential times."""
 _PRIOR_MEAN: Final = (0.0, -0.5, 0.0)
 _PRIOR_DEVIATION: Final = (0.3, 0.5, 0.5)
-"""Of what pace loses; see `PaceDrift.line`."""
+"""Prior of the coefficients; see `PaceDrift.line`."""
 _FREEDOM: Final = 3.0
 _ROUNDS: Final = 20
 _LEAST_VARIANCE: Final = 0.02
 _ASSUMED_PACE: Final = (-0.4, -0.2, 0.0, 0.2, 0.4)
-"""What is left over in campaigns that nobody has seen: it counts as so many of them."""
+"""Residuals assumed in addition to the observed ones, each with the weight of one campaign."""
 _KERNEL: Final = 0.2
 _ASSUMED_DURATION: Final = (-1.0, -0.5, 0.0, 0.5, 1.0)
 _DURATION_KERNEL: Final = 0.3
@@ -53,7 +53,7 @@ _ASSUMED_RATE: Final = (0.07, 1.0, 20.0)
 
 @dataclass(frozen=True, eq=False)
 class PaceDrift:
-    """How pace goes on, by how it was and for how long."""
+    """The drift of pace, given burstiness and length."""
 
     line: Floats
     """[3] in steady campaigns of a day, for each unit of bursts, for each unit of irregular days."""
@@ -61,7 +61,7 @@ class PaceDrift:
 
     @classmethod
     def learnt(cls, courses: Sequence[Course]) -> "PaceDrift":
-        """Return it as other campaigns show it."""
+        """Return the drift fitted to other campaigns."""
         usable = [course for course in courses if course.begun.experiments >= _FEWEST]
         ratios = np.array([_log_pace(course) for course in usable])
         design = np.array([_regressors(course.begun, course.days) for course in usable]).reshape(-1, 3)
@@ -82,7 +82,7 @@ class PaceDrift:
         return cls(line, np.concatenate([residuals, _ASSUMED_PACE]))
 
     def draws(self, begun: Beginning, days: float, worlds: int, rng: np.random.Generator) -> Floats:
-        """Return [worlds] draws of the logarithm of the rest's pace over the beginning's, of a campaign so long."""
+        """Return [worlds] draws of log(remaining pace / initial pace) for a campaign of the given length."""
         return np.asarray(
             _regressors(begun, days) @ self.line + _smoothed(self.residuals, _KERNEL, worlds, rng)
         )
@@ -106,7 +106,7 @@ def _log_pace(course: Course) -> float:
 def duration_drifts(
     courses: Sequence[Course], begun: Beginning, worlds: int, rng: np.random.Generator
 ) -> Floats:
-    """Return [worlds] draws of the logarithm of the rest's mean duration over the beginning's."""
+    """Return [worlds] draws of log(remaining mean duration / initial mean duration)."""
     seen = [
         float(np.log(course.rest_duration_s / course.begun.duration_s)) / _bounded(course.begun.spread)
         for course in courses
@@ -118,7 +118,7 @@ def duration_drifts(
 
 
 def _smoothed(values: Floats, kernel: float, worlds: int, rng: np.random.Generator) -> Floats:
-    """Return [worlds] draws around values, each as often as any other and their noise in equal steps of chance."""
+    """Return [worlds] draws around values, each equally often, with noise at equal steps of probability."""
     scores = midpoint_scores(worlds)
     return np.asarray(
         rng.permutation(np.resize(rng.permutation(values), worlds)) + kernel * rng.permutation(scores)
@@ -132,7 +132,7 @@ def _bounded(spread: float) -> float:
 def failure_rates(
     courses: Sequence[Course], begun: Beginning, worlds: int, rng: np.random.Generator
 ) -> Floats:
-    """Return [worlds] draws of how often the rest's experiments fail; of campaigns in which some do."""
+    """Return [worlds] draws of the remaining experiments' failure rate, for campaigns with failures."""
     rate, weight, most = _failure_law([c for c in courses if c.begun.failed + c.rest_failed > 0])
     counted = min(1.0, most / max(begun.experiments, 1))
     hits, misses = counted * begun.failed, counted * (begun.experiments - begun.failed)
@@ -140,7 +140,7 @@ def failure_rates(
 
 
 def _failure_law(courses: Sequence[Course]) -> tuple[float, float, float]:
-    """Return rate and weight of the prior, and for how many experiments a beginning counts at most."""
+    """Return rate and weight of the prior, and the largest weight of a beginning, in experiments."""
     from scipy.special import betaln  # noqa: PLC0415  slow to import
 
     if len(courses) < _FEWEST:

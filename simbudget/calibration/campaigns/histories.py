@@ -1,8 +1,8 @@
-"""Histories of scores: what a scenario's `research` block makes of one submission after another, world by world.
+"""Simulated histories of scores by a scenario's `research` block, one campaign per world.
 
-The same compiled laws that a projection runs on are played alone, without what happens between submissions: agents
-submit in turn, and all know of every submission, as those do who share one table of results. So thousands of
-campaigns are played in a second, each in a world of its own; `yields` compares them with a real one.
+The compiled laws of a projection are simulated without the events between submissions: agents submit in turn, and all
+know every submission, as if they shared one table of results. Thousands of campaigns are simulated per second, each in
+a different world; `yields` compares them with a real one.
 """
 
 from dataclasses import dataclass
@@ -19,12 +19,12 @@ from simbudget.engine.laws.worlds import draw_world
 from simbudget.engine.program import Program
 
 _FIRST: Final = 1
-"""The first submission is what a campaign begins with, and not one of its experiments."""
+"""The first submission is the baseline, not an experiment."""
 
 
 @dataclass(frozen=True, eq=False)
 class Histories:
-    """Campaigns that were played, a world a row."""
+    """Simulated campaigns, one world per row."""
 
     kept: npt.NDArray[np.bool_]
     """[worlds, experiments] whether an experiment's score was above all before it."""
@@ -38,7 +38,7 @@ class Histories:
 
 @compiled
 def _play(lab: Lab, notebook: Notebook, agents: int, kept: npt.NDArray[np.bool_], best: Floats) -> float:
-    """Let agents submit in turn, everybody learning of the best, note what led the board; return the first score."""
+    """Simulate submissions in turn with shared results, record the leaders, and return the first score."""
     clear(notebook)
     first, leader = 0.0, 0.0
     for turn in range(_FIRST + len(kept)):
@@ -59,7 +59,7 @@ def _play(lab: Lab, notebook: Notebook, agents: int, kept: npt.NDArray[np.bool_]
 
 
 def play_histories(program: Program, worlds: int, experiments: int, seed: int) -> Histories:
-    """Return campaigns of so many experiments, one in each of so many worlds of a scenario."""
+    """Return campaigns with the given number of experiments, one in each of the scenario's worlds."""
     kept = np.zeros((worlds, experiments), dtype=np.bool_)
     best, of_world = np.zeros((worlds, experiments), dtype=np.float32), np.zeros(experiments)
     rows = program.rows.copy()

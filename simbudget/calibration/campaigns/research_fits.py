@@ -1,8 +1,9 @@
-"""A scenario's `research` block fitted to campaigns of experiments: how often refinements succeed, what they gain.
+"""Fits of a scenario's `research` block to campaigns of experiments: success rate and gains of refinements.
 
-The scenario's own priors are the prior: campaigns are played in its worlds (`histories`), and weigh as much as they
-keep results as the logs' campaigns did and close as much of the distance to a perfect score (`yields`). What the logs
-do not narrow stays as it was, and is named. All that is learnt comes from the same worlds, so it belongs together.
+The prior is the scenario's. Campaigns are simulated in its worlds (`histories`) and weighted by their similarity to the
+logged campaigns in results kept and in the share of the distance to a perfect score that they close (`yields`).
+Quantities that the logs do not narrow stay unchanged, and are named. All learnt quantities are draws from the same
+worlds, so they are joint.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -42,17 +43,17 @@ _HISTORIES: Final = 6000
 _MOST_EXPERIMENTS: Final = 1000
 _SEED: Final = 20_260_303
 _STAYS: Final = 0.1
-"""The part of the prior that campaigns do not change: the next one may be of another kind."""
+"""Share of the prior mixed into the posterior, since the next campaign may be of another kind."""
 _NARROWED: Final = 0.85
-"""What the logs leave less than this part of a prior's standard deviation is learnt."""
+"""A quantity counts as learnt if its standard deviation falls below this fraction of the prior's."""
 _FEW_WORLDS: Final = 20.0
 _PERFECT: Final = 1.0
 _OPEN: Final = 1e-3
-"""A distance to a perfect score is never taken for less."""
+"""Lower bound of the distance to a perfect score."""
 _WIDER: Final = 2.0
 _LITTLE_GAIN: Final = 0.002
 _NOISE: Final = "0.0005 to 0.03"
-"""What is assumed of the scorer's noise where the scenario says nothing of it."""
+"""Prior of the scorer's noise if the scenario does not specify it."""
 _FACTS: Final = {
     "research.explores": Dimension.FRACTION,
     "research.refines": Dimension.FRACTION,
@@ -63,11 +64,11 @@ _GAIN: Final = "research.gain"
 
 @dataclass(frozen=True)
 class ResearchFit:
-    """What campaigns say of a `research` block."""
+    """Fits of a `research` block to campaigns."""
 
     fits: tuple[Fit, ...]
     left: tuple[str, ...]
-    """What they do not say, in words."""
+    """Descriptions of what was not learnt."""
     counted: ByRun = field(default_factory=dict)
     """The campaigns that the scenario's research rests on, these and those of earlier calibrations: kept, of tried."""
 
@@ -112,7 +113,7 @@ def fit_research(
     if before.scenario.research is None or not any(
         step.kind == "score" for group in before.scenario.fleet for step in group.cycle
     ):
-        words = f"research: {len(campaigns)} campaigns tell what was kept, the scenario scores nothing"
+        words = f"research: {len(campaigns)} campaigns show what was kept, but the scenario scores nothing"
         return ResearchFit((), (words,))
     prior = without_calibration(_widened(before, text, keep))
     program = lower(loads_scenario(prior, "to fit", calibration=before.calibration).scenario)
@@ -126,7 +127,7 @@ def fit_research(
 
 
 def _scored(campaign: Campaign) -> Campaign:
-    """Return a campaign of what was scored: an experiment that fails submits nothing."""
+    """Return a campaign's scored experiments; failed ones submit nothing."""
     return campaign.part(~campaign.failed | campaign.kept)
 
 
@@ -182,7 +183,7 @@ def _fits(
     evidence: Evidence,
     keep: Collection[str],
 ) -> Iterator[Fit]:
-    """Yield what the drawn worlds say of each quantity that they narrow."""
+    """Yield the fit of each quantity that the weighted worlds narrow."""
     for name, dimension in _FACTS.items():
         values = histories.worlds[:, _row(program, name), 1]
         if name not in keep and _is_narrowed(values, drawn):
@@ -209,7 +210,7 @@ def _left(program: Program, fits: Sequence[Fit], bank: Bank, keep: Collection[st
         if name not in learnt and name not in keep:
             yield f"{name}: what the logs keep does not narrow it"
     yield (
-        "research.first_quality, transfers, real_share, hacks: campaigns' results do not tell them; "
+        "research.first_quality, transfers, real_share, hacks: campaigns' results do not identify them; "
         "a campaign begins with a baseline, and nothing in it is tried away from its benchmark"
     )
     if 1.0 / float((bank.weights**2).sum()) < _FEW_WORLDS:

@@ -1,11 +1,11 @@
-"""Research yield: which worlds of a scenario's `research` block keep results as a campaign did, and what comes next.
+"""Research yield: inference of worlds of the `research` block from a campaign's kept results, and prediction.
 
 Simulation-based inference (Cranmer, Brehmer and Louppe, PNAS 117 (2020), 30055) by approximate Bayesian computation
 with a kernel (Wilkinson, Statistical Applications in Genetics and Molecular Biology 12 (2013), 129): thousands of
-campaigns are played by the engine's own laws (`histories`), each in a world drawn from the prior, and a world weighs as
-much as what it kept is like what was kept. Counts are compared on the scale on which chance has variance 1 (Anscombe,
-Biometrika 35 (1948), 246). Other campaigns teach the prior: the mixing distribution over worlds, by a few rounds of the
-EM algorithm (Laird, JASA 73 (1978), 805), a part of the prior staying as it was.
+campaigns are simulated by the engine's laws (`histories`), each in a world drawn from the prior, and a world is
+weighted by the similarity of its kept results to the observed ones. Counts are compared after a variance-stabilising
+transform (Anscombe, Biometrika 35 (1948), 246). The prior is learnt from other campaigns: the mixing distribution over
+worlds, by a few rounds of the EM algorithm (Laird, JASA 73 (1978), 805), a part of the prior staying as it was.
 """
 
 from collections.abc import Sequence
@@ -26,9 +26,9 @@ Integers = npt.NDArray[np.int64]
 
 _MOST_WORLDS: Final = 8000
 _MOST_PLAYED: Final = 12_000_000
-"""So many experiments of all worlds together are played at most."""
+"""Maximum number of simulated experiments over all worlds."""
 MOST_EXPERIMENTS: Final = 8000
-"""A campaign is played for so many at most; later ones keep nothing more."""
+"""Maximum number of simulated experiments per campaign; later ones are assumed to keep nothing."""
 RESEARCH: Final = """
   explores: {distribution: uniform, low: 0, high: 0.6}
   refines: {distribution: beta, mean: 0.3, weight: 1.3}
@@ -36,12 +36,12 @@ RESEARCH: Final = """
   first_quality: {typical: 0.01 to 0.4, varies: 1.5x}
   hacks: 0%
 """
-"""What is assumed of a campaign before any was seen: from nearly nothing to nearly everything that is tried is kept."""
+"""Wide prior of campaigns: from keeping nearly nothing to keeping nearly everything."""
 NOISE: Final = "{unknown: 0.0001 to 0.03}"
 _SEED: Final = 20_260_302
 ROUNDS: Final = 3
 STAYS: Final = 0.2
-"""The part of the prior that other campaigns do not change."""
+"""Share of the prior that stays unchanged when learning from other campaigns."""
 _CONTINUITY: Final = 0.375
 _SHAPE_KERNEL: Final = 0.2
 _LITTLE: Final = 0.03
@@ -54,7 +54,7 @@ _ASSUMED_CAMPAIGNS: Final = 4.0
 
 @dataclass(frozen=True, eq=False)
 class Seen:
-    """What was kept of a campaign, or of its beginning, by its number of experiments."""
+    """Results kept in a campaign, or its beginning, by number of experiments."""
 
     experiments: Integers
     """[parts] ascending."""
@@ -67,14 +67,14 @@ class Seen:
 
 
 def seen_of(begun: Campaign) -> Seen:
-    """Return what the beginning of a campaign shows of what is kept."""
+    """Return the results kept in the beginning of a campaign."""
     ends = np.unique(np.array([*thirds(len(begun)), len(begun)]))
     kept = begun.kept.cumsum()[ends[ends > 0] - 1].astype(np.float64)
     return Seen(ends[ends > 0], kept, np.full(len(kept), np.nan))
 
 
 def seen_of_course(course: Course) -> Seen:
-    """Return what a whole campaign shows."""
+    """Return the results kept in a whole campaign."""
     ends = np.array([*thirds(course.experiments), course.experiments])
     kept = np.array([course.kept_third, course.kept_two_thirds, course.kept], dtype=np.float64)
     if not course.whole_gain > 0:
@@ -120,10 +120,10 @@ def _log_growth(begun: int, more: float) -> float:
 
 @dataclass(frozen=True, eq=False)
 class Bank:
-    """Campaigns that were played, and how much each of their worlds weighs."""
+    """Simulated campaigns and the weights of their worlds."""
 
     counts: npt.NDArray[np.int32]
-    """[worlds, experiments + 1] how many of the first so many were kept."""
+    """[worlds, experiments + 1] results kept among the first n experiments."""
     best: npt.NDArray[np.float32]
     """[worlds, experiments + 1] the gain by then."""
     weights: Floats
@@ -131,7 +131,7 @@ class Bank:
 
     @classmethod
     def of(cls, histories: Histories) -> "Bank":
-        """Return histories that all weigh the same."""
+        """Return histories with equal weights."""
         worlds, experiments = histories.kept.shape
         counts = np.zeros((worlds, experiments + 1), dtype=np.int32)
         histories.kept.cumsum(axis=1, out=counts[:, 1:])
@@ -140,11 +140,11 @@ class Bank:
 
     @property
     def last(self) -> int:
-        """Return how many experiments the campaigns were played for."""
+        """Return the number of simulated experiments per campaign."""
         return int(self.counts.shape[1]) - 1
 
     def taught(self, others: Sequence[Seen], rounds: int = ROUNDS, stays: float = STAYS) -> "Bank":
-        """Return the bank with the weights that other campaigns teach.
+        """Return the bank with weights learnt from other campaigns.
 
         Args:
             others: what is known of them.
@@ -161,11 +161,11 @@ class Bank:
         return Bank(self.counts, self.best, weights)
 
     def given(self, seen: Seen) -> "Bank":
-        """Return the bank with the weights that the beginning of one campaign leaves."""
+        """Return the bank with weights updated by the beginning of a campaign."""
         return Bank(self.counts, self.best, _normalised(self.weights * self._likelihood(seen)))
 
     def gaining(self, law: GainLaw, begun: int, more: float) -> "Bank":
-        """Return the bank with weights for what gains do in other campaigns, in so many more experiments."""
+        """Return the bank with weights updated by other campaigns' gains over this many further experiments."""
         first, last = min(begun, self.last), min(int(begun + more), self.last)
         before, after = self.best[:, first].astype(np.float64), self.best[:, last].astype(np.float64)
         usable = before > 0
@@ -175,7 +175,7 @@ class Bank:
         return self if weights.sum() <= 0 else Bank(self.counts, self.best, _normalised(weights))
 
     def _likelihood(self, seen: Seen) -> Floats:
-        """Return [worlds] how like each world's campaign is to a real one; the highest is 1."""
+        """Return [worlds] the similarity of each world's campaign to a real one, relative to the highest."""
         ends = np.minimum(np.concatenate([[0], seen.experiments]), self.last)
         played, real = np.diff(self.counts[:, ends], axis=1), np.diff(np.concatenate([[0.0], seen.kept]))
         log = -0.5 * ((_steady(played) - _steady(real)) ** 2).sum(axis=1)
@@ -196,7 +196,7 @@ class Bank:
         return np.asarray(rng.permutation(found))
 
     def kept_later(self, drawn: Integers, begun: int, more: Floats) -> Floats:
-        """Return [worlds] how many of the next experiments are kept in the worlds drawn."""
+        """Return [worlds] the number of kept results among the next experiments in the drawn worlds."""
         first, last = min(begun, self.last), np.minimum(begun + more, self.last).astype(np.int64)
         return np.asarray(self.counts[drawn, last] - self.counts[drawn, first], dtype=np.float64)
 
@@ -209,7 +209,7 @@ class Bank:
 
 
 def campaign_bank(experiments: int) -> Bank:
-    """Return campaigns of so many experiments, played in worlds of the wide prior."""
+    """Return campaigns with the given number of experiments, simulated in worlds of the wide prior."""
     text = f"""
 fleet: [{{group: fleet, agents: 1, model: none}}]
 cycle: [{{think: {{turns: 1}}}}, {{score: {{}}}}]

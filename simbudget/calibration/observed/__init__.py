@@ -1,1 +1,1 @@
-"""Sessions as logs show them: calls, what lies between them, and what each quantity was."""
+"""Sessions in logs: calls, the times between them, and observed quantities."""

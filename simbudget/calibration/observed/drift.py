@@ -1,4 +1,4 @@
-"""Drift along a run: whether a quantity is another at its end than at its beginning."""
+"""Drift along a run: whether a quantity differs between its beginning and its end."""
 
 from collections.abc import Sequence
 from typing import Final
@@ -12,7 +12,7 @@ _FEWEST_RUNS: Final = 8
 _FEWEST_VALUES: Final = 12
 _NOTABLE: Final = 0.15
 _CERTAIN: Final = 3.0
-"""Standard errors that a drift has to be away from none: about one false alarm in 400 quantities."""
+"""Threshold of a drift in standard errors: about one false alarm in 400 quantities."""
 
 
 def drift_words(runs: Sequence[Floats]) -> str:

@@ -1,8 +1,8 @@
-"""Observations: what sessions say of each quantity of a turn and a context, one array a session.
+"""Observed values of the quantities of turns and contexts, one array per session.
 
-The engine adds a turn's output and tool result to the context and bills thinking beside them. A log shows how much
-the context grew and how much was put out, so of growth g and output o, min(g, o) is output that joined, o - min
-is thinking, g - min the tool result: both totals come out right, whatever became of the thinking.
+The engine adds a turn's output and tool result to the context and bills thinking separately. A log shows the growth g
+of the context and the output o. So min(g, o) is taken as output that joined the context, o - min as thinking, and
+g - min as the tool result. Both totals are then right, whether or not thinking joined the context.
 """
 
 from collections.abc import Sequence
@@ -33,10 +33,10 @@ FLOORS: Final = {
     "post": 1.0,
     "scoring_time": 0.1,
 }
-"""The smallest value whose logarithm is taken: what is smaller rounds to nothing."""
+"""The smallest values whose logarithms are taken; smaller values are negligible."""
 
 NO_SPEED: Final = 1e6
-"""Tokens per second where outputs are not known: then the whole duration of a call is in `first_token`."""
+"""Tokens per second if outputs are unknown: `first_token` then contains the whole duration of a call."""
 
 _NOTHING: Final = np.zeros(0)
 _LITTLE_THINKING: Final = 0.05
@@ -45,20 +45,20 @@ _MOST_FOR_SLOPE: Final = 300
 
 @dataclass(frozen=True, eq=False)
 class Observed:
-    """What some sessions say, by the names of `FLOORS`: for each session an array of values, maybe empty."""
+    """Values by the names of `FLOORS`: one array per session, possibly empty."""
 
     values: dict[str, list[Floats]]
     ages: list[Floats]
-    """For each session how many turns old the context was at each of its tool results."""
+    """Per session, the age of the context in turns at each tool result."""
     output_speed: float
-    """Tokens per second, of all sessions together."""
+    """Tokens per second, over all sessions."""
     knows_output: bool
     missing_outputs: int
     """Calls whose output count is not known."""
 
 
 def observe(sessions: Sequence[Session], people: bool = False, speed: float | None = None) -> Observed:
-    """Return what sessions say.
+    """Return the observations of sessions.
 
     Args:
         sessions: of one kind, all with known outputs or none: see `Session.knows_output`.
@@ -89,7 +89,7 @@ def observe(sessions: Sequence[Session], people: bool = False, speed: float | No
 
 
 def settled(seen: Observed, opening: Opening) -> Observed:
-    """Return the same, tool results as if all had come late in their contexts."""
+    """Return the observations with tool results scaled to those late in a context."""
     results = [v / opening.factor(a) for v, a in zip(seen.values["tool_result"], seen.ages, strict=True)]
     return replace(seen, values=seen.values | {"tool_result": results})
 
@@ -117,7 +117,7 @@ def _turns(session: Session, knows: bool, thinks: bool, speed: float, people: bo
 
 
 def _told(session: Session, steps: Steps, speed: float) -> dict[str, Floats]:
-    """Return what a session of a ledger that tells steps says: only turns of thinking are turns."""
+    """Return the observations of a session whose ledger records steps; only calls of think steps count as turns."""
     is_turn, output = steps.is_turn, session.output
     thinking = np.nan_to_num(session.thinking)
     joined = output - thinking
@@ -146,7 +146,7 @@ def _contexts(session: Session) -> dict[str, Floats]:
 
 
 def _thinking_share(sessions: Sequence[Session]) -> float:
-    """Return which part of the output did not join the context."""
+    """Return the share of output that did not join the context."""
     put_out = thought = 0.0
     for session in sessions:
         growth, output = session.growth, session.output[:-1]

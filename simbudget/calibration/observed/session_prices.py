@@ -1,4 +1,4 @@
-"""Prices of a session's model: those of the list, or those that calls of this model show."""
+"""Prices of a session's model: list prices, or prices inferred from its calls."""
 
 import datetime
 from collections.abc import Sequence
@@ -18,9 +18,9 @@ Floats = npt.NDArray[np.float64]
 
 _MTOK: Final = 1e6
 _USUAL_RATIOS: Final = np.array([0.1, 1.0, 5.0])
-"""Reads, other input and output, in prices of input: what most of the price list's models ask."""
+"""Prices of cache reads, other input and output relative to input, as for most models on the price list."""
 _HIGHEST_USD_PER_MTOK: Final = np.array([15.0, 150.0, 600.0])
-"""No listed model asks more (o1-pro: $150 and $600), so no fitted price is believed that does."""
+"""Upper bounds of fitted prices: those of the dearest listed model (o1-pro: $150 and $600)."""
 _RIDGE: Final = 0.02
 """Weight of the usual ratios beside the calls, as a share of the calls' own information."""
 

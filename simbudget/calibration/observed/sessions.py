@@ -1,6 +1,6 @@
-"""Sessions: a ledger's model calls as arrays, one session an agent of a run, with what lies between the calls.
+"""Sessions: a ledger's model calls as arrays, one session per agent and run, with the times between calls.
 
-Where a ledger tells contexts, as a pilot's does, a session is one context.
+In ledgers that record contexts, such as a pilot's, a session is one context.
 """
 
 import weakref
@@ -27,12 +27,12 @@ Floats = npt.NDArray[np.float64]
 
 _CALL_KINDS: Final = ("call", "post", "poll", "compaction")
 _PEOPLE: Final = ("person", "AskUserQuestion", "ExitPlanMode")
-"""Names of waits in which a person was waited for."""
+"""Names of waits for people."""
 _KEPT_AFTER_COMPACTION: Final = 0.75
-"""A context that falls below this part of what it was has been compacted, or cleared."""
+"""A context that shrinks below this fraction was compacted or cleared."""
 _SMALLEST_COMPACTED: Final = 30_000
 _SMALLEST_CONTEXT: Final = 500
-"""No agent's system prompt is shorter than this."""
+"""Tokens; no agent has a shorter system prompt."""
 _COLUMNS: Final = {
     "uncached_input_tokens": "uncached",
     "cache_write_tokens": "write",
@@ -64,7 +64,7 @@ class Session:
     list_cost_usd: Floats
     write_1h: Floats
     person_s: Floats
-    """[calls] how long a person was waited for after each call."""
+    """[calls] seconds of waiting for a person after each call."""
     failures: int = 0
     """Attempts at calls that failed."""
     ended: str = ""
@@ -72,7 +72,7 @@ class Session:
     name: str = ""
     """The run's own name; with the agent's number, if it is not the first."""
     steps: Steps | None = None
-    """What a ledger says that tells cycles and contexts."""
+    """Its steps, if the ledger records cycles and contexts."""
 
     def __len__(self) -> int:
         """Return the number of calls."""
@@ -109,7 +109,7 @@ class Session:
 
     @property
     def knows_input(self) -> bool:
-        """Return whether whole contexts are known: some logs leave out what came from the cache."""
+        """Return whether full context sizes are known: some logs omit tokens read from the cache."""
         return len(self) > 0 and bool(np.median(self.context) >= _SMALLEST_CONTEXT)
 
     @property
@@ -119,11 +119,11 @@ class Session:
 
 
 _CUT: Final[dict[int, list[Session]]] = {}
-"""By a ledger's id: its sessions, for as long as the ledger lives. Observing, fitting and checking all ask for them."""
+"""Cache of sessions by the ledger's id, for the ledger's lifetime; observing, fitting and checking all use it."""
 
 
 def sessions_of(ledger: ImportedLedger, at_least: int = 1) -> list[Session]:
-    """Return the sessions of a ledger that have this many calls, in its order."""
+    """Return the sessions of a ledger that have at least this many calls, in the ledger's order."""
     key = id(ledger)
     if key not in _CUT:
         _CUT[key] = list(_sessions(ledger))
@@ -170,7 +170,7 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
 
 
 def _telling(entries: pd.DataFrame) -> dict[int, pd.DataFrame]:
-    """Return the entries of runs that tell their steps, without failed calls, by run."""
+    """Return by run the entries of runs that record steps, without failed calls."""
     return {run: without_failed_calls(entries[entries["run"] == run]) for run in runs_that_tell(entries)}
 
 
@@ -184,9 +184,9 @@ class _Rows:
     failed: npt.NDArray[np.bool_]
     """Calls that failed."""
     answered: npt.NDArray[np.bool_]
-    """Calls that did not, and sent something."""
+    """Calls that succeeded and sent tokens."""
     for_people: npt.NDArray[np.bool_]
-    """Waits in which a person was waited for."""
+    """Waits for people."""
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> "_Rows":
@@ -210,7 +210,7 @@ def _steps(calls: pd.DataFrame, of_run: pd.DataFrame | None, agent: object) -> S
 
 
 def _person_s(rows: _Rows, part: slice, started_s: Floats) -> Floats:
-    """Return [calls] how long a person was waited for between each call's start and the next one's."""
+    """Return [calls] seconds of waiting for a person between the start of each call and of the next."""
     waits = rows.for_people[part]
     person_s = np.zeros(len(started_s))
     if waits.any():

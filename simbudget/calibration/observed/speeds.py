@@ -1,8 +1,8 @@
-"""A model's speed: how its calls' durations part into a first token and so many tokens a second.
+"""A model's speed: decomposition of call durations into time to first token and tokens per second.
 
 The slope of duration over output is Theil's and Sen's, robust to pauses, with the confidence interval that goes with it
-(Sen, JASA 63 (1968), 1379-1389). What is left of each call is its first token. A steeper slope leaves less, so both
-are drawn together: a world's slope, and the first token as it is under that slope.
+(Sen, JASA 63 (1968), 1379-1389). The remainder of each call is its time to first token. A steeper slope leaves less, so
+both are drawn jointly: a slope per world, and the times to first token given that slope.
 """
 
 from collections.abc import Sequence
@@ -22,14 +22,14 @@ Floats = npt.NDArray[np.float64]
 _MOST_POINTS: Final = 800
 _FEWEST_POINTS: Final = 10
 _ONE_ERROR: Final = 0.3173
-"""What lies outside one standard error either way."""
+"""Probability outside one standard error on either side."""
 _SLOPES: Final = np.linspace(-2.5, 2.5, 11)
-"""Standard errors away from the slope at which first tokens are looked at."""
+"""Offsets from the slope, in standard errors, at which times to first token are computed."""
 
 
 @dataclass(frozen=True, eq=False)
 class Slope:
-    """Seconds a token, and how well they are known."""
+    """Seconds per token, with the standard error."""
 
     seconds: float
     error: float

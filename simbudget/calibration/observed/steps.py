@@ -1,8 +1,8 @@
-"""Ledgers that tell cycles, contexts and what agents did between their calls, as a pilot's does.
+"""Ledgers that record cycles, contexts and agents' actions between calls, such as a pilot's.
 
-Other logs say of a session only its calls, and what lies between two of them has to be tool time. Here experiments,
-submissions and waits have entries of their own, calls say whether they are turns of thinking, and a context is known
-from the next one, so nothing has to be guessed.
+Other logs contain only the calls of a session, and the time between calls has to be taken as tool time. These ledgers
+have separate entries for experiments, submissions and waits, mark the calls that are turns of think steps, and separate
+contexts, so that nothing has to be guessed.
 """
 
 from dataclasses import dataclass
@@ -20,29 +20,29 @@ _AFTER_THINKING: Final = ("experiment", "score", "post")
 
 @dataclass(frozen=True, eq=False)
 class Steps:
-    """What such a ledger says of the calls of one context, beside what every ledger says."""
+    """Additional data on the calls of one context from a ledger with steps."""
 
     is_turn: Flags
-    """[calls] whether it is a turn of thinking."""
+    """[calls] whether it is a turn of a think step."""
     is_post: Flags
-    """[calls] whether it tells the others something."""
+    """[calls] whether it is a post to other agents."""
     tool_s: Floats
-    """[calls] the work with tools after it and before the agent's next turn; 0 for what is no turn."""
+    """[calls] seconds of tool use between it and the agent's next turn; 0 for calls that are not turns."""
     posts_read: Floats
-    """[calls] how many posts of others have joined the context just before it."""
+    """[calls] number of others' posts that joined the context just before it."""
     turns: Floats
-    """[cycles] how many turns each cycle's thinking took, of those whose end the ledger has."""
+    """[cycles] turns of completed think steps."""
     turns_cut: Floats
-    """[cycles] how many it had taken when the run ended, of the others."""
+    """[cycles] turns so far of think steps that the end of the run cut off."""
 
 
 def without_failed_calls(entries: pd.DataFrame) -> pd.DataFrame:
-    """Return entries less the attempts at calls that failed, which belong to no turn."""
+    """Return entries without failed attempts at calls, which belong to no turn."""
     return entries[~(entries["kind"].isin(("call", "post")) & entries["outcome"].astype(str).eq("failed"))]
 
 
 def runs_that_tell(entries: pd.DataFrame) -> list[int]:
-    """Return the runs whose entries tell their cycles and contexts, and their work with tools.
+    """Return the runs whose entries record cycles, contexts and tool use.
 
     Attempts that failed need not: a pilot writes them down apart, before it is known what they belong to.
     """
@@ -53,7 +53,7 @@ def runs_that_tell(entries: pd.DataFrame) -> list[int]:
 
 
 def contexts_of(entries: pd.DataFrame) -> pd.Series:
-    """Return the context of each entry of runs that tell their steps: its own, or the one its agent was in by then."""
+    """Return the context of each entry of runs that record steps: its own, or its agent's context at that time."""
     in_order = entries.sort_values("started_s", kind="stable")
     told = in_order["session"].astype("Float64").where(in_order["session"] >= 0)
     of_agent = told.groupby([in_order["run"], in_order["agent"]])
@@ -61,7 +61,7 @@ def contexts_of(entries: pd.DataFrame) -> pd.Series:
 
 
 def scoring_times(entries: pd.DataFrame) -> list[Floats]:
-    """Return how long the scorer took, an array for each agent of a run that tells its steps."""
+    """Return durations of scoring, one array for each agent of runs that record steps."""
     scores = entries[(entries["kind"] == "score") & (entries["outcome"].astype(str) == "ok")]
     telling = runs_that_tell(entries) if len(scores) else []
     found = [
@@ -73,7 +73,7 @@ def scoring_times(entries: pd.DataFrame) -> list[Floats]:
 
 
 def steps_of(calls: pd.DataFrame, of_agent: pd.DataFrame, of_run: pd.DataFrame) -> Steps:
-    """Return what a ledger says of the steps of one context.
+    """Return the steps of one context.
 
     Args:
         calls: the context's answered calls, by their start.
@@ -92,7 +92,7 @@ def steps_of(calls: pd.DataFrame, of_agent: pd.DataFrame, of_run: pd.DataFrame) 
 
 
 def _tool_s(calls: pd.DataFrame, of_agent: pd.DataFrame) -> Floats:
-    """Return [calls] the time with tools that belongs to each: that until the agent's next turn."""
+    """Return [calls] seconds of tool use after each call, until the agent's next turn."""
     turns_s = np.sort(of_agent.loc[of_agent["kind"] == "call", "started_s"].to_numpy(np.float64))
     tools = of_agent[of_agent["kind"] == "tool"]
     belongs_to = np.searchsorted(turns_s, tools["started_s"].to_numpy(np.float64), side="right") - 1
@@ -108,7 +108,7 @@ def _tool_s(calls: pd.DataFrame, of_agent: pd.DataFrame) -> Floats:
 
 
 def _posts_read(calls: pd.DataFrame, of_agent: pd.DataFrame, of_run: pd.DataFrame) -> Floats:
-    """Return [calls] how many others' posts there were since the agent's last own, before each of its posts."""
+    """Return [calls] the number of others' posts between the agent's previous post and each of its posts."""
     agent = of_agent["agent"].iat[0]
     posts = of_run[of_run["kind"] == "post"]
     others_s = np.sort(posts.loc[posts["agent"] != agent, "started_s"].to_numpy(np.float64))

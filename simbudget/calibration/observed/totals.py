@@ -1,4 +1,4 @@
-"""Totals of sessions: what came true of one from a call on, and what a projection's replications say of one."""
+"""Totals of sessions from a given call on: observed, and from a projection's replications."""
 
 from typing import Final
 
@@ -14,7 +14,7 @@ _HOUR_S: Final = 3600.0
 
 
 def truths(session: Session, first: int) -> dict[str, float]:
-    """Return what came true of a session from its `first`-th call on; what the log does not say is left out.
+    """Return a session's observed totals from its `first`-th call on; quantities missing in the log are left out.
 
     Wall time is that of the calls and of the gap before each, so that it is of as many gaps as calls; active time is
     the same without waiting for people.
@@ -41,7 +41,7 @@ def truths(session: Session, first: int) -> dict[str, float]:
 
 
 def calls_within(session: Session, cut: float, at_least: int = 3) -> int | None:
-    """Return how many calls ended in a share of a session's time, a few at least; None if that cannot be said."""
+    """Return the number of calls that ended within a share of a session's time, with a minimum; None if unknown."""
     if not np.isfinite(session.started_s).all():
         return None
     ends_s = session.started_s + np.nan_to_num(session.duration_s)
@@ -51,12 +51,12 @@ def calls_within(session: Session, cut: float, at_least: int = 3) -> int | None:
 
 
 def wall_time_s(session: Session, first: int) -> float:
-    """Return how long a session took from its `first`-th call on, the gap before that included."""
+    """Return a session's duration from its `first`-th call on, including the gap before it."""
     return float(np.nansum(session.duration_s[first:]) + session.gap_s[max(first - 1, 0) :].sum())
 
 
 def _filled_sum(values: Floats) -> float:
-    """Return the sum, a few values that are not known taken as the mean of the others."""
+    """Return the sum, with the few unknown values replaced by the mean of the others."""
     return float(np.nanmean(values) * len(values))
 
 

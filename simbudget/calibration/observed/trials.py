@@ -1,8 +1,8 @@
-"""Trials: what gates and reviews of a ledger came to, run by run, and by what a run is known again.
+"""Trials: outcomes of a ledger's gates and reviews by run, and the keys that identify runs.
 
-A gate's entry says by its name which gate it is, or by its place in the scenario (`turn`, from 0), as simulated ones
-do. It passed (`ok`) or not (`failed`); what was cut off says nothing. A review found nothing (`ok`) or took the
-submission for a hack (`blamed`).
+A gate's entry identifies the gate by name, or by position (`turn`, from 0), as simulated ledgers do.
+Its outcome is `ok` or `failed`; entries that were cut off do not count. A review accepted the submission (`ok`) or
+considered it a hack (`blamed`).
 """
 
 import hashlib
@@ -17,28 +17,28 @@ from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.model import gates_meant
 
 Counts = tuple[int, int]
-"""So many of so many."""
+"""Successes and trials."""
 
 _METERS: Final = ("sandbox", "staff", "reserved", "fixed")
-"""Kinds of entries that tell what a run costs by the hour, and stand where it began."""
+"""Kinds of hourly charges, which are logged at the start of a run."""
 _KNOWN_BY: Final = 12
-"""So many of a run's first entries say which run it is: it stays the same run when more of it is read."""
+"""Number of first entries that identify a run, so that a longer log of it is recognised as the same run."""
 _MS: Final = 1000
 _DIGITS: Final = 9
 
 
 @dataclass(frozen=True)
 class Trials:
-    """What the trials of a ledger came to."""
+    """Outcomes of a ledger's trials."""
 
     gates: Mapping[int, Mapping[str, Counts]]
-    """By the gate's place in the scenario, by run: passed, of those tried."""
+    """By the gate's position in the scenario and by run: passed and tried."""
     reviews: Mapping[str, Counts]
-    """By run: blamed, of those reviewed."""
+    """By run: blamed and reviewed."""
     submissions: int
-    """How many submissions were scored in the runs that have reviews."""
+    """Number of submissions scored in runs with reviews."""
     unknown: tuple[str, ...]
-    """Gates of the ledger that the scenario does not have."""
+    """Gates in the ledger that the scenario lacks."""
 
 
 def trials_of(ledger: ImportedLedger, gates: Sequence[str]) -> Trials:
@@ -64,7 +64,7 @@ def trials_of(ledger: ImportedLedger, gates: Sequence[str]) -> Trials:
 
 
 def places_of_gates(tries: pd.DataFrame, gates: Sequence[str]) -> pd.Series:
-    """Return for each try the place of its gate in the scenario; NA where it has no such gate."""
+    """Return the position in the scenario of each try's gate; NA if the scenario lacks the gate."""
     return pd.Series([_place(name, turn, gates) for name, turn in _named(tries)], tries.index, dtype="Int64")
 
 
@@ -73,7 +73,7 @@ def _named(tries: pd.DataFrame) -> Iterator[tuple[str, int]]:
 
 
 def _place(name: str, turn: int, gates: Sequence[str]) -> int | None:
-    """Return which of the scenario's gates one is: by its name or the beginning of it, else by its place."""
+    """Return the position of a gate in the scenario: by name or a prefix of it, otherwise by `turn`."""
     if not name:
         return turn if 0 <= turn < len(gates) else None
     meant = gates_meant(name, gates)
@@ -81,13 +81,13 @@ def _place(name: str, turn: int, gates: Sequence[str]) -> int | None:
 
 
 def _by_run(rows: pd.DataFrame, hit: str, keys: Mapping[int, str]) -> dict[str, Counts]:
-    """Return by run how many of its rows have an outcome, and how many there are."""
+    """Return by run the number of rows with an outcome and the number of rows."""
     hits = rows["outcome"].astype(str).eq(hit).groupby(rows["run"]).agg(["sum", "size"])
     return {keys[run]: (int(of[0]), int(of[1])) for run, of in zip(hits.index, hits.to_numpy(), strict=True)}
 
 
 def run_key(entries: pd.DataFrame) -> str:
-    """Return what a run is known by when it is read again, maybe from another file and grown since."""
+    """Return the key that identifies a run when it is read again, possibly from another file or longer."""
     work = entries[~entries["kind"].isin(_METERS)]
     first = work.head(_KNOWN_BY if len(work) >= _KNOWN_BY else 1)
     rows = pd.concat([first, work[work["kind"] == "score"].head(1)])

@@ -1,1 +1,1 @@
-"""What is learnt of one quantity: typical value, scatter, shape, levels of runs, and how sure that is."""
+"""Posteriors of single quantities: typical value, scatter, shape and levels of runs."""

@@ -1,8 +1,8 @@
-"""Durations, on the scale on which they add up: calls, the gaps between them, and numbers of calls too.
+"""Durations and counts whose sums matter: calls, the gaps between them, and numbers of calls.
 
-A few gaps in a hundred (builds, people, nights) make up most of the time, so a mean of logarithms says little of a sum.
-A run's level here is the logarithm of its mean; what one duration is of that mean has the observed distribution of such
-ratios, whose mean is 1 by construction and whose tail is as long as any that was seen.
+A few gaps in a hundred (builds, people, nights) make up most of the time, so a mean of logarithms says little about a
+sum. A run's level here is the logarithm of its mean. The ratio of a duration to that mean follows the empirical
+distribution of such ratios, whose mean is 1 by construction and whose tail is that of the data.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from simbudget.distributions.posteriors import Posterior, score_grid
 Floats = npt.NDArray[np.float64]
 
 _FLOOR_S: Final = 0.1
-"""Is added to a mean before its logarithm is taken: what is below does not matter."""
+"""Added to a mean before its logarithm is taken; smaller values are negligible."""
 _SMALLEST_RATIO: Final = 1e-3
 _PRIOR_RATIOS: Final = 50
-"""So many ratios of an assumed shape join those that were seen."""
+"""Number of pseudo-observations from an assumed shape that are added to the observed ratios."""
 _SHOW_SHAPE: Final = 40
-"""So many values show a shape."""
+"""Fewest values for an empirical shape."""
 _LEAST_PART: Final = 0.3
-"""Of the variance of levels so much is left at least."""
+"""Smallest share of the variance of levels that remains after the correction for chance."""
 _MOST_BETWEEN: Final = 1.5
 _MOST_APART: Final = 3.0
 _MOST_SPREAD: Final = 0.7
@@ -32,9 +32,9 @@ _MOST_SPREAD: Final = 0.7
 scatter beyond twice."""
 _MIDPOINTS: Final = 40_000
 _SCATTERS: Final = 12
-"""At so many scatters the mean is computed, and interpolated between."""
+"""Number of scatters at which the mean is computed; values between them are interpolated."""
 _MOST_LOG: Final = 18.0
-"""No duration is longer than e^18 times the mean."""
+"""Durations are cut at e^18 times the mean."""
 
 
 def new_durations(
@@ -79,7 +79,7 @@ def new_durations(
 
 
 def _scatter_of(logs: Sequence[Floats], weights: Floats) -> Floats:
-    """Return [worlds] the scatter of logarithms where runs weigh so, over what it is where all weigh the same."""
+    """Return [worlds] the scatter of logarithms with the given weights of runs, relative to equal weights."""
     counts, sums, squares = (
         weights @ np.array([f(run) for run in logs]) for f in (len, np.sum, lambda run: (run**2).sum())
     )
@@ -103,7 +103,7 @@ def _between(runs: Sequence[Floats]) -> float:
 
 
 def without_chance(scatter: float, runs: Sequence[Floats]) -> float:
-    """Return the part of the scatter of means' logarithms that is not the chance of which durations a run had.
+    """Return the share of the scatter of log means that is not due to the sampling of each run's durations.
 
     That chance comes again when durations are drawn around a level.
     """

@@ -1,4 +1,4 @@
-"""What goes together in the runs goes together in the worlds: the order of joint draws."""
+"""Joint draws: ordering draws so that correlations between runs also hold between worlds."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float64]
 
 _FEWEST_FOR_ORDER: Final = 10
-"""Runs that it takes to say what goes together."""
+"""Fewest runs for estimating correlations."""
 
 
 def jointly(fits: Sequence["Fit"], worlds: int, rng: np.random.Generator) -> list["Fit"]:
-    """Return the fits with their draws in such an order that what goes together in the runs does so in the worlds.
+    """Return the fits with draws reordered to have the rank correlations of the runs.
 
     Means of runs that are correlated are so in the posterior of their common mean; draws are put into the order of
     ranks of correlated normal scores (Iman and Conover, Communications in Statistics B11 (1982), 311-334).
@@ -40,7 +40,7 @@ def jointly(fits: Sequence["Fit"], worlds: int, rng: np.random.Generator) -> lis
 
 
 def _correlation(levels: Sequence[Mapping[int, float]]) -> Floats:
-    """Return the correlations of runs' levels, drawn towards none as far as runs are few; positive definite."""
+    """Return the correlations of runs' levels, shrunk towards zero for few runs; positive definite."""
     count = len(levels)
     matrix = np.eye(count)
     for a in range(count):

@@ -1,7 +1,7 @@
-"""Limits: the context beyond which sessions are compacted, as it differs between sessions, models and tools.
+"""Limits: the context size at which sessions are compacted, which differs between sessions, models and tools.
 
-Compactions tell it, and contexts that grew large without one are censored: Kaplan and Meier's estimator. A context
-far below the others' limit was cleared by a person, and says only that the limit was not reached.
+Compactions are observations of the limit, and contexts that were not compacted are censored: the Kaplan-Meier
+estimator. A context far below the others' limit was cleared by a person, and counts as censored.
 """
 
 from collections.abc import Sequence
@@ -15,16 +15,16 @@ from simbudget.calibration.observed.sessions import Session
 Floats = npt.NDArray[np.float64]
 
 _CLEARED: Final = 0.8
-"""A context that falls below this part of the median compaction point was cleared, not full."""
+"""Compactions below this fraction of the median count as clearing of a context that was not full."""
 _USUAL: Final = (150_000.0, 170_000.0)
-"""Where Claude Code compacts contexts of 200,000 tokens: 153,000 to 168,000 in the logs that were looked at."""
+"""Claude Code's compaction point for contexts of 200,000 tokens: 153,000 to 168,000 in the logs examined."""
 _PRIOR_CLEARED: Final = 0.5
 _PRIOR_SESSIONS: Final = 5.0
-"""One session in ten is taken to clear a context that is not full, which counts as so many sessions."""
+"""Prior for clearing a context that is not full: one session in ten, with the weight of this many sessions."""
 _ROOM: Final = 1.5
-"""So many times its first prompt a context is at least that is cleared: others would be so again and again."""
+"""Smallest cleared context, in first prompts; smaller ones would be cleared repeatedly."""
 _WIDEST: Final = 2.5
-"""Nobody having been seen to compact, the limit is up to so many times the largest context seen."""
+"""Without observed compactions, the limit is at most this many times the largest context."""
 
 
 def compaction_points(sessions: Sequence[Session]) -> tuple[Floats, Floats]:
@@ -41,7 +41,7 @@ def compaction_points(sessions: Sequence[Session]) -> tuple[Floats, Floats]:
 
 
 def compaction_limit(sessions: Sequence[Session]) -> tuple[float | None, int]:
-    """Return the median limit, and how many compactions say so; None if no session compacted."""
+    """Return the median limit and the number of compactions; None without compactions."""
     points, without = compaction_points(sessions)
     if not len(points):
         return None, 0
@@ -67,7 +67,7 @@ def limit_draws(sessions: Sequence[Session], begun: Session, worlds: int, rng: n
 
 
 def _estimated(points: Floats, without: Floats) -> tuple[Floats, Floats, float]:
-    """Return the points in order, the chance of each, and the chance that the limit is beyond all that was seen."""
+    """Return the sorted points, their probabilities, and the probability of a limit beyond all observations."""
     values = np.append(points, without)
     compacted = np.append(np.ones(len(points)), np.zeros(len(without)))
     order = np.lexsort((-compacted, values))
@@ -81,7 +81,7 @@ def _estimated(points: Floats, without: Floats) -> tuple[Floats, Floats, float]:
 def _some_cleared(
     limits: Floats, points: Floats, sessions: Sequence[Session], begun: Session, rng: np.random.Generator
 ) -> Floats:
-    """Return limits of which a part is lower: as often as others' contexts were cleared before they were full."""
+    """Return limits of which some are lowered, as often as other contexts were cleared before they were full."""
     full = _CLEARED * float(np.median(points)) if len(points) else np.inf
     cleared = sum(bool((session.context[:-1][session.compacts] < full).any()) for session in sessions)
     cleared = cleared if len(points) else 0
@@ -92,7 +92,7 @@ def _some_cleared(
 
 
 def _unseen(largest: float, source: str, worlds: int, rng: np.random.Generator) -> Floats:
-    """Return [worlds] draws of a limit that nobody has been seen to reach."""
+    """Return [worlds] draws of a limit that no observed session has reached."""
     low = max(largest, _USUAL[0])
     high = _USUAL[1] if source == "claude-code" and low < _USUAL[1] else _WIDEST * low
     return np.asarray(np.exp(rng.uniform(np.log(low), np.log(high), worlds)))

@@ -1,9 +1,10 @@
-"""A quantity that moves along a run: from where it stood last it may go on, stay, or come back.
+"""A quantity that moves along a run, as a random walk.
 
-A pilot's contexts fill with notes, agents learn where to look: its second half is then not like its first, and a longer
-run will be like neither. The level of each half is taken for a step of a random walk (the local level model: Durbin and
-Koopman, Time Series Analysis by State Space Methods, 2nd edition, section 2.1), whose next step is what a longer run
-goes on with. A step's variance is that of the two levels beyond their errors; with none beyond chance nothing moves.
+As a pilot's contexts fill with notes and agents learn where to look, its second half differs from its first, and a
+longer run will differ from both. The levels of the halves are taken as steps of a random walk (the local level model:
+Durbin and Koopman, Time Series Analysis by State Space Methods, 2nd edition, section 2.1), whose next step is the level
+of the continuation. The variance of a step is the squared difference between the levels beyond their errors; if the
+difference is within chance, the quantity does not move.
 """
 
 from collections.abc import Sequence
@@ -19,19 +20,19 @@ Floats = npt.NDArray[np.float64]
 
 _FEWEST_CONTEXTS: Final = 8
 _CERTAIN: Final = 2.5
-"""Standard errors between the halves: with six contexts in each, chance alone gives more once in thirty quantities."""
+"""Threshold in standard errors; with six contexts in each half, chance alone exceeds it in 1 of 30 quantities."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """By how much what comes differs from what was seen on the whole, on the scale of logarithms."""
+    """The difference of the continuation from the mean of all observations, on the log scale."""
 
     halves: float
     """The logarithm of the second half's mean over the first's."""
     shift: float
-    """From the mean of all that was seen to what is expected."""
+    """Shift from the mean of all observations to the expected level."""
     deviation: float
-    """What the move adds to the standard deviation of the level."""
+    """Additional standard deviation of the level."""
 
     def applied(self, posterior: Posterior, rng: np.random.Generator) -> Posterior:
         """Return a posterior whose location has moved; [worlds] further normal scores are drawn."""
@@ -40,14 +41,14 @@ class Move:
         return Posterior(draws, posterior.shape)
 
     def __str__(self) -> str:
-        """Return what is said of it as evidence."""
+        """Return its description in the evidence."""
         return (
             f"moves: the second half of a run has {np.exp(self.halves):.2f} times the first's; it may go on"
         )
 
 
 def move_of(contexts: Sequence[Floats], runs: Sequence[int]) -> Move | None:
-    """Return how a quantity moves along runs; None if it does not, or if too few contexts tell.
+    """Return the movement of a quantity along runs; None if there is none, or too few contexts.
 
     Args:
         contexts: [contexts] arrays of at least one positive value, in the order in which the contexts began.

@@ -21,9 +21,9 @@ _PRIOR_TIMES: Final = (4.0, 0.7)
 """Median, and standard deviation of the logarithm."""
 _PRIOR_TURNS: Final = (4.0, 0.5)
 _DISPERSION: Final = 5.0
-"""Variance over squared mean of what one turn adds, since large results come in bursts: so much less each one says."""
+"""Variance over squared mean of one turn's growth; large, since large results come in bursts."""
 _FEWEST: Final = 5
-"""Sessions of fewer values say nothing of a course."""
+"""Fewest values of a session for estimating its opening."""
 _CUT: Final = 0.99
 
 
@@ -35,7 +35,7 @@ class Opening:
     turns: float = 1.0
 
     def factor(self, ages: Floats) -> Floats:
-        """Return how much larger than later the results are that join after so many turns of the context."""
+        """Return the ratio of results after this many turns of the context to later ones."""
         return np.asarray(1.0 + (self.times - 1.0) * np.exp(-ages / self.turns))
 
 

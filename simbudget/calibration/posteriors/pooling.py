@@ -1,4 +1,4 @@
-"""Partial pooling: what runs have in common.
+"""Partial pooling of runs.
 
 The model is the hierarchical normal one of the logarithms (Gelman et al., Bayesian Data Analysis, 3rd edition,
 section 5.4): the j-th value of run i is y = level_i + residual, levels are normal around a common mean with
@@ -62,7 +62,7 @@ def shape_of(runs: Sequence[Floats], levels: Levels) -> tuple[Shape, float, floa
 
 
 def mean_of_draws(shape: Shape, scatters: Floats, between: Floats, factor: float) -> float:
-    """Return the mean of draws over the exponential of their location, scatter and levels changed by a factor."""
+    """Return the mean of draws over exp(location), with scatter and levels multiplied by a factor."""
     scores, chances = _scores()
     t = scores if shape.table is None else np.interp(scores, score_grid(), shape.table)
     few = scatters[:: max(1, len(scatters) // 40)]
@@ -72,7 +72,7 @@ def mean_of_draws(shape: Shape, scatters: Floats, between: Floats, factor: float
 
 
 def _scores() -> tuple[Floats, Floats]:
-    """Return normal scores far into the tails, where means of what is heavy-tailed come from, and their chances."""
+    """Return normal scores far into the tails, which dominate means of heavy-tailed quantities, and their weights."""
     scores = np.linspace(-_FARTHEST, _FARTHEST, _PARTS)
     density = np.exp(-(scores**2) / 2)
     return scores, density / density.sum()

@@ -1,4 +1,4 @@
-"""Rates: how often something fails, when runs differ more than chance alone would make them."""
+"""Rates of failures, with overdispersion between runs."""
 
 import numpy as np
 import numpy.typing as npt
@@ -36,5 +36,5 @@ def pooled_rate(hits: Floats, tries: Floats, worlds: int, rng: np.random.Generat
 
 
 def _beyond_chance(excess: float, error: float) -> float:
-    """Return an excess as far as its standard error does not explain it: James and Stein's positive part."""
+    """Return an excess shrunk by its standard error: the positive-part James-Stein estimator."""
     return excess * (1.0 - (error / excess) ** 2) if excess > error else 0.0

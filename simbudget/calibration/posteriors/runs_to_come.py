@@ -1,9 +1,9 @@
-"""What runs yet to come will show, learnt from those that were: typical value, scatter, and how runs differ.
+"""Predictive distribution for future runs: typical value, scatter, and differences between runs.
 
 The model is that of `pooling`: y = level of its run + residual, levels normal around a common mean with standard
 deviation tau. Tau's posterior is computed on a grid under a half-Cauchy prior, the mean integrated out (Gelman et al.,
 Bayesian Data Analysis, 3rd edition, section 5.4). The scatter's prior is uniform in its logarithm between two wide
-bounds: a handful of values that hardly differ may be believed, and a handful that do must not promise the moon.
+bounds: a few values that hardly differ give narrow intervals, and a few that differ give wide ones.
 """
 
 from collections.abc import Sequence
@@ -21,16 +21,16 @@ Floats = npt.NDArray[np.float64]
 
 _TAU_GRID: Final = np.linspace(0.0, 2.0, 201)
 _TAU_SCALE: Final = 0.5
-"""Of tau's half-Cauchy prior: runs that differ by a factor of 1.6 are usual."""
+"""Scale of tau's half-Cauchy prior: exp(0.5) = 1.6 is a typical factor between runs."""
 _CUT: Final = (0.05, 0.95)
 _FACTORS: Final = np.linspace(0.2, 1.5, 27)
-"""By these scatter is changed to keep the mean."""
+"""Grid of factors by which scatter is changed to keep the mean."""
 _BOOTSTRAPPED: Final = 200
 _PARTS_OF_RUN: Final = 20
 _SCATTERS: Final = (0.02, 2.0)
-"""Between these scatter is looked for: p90/median of 1.03 to 13."""
+"""Bounds of the prior of the scatter: p90/median of 1.03 to 13."""
 _ABOVE_SEEN: Final = 1.5
-"""Scatter above those bounds is looked for up to so many times what was seen."""
+"""If the observed scatter is above the bounds, the grid extends to this many times the observed value."""
 
 
 def pool(runs: Sequence[Floats], worlds: int, rng: np.random.Generator) -> tuple[Posterior, Shape]:
@@ -73,7 +73,7 @@ def _mean_keeping(
     location: float,
     rng: np.random.Generator,
 ) -> Floats:
-    """Return [worlds] by what factor scatter must shrink or grow for the mean of draws to be that of the logs.
+    """Return [worlds] the factor on the scatter with which the mean of draws equals that of the logs.
 
     Totals are sums, and where the tail is not the family's, a mean on the log scale says little of the mean. But the
     logs' mean is a matter of chance too: draws' mean moves towards it by James and Stein's positive part, 1 - (standard
@@ -104,7 +104,7 @@ def _error_of_mean(runs: Sequence[Floats], rng: np.random.Generator) -> float:
 
 
 def without_levels(posterior: Posterior) -> Posterior:
-    """Return the posterior of what the engine draws without a level of its context: both scatters in one."""
+    """Return the posterior of a quantity that the engine draws without levels of contexts: both scatters combined."""
     location, scatter, between = posterior.draws.T
     together = np.column_stack([location, np.hypot(scatter, between), np.zeros(len(location))])
     return replace(posterior, draws=together)
@@ -123,7 +123,7 @@ def _single_valued(values: Floats, worlds: int, rng: np.random.Generator) -> tup
 
 
 def draw_scatter(seen: float, freedom: float, worlds: int, rng: np.random.Generator) -> Floats:
-    """Return [worlds] draws of a standard deviation of which `seen` was estimated with so many degrees of freedom.
+    """Return [worlds] draws of a standard deviation, given its estimate `seen` and the degrees of freedom.
 
     Its square is the scaled inverse of a chi-squared variable, cut to where the scatter is looked for.
     """

@@ -1,6 +1,6 @@
-"""The shape of what varies: which family its scatter has, by how well it predicts runs it was not fitted to.
+"""Shapes of distributions: choice of a family by its predictive accuracy on held-out runs.
 
-Residuals are logarithms less their run's level. A family is scored by its mean log density on the residuals of
+Residuals are logarithms minus the level of their run. A family is scored by its mean log density on the residuals of
 each run when fitted to the others (leave-one-run-out); the empirical distribution, smoothed by a kernel, is one of
 them, and wins where no named one fits (Gelman et al., Bayesian Data Analysis, 3rd edition, section 7.2).
 """
@@ -21,16 +21,16 @@ EMPIRICAL: Final = "empirical"
 
 _FOLDS: Final = 8
 _FEW: Final = 20
-"""With fewer observations the lognormal is taken: nothing else could be told from it."""
+"""With fewer observations the lognormal is used; others could not be distinguished from it."""
 _MARGIN: Final = 0.01
-"""A family has to beat the lognormal by so much log score an observation, lest chance decides."""
+"""Margin in log score per observation by which a family has to beat the lognormal, to avoid choices by chance."""
 _MOST_SCORED: Final = 2000
 _LEAST_LOG_DENSITY: Final = -100.0
 
 
 @dataclass(frozen=True, eq=False)
 class Shape:
-    """A family's standardised quantiles, and how it was chosen."""
+    """A family's standardised quantiles and the scores of all families."""
 
     family: str
     table: Floats | None
@@ -52,7 +52,7 @@ def choose_shape(residuals: Sequence[Floats]) -> Shape:
 
 
 def observed_shape(residuals: Sequence[Floats]) -> Shape:
-    """Return the empirical shape where there is enough to show one, else the lognormal."""
+    """Return the empirical shape if there are enough values, otherwise the lognormal."""
     everything = np.concatenate(residuals) if residuals else np.zeros(0)
     if len(everything) < 10 * _FEW or np.ptp(everything) < 1e-9:
         return Shape(LOGNORMAL, None, {})
@@ -60,7 +60,7 @@ def observed_shape(residuals: Sequence[Floats]) -> Shape:
 
 
 def midpoint_scores(count: int) -> Floats:
-    """Return normal scores in the middle of so many equal parts of the probability."""
+    """Return normal scores at the midpoints of equal intervals of probability."""
     from scipy.special import ndtri  # noqa: PLC0415  slow to import
 
     return np.asarray(ndtri((np.arange(count) + 0.5) / count))
@@ -99,7 +99,7 @@ def _log_scores(residuals: Sequence[Floats]) -> dict[str, float]:
 
 
 def _folds(residuals: Sequence[Floats]) -> list[Floats]:
-    """Return runs' residuals in a few folds, whole runs together; a single run is parted in time."""
+    """Return runs' residuals in a few folds, keeping runs whole; a single run is split in time."""
     runs = [run for run in residuals if len(run)]
     if len(runs) == 1:
         return [part for part in np.array_split(runs[0], _FOLDS) if len(part)]

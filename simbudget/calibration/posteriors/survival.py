@@ -1,7 +1,7 @@
-"""Durations of which some are censored: jobs that still ran when the log ended count for as long as they had run.
+"""Durations with censoring: jobs still running at the end of the log count with their durations so far.
 
 The posterior of mean and standard deviation of the logarithm is computed on a grid from the likelihood: densities
-of what ended, survival probabilities of what had not (Klein and Moeschberger, Survival Analysis, section 3.5).
+of completed jobs, survival probabilities of the others (Klein and Moeschberger, Survival Analysis, section 3.5).
 """
 
 from collections.abc import Sequence
@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 _MEANS: Final = 121
 _SCATTERS: Final = 81
 EXPERIMENTS_SCATTER: Final = 0.9
-"""What is assumed of experiments: few of one kind say little of the kinds to come."""
+"""Prior for experiments: a few of one kind say little about other kinds."""
 
 
 def censored_lognormal(

@@ -1,1 +1,1 @@
-"""Calibrated scenarios: fits put in the place of what was assumed, shown, checked and written."""
+"""Calibrated scenarios: replacing assumptions by fits, with tables, checks and output files."""

@@ -1,4 +1,4 @@
-"""Calibrating a scenario: what logs say of its quantities takes the place of what was assumed, and both are shown."""
+"""Calibration of a scenario: replacing assumed quantities by those learnt from logs, and reporting both."""
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -32,7 +32,7 @@ _PROGRAMS: Final = {
     "pilot": "the program that stands for the model in a pilot without a key",
     "simulated": "a simulation",
 }
-"""Sources of entries whose calls no model answered, and who did."""
+"""Sources of entries whose calls were not answered by a model, with what answered them."""
 TURNS: Final = "cycle.think.turns"
 _DEFAULT_SPEEDS: Final = {
     key: str(getattr(keys_of(ModelSpeed)[key], "default", "")) for key in ("first_token", "output_speed")
@@ -54,12 +54,12 @@ class Change:
 
 @dataclass(frozen=True)
 class Absent:
-    """A part of a scenario of which the logs say nothing, so that it stays as it was assumed."""
+    """A part of a scenario that the logs do not cover, so that it stays as assumed."""
 
     who: str
     """`GPUs`, `reviewers`."""
     component: str | None
-    """What its money is spent under; None for what is paid as tokens."""
+    """Its component of spend; None for what is paid as tokens."""
     remedy: str
 
 
@@ -68,19 +68,19 @@ class Calibrated:
     """A calibrated scenario."""
 
     text: str
-    """The scenario's file, changed where something was learnt."""
+    """The scenario file with the learnt values."""
     calibration: Calibration
     before: LoadedScenario
     after: LoadedScenario
     changes: tuple[Change, ...]
     left: tuple[str, ...]
-    """What the logs speak to and yet was left as it was, and why; in words."""
+    """Descriptions of quantities that the logs cover but that were left unchanged, with reasons."""
     absent: tuple[Absent, ...] = ()
-    """What the scenario has and the logs have not."""
+    """Parts of the scenario that the logs lack."""
     notes: tuple[str, ...] = ()
-    """What to know of the logs before the scenario is believed."""
+    """Cautions about the logs."""
     fits: tuple[Fit, ...] = ()
-    """All that was learnt from the ledger's sessions, jobs and scorer, whether the scenario has it or not."""
+    """All fits to the ledger's sessions, jobs and scorer, including quantities that the scenario lacks."""
 
 
 def calibrate(
@@ -151,12 +151,12 @@ def calibrate(
 
 
 def with_checks(calibrated: Calibrated, checks: Sequence[Check]) -> Calibrated:
-    """Return a calibrated scenario that says what its checks showed."""
+    """Return a calibrated scenario with the results of its checks."""
     return replace(calibrated, calibration=replace(calibrated.calibration, checks=noted(checks)))
 
 
 def _of_programs(ledger: ImportedLedger) -> Iterator[str]:
-    """Yield what to say of calls that no model answered: a pilot's without a key, and those of a simulation."""
+    """Yield cautions about calls not answered by a model: those of a pilot without a key, and simulated ones."""
     calls = ledger.entries[ledger.entries["component"] == "tokens"]
     for source, who in _PROGRAMS.items():
         many = int((calls["source"] == source).sum())
@@ -182,7 +182,7 @@ def _require_known(before: LoadedScenario, keep: Collection[str]) -> None:
 
 
 def _changes(before: LoadedScenario, fit: Fit, keep: Collection[str], left: list[str]) -> list[Change]:
-    """Return what a fit changes, and note what it does not."""
+    """Return the changes from a fit, and note the quantities left unchanged."""
     names = [
         name
         for name in _speeds_of_others(before, fit.name) or places_of(before, fit.name)
@@ -193,7 +193,7 @@ def _changes(before: LoadedScenario, fit: Fit, keep: Collection[str], left: list
         return []
     kinds = {name.split("[")[0] for name in names}
     if fit.name.startswith("cycle.experiment") and len(names) > len(kinds):
-        left.append(f"{fit.name}: the cycle has several experiments, and logs do not tell which is which")
+        left.append(f"{fit.name}: the cycle has several experiments, and logs do not distinguish them")
         return []
     texts = {f"models[{OTHERS}].{key}": text for key, text in _DEFAULT_SPEEDS.items()}
     texts |= {row.name: row.text for row in before.provenance}
@@ -204,7 +204,7 @@ def _changes(before: LoadedScenario, fit: Fit, keep: Collection[str], left: list
 
 
 def _speeds_of_others(before: LoadedScenario, name: str) -> list[str]:
-    """Return the names of a speed that models share; none for anything else.
+    """Return the names of a speed shared by models; none for other quantities.
 
     A model whose own speed is written keeps a line of its own, lest what was assumed of it outlive what was learnt.
     """
@@ -222,7 +222,7 @@ def _speeds_of_others(before: LoadedScenario, name: str) -> list[str]:
 def _turns(
     before: LoadedScenario, fit: Fit, names: Sequence[str], texts: dict[str, str], left: list[str]
 ) -> list[Change]:
-    """Return the turns of think steps: a session's, parted between the steps that share a context."""
+    """Return the turns of think steps: a session's turns, divided between the steps that share a context."""
     lasts = {group.context.lasts for group in before.scenario.fleet}
     if lasts == {"life"}:
         left.append(f"{fit.name}: contexts last an agent's life, so a session's turns are not a step's")
@@ -248,7 +248,7 @@ def _shifted(posterior: Posterior, factor: float) -> Posterior:
 
 
 def _absent(before: LoadedScenario, ledger: ImportedLedger) -> tuple[Absent, ...]:
-    """Return what the scenario has and the logs have not, and what to do about it."""
+    """Return the parts of the scenario that the logs lack, with advice."""
     scenario = before.scenario
     logged = set(ledger.entries["kind"].astype(str).unique())
     steps = {step.kind for group in scenario.fleet for step in group.cycle}
@@ -285,7 +285,7 @@ def _posterior(change: Change) -> Posterior:
 
 
 def _moved_output(before: LoadedScenario, changes: list[Change]) -> list[str]:
-    """Return what to say, and change, where tool results stand for all that a context grew by.
+    """Return notes and changes if tool results include all growth of the context.
 
     Outputs that were assumed then join nothing: they become thinking, lest they be counted twice.
     """
@@ -313,7 +313,7 @@ def _moved_output(before: LoadedScenario, changes: list[Change]) -> list[str]:
 def _thinking_within_output(
     before: LoadedScenario, changes: list[Change], keep: Collection[str]
 ) -> list[str]:
-    """Return what to say, and change, where logs tell outputs but not which part was thinking: it counts once."""
+    """Return notes and changes if logs have outputs without separate thinking, so that it is counted only once."""
     outputs = [c for c in changes if c.name.endswith(_OUTPUT) and c.fit.quantity is not None]
     learnt = {change.name for change in changes}
     texts = {row.name: row.text for row in before.provenance}
@@ -324,12 +324,12 @@ def _thinking_within_output(
             continue
         nothing = replace(output.fit, quantity=None)
         changes.append(Change(name, texts[name], "0", output.evidence, "within output", nothing))
-        said.append(f"{name}: the logs do not tell it from other output, so it stands in {output.name}")
+        said.append(f"{name}: the logs do not separate it from other output, so it is part of {output.name}")
     return said
 
 
 def _edited(before: LoadedScenario, text: str, changes: Sequence[Change], file_name: str) -> str:
-    """Return the scenario's text with the changes."""
+    """Return the scenario text with the changes."""
     new = text
     for change in changes:
         for has_list in (True, False):

@@ -27,11 +27,11 @@ _SIMULATED: Final = 500
 _LEVELS: Final = (0.1, 0.5, 0.9)
 _FEWEST_SESSIONS: Final = 5
 _FAR: Final = 0.15
-"""Means further apart than this part are named."""
+"""Means that differ by more than this fraction are reported."""
 _OTHER_SHAPE: Final = 0.10
-"""Kolmogorov's distance beyond which a distribution counts as another."""
+"""Kolmogorov-Smirnov distance beyond which distributions count as different."""
 _OTHER_SPREAD: Final = 1.5
-"""p90/p10 beyond this factor of what it was is named."""
+"""Spreads (p90/p10) that differ by more than this factor are reported."""
 
 _TOTALS: Final = {
     "calls": "calls a session",
@@ -55,7 +55,7 @@ class Check:
 
     @property
     def distance(self) -> float:
-        """Return Kolmogorov's distance between the two."""
+        """Return the Kolmogorov-Smirnov distance between the two."""
         from scipy.stats import ks_2samp  # noqa: PLC0415  slow to import
 
         return float(ks_2samp(self.observed, self.simulated).statistic)
@@ -72,7 +72,7 @@ class Check:
 
     @property
     def words(self) -> str:
-        """Return what the model does not reproduce, and what that means for a projection; empty if it does."""
+        """Return the misfit of the model and its consequence for a projection; empty without a misfit."""
         return "; ".join(self._says())
 
     def _says(self) -> Iterator[str]:
@@ -99,7 +99,7 @@ class Check:
 
 
 def noted(checks: Sequence[Check]) -> tuple[Checked, ...]:
-    """Return checks as a calibration file keeps them."""
+    """Return checks as stored in a calibration file."""
     return tuple(Checked(check.label, check.mean_ratio, check.words) for check in checks)
 
 

@@ -1,4 +1,4 @@
-"""What an earlier calibration had learnt of a scenario, and is still in force: its text has not been changed since."""
+"""Results of an earlier calibration that still apply, since their text in the scenario has not changed."""
 
 from collections.abc import Collection
 from dataclasses import replace
@@ -11,7 +11,7 @@ from simbudget.scenario.loading import LoadedScenario
 
 
 def in_force(before: LoadedScenario) -> dict[str, CalibratedQuantity]:
-    """Return the quantities that a scenario has from a calibration, those included that evidence then narrowed."""
+    """Return the calibrated quantities of a scenario, including those that evidence narrowed later."""
     learnt = before.calibration.quantities if before.calibration else {}
     texts = {row.name: row.text for row in before.provenance}
     return {
@@ -23,7 +23,7 @@ def in_force(before: LoadedScenario) -> dict[str, CalibratedQuantity]:
 
 
 def carried(before: LoadedScenario, anew: Collection[str], worlds: int) -> dict[str, CalibratedQuantity]:
-    """Return what is in force and not learnt anew, in so many joint draws."""
+    """Return the quantities still in force and not learnt again, as the given number of joint draws."""
     return {
         name: replace(quantity, posterior=_with_rows(quantity.posterior, worlds))
         for name, quantity in in_force(before).items()

@@ -1,7 +1,7 @@
-"""Editing a scenario's text: single values change, and everything else, comments and layout included, stays.
+"""Editing a scenario's text: single values change; everything else, including comments and layout, is preserved.
 
-PyYAML says where each value begins and ends in the text; a new value is put exactly there. A key that is missing
-joins its block, in the block's own style.
+PyYAML gives the positions of values in the text, where new values are substituted. A missing key is added to its block
+in the block's style.
 """
 
 import json
@@ -16,7 +16,7 @@ Path = Sequence[str | int]
 _PLAIN: Final = re.compile(r"[A-Za-z_][\w.\-]*( [\w.\-()]+)*")
 _NOTHING: Final = ("", "~", "null")
 _NEW_BLOCK: Final = 2
-"""Spaces by which a block that is new is indented."""
+"""Spaces of indentation of a new block."""
 
 
 def with_value(text: str, path: Path, value: str) -> str:
@@ -55,7 +55,7 @@ def keys_at(text: str, path: Path) -> list[str]:
 
 
 def _child(node: yaml.Node, step: str | int) -> yaml.Node | None:
-    """Return what stands at a key or position; None for a key that is missing."""
+    """Return the node at a key or position; None for a missing key."""
     if isinstance(node, yaml.SequenceNode):
         if not isinstance(step, int) or step >= len(node.value):
             raise KeyError(step)
@@ -76,7 +76,7 @@ def _replaced(text: str, node: yaml.Node, value: str) -> str:
 
 
 def _inserted(text: str, node: yaml.Node, path: Path, value: str, is_root: bool) -> str:
-    """Return the text with the keys that are left of `path` added to a mapping."""
+    """Return the text with the remaining keys of `path` added to a mapping."""
     if not isinstance(node, yaml.MappingNode):
         raise KeyError(path[0])
     if node.flow_style:
@@ -105,7 +105,7 @@ def _nested(path: Path, value: str) -> str:
 
 
 def _key(key: str | int) -> str:
-    """Return a key as YAML takes it, in quotes where it would be something else."""
+    """Return a key as YAML, in quotes where necessary."""
     return str(key) if _PLAIN.fullmatch(str(key)) else json.dumps(str(key))
 
 

@@ -1,8 +1,8 @@
-"""Gate and review outcomes of logs, counted into the scenario's `evidence`: each run once, however often it is read.
+"""Outcomes of gates and reviews in logs, added to the scenario's `evidence`; each run counts once.
 
-What a user wrote there stays, and logs' runs are added to it; a calibration file keeps what of the sum is which run's,
-so that a run that comes again, maybe grown since, takes its own place. Counts written by hand that equal those of the
-logs are taken for the same trials: evidence that is counted twice would promise more than is known.
+The user's counts stay, and those of the logs' runs are added. The calibration file stores each run's contribution, so
+that a run read again, possibly longer, replaces its earlier contribution. Counts written by hand that equal those of
+the logs are taken to be the same trials, since evidence counted twice would give too narrow intervals.
 """
 
 import re
@@ -24,39 +24,39 @@ GATES: Final = "evidence.gates"
 REVIEW: Final = "evidence.review"
 NAMES: Final = (GATES, REVIEW)
 _NEARLY_ALL: Final = 0.9
-"""Where at least this part of all submissions was reviewed, it does not matter how they were chosen."""
+"""From this share of reviewed submissions on, their selection does not matter."""
 
 
 @dataclass(frozen=True)
 class EvidenceCounts:
-    """What a scenario's evidence becomes."""
+    """A scenario's new evidence."""
 
     fits: tuple[Fit, ...]
     before: Mapping[str, str]
-    """By fit: what was written."""
+    """By fit: the previous text."""
     counted: Mapping[str, ByRun]
-    """By what was counted, such as `evidence.gates[held-out domain]`: each run's part."""
+    """By name, such as `evidence.gates[held-out domain]`: each run's counts."""
     left: tuple[str, ...]
 
 
 @dataclass(frozen=True)
 class _Told:
-    """What a ledger tells of one thing that the scenario's evidence may speak of."""
+    """Counts in a ledger for one entry of the scenario's evidence."""
 
     kind: str
-    """Of the ledger's entries."""
+    """Kind of the ledger's entries."""
     name: str
-    """In the scenario's text."""
+    """Its name in the scenario's text."""
     entry: str
-    """In the calibration file."""
+    """Its name in the calibration file."""
     stood: Written | None
-    """What stood in the evidence."""
+    """Previous counts in the evidence."""
     by_run: ByRun
 
 
 @dataclass(frozen=True)
 class _Sum:
-    """What stands in the evidence of one thing, and what of it are runs of logs."""
+    """The total counts of one entry, and the contributions of logged runs."""
 
     total: Counts
     by_run: ByRun
@@ -66,7 +66,7 @@ class _Sum:
 def count_evidence(
     before: LoadedScenario, text: str, ledger: ImportedLedger, keep: Collection[str] = ()
 ) -> EvidenceCounts:
-    """Return the scenario's evidence with what a ledger tells of gates and reviews.
+    """Return the scenario's evidence, updated with a ledger's gates and reviews.
 
     Args:
         before: the scenario.
@@ -88,7 +88,7 @@ def count_evidence(
 
 
 def _told(before: LoadedScenario, text: str, trials: Trials, keep: Collection[str]) -> Iterator[_Told]:
-    """Yield what the ledger tells of each gate, and of reviews."""
+    """Yield the ledger's counts for each gate and for reviews."""
     gates, written = gate_names(before.scenario.gates), before.scenario.evidence
     if GATES not in keep:
         keys = keys_at(text, ["evidence", "gates"])
@@ -103,12 +103,12 @@ def _told(before: LoadedScenario, text: str, trials: Trials, keep: Collection[st
 
 
 def _total(by_run: ByRun) -> Counts:
-    """Return so many of so many, of all runs together."""
+    """Return successes and trials, over all runs."""
     return sum(hits for hits, _ in by_run.values()), sum(trials for _, trials in by_run.values())
 
 
 def _summed(stood: Counts, known: ByRun, told: ByRun) -> _Sum:
-    """Return what becomes of counts that stood in the evidence, of which some are of runs that were counted before."""
+    """Return the new counts, given the previous ones, of which some are from runs counted before."""
     already = _total(known)
     by_hand = stood[0] - already[0], stood[1] - already[1]
     if not 0 <= by_hand[0] <= by_hand[1]:  # somebody has written it anew
@@ -123,7 +123,7 @@ def _summed(stood: Counts, known: ByRun, told: ByRun) -> _Sum:
 
 
 def _why_not_reviews(before: LoadedScenario, trials: Trials) -> str:
-    """Return why reviews' outcomes say nothing of the scenario's research; empty if they do."""
+    """Return why reviews are not evidence on the scenario's research; empty if they are."""
     review = before.scenario.review
     if review is None:
         return "the scenario has no review"

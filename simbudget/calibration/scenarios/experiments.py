@@ -1,4 +1,4 @@
-"""Experiments of a ledger as arrays: how long they took, how they ended, whose they were."""
+"""Experiments of a ledger as arrays: durations, outcomes and runs."""
 
 from dataclasses import dataclass
 
@@ -23,7 +23,7 @@ class Jobs:
     """NaN where the log does not say."""
     failed: Flags
     censored: Flags
-    """Whether it still ran when the log ended."""
+    """Whether it was still running at the end of the log."""
     kept: Flags
     score: Floats
     gpus: Floats
@@ -36,9 +36,9 @@ class Jobs:
         return len(self.run)
 
     def by_run(self, which: Flags) -> list[tuple[Floats, Flags]]:
-        """Return each run's durations, of those that `which` says and that have one, and which are censored.
+        """Return each run's known durations of the experiments in `which`, and which of them are censored.
 
-        An only run cannot say how runs differ: each of its experiments stands by itself.
+        A single run has no information on differences between runs, so its experiments are treated as independent.
         """
         which = which & np.isfinite(self.duration_s)
         runs = self.run[which] if self.runs > 1 else np.arange(int(which.sum()))
@@ -46,7 +46,7 @@ class Jobs:
         return [(duration_s[runs == run], censored[runs == run]) for run in np.unique(runs)]
 
     def failures_by_run(self) -> tuple[Floats, Floats]:
-        """Return [runs] how many failed, and how many there were."""
+        """Return [runs] the numbers of failures and of experiments."""
         runs = np.unique(self.run)
         hits = np.array([self.failed[self.run == run].sum() for run in runs], dtype=np.float64)
         tries = np.array([(self.run == run).sum() for run in runs], dtype=np.float64)

@@ -1,4 +1,4 @@
-"""A fit: what was learnt of one quantity of a scenario, as draws and as the scenario writes it, with its evidence."""
+"""The fit of one quantity of a scenario: posterior draws, text in the scenario, and evidence."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -17,29 +17,29 @@ from simbudget.units import Dimension
 Floats = npt.NDArray[np.float64]
 
 FEWEST: Final = 3
-"""With fewer values a quantity stays as it was."""
+"""Fewest values for learning a quantity."""
 
 
 @dataclass(frozen=True)
 class Fit:
-    """What was learnt of one quantity."""
+    """The fit of one quantity."""
 
     name: str
     quantity: CalibratedQuantity | None
-    """None for what is written and not drawn."""
+    """None for quantities without draws."""
     written: str
     evidence: Evidence
     log_scores: dict[str, float] = field(default_factory=dict)
     """Families' leave-one-run-out log scores."""
     observed: Floats = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
-    """The values themselves; of a rate, each run's."""
+    """The observed values; for a rate, those of the runs."""
     rate: float = float("nan")
-    """Of a rate: that of all runs together."""
+    """For a rate: the rate over all runs."""
     levels: Mapping[int, float] = field(default_factory=dict, repr=False, compare=False)
-    """By run: its mean logarithm, of what varies within runs."""
+    """Mean logarithm by run, for quantities that vary within runs."""
 
     def redrawn(self, posterior: Posterior, dimension: Dimension) -> "Fit":
-        """Return the fit of what varies with other draws."""
+        """Return the fit with other draws."""
         assert self.quantity is not None
         written = written_varying(posterior, dimension)
         return replace(
@@ -54,7 +54,7 @@ def fit_of_varying(
     evidence: Evidence,
     observed: Floats | None = None,
 ) -> Fit:
-    """Return the fit of what varies from draw to draw: its posterior and its shape, and the values that it rests on."""
+    """Return the fit of a quantity that varies between draws, from its posterior, shape and observed values."""
     posterior, shape = learnt
     written = written_varying(posterior, dimension)
     quantity = CalibratedQuantity(name, written, shape.family, posterior, evidence)
@@ -63,20 +63,20 @@ def fit_of_varying(
 
 
 def fit_of_fact(name: str, values: Floats, written: str, evidence: Evidence, family: str = "fact") -> Fit:
-    """Return the fit of what is one number: [worlds] draws of it, and how the scenario writes it."""
+    """Return the fit of a constant quantity from [worlds] draws and its text in the scenario."""
     quantity = CalibratedQuantity(name, written, family, Posterior.of_fact(values), evidence)
     return Fit(name, quantity, written, evidence)
 
 
 def fit_of_setting(name: str, value: float, written: str, evidence: Evidence, worlds: int) -> Fit:
-    """Return the fit of what is one exact number."""
+    """Return the fit of an exactly known quantity."""
     return fit_of_fact(name, np.full(worlds, value), written, evidence, "exact")
 
 
 def fit_of_rate(
     name: str, hits: Floats, tries: Floats, evidence: Evidence, worlds: int, rng: np.random.Generator
 ) -> Fit:
-    """Return the fit of how often something fails, runs being pooled as far as they are alike."""
+    """Return the fit of a failure rate, with partial pooling of runs."""
     draws = pooled_rate(hits, tries, worlds, rng)
     fit = fit_of_fact(name, draws, written_fact(draws, Dimension.FRACTION), evidence)
     rate = float(hits.sum() / max(tries.sum(), 1))

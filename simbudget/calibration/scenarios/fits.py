@@ -1,4 +1,4 @@
-"""What a ledger says of a scenario's quantities: its sessions, its experiments, its scorer, put together."""
+"""All fits to a ledger: sessions, experiments and scorer."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -20,7 +20,7 @@ from simbudget.scenario.calibration_file import Evidence
 from simbudget.units import Dimension
 
 WORLDS: Final = 500
-"""Joint draws in a calibration."""
+"""Number of joint draws in a calibration."""
 
 _SEED: Final = 20_260_301
 
@@ -28,11 +28,11 @@ _SEED: Final = 20_260_301
 def fit_ledger(
     ledger: ImportedLedger, models: Sequence[str] = (), worlds: int = WORLDS, people: bool = False
 ) -> list[Fit]:
-    """Return what a ledger says of a scenario's quantities, in the order of the scenario's blocks.
+    """Return the fits of a scenario's quantities to a ledger, in the order of the scenario's blocks.
 
     Args:
         ledger: logs of real runs.
-        models: the scenario's, whose speeds are learnt; those that logs do not tell apart share `models[others]`.
+        models: the scenario's, whose speeds are learnt; those that logs do not distinguish share `models[others]`.
         worlds: how many joint draws.
         people: whether waiting for people counts as tool time.
     """
@@ -45,7 +45,7 @@ def fit_ledger(
 
 
 def fit_speed(ledger: ImportedLedger, model: str, worlds: int = WORLDS) -> list[Fit]:
-    """Return what a ledger says of the speed of a model, or of `others`.
+    """Return the fits of the speed of a model, or of `others`.
 
     Args:
         ledger: logs of real runs.
@@ -57,7 +57,7 @@ def fit_speed(ledger: ImportedLedger, model: str, worlds: int = WORLDS) -> list[
 
 
 def fit_of_sessions(sessions: Sequence[Session], worlds: int = WORLDS) -> list[Fit]:
-    """Return what some sessions say of turns and contexts, waiting for people being a part of the tools' time.
+    """Return the fits of turns and contexts to sessions, with waits for people included in tool time.
 
     Args:
         sessions: those that are learnt from.
@@ -81,14 +81,14 @@ def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Itera
         known = times[np.isfinite(times)]
         yield fit_of_varying("cycle.experiment.time", Dimension.DURATION, learnt, evidence, known)
     hits, tries = jobs.failures_by_run()
-    if hits.sum() > 0:  # a log without any may be one that does not tell
+    if hits.sum() > 0:  # a log without any may not record them
         yield fit_of_rate("cycle.experiment.fails", hits, tries, evidence, worlds, rng)
 
 
 def _fit_scorer(
     ledger: ImportedLedger, sessions: Sequence[Session], worlds: int, rng: np.random.Generator
 ) -> Iterator[Fit]:
-    """Yield the scorer's time, where a ledger tells it."""
+    """Yield the scorer's time, if the ledger has it."""
     times = scoring_times(ledger.entries)
     count = sum(map(len, times))
     if count < FEWEST:

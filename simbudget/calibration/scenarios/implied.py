@@ -1,8 +1,8 @@
-"""The scenario that logs imply: their sessions over again, as many of each model, with all that was learnt of them.
+"""The scenario implied by logs: as many sessions of each model, with the quantities learnt from them.
 
-Each session is an agent that has one cycle. Agents of one model are a group; where a model has enough sessions, its
-group has turns and contexts of its own. Waiting for people is a part of `turn.tool_time`, since a cache does not ask
-what a pause was for. There are GPUs only where the logs tell of jobs on them.
+Each session is an agent with one cycle. Agents of one model are a group; if a model has enough sessions, its group has
+separate turns and contexts. Waits for people are part of `turn.tool_time`, since a cache expires in any pause. The
+scenario has GPUs only if the logs have jobs on them.
 """
 
 import math
@@ -34,12 +34,12 @@ from simbudget.scenario.reading import Reading
 from simbudget.units import Dimension
 
 _ENOUGH: Final = 20
-"""With fewer sessions a model's turns and contexts are taken to be like those of all."""
+"""With fewer sessions, a model's group has the turns and contexts of all sessions."""
 _UNNAMED: Final = frozenset({"", "nan", "None", "<NA>", "-"})
 _TURNS: Final = "cycle.think.turns"
 _OUTPUT, _THINKING = "turn.output_tokens", "turn.thinking_tokens"
 _LONGEST_TIMES: Final = 10.0
-"""The run may go on for this many times the longest session after the last one has begun: nothing is cut off."""
+"""Horizon after the start of the last session, in longest sessions, so that none is cut off."""
 _DAY_S: Final = 86_400.0
 _MOST_DAYS: Final = 3650
 _COMMENT_COLUMN: Final = 60
@@ -47,12 +47,12 @@ _COMMENT_COLUMN: Final = 60
 
 @dataclass(frozen=True)
 class LoggedGroup:
-    """Sessions of one model, as the logs have them."""
+    """Logged sessions of one model."""
 
     model: str
     sessions: tuple[Session, ...]
     is_own: bool
-    """Whether it has turns and contexts of its own."""
+    """Whether it has separate turns and contexts."""
 
     @property
     def cost_usd(self) -> float:
@@ -61,7 +61,7 @@ class LoggedGroup:
 
     @property
     def waiting_share(self) -> float:
-        """Return which part of the time between calls was waiting for people."""
+        """Return the share of time between calls spent waiting for people."""
         between_s = sum(float(np.nansum(session.gap_s)) for session in self.sessions)
         people_s = sum(
             float(np.nansum(np.minimum(session.person_s[:-1], session.gap_s))) for session in self.sessions
@@ -71,7 +71,7 @@ class LoggedGroup:
 
 @dataclass(frozen=True)
 class Implied:
-    """The scenario that logs imply."""
+    """The scenario implied by logs."""
 
     text: str
     """Its file, without the line that names the calibration."""
@@ -86,7 +86,7 @@ class Implied:
 
 
 def implied_scenario(ledger: ImportedLedger) -> Implied:
-    """Return the scenario of which the sessions in a ledger are a run.
+    """Return the scenario of which a ledger's sessions are one run.
 
     Args:
         ledger: logs of real runs, call by call.
@@ -121,13 +121,13 @@ def _groups(sessions: Sequence[Session]) -> tuple[LoggedGroup, ...]:
 
 
 def _paid_jobs(ledger: ImportedLedger) -> Jobs | None:
-    """Return the jobs whose GPUs the logs tell; None where there are none."""
+    """Return the jobs with known GPUs; None without any."""
     jobs = jobs_of(ledger)
     return jobs if jobs is not None and np.nansum(jobs.gpus) > 0 else None
 
 
 class _Writer:
-    """Puts the scenario's text and its calibration together."""
+    """Builds the scenario's text and its calibration."""
 
     def __init__(self, groups: tuple[LoggedGroup, ...], cycles: int, jobs: Jobs | None) -> None:
         self._groups, self._cycles, self._jobs = groups, cycles, jobs
@@ -323,7 +323,7 @@ class _Writer:
             )
 
     def _taken(self, fit: Fit, name: str) -> str:
-        """Return how a fit is written, and keep what was learnt under this name."""
+        """Return the text of a fit, and store the fit under this name."""
         if fit.quantity is not None:
             self._quantities[name] = replace(fit.quantity, name=name)
         return fit.written
@@ -342,7 +342,7 @@ def _shared_out(turns: Fit, cycles: int) -> Fit:
 
 
 def _assumed_usd(sessions: Sequence[Session]) -> float:
-    """Return what the outputs that are assumed of sessions cost on average, by the price list."""
+    """Return the mean cost of the sessions' assumed outputs at list prices."""
     output = Turn.read(Reading(Path()), None, "turn", None).output_tokens
     scatter = math.log(output.spread or 1.0) / NORMAL_P90
     each = output.distribution.mean() * math.exp(scatter**2 / 2)  # of a lognormal around its median
@@ -356,7 +356,7 @@ def _pool(jobs: Jobs) -> str:
 
 
 def _every_s(sessions: Sequence[Session]) -> float:
-    """Return how long after one another sessions began, by the days on which they ended; 0 where nothing says it."""
+    """Return the time between starts of sessions, estimated from the days on which they ended; 0 if unknown."""
     days = sorted(np.datetime64(session.ended) for session in sessions if session.ended)
     if len(days) < 2:
         return 0.0
@@ -364,5 +364,5 @@ def _every_s(sessions: Sequence[Session]) -> float:
 
 
 def _line(text: str, comment: str) -> str:
-    """Return a line with a comment behind it."""
+    """Return a line with a trailing comment."""
     return f"{text:<{_COMMENT_COLUMN}}  # {comment}" if comment else text

@@ -1,4 +1,4 @@
-"""What a calibration learnt, as a result: before and after with the evidence, totals, and predictive checks."""
+"""The result of a calibration: quantities before and after with evidence, totals, and predictive checks."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -14,7 +14,7 @@ from simbudget.projection.summary import Summary
 from simbudget.results import Picture, Result, Table, as_plain
 
 _REPLICATIONS: Final = 100
-"""Of the projections before and after: enough to see what calibration does to the totals."""
+"""Replications of the projections before and after, enough to show the effect on the totals."""
 
 _TOTALS: Final[tuple[tuple[str, str, Callable[[float | None], str]], ...]] = (
     ("spend", "spend_usd", usd),
@@ -27,21 +27,21 @@ _TOTALS: Final[tuple[tuple[str, str, Callable[[float | None], str]], ...]] = (
 
 @dataclass(frozen=True)
 class Learnt(Result):
-    """What logs said of a scenario, beside what was assumed."""
+    """Learnt and assumed quantities of a scenario."""
 
     calibrated: Calibrated
     checks: tuple[Check, ...]
-    """The runs that it was learnt from, simulated again; empty if that was not asked for."""
+    """Predictive checks on the runs used for calibration; empty if not requested."""
     before: Summary
-    """The projection of the scenario as it was assumed."""
+    """The projection before calibration."""
     after: Summary
-    """And as it is calibrated."""
+    """The projection after calibration."""
     notes: tuple[str, ...] = ()
 
     json_name = "calibration.json"
 
     def answer(self) -> str:
-        """Return how many quantities were learnt, and what that does to the spend."""
+        """Return the number of learnt quantities and the effect on spend."""
         changes = self.calibrated.changes
         spends = (
             f"{usd(s.spend_usd.p50)} ({_interval(s.spend_usd, usd)})" for s in (self.before, self.after)
@@ -87,7 +87,7 @@ class Learnt(Result):
 
 
 def learnt(calibrated: Calibrated, checks: Sequence[Check], options: Options) -> Learnt:
-    """Return what a calibration learnt, with the projections before and after it; `options` say where they are made."""
+    """Return the result of a calibration, with projections before and after it made with `options`."""
     options = replace(options, replications=_REPLICATIONS)
     before, after = (project(s.scenario, options).summary for s in (calibrated.before, calibrated.after))
     notes = list(calibrated.notes)
@@ -98,7 +98,7 @@ def learnt(calibrated: Calibrated, checks: Sequence[Check], options: Options) ->
 
 
 def _absent(absent: Absent, after: Summary) -> str:
-    """Return what the logs have not, and what it costs."""
+    """Return the parts that the logs lack, with their cost."""
     spend = None if absent.component is None else after.spend_by_component_usd[absent.component]
     amount = "" if spend is None else f", {usd(spend.mean)} of {usd(after.spend_usd.mean)} on average,"
     verb = "is" if absent.who in ("scorer", "forum") else "are"

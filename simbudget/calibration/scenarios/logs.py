@@ -1,4 +1,4 @@
-"""A ledger as evidence: how many observations of some kinds of entries, of how many runs, from where, until when."""
+"""A ledger as evidence: numbers of observations and runs, sources, and the latest date."""
 
 from collections.abc import Collection
 

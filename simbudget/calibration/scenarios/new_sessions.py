@@ -1,4 +1,4 @@
-"""Sessions yet to come: the scenario that a user would write for them, calibrated on those that were."""
+"""Future sessions: a scenario for them, calibrated on past ones."""
 
 from collections.abc import Iterator, Sequence
 from typing import Final
@@ -14,14 +14,14 @@ from simbudget.scenario.model import Scenario
 from simbudget.scenario.provider import OTHERS
 
 MODEL: Final = "model"
-"""What the scenario calls its model."""
+"""The model's name in the scenario."""
 _DEFAULT_TOKENS: Final = 20_000.0
 UNSEEN_SUMMARY: Final = 2_000
-"""Where compactions are too few to learn from, they keep contexts below the largest that was seen, and cost little."""
+"""Assumed if compactions are too few to learn from: they keep contexts below the largest one seen, at low cost."""
 
 
 def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: int = 1) -> Scenario:
-    """Return the scenario of an agent that has so many sessions, one after the other, all its quantities calibrated.
+    """Return the scenario of an agent with the given number of consecutive sessions, all quantities calibrated.
 
     Args:
         sessions: those that were calibrated on; the most frequent model's prices are taken.
@@ -53,14 +53,14 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
 
 
 def least_limit(learnt: dict[str, CalibratedQuantity]) -> int:
-    """Return the least limit that contexts fit into right after a compaction, nine times in ten and with some room."""
+    """Return the lowest limit that leaves room after nine in ten compactions."""
     names = ("context.first_prompt_tokens", "context.compacted_to_tokens")
     highest = [highest_of(learnt[name].posterior) if name in learnt else _DEFAULT_TOKENS for name in names]
     return int(1.5 * sum(highest))
 
 
 def _entries(text: dict[str, str], block: str, defaults: dict[str, str]) -> Iterator[str]:
-    """Yield `key: value` of a block's quantities, those with a default even where nothing was learnt."""
+    """Yield `key: value` for a block's quantities, including unlearnt ones that have a default."""
     values = defaults | {
         name.removeprefix(block): value for name, value in text.items() if name.startswith(block)
     }

@@ -1,4 +1,4 @@
-"""Where what was learnt belongs in a scenario: names of its quantities, and the paths to them in its text."""
+"""Places of learnt quantities in a scenario: their names, and their paths in the text."""
 
 import re
 from collections.abc import Iterator, Sequence
@@ -17,7 +17,7 @@ _MODEL: Final = re.compile(r"^models\[(?P<model>.*)\]\.(?P<key>\w+)$")
 
 
 def places_of(loaded: LoadedScenario, name: str) -> list[str]:
-    """Return the names of a scenario's quantities that a quantity stands for: its own, and groups' own ones.
+    """Return the names in a scenario that a quantity applies to: the general one and those of groups.
 
     Steps are by kind: `cycle.think.turns` stands for the turns of every think step.
     """
@@ -66,7 +66,7 @@ def _within(group: Group, name: str) -> list[str | int]:
 
 
 def shares(scenario: Scenario, names: Sequence[str]) -> Iterator[float]:
-    """Yield which part of a session's turns each think step has, by what was assumed of them."""
+    """Yield each think step's share of a session's turns, in proportion to the assumed turns."""
     typical = []
     for name in names:
         step = _STEP.match(name)

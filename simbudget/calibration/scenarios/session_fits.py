@@ -1,4 +1,4 @@
-"""What sessions say of a scenario: of turns and contexts, of the speed of models, of errors and caches."""
+"""Fits to sessions: turns, contexts, speeds of models, errors and caches."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -39,22 +39,22 @@ Floats = npt.NDArray[np.float64]
 _FEWEST_COMPACTIONS: Final = 8
 _OPENING_EVIDENCE: Final = 2.0
 _FEWEST_OPENINGS: Final = 8
-"""With fewer sessions an opening would be what is assumed of it."""
+"""Fewest sessions for an opening; with fewer, its prior would dominate."""
 _MOST_OF_LIMIT: Final = 0.5
 _CYCLES_SCATTER: Final = 0.4
-"""What is assumed of the turns of one agent's cycles: nine in ten have at most 1.7 times the median."""
+"""Prior of the scatter of turns between an agent's cycles: nine in ten have at most 1.7 times the median."""
 _LESS_SCATTER: Final = 0.8
 _MOST_TRIES: Final = 25
 _FEWEST_SPEAKING: Final = 30
-"""Calls with outputs that it takes to learn a speed."""
+"""Fewest calls with outputs for learning a speed."""
 
 ALL_THAT_JOINED: Final = "output counts are not known: whatever joined the context stands here"
-"""The remark on tool results that were learnt from sessions without output counts."""
+"""Remark on tool results learnt from sessions without output counts."""
 
 
 @dataclass(frozen=True)
 class _Place:
-    """Where an observed quantity stands in a scenario."""
+    """The place of an observed quantity in a scenario."""
 
     name: str
     dimension: Dimension
@@ -62,7 +62,7 @@ class _Place:
 
 
 _LEVELLED: Final = ("output", "thinking", "tool_result", "tool_time")
-"""What the engine draws at a level of its context; of all else, contexts differ by chance alone."""
+"""Quantities for which the engine draws a level per context; contexts have no levels of the others."""
 
 _TURN: Final = {
     "output": _Place("turn.output_tokens", Dimension.NUMBER),
@@ -77,13 +77,13 @@ _TURN: Final = {
 
 
 _SUMMED: Final = ("tool_time", "turns")
-"""Of these the sum matters and tails are heavy: see `durations`."""
+"""Heavy-tailed quantities whose sums matter; see `durations`."""
 
 
 def fit_sessions(
     sessions: Sequence[Session], models: Sequence[str], worlds: int, people: bool, rng: np.random.Generator
 ) -> Iterator[Fit]:
-    """Yield what sessions say; those with known outputs speak of outputs, all of contexts and times."""
+    """Yield the fits to sessions: outputs from those with known outputs, contexts and times from all."""
     if not sessions:
         return
     knowing = [session for session in sessions if session.knows_output]
@@ -117,7 +117,7 @@ def fit_sessions(
 
 
 def _opening(seen: Observed) -> Opening:
-    """Return how contexts open; that they do not, where few sessions show it."""
+    """Return the opening of contexts; none if there are few sessions."""
     telling = sum(len(values) >= FEWEST for values in seen.values["tool_result"])
     if telling < _FEWEST_OPENINGS:
         return Opening()
@@ -138,7 +138,7 @@ def _varying(
     worlds: int,
     rng: np.random.Generator,
 ) -> Iterator[Fit]:
-    """Yield the fit of what varies, if there are enough values."""
+    """Yield the fit of a varying quantity, if there are enough values."""
     having = [(v, s) for v, s in zip(values, sessions, strict=True) if len(v)]
     count = sum(len(v) for v, _ in having)
     if count < FEWEST:
@@ -168,7 +168,7 @@ def _varying(
 def _of_cut_cycles(
     sessions: Sequence[Session], worlds: int, rng: np.random.Generator
 ) -> tuple[Posterior, Shape] | None:
-    """Return the posterior of cycles' turns where the end cut some off, which were to have more; None if it did not."""
+    """Return the posterior of turns per cycle if the end of the log cut some cycles off (censored); otherwise None."""
     told = [session.steps for session in sessions if session.steps is not None]
     if len(told) < len(sessions) or not any(len(steps.turns_cut) for steps in told):
         return None
@@ -180,7 +180,7 @@ def _of_cut_cycles(
 
 
 def _move(having: Sequence[tuple[Floats, Session]]) -> Move | None:
-    """Return how a quantity moves along runs that tell their contexts, if it does."""
+    """Return the movement of a quantity along runs that record contexts, if any."""
     in_order = sorted(having, key=lambda one: one[1].started_s[0])
     telling = [(values, session.run) for values, session in in_order if session.steps is not None]
     return move_of([values for values, _ in telling], [run for _, run in telling]) if telling else None
@@ -202,7 +202,7 @@ def _below(fit: Fit, limit: float) -> Fit:
 def _growth(
     seen: Observed, sessions: Sequence[Session], worlds: int, rng: np.random.Generator
 ) -> Iterator[Fit]:
-    """Yield the tool result of sessions whose outputs are not known: all that the context grew by.
+    """Yield the tool result of sessions without known outputs: all growth of the context.
 
     Outputs then join nothing: they stand in `thinking_tokens`, as assumed, lest they be counted twice.
     """
@@ -243,13 +243,13 @@ def _telling_speed(model: str, sessions: Sequence[Session]) -> list[Session]:
 
 
 def has_own_speed(model: str, sessions: Sequence[Session]) -> bool:
-    """Return whether sessions tell a model's speed from that of others; all that they do not tell apart share one."""
+    """Return whether sessions identify a model's speed; models without an identified speed share one."""
     own = [s for s in sessions if s.model.startswith(model) and s.knows_output]
     return model != OTHERS and sum(map(len, own)) >= _FEWEST_SPEAKING
 
 
 def _under_slopes(fit: Fit, sessions: Sequence[Session], slope: Slope, at: Floats) -> Fit:
-    """Return the fit of first tokens, each world's under its own slope."""
+    """Return the fit of times to first token, given each world's slope."""
     assert fit.quantity is not None
     return fit.redrawn(under_slopes(fit.quantity.posterior, sessions, slope, at), Dimension.DURATION)
 
@@ -278,7 +278,7 @@ def _errors(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) 
 
 
 def _misses(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) -> Iterator[Fit]:
-    """Yield how often calls missed a cache that was young, where logs show caches, and calls that missed them."""
+    """Yield the rate of misses of young caches, if logs have caches and misses."""
     whose = [session for session in sessions if session.knows_input and np.nansum(session.read) > 0]
     misses = [misses_of(session, cache_life(sessions, session)) for session in whose]
     missed, calls = np.array([of.missed for of in misses]), np.array([of.calls for of in misses])
@@ -290,7 +290,7 @@ def _misses(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) 
 
 
 def evidence_of_sessions(sessions: Sequence[Session], count: int, remark: str = "") -> Evidence:
-    """Return sessions as the evidence for something that was learnt from so many observations."""
+    """Return sessions as the evidence for a fit to the given number of observations."""
     sources = ", ".join(sorted({session.source for session in sessions}))
     days = [session.ended for session in sessions if session.ended]
     return Evidence(count, len({s.run for s in sessions}), sources, max(days, default=""), 0, remark)

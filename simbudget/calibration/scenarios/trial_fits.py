@@ -1,7 +1,8 @@
-"""What reviews and tries at gates took and cost, where a ledger tells it.
+"""Durations and prices of reviews and of tries at gates, if a ledger has them.
 
-A review is done in office hours, so its work is that part of its time in which the scenario's office is open. Where all
-values are the same, the scenario gets that number; else prices are one unknown value, times vary.
+Reviews are done in office hours, so the work of a review is the part of its duration within the scenario's office
+hours. If all values are the same, the scenario gets that number; otherwise a price is one unknown value, and times
+vary.
 """
 
 from collections.abc import Iterator
@@ -34,7 +35,7 @@ _HOUR_S: Final = 3600.0
 
 
 def fit_trials(ledger: ImportedLedger, scenario: Scenario, worlds: int) -> Iterator[Fit]:
-    """Yield time and price of reviews and of tries at each gate, as far as a ledger tells them."""
+    """Yield time and price of reviews and of tries at each gate, as far as a ledger has them."""
     rng = np.random.default_rng(_SEED)
     entries = ledger.entries
     ended = ~entries["outcome"].astype(str).isin(("cut", "unserved"))
@@ -57,7 +58,7 @@ def fit_trials(ledger: ImportedLedger, scenario: Scenario, worlds: int) -> Itera
 
 
 class _Told:
-    """What some entries of a ledger tell; a value is one of each entry."""
+    """Entries of a ledger with one value each."""
 
     def __init__(
         self, kind: str, ledger: ImportedLedger, rows: pd.DataFrame, worlds: int, rng: np.random.Generator
@@ -82,7 +83,7 @@ class _Told:
         yield fit_of_varying(name, Dimension.DURATION, learnt, evidence, values)
 
     def price(self, name: str, values_usd: Floats, dimension: Dimension) -> Iterator[Fit]:
-        """Yield the fit of a price, which is one number: as uncertain as a Bayesian bootstrap over runs leaves it."""
+        """Yield the fit of a price, one number with the uncertainty of a Bayesian bootstrap over runs."""
         runs = self._by_run(values_usd, 0.0)
         if not runs:
             return
@@ -97,7 +98,7 @@ class _Told:
         yield fit_of_fact(name, draws, written_fact(draws, dimension), evidence)
 
     def _by_run(self, values: Floats, above: float) -> list[Floats]:
-        """Return each run's values above something; nothing where they are few."""
+        """Return each run's values above a bound; nothing if there are few."""
         told = np.isfinite(values) & (values > above)
         runs = [values[told & (self._run == run)] for run in np.unique(self._run[told])]
         return runs if told.sum() >= FEWEST else []
@@ -108,7 +109,7 @@ def _same(values: Floats) -> bool:
 
 
 def _work_s(reviews: pd.DataFrame, runs: pd.DataFrame, review: Review, begins_s: int) -> Floats:
-    """Return [reviews] the time in which the office was open; a run without a date begins when the scenario does."""
+    """Return [reviews] seconds within office hours; a run without a date starts at the scenario's start."""
     hours = np.array(office_hours(review), dtype=np.int64)
     week_s = {int(run): _week_s(at, begins_s) for run, at in zip(runs["run"], runs["began_at"], strict=True)}
     starts_s = reviews["started_s"] + reviews["run"].map(week_s)

@@ -1,4 +1,4 @@
-"""What was learnt, as the scenario language writes it: readable, and close to what the draws say."""
+"""Learnt quantities as text of the scenario language: readable, and close to the draws."""
 
 from typing import Final
 
@@ -31,13 +31,13 @@ def written_varying(posterior: Posterior, dimension: Dimension) -> str:
 
 
 def highest_of(posterior: Posterior) -> float:
-    """Return what a scenario takes for the highest value: p90 of the median, times p90/median of draws."""
+    """Return a scenario's highest value: p90 of the median times p90/median of draws."""
     medians, high = quantiles_of(posterior, (0.5, 0.9))
     return float(np.quantile(medians, 0.9) * np.median(high) / max(np.median(medians), 1e-9))
 
 
 def written_fact(draws: Floats, dimension: Dimension) -> str:
-    """Return `4.1% to 6.3%`: p10 to p90 of what is one number."""
+    """Return `4.1% to 6.3%`: p10 to p90 of a constant quantity."""
     low, up = np.quantile(draws, (0.1, 0.9))
     digits = max(2, _digits_apart(low, up))
     return f"{_amount(low, dimension, digits)} to {_amount(up, dimension, digits)}"
@@ -62,14 +62,14 @@ def quantiles_of(posterior: Posterior, at: tuple[float, ...], draws: int = 400) 
 
 
 def _digits_apart(low: float, high: float) -> int:
-    """Return how many significant digits tell two numbers apart."""
+    """Return the number of significant digits that distinguish two numbers."""
     if high <= low or low <= 0:
         return 3
     return int(np.ceil(-np.log10((high - low) / high))) + 1
 
 
 def _amount(value: float, dimension: Dimension, digits: int) -> str:
-    """Return an amount with so many significant digits."""
+    """Return an amount with the given number of significant digits."""
     if dimension is Dimension.FRACTION:
         return f"{_plain(100 * value, digits)}%"
     if dimension in _UNITS:

@@ -1,4 +1,4 @@
-"""Writing a calibrated scenario: its text, and beside it the file of joint draws that it names."""
+"""Writing a calibrated scenario: its text, and the file of joint draws that it refers to."""
 
 from pathlib import Path
 
@@ -14,7 +14,7 @@ def calibration_name(output: Path) -> str:
 
 
 def require_writable(scenario: Path, text: str, output: Path) -> None:
-    """Raise UserError unless the new scenario can stand where it is to be written."""
+    """Raise UserError unless the new scenario can be written to its path."""
     if output.suffix not in (".yaml", ".yml"):
         raise UserError(Problem(f"-o {output}: a scenario's name ends in .yaml", remedy="write -o NEW.yaml"))
     if output.resolve() == scenario.resolve():
@@ -35,7 +35,7 @@ def write_calibrated(calibrated: Calibrated, output: Path) -> list[Path]:
 
 
 def write_implied(implied: Implied, output: Path) -> None:
-    """Write the scenario that logs imply, and beside it its joint draws."""
+    """Write the scenario implied by logs, and the file of its joint draws."""
     name = calibration_name(output)
     write_calibration(implied.calibration, output.parent / name)
     output.write_text(f"{implied.text}calibration: {name}\n", encoding="utf-8")
