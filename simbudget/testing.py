@@ -296,7 +296,7 @@ def load(document: dict[str, Any]) -> Scenario | None:
 
 
 def scenarios(beyond: bool = False) -> st.SearchStrategy[Scenario]:
-    """Return scenarios over the whole language; `beyond` with what the reference engine alone simulates."""
+    """Return scenarios over the whole language; `beyond` a single pool, job and condition."""
     return documents(beyond).map(load).filter(lambda loaded: loaded is not None)  # type: ignore[return-value]
 
 

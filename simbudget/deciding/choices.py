@@ -33,9 +33,10 @@ def _changes(scenario: Scenario) -> Iterator[Change]:
         key = "agents" if number == 0 else f"fleet[{number}].agents"
         yield from _half_and_double(key, group.agents)
     yield from _horizon(scenario)
-    if "experiment" in kinds:
-        yield from _half_and_double("gpus", scenario.gpus.count)
-        yield from _others("billing", scenario.gpus.billing, _BILLINGS)
+    for number, pool in enumerate(scenario.pools if "experiment" in kinds else ()):
+        is_only = len(scenario.pools) == 1
+        yield from _half_and_double("gpus" if is_only else f"gpus[{number}].count", pool.count)
+        yield from _others("billing" if is_only else f"gpus[{number}].billing", pool.billing, _BILLINGS)
     if "score" in kinds:
         yield from _half_and_double("servers", scenario.scorer.servers)
     if scenario.review is not None:

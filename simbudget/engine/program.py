@@ -273,6 +273,15 @@ class Settings(NamedTuple):
     quota: int
     """Submissions an agent may make in a day of the run; 0 for any number."""
     score_price: int
+    judge: int
+    """The client with which a model scores submissions; `NONE`: no model does."""
+    judge_calls: int
+    judge_input: int
+    judge_output: int
+    reviewer: int
+    """The client with which a model reviews submissions; `NONE`: people do, if anybody does."""
+    review_input: int
+    review_output: int
     no_improvement_ns: int
     """The run ends when the best score has not risen for so long; 0 for never."""
     counts_when_billed: int = 0
@@ -342,6 +351,11 @@ class Program:
     """[components] the part by which each component's prices are less: a quantity, or `NONE`."""
 
     @property
+    def pools_told(self) -> tuple[str, ...]:
+        """Return what entries say of each pool: its name, where there are several."""
+        return self.pool_names if len(self.pools) > 1 else ("",)
+
+    @property
     def agents(self) -> int:
         """Return how many agents and people the fleet has."""
         return len(self.agent_groups)
@@ -373,9 +387,12 @@ class Program:
             return False
         crashes = any(group.crash_every != NONE for group in self.groups)
         fails = any(not self._is_surely(step.fails, 0.0) for step in self.steps)
-        fails = fails or any(step.part != NONE for step in self.steps)
+        parts = [step.part for step in self.steps]
+        branches = not all(self._is_surely(part, 0.0) or self._is_surely(part, 1.0) for part in parts)
         errors = any(not self._is_surely(client.error_rate, 0.0) for client in self.clients)
-        chance = crashes or fails or errors or any(pool.preempted_every != NONE for pool in self.pools)
+        chance = (
+            crashes or fails or branches or errors or any(pool.preempted_every != NONE for pool in self.pools)
+        )
         chance = chance or bool(self.research.is_on) or self._solves_by_chance()
         return not chance and not self.kinds.any() and bool((self.rows[:, 0] == 0).all())
 

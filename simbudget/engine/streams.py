@@ -42,6 +42,12 @@ LEVELS: Final = (
 )
 CACHE: Final = 16  # lane: whether the cache is missed; index: the agent's attempts at calls
 BATCH: Final = 18  # lane: when a batch returns; index: the agent's attempts at calls
+JUDGE: Final = 19  # the word of lane 0 is the number of the streams of an agent's judge; index: 0
+JUDGING: Final = 20  # of a judge; lane: calls of a scoring; index: the agent's submissions
+JUDGE_CALL: Final = 21  # of a judge; lanes: input, output; index: its calls
+REVIEWER: Final = (
+    22  # the word of lane 0 is the number of the streams of a model's review; index: the submissions
+)
 SUB_AGENT: Final = 17  # the word of lane 0 is the number of a sub-agent's streams; index: see `laws.calls`
 TASK: Final = 19  # of a task, not an agent; lane: difficulty; index: 0
 TASK_ATTEMPT: Final = 20  # of a task; lane: whether it solves the task; index: the task's attempts

@@ -34,9 +34,9 @@ class Entry(NamedTuple):
 
     `started_s` and `duration_s` are those of the event itself, `queued_s` is the waiting time before it. Token classes
     exclude each other. `outcome` is `ok`, `failed` (an attempt without a result, a gate not passed), `cut` (by a crash
-    or the end of the run), `unserved` (cut, or stopped by the budget, while queueing), `preempted`, or `blamed` (a
-    submission that review considers a hack). `score` is a measurement, by the scorer or by a gate. Only entries with a
-    cost have a `component`.
+    or the end of the run, or a job for which its agent waits no longer), `unserved` (cut, or stopped by the budget,
+    while queueing), `preempted`, or `blamed` (a submission that review considers a hack). `score` is a measurement, by
+    the scorer or by a gate. Only entries with a cost have a `component`.
 
     What a log does not report is unknown, never zero: None in a count (NA in the frame), NaN in a time, cost or score,
     -1 in `cycle`, `session` and `turn`, an empty text.
@@ -79,7 +79,8 @@ class Entry(NamedTuple):
     kept: bool | None = None
     """Whether an experiment's change was kept as the new best."""
     name: str = ""
-    """Name of a tool, id of an experiment, or who was waited for (`person`)."""
+    """Name of a tool, id of an experiment, who was waited for (`person`), or the pool of a simulated job where there
+    are several pools."""
     parent: str = ""
     """The `name` of the experiment that this one builds on."""
     service: str = ""

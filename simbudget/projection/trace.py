@@ -97,7 +97,7 @@ _BACKGROUND = ("sandbox", "reserved", "staff", "fixed")
 
 
 def timeline(ledger: pd.DataFrame, agent_names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the trace: a thread for each agent, jobs on a second one beside it, and the money spent so far.
+    """Return the trace: a thread for each agent, its jobs on threads beside it, and the money spent so far.
 
     Times are microseconds. What costs money by merely being there (sandboxes, pools, pay) shows in the counter.
     """
@@ -106,9 +106,12 @@ def timeline(ledger: pd.DataFrame, agent_names: tuple[str, ...]) -> dict[str, An
         events.append(_named("thread_name", _AGENTS, 2 * agent, name))
         events.append(_named("thread_name", _AGENTS, 2 * agent + 1, f"{name}: jobs"))
     rows: list[dict[str, Any]] = ledger.to_dict("records")  # type: ignore[assignment]
+    beside = _Beside(agent_names)
     for row in rows:
         if row["kind"] not in _BACKGROUND and row["agent"] != FLEET:
-            events.append(_complete(row))
+            is_job = row["kind"] == "experiment"
+            events.append(_complete(row, beside.thread(row) if is_job else 2 * row["agent"]))
+    events.extend(beside.names)
     return {"displayTimeUnit": "ms", "traceEvents": [*events, *_spending(ledger)]}
 
 
@@ -116,8 +119,37 @@ def _named(what: str, process: int, thread: int, name: str) -> dict[str, Any]:
     return {"name": what, "ph": "M", "pid": process, "tid": thread, "args": {"name": name}}
 
 
-def _complete(row: dict[str, Any]) -> dict[str, Any]:
-    names = ("cycle", "session", "turn", "queued_s", "model", "gpus", "cost_usd", "outcome")
+class _Beside:
+    """The threads on which the jobs of agents are shown: as many for each agent as it has jobs side by side.
+
+    Spans of one thread must not overlap in part, so a job has the first thread that is free when it starts.
+    """
+
+    def __init__(self, agent_names: tuple[str, ...]) -> None:
+        self.names: list[dict[str, Any]] = []
+        """The names of the threads beyond the first of each agent."""
+        self._agent_names = agent_names
+        self._threads = {agent: [2 * agent + 1] for agent in range(len(agent_names))}
+        self._free_s: dict[int, float] = {}
+        self._next = 2 * len(agent_names)
+
+    def thread(self, job: dict[str, Any]) -> int:
+        """Return the thread of a job; jobs come in the order of their starts."""
+        agent, starts_s = job["agent"], job["started_s"]
+        threads = self._threads[agent]
+        free = [thread for thread in threads if self._free_s.get(thread, 0.0) <= starts_s]
+        if not free:
+            free = [self._next]
+            threads.append(self._next)
+            name = f"{self._agent_names[agent]}: jobs ({len(threads)})"
+            self.names.append(_named("thread_name", _AGENTS, self._next, name))
+            self._next += 1
+        self._free_s[free[0]] = starts_s + job["duration_s"]
+        return free[0]
+
+
+def _complete(row: dict[str, Any], thread: int) -> dict[str, Any]:
+    names = ("cycle", "session", "turn", "queued_s", "model", "gpus", "name", "cost_usd", "outcome")
     tokens = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
     shown = {name: row[name] for name in (*names, *tokens) if row[name] not in ("", 0)}
     return {
@@ -127,7 +159,7 @@ def _complete(row: dict[str, Any]) -> dict[str, Any]:
         "ts": row["started_s"] * 1e6,
         "dur": row["duration_s"] * 1e6,
         "pid": _AGENTS,
-        "tid": 2 * row["agent"] + (row["kind"] == "experiment"),
+        "tid": thread,
         "args": shown,
     }
 

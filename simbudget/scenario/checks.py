@@ -273,7 +273,10 @@ def _check_takes_time(reading: Reading, scenario: ScenarioKeys, group: Group) ->
         if isinstance(step, Score):
             quota = scenario.scorer.quota_per_agent_per_day
             times = (scenario.scorer.time, scenario.scorer.cool_down)
-            takes_time |= quota is not None or not all(time.surely_zero for time in times)
+            is_judged = (
+                scenario.scorer.model is not None
+            )  # by calls, of which the engines see whether they take time
+            takes_time |= is_judged or quota is not None or not all(time.surely_zero for time in times)
         elif step.if_ is not None or isinstance(step, OwnStep | Delegate) or scenario.tasks is not None:
             takes_time = True  # undecidable here; the engines end a run that makes no progress
         elif isinstance(step, Experiment) or group.kind == "people":

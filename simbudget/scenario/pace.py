@@ -45,11 +45,16 @@ def _of_group(scenario: ScenarioKeys, group: Group) -> float:
 def _of_step(scenario: ScenarioKeys, group: Group, step: object) -> tuple[float, float]:
     """Return the number of events in a step, and its duration in seconds."""
     if isinstance(step, Experiment):
-        lasts_s = step.time.typical
+        pool = scenario.pool(step.on)
+        lasts_s = step.time.typical / (1.0 if pool is None else pool.speed.typical)
         polls = lasts_s / max(step.polls.every.typical, _SHORTEST_S) if step.polls is not None else 0.0
         return step.at_once.typical + polls, lasts_s
     if isinstance(step, Score):
-        return 1.0, scenario.scorer.time.typical + scenario.scorer.cool_down.typical
+        scorer = scenario.scorer
+        judge_calls = max(1.0, scorer.calls.typical) if scorer.model is not None else 0.0
+        output = scorer.output_tokens.typical if scorer.output_tokens is not None else 0.0
+        judging_s = judge_calls * _call_s(scenario, group, scorer.model, output)
+        return 1.0 + judge_calls, scorer.time.typical + scorer.cool_down.typical + judging_s
     if isinstance(step, Share):
         return 1.0, _call_s(scenario, group, None, scenario.forum.post_tokens.typical)
     if isinstance(step, Think) and step.time is not None:

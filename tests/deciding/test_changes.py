@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from simbudget.deciding.changes import Change, Source, parse_changes
+from simbudget.deciding.choices import one_change_each
 from simbudget.engine.lowering import lower
 from simbudget.errors import UserError
 
@@ -118,3 +119,9 @@ def test_a_file_may_hold_the_speeds_of_models_that_are_compared() -> None:
     assert other.models["claude-sonnet-5"].output_speed.exact_value == 90
     with pytest.raises(UserError, match="no group uses model `claude-sonet`"):
         source(text.replace("claude-sonnet-5", "claude-sonet")).load()
+
+
+def test_each_of_several_pools_is_a_choice_of_its_own() -> None:
+    path = Path(__file__).parents[1] / "data" / "real-fleets" / "two-pools.yaml"
+    names = {alternative.name for alternative in one_change_each(Source.of(path))}
+    assert {"gpus[0].count=1", "gpus[0].count=4", "gpus[1].count=6", "gpus[1].billing=reserved"} <= names

@@ -98,7 +98,7 @@ def _restart_without_pause(agent: Any) -> Any:
 
 
 def an_experiment_does_not_count_as_waiting(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(Timesheet, "waits_for_experiment", lambda sheet, activity: None)
+    patch.setattr(Timesheet, "waits_for_experiment", lambda sheet, activity, pool: None)
 
 
 def people_are_paid_around_the_clock(patch: pytest.MonkeyPatch) -> None:
@@ -133,7 +133,7 @@ def differ(program: Program) -> bool:
     return bool(differences(*both(program, seed=7)))
 
 
-@pytest.mark.parametrize("setting", ["retries", "cool_down_ns", "reads_at_most", "checkpoint_every_ns"])
+@pytest.mark.parametrize("setting", ["retries", "cool_down_ns", "reads_at_most"])
 def test_one_more_of_a_setting_in_the_compiled_engine_alone_is_found(setting: str) -> None:
     def differs(which: Scenario) -> bool:
         program = lower(which)
@@ -141,5 +141,16 @@ def test_one_more_of_a_setting_in_the_compiled_engine_alone_is_found(setting: st
         one = reference.simulate(program, 7, 3, 0)
         return bool(differences(one, compiled.simulate(dataclasses.replace(program, settings=more), 7, 3, 0)))
 
+    find(scenarios(), differs, settings=searching)
+
+
+@pytest.mark.parametrize("of_a_pool", ["checkpoint_every_ns", "gpus"])
+def test_one_more_of_what_a_pool_has_in_the_compiled_engine_alone_is_found(of_a_pool: str) -> None:
+    def differs(which: Scenario) -> bool:
+        program = lower(which)
+        pools = tuple(pool._replace(**{of_a_pool: getattr(pool, of_a_pool) + 1}) for pool in program.pools)
+        one = reference.simulate(program, 7, 3, 0)
+        return bool(differences(one, compiled.simulate(dataclasses.replace(program, pools=pools), 7, 3, 0)))
+
     with_checkpoints = scenarios().filter(lambda which: which.gpus.checkpoint_every is not None)
-    find(with_checkpoints if setting == "checkpoint_every_ns" else scenarios(), differs, settings=searching)
+    find(with_checkpoints if of_a_pool == "checkpoint_every_ns" else scenarios(), differs, settings=searching)

@@ -5,6 +5,7 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from simbudget.engine.lowering import lower
 from simbudget.engine.outcome import Outcome
 from tests.running import CENT, run, scenario
 
@@ -240,3 +241,9 @@ def test_a_speed_divides_the_time_of_jobs_and_not_that_between_checkpoints() -> 
     assert one["experiments"] == 12  # two hours each, in a day
     halves = scenario(fleet("[experiment: {time: 3 h}]", "gpus: {speed: 1 to 2}"))
     assert {quantity.name: str(quantity.kind) for quantity in halves.quantities()}["gpus.speed"] == "unknown"
+
+
+@pytest.mark.parametrize(("part", "is_certain"), [("0%", True), ("100%", True), ("30%", False)])
+def test_a_condition_that_surely_holds_or_surely_does_not_is_no_chance(part: str, is_certain: bool) -> None:
+    program = lower(scenario(fleet(f"[experiment: {{time: 1 h}}, score: {{if: {part}}}]")))
+    assert program.is_deterministic() == is_certain

@@ -23,7 +23,7 @@ from simbudget.engine.laws.notebook import (
     Notebook,
 )
 from simbudget.engine.laws.research import Lab, agent_lanes, certain
-from simbudget.engine.streams import MEASUREMENT
+from simbudget.engine.streams import MEASUREMENT, REVIEWER, stream_key
 
 NONE_REVIEWED: Final = 0
 ALL: Final = 1
@@ -67,8 +67,35 @@ def review(lab: Lab, notebook: Notebook, submission: int, now_ns: int) -> None:
     row[REVIEW_STARTS_NS], row[REVIEW_NS] = starts_ns - begins_ns, work_ns
     row[REVIEWED_NS] = done_ns(lab.hours, starts_ns, work_ns) - begins_ns
     notebook.reviewers_ns[reviewer] = row[REVIEWED_NS]
-    finds = certain(lab, lab.research.caught if row[IS_HACK] == 1 else lab.research.blames)
-    row[BLAMED] = int(u_verdict < finds)
+    row[BLAMED] = int(u_verdict < _finds(lab, row[IS_HACK] == 1))
+
+
+@compiled
+def _finds(lab: Lab, is_hack: bool) -> float:
+    """Return the probability with which a review takes a submission for a hack."""
+    return certain(lab, lab.research.caught if is_hack else lab.research.blames)
+
+
+@compiled
+def takes_for_hack(lab: Lab, notebook: Notebook, submission: int) -> bool:
+    """Return whether a review of a submission takes it for a hack."""
+    row = notebook.submissions[submission]
+    u_verdict = agent_lanes(lab, row[AUTHOR], MEASUREMENT, row[NUMBER])[2]
+    return u_verdict < _finds(lab, row[IS_HACK] == 1)
+
+
+@compiled
+def note_review(lab: Lab, notebook: Notebook, submission: int, starts_ns: int, ends_ns: int) -> None:
+    """Note a review that a model has made in this time, and what it found."""
+    row = notebook.submissions[submission]
+    row[REVIEW_STARTS_NS], row[REVIEWED_NS], row[REVIEW_NS] = starts_ns, ends_ns, ends_ns - starts_ns
+    row[BLAMED] = int(takes_for_hack(lab, notebook, submission))
+
+
+@compiled
+def review_key(stream: Integers, submission: int) -> int:
+    """Return the number of the streams of a model's review of an agent's `submission`-th submission."""
+    return stream_key(stream, REVIEWER, submission)
 
 
 @compiled

@@ -13,7 +13,18 @@ from simbudget.engine.laws.draws import (
     exponential_ns,
     nanoseconds,
 )
-from simbudget.engine.streams import CRASH, FURTHER_TRIES, PREEMPTION, STEP_ITSELF, SUBMISSION, lanes
+from simbudget.engine.streams import (
+    CRASH,
+    FURTHER_TRIES,
+    JUDGE,
+    JUDGE_CALL,
+    JUDGING,
+    PREEMPTION,
+    STEP_ITSELF,
+    SUBMISSION,
+    lanes,
+    stream_key,
+)
 
 _MOST_JOBS: Final = 1 << 14
 """More than the 10,000 jobs that a step may have side by side."""
@@ -120,6 +131,27 @@ def saved_ns(done_ns: int, checkpoint_every_ns: int) -> int:
 def draw_scoring_ns(rows: Floats, table: Floats, quantity: int, stream: Integers, submission: int) -> int:
     """Return how long the scorer takes for the agent's `submission`-th submission, in nanoseconds."""
     return draw_ns(rows, table, quantity, lanes(stream, SUBMISSION, submission)[0])
+
+
+@compiled
+def judge_key(stream: Integers) -> int:
+    """Return the number of the streams of the model that judges an agent's submissions."""
+    return stream_key(stream, JUDGE, 0)
+
+
+@compiled
+def draw_judging(rows: Floats, table: Floats, quantity: int, stream: Integers, submission: int) -> int:
+    """Return how many calls a judge makes for the agent's `submission`-th submission: at least 1."""
+    return max(1, draw_count(rows, table, quantity, lanes(stream, JUDGING, submission)[0]))
+
+
+@compiled
+def draw_judge_call(
+    rows: Floats, table: Floats, inputs: int, outputs: int, stream: Integers, call: int
+) -> tuple[int, int]:
+    """Return what a judge's `call`-th call sends and puts out, in tokens."""
+    u_input, u_output, _, _ = lanes(stream, JUDGE_CALL, call)
+    return draw_count(rows, table, inputs, u_input), draw_count(rows, table, outputs, u_output)
 
 
 @compiled

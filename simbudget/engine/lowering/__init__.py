@@ -49,7 +49,7 @@ def lower(scenario: scenarios.Scenario) -> Program:
         pool_row(pool, quantities, sum(row.gpus for row in served if row.pool == number))
         for number, pool in enumerate(scenario.pools)
     )
-    settings = settings_of(scenario, quantities)
+    settings = settings_of(scenario, quantities, calling)
     directions, direction_keys = directions_of(scenario)
     review = scenario.review
     budget = scenario.stop.budget

@@ -1,17 +1,21 @@
 """What holds for a whole run: its end, forum and scorer."""
 
 from simbudget.engine.laws.draws import NANOSECOND
+from simbudget.engine.lowering.clients import Calling
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.units import nanoseconds
-from simbudget.engine.program import Settings
+from simbudget.engine.program import NONE, Settings
 from simbudget.scenario import model as scenarios
 
 _NO_LIMIT = 1 << 62
 
 
-def settings_of(scenario: scenarios.Scenario, quantities: Quantities) -> Settings:
+def settings_of(scenario: scenarios.Scenario, quantities: Quantities, calling: Calling) -> Settings:
     """Return what holds for the whole run."""
     stop, scorer = scenario.stop, scenario.scorer
+    review = scenario.review if has_step(scenario, scenarios.Score) else None
+    by_model = review is not None and review.by is not None
+    is_judged = scorer.model is not None and has_step(scenario, scenarios.Score)
     return Settings(
         horizon_ns=nanoseconds(stop.after.exact_value),
         begins_ns=stop.begins_s * NANOSECOND,
@@ -28,6 +32,13 @@ def settings_of(scenario: scenarios.Scenario, quantities: Quantities) -> Setting
         cool_down_ns=nanoseconds(scorer.cool_down.exact_value),
         quota=scorer.quota_per_agent_per_day or 0,
         score_price=quantities.fact(scorer.price),
+        judge=calling.client(scorer.model, "off", scorer.service) if is_judged else NONE,
+        judge_calls=quantities.add(scorer.calls if is_judged else None),
+        judge_input=quantities.add(scorer.input_tokens if is_judged else None),
+        judge_output=quantities.add(scorer.output_tokens if is_judged else None),
+        reviewer=calling.client(review.by, "off", None) if review is not None and by_model else NONE,
+        review_input=quantities.add(review.input_tokens if review is not None and by_model else None),
+        review_output=quantities.add(review.output_tokens if review is not None and by_model else None),
         no_improvement_ns=nanoseconds(stop.no_improvement_for.exact_value) if stop.no_improvement_for else 0,
         counts_when_billed=int(stop.budget_counts == "when billed"),
     )

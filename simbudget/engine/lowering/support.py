@@ -38,10 +38,7 @@ def _has_service(scenario: Scenario) -> bool:
     return any(service is not None and service.name != "standard" for service in services)
 
 
-NOT_YET: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
-    ("`scorer.model`", lambda scenario: scenario.scorer.model is not None),
-    ("`review.by`", lambda scenario: scenario.review is not None and scenario.review.by is not None),
-)
+NOT_YET: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = ()
 """What no engine can simulate, by the words that a message has for it: whether a scenario asks for it."""
 
 NOT_COMPILED: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
@@ -62,6 +59,7 @@ NOT_COMPILED: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
         "steps written in Python",
         lambda scenario: any(isinstance(s, scenarios.OwnStep) for s in _steps(scenario)),
     ),
+    ("`scorer.model`", lambda scenario: scenario.scorer.model is not None),
     ("several pools of `gpus`", lambda scenario: len(scenario.pools) > 1),
     ("`if`", lambda scenario: any(step.if_ is not None for step in _steps(scenario))),
     (
@@ -72,6 +70,7 @@ NOT_COMPILED: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
     ),
     ("`experiment.on_failure: end cycle`", _any_step(scenarios.Experiment, "on_failure", "go on")),
     ("`score.each`", _any_step(scenarios.Score, "each", False)),
+    ("`review.by`", lambda scenario: scenario.review is not None and scenario.review.by is not None),
 )
 """What the reference engine alone can simulate, in the same form."""
 

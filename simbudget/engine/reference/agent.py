@@ -29,6 +29,7 @@ from simbudget.engine.reference.calls import Caller, Line, Terms
 from simbudget.engine.reference.clock import Happens, Phase
 from simbudget.engine.reference.delegates import delegate
 from simbudget.engine.reference.experiments import experiment
+from simbudget.engine.reference.judge import Judge
 from simbudget.engine.reference.limits import AttemptOverError, Limits, Usage
 from simbudget.engine.reference.own_steps import own_step
 from simbudget.engine.reference.pool import holding
@@ -82,6 +83,7 @@ class Agent(Caller):
         self._known_at_start = NOBODY
         """The best submission that the agent knew of when its cycle began."""
         self._submissions_ns: list[int] = []
+        self._judge = None if program.settings.judge == NONE else Judge(self)
         self._steps = program.steps[self.group.first_step : self.group.first_step + self.group.steps]
         self._terms = {step: Terms.of(site, self.group, step) for step in self._steps}
         self._cells = {
@@ -330,6 +332,9 @@ class Agent(Caller):
             try:
                 self.does("scoring")
                 with self.entry("score", queued_ns=started_ns - asked_ns, **paid) as entry:
+                    if self._judge is not None:
+                        yield from self._judge.judges(submission)
+                        self.does("scoring")
                     yield clock.after(duration_ns, Phase.END, self.number)
                     score, self._has_improved = site.board.submit(self.number, submission, asked_ns, parent)
                     entry.columns["score"] = score

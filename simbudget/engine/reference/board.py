@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from simpy.events import AllOf, Process
+
 from simbudget.engine.laws.gates import (
+    FOR_EVER_NS,
     PRICE,
     appears,
     find_finalists,
     gates_begin_ns,
     is_admitted,
+    rank_finalists,
     try_at_gate,
 )
 from simbudget.engine.laws.money import is_reached
@@ -34,7 +38,9 @@ from simbudget.engine.laws.notebook import (
 )
 from simbudget.engine.laws.research import submit
 from simbudget.engine.laws.review import LEADERS, is_chosen, review, review_cost_usd
-from simbudget.engine.reference.clock import Phase
+from simbudget.engine.program import NONE
+from simbudget.engine.reference.clock import Happens, Phase
+from simbudget.engine.reference.pool import Pool
 from simbudget.ledger.entry import COMPONENTS
 
 if TYPE_CHECKING:
@@ -60,6 +66,14 @@ class Board:
         )
         self.concluded_ns = 0
         """When the last review and the last try at a gate have ended."""
+        self._reviewers = Pool(site.clock, program.reviewers)
+        self._reviews: list[Process] = []
+        """Reviews by a model that are not over."""
+        self._asked_for_review: set[int] = set()
+        self._awaiting_gates: set[int] = set()
+        """Finalists that are tried at the gates as soon as their reviews are over."""
+        self.review_by_model: Callable[[int, Pool], Happens] | None = None
+        """The review of a submission by a model; whoever runs the run says how."""
         self.end_run: Callable[[], None] = lambda: None
         """What ends the run; whoever runs it says how."""
 
@@ -87,15 +101,56 @@ class Board:
         bar = best_known(notebook, agent, asked_ns)
         submission = submit(lab, notebook, agent, number, parent, now_ns)
         is_finalist = appears(lab, notebook, submission)
-        if is_chosen(lab, notebook, submission) or (is_finalist and lab.research.review_of == LEADERS):
-            review(lab, notebook, submission, now_ns)
-            self._pay_review(submission)
+        to_review = is_chosen(lab, notebook, submission) or (
+            is_finalist and lab.research.review_of == LEADERS
+        )
+        if is_finalist:
+            self._awaiting_gates.add(submission)
+        if to_review and self._is_reviewed_by_model:
+            self._ask_for_review(submission)
+        else:
+            if to_review:
+                review(lab, notebook, submission, now_ns)
+                self._pay_review(submission)
+            self.is_reviewed(submission)
         row = notebook.submissions[submission]
-        if is_finalist and not row[BLAMED]:
-            self._try([submission], max(now_ns, int(row[REVIEWED_NS])))
         score = float(notebook.worths[submission, SCORE])
         self._stop(score, bool(row[LEADS]))
         return score, bar == NOBODY or score > float(notebook.worths[bar, SCORE])
+
+    def is_reviewed(self, submission: int) -> None:
+        """Try a finalist at the gates now that its review is over, if it is to be tried as it appears."""
+        row = self.notebook.submissions[submission]
+        self.concluded_ns = max(self.concluded_ns, int(row[REVIEWED_NS]))
+        if submission in self._awaiting_gates and not row[BLAMED]:
+            self._try([submission], max(self._site.clock.now, int(row[REVIEWED_NS])))
+        self._awaiting_gates.discard(submission)
+
+    @property
+    def _is_reviewed_by_model(self) -> bool:
+        return self._site.program.settings.reviewer != NONE
+
+    def _ask_for_review(self, submission: int) -> None:
+        """Let a model review a submission in its turn."""
+        assert self.review_by_model is not None
+        self._reviews.append(self._site.clock.process(self.review_by_model(submission, self._reviewers)))
+        self._asked_for_review.add(submission)
+
+    def _await_reviews(self) -> None:
+        """Let the clock go on until every review by a model is over, those of finalists that had none included."""
+        clock, lab = self._site.clock, self.lab
+        while True:
+            if self._reviews:
+                clock.run(until=AllOf(clock, self._reviews))
+                self._reviews.clear()
+            if len(lab.gates) and lab.research.review_of == LEADERS:
+                ranked = rank_finalists(lab, self.notebook, FOR_EVER_NS, FOR_EVER_NS)
+                for submission in map(int, self.notebook.ranking[:ranked]):
+                    if submission not in self._asked_for_review:
+                        self.notebook.submissions[submission, IS_LATE] = 1
+                        self._ask_for_review(submission)
+            if not self._reviews:
+                return
 
     def tell(self, agent: int) -> int:
         """Return the submission that an agent's post tells of, or NOBODY."""
@@ -109,13 +164,19 @@ class Board:
 
     def conclude(self) -> None:
         """Review the finalists of a run that has ended, and try at the gates those that have not been."""
-        if not self.is_on or not len(self.lab.gates):
+        if not self.is_on:
             return
         ended_ns = self._site.clock.now
-        count = find_finalists(self.lab, self.notebook, ended_ns)
-        for submission in range(self.notebook.counts[SUBMISSIONS]):
-            if self.notebook.submissions[submission, IS_LATE]:
-                self._pay_review(submission)
+        if self._is_reviewed_by_model:
+            self._await_reviews()
+            count = rank_finalists(self.lab, self.notebook, FOR_EVER_NS, FOR_EVER_NS)
+        elif len(self.lab.gates):
+            count = find_finalists(self.lab, self.notebook, ended_ns)
+            for submission in range(self.notebook.counts[SUBMISSIONS]):
+                if self.notebook.submissions[submission, IS_LATE]:
+                    self._pay_review(submission)
+        else:
+            return
         chosen = [int(submission) for submission in self.notebook.ranking[:count]]
         self._try(chosen, gates_begin_ns(self.notebook, ended_ns))
 

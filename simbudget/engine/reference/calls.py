@@ -42,6 +42,7 @@ from simbudget.engine.reference.limits import Usage
 from simbudget.engine.reference.plan import Subscription
 from simbudget.engine.reference.record import EntryInTheMaking
 from simbudget.engine.reference.site import TOKENS
+from simbudget.ledger.entry import COMPONENTS
 
 if TYPE_CHECKING:
     from simbudget.engine.reference.site import Site
@@ -62,6 +63,8 @@ class Caller:
     """What the agent has used, its sub-agents included."""
     sessions: Iterator[int]
     """Numbers for the contexts of the agent and its sub-agents."""
+    component: int = TOKENS
+    """What its calls are paid under."""
 
     def does(self, activity: str) -> None:
         """Note what the caller does from now on."""
@@ -238,6 +241,17 @@ class Line:
         yield from self._request(kind, output_tokens + thinking_tokens)
         self.context.tokens += output_tokens + row.keeps_thinking * thinking_tokens
 
+    def call_alone(self, kind: str, input_tokens: int, output_tokens: int) -> Happens:
+        """Make one call that has nothing to do with any other: all that it sends is uncached input.
+
+        Raises:
+            BudgetReachedError: the budget does not allow the call, which has not begun.
+        """
+        self.context = Context(
+            self.terms.context, self.terms.client.row.cache_life_ns, session=-1, tokens=input_tokens
+        )
+        yield from self._request(kind, output_tokens)
+
     def _request(self, kind: str, output_tokens: int) -> Happens:
         """Send the context, again and again if attempts fail, until the answer is there."""
         caller, clock = self._caller, self._site.clock
@@ -366,8 +380,8 @@ class Line:
         cost_usd = call_cost_usd(client.prices, uncached, write, read, output_tokens)
         if self._plan is not None:  # it measures use before discounts
             cost_usd = self._plan.charge(cost_usd)
-        cost_usd *= site.charged[TOKENS]
-        site.accounts.pay(TOKENS, cost_usd)
+        cost_usd *= site.charged[caller.component]
+        site.accounts.pay(caller.component, cost_usd)
         caller.usage.call(cost_usd, context.tokens + output_tokens, kind == "call")
         self._count(uncached, write, read, output_tokens)
         self.began_ns = context.began_ns = site.clock.now
@@ -385,7 +399,7 @@ class Line:
             cache_write_tokens=write,
             cache_read_tokens=read,
             output_tokens=output_tokens,
-            component="tokens",
+            component=COMPONENTS[caller.component],
             cost_usd=cost_usd,
         )
         with entry, site.accounts.unbilled(cost_usd):

@@ -43,7 +43,7 @@ def experiment(agent: Agent, step: StepRow, cells: Integers) -> Happens:
     site = agent.site
     yield from site.clock.asks(agent.number)
     agent.look()
-    wave = _Wave(agent, step, cells)
+    wave = Wave(agent, step, cells)
     try:
         if step.poll_every != NONE:
             yield from _poll_beside(agent, step, wave)
@@ -62,7 +62,7 @@ def experiment(agent: Agent, step: StepRow, cells: Integers) -> Happens:
         raise wave.refused
 
 
-class _Wave:
+class Wave:
     """The jobs of one step, side by side, and what of them their agent waits for."""
 
     def __init__(self, agent: Agent, step: StepRow, cells: Integers) -> None:
@@ -103,7 +103,8 @@ class _Wave:
         if self.over.triggered:
             return
         if self._left == 0 or (is_well and self.ended_well == self.step.wait_for):
-            self.over.succeed()
+            if self._processes:  # else the only job is the agent's own doing
+                self.over.succeed()
             for process, job in zip(self._processes, self.jobs, strict=False):
                 if process.is_alive and job.number != number:
                     process.interrupt(CANCELLED)
@@ -118,12 +119,13 @@ class _Wave:
 class _Job:
     """One experiment: the same work in every attempt."""
 
-    def __init__(self, agent: Agent, wave: _Wave, number: int) -> None:
+    def __init__(self, agent: Agent, wave: Wave, number: int) -> None:
         self.number = number
         """Its place among the jobs of its step."""
         self._agent, self._site, self._wave = agent, agent.site, wave
         self._pool_number = wave.step.pool
         self._pool = agent.site.program.pools[self._pool_number]
+        self._pool_name = agent.site.program.pools_told[self._pool_number]
         rows, table = agent.site.rows, agent.site.program.table
         self._work_ns, gpus = draw_experiment(rows, table, wave.cells, self._lanes(0))
         self._gpus = min(gpus, self._pool.free_gpus)
@@ -180,7 +182,7 @@ class _Job:
             self._wave.does(self.number, "waiting_gpu")
             asked_ns = clock.now
             with holding(self._site.pools[self._pool_number], self._gpus) as grant:
-                with agent.queues("experiment", gpus=self._gpus):
+                with agent.queues("experiment", gpus=self._gpus, name=self._pool_name):
                     yield grant
                     agent.look()
                 self._wave.does(self.number, "experiment")
@@ -210,7 +212,9 @@ class _Job:
         if self._pool.is_metered:
             meter.start(started_ns, self._gpus)
             self._agent.usage.begin_to_cost(self._gpus * meter.usd_per_hour)
-        entry = self._agent.entry("experiment", queued_ns=queued_ns, gpus=self._gpus, outcome=outcome)
+        entry = self._agent.entry(
+            "experiment", queued_ns=queued_ns, gpus=self._gpus, name=self._pool_name, outcome=outcome
+        )
         with entry:
             try:
                 yield
@@ -224,7 +228,7 @@ class _Job:
                     entry.columns |= {"component": "gpu", "cost_usd": cost_usd}
 
 
-def _poll_beside(agent: Agent, step: StepRow, wave: _Wave) -> Happens:
+def _poll_beside(agent: Agent, step: StepRow, wave: Wave) -> Happens:
     """Run a wave of jobs, and make a short call every so often until the agent need not wait any longer."""
     clock = agent.site.clock
     quantities = np.array([step.poll_every, step.poll_output, step.poll_result])

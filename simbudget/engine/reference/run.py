@@ -1,5 +1,7 @@
 """One run: a fleet from its start to its end, and what it adds up to."""
 
+from functools import partial
+
 import numpy as np
 from simpy.events import AllOf
 
@@ -13,6 +15,7 @@ from simbudget.engine.program import Billing, Program
 from simbudget.engine.reference.agent import Agent
 from simbudget.engine.reference.clock import Phase
 from simbudget.engine.reference.plan import Subscription
+from simbudget.engine.reference.reviewer import review_by_model
 from simbudget.engine.reference.served import begin_serving, end_serving
 from simbudget.engine.reference.site import FIXED, GPU, Key, Site
 from simbudget.engine.totals import (
@@ -108,12 +111,14 @@ def _play(program: Program, key: Key, record: bool) -> tuple[Site, Floats]:
     assert horizon.callbacks is not None
     horizon.callbacks.append(lambda _: _cut(agents))
     site.board.end_run = site.tasks.end_run = lambda: _cut(agents)
+    site.board.review_by_model = partial(review_by_model, site)
     site.board.begin()
     site.clock.run(until=AllOf(site.clock, [agent.process for agent in agents]))
     _pay_reserved_pools(site)
     end_serving(site)
-    site.board.conclude()
-    return site, _sums(site, agents)
+    ended_ns = site.clock.now
+    site.board.conclude()  # reviews by a model may take longer than the run
+    return site, _sums(site, agents, ended_ns)
 
 
 def _cut(agents: list[Agent]) -> None:
@@ -149,8 +154,8 @@ def _pay_reserved_pools(site: Site) -> None:
             site.record.add(FLEET, "reserved", 0, now_ns, columns)
 
 
-def _sums(site: Site, agents: list[Agent]) -> Floats:
-    """Return the run's sums."""
+def _sums(site: Site, agents: list[Agent], ended_ns: int) -> Floats:
+    """Return the sums of a run that ended at `ended_ns`."""
     accounts, tally, limiters = site.accounts, site.tally, site.limiters
     sums: Floats = np.zeros(sums_length(site.program))
     sums[SPENT_USD] = accounts.spent_usd
@@ -161,8 +166,8 @@ def _sums(site: Site, agents: list[Agent]) -> Floats:
         sums[SUMS + POOL_WAITED_NS :: POOL_SUMS] += agent.timesheet.waited_ns_by_pool
         if not agent.group.is_people:
             sums[LIFE_OF_GPU_USERS_NS] += agent.timesheet.life_ns
-    sums[ENDED_NS] = site.clock.now
-    sums[CONCLUDED_NS] = max(site.clock.now, site.board.concluded_ns)
+    sums[ENDED_NS] = ended_ns
+    sums[CONCLUDED_NS] = max(ended_ns, site.board.concluded_ns)
     sums[MODEL_CALLS] = tally.model_calls
     sums[TOKENS:GPU_NS] = tally.tokens
     sums[GPU_NS] = sum(tally.gpu_ns)
