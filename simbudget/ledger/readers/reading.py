@@ -33,7 +33,7 @@ def read_all(
         UserError: a path does not exist, or none of the files is a log.
     """
     if not paths:
-        raise UserError(Problem("none of these places has logs", remedy="name files or folders with logs"))
+        raise UserError(Problem("none of these places has logs", remedy="give files or folders with logs"))
     missing = [path for path in paths if not path.exists()]
     if missing:
         raise UserError(*(Problem("there is no such file or folder", Place(str(path))) for path in missing))
