@@ -298,7 +298,7 @@ def _best_buys(comparison: Comparison) -> Iterator[str]:
     yield f"Best buy by what a transferable result is worth: {', '.join(described)} on, looked at up to {high}."
 
 
-_UNTOLD: Final = "(the best two are not told apart)"
+_UNTOLD: Final = "(the best two cannot be distinguished)"
 
 
 def _alternatives(comparison: Comparison) -> Table:
@@ -353,7 +353,7 @@ def _differences(against: Against) -> Table:
         rows.append(("price per result", *_price_cells(against.price_usd)))
     if against.solved_price_usd is not None:
         rows.append(("price per solved task", *_price_cells(against.solved_price_usd)))
-    columns = ("what", "mean difference", "95 % Monte-Carlo", "p10 to p90 of runs", "told apart")
+    columns = ("what", "mean difference", "95 % Monte-Carlo", "p10 to p90 of runs", "significant")
     return Table(f"{against.name} less {against.first}", columns, rows)
 
 

@@ -329,7 +329,7 @@ def pilots(found: "PilotPlan") -> tuple[Figure, pd.DataFrame]:
     axes.legend(frameon=False, fontsize=8.5)
     entitle(
         axes,
-        "What a pilot would tell",
+        "Expected information from pilots",
         f"expected over {found.worlds:,} worlds, in each of which both are run",
     )
     return figure, data

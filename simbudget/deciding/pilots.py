@@ -94,7 +94,7 @@ class PilotPlan(Result):
         """Return what each pilot costs against how much narrower the projection would get."""
         from simbudget.deciding import figures as drawn  # noqa: PLC0415  matplotlib is slow to import
 
-        return {"pilots": Picture("What a pilot would tell", partial(drawn.pilots, self))}
+        return {"pilots": Picture("Expected information from pilots", partial(drawn.pilots, self))}
 
     def as_json(self) -> dict[str, Any]:
         """Return everything as plain values."""
@@ -254,4 +254,4 @@ def _table(found: PilotPlan) -> Table:
     caption = f"spread of the spend now: {usd(found.spread_usd)} (standard deviation)"
     if any(pilot.rehearsed is not None for pilot in found.pilots):
         caption += f"; rehearsed in {found.rehearsals} worlds, but for pilots dearer than needed"
-    return Table(f"What pilots would tell ({found.worlds:,} worlds)", columns, rows, caption)
+    return Table(f"Expected information from pilots ({found.worlds:,} worlds)", columns, rows, caption)
