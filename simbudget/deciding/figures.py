@@ -171,8 +171,8 @@ def tornado_of_choices(
     _format(axes, outcome)
     entitle(
         axes,
-        f"One choice otherwise: {outcome.label}",
-        f"95 % Monte-Carlo intervals; mean as it stands {_shown(outcome, mean)}",
+        f"One choice changed: {outcome.label}",
+        f"95 % Monte-Carlo intervals; unchanged mean {_shown(outcome, mean)}",
     )
     return figure, data
 
@@ -259,7 +259,7 @@ def plan_frontier(found: "BestPlan") -> tuple[Figure, pd.DataFrame]:
             marker="*",
             ms=13,
             capsize=3,
-            label=f"chosen, in fresh worlds: {chosen.name}",
+            label=f"chosen, in new worlds: {chosen.name}",
         )
     if found.question.budget_usd is not None:
         axes.axvline(found.question.budget_usd, color=BUDGET_COLOUR, ls="--", lw=1.4, label="budget")

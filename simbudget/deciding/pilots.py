@@ -203,15 +203,15 @@ def _answer(found: PilotPlan) -> str:
             f"{usd(found.worth_usd)}: what it shows would not change it by enough. {alone}"
         )
     if found.spread_usd <= _ROUNDING * max(pilot.cost_usd for pilot in found.pilots):
-        return "No pilot is needed: nothing of the spend is unknown or left to chance."
+        return "No pilot is needed: the spend has no unknowns and no random variation."
     if any(pilot.rehearsed is not None for pilot in found.pilots):
         return (
             f"No pilot is worth its price: none that was rehearsed made the projected spend {percent(WORTHWHILE)} "
-            "narrower: what `calibrate` learns from so little is no surer than the scenario's own ranges."
+            "narrower: what `calibrate` learns from so little is no more precise than the scenario's ranges."
         )
     return (
         f"No pilot is worth its price: none would make the projected spend {percent(WORTHWHILE)} narrower; "
-        f"{percent(1 - found.most)} of its spread is luck that no evidence removes."
+        f"{percent(1 - found.most)} of its spread is chance, which no evidence removes."
     )
 
 
@@ -253,5 +253,5 @@ def _table(found: PilotPlan) -> Table:
         )
     caption = f"spread of the spend now: {usd(found.spread_usd)} (standard deviation)"
     if any(pilot.rehearsed is not None for pilot in found.pilots):
-        caption += f"; rehearsed in {found.rehearsals} worlds, but for pilots dearer than needed"
+        caption += f"; rehearsed in {found.rehearsals} worlds, except for pilots more expensive than needed"
     return Table(f"Expected information from pilots ({found.worlds:,} worlds)", columns, rows, caption)

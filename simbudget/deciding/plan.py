@@ -326,7 +326,7 @@ def written_plan(found: BestPlan) -> str:
         f"# Chosen by `simbudget plan`: {len(found.evaluations):,} of {found.question.space.size:,} plans tried.",
         f"# For: {goal}{within}.",
         f"# Changed: {', '.join(map(str, chosen.changes))}.",
-        f"# In fresh worlds: {objective.text} {chosen.value:.4g} (standard error {chosen.error:.2g}), "
+        f"# In new worlds: {objective.text} {chosen.value:.4g} (standard error {chosen.error:.2g}), "
         f"spend ${chosen.spend_usd:,.0f} (p10 to p90: ${chosen.spend_p10_usd:,.0f} to ${chosen.spend_p90_usd:,.0f}).",
     ]
     return "\n".join(lines) + "\n" + found.source.text
@@ -345,7 +345,9 @@ def _answer(found: BestPlan) -> str:
     objective = question.objective
     is_spend = objective.column == "spend_usd" and objective.per is None
     value = "" if is_spend else f"; {objective.text} {_value(objective, chosen)}"
-    return f"Choose {chosen.name}: it spends {spend}{value}{goal} ({tried}; these figures are from fresh worlds)."
+    return (
+        f"Choose {chosen.name}: it spends {spend}{value}{goal} ({tried}; these figures are from new worlds)."
+    )
 
 
 def _beyond(text: str, part: float) -> str:

@@ -110,7 +110,7 @@ class Sensitivity(Result):
             figures[f"tornado_{name}"] = Picture(f"What moves {label}", partial(drawn.tornado, split, self))
             if any(split.outcome in against.differences for against in self.choices):
                 draw = partial(drawn.tornado_of_choices, self.choices, split.outcome, split.mean)
-                figures[f"choices_{name}"] = Picture(f"One choice otherwise: {label}", draw)
+                figures[f"choices_{name}"] = Picture(f"One choice changed: {label}", draw)
         return figures
 
     def as_json(self) -> dict[str, Any]:
@@ -315,13 +315,13 @@ def _seen(split: Split) -> list[Driver]:
 def _in_words(split: Split) -> str:
     seen, show = _seen(split), SHOW[split.outcome.unit]
     if not seen:
-        return f"No unknown is seen to move {split.outcome.label}; {percent(split.luck)} of its variance is luck."
+        return f"No unknown has a detectable effect on {split.outcome.label}; {percent(split.luck)} of its variance is chance."
     named = [
         f"{driver.unknown} ({_share(driver)} of its variance: {show(driver.at_low)} at its p10, "
         f"{show(driver.at_high)} at its p90)"
         for driver in seen[:_IN_WORDS]
     ]
-    rest = f"; {percent(split.luck)} is luck" if split.luck >= 0.005 else ""
+    rest = f"; {percent(split.luck)} is chance" if split.luck >= 0.005 else ""
     label = split.outcome.label[0].upper() + split.outcome.label[1:]
     return f"{label} moves most with {', then '.join(named)}{rest}."
 
@@ -336,9 +336,9 @@ def _worth_knowing(information: Information) -> str:
     at = f"With a transferable result worth {usd(information.worth_usd)} the best plan is: {information.best}"
     worth = [(name, value) for name, value in information.of_each.items() if value.usd > 2 * value.error_usd]
     if not worth:
-        return f"{at}; knowing any one unknown beforehand would not be seen to change that."
+        return f"{at}; knowing any single unknown in advance would have no detectable value."
     named = [f"{name} {usd(value.usd)}" for name, value in worth[:_IN_WORDS]]
-    return f"{at}. Knowing beforehand is worth: {', '.join(named)}; knowing all {usd(information.of_all.usd)} at most."
+    return f"{at}. Value of knowing in advance: {', '.join(named)}; of all at most {usd(information.of_all.usd)}."
 
 
 def _drivers(split: Split, found: Sensitivity) -> Table:
@@ -355,7 +355,7 @@ def _drivers(split: Split, found: Sensitivity) -> Table:
         for driver in _seen(split)[:_ROWS]
     ]
     if split.luck > 0.0:
-        rows.append(("luck within a world", percent(split.luck), "", "", ""))
+        rows.append(("chance within a world", percent(split.luck), "", "", ""))
     if split.unattributed > 0.0:
         rows.append(("not attributed", percent(split.unattributed), "", "", ""))
     unseen = len(split.drivers) - len(_seen(split))
@@ -394,7 +394,7 @@ def _choices(found: Sensitivity) -> Table:
         (against.name, *(_cell(outcome.unit, against.differences.get(outcome)) for outcome in outcomes))
         for against in ranked
     ]
-    title = "One choice otherwise: mean differences, with 95 % Monte-Carlo intervals"
+    title = "One choice changed: mean differences, with 95 % Monte-Carlo intervals"
     return Table(title, ("change", *(outcome.label for outcome in outcomes)), rows)
 
 
