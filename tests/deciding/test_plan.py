@@ -1,4 +1,4 @@
-"""Plans: a planted best one is found, limits are kept to, and what is promised is from fresh worlds."""
+"""Plans: a planted best one is found, limits are kept to, and what is promised is from new worlds."""
 
 from pathlib import Path
 
