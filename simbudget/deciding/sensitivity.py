@@ -316,7 +316,9 @@ def _in_words(split: Split) -> str:
     seen, show = _seen(split), SHOW[split.outcome.unit]
     if not seen:
         luck = percent(split.luck)
-        return f"No unknown has a detectable effect on {split.outcome.label}; {luck} of its variance is chance."
+        return (
+            f"No unknown has a detectable effect on {split.outcome.label}; {luck} of its variance is chance."
+        )
     named = [
         f"{driver.unknown} ({_share(driver)} of its variance: {show(driver.at_low)} at its p10, "
         f"{show(driver.at_high)} at its p90)"
