@@ -134,7 +134,7 @@ def uses() -> dict[str, st.SearchStrategy[Any]]:
 def tasks(draw: st.DrawFn) -> dict[str, Any]:
     """Return blocks of `tasks`."""
     terms = {"count": draw(exact(1, 12)), "attempts": draw(exact(1, 4)), "solved": draw(shares())}
-    limit = _maybe(time=numbers(60, 6000, " s"), **uses())
+    limit = _maybe(time=numbers(1, 4, " h"), **uses())
     return terms | draw(
         _maybe(
             difficulty=st.sampled_from(["0", "1.5", "0.5 to 2"]),
