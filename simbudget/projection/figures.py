@@ -206,8 +206,8 @@ def spend_by_task(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
     axes.bar(places, data["mean"], color=INK, alpha=0.35, width=0.8)
     axes.vlines(places, data["p10"], data["p90"], color=INK, lw=1.8)
     axes.set_xticks(places, data["cheapest"])
-    axes.set(xlabel="tenths of the tasks by what their attempts cost, the cheapest first")
-    axes.set(ylabel="cost of a task (US dollars): mean of runs, and p10 to p90", ylim=(0, None))
+    axes.set(xlabel="tenths of the tasks, the cheapest first: mean of the runs, and p10 to p90")
+    axes.set(ylabel="cost of a task (US dollars)", ylim=(0, None))
     axes.yaxis.set_major_formatter(StrMethodFormatter("${x:,.2f}"))
     entitle(axes, "Spend by task", simulated.rests_on())
     return figure, data
