@@ -219,7 +219,7 @@ def _others(pool: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 
 @st.composite
 def documents(draw: st.DrawFn, beyond: bool = False) -> dict[str, Any]:
-    """Return a scenario as the mapping that its YAML holds; `beyond` with what the reference engine alone simulates."""
+    """Return a scenario as the mapping that its YAML holds; `beyond` a single pool, job and condition."""
     gpus = draw(st.integers(1, 3))
     billing = draw(st.sampled_from(["on demand", "reserved", "spot", "per agent"]))
     pool: dict[str, Any] = {"count": gpus, "price": "3 $/h", "billing": billing}

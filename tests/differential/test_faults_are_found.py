@@ -13,7 +13,9 @@ from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.engine.reference import calls
 from simbudget.engine.reference.agent import Agent
+from simbudget.engine.reference.board import Board
 from simbudget.engine.reference.calls import Line
+from simbudget.engine.reference.experiments import Wave
 from simbudget.engine.reference.pool import Pool
 from simbudget.engine.reference.running_costs import RunningCosts
 from simbudget.engine.reference.site import Forum
@@ -144,6 +146,45 @@ def test_one_more_of_a_setting_in_the_compiled_engine_alone_is_found(setting: st
     find(scenarios(), differs, settings=searching)
 
 
+def a_job_cancelled_is_a_job_that_ended(patch: pytest.MonkeyPatch) -> None:
+    def ends(wave: Any, number: int, is_well: bool, is_refused: bool = False) -> None:
+        real(wave, number, is_well, is_refused)
+        wave._agent.site.tally.cancelled_jobs = 0
+
+    real = Wave.ends
+    patch.setattr(Wave, "ends", ends)
+
+
+def all_jobs_are_waited_for(patch: pytest.MonkeyPatch) -> None:
+    def ends(wave: Any, number: int, is_well: bool, is_refused: bool = False) -> None:
+        wave.step = wave.step._replace(wait_for=0)
+        real(wave, number, is_well, is_refused)
+
+    real = Wave.ends
+    patch.setattr(Wave, "ends", ends)
+
+
+def every_submission_builds_on_the_one_before(patch: pytest.MonkeyPatch) -> None:
+    def submit(board: Any, agent: int, number: int, asked_ns: int, parent: int | None) -> Any:
+        return real(board, agent, number, asked_ns, None)
+
+    real = Board.submit
+    patch.setattr(Board, "submit", submit)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        a_job_cancelled_is_a_job_that_ended,
+        all_jobs_are_waited_for,
+        every_submission_builds_on_the_one_before,
+    ],
+)
+def test_a_fault_in_what_is_beyond_one_job_is_found(fault: Fault, monkeypatch: pytest.MonkeyPatch) -> None:
+    fault(monkeypatch)
+    find(scenarios(beyond=True), lambda which: differ(lower(which)), settings=searching)
+
+
 @pytest.mark.parametrize("of_a_pool", ["checkpoint_every_ns", "gpus"])
 def test_one_more_of_what_a_pool_has_in_the_compiled_engine_alone_is_found(of_a_pool: str) -> None:
     def differs(which: Scenario) -> bool:
@@ -152,5 +193,5 @@ def test_one_more_of_what_a_pool_has_in_the_compiled_engine_alone_is_found(of_a_
         one = reference.simulate(program, 7, 3, 0)
         return bool(differences(one, compiled.simulate(dataclasses.replace(program, pools=pools), 7, 3, 0)))
 
-    with_checkpoints = scenarios().filter(lambda which: which.gpus.checkpoint_every is not None)
+    with_checkpoints = scenarios(beyond=True).filter(lambda which: which.gpus.checkpoint_every is not None)
     find(with_checkpoints if of_a_pool == "checkpoint_every_ns" else scenarios(), differs, settings=searching)

@@ -28,9 +28,6 @@ GATES: Final = COMPONENTS.index("gates")
 STAFF: Final = COMPONENTS.index("staff")
 FIXED: Final = COMPONENTS.index("fixed")
 
-GPU_METER: Final = 0
-_SANDBOX_METERS: Final = 1
-
 _RESERVED_POOL: Final = int(Billing.RESERVED)
 _PER_AGENT: Final = int(Billing.PER_AGENT)
 
@@ -117,10 +114,11 @@ def stop_meter(site: Site, run: Record, number: int, started: int, units: int) -
 @internal
 def begin_costs(site: Site, run: Record, agent: Record) -> None:
     """Let an agent's share of the GPUs, its pay and its sandbox begin to cost."""
-    if _has_gpus(site, run, agent):
-        start_meter(site, run, GPU_METER, 1)
+    for number in range(run.gpu_pools):
+        if _has_share(site, agent, number):
+            start_meter(site, run, number, 1)
     if site.groups[agent.group].is_people:
-        start_meter(site, run, _staff_meter(site, agent), 1)
+        start_meter(site, run, _staff_meter(site, run, agent), 1)
     resume_costs(site, run, agent)
 
 
@@ -129,9 +127,9 @@ def resume_costs(site: Site, run: Record, agent: Record) -> None:
     """Let the sandbox of an agent that is up again cost."""
     agent.is_up = 1
     agent.sandbox_since = run.now
-    start_meter(site, run, _SANDBOX_METERS + agent.group, 1)
+    start_meter(site, run, run.gpu_pools + agent.group, 1)
     if run.keeps_accounts:
-        begin_to_cost(agent.account, site.meters[_SANDBOX_METERS + agent.group].usd_per_hour, run.now)
+        begin_to_cost(agent.account, site.meters[run.gpu_pools + agent.group].usd_per_hour, run.now)
 
 
 @internal
@@ -139,9 +137,9 @@ def pause_costs(site: Site, run: Record, agent: Record) -> None:
     """Pay for the sandbox of an agent that is down; its GPUs go on costing."""
     agent.is_up = 0
     started = agent.sandbox_since
-    cost_usd = stop_meter(site, run, _SANDBOX_METERS + agent.group, started, 1)
+    cost_usd = stop_meter(site, run, run.gpu_pools + agent.group, started, 1)
     if run.keeps_accounts:
-        usd_per_hour = site.meters[_SANDBOX_METERS + agent.group].usd_per_hour
+        usd_per_hour = site.meters[run.gpu_pools + agent.group].usd_per_hour
         cease_to_cost(agent.account, usd_per_hour, started, cost_usd)
     _pay_and_record(site, run, agent, SANDBOX, SANDBOXES, cost_usd, started, run.now)
 
@@ -151,35 +149,39 @@ def end_costs(site: Site, run: Record, agent: Record) -> None:
     """Pay for what has not been paid yet."""
     if agent.is_up:
         pause_costs(site, run, agent)
-    if _has_gpus(site, run, agent):
-        cost_usd = stop_meter(site, run, GPU_METER, agent.started, 1)
-        _pay_and_record(site, run, agent, GPU, RESERVED, cost_usd, agent.started, run.now)
+    for number in range(run.gpu_pools):
+        if _has_share(site, agent, number):
+            cost_usd = stop_meter(site, run, number, agent.started, 1)
+            _pay_and_record(site, run, agent, GPU, RESERVED, cost_usd, agent.started, run.now)
     if site.groups[agent.group].is_people:
-        stop_meter(site, run, _staff_meter(site, agent), agent.started, 1)
+        stop_meter(site, run, _staff_meter(site, run, agent), agent.started, 1)
         _pay_staff(site, run, agent)
 
 
 @internal
-def begin_reserved_pool(site: Site, run: Record) -> None:
-    """Let a reserved pool begin to cost."""
-    if run.billing == _RESERVED_POOL:
-        start_meter(site, run, GPU_METER, run.units[0])
+def begin_reserved_pools(site: Site, run: Record) -> None:
+    """Let reserved pools begin to cost."""
+    for number in range(run.gpu_pools):
+        if site.pools[number].billing == _RESERVED_POOL:
+            start_meter(site, run, number, site.pools[number].units)
 
 
 @internal
-def pay_reserved_pool(site: Site, run: Record) -> None:
-    """Pay for a reserved pool from 0 to now."""
-    if run.billing == _RESERVED_POOL:
-        cost_usd = stop_meter(site, run, GPU_METER, 0, run.units[0])
-        pay_for_time(run, GPU, cost_usd, 0, run.now)
-        add_fleet_entry(site, run, RESERVED, GPU, cost_usd, run.units[0])
+def pay_reserved_pools(site: Site, run: Record) -> None:
+    """Pay for reserved pools from 0 to now."""
+    for number in range(run.gpu_pools):
+        pool = site.pools[number]
+        if pool.billing == _RESERVED_POOL:
+            cost_usd = stop_meter(site, run, number, 0, pool.units)
+            pay_for_time(run, GPU, cost_usd, 0, run.now)
+            add_fleet_entry(site, run, RESERVED, GPU, cost_usd, pool.units)
 
 
 @internal
 def _pay_staff(site: Site, run: Record, agent: Record) -> None:
     """Pay for every stretch of office hours on its own."""
     hours = site.groups[agent.group].hours
-    usd_per_hour = site.meters[_staff_meter(site, agent)].usd_per_hour
+    usd_per_hour = site.meters[_staff_meter(site, run, agent)].usd_per_hour
     ended = run.now
     opens = opens_ns(hours, run.begins_ns + agent.started)
     while opens < run.begins_ns + ended:
@@ -212,10 +214,12 @@ def _pay_and_record(  # noqa: PLR0913, PLR0917  the site, whose costs they are, 
 
 
 @internal
-def _has_gpus(site: Site, run: Record, agent: Record) -> bool:
-    return run.billing == _PER_AGENT and site.groups[agent.group].is_people == 0 and run.units[0] > 0
+def _has_share(site: Site, agent: Record, pool: int) -> bool:
+    """Return whether an agent pays for a share of a pool of GPUs."""
+    return site.pools[pool].billing == _PER_AGENT and site.groups[agent.group].is_people == 0
 
 
 @internal
-def _staff_meter(site: Site, agent: Record) -> int:
-    return _SANDBOX_METERS + len(site.groups) + agent.group
+def _staff_meter(site: Site, run: Record, agent: Record) -> int:
+    number: int = run.gpu_pools + len(site.groups) + agent.group
+    return number

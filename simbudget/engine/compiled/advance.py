@@ -19,20 +19,20 @@ from simbudget.engine.compiled.events import (
     at_once,
     cancel,
 )
-from simbudget.engine.compiled.life import begins_cycle, lives
+from simbudget.engine.compiled.life import begins_cycle, cycle_done, lives
 from simbudget.engine.compiled.points import (
     ALLOWED_TO_SUBMIT,
     ANSWERED,
     AT_HEAD_OF_LINE,
     AT_SCORER,
     ATTEMPT_FAILED,
-    AWAITS_JOB,
-    BUDGET_REACHED,
+    AWAITS_JOBS,
     CALLS,
+    CYCLE_BREAKS_OFF,
     EXPERIMENTS,
     EXPERIMENTS_IN_TURN,
     GOES_ON_WORKING,
-    JOB_OVER,
+    JOBS_ENDED,
     LEAVES_LINE,
     LET_THROUGH,
     NEXT_POLL,
@@ -43,9 +43,9 @@ from simbudget.engine.compiled.points import (
     POSTS_READ,
     SCORE_KNOWN,
     SCORED,
+    SCORES,
     SHARES,
     SHARES_IN_TURN,
-    STEP_DONE,
     STRETCH_DONE,
     SUBMITS,
     SUBMITS_IN_TURN,
@@ -64,8 +64,9 @@ from simbudget.engine.compiled.points import (
 from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.compiled.steps.common import asks, record_spent
 from simbudget.engine.compiled.steps.experimenting import (
-    awaits_job,
+    awaits_jobs,
     experiments_in_turn,
+    jobs_ended,
     next_poll,
     poll_answered,
     poll_due,
@@ -73,6 +74,7 @@ from simbudget.engine.compiled.steps.experimenting import (
 from simbudget.engine.compiled.steps.scoring import (
     at_scorer,
     scored,
+    scores,
     scoring_done,
     submits,
     submits_in_turn,
@@ -139,6 +141,8 @@ def _goes_on_to_task(site: Site, run: Record, agent: Record, point: int) -> int:
         return takes_task(site, run, agent)
     if point == WAITS_FOR_TASK:
         return asks_again(site, run, agent)
+    if point == CYCLE_BREAKS_OFF:
+        return cycle_done(site, run, agent, is_whole=False)
     return begins_cycle(site, run, agent)
 
 
@@ -154,10 +158,9 @@ def _goes_on_in_experiment(site: Site, run: Record, agent: Record, point: int) -
         return poll_due(site, run, agent)
     if point == POLL_ANSWERED:
         return poll_answered(agent)
-    if point == AWAITS_JOB:
-        return awaits_job(agent)
-    agent.attempt_is_over = agent.job_is_over_limit
-    return STEP_DONE if agent.job_is_allowed else BUDGET_REACHED
+    if point == AWAITS_JOBS:
+        return awaits_jobs(agent)
+    return jobs_ended(site, agent)
 
 
 @internal
@@ -173,6 +176,8 @@ def _goes_on_in_step(site: Site, run: Record, agent: Record, point: int) -> int:
         return works_until_closing(site, run, agent)
     if point == STRETCH_DONE:
         return stretch_done(site, run, agent)
+    if point == SCORES:
+        return scores(site, agent)
     if point == SUBMITS:
         return submits(site, run, agent)
     if point == ALLOWED_TO_SUBMIT:
@@ -198,9 +203,9 @@ def _goes_on_in_step(site: Site, run: Record, agent: Record, point: int) -> int:
 
 
 @internal
-def job_tells(site: Site, run: Record, agent: Record) -> None:
-    """Let the agent know that the job beside it has ended."""
-    agent.job_is_over = 1
+def jobs_tell(site: Site, run: Record, agent: Record) -> None:
+    """Let the agent know that the jobs beside it have ended, or as many as it waits for."""
+    agent.jobs_are_told = 1
     slot = SLOTS * agent.number + ITSELF
     if agent.waits_for_poll:
         agent.waits_for_poll = 0
@@ -208,4 +213,4 @@ def job_tells(site: Site, run: Record, agent: Record) -> None:
         at_once(site, run, slot, AT_ONCE)
     elif agent.waits_for_job:
         agent.waits_for_job = 0
-        advance(site, run, agent, JOB_OVER)
+        advance(site, run, agent, JOBS_ENDED)

@@ -14,7 +14,7 @@ from simbudget.engine.compiled.entries import FAILED, GATE, OK, add_entry
 from simbudget.engine.compiled.entries import REVIEW as IS_REVIEW
 from simbudget.engine.compiled.events import HORIZON, SLOTS, after, cancel
 from simbudget.engine.compiled.state import Record, Site
-from simbudget.engine.compiled.steps.common import FOR_POSTS, FOR_SCORE
+from simbudget.engine.compiled.steps.common import FOR_KNOWN, FOR_POSTS, FOR_SCORE
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.gates import (
     PRICE,
@@ -30,6 +30,7 @@ from simbudget.engine.laws.notebook import (
     BLAMED,
     IS_LATE,
     LEADS,
+    NOBODY,
     REVIEW_STARTS_NS,
     REVIEWED_NS,
     SCORE,
@@ -73,6 +74,8 @@ def answer(site: Site, run: Record, desk: Desk) -> None:
     run.board_asked = 0
     if asked == FOR_SCORE:
         _submit(site, run, desk, site.agents[number])
+    elif asked == FOR_KNOWN:
+        site.agents[number].known_at_start = best_known(desk.notebook, number, run.now)
     elif asked == FOR_POSTS:
         own = site.agents[number].own_post
         for post in range(run.board_first_post, run.posts):
@@ -90,6 +93,9 @@ def _submit(site: Site, run: Record, desk: Desk, agent: Record) -> None:
         run.notebook_is_short = 1
         return
     parent = best_known(notebook, agent.number, run.now)
+    if site.steps[agent.step].each:
+        parent = agent.known_at_start
+    bar = best_known(notebook, agent.number, agent.submitted)
     submission = submit(lab, notebook, agent.number, agent.submissions - 1, parent, run.now)
     is_finalist = appears(lab, notebook, submission)
     if is_chosen(lab, notebook, submission) or (is_finalist and lab.research.review_of == LEADERS):
@@ -100,6 +106,7 @@ def _submit(site: Site, run: Record, desk: Desk, agent: Record) -> None:
         notebook.ranking[0] = submission
         _try(site, run, desk, 1, max(run.now, row[REVIEWED_NS]))
     agent.entry_score = notebook.worths[submission, SCORE]
+    agent.has_improved = 1 if bar == NOBODY or agent.entry_score > notebook.worths[bar, SCORE] else 0
     _stop(site, run, agent.entry_score, row[LEADS] == 1)
 
 

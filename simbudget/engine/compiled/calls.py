@@ -29,8 +29,8 @@ from simbudget.engine.compiled.points import (
     TURN_ANSWERED,
     WAITS,
 )
-from simbudget.engine.compiled.pools import ask, is_idle, leave
-from simbudget.engine.compiled.state import LINE, Record, Site
+from simbudget.engine.compiled.pools import ask, is_idle, leave, place_before_provider
+from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.compiled.timesheet import MODEL, WAITING_API, does
 from simbudget.engine.laws.buckets import call_starts_ns, take
 from simbudget.engine.laws.calls import (
@@ -149,9 +149,9 @@ def tries_in_turn(site: Site, run: Record, agent: Record) -> int:
 @internal
 def _joins_line(site: Site, run: Record, agent: Record) -> int:
     agent.line_asked = run.now
-    if is_idle(run, LINE) and _call_starts(run, agent) <= run.now:
+    if is_idle(site, run.line) and _call_starts(run, agent) <= run.now:
         return LET_THROUGH
-    ask(site, run, agent, LINE, 1)
+    ask(site, run, place_before_provider(run, agent), run.line, 1)
     agent.point = AT_HEAD_OF_LINE
     return WAITS
 
@@ -170,7 +170,7 @@ def at_head_of_line(site: Site, run: Record, agent: Record) -> int:
 @internal
 def leaves_line(site: Site, run: Record, agent: Record) -> int:
     """Leave the head of the line, or wherever the agent stands in it."""
-    leave(site, run, agent, LINE)
+    leave(site, run, place_before_provider(run, agent), run.line)
     run.limit_queued_ns[run.held_up_by] += run.now - agent.line_asked
     return BUDGET_REACHED if may_not_start(site, run, agent) else LET_THROUGH
 

@@ -53,6 +53,7 @@ BLAMED: Final = 5
 
 NO_MODEL: Final = -1
 NO_COMPONENT: Final = -1
+NO_POOL: Final = -1
 _NO_PLACE: Final = -1
 _FLEET: Final = -1
 
@@ -72,6 +73,7 @@ def add_entry(site: Site, run: Record, agent: int, kind: int, started: int, ende
     row.model = NO_MODEL
     row.tokens[:] = 0
     row.gpus = 0
+    row.pool = NO_POOL
     row.component = NO_COMPONENT
     row.cost_usd = 0.0
     row.score = math.nan

@@ -1,9 +1,9 @@
 """What is scheduled: a binary heap of events, at most one for each slot, in the order of the reference engine's clock.
 
-A slot is something that can happen to one agent: what it waits for itself, what its job waits for, a crash, the two
-interruptions, and the end that its own limit of time sets. An event is ordered by its time, then by its priority, then
-by when it was scheduled; the last two are one number, its rank. An event that will not come is taken out, so the heap
-never has more events than slots.
+A slot is something that can happen to one agent or to one job: what it waits for itself, the end of an agent's jobs, a
+crash, an interruption, and the end that an agent's own limit of time sets. An event is ordered by its time, then by its
+priority, then by when it was scheduled; the last two are one number, its rank. An event that will not come is taken
+out, so the heap never has more events than slots.
 """
 
 from typing import Final
@@ -12,16 +12,20 @@ from simbudget.compilation import internal
 from simbudget.engine.compiled.state import Record, Site
 
 ITSELF: Final = 0
-JOB: Final = 1
+JOBS_OVER: Final = 1
 CRASH: Final = 2
 INTERRUPTION: Final = 3
-INTERRUPTION_OF_JOB: Final = 4
-STOP: Final = 5
-SLOTS: Final = 6
+STOP: Final = 4
+SLOTS: Final = 5
 """Slots of each agent."""
 
 SLOTS_OF_RUN: Final = 3
 """Slots after those of the agents: the horizon, a stop before it, and the end of the last task."""
+
+JOB_ITSELF: Final = 0
+JOB_INTERRUPTION: Final = 1
+JOB_SLOTS: Final = 2
+"""Slots of each job, after those of the run."""
 
 NOWHERE: Final = -1
 
@@ -34,8 +38,8 @@ CRASHES: Final = 1
 HORIZON: Final = 2
 ASK: Final = 3
 
-_PRIORITY_UNIT: Final = 1 << 40
-"""Ranks count priorities in this unit, and below it what has been scheduled so far: a trillion events."""
+_PRIORITY_UNIT: Final = 1 << 36
+"""Ranks count priorities in this unit, and below it what has been scheduled so far: some seventy billion events."""
 
 
 @internal
@@ -47,7 +51,21 @@ def is_due(run: Record, site: Site) -> bool:
 @internal
 def after(site: Site, run: Record, slot: int, delay_ns: int, phase: int, agent: int) -> None:
     """Schedule a slot's event `delay_ns` from now, in its place among those of that instant."""
-    schedule(site, run, slot, run.now + delay_ns, _OWN_PRIORITIES + phase * run.agents + agent)
+    priority = _OWN_PRIORITIES + (phase * run.agents + agent) * run.jobs_of_agent
+    schedule(site, run, slot, run.now + delay_ns, priority)
+
+
+@internal
+def first_slot_of_job(run: Record, job: Record) -> int:
+    """Return the first of a job's slots."""
+    return SLOTS * run.agents + SLOTS_OF_RUN + JOB_SLOTS * (job.agent * run.jobs_of_agent + job.number)
+
+
+@internal
+def after_of_job(site: Site, run: Record, job: Record, delay_ns: int, phase: int) -> None:
+    """Schedule a job's event `delay_ns` from now: in its agent's place, and there in its own."""
+    priority = _OWN_PRIORITIES + (phase * run.agents + job.agent) * run.jobs_of_agent + job.number
+    schedule(site, run, first_slot_of_job(run, job) + JOB_ITSELF, run.now + delay_ns, priority)
 
 
 @internal

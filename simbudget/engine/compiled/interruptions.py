@@ -9,15 +9,11 @@ from simbudget.engine.compiled.calls import (
 )
 from simbudget.engine.compiled.entries import CUT, DOWN, TOOL, WAIT
 from simbudget.engine.compiled.events import (
-    INTERRUPTION_OF_JOB,
     ITSELF,
-    JOB,
     SLOTS,
-    URGENT,
-    at_once,
     cancel,
 )
-from simbudget.engine.compiled.jobs import break_off_job
+from simbudget.engine.compiled.jobs import break_off_job, interrupt_jobs, job_of
 from simbudget.engine.compiled.life import ends
 from simbudget.engine.compiled.points import (
     ALLOWED_TO_SUBMIT,
@@ -25,7 +21,7 @@ from simbudget.engine.compiled.points import (
     CALLS,
     EXPERIMENTS,
     IN_EXPERIMENT,
-    JOB_OVER,
+    JOBS_ENDED,
     OFFICE_OPENS,
     OFFICE_OPENS_FOR_WORK,
     POLL_DUE,
@@ -70,7 +66,7 @@ def interrupt(site: Site, run: Record, agent: Record) -> None:
 def _break_off(site: Site, run: Record, agent: Record) -> None:
     point = agent.point
     if point == IN_EXPERIMENT:
-        cancel_job(site, run, agent)
+        break_off_job(site, run, agent, job_of(site, run, agent, 0))
         return
     if point == WAITS_FOR_TASK:
         agent.waits_for_task = 0
@@ -81,18 +77,9 @@ def _break_off(site: Site, run: Record, agent: Record) -> None:
         break_off_call(site, run, agent)
     elif THINKS <= point < EXPERIMENTS:
         break_off_step(site, run, agent)
-    if agent.polls_now or point in (POLL_DUE, JOB_OVER):
+    if agent.polls_now or point in (POLL_DUE, JOBS_ENDED):
         agent.polls_now = agent.waits_for_poll = agent.waits_for_job = 0
-        if agent.job_is_alive:
-            at_once(site, run, SLOTS * agent.number + INTERRUPTION_OF_JOB, URGENT)
-
-
-@internal
-def cancel_job(site: Site, run: Record, agent: Record) -> None:
-    """Break off the agent's job."""
-    if agent.job_is_alive:
-        cancel(site, run, SLOTS * agent.number + JOB)
-        break_off_job(site, run, agent)
+        interrupt_jobs(site, run, agent)
 
 
 @internal

@@ -16,11 +16,11 @@ from simbudget.engine.compiled.accounts import (
     SANDBOX,
     SCORER,
     STAFF,
-    begin_reserved_pool,
+    begin_reserved_pools,
     pay,
-    pay_reserved_pool,
+    pay_reserved_pools,
 )
-from simbudget.engine.compiled.advance import advance, job_tells
+from simbudget.engine.compiled.advance import advance, jobs_tell
 from simbudget.engine.compiled.board import Desk, answer, conclude, open_board
 from simbudget.engine.compiled.calls import LIFE
 from simbudget.engine.compiled.entries import FIXED_COSTS, add_fleet_entry
@@ -30,9 +30,12 @@ from simbudget.engine.compiled.events import (
     HORIZON,
     INTERRUPTION,
     ITSELF,
-    JOB,
+    JOB_INTERRUPTION,
+    JOB_SLOTS,
+    JOBS_OVER,
     NOWHERE,
     SLOTS,
+    SLOTS_OF_RUN,
     STOP,
     URGENT,
     after,
@@ -40,12 +43,12 @@ from simbudget.engine.compiled.events import (
     is_urgent,
     next_slot,
 )
-from simbudget.engine.compiled.interruptions import BY_CRASH, BY_HORIZON, cancel_job, interrupt
-from simbudget.engine.compiled.jobs import play_job
-from simbudget.engine.compiled.points import JOB_OVER, JOB_TELLS, STARTS
+from simbudget.engine.compiled.interruptions import BY_CRASH, BY_HORIZON, interrupt
+from simbudget.engine.compiled.jobs import break_off_job, play_job
+from simbudget.engine.compiled.points import JOBS_ENDED, STARTS
 from simbudget.engine.compiled.pools import open_pools
-from simbudget.engine.compiled.state import GPUS, SCORERS, Record, Site
-from simbudget.engine.compiled.timesheet import NOTHING, WAITING_GPU
+from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.timesheet import NOTHING
 from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.laws.limits import SPENT_USD as SPEND
 from simbudget.engine.laws.limits import TURNS, USED_TOKENS, settle_limits
@@ -72,6 +75,7 @@ from simbudget.engine.totals import (
     LIMIT_USED,
     MODEL_CALLS,
     POOL_GPU_NS,
+    POOL_SUMS,
     POOL_WAITED_NS,
     RESEARCH,
     RESULTS,
@@ -117,26 +121,30 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
         _copy_spans(site.run[0], by_time_usd[number])
         if site.run[0].never_ends or site.run[0].forum_is_short or site.run[0].notebook_is_short:
             return
+        if site.run[0].jobs_are_short:
+            return
 
 
 @internal
 def _play(site: Site, run: Record, desk: Desk) -> None:
     """Let everything happen, in its order, until the last agent's end."""
-    begin_reserved_pool(site, run)
+    begin_reserved_pools(site, run)
     while run.alive > 0 or is_urgent(site, run):
         slot = next_slot(site, run)
         number = slot // SLOTS
-        if number == run.agents:
+        if number < run.agents:
+            _happens(site, run, site.agents[number], slot % SLOTS)
+        elif slot < SLOTS * run.agents + SLOTS_OF_RUN:
             _meet_horizon(site, run)
         else:
-            _happens(site, run, site.agents[number], slot % SLOTS)
-            while run.board_asked:
-                answer(site, run, desk)
-                agent = site.agents[run.board_agent]
-                advance(site, run, agent, agent.point)
+            _happens_to_job(site, run, slot - SLOTS * run.agents - SLOTS_OF_RUN)
+        while run.board_asked:
+            answer(site, run, desk)
+            agent = site.agents[run.board_agent]
+            advance(site, run, agent, agent.point)
         if run.never_ends:
             return
-    pay_reserved_pool(site, run)
+    pay_reserved_pools(site, run)
     conclude(site, run, desk)
 
 
@@ -145,28 +153,29 @@ def _happens(site: Site, run: Record, agent: Record, what: int) -> None:
     """Let one thing happen to an agent."""
     if what == ITSELF:
         advance(site, run, agent, agent.point)
-    elif what == JOB:
-        _happens_to_job(site, run, agent)
+    elif what == JOBS_OVER:
+        jobs_tell(site, run, agent)
     elif what == CRASH:
         agent.interrupted_by = BY_CRASH
         at_once(site, run, SLOTS * agent.number + INTERRUPTION, URGENT)
     elif what == STOP:
         agent.interrupted_by = BY_HORIZON
         at_once(site, run, SLOTS * agent.number + INTERRUPTION, URGENT)
-    elif what == INTERRUPTION:
-        interrupt(site, run, agent)
     else:
-        cancel_job(site, run, agent)
+        interrupt(site, run, agent)
 
 
 @internal
-def _happens_to_job(site: Site, run: Record, agent: Record) -> None:
-    if agent.job_point == JOB_TELLS:
-        job_tells(site, run, agent)
+def _happens_to_job(site: Site, run: Record, slot: int) -> None:
+    """Let one thing happen to a job; `slot` counts from the first of the jobs' slots."""
+    job = site.jobs[slot // JOB_SLOTS]
+    agent = site.agents[job.agent]
+    if slot % JOB_SLOTS == JOB_INTERRUPTION:
+        break_off_job(site, run, agent, job)
         return
-    play_job(site, run, agent, agent.job_point)
-    if agent.job_is_alive == 0 and agent.job_is_beside == 0:
-        advance(site, run, agent, JOB_OVER)
+    play_job(site, run, agent, job, job.point)
+    if agent.jobs_are_over and agent.jobs_are_beside == 0:
+        advance(site, run, agent, JOBS_ENDED)
 
 
 @internal
@@ -186,7 +195,7 @@ def _begin(site: Site, run: Record, limits_per_min: Floats, key: Integers) -> No
     """Make everything as it is before the run."""
     run.now = run.alive = run.scheduled = run.heap_size = run.entries = run.never_ends = 0
     run.posts = run.posted_tokens = run.forum_is_short = run.held_up_by = 0
-    run.spent_usd = run.unbilled_usd = run.gpu_ns = run.scorer_ns = 0.0
+    run.spent_usd = run.unbilled_usd = run.scorer_ns = 0.0
     run.by_component_usd[:] = 0.0
     run.by_time_usd[:] = 0.0
     run.limit_queued_ns[:] = 0.0
@@ -195,7 +204,8 @@ def _begin(site: Site, run: Record, limits_per_min: Floats, key: Integers) -> No
     run.model_calls = run.full_contexts = run.experiments = run.scorer_calls = run.cycles = 0
     run.jobs = run.cancelled_jobs = 0
     site.places[:] = NOWHERE
-    open_pools(run, run.units[GPUS], run.units[SCORERS])
+    open_pools(site)
+    run.jobs_are_short = 0
     for limit in range(_LIMITS):
         run.buckets[limit, 0] = run.buckets[limit, 1] = limits_per_min[limit]
         run.buckets[limit, 2] = 0.0
@@ -230,11 +240,15 @@ def _settle_facts(site: Site, run: Record) -> None:
     groups = len(site.groups)
     for number in range(len(site.meters)):
         site.meters[number].units = site.meters[number].sum_of_starts_ns = 0.0
-    site.meters[0].usd_per_hour = _fact(site, run.gpu_price) * run.gpu_share * run.charged[GPU]
+    pools = run.gpu_pools
+    for number in range(pools):
+        pool = site.pools[number]
+        site.meters[number].usd_per_hour = _fact(site, pool.price) * pool.share * run.charged[GPU]
     for number in range(groups):
         group = site.groups[number]
-        site.meters[1 + number].usd_per_hour = _fact(site, group.sandbox_price) * run.charged[SANDBOX]
-        site.meters[1 + groups + number].usd_per_hour = _fact(site, group.staff_price) * run.charged[STAFF]
+        site.meters[pools + number].usd_per_hour = _fact(site, group.sandbox_price) * run.charged[SANDBOX]
+        staff_usd_per_hour = _fact(site, group.staff_price) * run.charged[STAFF]
+        site.meters[pools + groups + number].usd_per_hour = staff_usd_per_hour
         stop = group.stop
         settle_limits(site.rows, NONE, stop[SPEND], stop[USED_TOKENS], stop[TURNS], group.limits)
     for number in range(len(site.clients)):
@@ -268,11 +282,11 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
     agent.submissions = agent.submissions_that_day = agent.posts = agent.posts_seen = agent.polls = 0
     agent.own_post = -1
     agent.own_post_tokens = agent.polls_now = agent.waits_for_poll = agent.waits_for_job = 0
-    agent.job_is_alive = agent.stretches = agent.is_up = 0
+    agent.jobs = agent.jobs_are_over = agent.stretches = agent.is_up = 0
+    agent.ended_well = agent.pool = 0
     agent.activity = agent.activity_of_job = NOTHING
     agent.started = agent.ended = 0
     agent.spent_ns[:] = 0
-    agent.waits_in[:] = 0
     agent.account[:] = 0.0
     agent.marks[:] = 0.0
     agent.task = NO_TASK
@@ -302,8 +316,11 @@ def _add_up(site: Site, run: Record, sums: Floats) -> None:
     sums[MODEL_CALLS] = run.model_calls
     for token_class in range(_TOKEN_CLASSES):
         sums[TOKENS + token_class] = run.tokens[token_class]
-    sums[GPU_NS] = run.gpu_ns
-    sums[SUMS + POOL_GPU_NS] = run.gpu_ns
+    for number in range(run.gpu_pools):
+        pool, place = site.pools[number], SUMS + POOL_SUMS * number
+        sums[GPU_NS] += pool.used_ns
+        sums[place + POOL_GPU_NS] = pool.used_ns
+        sums[place + POOL_WAITED_NS] = np.float64(pool.waited_ns)
     sums[EXPERIMENTS] = run.experiments
     sums[JOBS] = run.jobs
     sums[JOBS_CANCELLED] = run.cancelled_jobs
@@ -338,7 +355,6 @@ def _copy_spans(run: Record, by_time_usd: Floats) -> None:
 def _add_up_life(site: Site, agent: Record, sums: Floats) -> None:
     for activity in range(len(ACTIVITIES)):
         sums[ACTIVITY_NS + activity] += np.float64(agent.spent_ns[activity])
-    sums[SUMS + POOL_WAITED_NS] += np.float64(agent.spent_ns[WAITING_GPU])
     life_ns = np.float64(agent.ended - agent.started) if agent.has_lived else 0.0
     sums[LIFE_NS] += life_ns
     if site.groups[agent.group].is_people == 0:

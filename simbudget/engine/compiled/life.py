@@ -18,7 +18,7 @@ from simbudget.engine.compiled.events import (
     cancel,
 )
 from simbudget.engine.compiled.points import (
-    AWAITS_JOB,
+    AWAITS_JOBS,
     BEGINS_CYCLE,
     BUDGET_REACHED,
     DOES_STEP,
@@ -28,29 +28,35 @@ from simbudget.engine.compiled.points import (
     NEXT_STEP,
     OFFICE_OPENS,
     RESTARTS,
+    SCORES,
     SHARES,
     STARTS,
     STEP_DONE,
-    SUBMITS,
     TAKES_TASK,
     THINKS,
     WAITS,
     WORKS,
 )
 from simbudget.engine.compiled.state import Record, Site
-from simbudget.engine.compiled.steps.common import record_spent, waits_for_office
+from simbudget.engine.compiled.steps.common import FOR_KNOWN, asks_board, record_spent, waits_for_office
 from simbudget.engine.compiled.tasks import ends_attempt
 from simbudget.engine.compiled.timesheet import end_timesheet
 from simbudget.engine.laws.draws import nanoseconds
 from simbudget.engine.laws.limits import TIME_NS, mark
-from simbudget.engine.laws.work import draw_crash
-from simbudget.engine.program import IDLE_CYCLES, NONE, Lasts, Step
+from simbudget.engine.laws.work import draw_crash, is_done
+from simbudget.engine.program import IDLE_CYCLES, NONE, Condition, Lasts, Step
 
 _CYCLE: Final = int(Lasts.CYCLE)
 _STEP_THINK: Final = int(Step.THINK)
 _STEP_WORK: Final = int(Step.WORK)
 _STEP_EXPERIMENT: Final = int(Step.EXPERIMENT)
 _STEP_SCORE: Final = int(Step.SCORE)
+_ALWAYS: Final = int(Condition.ALWAYS)
+_PART: Final = int(Condition.PART)
+_IMPROVED: Final = int(Condition.IMPROVED)
+_SUCCEEDED: Final = int(Condition.SUCCEEDED)
+_UNKNOWN: Final = -1
+"""Nothing has been done yet of which a condition could speak."""
 
 
 @internal
@@ -73,9 +79,9 @@ def lives(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: P
     if point == RESTARTS:
         return _restarts(site, run, agent)
     if point == BUDGET_REACHED and agent.polls_now:
-        return AWAITS_JOB  # the job is being paid for, and goes on
+        return AWAITS_JOBS  # the job is being paid for, and goes on
     if point == BUDGET_REACHED and agent.attempt_is_over:
-        return _cycle_done(site, run, agent, is_whole=False)
+        return cycle_done(site, run, agent, is_whole=False)
     return ends(site, run, agent)
 
 
@@ -123,6 +129,9 @@ def begins_cycle(site: Site, run: Record, agent: Record) -> int:
         open_context(site, run, agent)
         agent.needs_context = 0
     agent.step = group.first_step
+    agent.has_succeeded = agent.has_improved = _UNKNOWN
+    if group.submits_each and run.has_research:
+        return asks_board(run, agent, FOR_KNOWN, NEXT_STEP)
     return NEXT_STEP
 
 
@@ -130,14 +139,30 @@ def begins_cycle(site: Site, run: Record, agent: Record) -> int:
 def _next_step(site: Site, run: Record, agent: Record) -> int:
     group = site.groups[agent.group]
     if agent.step == group.first_step + group.steps:
-        return _cycle_done(site, run, agent, is_whole=True)
+        return cycle_done(site, run, agent, is_whole=True)
+    if not _is_done(site, agent):
+        return STEP_DONE
     if waits_for_office(site, run, agent, OFFICE_OPENS):
         return WAITS
     return DOES_STEP
 
 
 @internal
-def _cycle_done(site: Site, run: Record, agent: Record, is_whole: bool) -> int:
+def _is_done(site: Site, agent: Record) -> bool:
+    """Return whether a step of this cycle is done, or left out."""
+    step = site.steps[agent.step]
+    if step.condition == _ALWAYS:
+        return True
+    if step.condition == _PART:
+        return is_done(site.rows, step.part, agent.stream, step.cells[0], agent.cycle)
+    if step.condition == _IMPROVED:
+        return agent.has_improved == 1
+    return agent.has_succeeded == (1 if step.condition == _SUCCEEDED else 0)
+
+
+@internal
+def cycle_done(site: Site, run: Record, agent: Record, is_whole: bool) -> int:
+    """Begin the next cycle after one that came to its last step, or was broken off."""
     ends_attempt(site, run, agent, is_whole)
     agent.completed_cycles += 1
     run.cycles += 1
@@ -157,7 +182,7 @@ def _does_step(site: Site, agent: Record) -> int:
         return WORKS
     if kind == _STEP_EXPERIMENT:
         return EXPERIMENTS
-    return SUBMITS if kind == _STEP_SCORE else SHARES
+    return SCORES if kind == _STEP_SCORE else SHARES
 
 
 @internal
@@ -177,5 +202,6 @@ def _restarts(site: Site, run: Record, agent: Record) -> int:
     record_spent(site, run, agent, DOWN, OK)
     resume_costs(site, run, agent)
     agent.needs_context = 1
+    agent.ended_well = 0
     _await_crash(site, run, agent)
     return NEXT_CYCLE

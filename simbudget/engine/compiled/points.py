@@ -39,7 +39,8 @@ WORKS: Final = 24
 GOES_ON_WORKING: Final = 25
 OFFICE_OPENS_FOR_WORK: Final = 26
 STRETCH_DONE: Final = 27
-POST_KNOWN: Final = 29
+POST_KNOWN: Final = 28
+SCORES: Final = 29
 SUBMITS: Final = 30
 ALLOWED_TO_SUBMIT: Final = 31
 SUBMITS_IN_TURN: Final = 32
@@ -58,19 +59,18 @@ IN_EXPERIMENT: Final = 42
 NEXT_POLL: Final = 43
 POLL_DUE: Final = 44
 POLL_ANSWERED: Final = 45
-AWAITS_JOB: Final = 46
-JOB_OVER: Final = 47
+AWAITS_JOBS: Final = 46
+JOBS_ENDED: Final = 47
 
 # Tasks.
 TAKES_TASK: Final = 80
 TAKES_TASK_IN_TURN: Final = 81
 WAITS_FOR_TASK: Final = 82
 BEGINS_CYCLE: Final = 83
+CYCLE_BREAKS_OFF: Final = 84
 
 # An experiment, as the job that it is.
-JOB_BEGINS: Final = 50
-JOB_TRIES: Final = 51
-JOB_QUEUES: Final = 52
-JOB_AT_GPUS: Final = 53
-JOB_STAYED: Final = 54
-JOB_TELLS: Final = 55
+JOB_TRIES: Final = 50
+JOB_QUEUES: Final = 51
+JOB_AT_GPUS: Final = 52
+JOB_STAYED: Final = 53

@@ -1,84 +1,107 @@
-"""Pools: units of something that agents hold for a while, first come, first served; see `reference.pool`.
+"""Pools: units of something that is held for a while, first come, first served; see `reference.pool`.
 
-A line is a chain through the records of the agents that stand in it, so that joining, leaving and being served take the
-same time however long it is.
+A line is a chain through the places of those who stand in it, so that joining, leaving and being served take the same
+time however long it is.
 """
 
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.events import AT_ONCE, ITSELF, JOB, SLOTS, at_once
-from simbudget.engine.compiled.state import GPUS, POOLS, Record, Site
+from simbudget.engine.compiled.events import AT_ONCE, at_once
+from simbudget.engine.compiled.state import Record, Site
 
 _NOBODY: Final = -1
 
 
 @internal
-def open_pools(run: Record, gpus: int, servers: int) -> None:
+def open_pools(site: Site) -> None:
     """Begin with everything free and nobody waiting."""
-    for pool in range(POOLS):
-        units = 1
-        if pool == GPUS:
-            units = gpus
-        elif pool == GPUS + 1:
-            units = servers
-        run.units[pool] = run.free[pool] = units
-        run.head[pool] = run.tail[pool] = _NOBODY
+    for number in range(len(site.pools)):
+        pool = site.pools[number]
+        pool.free = pool.units
+        pool.head = pool.tail = _NOBODY
+        pool.used_ns = 0.0
+        pool.waited_ns = 0
+    for number in range(len(site.standing)):
+        site.standing[number].waits = 0
 
 
 @internal
-def is_idle(run: Record, pool: int) -> bool:
+def place_before_scorer(agent: Record) -> int:
+    """Return the place of an agent in the scorer's line."""
+    number: int = agent.number
+    return number
+
+
+@internal
+def place_before_provider(run: Record, agent: Record) -> int:
+    """Return the place of an agent in the provider's line."""
+    number: int = run.agents + agent.number
+    return number
+
+
+@internal
+def place_of_job(run: Record, job: Record) -> int:
+    """Return the place of a job in its pool's line."""
+    number: int = 2 * run.agents + job.agent * run.jobs_of_agent + job.number
+    return number
+
+
+@internal
+def is_idle(site: Site, number: int) -> bool:
     """Return whether nobody holds anything of a pool."""
-    return run.free[pool] == run.units[pool]
+    pool = site.pools[number]
+    return pool.free == pool.units
 
 
 @internal
-def ask(site: Site, run: Record, agent: Record, pool: int, units: int) -> None:
-    """Join the line for so many units; getting them is an event of the agent, or of its job."""
-    number, last = agent.number, run.tail[pool]
-    agent.wants[pool] = units
-    agent.waits_in[pool] = 1
-    agent.next[pool] = _NOBODY
-    agent.previous[pool] = last
+def ask(site: Site, run: Record, place: int, number: int, units: int) -> None:
+    """Join the line of a pool for so many units; getting them is an event of who stands at the place."""
+    standing, pool = site.standing[place], site.pools[number]
+    last = pool.tail
+    standing.wants = units
+    standing.waits = 1
+    standing.next = _NOBODY
+    standing.previous = last
     if last == _NOBODY:
-        run.head[pool] = number
+        pool.head = place
     else:
-        site.agents[last].next[pool] = number
-    run.tail[pool] = number
+        site.standing[last].next = place
+    pool.tail = place
     _serve(site, run, pool)
 
 
 @internal
-def leave(site: Site, run: Record, agent: Record, pool: int) -> None:
+def leave(site: Site, run: Record, place: int, number: int) -> None:
     """Give back what was got, or leave the line."""
-    if agent.waits_in[pool]:
-        _step_out(site, run, agent, pool)
+    standing, pool = site.standing[place], site.pools[number]
+    if standing.waits:
+        _step_out(site, standing, pool)
     else:
-        run.free[pool] += agent.wants[pool]
+        pool.free += standing.wants
     _serve(site, run, pool)
 
 
 @internal
-def _serve(site: Site, run: Record, pool: int) -> None:
-    while run.head[pool] != _NOBODY:
-        agent = site.agents[run.head[pool]]
-        if agent.wants[pool] > run.free[pool]:
+def _serve(site: Site, run: Record, pool: Record) -> None:
+    while pool.head != _NOBODY:
+        standing = site.standing[pool.head]
+        if standing.wants > pool.free:
             return
-        _step_out(site, run, agent, pool)
-        run.free[pool] -= agent.wants[pool]
-        slot = SLOTS * agent.number + (JOB if pool == GPUS else ITSELF)
-        at_once(site, run, slot, AT_ONCE)
+        _step_out(site, standing, pool)
+        pool.free -= standing.wants
+        at_once(site, run, standing.slot, AT_ONCE)
 
 
 @internal
-def _step_out(site: Site, run: Record, agent: Record, pool: int) -> None:
-    before, behind = agent.previous[pool], agent.next[pool]
+def _step_out(site: Site, standing: Record, pool: Record) -> None:
+    before, behind = standing.previous, standing.next
     if before == _NOBODY:
-        run.head[pool] = behind
+        pool.head = behind
     else:
-        site.agents[before].next[pool] = behind
+        site.standing[before].next = behind
     if behind == _NOBODY:
-        run.tail[pool] = before
+        pool.tail = before
     else:
-        site.agents[behind].previous[pool] = before
-    agent.waits_in[pool] = 0
+        site.standing[behind].previous = before
+    standing.waits = 0

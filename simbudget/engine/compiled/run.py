@@ -8,19 +8,20 @@ import numpy.typing as npt
 import pandas as pd
 
 from simbudget.compilation import CODE_FOLDER
-from simbudget.engine.compiled.entries import KINDS, NO_COMPONENT, NO_MODEL, OUTCOMES
-from simbudget.engine.compiled.events import SLOTS, SLOTS_OF_RUN
+from simbudget.engine.compiled.entries import KINDS, NO_COMPONENT, NO_MODEL, NO_POOL, OUTCOMES
+from simbudget.engine.compiled.events import ITSELF, JOB_ITSELF, JOB_SLOTS, SLOTS, SLOTS_OF_RUN
 from simbudget.engine.compiled.state import (
     AGENT,
     CLIENT,
     CONTEXT,
     ENTRY,
     EVENT,
-    GPUS,
     GROUP,
+    JOB,
     METER,
+    PLACE,
+    POOL,
     RUN,
-    SCORERS,
     STEP,
     TURN,
     Site,
@@ -45,6 +46,12 @@ _POSTS: Final = 4096
 
 _SUBMISSIONS: Final = 1024
 """Room for submissions, to begin with; a run that makes more is played again with more."""
+
+_JOBS: Final = 8
+"""Jobs that an agent may have side by side, to begin with, if it may have several; as above."""
+
+_OF_A_STEP: Final = ("pool", "attempts", "ends_cycle", "at_once", "wait_for", "each", "condition", "part")
+"""What a step's record has of its row as it stands there."""
 
 _ENTRIES: Final = 1 << 14
 _BROKEN_OFF: Final = -1
@@ -116,6 +123,8 @@ def _play(program: Program, site: Site, keys: Integers) -> Sums:
             site = site._replace(forum=np.zeros(2 * len(site.forum), dtype=np.int64))
         elif site.run[0]["notebook_is_short"]:
             room *= 4
+        elif site.run[0]["jobs_are_short"]:
+            site = _with_room_for_jobs(site, program, int(site.run[0]["jobs_are_short"]))
         else:
             return Sums(sums, by_time_usd)
 
@@ -132,9 +141,8 @@ def _stop(site: Site) -> None:
 
 
 def _site(program: Program, records: bool) -> Site:
-    agents, settings = program.agents, program.settings
-    slots = SLOTS * agents + SLOTS_OF_RUN
-    return Site(
+    settings, nothing = program.settings, np.zeros(0, dtype=np.int64)
+    site = Site(
         run=_run(program, records),
         agents=_agents(program),
         groups=np.array([_group(program, number) for number in range(len(program.groups))], dtype=GROUP),
@@ -144,7 +152,7 @@ def _site(program: Program, records: bool) -> Site:
                     step.kind,
                     _step_cells(program, step),
                     (step.poll_every, step.poll_output, step.poll_result),
-                    step.attempts,
+                    *(getattr(step, name) for name in _OF_A_STEP),
                 )
                 for step in program.steps
             ],
@@ -153,15 +161,41 @@ def _site(program: Program, records: bool) -> Site:
         clients=np.array([_client(row) for row in program.clients], dtype=CLIENT),
         turns=np.array([_turn(row) for row in program.turns], dtype=TURN),
         contexts=np.array([tuple(row) for row in program.contexts], dtype=CONTEXT),
-        meters=_meters(len(program.groups)),
-        heap=np.zeros(slots, dtype=EVENT),
-        places=np.zeros(slots, dtype=np.int64),
+        jobs=nothing,
+        pools=_pools(program),
+        standing=nothing,
+        meters=_meters(program),
+        heap=nothing,
+        places=nothing,
         rows=program.rows.copy(),
         table=program.table,
         forum=np.zeros(min(settings.reads_at_most + 2, _POSTS), dtype=np.int64),
         entries=np.zeros(_ENTRIES if records else 1, dtype=ENTRY),
         terms=program.tasks,
         tasks=empty_task_list(max(1, program.tasks.total)),
+    )
+    has_several = any(step.at_once != NONE for step in program.steps)
+    return _with_room_for_jobs(site, program, _JOBS if has_several else 1)
+
+
+def _with_room_for_jobs(site: Site, program: Program, jobs_of_agent: int) -> Site:
+    """Return the site with room for so many jobs of each agent side by side: their records, places and events."""
+    agents = program.agents
+    site.run[0]["jobs_of_agent"] = jobs_of_agent
+    jobs = np.zeros(agents * jobs_of_agent, dtype=JOB)
+    jobs["agent"] = np.repeat(np.arange(agents), jobs_of_agent)
+    jobs["number"] = np.tile(np.arange(jobs_of_agent), agents)
+    own_slots = SLOTS * agents + SLOTS_OF_RUN
+    slots = own_slots + JOB_SLOTS * len(jobs)
+    standing = np.zeros(2 * agents + len(jobs), dtype=PLACE)
+    of_agents = SLOTS * np.arange(agents) + ITSELF
+    of_jobs = own_slots + JOB_SLOTS * np.arange(len(jobs)) + JOB_ITSELF
+    standing["slot"] = np.concatenate([of_agents, of_agents, of_jobs])
+    return site._replace(
+        jobs=jobs,
+        standing=standing,
+        heap=np.zeros(slots, dtype=EVENT),
+        places=np.zeros(slots, dtype=np.int64),
     )
 
 
@@ -180,7 +214,7 @@ def _step_cells(program: Program, step: StepRow) -> tuple[int, ...]:
 
 
 def _run(program: Program, records: bool) -> npt.NDArray[Any]:
-    settings, pool, run = program.settings, program.pools[0], np.zeros(1, dtype=RUN)
+    settings, run = program.settings, np.zeros(1, dtype=RUN)
     row = run[0]
     row["agents"] = program.agents
     row["horizon"] = settings.horizon_ns
@@ -194,14 +228,21 @@ def _run(program: Program, records: bool) -> npt.NDArray[Any]:
     row["discounts"] = program.discounts
     row["has_tasks"] = program.tasks.total > 0
     row["keeps_accounts"] = program.tasks.total > 0 or any(map(_is_limited, program.groups))
-    row["units"][GPUS], row["units"][SCORERS] = pool.gpus, settings.servers
-    shared = pool.billing == Billing.PER_AGENT and settings.gpu_users
-    row["gpu_price"] = pool.price
-    row["gpu_share"] = pool.gpus / settings.gpu_users if shared else 1.0
-    for part in (settings, pool):
-        for name in set(RUN.names or ()) & set(part._fields):
-            row[name] = getattr(part, name)
+    row["gpu_pools"] = row["scorers"] = len(program.pools)
+    row["line"] = len(program.pools) + 1
+    for name in set(RUN.names or ()) & set(settings._fields):
+        row[name] = getattr(settings, name)
     return run
+
+
+def _pools(program: Program) -> npt.NDArray[Any]:
+    pools, users = np.zeros(len(program.pools) + 2, dtype=POOL), program.settings.gpu_users
+    pools["units"] = [*(row.gpus for row in program.pools), program.settings.servers, 1]
+    for pool, row in zip(pools, program.pools, strict=False):
+        for name in ("billing", "price", "preempted_every", "checkpoint_every_ns"):
+            pool[name] = getattr(row, name)
+        pool["share"] = row.gpus / users if row.billing == Billing.PER_AGENT and users else 1.0
+    return pools
 
 
 def _agents(program: Program) -> npt.NDArray[Any]:
@@ -221,6 +262,7 @@ def _group(program: Program, number: int) -> tuple[Any, ...]:
         "is_limited": _is_limited(row),
         "limits": USES * (0.0,),
         "hours": tuple(program.hours[number]),
+        "submits_each": any(step.each for step in program.steps[row.first_step :][: row.steps]),
     }
     named = {name: getattr(row, name) for name in GroupRow._fields}
     return tuple((cells | named | {"first_start": row.first_start_ns})[name] for name in GROUP.names or ())
@@ -241,9 +283,10 @@ def _is_limited(group: GroupRow) -> bool:
     return any(quantity != NONE for quantity in (group.stop_spend, group.stop_tokens, group.stop_turns))
 
 
-def _meters(groups: int) -> npt.NDArray[Any]:
-    meters = np.zeros(1 + 2 * groups, dtype=METER)
-    meters["staff_group"] = [*(1 + groups) * [-1], *range(groups)]
+def _meters(program: Program) -> npt.NDArray[Any]:
+    groups, pools = len(program.groups), len(program.pools)
+    meters = np.zeros(pools + 2 * groups, dtype=METER)
+    meters["staff_group"] = [*(pools + groups) * [-1], *range(groups)]
     return meters
 
 
@@ -258,6 +301,7 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
         "model": np.array([*program.models, ""], dtype=object)[_or_last(rows["model"], NO_MODEL)],
         "component": np.array([*COMPONENTS, ""], dtype=object)[_or_last(rows["component"], NO_COMPONENT)],
         "outcome": np.array(OUTCOMES, dtype=object)[rows["outcome"]],
+        "name": np.array([*program.pools_told, ""], dtype=object)[_or_last(rows["pool"], NO_POOL)],
     }
     tokens = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
     columns: dict[str, Any] = {

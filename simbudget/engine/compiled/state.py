@@ -19,12 +19,6 @@ from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 Record = Any
 """A row of one of the dtypes below; numba knows its fields."""
 
-GPUS: Final = 0
-SCORERS: Final = 1
-LINE: Final = 2
-POOLS: Final = 3
-"""Pools with a line in front of them: GPUs, scorer servers, and the one place at the head of the provider's line."""
-
 _INT: Final = np.int64
 _FLOAT: Final = np.float64
 
@@ -39,15 +33,10 @@ RUN: Final = np.dtype(
         ("fixed", _INT),
         ("score_price", _INT),
         ("score_price_usd", _FLOAT),
-        ("gpu_price", _INT),
-        ("gpu_share", _FLOAT),
         ("most_cycles", _INT),
         ("reads_at_most", _INT),
         ("post_tokens", _INT),
         ("retries", _INT),
-        ("billing", _INT),
-        ("preempted_every", _INT),
-        ("checkpoint_every_ns", _INT),
         ("scoring_time", _INT),
         ("cool_down_ns", _INT),
         ("quota", _INT),
@@ -70,11 +59,12 @@ RUN: Final = np.dtype(
         ("heap_size", _INT),
         ("entries", _INT),
         ("never_ends", _INT),
-        # the pools
-        ("units", _INT, POOLS),
-        ("free", _INT, POOLS),
-        ("head", _INT, POOLS),
-        ("tail", _INT, POOLS),
+        # the pools, and the jobs on those of GPUs
+        ("gpu_pools", _INT),
+        ("scorers", _INT),
+        ("line", _INT),
+        ("jobs_of_agent", _INT),
+        ("jobs_are_short", _INT),
         # the rate limits
         ("buckets", _FLOAT, (3, 3)),
         ("held_up_by", _INT),
@@ -105,7 +95,6 @@ RUN: Final = np.dtype(
         ("cancelled_jobs", _INT),
         ("scorer_calls", _INT),
         ("cycles", _INT),
-        ("gpu_ns", _FLOAT),
         ("scorer_ns", _FLOAT),
     ],
     align=True,
@@ -175,27 +164,28 @@ AGENT: Final = np.dtype(
         ("poll_result_tokens", _INT),
         ("waits_for_poll", _INT),
         ("waits_for_job", _INT),
-        # the experiment
-        ("job_point", _INT),
-        ("job_is_beside", _INT),
-        ("job_is_alive", _INT),
-        ("job_is_over", _INT),
-        ("job_is_allowed", _INT),
-        ("job_ns", _INT),
-        ("job_gpus", _INT),
-        ("job_attempt", _INT),
-        ("job_fails", _INT),
-        ("job_work_ns", _INT),
-        ("job_done_ns", _INT),
-        ("job_asked", _INT),
-        ("job_began", _INT),
-        ("job_stay_ns", _INT),
-        ("job_preempted", _INT),
-        ("job_turn", _INT),
+        # the jobs of its experiment
+        ("jobs", _INT),
+        ("jobs_left", _INT),
+        ("jobs_well", _INT),
+        ("jobs_running", _INT),
+        ("jobs_waiting", _INT),
+        ("jobs_are_beside", _INT),
+        ("jobs_are_over", _INT),
+        ("jobs_are_told", _INT),
+        ("job_is_refused", _INT),
+        ("pool", _INT),
         ("stretches", _INT),
+        # what the rest of its cycle depends on
+        ("has_succeeded", _INT),
+        ("has_improved", _INT),
+        ("ended_well", _INT),
+        ("submissions_left", _INT),
+        ("known_at_start", _INT),
         # the timesheet
         ("activity", _INT),
         ("activity_of_job", _INT),
+        ("waits_for_gpus_since", _INT),
         ("since", _INT),
         ("started", _INT),
         ("ended", _INT),
@@ -213,16 +203,8 @@ AGENT: Final = np.dtype(
         ("task_taken", _INT),
         ("task_marks", _FLOAT, USES),
         ("waits_for_task", _INT),
-        (
-            "attempt_is_over",
-            _INT,
-        ),  # what the last look that stopped it found: the attempt's limits, not the budget
+        ("attempt_is_over", _INT),  # by the last look that stopped it: the attempt's limits, not the budget
         ("job_is_over_limit", _INT),
-        # its places in the lines
-        ("next", _INT, POOLS),
-        ("previous", _INT, POOLS),
-        ("wants", _INT, POOLS),
-        ("waits_in", _INT, POOLS),
         # the entry in the making
         ("entry_began", _INT),
         ("entry_queued_ns", _INT),
@@ -254,6 +236,7 @@ GROUP: Final = np.dtype(
         ("start_cached_tokens", _INT),
         ("start_context_turns", _INT),
         ("hours", _INT, 9),
+        ("submits_each", _INT),
     ],
     align=True,
 )
@@ -277,9 +260,77 @@ TURN: Final = np.dtype(
 CONTEXT: Final = np.dtype([(name, _INT) for name in ContextRow._fields], align=True)
 
 STEP: Final = np.dtype(
-    [("kind", _INT), ("cells", _INT, 5), ("poll", _INT, 3), ("attempts", _INT)],
+    [
+        ("kind", _INT),
+        ("cells", _INT, 5),
+        ("poll", _INT, 3),
+        ("pool", _INT),
+        ("attempts", _INT),
+        ("ends_cycle", _INT),
+        ("at_once", _INT),
+        ("wait_for", _INT),
+        ("each", _INT),
+        ("condition", _INT),
+        ("part", _INT),
+    ],
     align=True,
 )
+
+JOB: Final = np.dtype(
+    [
+        ("agent", _INT),
+        ("number", _INT),  # among the jobs of its agent's experiment
+        ("point", _INT),
+        ("is_alive", _INT),
+        ("activity", _INT),
+        ("job_ns", _INT),
+        ("gpus", _INT),
+        ("attempt", _INT),
+        ("fails", _INT),
+        ("work_ns", _INT),
+        ("done_ns", _INT),
+        ("asked", _INT),
+        ("began", _INT),
+        ("stay_ns", _INT),
+        ("is_preempted", _INT),
+        ("session", _INT),
+        ("turn", _INT),
+    ],
+    align=True,
+)
+"""So many of each agent as it has had side by side at most."""
+
+POOL: Final = np.dtype(
+    [
+        ("units", _INT),
+        ("free", _INT),
+        ("head", _INT),
+        ("tail", _INT),
+        # what only pools of GPUs have
+        ("billing", _INT),
+        ("price", _INT),
+        ("share", _FLOAT),
+        ("preempted_every", _INT),
+        ("checkpoint_every_ns", _INT),
+        ("used_ns", _FLOAT),
+        ("waited_ns", _INT),
+    ],
+    align=True,
+)
+"""Pools with a line in front of them: those of GPUs, then scorer servers, then the one place at the head of the
+provider's line."""
+
+PLACE: Final = np.dtype(
+    [
+        ("next", _INT),
+        ("previous", _INT),
+        ("wants", _INT),
+        ("waits", _INT),
+        ("slot", _INT),  # of the event of being served
+    ],
+    align=True,
+)
+"""Where somebody stands in a line: each agent before the scorer, then each before the provider, then each job."""
 
 METER: Final = np.dtype(
     [
@@ -291,7 +342,7 @@ METER: Final = np.dtype(
     ],
     align=True,
 )
-"""Of the GPUs, then of each group's sandboxes, then of each group's people."""
+"""Of each pool of GPUs, then of each group's sandboxes, then of each group's people."""
 
 EVENT: Final = np.dtype([("at", _INT), ("rank", _INT), ("slot", _INT)], align=True)
 
@@ -308,6 +359,7 @@ ENTRY: Final = np.dtype(
         ("model", _INT),
         ("tokens", _INT, 4),
         ("gpus", _INT),
+        ("pool", _INT),
         ("component", _INT),
         ("cost_usd", _FLOAT),
         ("score", _FLOAT),
@@ -328,6 +380,10 @@ class Site(NamedTuple):
     clients: np.ndarray[Any, Any]
     turns: np.ndarray[Any, Any]
     contexts: np.ndarray[Any, Any]
+    jobs: np.ndarray[Any, Any]
+    pools: np.ndarray[Any, Any]
+    standing: np.ndarray[Any, Any]
+    """[places] of PLACE."""
     meters: np.ndarray[Any, Any]
     heap: np.ndarray[Any, Any]
     """[slots] of EVENT, a binary heap of those that are scheduled."""

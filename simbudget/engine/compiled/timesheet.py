@@ -3,7 +3,7 @@
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.state import Record
+from simbudget.engine.compiled.state import Record, Site
 from simbudget.ledger.entry import ACTIVITIES
 
 MODEL: Final = ACTIVITIES.index("model")
@@ -26,10 +26,13 @@ def does(run: Record, agent: Record, activity: int) -> None:
 
 
 @internal
-def waits_for_experiment(run: Record, agent: Record, activity: int) -> None:
+def waits_for_experiment(site: Site, run: Record, agent: Record, activity: int) -> None:
     """Note what the experiment does, for which the agent waits from now on; NOTHING: it has ended."""
     _add_up(run, agent)
+    if agent.activity_of_job == WAITING_GPU:
+        site.pools[agent.pool].waited_ns += run.now - agent.waits_for_gpus_since
     agent.activity_of_job = activity
+    agent.waits_for_gpus_since = run.now
 
 
 @internal

@@ -60,16 +60,6 @@ NOT_COMPILED: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
         lambda scenario: any(isinstance(s, scenarios.OwnStep) for s in _steps(scenario)),
     ),
     ("`scorer.model`", lambda scenario: scenario.scorer.model is not None),
-    ("several pools of `gpus`", lambda scenario: len(scenario.pools) > 1),
-    ("`if`", lambda scenario: any(step.if_ is not None for step in _steps(scenario))),
-    (
-        "`experiment.at_once`",
-        lambda scenario: any(
-            step.at_once.highest > 1.0 for step in _steps(scenario) if isinstance(step, scenarios.Experiment)
-        ),
-    ),
-    ("`experiment.on_failure: end cycle`", _any_step(scenarios.Experiment, "on_failure", "go on")),
-    ("`score.each`", _any_step(scenarios.Score, "each", False)),
     ("`review.by`", lambda scenario: scenario.review is not None and scenario.review.by is not None),
 )
 """What the reference engine alone can simulate, in the same form."""

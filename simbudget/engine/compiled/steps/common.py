@@ -18,6 +18,7 @@ from simbudget.engine.laws.hours import is_open, opens_ns
 FOR_SCORE: Final = 1
 FOR_POSTS: Final = 2
 FOR_TELLING: Final = 3
+FOR_KNOWN: Final = 4
 
 
 @internal

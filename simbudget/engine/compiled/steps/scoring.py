@@ -16,11 +16,12 @@ from simbudget.engine.compiled.points import (
     SCORE_KNOWN,
     SCORED,
     STEP_DONE,
+    SUBMITS,
     SUBMITS_IN_TURN,
     WAITS,
 )
-from simbudget.engine.compiled.pools import ask, leave
-from simbudget.engine.compiled.state import SCORERS, Record, Site
+from simbudget.engine.compiled.pools import ask, leave, place_before_scorer
+from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.compiled.steps.common import (
     FOR_SCORE,
     asks,
@@ -30,6 +31,13 @@ from simbudget.engine.compiled.steps.common import (
 from simbudget.engine.compiled.timesheet import SCORING, WAITING_OTHER, WAITING_SCORER, does
 from simbudget.engine.laws.limits import SPENT_USD
 from simbudget.engine.laws.work import DAY_NS, draw_scoring_ns
+
+
+@internal
+def scores(site: Site, agent: Record) -> int:
+    """Begin to make submissions: one, or one for each job that ended well since the last."""
+    agent.submissions_left = agent.ended_well if site.steps[agent.step].each else 1
+    return SUBMITS if agent.submissions_left else STEP_DONE
 
 
 @internal
@@ -55,9 +63,10 @@ def submits_in_turn(site: Site, run: Record, agent: Record) -> int:
     agent.submissions_that_day = agent.submissions_that_day + 1 if is_same_day else 1
     agent.submitted = agent.scorer_asked = run.now
     agent.submissions += 1
+    agent.ended_well = 0
     does(run, agent, WAITING_SCORER)
     agent.point = AT_SCORER
-    ask(site, run, agent, SCORERS, 1)
+    ask(site, run, place_before_scorer(agent), run.scorers, 1)
     return WAITS
 
 
@@ -82,7 +91,7 @@ def leaves_scorers_line(site: Site, run: Record, agent: Record) -> None:
     if run.records:
         number = add_agent_entry(site, run, agent, SCORE, run.now, UNSERVED)
         site.entries[number].queued_ns = run.now - agent.scorer_asked
-    leave(site, run, agent, SCORERS)
+    leave(site, run, place_before_scorer(agent), run.scorers)
 
 
 @internal
@@ -105,5 +114,6 @@ def scored(site: Site, run: Record, agent: Record, outcome: int) -> int:
         if run.has_research and outcome == OK:
             row.score = agent.entry_score
     run.scorer_ns += run.now - agent.entry_began
-    leave(site, run, agent, SCORERS)
-    return STEP_DONE
+    leave(site, run, place_before_scorer(agent), run.scorers)
+    agent.submissions_left -= 1
+    return SUBMITS if agent.submissions_left else STEP_DONE
