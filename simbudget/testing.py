@@ -283,6 +283,87 @@ def documents(draw: st.DrawFn, beyond: bool = False) -> dict[str, Any]:
     }
 
 
+SMALL_MODEL = "claude-haiku-4-5"
+
+
+def _services() -> st.SearchStrategy[Any]:
+    return st.sampled_from(["standard", "batch", {"batch": {"returns_in": "1 min to 20 min"}}])
+
+
+def _contexts() -> st.SearchStrategy[dict[str, Any]]:
+    """Return what a context may say of its prefix, of thinking, and of what is done when it is full."""
+    return _maybe(
+        shared_prefix_tokens=st.sampled_from(["3000", "1000 to 9000"]),
+        keeps_thinking=st.sampled_from(["yes", "no"]),
+        when_full=st.sampled_from(["compact", "restart", "drop oldest to 40%"]),
+        carried_tokens=numbers(0, 3_000),
+    )
+
+
+def _own_calls(models: list[str]) -> dict[str, st.SearchStrategy[Any]]:
+    """Return what a step may say of the calls that it makes."""
+    context = _contexts().flatmap(
+        lambda written: _maybe(
+            first_prompt_tokens=exact(0, 9_000),
+            lasts=st.sampled_from(["think", "cycle", "life"]),
+            cache=st.sampled_from(["off", "5 min", "1 h"]),
+        ).map(lambda more: written | more)
+    )
+    return {
+        "model": st.sampled_from(models),
+        "turn": _maybe(
+            output_tokens=numbers(0, 900), thinking_tokens=numbers(0, 300), tool_time=numbers(0, 90, " s")
+        ),
+        "context": context,
+        "service": _services(),
+    }
+
+
+@st.composite
+def _delegations(draw: st.DrawFn, models: list[str]) -> dict[str, Any]:
+    step: dict[str, Any] = {"agents": draw(numbers(0, 4)), "turns": draw(numbers(1, 5))}
+    step |= draw(_maybe(returns_tokens=numbers(0, 900), **_own_calls(models)))
+    step.get("context", {}).pop("lasts", None)
+    return {"delegate": step}
+
+
+def _plans() -> st.SearchStrategy[dict[str, Any]]:
+    return st.fixed_dictionaries(
+        {"price": st.just("100 $/month"), "then": st.sampled_from(["wait", "pay"])},
+        optional={
+            "seats": exact(1, 2),
+            "window": st.fixed_dictionaries(
+                {"every": exact(1, 3, " h"), "allows": st.sampled_from(["$0.5", "$1 to $3"])}
+            ),
+            "week": st.fixed_dictionaries({"allows": st.sampled_from(["$2", "$20"])}),
+        },
+    )
+
+
+@st.composite
+def with_calls(draw: st.DrawFn, document: dict[str, Any]) -> dict[str, Any]:
+    """Return a scenario whose agents call models in all the ways that the language knows."""
+    models = ["claude-opus-4-6", SMALL_MODEL]
+    agents = [group for group in document["fleet"] if group.get("kind") != "people"]
+    for group in agents:
+        group["context"] |= draw(_contexts())
+        group.update(draw(_maybe(service=_services())))
+        for step in group["cycle"]:
+            if "think" in step and draw(st.booleans()):
+                step["think"] |= draw(_maybe(**_own_calls(models)))
+                if {"model", "context"} & step["think"].keys():
+                    step["think"] |= draw(_maybe(returns_tokens=numbers(0, 900)))
+        if draw(st.booleans()):
+            place = draw(st.integers(0, len(group["cycle"])))
+            group["cycle"].insert(place, draw(_delegations(models)))
+    called = {step.get("model") for group in agents for each in group["cycle"] for step in each.values()}
+    limits = _maybe(requests_per_min=exact(1, 30), output_tokens_per_min=exact(1_000, 20_000))
+    if SMALL_MODEL in called:
+        document["api"] |= draw(_maybe(models=st.fixed_dictionaries({SMALL_MODEL: limits})))
+    document["api"] |= draw(_maybe(plan=_plans()))
+    return document
+
+
 def load(document: dict[str, Any]) -> Scenario | None:
     """Return the scenario of a document; None where a group would start after the end."""
     from simbudget.errors import UserError  # noqa: PLC0415
@@ -295,9 +376,13 @@ def load(document: dict[str, Any]) -> Scenario | None:
         raise
 
 
-def scenarios(beyond: bool = False) -> st.SearchStrategy[Scenario]:
-    """Return scenarios over the whole language; `beyond` a single pool, job and condition."""
-    return documents(beyond).map(load).filter(lambda loaded: loaded is not None)  # type: ignore[return-value]
+def scenarios(beyond: bool = False, calls: bool = False) -> st.SearchStrategy[Scenario]:
+    """Return scenarios over the whole language.
+
+    `beyond` with what the reference engine alone simulates, `calls` with several models, sub-agents, and so on.
+    """
+    made = documents(beyond).flatmap(with_calls) if calls else documents(beyond)
+    return made.map(load).filter(lambda loaded: loaded is not None)  # type: ignore[return-value]
 
 
 def _in_step(amount: Any, key: str = "") -> Any:
@@ -318,6 +403,13 @@ def _tied(document: dict[str, Any]) -> Scenario | None:
     instant = {"first_token": "0 s", "output_speed": "1000000 tokens/s"}
     agents = any(group.get("kind") != "people" for group in document["fleet"])
     models = {"models": {"claude-opus-4-6": instant}} if agents else {}
+    if any(
+        step.get("model") == SMALL_MODEL
+        for group in document["fleet"]
+        for each in group["cycle"]
+        for step in each.values()
+    ):
+        models["models"][SMALL_MODEL] = instant
     calls = {"output_tokens": 0, "tool_result_tokens": 500, "tool_time": "1 min"}
     for group in document["fleet"]:
         if "turn" in group:
@@ -325,6 +417,7 @@ def _tied(document: dict[str, Any]) -> Scenario | None:
     return load(_in_step(document) | {"stop": document["stop"]} | models)
 
 
-def tied_scenarios(beyond: bool = False) -> st.SearchStrategy[Scenario]:
-    """Return scenarios in which nearly everything happens on the half hour; `beyond` as in `scenarios`."""
-    return documents(beyond).map(_tied).filter(lambda loaded: loaded is not None)  # type: ignore[return-value]
+def tied_scenarios(beyond: bool = False, calls: bool = False) -> st.SearchStrategy[Scenario]:
+    """Return scenarios in which nearly everything happens on the half hour; the arguments as of `scenarios`."""
+    made = documents(beyond).flatmap(with_calls) if calls else documents(beyond)
+    return made.map(_tied).filter(lambda loaded: loaded is not None)  # type: ignore[return-value]

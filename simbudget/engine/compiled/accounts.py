@@ -5,9 +5,12 @@ from typing import Final
 
 from simbudget.compilation import internal
 from simbudget.engine.compiled.entries import (
+    NO_COMPONENT,
     NO_MODEL,
+    PLAN,
     RESERVED,
     SANDBOXES,
+    SERVED_GPUS,
     STAFF_HOURS,
     add_entry,
     add_fleet_entry,
@@ -28,6 +31,10 @@ GATES: Final = COMPONENTS.index("gates")
 STAFF: Final = COMPONENTS.index("staff")
 FIXED: Final = COMPONENTS.index("fixed")
 
+_FLEET: Final = -1
+
+_ON_DEMAND: Final = int(Billing.ON_DEMAND)
+_SPOT: Final = int(Billing.SPOT)
 _RESERVED_POOL: Final = int(Billing.RESERVED)
 _PER_AGENT: Final = int(Billing.PER_AGENT)
 
@@ -163,7 +170,7 @@ def begin_reserved_pools(site: Site, run: Record) -> None:
     """Let reserved pools begin to cost."""
     for number in range(run.gpu_pools):
         if site.pools[number].billing == _RESERVED_POOL:
-            start_meter(site, run, number, site.pools[number].units)
+            start_meter(site, run, number, site.pools[number].gpus)
 
 
 @internal
@@ -172,9 +179,44 @@ def pay_reserved_pools(site: Site, run: Record) -> None:
     for number in range(run.gpu_pools):
         pool = site.pools[number]
         if pool.billing == _RESERVED_POOL:
-            cost_usd = stop_meter(site, run, number, 0, pool.units)
+            cost_usd = stop_meter(site, run, number, 0, pool.gpus)
             pay_for_time(run, GPU, cost_usd, 0, run.now)
-            add_fleet_entry(site, run, RESERVED, GPU, cost_usd, pool.units)
+            add_fleet_entry(site, run, RESERVED, GPU, cost_usd, pool.gpus)
+
+
+@internal
+def begin_serving(site: Site, run: Record) -> None:
+    """Let the GPUs of all served models begin to cost, where a pool is paid by use."""
+    for number in range(len(site.served)):
+        served = site.served[number]
+        if site.pools[served.pool].billing in (_ON_DEMAND, _SPOT):
+            start_meter(site, run, served.pool, served.gpus)
+
+
+@internal
+def end_serving(site: Site, run: Record) -> None:
+    """Count and pay what the served models have held until now."""
+    for number in range(len(site.served)):
+        served = site.served[number]
+        pool = site.pools[served.pool]
+        pool.used_ns += float(served.gpus) * float(run.now)
+        component, cost_usd = NO_COMPONENT, 0.0
+        if pool.billing in (_ON_DEMAND, _SPOT):
+            component, cost_usd = GPU, stop_meter(site, run, served.pool, 0, served.gpus)
+            pay_for_time(run, GPU, cost_usd, 0, run.now)
+        add_fleet_entry(site, run, SERVED_GPUS, component, cost_usd, served.gpus)
+        if run.records:
+            site.entries[min(run.entries, len(site.entries)) - 1].model = served.model
+
+
+@internal
+def pay_month(site: Site, run: Record) -> None:
+    """Pay for a month of the subscription that begins now."""
+    pay(run, FIXED, run.plan_month_usd)
+    if run.records:
+        row = site.entries[add_entry(site, run, _FLEET, PLAN, run.now, run.now)]
+        row.component = FIXED
+        row.cost_usd = run.plan_month_usd
 
 
 @internal

@@ -4,12 +4,14 @@ from simbudget.compilation import internal
 from simbudget.engine.compiled.calls import (
     answered,
     at_head_of_line,
+    at_plan,
     attempt_failed,
     calls,
     leaves_line,
     let_through,
     tries,
     tries_in_turn,
+    waits_for_limits,
 )
 from simbudget.engine.compiled.entries import OK, WAIT
 from simbudget.engine.compiled.events import (
@@ -24,14 +26,17 @@ from simbudget.engine.compiled.points import (
     ALLOWED_TO_SUBMIT,
     ANSWERED,
     AT_HEAD_OF_LINE,
+    AT_PLAN,
     AT_SCORER,
     ATTEMPT_FAILED,
     AWAITS_JOBS,
     CALLS,
     CYCLE_BREAKS_OFF,
+    DELEGATES,
     EXPERIMENTS,
     EXPERIMENTS_IN_TURN,
     GOES_ON_WORKING,
+    IN_DELEGATION,
     JOBS_ENDED,
     LEAVES_LINE,
     LET_THROUGH,
@@ -47,6 +52,7 @@ from simbudget.engine.compiled.points import (
     SHARES,
     SHARES_IN_TURN,
     STRETCH_DONE,
+    SUB_AGENT_STARTS,
     SUBMITS,
     SUBMITS_IN_TURN,
     TAKES_TASK,
@@ -58,11 +64,18 @@ from simbudget.engine.compiled.points import (
     TURN_ANSWERED,
     TURNS,
     WAITS,
+    WAITS_FOR_LIMITS,
     WAITS_FOR_TASK,
     WORKS,
 )
 from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.compiled.steps.common import asks, record_spent
+from simbudget.engine.compiled.steps.delegating import (
+    delegates,
+    sub_agent_starts,
+    team_has_ended,
+    team_is_told,
+)
 from simbudget.engine.compiled.steps.experimenting import (
     awaits_jobs,
     experiments_in_turn,
@@ -103,6 +116,8 @@ def advance(site: Site, run: Record, agent: Record, point: int) -> None:
             point = tool_done(site, run, agent)
         elif point >= TAKES_TASK:
             point = _goes_on_to_task(site, run, agent, point)
+        elif point >= SUB_AGENT_STARTS:
+            point = _goes_on_in_delegation(site, run, agent, point)
         elif point >= EXPERIMENTS:
             point = _goes_on_in_experiment(site, run, agent, point)
         else:
@@ -123,6 +138,10 @@ def _goes_on_in_call(site: Site, run: Record, agent: Record, point: int) -> int:
             point = let_through(site, run, agent)
         elif point == ANSWERED:
             point = answered(site, run, agent, OK)
+        elif point == WAITS_FOR_LIMITS:
+            point = waits_for_limits(site, run, agent)
+        elif point == AT_PLAN:
+            point = at_plan(site, run, agent)
         elif point == AT_HEAD_OF_LINE:
             point = at_head_of_line(site, run, agent)
         elif point == LEAVES_LINE:
@@ -144,6 +163,17 @@ def _goes_on_to_task(site: Site, run: Record, agent: Record, point: int) -> int:
     if point == CYCLE_BREAKS_OFF:
         return cycle_done(site, run, agent, is_whole=False)
     return begins_cycle(site, run, agent)
+
+
+@internal
+def _goes_on_in_delegation(site: Site, run: Record, agent: Record, point: int) -> int:
+    if point == SUB_AGENT_STARTS:
+        return sub_agent_starts(site, run, agent)
+    if point == DELEGATES:
+        return delegates(site, run, agent)
+    if point == IN_DELEGATION:
+        return team_has_ended(site, run, agent)
+    return team_is_told(site, run, agent)
 
 
 @internal

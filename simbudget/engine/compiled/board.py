@@ -64,7 +64,7 @@ def open_board(site: Site, run: Record, desk: Desk, key: Integers) -> None:
         desk.lab.run[part] = key[part]
     clear(desk.notebook)
     if run.has_research and run.no_improvement_ns > 0:
-        after(site, run, SLOTS * run.agents + 1, run.no_improvement_ns, HORIZON, 0)
+        after(site, run, SLOTS * run.callers + 1, run.no_improvement_ns, HORIZON, 0)
 
 
 @internal
@@ -113,7 +113,7 @@ def _submit(site: Site, run: Record, desk: Desk, agent: Record) -> None:
 @internal
 def _stop(site: Site, run: Record, score: float, leads: bool) -> None:
     """End the run if the target is reached; wait for the next improvement if this was one."""
-    slot = SLOTS * run.agents + 1
+    slot = SLOTS * run.callers + 1
     if run.target_is_reached:
         return
     if score >= run.target_score:

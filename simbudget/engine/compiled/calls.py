@@ -8,16 +8,20 @@ from simbudget.engine.compiled.entries import (
     CALL,
     COMPACTION,
     CUT,
+    DROP,
     FAILED,
+    OK,
     POST,
+    RESTART,
     add_agent_entry,
     add_call_entry,
 )
-from simbudget.engine.compiled.events import ASK, END, ITSELF, SLOTS, after, is_due
+from simbudget.engine.compiled.events import ASK, AT_ONCE, END, ITSELF, SLOTS, after, at_once, is_due
 from simbudget.engine.compiled.limits import may_not_start
 from simbudget.engine.compiled.points import (
     ANSWERED,
     AT_HEAD_OF_LINE,
+    AT_PLAN,
     ATTEMPT_FAILED,
     BUDGET_REACHED,
     LEAVES_LINE,
@@ -28,26 +32,39 @@ from simbudget.engine.compiled.points import (
     TRIES_IN_TURN,
     TURN_ANSWERED,
     WAITS,
+    WAITS_FOR_LIMITS,
 )
 from simbudget.engine.compiled.pools import ask, is_idle, leave, place_before_provider
 from simbudget.engine.compiled.state import Record, Site
-from simbudget.engine.compiled.timesheet import MODEL, WAITING_API, does
+from simbudget.engine.compiled.timesheet import MODEL, WAITING_API, notes
 from simbudget.engine.laws.buckets import call_starts_ns, take
 from simbudget.engine.laws.calls import (
+    COMPACT,
     NEVER,
+    NO_CACHE,
     back_off_ns,
     cached_tokens,
     call_cost_usd,
     call_duration_ns,
     draw_attempt,
+    draw_carried,
     draw_compacted,
     draw_first_prompt,
+    draw_returns_ns,
+    draw_shared_prefix,
     finds_cache,
     is_full,
+    part_of_limit,
+    shared_speed,
     token_classes,
     tokens_under_way,
 )
+from simbudget.engine.laws.calls import RESTART as RESTARTS
 from simbudget.engine.laws.limits import count_call
+from simbudget.engine.laws.plans import allowed_from_ns, use
+from simbudget.engine.program import NONE, Lasts
+
+_LIFE_LONG: Final = int(Lasts.LIFE)
 
 HELD: Final = 0
 SENT: Final = 1
@@ -58,20 +75,39 @@ LIFE: Final = 3
 
 @internal
 def open_context(site: Site, run: Record, agent: Record) -> None:
-    """Begin a new context with nothing but the first prompt; an agent's first one may be under way already."""
+    """Begin a new context with nothing but the first prompt."""
+    _open_context_with(site, run, agent, 0)
+
+
+@internal
+def take_up_context(site: Site, run: Record, agent: Record) -> None:
+    """Let the context with which an agent starts be under way already, if its group's contexts are."""
     group = site.groups[agent.group]
-    row = site.contexts[agent.context_row]
-    prompt = draw_first_prompt(site.rows, site.table, row.first_prompt, agent.stream, agent.contexts)
-    agent.first_prompt_tokens = agent.opened_with_tokens = prompt
-    agent.context_turns = 0
-    _begin_context(agent, prompt)
     started = tokens_under_way(site.rows, group.start_context_tokens)
-    if agent.contexts == 0 and started:
+    if started:
         agent.opened_with_tokens = agent.context[HELD] = started
         agent.context[SENT] = min(started, group.start_cached_tokens)
         agent.context[BEGAN] = run.now
         agent.context_results = group.start_context_turns
+
+
+@internal
+def _open_context_with(site: Site, run: Record, agent: Record, more_tokens: int) -> None:
+    row = site.contexts[agent.context_row]
+    prompt = draw_first_prompt(site.rows, site.table, row.first_prompt, agent.stream, agent.contexts)
+    agent.prefix_tokens = draw_shared_prefix(
+        site.rows, site.table, row.shared_prefix, agent.stream, agent.contexts
+    )
+    agent.first_prompt_tokens = prompt
+    agent.opened_with_tokens = prompt + more_tokens
+    agent.context_turns = 0
+    agent.context[LIFE] = site.clients[agent.client].cache_life_ns
+    _empty_context(agent, prompt + more_tokens, 0)
+    agent.context_number = agent.contexts
+    owner = site.agents[agent.owner]
+    agent.session = owner.sessions
     agent.contexts += 1
+    owner.sessions += 1
 
 
 @internal
@@ -81,11 +117,84 @@ def context_is_used(agent: Record) -> bool:
 
 
 @internal
-def _begin_context(agent: Record, tokens: int) -> None:
+def _empty_context(agent: Record, tokens: int, results: int) -> None:
+    """Let so many tokens be left, which the cache does not hold, and this number of turns count as behind them."""
     agent.context[HELD] = tokens
     agent.context[SENT] = 0
     agent.context[BEGAN] = NEVER
-    agent.context_results = 0
+    agent.context_results = results
+
+
+# A step's own terms.
+
+
+@internal
+def begin_own_terms(site: Site, run: Record, agent: Record) -> None:
+    """Make calls on the terms of the agent's step, in its own context if it has one; the group's stands still."""
+    step = site.steps[agent.step]
+    if step.client != NONE:
+        agent.client = step.client
+    if step.turn != NONE:
+        agent.turn_row = step.turn
+    if step.context == NONE:
+        return
+    _keep(site, agent, 0)
+    agent.is_on_own_context = 1
+    agent.context_row = step.context
+    if site.kept[agent.number, step.kept].is_kept:
+        _take_back(site, agent, step.kept)
+    else:
+        open_context(site, run, agent)
+
+
+@internal
+def end_own_terms(site: Site, agent: Record) -> None:
+    """Make calls on the group's terms again, in its context."""
+    group = site.groups[agent.group]
+    if agent.is_on_own_context:
+        if site.contexts[agent.context_row].lasts == _LIFE_LONG:
+            _keep(site, agent, site.steps[agent.step].kept)
+        _take_back(site, agent, 0)
+        agent.is_on_own_context = 0
+    agent.client = group.client
+    agent.turn_row = group.turn
+    agent.context_row = group.context
+
+
+@internal
+def forget_contexts(site: Site, agent: Record) -> None:
+    """Lose the contexts of steps that last, at a crash."""
+    for place in range(site.kept.shape[1]):
+        site.kept[agent.number, place].is_kept = 0
+
+
+@internal
+def _keep(site: Site, agent: Record, place: int) -> None:
+    kept = site.kept[agent.number, place]
+    kept.is_kept = 1
+    for cell in range(len(kept.context)):
+        kept.context[cell] = agent.context[cell]
+    kept.first_prompt_tokens = agent.first_prompt_tokens
+    kept.opened_with_tokens = agent.opened_with_tokens
+    kept.context_turns = agent.context_turns
+    kept.context_results = agent.context_results
+    kept.context_number = agent.context_number
+    kept.prefix_tokens = agent.prefix_tokens
+    kept.session = agent.session
+
+
+@internal
+def _take_back(site: Site, agent: Record, place: int) -> None:
+    kept = site.kept[agent.number, place]
+    for cell in range(len(kept.context)):
+        agent.context[cell] = kept.context[cell]
+    agent.first_prompt_tokens = kept.first_prompt_tokens
+    agent.opened_with_tokens = kept.opened_with_tokens
+    agent.context_turns = kept.context_turns
+    agent.context_results = kept.context_results
+    agent.context_number = kept.context_number
+    agent.prefix_tokens = kept.prefix_tokens
+    agent.session = kept.session
 
 
 @internal
@@ -98,16 +207,33 @@ def wants_call(site: Site, agent: Record, kind: int, output_tokens: int, thinkin
 
 @internal
 def calls(site: Site, run: Record, agent: Record) -> int:
-    """Make the call, or first a compaction if the context is full."""
+    """Make the call, after making room if the context is full."""
     row = site.contexts[agent.context_row]
     if is_full(site.rows, row.limit_tokens, agent.context[HELD]):
-        run.full_contexts += 1 - row.limit_is_written
+        return _makes_room(site, run, agent)
+    return _requests_call(run, agent)
+
+
+@internal
+def _makes_room(site: Site, run: Record, agent: Record) -> int:
+    """Do with a full context what is to be done with it: a compaction's call comes before the agent's."""
+    row = site.contexts[agent.context_row]
+    run.full_contexts += 1 - row.limit_is_written
+    if row.when_full == COMPACT:
         agent.request_kind = COMPACTION
         agent.request_output = draw_compacted(
             site.rows, site.table, row.compacted, agent.stream, agent.compactions
         )
         agent.compactions += 1
         return _requests(run, agent)
+    if run.records:
+        add_agent_entry(site, run, agent, RESTART if row.when_full == RESTARTS else DROP, run.now, OK)
+    if row.when_full == RESTARTS:
+        carried = draw_carried(site.rows, site.table, row.carried, agent.stream, agent.contexts)
+        _open_context_with(site, run, agent, carried)
+    else:
+        tokens = part_of_limit(site.rows, row.left_part, row.limit_tokens)
+        _empty_context(agent, tokens, agent.context_results)
     return _requests_call(run, agent)
 
 
@@ -129,7 +255,7 @@ def _requests(run: Record, agent: Record) -> int:
 def tries(site: Site, run: Record, agent: Record) -> int:
     """Wait for the agent's turn at this instant."""
     if is_due(run, site):
-        after(site, run, SLOTS * agent.number + ITSELF, 0, ASK, agent.number)
+        after(site, run, SLOTS * agent.number + ITSELF, 0, ASK, agent.rank)
         agent.point = TRIES_IN_TURN
         return WAITS
     return TRIES_IN_TURN
@@ -140,18 +266,27 @@ def tries_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Look at the budget, and ask to be let through."""
     if may_not_start(site, run, agent):
         return BUDGET_REACHED
-    does(run, agent, WAITING_API)
-    if not run.is_limited:
+    notes(site, run, agent, WAITING_API)
+    client = site.clients[agent.client]
+    if client.is_planned:
+        run.plan_places += 1
+        agent.plan_place = run.plan_places
+        return WAITS_FOR_LIMITS
+    if client.line == NONE or not site.limits[client.line].is_limited:
         return LET_THROUGH
-    return _joins_line(site, run, agent)
+    return WAITS_FOR_LIMITS
 
 
 @internal
-def _joins_line(site: Site, run: Record, agent: Record) -> int:
+def waits_for_limits(site: Site, run: Record, agent: Record) -> int:
+    """Join the provider's line, unless the call can start at once."""
+    client = site.clients[agent.client]
+    if client.line == NONE or not site.limits[client.line].is_limited:
+        return _looks_at_plan(site, run, agent)
     agent.line_asked = run.now
-    if is_idle(site, run.line) and _call_starts(run, agent) <= run.now:
-        return LET_THROUGH
-    ask(site, run, place_before_provider(run, agent), run.line, 1)
+    if is_idle(site, run.line + client.line) and _call_starts(site, run, agent) <= run.now:
+        return _looks_at_plan(site, run, agent)
+    ask(site, run, place_before_provider(run, agent), run.line + client.line, 1)
     agent.point = AT_HEAD_OF_LINE
     return WAITS
 
@@ -159,27 +294,103 @@ def _joins_line(site: Site, run: Record, agent: Record) -> int:
 @internal
 def at_head_of_line(site: Site, run: Record, agent: Record) -> int:
     """Wait until every bucket can pay for the call."""
-    starts = _call_starts(run, agent)
+    starts = _call_starts(site, run, agent)
     if starts <= run.now:
         return LEAVES_LINE
-    after(site, run, SLOTS * agent.number + ITSELF, starts - run.now, ASK, agent.number)
+    after(site, run, SLOTS * agent.number + ITSELF, starts - run.now, ASK, agent.rank)
     agent.point = LEAVES_LINE
     return WAITS
 
 
 @internal
 def leaves_line(site: Site, run: Record, agent: Record) -> int:
+    """Leave the head of the line, and look at the subscription."""
+    _leave_line(site, run, agent)
+    return _looks_at_plan(site, run, agent)
+
+
+@internal
+def _leave_line(site: Site, run: Record, agent: Record) -> None:
     """Leave the head of the line, or wherever the agent stands in it."""
-    leave(site, run, place_before_provider(run, agent), run.line)
-    run.limit_queued_ns[run.held_up_by] += run.now - agent.line_asked
+    line = site.clients[agent.client].line
+    limits = site.limits[line]
+    leave(site, run, place_before_provider(run, agent), run.line + line)
+    limits.queued_ns[limits.held_up_by] += run.now - agent.line_asked
+
+
+@internal
+def _looks_at_plan(site: Site, run: Record, agent: Record) -> int:
+    """Look at the budget again where the subscription lets the call through; else join its line."""
+    client = site.clients[agent.client]
+    if client.is_planned and run.plan_pays == 0 and _plan_allows_from(run) > run.now:
+        agent.plan_asked = run.now
+        _join_plan_line(site, run, agent)
+        return AT_PLAN
     return BUDGET_REACHED if may_not_start(site, run, agent) else LET_THROUGH
 
 
 @internal
-def _call_starts(run: Record, agent: Record) -> int:
-    starts, last = call_starts_ns(run.buckets, agent.context, 0, NEVER, agent.request_output, run.now)
+def at_plan(site: Site, run: Record, agent: Record) -> int:
+    """Wait to be the first in the subscription's line, and then for its window or week to end."""
+    agent.point = AT_PLAN
+    if site.plan_line[0] != agent.number:
+        agent.waits_for_bell = 1
+        return WAITS
+    allowed = _plan_allows_from(run)
+    if allowed > run.now:
+        after(site, run, SLOTS * agent.number + ITSELF, allowed - run.now, ASK, agent.rank)
+        return WAITS
+    leave_plan_line(site, run, agent)
+    return WAITS_FOR_LIMITS
+
+
+@internal
+def _plan_allows_from(run: Record) -> int:
+    return allowed_from_ns(
+        run.plan_lengths_ns, run.plan_ends, run.plan_used_usd, run.plan_allows_usd, run.now
+    )
+
+
+@internal
+def _join_plan_line(site: Site, run: Record, agent: Record) -> None:
+    """Stand before all who asked later, whom the rate limits may have let through earlier."""
+    place = run.plan_waiting
+    while place > 0 and site.agents[site.plan_line[place - 1]].plan_place > agent.plan_place:
+        site.plan_line[place] = site.plan_line[place - 1]
+        place -= 1
+    site.plan_line[place] = agent.number
+    run.plan_waiting += 1
+    agent.waits_for_bell = 0
+
+
+@internal
+def leave_plan_line(site: Site, run: Record, agent: Record) -> None:
+    """Leave the subscription's line, and tell the first in it that it is, unless it waits for the clock."""
+    run.plan_queued_ns += run.now - agent.plan_asked
+    place = 0
+    while site.plan_line[place] != agent.number:
+        place += 1
+    run.plan_waiting -= 1
+    for behind in range(place, run.plan_waiting):
+        site.plan_line[behind] = site.plan_line[behind + 1]
+    agent.waits_for_bell = 0
+    if run.plan_waiting > 0:
+        first = site.agents[site.plan_line[0]]
+        if first.waits_for_bell:
+            first.waits_for_bell = 0
+            at_once(site, run, SLOTS * first.number + ITSELF, AT_ONCE)
+
+
+@internal
+def _call_starts(site: Site, run: Record, agent: Record) -> int:
+    client = site.clients[agent.client]
+    limits = site.limits[client.line]
+    began = site.prefixes[agent.group, client.model]
+    starts, last = call_starts_ns(
+        limits.buckets, agent.context, agent.prefix_tokens, began, agent.request_output, run.now
+    )
     if starts > run.now:
-        run.held_up_by = last
+        limits.held_up_by = last
     return starts
 
 
@@ -192,46 +403,79 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
     )
     agent.attempts += 1
     context, life_ns = agent.context, agent.context[LIFE]
-    cached = cached_tokens(context, 0, NEVER, run.now)
+    cached = cached_tokens(context, agent.prefix_tokens, site.prefixes[agent.group, client.model], run.now)
     misses = site.contexts[agent.context_row].cache_misses
     if not finds_cache(site.rows, misses, agent.stream, agent.attempts - 1):
         cached = 0
     uncached, write, read = token_classes(context[HELD], cached, life_ns)
-    _take_from_limits(run, uncached + write, agent.request_output)
+    if client.line != NONE:
+        _take_from_limits(site, run, client.line, uncached + write, agent.request_output)
     agent.entry_began = run.now
     if fails:
         agent.giving_up_ns = giving_up_ns
         agent.point = ATTEMPT_FAILED
-        after(site, run, SLOTS * agent.number + ITSELF, first_ns, END, agent.number)
+        after(site, run, SLOTS * agent.number + ITSELF, first_ns, END, agent.rank)
         return WAITS
+    duration_ns = _duration_ns(site, agent, first_ns, speed)
     _pay_call(site, run, agent, uncached, write, read)
     context[BEGAN] = agent.call_began = run.now
+    if life_ns != NO_CACHE:
+        site.prefixes[agent.group, client.model] = run.now
     context[SENT] = context[HELD]
     agent.context_turns += 1
-    does(run, agent, MODEL)
+    notes(site, run, agent, MODEL)
     agent.point = ANSWERED
-    duration_ns = call_duration_ns(first_ns, agent.request_output, speed)
-    after(site, run, SLOTS * agent.number + ITSELF, duration_ns, END, agent.number)
+    after(site, run, SLOTS * agent.number + ITSELF, duration_ns, END, agent.rank)
     return WAITS
 
 
 @internal
-def _take_from_limits(run: Record, input_tokens: int, output_tokens: int) -> None:
-    run.limit_used[0] += 1
-    run.limit_used[1] += input_tokens
-    run.limit_used[2] += output_tokens
-    if run.is_limited:
-        take(run.buckets, input_tokens, output_tokens, run.now)
+def _duration_ns(site: Site, agent: Record, first_ns: int, speed: float) -> int:
+    """Return how long a call takes; one to a served model counts as under way from now on."""
+    client = site.clients[agent.client]
+    if client.returns_in != NONE:
+        return draw_returns_ns(site.rows, site.table, client.returns_in, agent.stream, agent.attempts - 1)
+    if client.served != NONE:
+        served = site.served[client.served]
+        served.calls += 1
+        speed = shared_speed(site.rows, served.throughput, served.replicas, served.at_most, served.calls)
+    return call_duration_ns(first_ns, agent.request_output, speed)
+
+
+@internal
+def _is_over(site: Site, agent: Record) -> None:
+    """Count a call to a served model as under way no more."""
+    served = site.clients[agent.client].served
+    if served != NONE:
+        site.served[served].calls -= 1
+
+
+@internal
+def _take_from_limits(site: Site, run: Record, line: int, input_tokens: int, output_tokens: int) -> None:
+    limits = site.limits[line]
+    limits.used[0] += 1
+    limits.used[1] += input_tokens
+    limits.used[2] += output_tokens
+    if limits.is_limited:
+        take(limits.buckets, input_tokens, output_tokens, run.now)
 
 
 @internal
 def _pay_call(site: Site, run: Record, agent: Record, uncached: int, write: int, read: int) -> None:
-    output = agent.request_output
-    prices = site.clients[agent.client].prices
-    cost_usd = call_cost_usd(prices, uncached, write, read, output) * run.charged[TOKENS]
+    output, client = agent.request_output, site.clients[agent.client]
+    cost_usd = call_cost_usd(client.prices, uncached, write, read, output)
+    if client.is_planned and _plan_allows_from(run) <= run.now:
+        use(run.plan_lengths_ns, run.plan_ends, run.plan_used_usd, cost_usd, run.now)
+        cost_usd = 0.0
+    cost_usd *= run.charged[TOKENS]
     pay(run, TOKENS, cost_usd)
     if run.keeps_accounts:
-        count_call(agent.account, cost_usd, uncached + write + read + output, agent.request_kind == CALL)
+        count_call(
+            site.agents[agent.owner].account,
+            cost_usd,
+            uncached + write + read + output,
+            agent.request_kind == CALL,
+        )
     if run.counts_when_billed:
         agent.unbilled_usd = cost_usd
         run.unbilled_usd += cost_usd
@@ -256,9 +500,9 @@ def attempt_failed(site: Site, run: Record, agent: Record) -> int:
     agent.failures += 1
     slot = SLOTS * agent.number + ITSELF
     if agent.failures <= run.retries:
-        after(site, run, slot, back_off_ns(agent.failures), END, agent.number)
+        after(site, run, slot, back_off_ns(agent.failures), END, agent.rank)
     else:
-        after(site, run, slot, agent.giving_up_ns, END, agent.number)
+        after(site, run, slot, agent.giving_up_ns, END, agent.rank)
         agent.failures = 0
     agent.point = TRIES
     return WAITS
@@ -270,6 +514,7 @@ def record_failed_attempt(site: Site, run: Record, agent: Record, outcome: int) 
     if run.records:
         number = add_agent_entry(site, run, agent, agent.request_kind, agent.entry_began, outcome)
         site.entries[number].model = site.clients[agent.client].model
+        site.entries[number].service = site.clients[agent.client].service
 
 
 @internal
@@ -278,8 +523,9 @@ def answered(site: Site, run: Record, agent: Record, outcome: int) -> int:
     is_billed(run, agent)
     if run.records:
         add_call_entry(site, run, agent, outcome)
+    _is_over(site, agent)
     if agent.request_kind == COMPACTION:
-        _begin_context(agent, agent.first_prompt_tokens + agent.request_output)
+        _empty_context(agent, agent.first_prompt_tokens + agent.request_output, 0)
         return _requests_call(run, agent)
     agent.context[HELD] += agent.call_joins
     if agent.call_kind == CALL:
@@ -298,10 +544,13 @@ def is_billed(run: Record, agent: Record) -> None:
 def break_off_call(site: Site, run: Record, agent: Record) -> None:
     """Leave the call wherever it stands, because the agent is interrupted."""
     if agent.point in (AT_HEAD_OF_LINE, LEAVES_LINE):
-        leaves_line(site, run, agent)
+        _leave_line(site, run, agent)
     elif agent.point == ATTEMPT_FAILED:
         record_failed_attempt(site, run, agent, CUT)
+    elif agent.point == AT_PLAN:
+        leave_plan_line(site, run, agent)
     elif agent.point == ANSWERED:
         is_billed(run, agent)
         if run.records:
             add_call_entry(site, run, agent, CUT)
+        _is_over(site, agent)

@@ -26,6 +26,10 @@ KINDS: Final = (
     "fixed",
     "review",
     "gate",
+    "restart",
+    "drop",
+    "plan",
+    "served",
 )
 CALL: Final = 0
 COMPACTION: Final = 1
@@ -42,6 +46,10 @@ RESERVED: Final = 11
 FIXED_COSTS: Final = 12
 REVIEW: Final = 13
 GATE: Final = 14
+RESTART: Final = 15
+DROP: Final = 16
+PLAN: Final = 17
+SERVED_GPUS: Final = 18
 
 OUTCOMES: Final = ("ok", "failed", "cut", "unserved", "preempted", "blamed")
 OK: Final = 0
@@ -70,7 +78,9 @@ def add_entry(site: Site, run: Record, agent: int, kind: int, started: int, ende
     row.ended = ended
     row.cycle = row.session = row.turn = _NO_PLACE
     row.queued_ns = 0
+    row.sub_agent = 0
     row.model = NO_MODEL
+    row.service = 0
     row.tokens[:] = 0
     row.gpus = 0
     row.pool = NO_POOL
@@ -84,10 +94,11 @@ def add_entry(site: Site, run: Record, agent: int, kind: int, started: int, ende
 @internal
 def add_agent_entry(site: Site, run: Record, agent: Record, kind: int, started: int, outcome: int) -> int:
     """Add an entry of what an agent has done until now; return its number."""
-    number = add_entry(site, run, agent.number, kind, started, run.now)
+    number = add_entry(site, run, agent.owner, kind, started, run.now)
     row = site.entries[number]
+    row.sub_agent = agent.sub_agent
     row.cycle = agent.cycle
-    row.session = agent.contexts - 1
+    row.session = agent.session
     row.turn = agent.context_turns - 1
     row.outcome = outcome
     return number
@@ -99,6 +110,7 @@ def add_call_entry(site: Site, run: Record, agent: Record, outcome: int) -> None
     row = site.entries[add_agent_entry(site, run, agent, agent.request_kind, agent.entry_began, outcome)]
     row.queued_ns = agent.entry_queued_ns
     row.model = site.clients[agent.client].model
+    row.service = site.clients[agent.client].service
     for token_class in range(len(agent.entry_tokens)):
         row.tokens[token_class] = agent.entry_tokens[token_class]
     row.component = 0

@@ -17,10 +17,13 @@ CRASH: Final = 2
 INTERRUPTION: Final = 3
 STOP: Final = 4
 SLOTS: Final = 5
-"""Slots of each agent."""
+"""Slots of each agent and sub-agent."""
 
-SLOTS_OF_RUN: Final = 3
-"""Slots after those of the agents: the horizon, a stop before it, and the end of the last task."""
+LAST_TASK: Final = 2
+MONTH: Final = 3
+SLOTS_OF_RUN: Final = 4
+"""Slots after those of the agents: the horizon, a stop before it, the end of the last task, and the begin of a month of
+the subscription."""
 
 JOB_ITSELF: Final = 0
 JOB_INTERRUPTION: Final = 1
@@ -49,23 +52,33 @@ def is_due(run: Record, site: Site) -> bool:
 
 
 @internal
-def after(site: Site, run: Record, slot: int, delay_ns: int, phase: int, agent: int) -> None:
-    """Schedule a slot's event `delay_ns` from now, in its place among those of that instant."""
-    priority = _OWN_PRIORITIES + (phase * run.agents + agent) * run.jobs_of_agent
+def after(site: Site, run: Record, slot: int, delay_ns: int, phase: int, rank: int) -> None:
+    """Schedule a slot's event `delay_ns` from now, in its place among those of that instant.
+
+    `rank` orders what happens in one phase: see `rank_of`.
+    """
+    priority = _OWN_PRIORITIES + phase * run.agents * run.places_of_agent + rank
     schedule(site, run, slot, run.now + delay_ns, priority)
+
+
+@internal
+def rank_of(run: Record, agent: int, place: int) -> int:
+    """Return in which order things happen at one instant: by agents, and for each by its jobs or sub-agents."""
+    rank: int = agent * run.places_of_agent + place
+    return rank
 
 
 @internal
 def first_slot_of_job(run: Record, job: Record) -> int:
     """Return the first of a job's slots."""
-    return SLOTS * run.agents + SLOTS_OF_RUN + JOB_SLOTS * (job.agent * run.jobs_of_agent + job.number)
+    return SLOTS * run.callers + SLOTS_OF_RUN + JOB_SLOTS * (job.agent * run.jobs_of_agent + job.number)
 
 
 @internal
 def after_of_job(site: Site, run: Record, job: Record, delay_ns: int, phase: int) -> None:
     """Schedule a job's event `delay_ns` from now: in its agent's place, and there in its own."""
-    priority = _OWN_PRIORITIES + (phase * run.agents + job.agent) * run.jobs_of_agent + job.number
-    schedule(site, run, first_slot_of_job(run, job) + JOB_ITSELF, run.now + delay_ns, priority)
+    rank = rank_of(run, job.agent, job.number)
+    after(site, run, first_slot_of_job(run, job) + JOB_ITSELF, delay_ns, phase, rank)
 
 
 @internal

@@ -6,6 +6,7 @@ from simbudget.compilation import internal
 from simbudget.engine.compiled.accounts import pause_costs
 from simbudget.engine.compiled.calls import (
     break_off_call,
+    end_own_terms,
 )
 from simbudget.engine.compiled.entries import CUT, DOWN, TOOL, WAIT
 from simbudget.engine.compiled.events import (
@@ -20,6 +21,7 @@ from simbudget.engine.compiled.points import (
     AT_SCORER,
     CALLS,
     EXPERIMENTS,
+    IN_DELEGATION,
     IN_EXPERIMENT,
     JOBS_ENDED,
     OFFICE_OPENS,
@@ -28,12 +30,14 @@ from simbudget.engine.compiled.points import (
     RESTARTS,
     SCORED,
     STRETCH_DONE,
+    TEAM_TOLD,
     THINKS,
     TOOL_DONE,
     WAITS_FOR_TASK,
 )
 from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.compiled.steps.common import record_spent, spends
+from simbudget.engine.compiled.steps.delegating import break_up_team
 from simbudget.engine.compiled.steps.scoring import (
     leaves_scorers_line,
     scored,
@@ -50,6 +54,7 @@ def interrupt(site: Site, run: Record, agent: Record) -> None:
     """Break off whatever the agent does: to restart after a crash, or to end at the horizon."""
     cancel(site, run, SLOTS * agent.number + ITSELF)
     _break_off(site, run, agent)
+    end_own_terms(site, agent)
     if agent.interrupted_by == BY_HORIZON:
         if agent.has_lived:
             ends(site, run, agent)
@@ -65,6 +70,9 @@ def interrupt(site: Site, run: Record, agent: Record) -> None:
 @internal
 def _break_off(site: Site, run: Record, agent: Record) -> None:
     point = agent.point
+    if point in (IN_DELEGATION, TEAM_TOLD):
+        break_up_team(site, run, agent)
+        return
     if point == IN_EXPERIMENT:
         break_off_job(site, run, agent, job_of(site, run, agent, 0))
         return

@@ -157,7 +157,7 @@ def _at_gpus(site: Site, run: Record, agent: Record, job: Record) -> int:
     _does(site, run, agent, job, EXPERIMENTING)
     _draw_stay(site, run, agent, job)
     job.began = run.now
-    job.session = agent.contexts - 1
+    job.session = agent.session
     job.turn = agent.context_turns - 1
     if _is_metered(site, agent):
         start_meter(site, run, agent.pool, job.gpus)

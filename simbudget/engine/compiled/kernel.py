@@ -17,7 +17,10 @@ from simbudget.engine.compiled.accounts import (
     SCORER,
     STAFF,
     begin_reserved_pools,
+    begin_serving,
+    end_serving,
     pay,
+    pay_month,
     pay_reserved_pools,
 )
 from simbudget.engine.compiled.advance import advance, jobs_tell
@@ -33,6 +36,7 @@ from simbudget.engine.compiled.events import (
     JOB_INTERRUPTION,
     JOB_SLOTS,
     JOBS_OVER,
+    MONTH,
     NOWHERE,
     SLOTS,
     SLOTS_OF_RUN,
@@ -42,17 +46,21 @@ from simbudget.engine.compiled.events import (
     at_once,
     is_urgent,
     next_slot,
+    rank_of,
 )
 from simbudget.engine.compiled.interruptions import BY_CRASH, BY_HORIZON, interrupt
 from simbudget.engine.compiled.jobs import break_off_job, play_job
 from simbudget.engine.compiled.points import JOBS_ENDED, STARTS
 from simbudget.engine.compiled.pools import open_pools
 from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.steps.delegating import interrupt_sub_agent
 from simbudget.engine.compiled.timesheet import NOTHING
+from simbudget.engine.laws.calls import NEVER
 from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.laws.limits import SPENT_USD as SPEND
 from simbudget.engine.laws.limits import TURNS, USED_TOKENS, settle_limits
 from simbudget.engine.laws.money import BINS
+from simbudget.engine.laws.plans import MONTH_NS, SPANS
 from simbudget.engine.laws.tally import research_tally, results_by_time
 from simbudget.engine.laws.tasks import NO_TASK, open_tasks, task_tally
 from simbudget.engine.laws.worlds import draw_world
@@ -74,6 +82,7 @@ from simbudget.engine.totals import (
     LIMIT_QUEUED_NS,
     LIMIT_USED,
     MODEL_CALLS,
+    PLAN_QUEUED_NS,
     POOL_GPU_NS,
     POOL_SUMS,
     POOL_WAITED_NS,
@@ -100,7 +109,6 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
     kinds: Integers,
     spreads: Floats,
     purposes: Integers,
-    limits_per_min: Floats,
     keys: Integers,
     sums: Floats,
     by_time_usd: Floats,
@@ -113,7 +121,7 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
     here, board = by_reference(site), by_reference(desk)
     for number in range(len(keys)):
         draw_world(site.rows, rows, site.table, kinds, spreads, purposes, keys[number])
-        _begin(here, site.run[0], limits_per_min, keys[number])
+        _begin(here, site.run[0], keys[number])
         open_board(here, site.run[0], board, keys[number])
         _play(here, site.run[0], board)
         _add_up(here, site.run[0], sums[number])
@@ -121,7 +129,7 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
         _copy_spans(site.run[0], by_time_usd[number])
         if site.run[0].never_ends or site.run[0].forum_is_short or site.run[0].notebook_is_short:
             return
-        if site.run[0].jobs_are_short:
+        if site.run[0].jobs_are_short or site.run[0].sub_agents_are_short:
             return
 
 
@@ -129,15 +137,18 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
 def _play(site: Site, run: Record, desk: Desk) -> None:
     """Let everything happen, in its order, until the last agent's end."""
     begin_reserved_pools(site, run)
+    begin_serving(site, run)
     while run.alive > 0 or is_urgent(site, run):
         slot = next_slot(site, run)
         number = slot // SLOTS
-        if number < run.agents:
+        if number < run.callers:
             _happens(site, run, site.agents[number], slot % SLOTS)
-        elif slot < SLOTS * run.agents + SLOTS_OF_RUN:
+        elif slot == SLOTS * run.callers + MONTH:
+            _begin_month(site, run)
+        elif slot < SLOTS * run.callers + SLOTS_OF_RUN:
             _meet_horizon(site, run)
         else:
-            _happens_to_job(site, run, slot - SLOTS * run.agents - SLOTS_OF_RUN)
+            _happens_to_job(site, run, slot - SLOTS * run.callers - SLOTS_OF_RUN)
         while run.board_asked:
             answer(site, run, desk)
             agent = site.agents[run.board_agent]
@@ -145,6 +156,7 @@ def _play(site: Site, run: Record, desk: Desk) -> None:
         if run.never_ends:
             return
     pay_reserved_pools(site, run)
+    end_serving(site, run)
     conclude(site, run, desk)
 
 
@@ -161,6 +173,8 @@ def _happens(site: Site, run: Record, agent: Record, what: int) -> None:
     elif what == STOP:
         agent.interrupted_by = BY_HORIZON
         at_once(site, run, SLOTS * agent.number + INTERRUPTION, URGENT)
+    elif agent.sub_agent:
+        interrupt_sub_agent(site, run, agent)
     else:
         interrupt(site, run, agent)
 
@@ -191,29 +205,62 @@ def _meet_horizon(site: Site, run: Record) -> None:
 
 
 @internal
-def _begin(site: Site, run: Record, limits_per_min: Floats, key: Integers) -> None:
+def _begin(site: Site, run: Record, key: Integers) -> None:
     """Make everything as it is before the run."""
     run.now = run.alive = run.scheduled = run.heap_size = run.entries = run.never_ends = 0
-    run.posts = run.posted_tokens = run.forum_is_short = run.held_up_by = 0
+    run.posts = run.posted_tokens = run.forum_is_short = 0
     run.spent_usd = run.unbilled_usd = run.scorer_ns = 0.0
     run.by_component_usd[:] = 0.0
     run.by_time_usd[:] = 0.0
-    run.limit_queued_ns[:] = 0.0
-    run.limit_used[:] = 0
     run.tokens[:] = 0
     run.model_calls = run.full_contexts = run.experiments = run.scorer_calls = run.cycles = 0
     run.jobs = run.cancelled_jobs = 0
     site.places[:] = NOWHERE
     open_pools(site)
-    run.jobs_are_short = 0
-    for limit in range(_LIMITS):
-        run.buckets[limit, 0] = run.buckets[limit, 1] = limits_per_min[limit]
-        run.buckets[limit, 2] = 0.0
+    run.jobs_are_short = run.sub_agents_are_short = 0
+    _fill_buckets(site)
     _settle_facts(site, run)
+    _open_plan(site, run)
     for number in range(run.agents):
         _place(site, run, site.agents[number], key)
     pay_fixed(site, run)
-    after(site, run, SLOTS * run.agents, run.horizon, HORIZON, 0)
+    if run.has_plan:
+        _begin_month(site, run)
+    after(site, run, SLOTS * run.callers, run.horizon, HORIZON, 0)
+
+
+@internal
+def _fill_buckets(site: Site) -> None:
+    """Begin with full buckets, and prefixes of which no call has been made."""
+    site.prefixes[:] = NEVER
+    for number in range(len(site.limits)):
+        limits = site.limits[number]
+        limits.held_up_by = 0
+        for limit in range(_LIMITS):
+            limits.buckets[limit, 0] = limits.buckets[limit, 1] = limits.per_min[limit]
+            limits.buckets[limit, 2] = 0.0
+            limits.queued_ns[limit] = 0.0
+            limits.used[limit] = 0
+    for number in range(len(site.served)):
+        site.served[number].calls = 0
+
+
+@internal
+def _open_plan(site: Site, run: Record) -> None:
+    """Begin with a subscription of which nothing has been used."""
+    run.plan_places = run.plan_waiting = run.plan_queued_ns = 0
+    run.plan_month_usd = run.plan_seats * _fact(site, run.plan_price)
+    for span in range(SPANS):
+        run.plan_ends[span] = 0
+        run.plan_used_usd[span] = 0.0
+        run.plan_allows_usd[span] = run.plan_seats * _fact(site, run.plan_allows[span])
+
+
+@internal
+def _begin_month(site: Site, run: Record) -> None:
+    """Pay for a month of the subscription, and for the next one when that begins."""
+    pay_month(site, run)
+    after(site, run, SLOTS * run.callers + MONTH, MONTH_NS, ASK, 0)
 
 
 @internal
@@ -256,6 +303,8 @@ def _settle_facts(site: Site, run: Record) -> None:
         client.prices[0] = float(client.price_row[0])
         for price in range(1, len(client.prices)):
             client.prices[price] = _fact(site, client.price_row[price])
+            if client.price_factor != NONE:
+                client.prices[price] *= _fact(site, client.price_factor)
     terms = site.terms
     settle_limits(site.rows, terms.time, terms.spend, terms.tokens, terms.turns, run.task_limits)
     open_tasks(site.tasks)
@@ -271,6 +320,13 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
     agent.needs_context = 1
     agent.cycle = -1
     agent.completed_cycles = agent.idle_cycles = agent.crashes = 0
+    agent.owner, agent.sub_agent = agent.number, 0
+    agent.rank = rank_of(run, agent.number, 0)
+    agent.delegations = agent.team = 0
+    agent.sessions = agent.is_on_own_context = agent.prefix_tokens = agent.waits_for_bell = 0
+    agent.session = agent.context_number = -1
+    for place in range(site.kept.shape[1]):
+        site.kept[agent.number, place].is_kept = 0
     agent.contexts = agent.context_turns = agent.context_results = agent.turns = agent.attempts = (
         agent.compactions
     ) = 0
@@ -296,7 +352,7 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
         agent.is_alive = 1
         run.alive += 1
         agent.point = STARTS
-        after(site, run, SLOTS * agent.number + ITSELF, start, ASK, agent.number)
+        after(site, run, SLOTS * agent.number + ITSELF, start, ASK, agent.rank)
 
 
 # What a run comes to.
@@ -330,11 +386,15 @@ def _add_up(site: Site, run: Record, sums: Floats) -> None:
     if run.has_tasks:
         task_tally(site.tasks, sums[TASKS:SUMS])
     for limit in range(_LIMITS):
-        sums[LIMIT_QUEUED_NS + limit] = run.limit_queued_ns[limit]
-        sums[LIMIT_USED + limit] = run.limit_used[limit]
-        if run.buckets[limit, 0] > 0.0:
-            sums[BUSIEST_LINE + limit] = run.limit_used[limit] / run.buckets[limit, 0]
+        sums[LIMIT_USED + limit] = site.limits[0].used[limit]
+        for number in range(len(site.limits)):
+            limits = site.limits[number]
+            sums[LIMIT_QUEUED_NS + limit] += limits.queued_ns[limit]
+            if limits.per_min[limit] > 0.0:
+                minutes = limits.used[limit] / limits.per_min[limit]
+                sums[BUSIEST_LINE + limit] = max(sums[BUSIEST_LINE + limit], minutes)
     sums[FULL_CONTEXTS] = run.full_contexts
+    sums[PLAN_QUEUED_NS] = run.plan_queued_ns
 
 
 @internal

@@ -5,7 +5,9 @@ from typing import Final
 from simbudget.compilation import internal
 from simbudget.engine.compiled.accounts import begin_costs, end_costs, resume_costs
 from simbudget.engine.compiled.calls import (
+    forget_contexts,
     open_context,
+    take_up_context,
 )
 from simbudget.engine.compiled.entries import DOWN, OK, WAIT
 from simbudget.engine.compiled.events import (
@@ -21,6 +23,7 @@ from simbudget.engine.compiled.points import (
     AWAITS_JOBS,
     BEGINS_CYCLE,
     BUDGET_REACHED,
+    DELEGATES,
     DOES_STEP,
     ENDS,
     EXPERIMENTS,
@@ -39,6 +42,7 @@ from simbudget.engine.compiled.points import (
 )
 from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.compiled.steps.common import FOR_KNOWN, asks_board, record_spent, waits_for_office
+from simbudget.engine.compiled.steps.delegating import sub_agent_ends
 from simbudget.engine.compiled.tasks import ends_attempt
 from simbudget.engine.compiled.timesheet import end_timesheet
 from simbudget.engine.laws.draws import nanoseconds
@@ -51,6 +55,7 @@ _STEP_THINK: Final = int(Step.THINK)
 _STEP_WORK: Final = int(Step.WORK)
 _STEP_EXPERIMENT: Final = int(Step.EXPERIMENT)
 _STEP_SCORE: Final = int(Step.SCORE)
+_STEP_DELEGATE: Final = int(Step.DELEGATE)
 _ALWAYS: Final = int(Condition.ALWAYS)
 _PART: Final = int(Condition.PART)
 _IMPROVED: Final = int(Condition.IMPROVED)
@@ -78,6 +83,8 @@ def lives(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: P
         return NEXT_STEP
     if point == RESTARTS:
         return _restarts(site, run, agent)
+    if agent.sub_agent:
+        return sub_agent_ends(site, run, agent)
     if point == BUDGET_REACHED and agent.polls_now:
         return AWAITS_JOBS  # the job is being paid for, and goes on
     if point == BUDGET_REACHED and agent.attempt_is_over:
@@ -94,7 +101,7 @@ def _starts(site: Site, run: Record, agent: Record) -> int:
     stop_after = site.groups[agent.group].stop[TIME_NS]
     if stop_after != NONE:
         after_ns = nanoseconds(site.rows[stop_after, 1])
-        after(site, run, SLOTS * agent.number + STOP, after_ns, HORIZON, agent.number)
+        after(site, run, SLOTS * agent.number + STOP, after_ns, HORIZON, agent.rank)
     _await_crash(site, run, agent)
     return NEXT_CYCLE
 
@@ -127,6 +134,8 @@ def begins_cycle(site: Site, run: Record, agent: Record) -> int:
     agent.cycle += 1
     if agent.needs_context or site.contexts[agent.context_row].lasts == _CYCLE:
         open_context(site, run, agent)
+        if agent.contexts == 1:
+            take_up_context(site, run, agent)
         agent.needs_context = 0
     agent.step = group.first_step
     agent.has_succeeded = agent.has_improved = _UNKNOWN
@@ -182,6 +191,8 @@ def _does_step(site: Site, agent: Record) -> int:
         return WORKS
     if kind == _STEP_EXPERIMENT:
         return EXPERIMENTS
+    if kind == _STEP_DELEGATE:
+        return DELEGATES
     return SCORES if kind == _STEP_SCORE else SHARES
 
 
@@ -194,7 +205,7 @@ def _await_crash(site: Site, run: Record, agent: Record) -> None:
     up_ns, restart_ns = draw_crash(site.rows, site.table, crash, agent.stream, agent.crashes)
     agent.restart_ns = restart_ns
     agent.crashes += 1
-    after(site, run, SLOTS * agent.number + CRASH, up_ns, CRASHES, agent.number)
+    after(site, run, SLOTS * agent.number + CRASH, up_ns, CRASHES, agent.rank)
 
 
 @internal
@@ -202,6 +213,7 @@ def _restarts(site: Site, run: Record, agent: Record) -> int:
     record_spent(site, run, agent, DOWN, OK)
     resume_costs(site, run, agent)
     agent.needs_context = 1
+    forget_contexts(site, agent)
     agent.ended_well = 0
     _await_crash(site, run, agent)
     return NEXT_CYCLE

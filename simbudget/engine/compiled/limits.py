@@ -8,11 +8,12 @@ from simbudget.engine.laws.tasks import NO_TASK
 
 
 @internal
-def may_not_start(site: Site, run: Record, agent: Record) -> bool:
+def may_not_start(site: Site, run: Record, caller: Record) -> bool:
     """Return whether the budget, the agent's limits or its attempt's do not allow that something is started.
 
-    Notes whether it is the attempt that is over, and not the agent.
+    The caller is the agent or one of its sub-agents. Notes whether it is the attempt that is over, and not the agent.
     """
+    agent = site.agents[caller.owner]
     agent.attempt_is_over = 0
     if budget_is_reached(site, run):
         return True

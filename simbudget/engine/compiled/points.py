@@ -29,6 +29,8 @@ LEAVES_LINE: Final = 14
 LET_THROUGH: Final = 15
 ATTEMPT_FAILED: Final = 16
 ANSWERED: Final = 17
+WAITS_FOR_LIMITS: Final = 18
+AT_PLAN: Final = 19
 
 # The steps of a cycle.
 THINKS: Final = 20
@@ -74,3 +76,9 @@ JOB_TRIES: Final = 50
 JOB_QUEUES: Final = 51
 JOB_AT_GPUS: Final = 52
 JOB_STAYED: Final = 53
+
+# Sub-agents: what they begin with, and how their agent waits for them.
+SUB_AGENT_STARTS: Final = 60
+DELEGATES: Final = 61
+IN_DELEGATION: Final = 62
+TEAM_TOLD: Final = 63

@@ -43,7 +43,7 @@ def place_before_provider(run: Record, agent: Record) -> int:
 @internal
 def place_of_job(run: Record, job: Record) -> int:
     """Return the place of a job in its pool's line."""
-    number: int = 2 * run.agents + job.agent * run.jobs_of_agent + job.number
+    number: int = run.agents + run.callers + job.agent * run.jobs_of_agent + job.number
     return number
 
 

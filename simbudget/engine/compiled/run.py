@@ -18,10 +18,13 @@ from simbudget.engine.compiled.state import (
     EVENT,
     GROUP,
     JOB,
+    KEPT,
+    LIMITS,
     METER,
     PLACE,
     POOL,
     RUN,
+    SERVED,
     STEP,
     TURN,
     Site,
@@ -31,12 +34,23 @@ from simbudget.engine.laws.limits import USES
 from simbudget.engine.laws.money import BINS
 from simbudget.engine.laws.tasks import empty_task_list
 from simbudget.engine.outcome import Outcome, Sums
-from simbudget.engine.program import NONE, Billing, ClientRow, GroupRow, Program, StepRow, TurnRow
+from simbudget.engine.program import (
+    NONE,
+    Billing,
+    ClientRow,
+    GroupRow,
+    PlanRow,
+    Program,
+    Step,
+    StepRow,
+    TurnRow,
+)
 from simbudget.engine.totals import sums_length, totals
 from simbudget.errors import UserError
 from simbudget.interrupts import came, while_running
 from simbudget.ledger.entry import COMPONENTS, Entry
 from simbudget.ledger.frame import DTYPES, with_context_tokens
+from simbudget.pricing.charge import SERVICES
 
 if TYPE_CHECKING:
     from simbudget.engine.compiled.board import Desk
@@ -50,8 +64,14 @@ _SUBMISSIONS: Final = 1024
 _JOBS: Final = 8
 """Jobs that an agent may have side by side, to begin with, if it may have several; as above."""
 
-_OF_A_STEP: Final = ("pool", "attempts", "ends_cycle", "at_once", "wait_for", "each", "condition", "part")
+_OF_A_STEP: Final = (
+    *("pool", "attempts", "ends_cycle", "at_once", "wait_for", "each", "condition", "part"),
+    *("client", "turn", "context", "returns", "sub_agents"),
+)
 """What a step's record has of its row as it stands there."""
+
+_SUB_AGENTS: Final = 8
+"""Sub-agents that an agent may have side by side, to begin with, if it delegates; as above."""
 
 _ENTRIES: Final = 1 << 14
 _BROKEN_OFF: Final = -1
@@ -110,7 +130,6 @@ def _play(program: Program, site: Site, keys: Integers) -> Sums:
                 program.kinds,
                 program.spreads,
                 program.purposes,
-                program.limits_per_min[0],
                 keys,
                 sums,
                 by_time_usd,
@@ -124,7 +143,11 @@ def _play(program: Program, site: Site, keys: Integers) -> Sums:
         elif site.run[0]["notebook_is_short"]:
             room *= 4
         elif site.run[0]["jobs_are_short"]:
-            site = _with_room_for_jobs(site, program, int(site.run[0]["jobs_are_short"]))
+            jobs_of_agent = int(site.run[0]["jobs_are_short"])
+            site = _with_room(site, program, jobs_of_agent, int(site.run[0]["sub_agents_of_agent"]))
+        elif site.run[0]["sub_agents_are_short"]:
+            sub_agents_of_agent = int(site.run[0]["sub_agents_are_short"])
+            site = _with_room(site, program, int(site.run[0]["jobs_of_agent"]), sub_agents_of_agent)
         else:
             return Sums(sums, by_time_usd)
 
@@ -144,7 +167,7 @@ def _site(program: Program, records: bool) -> Site:
     settings, nothing = program.settings, np.zeros(0, dtype=np.int64)
     site = Site(
         run=_run(program, records),
-        agents=_agents(program),
+        agents=nothing,
         groups=np.array([_group(program, number) for number in range(len(program.groups))], dtype=GROUP),
         steps=np.array(
             [
@@ -153,14 +176,20 @@ def _site(program: Program, records: bool) -> Site:
                     _step_cells(program, step),
                     (step.poll_every, step.poll_output, step.poll_result),
                     *(getattr(step, name) for name in _OF_A_STEP),
+                    kept,
                 )
-                for step in program.steps
+                for step, kept in zip(program.steps, _places_of_contexts(program), strict=True)
             ],
             dtype=STEP,
         ),
         clients=np.array([_client(row) for row in program.clients], dtype=CLIENT),
         turns=np.array([_turn(row) for row in program.turns], dtype=TURN),
         contexts=np.array([tuple(row) for row in program.contexts], dtype=CONTEXT),
+        kept=np.zeros((program.agents, 1 + max(_places_of_contexts(program))), dtype=KEPT),
+        limits=_limits(program),
+        served=np.array([(*row, 0) for row in program.served], dtype=SERVED),
+        prefixes=np.zeros((len(program.groups), len(program.models)), dtype=np.int64),
+        plan_line=nothing,
         jobs=nothing,
         pools=_pools(program),
         standing=nothing,
@@ -175,25 +204,33 @@ def _site(program: Program, records: bool) -> Site:
         tasks=empty_task_list(max(1, program.tasks.total)),
     )
     has_several = any(step.at_once != NONE for step in program.steps)
-    return _with_room_for_jobs(site, program, _JOBS if has_several else 1)
+    delegates = any(step.kind == Step.DELEGATE for step in program.steps)
+    return _with_room(site, program, _JOBS if has_several else 1, _SUB_AGENTS if delegates else 0)
 
 
-def _with_room_for_jobs(site: Site, program: Program, jobs_of_agent: int) -> Site:
-    """Return the site with room for so many jobs of each agent side by side: their records, places and events."""
-    agents = program.agents
-    site.run[0]["jobs_of_agent"] = jobs_of_agent
+def _with_room(site: Site, program: Program, jobs_of_agent: int, sub_agents_of_agent: int) -> Site:
+    """Return the site with room for this number of jobs and sub-agents of each agent side by side.
+
+    That is room for their records, places and events.
+    """
+    agents, run = program.agents, site.run[0]
+    callers = agents * (1 + sub_agents_of_agent)
+    run["jobs_of_agent"], run["sub_agents_of_agent"] = jobs_of_agent, sub_agents_of_agent
+    run["callers"], run["places_of_agent"] = callers, max(jobs_of_agent, sub_agents_of_agent, 1)
     jobs = np.zeros(agents * jobs_of_agent, dtype=JOB)
     jobs["agent"] = np.repeat(np.arange(agents), jobs_of_agent)
     jobs["number"] = np.tile(np.arange(jobs_of_agent), agents)
-    own_slots = SLOTS * agents + SLOTS_OF_RUN
+    own_slots = SLOTS * callers + SLOTS_OF_RUN
     slots = own_slots + JOB_SLOTS * len(jobs)
-    standing = np.zeros(2 * agents + len(jobs), dtype=PLACE)
-    of_agents = SLOTS * np.arange(agents) + ITSELF
+    standing = np.zeros(agents + callers + len(jobs), dtype=PLACE)
+    of_callers = SLOTS * np.arange(callers) + ITSELF
     of_jobs = own_slots + JOB_SLOTS * np.arange(len(jobs)) + JOB_ITSELF
-    standing["slot"] = np.concatenate([of_agents, of_agents, of_jobs])
+    standing["slot"] = np.concatenate([of_callers[:agents], of_callers, of_jobs])
     return site._replace(
+        agents=_agents(program, callers),
         jobs=jobs,
         standing=standing,
+        plan_line=np.zeros(callers, dtype=np.int64),
         heap=np.zeros(slots, dtype=EVENT),
         places=np.zeros(slots, dtype=np.int64),
     )
@@ -223,7 +260,9 @@ def _run(program: Program, records: bool) -> npt.NDArray[Any]:
     row["budget_with_gates_usd"] = program.budget_usd
     row["target_score"] = program.target_score
     row["has_research"] = program.research.is_on
-    row["is_limited"] = bool(program.limits_per_min.any())
+    row["models"] = len(program.models)
+    if program.plan is not None:
+        _write_plan(row, program.plan)
     row["records"] = records
     row["discounts"] = program.discounts
     row["has_tasks"] = program.tasks.total > 0
@@ -236,20 +275,22 @@ def _run(program: Program, records: bool) -> npt.NDArray[Any]:
 
 
 def _pools(program: Program) -> npt.NDArray[Any]:
-    pools, users = np.zeros(len(program.pools) + 2, dtype=POOL), program.settings.gpu_users
-    pools["units"] = [*(row.gpus for row in program.pools), program.settings.servers, 1]
+    lines, users = len(program.limits_per_min), program.settings.gpu_users
+    pools = np.zeros(len(program.pools) + 1 + lines, dtype=POOL)
+    pools["units"] = [*(row.free_gpus for row in program.pools), program.settings.servers, *lines * [1]]
     for pool, row in zip(pools, program.pools, strict=False):
-        for name in ("billing", "price", "preempted_every", "checkpoint_every_ns"):
+        for name in ("gpus", "billing", "price", "preempted_every", "checkpoint_every_ns"):
             pool[name] = getattr(row, name)
         pool["share"] = row.gpus / users if row.billing == Billing.PER_AGENT and users else 1.0
     return pools
 
 
-def _agents(program: Program) -> npt.NDArray[Any]:
-    agents = np.zeros(program.agents, dtype=AGENT)
-    agents["number"] = np.arange(program.agents)
-    agents["group"] = program.agent_groups
-    agents["stream"][:, 3] = program.agent_keys
+def _agents(program: Program, callers: int) -> npt.NDArray[Any]:
+    """Return the records of the agents, and room for those of their sub-agents."""
+    agents = np.zeros(callers, dtype=AGENT)
+    agents["number"] = np.arange(callers)
+    agents["group"][: program.agents] = program.agent_groups
+    agents["stream"][: program.agents, 3] = program.agent_keys
     return agents
 
 
@@ -269,8 +310,37 @@ def _group(program: Program, number: int) -> tuple[Any, ...]:
 
 
 def _client(row: ClientRow) -> tuple[Any, ...]:
-    call = row.first_token, row.output_speed, row.error_rate, row.gives_up_for
-    return row.model, row.cache_life_ns, call, tuple(row.prices), len(row.prices) * (0.0,)
+    cells = {
+        "call": (row.first_token, row.output_speed, row.error_rate, row.gives_up_for),
+        "price_row": tuple(row.prices),
+        "prices": len(row.prices) * (0.0,),
+    }
+    return tuple(cells[name] if name in cells else getattr(row, name) for name in CLIENT.names or ())
+
+
+def _limits(program: Program) -> npt.NDArray[Any]:
+    limits = np.zeros(len(program.limits_per_min), dtype=LIMITS)
+    limits["per_min"] = program.limits_per_min
+    limits["is_limited"] = program.limits_per_min.any(axis=1)
+    return limits
+
+
+def _places_of_contexts(program: Program) -> list[int]:
+    """Return for each step the place of its context among those of an agent that stand still; 0: it has none."""
+    places: list[int] = []
+    for group in program.groups:
+        own = 0
+        for step in program.steps[group.first_step : group.first_step + group.steps]:
+            own += step.context != NONE
+            places.append(own if step.context != NONE else 0)
+    return places
+
+
+def _write_plan(run: Any, plan: PlanRow) -> None:
+    run["has_plan"], run["plan_pays"] = 1, plan.pays
+    run["plan_seats"], run["plan_price"] = plan.seats, plan.price
+    run["plan_allows"] = plan.window_allows, plan.week_allows
+    run["plan_lengths_ns"] = plan.window_ns, plan.week_ns
 
 
 def _turn(row: TurnRow) -> tuple[Any, ...]:
@@ -299,6 +369,7 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
     names = {
         "kind": np.array(KINDS, dtype=object)[rows["kind"]],
         "model": np.array([*program.models, ""], dtype=object)[_or_last(rows["model"], NO_MODEL)],
+        "service": np.array(SERVICES, dtype=object)[rows["service"]],
         "component": np.array([*COMPONENTS, ""], dtype=object)[_or_last(rows["component"], NO_COMPONENT)],
         "outcome": np.array(OUTCOMES, dtype=object)[rows["outcome"]],
         "name": np.array([*program.pools_told, ""], dtype=object)[_or_last(rows["pool"], NO_POOL)],
@@ -315,8 +386,15 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
         **names,
         "source": "simulated",
     }
+    by_sub_agent = rows["sub_agent"] > 0
+    columns["name"] = np.where(by_sub_agent, _numbered("sub-agent", rows["sub_agent"]), columns["name"])
+    columns["parent"] = np.where(by_sub_agent, _numbered("agent", rows["agent"]), "")
     frame = pd.DataFrame({name: columns[name] for name in DTYPES}, index=range(len(rows))).astype(DTYPES)
     return with_context_tokens(frame)
+
+
+def _numbered(word: str, numbers: Integers) -> npt.NDArray[Any]:
+    return np.array([f"{word} {number}" for number in numbers.tolist()], dtype=object)
 
 
 def _or_last(numbers: Integers, none: int) -> Integers:

@@ -13,7 +13,7 @@ from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.laws.limits import ACCOUNT, USES
 from simbudget.engine.laws.money import BINS
 from simbudget.engine.laws.tasks import TaskList, TaskTerms
-from simbudget.engine.program import ContextRow
+from simbudget.engine.program import ContextRow, ServedRow
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 
 Record = Any
@@ -40,7 +40,7 @@ RUN: Final = np.dtype(
         ("scoring_time", _INT),
         ("cool_down_ns", _INT),
         ("quota", _INT),
-        ("is_limited", _INT),
+        ("models", _INT),
         ("records", _INT),
         ("has_research", _INT),
         ("target_score", _FLOAT),
@@ -64,12 +64,25 @@ RUN: Final = np.dtype(
         ("scorers", _INT),
         ("line", _INT),
         ("jobs_of_agent", _INT),
+        ("sub_agents_of_agent", _INT),
+        ("sub_agents_are_short", _INT),
+        ("callers", _INT),  # agents and sub-agents
+        ("places_of_agent", _INT),
         ("jobs_are_short", _INT),
-        # the rate limits
-        ("buckets", _FLOAT, (3, 3)),
-        ("held_up_by", _INT),
-        ("limit_queued_ns", _FLOAT, 3),
-        ("limit_used", _INT, 3),
+        # the subscription: its window and week, and the line of calls that wait for their end
+        ("has_plan", _INT),
+        ("plan_pays", _INT),
+        ("plan_seats", _INT),
+        ("plan_price", _INT),
+        ("plan_allows", _INT, 2),
+        ("plan_lengths_ns", _INT, 2),
+        ("plan_ends", _INT, 2),
+        ("plan_used_usd", _FLOAT, 2),
+        ("plan_allows_usd", _FLOAT, 2),
+        ("plan_month_usd", _FLOAT),
+        ("plan_places", _INT),
+        ("plan_waiting", _INT),
+        ("plan_queued_ns", _INT),
         # the forum
         ("posts", _INT),
         ("posted_tokens", _INT),
@@ -105,6 +118,10 @@ AGENT: Final = np.dtype(
         ("number", _INT),
         ("group", _INT),
         ("stream", _INT, 4),
+        # whose sub-agent it is, if it is one, and where it comes at one instant
+        ("owner", _INT),  # the agent itself, or the one whose sub-agent it is
+        ("sub_agent", _INT),  # which of its agent's it is, from 1; 0: it is the agent
+        ("rank", _INT),
         # whom it calls, what its turns are made of, and how its contexts begin and end
         ("client", _INT),
         ("turn_row", _INT),
@@ -120,6 +137,13 @@ AGENT: Final = np.dtype(
         ("cycle_began", _INT),
         ("step", _INT),
         ("turns_left", _INT),
+        # its sub-agents
+        ("delegations", _INT),
+        ("team", _INT),
+        ("team_left", _INT),
+        ("team_calling", _INT),
+        ("team_waiting", _INT),
+        ("team_is_broken_up", _INT),
         ("crashes", _INT),
         ("restart_ns", _INT),
         # its context, and its line to the model
@@ -128,7 +152,12 @@ AGENT: Final = np.dtype(
         ("opened_with_tokens", _INT),
         ("context_turns", _INT),
         ("context_results", _INT),
+        ("context_number", _INT),
+        ("prefix_tokens", _INT),
+        ("session", _INT),
+        ("is_on_own_context", _INT),
         ("contexts", _INT),
+        ("sessions", _INT),
         ("turns", _INT),
         ("attempts", _INT),
         ("compactions", _INT),
@@ -142,6 +171,9 @@ AGENT: Final = np.dtype(
         ("failures", _INT),
         ("giving_up_ns", _INT),
         ("line_asked", _INT),
+        ("plan_place", _INT),
+        ("plan_asked", _INT),
+        ("waits_for_bell", _INT),
         ("tool_ns", _INT),
         ("tool_result_tokens", _INT),
         # work of people, submissions, posts
@@ -248,9 +280,46 @@ CLIENT: Final = np.dtype(
         ("call", _INT, 4),
         ("price_row", _INT, 9),
         ("prices", _FLOAT, 9),
+        ("price_factor", _INT),
+        ("service", _INT),
+        ("line", _INT),
+        ("is_planned", _INT),
+        ("returns_in", _INT),
+        ("served", _INT),
     ],
     align=True,
 )
+
+LIMITS: Final = np.dtype(
+    [
+        ("per_min", _FLOAT, 3),
+        ("is_limited", _INT),
+        ("buckets", _FLOAT, (3, 3)),
+        ("held_up_by", _INT),
+        ("queued_ns", _FLOAT, 3),
+        ("used", _INT, 3),
+    ],
+    align=True,
+)
+"""The limits of all models that have none of their own, then of each model that has."""
+
+SERVED: Final = np.dtype([*((name, _INT) for name in ServedRow._fields), ("calls", _INT)], align=True)
+
+KEPT: Final = np.dtype(
+    [
+        ("is_kept", _INT),
+        ("context", _INT, 4),
+        ("first_prompt_tokens", _INT),
+        ("opened_with_tokens", _INT),
+        ("context_turns", _INT),
+        ("context_results", _INT),
+        ("context_number", _INT),
+        ("prefix_tokens", _INT),
+        ("session", _INT),
+    ],
+    align=True,
+)
+"""Contexts that stand still: of each agent its group's, then those of its steps that have their own."""
 
 TURN: Final = np.dtype(
     [("draws", _INT, 4), ("opening_times", _INT), ("opening_turns", _INT)],
@@ -272,6 +341,12 @@ STEP: Final = np.dtype(
         ("each", _INT),
         ("condition", _INT),
         ("part", _INT),
+        ("client", _INT),
+        ("turn", _INT),
+        ("context", _INT),
+        ("returns", _INT),
+        ("sub_agents", _INT),
+        ("kept", _INT),  # the place of its context among those of an agent that stand still
     ],
     align=True,
 )
@@ -302,7 +377,8 @@ JOB: Final = np.dtype(
 
 POOL: Final = np.dtype(
     [
-        ("units", _INT),
+        ("units", _INT),  # those that served models hold are not among them
+        ("gpus", _INT),
         ("free", _INT),
         ("head", _INT),
         ("tail", _INT),
@@ -349,6 +425,7 @@ EVENT: Final = np.dtype([("at", _INT), ("rank", _INT), ("slot", _INT)], align=Tr
 ENTRY: Final = np.dtype(
     [
         ("agent", _INT),
+        ("sub_agent", _INT),
         ("cycle", _INT),
         ("session", _INT),
         ("turn", _INT),
@@ -357,6 +434,7 @@ ENTRY: Final = np.dtype(
         ("ended", _INT),
         ("queued_ns", _INT),
         ("model", _INT),
+        ("service", _INT),
         ("tokens", _INT, 4),
         ("gpus", _INT),
         ("pool", _INT),
@@ -375,11 +453,20 @@ class Site(NamedTuple):
     run: np.ndarray[Any, Any]
     """[1] of RUN."""
     agents: np.ndarray[Any, Any]
+    """Agents in their order, then the sub-agents of each."""
     groups: np.ndarray[Any, Any]
     steps: np.ndarray[Any, Any]
     clients: np.ndarray[Any, Any]
     turns: np.ndarray[Any, Any]
     contexts: np.ndarray[Any, Any]
+    kept: np.ndarray[Any, Any]
+    """[agents, contexts that may stand still] of KEPT."""
+    limits: np.ndarray[Any, Any]
+    served: np.ndarray[Any, Any]
+    prefixes: Integers
+    """[groups, models] when the last call began of all that share a prefix."""
+    plan_line: Integers
+    """[agents and sub-agents] who waits for the subscription, in the order in which they asked."""
     jobs: np.ndarray[Any, Any]
     pools: np.ndarray[Any, Any]
     standing: np.ndarray[Any, Any]

@@ -3,7 +3,7 @@
 from simbudget.compilation import internal
 from simbudget.engine.compiled.accounts import total_usd
 from simbudget.engine.compiled.entries import OK, WAIT
-from simbudget.engine.compiled.events import ASK, HORIZON, ITSELF, NOWHERE, SLOTS, after
+from simbudget.engine.compiled.events import ASK, HORIZON, ITSELF, LAST_TASK, NOWHERE, SLOTS, after
 from simbudget.engine.compiled.limits import may_not_start
 from simbudget.engine.compiled.points import (
     BEGINS_CYCLE,
@@ -75,6 +75,6 @@ def ends_attempt(site: Site, run: Record, agent: Record, is_whole: bool) -> None
     for number in range(run.agents):
         slot = SLOTS * number + ITSELF
         if site.agents[number].waits_for_task and site.places[slot] == NOWHERE:
-            after(site, run, slot, 0, ASK, number)
+            after(site, run, slot, 0, ASK, site.agents[number].rank)
     if all_is_done(site.tasks):
-        after(site, run, SLOTS * run.agents + 2, 0, HORIZON, 0)
+        after(site, run, SLOTS * run.callers + LAST_TASK, 0, HORIZON, 0)

@@ -26,6 +26,24 @@ def does(run: Record, agent: Record, activity: int) -> None:
 
 
 @internal
+def notes(site: Site, run: Record, caller: Record, activity: int) -> None:
+    """Note what an agent does from now on, or one of its sub-agents; NOTHING: the sub-agent has ended."""
+    if caller.sub_agent == 0:
+        does(run, caller, activity)
+        return
+    agent = site.agents[caller.owner]
+    agent.team_calling += (1 if activity == MODEL else 0) - (1 if caller.activity == MODEL else 0)
+    agent.team_waiting += (1 if activity == WAITING_API else 0) - (1 if caller.activity == WAITING_API else 0)
+    caller.activity = activity
+    if agent.team_is_broken_up or agent.team_left == 0:
+        return
+    if agent.team_calling > 0:
+        does(run, agent, MODEL)
+    else:
+        does(run, agent, WAITING_API if agent.team_waiting == agent.team_left else TOOL)
+
+
+@internal
 def waits_for_experiment(site: Site, run: Record, agent: Record, activity: int) -> None:
     """Note what the experiment does, for which the agent waits from now on; NOTHING: it has ended."""
     _add_up(run, agent)

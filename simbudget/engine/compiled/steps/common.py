@@ -11,7 +11,7 @@ from simbudget.engine.compiled.points import (
     WAITS,
 )
 from simbudget.engine.compiled.state import Record, Site
-from simbudget.engine.compiled.timesheet import WAITING_OTHER, does
+from simbudget.engine.compiled.timesheet import WAITING_OTHER, notes
 from simbudget.engine.laws.hours import is_open, opens_ns
 
 # What can be asked of the board.
@@ -24,10 +24,10 @@ FOR_KNOWN: Final = 4
 @internal
 def spends(site: Site, run: Record, agent: Record, activity: int, duration_ns: int, then: int) -> int:
     """Do one thing for so long, and go on at the point `then`."""
-    does(run, agent, activity)
+    notes(site, run, agent, activity)
     agent.entry_began = run.now
     agent.point = then
-    after(site, run, SLOTS * agent.number + ITSELF, duration_ns, END, agent.number)
+    after(site, run, SLOTS * agent.number + ITSELF, duration_ns, END, agent.rank)
     return WAITS
 
 
@@ -36,7 +36,7 @@ def asks(site: Site, run: Record, agent: Record, then: int) -> int:
     """Wait until it is the agent's turn to ask for something at this instant, and go on at the point `then`."""
     if not is_due(run, site):
         return then
-    after(site, run, SLOTS * agent.number + ITSELF, 0, ASK, agent.number)
+    after(site, run, SLOTS * agent.number + ITSELF, 0, ASK, agent.rank)
     agent.point = then
     return WAITS
 

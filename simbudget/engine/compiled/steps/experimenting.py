@@ -60,7 +60,7 @@ def next_poll(site: Site, run: Record, agent: Record) -> int:
     agent.waits_for_poll = 1
     agent.point = POLL_DUE
     due_ns = max(0, agent.poll_asked + every_ns - run.now)
-    after(site, run, SLOTS * agent.number + ITSELF, due_ns, ASK, agent.number)
+    after(site, run, SLOTS * agent.number + ITSELF, due_ns, ASK, agent.rank)
     return WAITS
 
 

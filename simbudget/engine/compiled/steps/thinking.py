@@ -5,7 +5,9 @@ from typing import Final
 from simbudget.compilation import internal
 from simbudget.engine.compiled.calls import (
     HELD,
+    begin_own_terms,
     context_is_used,
+    end_own_terms,
     open_context,
     wants_call,
 )
@@ -16,6 +18,7 @@ from simbudget.engine.compiled.entries import (
 )
 from simbudget.engine.compiled.points import (
     CALLS,
+    ENDS,
     STEP_DONE,
     TOOL_DONE,
     TURNS,
@@ -26,9 +29,9 @@ from simbudget.engine.compiled.steps.common import (
     spends,
 )
 from simbudget.engine.compiled.timesheet import TOOL as USES_TOOL
-from simbudget.engine.laws.calls import draw_turn, opened_result
+from simbudget.engine.laws.calls import draw_returned, draw_turn, opened_result
 from simbudget.engine.laws.work import draw_turns
-from simbudget.engine.program import Lasts
+from simbudget.engine.program import NONE, Lasts
 
 _THINK: Final = int(Lasts.THINK)
 
@@ -36,10 +39,13 @@ _THINK: Final = int(Lasts.THINK)
 @internal
 def thinks(site: Site, run: Record, agent: Record) -> int:
     """Begin so many turns."""
-    if site.contexts[agent.context_row].lasts == _THINK and context_is_used(agent):
+    step = site.steps[agent.step]
+    is_own = step.context != NONE
+    if not is_own and site.contexts[agent.context_row].lasts == _THINK and context_is_used(agent):
         open_context(site, run, agent)
-    cells = site.steps[agent.step].cells
-    agent.turns_left = draw_turns(site.rows, site.table, cells, agent.stream, agent.cycle)
+    agent.turns_left = draw_turns(site.rows, site.table, step.cells, agent.stream, agent.cycle)
+    if is_own or step.client != NONE or step.turn != NONE:
+        begin_own_terms(site, run, agent)
     return TURNS
 
 
@@ -47,17 +53,29 @@ def thinks(site: Site, run: Record, agent: Record) -> int:
 def turns(site: Site, run: Record, agent: Record) -> int:
     """Begin the next turn with a call."""
     if agent.turns_left == 0:
-        return STEP_DONE
+        return ENDS if agent.sub_agent else _thought(site, agent)
     agent.turns_left -= 1
     draws = site.turns[agent.turn_row].draws
     output, thinking, tool_result, tool_ns = draw_turn(
-        site.rows, site.table, draws, agent.stream, agent.turns, agent.contexts - 1
+        site.rows, site.table, draws, agent.stream, agent.turns, agent.context_number
     )
     agent.turns += 1
     agent.tool_ns = tool_ns
     agent.tool_result_tokens = tool_result
     wants_call(site, agent, CALL, output, thinking)
     return CALLS
+
+
+@internal
+def _thought(site: Site, agent: Record) -> int:
+    """Go back to the group's context, if the step had its own, with what it returns."""
+    step = site.steps[agent.step]
+    if step.context != NONE or step.client != NONE or step.turn != NONE:
+        end_own_terms(site, agent)
+        agent.context[HELD] += draw_returned(
+            site.rows, site.table, step.returns, agent.stream, step.cells[0], agent.cycle
+        )
+    return STEP_DONE
 
 
 @internal

@@ -1,0 +1,141 @@
+"""Sub-agents: what an agent delegates to callers with contexts of their own; see `reference.delegates`."""
+
+from simbudget.compilation import internal
+from simbudget.engine.compiled.calls import HELD, break_off_call, open_context
+from simbudget.engine.compiled.entries import CUT, TOOL
+from simbudget.engine.compiled.events import (
+    AT_ONCE,
+    INTERRUPTION,
+    ITSELF,
+    SLOTS,
+    URGENT,
+    at_once,
+    cancel,
+    rank_of,
+)
+from simbudget.engine.compiled.points import (
+    CALLS,
+    IN_DELEGATION,
+    STEP_DONE,
+    SUB_AGENT_STARTS,
+    TEAM_TOLD,
+    THINKS,
+    TOOL_DONE,
+    TURNS,
+    WAITS,
+)
+from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.steps.common import record_spent
+from simbudget.engine.compiled.timesheet import NOTHING, WAITING_API, notes
+from simbudget.engine.laws.calls import draw_returned, draw_sub_agents, sub_agent_key
+from simbudget.engine.laws.work import draw_turns
+from simbudget.engine.program import NONE
+
+
+@internal
+def delegates(site: Site, run: Record, agent: Record) -> int:
+    """Start the sub-agents of a step."""
+    step = site.steps[agent.step]
+    count = draw_sub_agents(site.rows, site.table, step.sub_agents, agent.stream, step.cells[0], agent.cycle)
+    if count > run.sub_agents_of_agent:  # the run is played again, with more room
+        run.sub_agents_are_short = max(run.sub_agents_are_short, count)
+        count = run.sub_agents_of_agent
+    agent.team = agent.team_left = agent.team_waiting = count
+    agent.team_calling = agent.team_is_broken_up = 0
+    for place in range(count):
+        _open_sub_agent(site, run, agent, sub_agent_of(site, run, agent, place), place)
+    agent.delegations += 1
+    if count == 0:
+        return STEP_DONE
+    agent.point = IN_DELEGATION
+    return WAITS
+
+
+@internal
+def sub_agent_of(site: Site, run: Record, agent: Record, place: int) -> Record:
+    """Return one of an agent's sub-agents, from 0."""
+    return site.agents[run.agents + agent.number * run.sub_agents_of_agent + place]
+
+
+@internal
+def _open_sub_agent(site: Site, run: Record, agent: Record, caller: Record, place: int) -> None:
+    """Make a sub-agent as it is before its first turn, and let it begin."""
+    step, group = site.steps[agent.step], site.groups[agent.group]
+    for part in range(len(caller.stream) - 1):
+        caller.stream[part] = agent.stream[part]
+    caller.stream[len(caller.stream) - 1] = sub_agent_key(agent.stream, agent.delegations, place)
+    caller.group = agent.group
+    caller.owner = agent.number
+    caller.sub_agent = place + 1
+    caller.rank = rank_of(run, agent.number, place)
+    caller.client = step.client
+    caller.turn_row = group.turn if step.turn == NONE else step.turn
+    caller.context_row = step.context
+    caller.step = agent.step
+    caller.cycle = agent.cycle
+    caller.is_alive = 1
+    caller.polls_now = caller.waits_for_bell = 0
+    caller.contexts = caller.turns = caller.attempts = caller.compactions = 0
+    caller.activity = WAITING_API
+    caller.point = SUB_AGENT_STARTS
+    at_once(site, run, SLOTS * caller.number + ITSELF, URGENT)
+
+
+@internal
+def sub_agent_starts(site: Site, run: Record, caller: Record) -> int:
+    """Begin so many turns in a context of its own."""
+    open_context(site, run, caller)
+    cells = site.steps[caller.step].cells
+    caller.turns_left = draw_turns(site.rows, site.table, cells, caller.stream, 0)
+    return TURNS
+
+
+@internal
+def sub_agent_ends(site: Site, run: Record, caller: Record) -> int:
+    """End a sub-agent, whose turns are made or whose budget is reached; the last one lets its agent go on."""
+    agent = site.agents[caller.owner]
+    agent.team_left -= 1
+    notes(site, run, caller, NOTHING)
+    caller.is_alive = 0
+    if agent.team_left == 0:
+        at_once(site, run, SLOTS * agent.number + ITSELF, AT_ONCE)
+    return WAITS
+
+
+@internal
+def team_has_ended(site: Site, run: Record, agent: Record) -> int:
+    """Go on one event later: in the other engine the last one's end is an event, and that all have ended another."""
+    agent.point = TEAM_TOLD
+    at_once(site, run, SLOTS * agent.number + ITSELF, AT_ONCE)
+    return WAITS
+
+
+@internal
+def team_is_told(site: Site, run: Record, agent: Record) -> int:
+    """Take what the sub-agents return into the agent's context."""
+    step = site.steps[agent.step]
+    for place in range(agent.team):
+        stream = sub_agent_of(site, run, agent, place).stream
+        agent.context[HELD] += draw_returned(site.rows, site.table, step.returns, stream, step.cells[0], 0)
+    return STEP_DONE
+
+
+@internal
+def break_up_team(site: Site, run: Record, agent: Record) -> None:
+    """Interrupt the sub-agents, because their agent is interrupted."""
+    agent.team_is_broken_up = 1
+    for place in range(agent.team):
+        caller = sub_agent_of(site, run, agent, place)
+        if caller.is_alive:
+            at_once(site, run, SLOTS * caller.number + INTERRUPTION, URGENT)
+
+
+@internal
+def interrupt_sub_agent(site: Site, run: Record, caller: Record) -> None:
+    """Break off whatever a sub-agent does."""
+    cancel(site, run, SLOTS * caller.number + ITSELF)
+    if CALLS <= caller.point < THINKS:
+        break_off_call(site, run, caller)
+    elif caller.point == TOOL_DONE:
+        record_spent(site, run, caller, TOOL, CUT)
+    caller.is_alive = 0
