@@ -44,6 +44,10 @@ _SAME_HOURS: Final = 1e-6
 Spreads = Mapping[str, Spread | None]
 
 
+_OFTEN_FULL: Final = 0.05
+"""Where contexts are full in more of the runs than this, the answer rests on the default of their limit."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Measures:
     """Figures of a run, each with its mean and quantiles over replications; None for one that does not apply."""
@@ -172,6 +176,12 @@ def _notes(simulated: Simulated, cap_notes: list[str]) -> list[str]:
     if slow := not_compiled(simulated.scenario):
         notes.append(
             f"{', '.join(slow)}: simulated by the {SIMULATES_ALL} engine, which is some hundred times slower"
+        )
+    full = float((simulated.replications["full_contexts"] > 0).mean())
+    if full > _OFTEN_FULL:
+        notes.append(
+            f"in {full:.0%} of the runs contexts are full at a limit that nobody wrote, a part of the model's window "
+            "(`simbudget check` says which): write `context.limit_tokens`"
         )
     made, kept = simulated.statistics.replications, len(simulated.replications)
     if made > kept:

@@ -49,7 +49,7 @@ def both(program: Program, seed: int, replication: int = 0) -> tuple[Outcome, Ou
 
 
 @many
-@given(scenarios(beyond=True), st.integers(0, 1000))
+@given(scenarios(beyond=True, calls=True), st.integers(0, 1000))
 def test_both_engines_give_the_same_totals_and_the_same_entries_to_the_last_bit(
     which: Scenario, seed: int
 ) -> None:
@@ -57,7 +57,7 @@ def test_both_engines_give_the_same_totals_and_the_same_entries_to_the_last_bit(
 
 
 @many
-@given(tied_scenarios(beyond=True), st.integers(0, 1000))
+@given(tied_scenarios(beyond=True, calls=True), st.integers(0, 1000))
 def test_they_agree_on_what_comes_first_where_much_happens_at_the_same_instant(
     which: Scenario, seed: int
 ) -> None:
