@@ -63,7 +63,7 @@ def _with_conditions(draw: st.DrawFn, cycle: list[dict[str, Any]]) -> list[dict[
 
 
 def steps(people: bool, gpus: int, beyond: tuple[str, ...] = ()) -> st.SearchStrategy[dict[str, Any]]:
-    """Return steps of a cycle that fit a pool of so many GPUs, or pools of the names that are given in `beyond`."""
+    """Return steps of a cycle that fit a pool of the given number of GPUs, or the pools named in `beyond`."""
     polls = st.fixed_dictionaries({"every": numbers(60, 600, " s")})
     think = {"time": numbers(1, 300, " min")} if people else {"turns": numbers(1, 8)}
     experiment = st.fixed_dictionaries(

@@ -59,11 +59,11 @@ class Seen:
     experiments: Integers
     """[parts] ascending."""
     kept: Floats
-    """[parts] how many of the first so many."""
+    """[parts] results kept among the first `experiments`."""
     gain: Floats
-    """[parts] of the best by then over the baseline, as a part of the last; NaN: not known."""
+    """[parts] gain of the best by then over the baseline, as a fraction of the last; NaN if unknown."""
     is_share_of_last: bool = True
-    """Else gains are in the unit that the bank's are in."""
+    """Otherwise gains are in the unit of the bank's."""
 
 
 def seen_of(begun: Campaign) -> Seen:
