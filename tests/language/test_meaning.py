@@ -210,7 +210,7 @@ def test_a_limit_is_a_figure_a_statistic_and_a_value(
     assert (limit.figure, limit.statistic, limit.value) == (figure, statistic, value)
 
 
-@pytest.mark.parametrize("template", ["minimal", "autoresearch", "aar"])
+@pytest.mark.parametrize("template", ["minimal", "autoresearch", "aar", "benchmark"])
 def test_every_template_is_a_scenario(template: str) -> None:
     assert load_scenario(TEMPLATES / f"{template}.yaml").scenario.fleet
 
