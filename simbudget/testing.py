@@ -390,11 +390,11 @@ def _in_step(amount: Any, key: str = "") -> Any:
     if isinstance(amount, dict):
         if "typical" in amount:
             return _in_step(amount["typical"], key)
-        return {name: _in_step(part, name) for name, part in amount.items()}
+        return {name: _in_step(part, "limit" if key == "limit" else name) for name, part in amount.items()}
     if isinstance(amount, list):
         return [_in_step(part) for part in amount]
     if isinstance(amount, str) and amount.endswith((" s", " min")) and key != "cache":
-        at_least = 1 if key in ("every", "checkpoint_every") else 0
+        at_least = 1 if key in ("every", "checkpoint_every", "limit") else 0
         return f"{30 * max(at_least, int(amount.split()[0]) % 3)} min"
     return amount
 
