@@ -103,7 +103,9 @@ def _passes(gate: Gate, real: Floats, rng: np.random.Generator) -> Floats:
     keeps = np.clip(quantiles(gate.keeps, _TABLE), gate.keeps.low, gate.keeps.high)
     effect = keeps[rng.integers(_TABLE, size=real.shape)] * real
     smallest, noise = gate.smallest_effect.distribution.mean(), gate.noise.distribution.mean()
-    return np.asarray(powers(effect, smallest, noise))
+    chances = np.empty_like(effect)
+    powers(effect, smallest, noise, chances)
+    return chances
 
 
 def _of_those(chance: Floats, before: Floats | None, counts: Counts, rng: np.random.Generator) -> Floats:

@@ -8,8 +8,6 @@ its best version; or, where improvements count, a first version or a refinement 
 import math
 from typing import Final
 
-import numpy as np
-
 from simbudget.compilation import compiled
 from simbudget.distributions.sampling import normal_score
 from simbudget.engine.laws.draws import Floats, draw, draw_ns
@@ -73,13 +71,11 @@ def power(effect: float, smallest: float, noise: float) -> float:
 
 
 @compiled
-def powers(effects: Floats, smallest: float, noise: float) -> Floats:
-    """Return the [n, m] probabilities that a gate passes methods with these [n, m] effects, see `power`."""
-    chances = np.empty_like(effects)
+def powers(effects: Floats, smallest: float, noise: float, chances: Floats) -> None:
+    """Write into [n, m] `chances` the probabilities that a gate passes methods with these [n, m] effects, see `power`."""
     for row in range(effects.shape[0]):
         for column in range(effects.shape[1]):
             chances[row, column] = power(effects[row, column], smallest, noise)
-    return chances
 
 
 @compiled
