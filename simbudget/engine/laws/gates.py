@@ -72,7 +72,7 @@ def power(effect: float, smallest: float, noise: float) -> float:
 
 @compiled
 def powers(effects: Floats, smallest: float, noise: float, chances: Floats) -> None:
-    """Write into [n, m] `chances` the probabilities that a gate passes methods with these [n, m] effects, see `power`."""
+    """Write the probabilities that a gate passes methods with [n, m] effects into [n, m] `chances`, see `power`."""
     for row in range(effects.shape[0]):
         for column in range(effects.shape[1]):
             chances[row, column] = power(effects[row, column], smallest, noise)
