@@ -157,8 +157,10 @@ class Context(Block):
     """Lifetime of a context: one `think` step, one cycle, or the agent's life."""
     cache: Annotated[str, choice("off", *CACHE_LIFE_S, default="5 min")]
     """Lifetime of the cache, or `off`."""
-    keeps_thinking: Annotated[bool, yes_or_no("no")]
-    """Whether thinking stays in the context like other output."""
+    # Within a tool loop, which an agent's turns are, thinking has to be sent back with the tools' results and counts as
+    # context. https://platform.claude.com/docs/en/build-with-claude/context-windows (as of 2026-11)
+    keeps_thinking: Annotated[bool, yes_or_no("yes")]
+    """Whether thinking stays in the context like other output: within a tool loop providers keep and re-send it."""
     shared_prefix_tokens: Annotated[Quantity, tokens("0")]
     """Number of first tokens that all contexts of the group and model share, in one cache."""
     when_full: Annotated[WhenFull, WHEN_FULL]

@@ -82,11 +82,11 @@ def test_own_prices_come_before_the_list() -> None:
     )
 
 
-def test_thinking_is_billed_and_takes_time_but_does_not_join_the_context() -> None:
+def test_thinking_is_billed_takes_time_and_joins_the_context() -> None:
     text = one_agent("[think: {turns: 2}]", "stop: {cycles_per_agent: 1}")
     totals = run(text.replace("output_tokens: 100,", "output_tokens: 100, thinking_tokens: 400,")).totals
     assert totals["tokens_output"] == 1_000
-    assert totals["tokens_cache_read"] + totals["tokens_cache_write"] == 10_000 + 11_100
+    assert totals["tokens_cache_read"] + totals["tokens_cache_write"] == 10_000 + 11_500
     assert totals["wall_clock_hours"] * 3600 == pytest.approx(2 * (2 + 10 + 6))
 
 
