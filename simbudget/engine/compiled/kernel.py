@@ -249,7 +249,7 @@ def _fill_buckets(site: Site) -> None:
 def _open_plan(site: Site, run: Record) -> None:
     """Begin with a subscription of which nothing has been used."""
     run.plan_places = run.plan_waiting = run.plan_queued_ns = 0
-    run.plan_month_usd = run.plan_seats * _fact(site, run.plan_price)
+    run.plan_month_usd = run.plan_seats * _fact(site, run.plan_price) * run.charged[FIXED]
     for span in range(SPANS):
         run.plan_ends[span] = 0
         run.plan_used_usd[span] = 0.0
