@@ -38,10 +38,13 @@ SHORT_NAMES: Final = {
 _BLOCKS: Final = frozenset(keys_of(Scenario)) - {"simbudget"}
 
 _HOURS: Final = "hours"
-_PATH: Final = re.compile(r"[A-Za-z_]\w*(\[[^\]]+\])?(\.[A-Za-z_]\w*(\[[^\]]+\])?)*")
-_PART: Final = re.compile(r"([A-Za-z_]\w*)|\[([^\]]+)\]")
-_SPLIT: Final = re.compile(r",(?![^{\[]*[}\]])")
-_SPLIT_MONEY: Final = re.compile(r",(?!\d{3}(?!\d))(?![^{\[]*[}\]])")
+_BY_NAME: Final = frozenset({"models", "prices"})
+"""Blocks with a key for each name that they speak of, such as a model: a change may add one."""
+
+_PATH: Final = re.compile(r"[A-Za-z_][\w-]*(\[[^\]]+\])?(\.[A-Za-z_][\w-]*(\[[^\]]+\])?)*")
+_PART: Final = re.compile(r"([A-Za-z_][\w-]*)|\[([^\]]+)\]")
+_THOUSANDS: Final = re.compile(r",\d{3}(?!\d)")
+"""A comma that is part of an amount of money, as in `$20,000`."""
 
 
 @dataclass(frozen=True)
@@ -76,12 +79,22 @@ def parse_changes(text: str, option: str = "set") -> tuple[Change, ...]:
     """
     key, sign, values = text.partition("=")
     key = key.strip()
-    splits = _SPLIT_MONEY if values.strip().startswith("$") else _SPLIT
-    parts = [part.strip() for part in splits.split(values)]
+    parts = [part.strip() for part in _split(values)]
     if not sign or not _PATH.fullmatch(key) or not all(parts):
         remedy = "write such as `agents=4,9`, `model=claude-sonnet-5` or `stop.after=3 days`"
         raise UserError(Problem(f"{option} {text[:80]!r} is no change", remedy=remedy))
     return tuple(Change(key, part) for part in parts)
+
+
+def _split(values: str) -> list[str]:
+    """Return the values between commas, except those inside brackets and those of amounts of money."""
+    is_money, depth, starts = values.strip().startswith("$"), 0, [0]
+    for place, character in enumerate(values):
+        depth += (character in "{[") - (character in "}]")
+        if character == "," and depth == 0 and not (is_money and _THOUSANDS.match(values, place)):
+            starts.append(place + 1)
+    ends = [*(start - 1 for start in starts[1:]), len(values)]
+    return [values[start:end] for start, end in zip(starts, ends, strict=True)]
 
 
 @dataclass(frozen=True)
@@ -131,7 +144,7 @@ def _change(text: str, change: Change) -> str:
     document = _compose(text)
     if not isinstance(document, yaml.MappingNode):
         raise UserError(Problem("there is no scenario to change", remedy="a scenario is keys with values"))
-    parts = [name or f"[{index}" for name, index in _PART.findall(change.path)]
+    parts = _parts(change.path)
     if parts[0] not in _BLOCKS:
         allowed = [*SHORT_NAMES, *sorted(_BLOCKS)]
         raise UserError(_problem(change, f"a scenario has no `{parts[0]}`", nearest(parts[0], allowed)))
@@ -148,6 +161,15 @@ def _change(text: str, change: Change) -> str:
     start, end = node.start_mark.index, node.end_mark.index
     space = " " if start == end and not text[start - 1].isspace() else ""
     return text[:start] + space + _scalar(change.written) + text[end:]
+
+
+def _parts(path: str) -> list[str]:
+    """Return the parts of a path: keys, and what stands in brackets with the opening one before it."""
+    parts: list[str] = []
+    for key, index in _PART.findall(path):
+        is_key = not index or (parts[-1] in _BY_NAME and not index.isdigit())
+        parts.append((key or index) if is_key else f"[{index}")
+    return parts
 
 
 def _compose(text: str) -> Any:
@@ -167,10 +189,14 @@ def _child(node: yaml.Node, part: str, following: str, change: Change) -> Any:
     if isinstance(node, yaml.MappingNode):
         return next((value for key, value in node.value if key.value == part), None)
     if isinstance(node, yaml.SequenceNode):
-        wanted = int(following[1:]) if following[1:].isdigit() else 0
-        steps = [item for item in node.value if _is_step(item, part)]
-        if wanted < len(steps):
-            return yaml.SequenceNode(_STEPS, [_body(step) for step in steps])
+        steps = [_body(item) for item in node.value if _is_step(item, part)]
+        if following.startswith("[") and steps:
+            return yaml.SequenceNode(_STEPS, steps)
+        if len(steps) == 1:
+            return steps[0]
+        if steps:
+            remedy = f"write which: `{part}[0]` is the first"
+            raise UserError(_problem(change, f"there are {len(steps)} steps `{part}`", remedy))
         names = [name for item in node.value if (name := _name(item))]
         remedy = f"write which of the list: `[0]` is the first{'; ' + nearest(part, names) if names else ''}"
         raise UserError(_problem(change, f"there is no `{part}` in this list", remedy))

@@ -10,6 +10,7 @@ from simbudget.scenario.model import Scenario
 
 _CACHES: Final = ("off", "5 min", "1 h")
 _BILLINGS: Final = ("on demand", "reserved", "per agent")
+_AT_THE_END_OF_A_PLAN: Final = ("wait", "pay")
 
 
 def one_change_each(source: Source) -> list[Alternative]:
@@ -46,6 +47,7 @@ def _changes(scenario: Scenario) -> Iterator[Change]:
         for number, gate in list(enumerate(scenario.gates))[1:]:
             if gate.tries == "all":
                 yield Change(f"gates[{number}].tries", "passed")
+    yield from _provider(scenario)
     contexts = {group.context.cache for group in scenario.fleet if group.kind == "agents"}
     for cache in contexts if len(contexts) == 1 else ():
         yield from _others("cache", cache, _CACHES)
@@ -53,6 +55,16 @@ def _changes(scenario: Scenario) -> Iterator[Change]:
     for model in scenario.prices.models:
         if model not in used:
             yield Change("model", model)
+
+
+def _provider(scenario: Scenario) -> Iterator[Change]:
+    """Yield other subscriptions, and other numbers of servers for models on GPUs of one's own."""
+    if (plan := scenario.api.plan) is not None:
+        yield from _half_and_double("api.plan.seats", plan.seats)
+        yield from _others("api.plan.then", plan.then, _AT_THE_END_OF_A_PLAN)
+    for name, model in scenario.models.items():
+        if model.served_on is not None:
+            yield from _half_and_double(f"models[{name}].replicas", model.replicas)
 
 
 def _half_and_double(key: str, count: int) -> Iterator[Change]:

@@ -125,3 +125,69 @@ def test_each_of_several_pools_is_a_choice_of_its_own() -> None:
     path = Path(__file__).parents[1] / "data" / "real-fleets" / "two-pools.yaml"
     names = {alternative.name for alternative in one_change_each(Source.of(path))}
     assert {"gpus[0].count=1", "gpus[0].count=4", "gpus[1].count=6", "gpus[1].billing=reserved"} <= names
+
+
+CALLS = """fleet: [{group: a, agents: 2, model: claude-opus-4-6}]
+cycle:
+  - think: {turns: 2}
+  - delegate: {agents: 3, turns: 4, context: {cache: 1 h}}
+  - think: {turns: 5}
+  - experiment: {time: 1 h}
+models:
+  claude-opus-4-6: {served_on: serving, replicas: 2, gpus_each: 4, throughput: 900 tokens/s, at_most: 60 tokens/s}
+api: {plan: {price: 200 $/month, window: {every: 5 h, allows: $35}}}
+gpus: [{name: training, count: 2, price: 3 $/h}, {name: serving, count: 8, price: 3 $/h}]
+prices: {on: 2026-06-01}
+stop: {after: 1 day}
+"""
+
+
+@pytest.mark.parametrize(
+    ("change", "written"),
+    [
+        ("cycle.delegate.agents=5", "delegate: {agents: 5, turns: 4, context: {cache: 1 h}}"),
+        (
+            "cycle.delegate.context.cache=off",
+            "delegate: {agents: 3, turns: 4, context: {cache: off}}",
+        ),
+        (
+            "cycle.delegate.returns_tokens=500",
+            "delegate: {agents: 3, turns: 4, context: {cache: 1 h}, returns_tokens: 500}",
+        ),
+        ("cycle.think[1].turns=9", "- think: {turns: 9}"),
+        (
+            "api.plan.window.allows=$20",
+            "api: {plan: {price: 200 $/month, window: {every: 5 h, allows: $20}}}",
+        ),
+        ("models.claude-opus-4-6.replicas=1", "{served_on: serving, replicas: 1, gpus_each: 4, "),
+        ("models[claude-opus-4-6].at_most=70 tokens/s", "throughput: 900 tokens/s, at_most: 70 tokens/s}"),
+        (
+            "api.models[claude-opus-4-6].requests_per_min=9",
+            "allows: $35}}, models: {claude-opus-4-6: {requests_per_min: 9}}}",
+        ),
+        ("gpus[serving].count=16", "{name: serving, count: 16, price: 3 $/h}"),
+    ],
+)
+def test_what_an_agent_calls_can_be_changed(change: str, written: str) -> None:
+    after = source(CALLS).changed(*parse_changes(change))
+    assert written in after.text
+    assert after.load().scenario != source(CALLS).load().scenario
+
+
+def test_a_step_that_stands_there_twice_has_to_be_told_by_its_number() -> None:
+    with pytest.raises(UserError, match=r"there are 2 steps `think`; write which: `think\[0\]` is the first"):
+        source(CALLS).changed(*parse_changes("cycle.think.turns=9"))
+
+
+def test_blocks_within_blocks_are_one_value() -> None:
+    block = "{price: 100 $/month, window: {every: 5 h, allows: $20}}"
+    assert [change.value for change in parse_changes(f"api.plan={block}")] == [block]
+    loaded = source(CALLS).load(*parse_changes(f"api.plan={block}")).scenario
+    assert loaded.api.plan is not None
+    assert loaded.api.plan.price.exact_value == 100.0  # US dollars a month
+
+
+def test_seats_of_a_plan_and_replicas_are_choices() -> None:
+    names = {alternative.name for alternative in one_change_each(source(CALLS))}
+    assert {"api.plan.seats=2", "api.plan.then=pay", "models[claude-opus-4-6].replicas=1"} <= names
+    assert "models[claude-opus-4-6].replicas=4" not in names  # the pool is too small for them
