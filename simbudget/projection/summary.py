@@ -21,6 +21,10 @@ from simbudget.projection.tasks import TaskFigures, summarise_tasks
 from simbudget.results import as_plain
 
 RESOURCES: Final = ("gpu", "scorer", "api_requests", "api_input", "api_output")
+"""What has a capacity, of which a part is used."""
+
+WAITED_FOR: Final = (*RESOURCES, "plan")
+"""What agents wait for; `plan` is the subscription, whose windows are used up or not."""
 
 _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "spend_by_component_usd": {name: f"spend_{name}_usd" for name in COMPONENTS},
@@ -107,7 +111,7 @@ class Summary(Measures):
     probability_cut_short: float | None
     """That the budget (less what is reserved) stops the agents before their planned end; None without a budget."""
     bottleneck: str
-    """The one of `RESOURCES` for which agents wait longest, or `NO_BOTTLENECK`; of several pools of GPUs `gpu NAME`."""
+    """The one of `WAITED_FOR` for which agents wait longest, or `NO_BOTTLENECK`; of several pools of GPUs `gpu NAME`."""
     research: Research | None
     """None where nothing is scored."""
     tasks: TaskFigures | None
@@ -242,8 +246,8 @@ def _cut_short(simulated: Simulated) -> float | None:
 
 
 def _bottleneck(statistics: Statistics, pools: tuple[str, ...]) -> str:
-    """Return the resource for which the agents wait longest, over all replications."""
-    waiting = {name: statistics.value(f"queued_{name}_hours") for name in RESOURCES}
+    """Return what the agents wait longest for, over all replications."""
+    waiting = {name: statistics.value(f"queued_{name}_hours") for name in WAITED_FOR}
     if len(pools) > 1:
         del waiting["gpu"]
         waiting |= {f"gpu {pool}": statistics.value(pool_column(pool, "queued_hours")) for pool in pools}

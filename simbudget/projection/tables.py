@@ -27,6 +27,7 @@ WORDS: Final = {
     "api_requests": "API requests",
     "api_input": "API input tokens",
     "api_output": "API output tokens",
+    "plan": "subscription",
     "waiting_gpu": "waiting for GPUs",
     "waiting_scorer": "waiting for the scorer",
     "waiting_api": "waiting for the API",

@@ -13,6 +13,7 @@ from simbudget.engine.reference import simulate
 from simbudget.ledger.entry import FLEET
 from simbudget.numbers import usd_exactly
 from simbudget.projection.schedule import Options, Schedule
+from simbudget.projection.tracks import Track, sub_agents_of, tracks
 from simbudget.results import Picture, Result, as_plain
 from simbudget.scenario.model import Scenario
 
@@ -97,59 +98,78 @@ _BACKGROUND = ("sandbox", "reserved", "staff", "fixed")
 
 
 def timeline(ledger: pd.DataFrame, agent_names: tuple[str, ...]) -> dict[str, Any]:
-    """Return the trace: a thread for each agent, its jobs on threads beside it, and the money spent so far.
+    """Return the trace: threads for each agent, its sub-agents and its jobs, and the money spent so far.
 
     Times are microseconds. What costs money by merely being there (sandboxes, pools, pay) shows in the counter.
     """
-    events = [_named("process_name", _AGENTS, 0, "agents"), _named("process_name", _MONEY, 0, "money")]
-    for agent, name in enumerate(agent_names):
-        events.append(_named("thread_name", _AGENTS, 2 * agent, name))
-        events.append(_named("thread_name", _AGENTS, 2 * agent + 1, f"{name}: jobs"))
-    rows: list[dict[str, Any]] = ledger.to_dict("records")  # type: ignore[assignment]
-    beside = _Beside(agent_names)
-    for row in rows:
-        if row["kind"] not in _BACKGROUND and row["agent"] != FLEET:
-            is_job = row["kind"] == "experiment"
-            events.append(_complete(row, beside.thread(row) if is_job else 2 * row["agent"]))
-    events.extend(beside.names)
-    return {"displayTimeUnit": "ms", "traceEvents": [*events, *_spending(ledger)]}
+    threads = _Threads(ledger, agent_names)
+    rows: list[dict[str, Any]] = ledger.assign(sub_agent=sub_agents_of(ledger)).to_dict("records")  # type: ignore[assignment]
+    shown = [row for row in rows if row["kind"] not in _BACKGROUND and row["agent"] != FLEET]
+    spans = [_complete(row, threads.of(row)) for row in shown]
+    processes = [_named("process_name", _AGENTS, 0, "agents"), _named("process_name", _MONEY, 0, "money")]
+    events = [*processes, *threads.named(), *spans, *_spending(ledger)]
+    return {"displayTimeUnit": "ms", "traceEvents": events}
 
 
 def _named(what: str, process: int, thread: int, name: str) -> dict[str, Any]:
     return {"name": what, "ph": "M", "pid": process, "tid": thread, "args": {"name": name}}
 
 
-class _Beside:
-    """The threads on which the jobs of agents are shown: as many for each agent as it has jobs side by side.
+class _Threads:
+    """The threads of the timeline: for each agent its own, those of its sub-agents, and as many as it has jobs at once.
 
     Spans of one thread must not overlap in part, so a job has the first thread that is free when it starts.
     """
 
-    def __init__(self, agent_names: tuple[str, ...]) -> None:
-        self.names: list[dict[str, Any]] = []
-        """The names of the threads beyond the first of each agent."""
+    def __init__(self, ledger: pd.DataFrame, agent_names: tuple[str, ...]) -> None:
+        shown = tracks(ledger, len(agent_names))
+        self._names = [track.label(agent_names) for track in shown]
+        self._agents = [track.agent for track in shown]
+        self._of_track = {track: thread for thread, track in enumerate(shown)}
         self._agent_names = agent_names
-        self._threads = {agent: [2 * agent + 1] for agent in range(len(agent_names))}
+        self._of_jobs: dict[int, list[int]] = {agent: [] for agent in range(len(agent_names))}
         self._free_s: dict[int, float] = {}
-        self._next = 2 * len(agent_names)
 
-    def thread(self, job: dict[str, Any]) -> int:
-        """Return the thread of a job; jobs come in the order of their starts."""
-        agent, starts_s = job["agent"], job["started_s"]
-        threads = self._threads[agent]
-        free = [thread for thread in threads if self._free_s.get(thread, 0.0) <= starts_s]
-        if not free:
-            free = [self._next]
-            threads.append(self._next)
-            name = f"{self._agent_names[agent]}: jobs ({len(threads)})"
-            self.names.append(_named("thread_name", _AGENTS, self._next, name))
-            self._next += 1
-        self._free_s[free[0]] = starts_s + job["duration_s"]
-        return free[0]
+    def of(self, row: dict[str, Any]) -> int:
+        """Return the thread of an entry; jobs come in the order of their starts."""
+        if row["kind"] != "experiment":
+            return self._of_track[Track(row["agent"], row["sub_agent"])]
+        agent, starts_s = row["agent"], row["started_s"]
+        threads = self._of_jobs[agent]
+        free = [thread for thread in threads if self._free_s[thread] <= starts_s]
+        thread = free[0] if free else self._new(agent)
+        self._free_s[thread] = starts_s + row["duration_s"]
+        return thread
+
+    def _new(self, agent: int) -> int:
+        """Return another thread for jobs of an agent."""
+        thread, threads = len(self._names), self._of_jobs[agent]
+        threads.append(thread)
+        self._names.append(
+            f"{self._agent_names[agent]}: jobs" + (f" ({len(threads)})" if len(threads) > 1 else "")
+        )
+        self._agents.append(agent)
+        return thread
+
+    def named(self) -> list[dict[str, Any]]:
+        """Return the names of all threads, and their order: by agent, its jobs last."""
+        in_order = sorted(range(len(self._names)), key=lambda thread: (self._agents[thread], thread))
+        names = [_named("thread_name", _AGENTS, thread, name) for thread, name in enumerate(self._names)]
+        places = [
+            {
+                "name": "thread_sort_index",
+                "ph": "M",
+                "pid": _AGENTS,
+                "tid": thread,
+                "args": {"sort_index": place},
+            }
+            for place, thread in enumerate(in_order)
+        ]
+        return [*names, *places]
 
 
 def _complete(row: dict[str, Any], thread: int) -> dict[str, Any]:
-    names = ("cycle", "session", "turn", "queued_s", "model", "gpus", "name", "cost_usd", "outcome")
+    names = ("cycle", "session", "turn", "queued_s", "model", "gpus", "name", "parent", "cost_usd", "outcome")
     tokens = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
     shown = {name: row[name] for name in (*names, *tokens) if row[name] not in ("", 0)}
     return {
