@@ -32,6 +32,7 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "gpu_hours": {"used": "gpu_hours_used", "billed": "gpu_hours_billed"},
     "agent_time_share": {name: f"share_{name}" for name in ACTIVITIES},
     "utilisation": {name: f"utilisation_{name}" for name in RESOURCES},
+    "waiting_hours": {name: f"queued_{name}_hours" for name in WAITED_FOR},
 }
 """The columns of the replications that a group of figures is made of; a single figure has its column's name."""
 
@@ -83,6 +84,8 @@ class Measures:
     """By activity, the part of the agents' hours."""
     utilisation: Spreads
     """By resource, the part of its capacity that is used; None where it has no limit."""
+    waiting_hours: Spreads
+    """By what is waited for, the hours of all agents; sub-agents that wait side by side count each."""
 
     def measures_as_json(self) -> dict[str, Any]:
         """Return the measures alone as plain values."""
@@ -111,7 +114,7 @@ class Summary(Measures):
     probability_cut_short: float | None
     """That the budget (less what is reserved) stops the agents before their planned end; None without a budget."""
     bottleneck: str
-    """The one of `WAITED_FOR` for which agents wait longest, or `NO_BOTTLENECK`; of several pools of GPUs `gpu NAME`."""
+    """That of `WAITED_FOR` for which agents wait longest, or `NO_BOTTLENECK`; of several pools of GPUs `gpu NAME`."""
     research: Research | None
     """None where nothing is scored."""
     tasks: TaskFigures | None

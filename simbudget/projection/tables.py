@@ -258,6 +258,8 @@ def _resources(summary: Summary) -> Table:
         for pool, figures in summary.gpu_pools.items():
             name = f"gpu_pools.{pool}.utilisation"
             rows.add_nonzero(f"GPUs of {pool}", name, figures["utilisation"], percent)
+    rows.rule()
+    rows.add_all("waiting_hours", summary.waiting_hours, hours, lambda name: f"waiting for: {words(name)}")
     named = "nothing is waited for" if bottleneck == NO_BOTTLENECK else _named(bottleneck)
     return rows.table(f"Use of what is limited; bottleneck: {named}", "resource")
 
