@@ -230,16 +230,20 @@ def _check_experiment(
 ) -> None:
     pool = scenario.pool(step.on)
     if pool is None:
-        names = [each.name for each in scenario.pools if each.name]
-        _problem(
-            reading, f"{path}.on", f"there is no pool `{str(step.on)[:60]}`", nearest(str(step.on), names)
-        )
+        _problem_of_pool(reading, scenario, str(step.on), f"{path}.on")
     elif step.gpus.text and step.gpus.highest > (free := pool.count - held_gpus(scenario, pool)):
         held = f", of which served models hold {pool.count - free:,}" if free < pool.count else ""
         message = f"the experiment needs {step.gpus.highest:,.3g} GPUs of a pool of {pool.count:,}{held}"
         _problem(reading, f"{path}.gpus", message, "raise `gpus.count`, or ask for fewer")
     if step.polls is not None and group.kind == "people":
         _problem(reading, f"{path}.polls", "people do not poll", "remove `polls`")
+
+
+def _problem_of_pool(reading: Reading, scenario: ScenarioKeys, name: str, path: str) -> None:
+    """Note that no pool has the name written at `path`: a name is mistyped, or the pool was given none."""
+    names = [pool.name for pool in scenario.pools if pool.name]
+    remedy = nearest(name, names) if names else f"name the pool: write `name: {name[:60]}` in `gpus`"
+    _problem(reading, path, f"there is no pool `{name[:60]}`", remedy)
 
 
 def _check_conditions(reading: Reading, group: Group) -> None:
@@ -420,7 +424,7 @@ def _check_services(reading: Reading, scenario: ScenarioKeys) -> None:
         used += [
             (f"{path}.service", step.model or group.model, step.service or group.service)
             for step, path in _steps_of(reading, group)
-            if isinstance(step, Think | Delegate)
+            if isinstance(step, Think | Delegate) and (step.model or step.service)
         ]
     used.append(("scorer.service", scenario.scorer.model, scenario.scorer.service))
     for path, model, service in used:
@@ -479,9 +483,7 @@ def _check_served(reading: Reading, scenario: ScenarioKeys) -> None:
             message = "`output_speed` is for a model served by a provider; this one has a `throughput`"
             _problem(reading, f"{path}.output_speed", message, "remove it; `at_most` limits a single call")
         if pool is None:
-            names = [pool.name for pool in scenario.pools if pool.name]
-            message = f"there is no pool `{speed.served_on[:60]}`"
-            _problem(reading, f"{path}.served_on", message, nearest(speed.served_on, names))
+            _problem_of_pool(reading, scenario, speed.served_on, f"{path}.served_on")
             continue
         held[pool.name] = held.get(pool.name, 0) + speed.replicas * speed.gpus_each
         if held[pool.name] > pool.count:

@@ -157,7 +157,12 @@ class Delegate(Step):
 def _parse_wait_for(text: str) -> int | None:
     if text.strip().lower() == "all":
         return None
-    return int(whole(1, 1_000_000).parse(text))
+    try:
+        return int(whole(1, 1_000_000).parse(text))
+    except ValueError:
+        raise ValueError(
+            f"`{text[:40]}` is not allowed; write `all` or a whole number from 1 to 1,000,000"
+        ) from None
 
 
 WAIT_FOR: Final = Parsed(

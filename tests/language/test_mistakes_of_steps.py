@@ -13,6 +13,7 @@ MISTAKES = [
     ("cycle: [{experiment: {time: 1 h, at_once: 0}}]", ["at_once", "is out of bounds"]),
     ("cycle: [{experiment: {time: 1 h, wait_for: 0}}]", ["wait_for", "whole number from 1"]),
     ("cycle: [{experiment: {time: 1 h, wait_for: 1.5}}]", ["wait_for"]),
+    ("cycle: [{experiment: {time: 1 h, wait_for: most}}]", ["`most`", "write `all` or a whole number"]),
     ("cycle: [{experiment: {time: 1 h, attempts: 0}}]", ["attempts", "whole number from 1"]),
     ("cycle: [{experiment: {time: 1 h, on_failure: stop}}]", ["on_failure", "`go on`", "`end cycle`"]),
     ("cycle: [{experiment: {time: 1 h, if: succeded}}]", ["did you mean `succeeded`"]),
@@ -30,6 +31,7 @@ MISTAKES = [
         "cycle: [{experiment: {time: 1 h, on: newer}}]\n" + TWO_POOLS,
         ["no pool `newer`", "did you mean `new`"],
     ),
+    ("cycle: [{experiment: {time: 1 h, on: hall}}]\ngpus: {count: 2}", ["no pool `hall`", "`name: hall`"]),
     (
         "cycle: [{experiment: {time: 1 h, on: old, gpus: 3}}]\n" + TWO_POOLS,
         ["3 GPUs of a pool of 2"],
@@ -63,3 +65,13 @@ def test_a_mistake_in_a_step_is_named_with_what_to_write(text: str, words: list[
 def test_people_do_not_poll() -> None:
     found = problems(OFFICE + "cycle: [{experiment: {time: 1 h, polls: {every: 4 min}}}]")
     assert "people do not poll" in found[0].message
+
+
+def test_a_service_without_prices_is_one_mistake_however_many_steps_use_it() -> None:
+    prices = "{input: 1 $/Mtok, cache_write: 1 $/Mtok, cache_read: 1 $/Mtok, output: 1 $/Mtok}"
+    text = (
+        "fleet: [{agents: 2, model: m, service: batch}]\ncycle: [{think: {turns: 1}}, {think: {turns: 2}}]\n"
+    )
+    found = problems(f"{text}models: {{m: {{}}}}\nprices: {{m: {prices}}}\n")
+    assert [problem.place.line if problem.place else None for problem in found] == [1]
+    assert "what the service `batch` costs" in found[0].message
