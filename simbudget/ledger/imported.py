@@ -13,6 +13,7 @@ RUN_DTYPES: Final = {
     "path": "object",
     "project": "object",
     "name": "object",
+    "task": "object",
     "began_at": "datetime64[ns, UTC]",
     "ended_at": "datetime64[ns, UTC]",
     "agents": "int64",
@@ -31,12 +32,13 @@ RUN_DTYPES: Final = {
 """Columns of the table of runs, which has one row per run of the ledger.
 
 `source` is the format (`claude-code`, `codex`, …); `path` is the file in which the run was first seen; `project`
-groups runs of one piece of work (name of the working directory or repository); `name` is the run's own id; `began_at`
-is the time from which `started_s` counts (NaT if the log has no dates); `repeated` counts duplicates in the logs that
-were left out; `reported_cost_usd`, `reported_turns`, `api_duration_s` and `duration_s` are what the log reports for the
-run as a whole (NaN or NA if nothing); `metric` and `better` (`higher`, `lower` or empty) describe the scores of
-experiments; `not_known` and `oddities` are short texts separated by `; `, on what the log lacks (`output tokens of 31
-of 40 calls`) and on what is odd (`clock went back 2 times`).
+groups runs of one piece of work (name of the working directory or repository); `name` is the run's own id; `task` is
+the task that the run is an attempt at, where the log names one (else empty); `began_at` is the time from which
+`started_s` counts (NaT if the log has no dates); `repeated` counts duplicates in the logs that were left out;
+`reported_cost_usd`, `reported_turns`, `api_duration_s` and `duration_s` are what the log reports for the run as a
+whole (NaN or NA if nothing); `metric` and `better` (`higher`, `lower` or empty) describe the scores of experiments;
+`not_known` and `oddities` are short texts separated by `; `, on what the log lacks (`output tokens of 31 of 40 calls`)
+and on what is odd (`clock went back 2 times`).
 """
 
 

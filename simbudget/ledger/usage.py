@@ -46,8 +46,6 @@ _MOST_ROWS: Final = 60
 """Maximum number of rows shown; JSON and CSV contain all."""
 _UNDATED: Final = "no date"
 _NOT_NAMED: Final = "not named"
-_TASKS: Final = {"trials", "inspect"}
-"""Formats whose runs are attempts at a task, which is then the run's project."""
 _MODELS_SHOWN: Final = 2
 
 
@@ -255,7 +253,7 @@ def _key(entries: pd.DataFrame, moments: pd.Series, runs: pd.DataFrame, by: By) 
     if by == "project":
         return about["project"].replace("", _NOT_NAMED)
     if by == "task":
-        return about["name"].where(~about["source"].isin(_TASKS), about["project"])
+        return about["task"].where(about["task"] != "", about["name"])
     if by == "agent":
         named = [
             name if agent <= 0 else f"{name} · agent {agent}"

@@ -207,6 +207,7 @@ def test_an_inspect_log_adds_up_to_its_own_usage(name: str) -> None:
     assert calls["output_tokens"].sum() == usage.output_tokens
     assert calls["thinking_tokens"].sum() == usage.reasoning_tokens
     assert len(ledger.runs) == 2 and of_kind(ledger, "score")["score"].tolist() == [1, 1]
+    assert ledger.runs["task"].nunique() == 2
     assert of_kind(ledger, "tool")["name"].tolist() == ["add", "add"]
 
 

@@ -5,7 +5,7 @@ In ledgers that record contexts, such as a pilot's, a session is one context.
 
 import weakref
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from itertools import pairwise
 from typing import Any, Final
@@ -71,6 +71,8 @@ class Session:
     """The day of its last call."""
     name: str = ""
     """The run's own name; with the agent's number, if it is not the first."""
+    task: str = ""
+    """The task that the run is an attempt at, where the log names one."""
     steps: Steps | None = None
     """Its steps, if the ledger records cycles and contexts."""
 
@@ -103,9 +105,8 @@ class Session:
     def part(self, first: int, end: int | None = None) -> "Session":
         """Return the session of the calls from `first` to before `end`."""
         arrays = {name: getattr(self, name)[first:end] for name in (*_COLUMNS.values(), "person_s")}
-        return Session(
-            self.run, self.source, self.project, self.model, **arrays, ended=self.ended, name=self.name
-        )
+        part = Session(self.run, self.source, self.project, self.model, **arrays)
+        return replace(part, ended=self.ended, name=self.name, task=self.task)
 
     @property
     def knows_input(self) -> bool:
@@ -133,7 +134,7 @@ def sessions_of(ledger: ImportedLedger, at_least: int = 1) -> list[Session]:
 
 def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
     entries = ledger.entries
-    about = ledger.runs.set_index("run")[["source", "project", "name", "began_at"]]
+    about = ledger.runs.set_index("run")[["source", "project", "name", "task", "began_at"]]
     facts: dict[int, Any] = dict(zip(ledger.runs["run"].tolist(), about.itertuples(), strict=True))
     relevant = entries[entries["kind"].isin((*_CALL_KINDS, "wait"))]
     telling = _telling(entries)
@@ -165,6 +166,7 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
             failures=int(rows.failed[part].sum()),
             ended=_day(fact.began_at, arrays["started_s"]),
             name=str(fact.name) + (f" agent {agent}" if agent else ""),
+            task=str(fact.task),
             steps=_steps(relevant.iloc[order[answered]], telling.get(run), agent),
         )
 

@@ -17,6 +17,7 @@ from simbudget.calibration.scenarios.fit import Fit
 from simbudget.calibration.scenarios.fits import WORLDS, fit_ledger
 from simbudget.calibration.scenarios.places import path_of, places_of, shares
 from simbudget.calibration.scenarios.session_fits import ALL_THAT_JOINED
+from simbudget.calibration.scenarios.task_fits import fit_tasks
 from simbudget.calibration.scenarios.trial_fits import fit_trials
 from simbudget.calibration.scenarios.wording import written_varying
 from simbudget.distributions.posteriors import Posterior
@@ -78,7 +79,7 @@ class Calibrated:
     absent: tuple[Absent, ...] = ()
     """Parts of the scenario that the logs lack."""
     notes: tuple[str, ...] = ()
-    """Cautions about the logs."""
+    """Cautions about the logs, and what they show beyond the scenario's quantities."""
     fits: tuple[Fit, ...] = ()
     """All fits to the ledger's sessions, jobs and scorer, including quantities that the scenario lacks."""
 
@@ -109,11 +110,14 @@ def calibrate(
     research = fit_new_campaigns(before, text, ledger, campaigns, keep)
     counts = count_evidence(before, text, ledger, keep)
     left.extend((*research.left, *counts.left))
+    of_tasks = fit_tasks(ledger, before.scenario.tasks, WORLDS)
+    left.extend(of_tasks.left)
     of_ledger = fit_ledger(ledger, tuple(before.scenario.models), WORLDS)
     for fit in (
         *of_ledger,
         *fit_downtime(campaigns, WORLDS),
         *fit_trials(ledger, before.scenario, WORLDS),
+        *of_tasks.fits,
         *research.fits,
     ):
         changes.extend(_changes(before, fit, keep, left))
@@ -145,7 +149,7 @@ def calibrate(
         tuple(changes),
         tuple(left),
         _absent(before, ledger),
-        tuple(_of_programs(ledger)),
+        (*_of_programs(ledger), *of_tasks.notes),
         tuple(of_ledger),
     )
 

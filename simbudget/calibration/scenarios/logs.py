@@ -2,6 +2,8 @@
 
 from collections.abc import Collection
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from simbudget.ledger.imported import ImportedLedger
@@ -14,6 +16,17 @@ def evidence_of_ledger(
     """Return the runs that have entries of these kinds as the evidence for something learnt from them."""
     entries = ledger.entries[ledger.entries["kind"].isin(kinds)]
     runs = ledger.runs[ledger.runs["run"].isin(entries["run"])]
-    ended = runs["ended_at"].max()
     sources = ", ".join(sorted(entries["source"].astype(str).unique()))
-    return Evidence(count, len(runs), sources, "" if pd.isna(ended) else str(ended.date()), 0, remark)
+    return Evidence(count, len(runs), sources, _last_day(runs), 0, remark)
+
+
+def evidence_of_runs(ledger: ImportedLedger, which: npt.NDArray[np.int64], remark: str = "") -> Evidence:
+    """Return runs as the evidence for something learnt from one observation of each."""
+    runs = ledger.runs[ledger.runs["run"].isin(which)]
+    sources = ", ".join(sorted(runs["source"].astype(str).unique()))
+    return Evidence(len(runs), len(runs), sources, _last_day(runs), 0, remark)
+
+
+def _last_day(runs: pd.DataFrame) -> str:
+    ended = runs["ended_at"].max()
+    return "" if pd.isna(ended) else str(ended.date())

@@ -1,6 +1,6 @@
 """Fits to sessions: turns, contexts, speeds of models, errors and caches."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -20,6 +20,7 @@ from simbudget.calibration.posteriors.pooling import log_of
 from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
 from simbudget.calibration.posteriors.shapes import Shape
 from simbudget.calibration.posteriors.survival import censored_lognormal
+from simbudget.calibration.posteriors.tasks import Components, components_of
 from simbudget.calibration.scenarios.fit import (
     FEWEST,
     Fit,
@@ -158,9 +159,12 @@ def _varying(
     if (move := _move(having)) is not None:
         posterior = move.applied(posterior, rng)
         remarks.append(str(move))
+    levels = {s.run: float(log_of(v, FLOORS[name]).mean()) for v, s in having}
+    if (by_task := _by_task(levels, [s for _, s in having])) is not None:
+        posterior = by_task.widened(posterior)
+        remarks.append(str(by_task))
     evidence = evidence_of_sessions([s for _, s in having], count, "; ".join(filter(None, remarks)))
     observed = np.concatenate([v for v, _ in having])
-    levels = {s.run: float(log_of(v, FLOORS[name]).mean()) for v, s in having}
     fit = fit_of_varying(place.name, place.dimension, (posterior, shape), evidence, observed)
     yield replace(fit, levels=levels)
 
@@ -177,6 +181,14 @@ def _of_cut_cycles(
         [np.repeat((False, True), (len(steps.turns), len(steps.turns_cut))) for steps in told]
     )
     return censored_lognormal([(counts, is_cut)], worlds, rng, FLOORS["turns"], _CYCLES_SCATTER)
+
+
+def _by_task(levels: Mapping[int, float], sessions: Sequence[Session]) -> Components | None:
+    """Return how much runs' levels differ between tasks and within them, if logs name the tasks of all runs."""
+    task = {session.run: session.task for session in sessions}
+    if not all(task.values()):
+        return None
+    return components_of(np.array(list(levels.values())), np.array([task[run] for run in levels]))
 
 
 def _move(having: Sequence[tuple[Floats, Session]]) -> Move | None:

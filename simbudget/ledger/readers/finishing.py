@@ -108,7 +108,10 @@ def _runs(joining: Joining, began_s: npt.NDArray[np.float64]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "run": np.arange(len(runs)),
-            **{name: [getattr(run, name) for run in runs] for name in ("source", "path", "project", "name")},
+            **{
+                name: [getattr(run, name) for run in runs]
+                for name in ("source", "path", "project", "name", "task")
+            },
             "began_at": _moments(np.where(is_dated, began_s, NOT_KNOWN)),
             "ended_at": _moments(np.where(is_dated, joining.last_s, NOT_KNOWN)),
             "agents": joining.agents,

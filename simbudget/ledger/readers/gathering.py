@@ -29,6 +29,8 @@ class RunInMaking:
     path: str
     project: str
     name: str
+    task: str = ""
+    """The task that the run is an attempt at; empty if the log names none."""
     part_of: str = ""
     """The key of the run whose sub-agents these are; empty if of none."""
     agents: dict[str, int] = field(default_factory=lambda: {"": 0})

@@ -48,6 +48,7 @@ def _read(file: LogFile, gathering: Gathering) -> None:
                 gathering.runs[key].repeated += 1
                 continue
             run = gathering.run(key, FORMAT.name, file.path, name, text(header.eval.task))
+            run.task = f"{header.eval.task} {sample.id}"
             run.metric = ", ".join(sample.scores or {})
             _sample(gathering, run, sample)
     except (ValueError, ValidationError, OSError, KeyError, EOFError, RuntimeError) as error:

@@ -35,7 +35,7 @@ _COUNTS: Final = {
     "calls": "calls",
     "gpus": "gpus",
 }
-_TEXTS: Final = ("run", "agent", "kind", "model", "status", "outcome", "name", "parent", "kept")
+_TEXTS: Final = ("run", "task", "agent", "kind", "model", "status", "outcome", "name", "parent", "kept")
 _UNITS: Final = {"": 1.0, "_s": 1.0, "_ms": 1e-3, "_min": 60.0, "_h": 3600.0}
 _DURATIONS: Final = {
     f"{what}{unit}": size for unit, size in _UNITS.items() for what in ("duration", "queued")
@@ -87,9 +87,11 @@ class _Mapped:
         rows = json_rows(file, gathering) if file.objects else table_rows(file, gathering)
         for line, row in rows:
             values = {**constants, **{name: row.get(source) for name, source in named.items()}}
-            key = f"table {file.path} {text(values.get('run'))}"
-            name = text(values.get("run")) or file.path.name
-            _add(gathering, gathering.run(key, "table", file.path, name), values, line)
+            task = text(values.get("task"))
+            name = text(values.get("run")) or task
+            run = gathering.run(f"table {file.path} {name}", "table", file.path, name or file.path.name)
+            run.task = run.task or task
+            _add(gathering, run, values, line)
 
     def _named(self, file: LogFile) -> dict[str, str]:
         """Return which names stand for columns that the file has."""

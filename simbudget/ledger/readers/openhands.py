@@ -72,6 +72,7 @@ def _instance(file: LogFile, gathering: Gathering, record: JsonObject, found: li
     name = text(first_of(record, "instance_id", "id"))
     attempt = text(record.get("attempt"))
     run = run_of(gathering, file, FORMAT.name, f"{name} {attempt}".strip())
+    run.task = text(record.get("instance_id"))
     if not gathering.is_new(("openhands", run.name, str(found)[:10_000])):
         run.repeated += 1
         return

@@ -181,7 +181,7 @@ def _describe(run: RunInMaking, about: dict[Any, Any]) -> None:
     """Take over what the file says of a run."""
     if not pd.isna(about["began_at"]):
         run.is_dated, run.began_s = True, about["began_at"].timestamp()
-    for name in ("source", "path", "project", "name", "metric", "better"):
+    for name in ("source", "path", "project", "name", "task", "metric", "better"):
         setattr(run, name, str(about[name]) or getattr(run, name))
     run.repeated = int(about["repeated"])
     run.notes, run.odd_notes = str(about["not_known"]), str(about["oddities"])

@@ -48,6 +48,7 @@ def _read(file: LogFile, gathering: Gathering) -> None:
     messages, steps = listing(document.get("messages")), listing(document.get("trajectory"))
     fingerprint = str(hash(str((messages or steps)[-3:])))
     run = gathering.run(f"swe {name} {fingerprint}", FORMAT.name, file.path, name)
+    run.task = name
     if not gathering.is_new(("swe", name, fingerprint)):
         run.repeated += 1
         return

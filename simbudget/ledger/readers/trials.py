@@ -36,6 +36,7 @@ def _read(file: LogFile, gathering: Gathering) -> None:
         key = " ".join(map(str, ("trial", group, name, *told)))
         is_new = gathering.is_new(("trial", key))
         run = gathering.run(key, FORMAT.name, file.path, f"{group} {name}".strip(), task)
+        run.task = task
         if not is_new:
             run.repeated += 1
             return

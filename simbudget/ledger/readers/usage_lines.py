@@ -20,6 +20,7 @@ _COST: Final = ("cost_usd", "total_cost_usd", "cost", "total_cost", "estimated_c
 _ENDED: Final = ("ts", "timestamp", "ended_at", "completed_at", "time")
 _STARTED: Final = ("started_at", "start_time", "started")
 _IDS: Final = ("id", "task_id", "session_id", "run_id", "run_dir", "task")
+_TASK: Final = ("task_id", "task", "instance_id")
 _TURNS: Final = ("num_turns", "turns", "api_calls", "calls")
 _DURATIONS: Final = {
     "elapsed_ms": 1e-3,
@@ -49,6 +50,7 @@ def _read(file: LogFile, gathering: Gathering) -> None:
             continue
         name = text(_first(line, _IDS))
         run = gathering.run(f"usage {name or file.path}", FORMAT.name, file.path, name or file.path.name)
+        run.task = run.task or text(_first(line, _TASK))
         _usage_line(Thread(gathering, run), gathering, line)
 
 
