@@ -86,9 +86,9 @@ class Learnt(Result):
         return figures
 
 
-def learnt(calibrated: Calibrated, checks: Sequence[Check], options: Options) -> Learnt:
+def learnt(calibrated: Calibrated, checks: Sequence[Check], options: Options | None = None) -> Learnt:
     """Return the result of a calibration, with projections before and after it made with `options`."""
-    options = replace(options, replications=_REPLICATIONS)
+    options = replace(options or Options(), replications=_REPLICATIONS)
     before, after = (project(s.scenario, options).summary for s in (calibrated.before, calibrated.after))
     notes = list(calibrated.notes)
     notes += [_absent(absent, after) for absent in calibrated.absent]
