@@ -73,10 +73,7 @@ def test_they_agree_on_the_scenarios_that_come_with_simbudget(path: Path) -> Non
 
 
 def test_a_run_that_never_ends_is_told_by_both_in_the_same_words() -> None:
-    rarely = "{distribution: discrete, values: [0 s, 1 s], weights: [1, 0.00001]}"
-    models = f"models: {{claude-opus-4-6: {{first_token: {rarely}, output_speed: 50 tokens/s}}}}"
-    text = f"{models}\nturn: {{output_tokens: 0, tool_time: 0 s}}\nfleet: [{{agents: 1}}]\ncycle: [think: {{turns: 1}}]"
-    program = lower(scenario(text))
+    program = lower(scenario("fleet: [{agents: 1}]\ncycle: [think: {turns: 1, if: 0%}]"))
     with pytest.raises(UserError) as of_reference:
         reference.simulate(program)
     with pytest.raises(UserError) as of_compiled:
