@@ -60,11 +60,13 @@ RESULTS: Final = Outcome(
 
 SOLVED: Final = Outcome("tasks_solved", "tasks solved", "tasks_solved", Unit.COUNT)
 
+CYCLES: Final = Outcome("cycles", "cycles", "cycles", Unit.COUNT)
+
 OUTCOMES: Final = (
     SPEND,
     Outcome("wall_clock_hours", "wall clock", "wall_clock_hours", Unit.HOURS),
     Outcome("agent_hours", "agent-hours", "agent_hours", Unit.COUNT),
-    Outcome("cycles", "cycles", "cycles", Unit.COUNT),
+    CYCLES,
     SOLVED,
     Outcome("best_measured_score", "best measured score", "best_measured_score", Unit.SCORE),
     Outcome("best_true_quality", "best true quality", "best_true_quality", Unit.SCORE),

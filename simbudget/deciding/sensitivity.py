@@ -17,8 +17,8 @@ from simbudget.deciding.emulator import Emulator
 from simbudget.deciding.guesses import Guesses, if_guesses
 from simbudget.deciding.information import Value, of_group, partial_perfect
 from simbudget.deciding.net_benefit import net_benefits
-from simbudget.deciding.outcomes import OUTCOMES, RESULTS, SHOW, SPEND, Outcome, counts_results
-from simbudget.deciding.splits import HIGH, LOW, Driver, Split, fitted_to, means, split_of
+from simbudget.deciding.outcomes import CYCLES, OUTCOMES, RESULTS, SHOW, SPEND, Outcome, Unit, counts_results
+from simbudget.deciding.splits import FEWEST_WORLDS, HIGH, LOW, Driver, Split, fitted_to, means, split_of
 from simbudget.deciding.splits import as_json as split_as_json
 from simbudget.numbers import percent, usd
 from simbudget.projection.projection import Projection
@@ -73,19 +73,28 @@ class Sensitivity(Result):
     guesses: Guesses | None = None
     """None without ranges that count as known."""
     notes: tuple[str, ...] = ()
+    unknowns: tuple[str, ...] = ()
+    """The names of everything unknown, whether it moves an outcome or not."""
 
     json_name = "sensitivity.json"
 
     def answer(self) -> str:
         """Return what moves spend and results, and what would be worth knowing."""
-        sentences = [
-            _in_words(split)
-            for split in self.splits
-            if split.outcome.name in ("spend_usd", "transferable_results")
-        ]
+        sentences = [_in_words(split) for split in self.splits if split.outcome in (SPEND, RESULTS, CYCLES)]
         if self.information is not None:
             sentences.append(_worth_knowing(self.information))
-        return " ".join(sentences) or "Nothing is unknown in this scenario, so no unknown moves it."
+        if all(split.outcome != SPEND for split in self.splits):
+            sentences.insert(0, self._why_spend_stays())
+        return " ".join(sentences)
+
+    def _why_spend_stays(self) -> str:
+        """Return why there is nothing that moves spend."""
+        if not self.unknowns:
+            return "Nothing is unknown in this scenario, so no unknown moves it."
+        if self.worlds < FEWEST_WORLDS:
+            return f"{self.worlds} worlds are too few to say what moves spend."
+        same = usd(self.projection.summary.spend_usd.mean)
+        return f"No unknown moves spend, which is {same} in every world."
 
     def tables(self) -> list[Table]:
         """Return a ranked table for each outcome, for the price of a result, the value of knowing, and choices."""
@@ -189,12 +198,7 @@ def sensitivity(
     worlds = np.unique(frames[0]["world"].to_numpy())
     unknowns = unknowns_of(plans[0].scenario, sample.seed, worlds)
     uniforms = unknowns.uniforms
-    fitted = {
-        outcome: fitted
-        for outcome in OUTCOMES
-        if outcome.name in _SHOWN
-        and (fitted := fitted_to(plans[0], outcome, frames[0], uniforms)) is not None
-    }
+    fitted = _fitted(plans[0], frames[0], uniforms)
     guesses = if_guesses(plans[0], projections[0], sample)
     return Sensitivity(
         projection=projections[0],
@@ -207,7 +211,21 @@ def sensitivity(
         choices=(),
         guesses=guesses,
         notes=(*_too_few(fitted, len(worlds)), *([guesses.note()] if guesses else [])),
+        unknowns=unknowns.names,
     )
+
+
+def _fitted(plan: Alternative, frame: pd.DataFrame, uniforms: Floats) -> dict[Outcome, Emulator]:
+    """Return the emulators of the outcomes that vary between worlds.
+
+    Cycles stand in for a spend that does not: on a subscription, it is what agents get done that varies.
+    """
+    fitted = {
+        outcome: fitted_to(plan, outcome, frame, uniforms) for outcome in OUTCOMES if outcome.name in _SHOWN
+    }
+    if fitted[SPEND] is None:
+        fitted[CYCLES] = fitted_to(plan, CYCLES, frame, uniforms)
+    return {outcome: emulator for outcome, emulator in fitted.items() if emulator is not None}
 
 
 _HIDDEN: Final = 0.05
@@ -326,7 +344,8 @@ def _in_words(split: Split) -> str:
     ]
     rest = f"; {percent(split.luck)} is chance" if split.luck >= 0.005 else ""
     label = split.outcome.label[0].upper() + split.outcome.label[1:]
-    return f"{label} moves most with {', then '.join(named)}{rest}."
+    move = "move" if split.outcome.unit == Unit.COUNT else "moves"
+    return f"{label} {move} most with {', then '.join(named)}{rest}."
 
 
 def _share(driver: Driver) -> str:

@@ -20,6 +20,9 @@ LOW: Final = 0.1
 HIGH: Final = 0.9
 """Ranks of an unknown at which the mean outcome is reported."""
 
+FEWEST_WORLDS: Final = 10
+"""An emulator fitted to fewer worlds shows nothing but chance."""
+
 _ROUNDING: Final = 1e-9
 """Relative tolerance for equality: rounding errors of sums in another order."""
 
@@ -64,7 +67,7 @@ def fitted_to(plan: Alternative, outcome: Outcome, frame: pd.DataFrame, uniforms
         return None
     of_worlds = means(frame, outcome)
     known = ~np.isnan(of_worlds)
-    if known.sum() < 10 or np.ptp(of_worlds[known]) <= _ROUNDING * np.abs(of_worlds[known]).max():
+    if known.sum() < FEWEST_WORLDS or np.ptp(of_worlds[known]) <= _ROUNDING * np.abs(of_worlds[known]).max():
         return None
     return fit(uniforms[known], of_worlds[known])
 

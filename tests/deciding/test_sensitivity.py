@@ -235,3 +235,40 @@ def test_knowing_one_unknown_is_never_worth_more_than_knowing_all(replications: 
 def test_what_rounding_leaves_of_nothing_is_written_as_nothing() -> None:
     assert usd(1.14e-13) == usd(-1.14e-13) == "$0"
     assert usd(2e-7) == "$0.000000200"  # a token of the cheapest model costs something
+
+
+FLAT = """
+fleet: [{agents: 1, model: claude-opus-4-6}]
+cycle: [think: {turns: 1}]
+turn: {output_tokens: 100, tool_result_tokens: 100, tool_time: {unknown: 1 h to 3 h}}
+context: {first_prompt_tokens: 1000}
+api: {plan: {price: 200 $/month, window: {every: 5 h, allows: $35}}}
+prices: {on: 2026-06-01}
+stop: {after: 2 days}
+"""
+
+
+def test_on_a_flat_plan_it_is_said_what_moves_the_cycles() -> None:
+    found = sensitivity([Alternative("plan", loads_scenario(FLAT).scenario)], Sample(60))
+    assert found.answer().startswith(
+        "No unknown moves spend, which is $200 in every world. Cycles move most with"
+    )
+    assert [driver.unknown for driver in found.split("cycles").drivers][:1] == ["turn.tool_time"]
+
+
+@pytest.mark.parametrize(
+    ("text", "replications", "answer"),
+    [
+        (FLAT, 8, "4 worlds are too few to say what moves spend."),
+        (
+            FLAT.replace("{unknown: 1 h to 3 h}", "2 h"),
+            40,
+            "Nothing is unknown in this scenario, so no unknown moves it.",
+        ),
+    ],
+)
+def test_where_nothing_is_seen_to_move_spend_the_answer_says_why(
+    text: str, replications: int, answer: str
+) -> None:
+    found = sensitivity([Alternative("plan", loads_scenario(text).scenario)], Sample(replications))
+    assert found.answer() == answer
