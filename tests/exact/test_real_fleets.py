@@ -9,21 +9,11 @@ from typing import Any
 
 import pytest
 
-from simbudget.engine.lowering.support import require_supported
-from simbudget.errors import UserError
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import load_scenario
 
 CASES = Path(__file__).parents[1] / "data" / "real-fleets"
 EXPECTED: dict[str, dict[str, float]] = json.loads((CASES / "expected.json").read_text())
-
-
-def _is_simulated(name: str) -> bool:
-    try:
-        require_supported(load_scenario(CASES / f"{name}.yaml").scenario)
-    except UserError:
-        return False
-    return True
 
 
 def _at(summary: Any, path: str) -> float:
@@ -32,7 +22,7 @@ def _at(summary: Any, path: str) -> float:
     return float(summary["mean"] if isinstance(summary, dict) else summary)
 
 
-@pytest.mark.parametrize("name", [name for name in sorted(EXPECTED) if _is_simulated(name)])
+@pytest.mark.parametrize("name", sorted(EXPECTED))
 def test_a_scenario_comes_to_what_another_program_computed(name: str) -> None:
     summary = project(load_scenario(CASES / f"{name}.yaml").scenario, Options(1, 1)).as_json()
     found = {path: _at(summary, path) for path in EXPECTED[name]}

@@ -12,7 +12,7 @@ from simbudget.engine.lowering.prices import discounts_of
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.research import directions_of, gates_of, research_of
 from simbudget.engine.lowering.settings import settings_of
-from simbudget.engine.lowering.support import not_compiled, require_supported
+from simbudget.engine.lowering.support import not_compiled
 from simbudget.engine.lowering.tasks import tasks_of
 from simbudget.engine.lowering.units import office_hours
 from simbudget.engine.program import (
@@ -30,10 +30,8 @@ def lower(scenario: scenarios.Scenario) -> Program:
     """Return the program of a scenario.
 
     Raises:
-        UserError: a model without a price in the scenario is not on the price list either, or the scenario asks for
-            what the engines cannot simulate yet.
+        UserError: a model without a price in the scenario is not on the price list either.
     """
-    require_supported(scenario)
     scenario = weigh(scenario).scenario
     quantities = Quantities()
     calling = Calling(scenario, quantities)
