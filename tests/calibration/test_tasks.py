@@ -41,13 +41,13 @@ stop: {after: 30 days}
 
 
 def outcomes(
-    rng: np.random.Generator, solved: float, difficulty: float, stops: bool
+    rng: np.random.Generator, solved: float, difficulty: float, stops: bool, tasks: int = TASKS
 ) -> tuple[Integers, Integers]:
     """Return hits and tries of tasks, whose attempts may stop when one solves the task."""
-    logit = np.log(solved / (1 - solved)) + difficulty * rng.standard_normal(TASKS)
-    solves = rng.random((TASKS, ATTEMPTS)) < expit(logit)[:, None]
+    logit = np.log(solved / (1 - solved)) + difficulty * rng.standard_normal(tasks)
+    solves = rng.random((tasks, ATTEMPTS)) < expit(logit)[:, None]
     if not stops:
-        return solves.sum(1), np.full(TASKS, ATTEMPTS)
+        return solves.sum(1), np.full(tasks, ATTEMPTS)
     first = np.where(solves.any(1), solves.argmax(1) + 1, ATTEMPTS)
     return solves.any(1).astype(np.int64), first.astype(np.int64)
 
@@ -225,3 +225,28 @@ def test_instances_and_task_ids_of_logs_are_tasks(tmp_path: Path) -> None:
         (tmp_path / name).write_text(json.dumps(content) + "\n")
     tasks = {task for name in contents for task in read_logs([tmp_path / name]).runs["task"]}
     assert tasks == {"astropy__astropy-12907", "t7", "django__django-1"}
+
+
+def coverage_of_tasks_to_come(is_sure: bool) -> float:
+    """Return how often 80 % intervals from 20 tasks hold how many of 500 others are solved within three attempts.
+
+    `is_sure`: the medians of both parameters are taken for certain.
+    """
+    rng = np.random.default_rng(11)
+    held = []
+    for _ in range(WORLDS):
+        difficulty = abs(rng.normal(0, 4))
+        solved = float(expit(rng.logistic() * np.sqrt(1 + 0.346 * difficulty**2)))
+        hits, tries = outcomes(rng, solved, difficulty, stops=True, tasks=20)
+        drawn = np.column_stack(solved_by_task(hits, tries, 200, rng))
+        worlds = np.tile(np.median(drawn, axis=0), (200, 1)) if is_sure else drawn
+        sample = [outcomes(rng, *world, stops=True, tasks=500)[0].sum() for world in worlds]
+        truth = outcomes(rng, solved, difficulty, stops=True, tasks=500)[0].sum()
+        low, high = np.quantile(sample, (0.1, 0.9))
+        held.append(low <= truth <= high)
+    return float(np.mean(held))
+
+
+def test_twenty_tasks_tell_how_many_of_five_hundred_are_solved_and_how_surely() -> None:
+    assert LOW <= coverage_of_tasks_to_come(is_sure=False) <= HIGH
+    assert coverage_of_tasks_to_come(is_sure=True) < LOW
