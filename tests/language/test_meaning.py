@@ -217,3 +217,20 @@ def test_every_template_is_a_scenario(template: str) -> None:
 
 def test_the_aar_template_means_what_the_example_does() -> None:
     assert load_scenario(TEMPLATES / "aar.yaml").scenario == load_scenario(EXAMPLE).scenario
+
+
+def test_the_open_model_by_api_is_the_edit_that_its_scenario_describes() -> None:
+    path = Path(__file__).parents[2] / "scenarios" / "open-model-on-own-gpus.yaml"
+    text = path.read_text()
+    by_api = "openrouter/z-ai/glm-4.5-air"
+    assert f"write `{by_api}` for `glm` under `fleet` and `models`" in text
+    left_out = ("served_on:", "replicas:", "gpus_each:", "throughput:", "at_most:", "- {name: serving,")
+    kept = [line for line in text.splitlines() if not line.strip().startswith(left_out)]
+    edited = (
+        "\n".join(kept).replace("model: glm\n", f"model: {by_api}\n").replace("  glm:\n", f"  {by_api}:\n")
+    )
+    own, api = loads_scenario(text).scenario, loads_scenario(edited).scenario
+    assert [pool.name for pool in own.pools] == ["training", "serving"]
+    assert [pool.name for pool in api.pools] == ["training"]
+    assert own.models["glm"].served_on == "serving"
+    assert api.models[by_api].served_on is None
