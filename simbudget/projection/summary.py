@@ -19,6 +19,7 @@ from simbudget.projection.sketches import ACCURACY
 from simbudget.projection.statistics import Spread, Statistics
 from simbudget.projection.tasks import TaskFigures, summarise_tasks
 from simbudget.results import as_plain
+from simbudget.scenario.provider import Api
 
 RESOURCES: Final = ("gpu", "scorer", "api_requests", "api_input", "api_output")
 """What has a capacity, of which a part is used."""
@@ -114,7 +115,8 @@ class Summary(Measures):
     probability_cut_short: float | None
     """That the budget (less what is reserved) stops the agents before their planned end; None without a budget."""
     bottleneck: str
-    """That of `WAITED_FOR` for which agents wait longest, or `NO_BOTTLENECK`; of several pools of GPUs `gpu NAME`."""
+    """That of `WAITED_FOR` for which agents wait longest, or `NO_BOTTLENECK`; of several pools of GPUs `gpu NAME`, and
+    `api_requests MODEL` and its like where one model alone has that limit."""
     research: Research | None
     """None where nothing is scored."""
     tasks: TaskFigures | None
@@ -164,7 +166,7 @@ def summarise(simulated: Simulated) -> tuple[Summary, tuple[str, ...]]:
         simulated_hours=float(simulated.bin_edges_hours[-1]),
         probability_within_budget=within,
         probability_cut_short=_cut_short(simulated),
-        bottleneck=_bottleneck(statistics, pools),
+        bottleneck=_bottleneck(statistics, pools, scenario.api),
         research=research,
         tasks=tasks,
         limits=(*check_limits(scenario.limits, statistics, research, tasks), *cap),
@@ -248,12 +250,30 @@ def _cut_short(simulated: Simulated) -> float | None:
     return float(stopped.mean())
 
 
-def _bottleneck(statistics: Statistics, pools: tuple[str, ...]) -> str:
+_LIMIT_KEYS: Final = {
+    "api_requests": "requests_per_min",
+    "api_input": "input_tokens_per_min",
+    "api_output": "output_tokens_per_min",
+}
+"""The key under `api` by which each of the provider's limits is written."""
+
+
+def _bottleneck(statistics: Statistics, pools: tuple[str, ...], api: Api) -> str:
     """Return what the agents wait longest for, over all replications."""
     waiting = {name: statistics.value(f"queued_{name}_hours") for name in WAITED_FOR}
     if len(pools) > 1:
         del waiting["gpu"]
         waiting |= {f"gpu {pool}": statistics.value(pool_column(pool, "queued_hours")) for pool in pools}
     worst = max(waiting, key=lambda name: waiting[name])
-    negligible = waiting[worst] <= _NEGLIGIBLE_WAITING * statistics.value("agent_hours")
-    return NO_BOTTLENECK if negligible else worst
+    if waiting[worst] <= _NEGLIGIBLE_WAITING * statistics.value("agent_hours"):
+        return NO_BOTTLENECK
+    model = _only_limited(api, _LIMIT_KEYS[worst]) if worst in _LIMIT_KEYS else None
+    return f"{worst} {model}" if model else worst
+
+
+def _only_limited(api: Api, key: str) -> str | None:
+    """Return the only model with a limit, if there is one; waits are not counted by model, so others share the name."""
+    if getattr(api, key) is not None or api.tier is not None:
+        return None
+    models = [model for model, limits in api.models.items() if getattr(limits, key) is not None]
+    return models[0] if len(models) == 1 else None

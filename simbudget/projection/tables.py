@@ -265,9 +265,9 @@ def _resources(summary: Summary) -> Table:
 
 
 def _named(bottleneck: str) -> str:
-    """Return what a bottleneck is called; one pool of several has its name behind `gpu`."""
-    resource, _, pool = bottleneck.partition(" ")
-    return f"{words(resource)} of {pool}" if pool else words(resource)
+    """Return what a bottleneck is called; a pool or a model has its name behind what it limits."""
+    resource, _, whose = bottleneck.partition(" ")
+    return f"{words(resource)} of {whose}" if whose else words(resource)
 
 
 def _research(summary: Summary, research: Research) -> Table:
