@@ -147,8 +147,8 @@ def test_one_more_of_a_setting_in_the_compiled_engine_alone_is_found(setting: st
 
 
 def a_job_cancelled_is_a_job_that_ended(patch: pytest.MonkeyPatch) -> None:
-    def ends(wave: Any, number: int, is_well: bool, is_refused: bool = False) -> None:
-        real(wave, number, is_well, is_refused)
+    def ends(wave: Any, number: int, is_well: bool, refused: Any = None) -> None:
+        real(wave, number, is_well, refused)
         wave._agent.site.tally.cancelled_jobs = 0
 
     real = Wave.ends
@@ -156,9 +156,9 @@ def a_job_cancelled_is_a_job_that_ended(patch: pytest.MonkeyPatch) -> None:
 
 
 def all_jobs_are_waited_for(patch: pytest.MonkeyPatch) -> None:
-    def ends(wave: Any, number: int, is_well: bool, is_refused: bool = False) -> None:
+    def ends(wave: Any, number: int, is_well: bool, refused: Any = None) -> None:
         wave.step = wave.step._replace(wait_for=0)
-        real(wave, number, is_well, is_refused)
+        real(wave, number, is_well, refused)
 
     real = Wave.ends
     patch.setattr(Wave, "ends", ends)
