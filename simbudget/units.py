@@ -31,7 +31,7 @@ EXAMPLES: Final = {
     Dimension.NUMBER: "`9`, `1.5`, `400k` or `20 to 60`",
     Dimension.FRACTION: "`70%`, `0.7` or `10% to 30%`",
     Dimension.DURATION: "`90 s`, `5 min`, `4 h`, `5 days` or `2 min to 1 h`",
-    Dimension.MONEY: "`$18,000`",
+    Dimension.MONEY: "`$500` or `$18k`",
     Dimension.USD_PER_HOUR: "`3.59 $/h`",
     Dimension.USD_PER_MTOK: "`5 $/Mtok`",
     Dimension.USD_PER_CALL: "`0.02 $/call`",

@@ -123,7 +123,8 @@ def prices_over_worlds(
 ) -> PricesOverWorlds | None:
     """Return the distribution over worlds of mean spend ÷ expected results.
 
-    None unless worlds have several runs, and each world costs something.
+    None unless worlds have several runs, each world costs something, and in some world two runs bring results: one
+    run alone cannot tell how often a run brings nothing.
 
     A world's results, estimated from a few runs, scatter more than the worlds do. The luck of the search is
     taken out by deconvolution: over worlds, the log of results per dollar has a density exp(polynomial), fitted
@@ -150,6 +151,8 @@ def prices_over_worlds(
     if not brings.any():
         return _no_result()
     barren = _barren_runs(positive, sizes)
+    if barren == 1.0:
+        return None
     without = _worlds_without(positive, sizes, barren)
     rate = expected / spend[members]
     sums = np.bincount(members, rate)

@@ -236,3 +236,15 @@ def test_where_a_world_costs_nothing_the_price_has_no_distribution_over_worlds()
     assert prices_over_worlds(0.0 * free, expected, worlds) is None
     assert prices_over_worlds(free + 1.0, expected, worlds) is not None
     assert cost_per_result(0.0 * free, expected, worlds).estimate == 0.0
+
+
+def test_no_price_is_stated_where_no_world_has_two_runs_with_results() -> None:
+    worlds, spend = np.repeat(np.arange(4), 2), np.full(8, 100.0)
+    alone = np.array(
+        [0.5, 0.0, 0.0, 0.0, 0.0, 0.25, 0.0, 0.0]
+    )  # what followed each of the two brought nothing
+    assert prices_over_worlds(spend, alone, worlds) is None
+    together = np.array([0.5, 0.25, 0.0, 0.0, 0.0, 0.25, 0.0, 0.0])
+    found = prices_over_worlds(spend, together, worlds)
+    assert found is not None
+    assert 0.0 < found.p10 <= found.p50
