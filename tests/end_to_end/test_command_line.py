@@ -165,7 +165,7 @@ def test_examples_in_help_stand_on_lines_of_their_own_and_can_be_pasted_into_a_s
     for command in ("compare", "sensitivity", "plan", "plan-pilot"):
         lines = simbudget(command, "--help").stdout.splitlines()
         examples = [line.strip() for line in lines if line.startswith(f"  simbudget {command} ")]
-        assert len(examples) == 2, lines
+        assert len(examples) >= 2, lines
         assert not any("\\b" in line for line in lines)
         for example in examples:  # a shell would take `$2` of an unquoted $20000 for its second argument
             assert not re.search(r"[^']\$\d", example)
