@@ -19,10 +19,10 @@ def laws_are_compiled() -> None:
         np.array([1, 0, -1, -1]),
         np.array([0, 1, 1, 1, 1, 1, 1, 1, 1]),
     )
-    call_starts_ns(buckets, context, 0, 0)
+    call_starts_ns(buckets, context, 0, -1, 0, 0)
     take(buckets, 0, 0, 0)
     level_at(buckets[1], 0)
-    token_classes(1, 1, True, 1)
+    token_classes(1, 1, 1)
     for law in (opens_ns, closes_ns, is_open):
         law(office, 0)
     open_ns(office, 0, 1)
