@@ -4,12 +4,17 @@ A call of claude-opus-4-6 takes 4 s and its tools 6 s, unless a test says otherw
 0.50 to read and 25 for output; claude-haiku-4-5 a fifth of that.
 """
 
+from collections.abc import Callable
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from simbudget.engine import compiled, reference
+from simbudget.engine.lowering import lower
 from simbudget.engine.outcome import Outcome
-from tests.running import CENT, PRICES, TURN, run
+from simbudget.engine.program import Program
+from tests.running import CENT, PRICES, TURN, run, scenario
 
 SPEEDS = (
     "models: {claude-opus-4-6: {first_token: 2 s, output_speed: 50 tokens/s}, "
@@ -87,6 +92,22 @@ def test_the_groups_cache_ages_while_a_step_is_in_a_context_of_its_own() -> None
     outcome = run(fleet(f"[think: {{turns: 1}}, think: {{turns: 1, {own}}}, think: {{turns: 1}}]"))
     assert calls(outcome)["cache_read_tokens"].tolist() == [0, 0, 0]
     assert calls(outcome)["cache_write_tokens"].tolist() == [10_000, 500, 11_100]
+
+
+@pytest.mark.parametrize("simulate", [reference.simulate, compiled.simulate])
+def test_an_attempt_that_ends_within_a_step_leaves_the_steps_model_and_context(
+    simulate: Callable[[Program], Outcome],
+) -> None:
+    own = "model: claude-haiku-4-5, context: {first_prompt_tokens: 2000}, returns_tokens: 300"
+    tasks = "tasks: {count: 2, attempts: 1, solved: 100%, limit: {turns: 2}}"
+    outcome = simulate(
+        lower(scenario(fleet(f"[think: {{turns: 1}}, think: {{turns: 5, {own}}}]", tasks, speeds=SPEEDS)))
+    )
+    # Each attempt is a call of Opus with 10,000 and one of Haiku with 2,000.
+    assert outcome.totals["model_calls"] == 4
+    assert outcome.totals["spend_tokens_usd"] == pytest.approx(
+        2 * (usd(10_000, 0, 100) + usd(2_000, 0, 100, 1 / 5)), abs=CENT
+    )
 
 
 # Sub-agents.

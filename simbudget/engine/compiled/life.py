@@ -5,6 +5,7 @@ from typing import Final
 from simbudget.compilation import internal
 from simbudget.engine.compiled.accounts import begin_costs, end_costs, resume_costs
 from simbudget.engine.compiled.calls import (
+    end_own_terms,
     forget_contexts,
     open_context,
     take_up_context,
@@ -88,6 +89,7 @@ def lives(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: P
     if point == BUDGET_REACHED and agent.polls_now:
         return AWAITS_JOBS  # the job is being paid for, and goes on
     if point == BUDGET_REACHED and agent.attempt_is_over:
+        end_own_terms(site, agent)
         return cycle_done(site, run, agent, is_whole=False)
     return ends(site, run, agent)
 
