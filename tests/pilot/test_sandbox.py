@@ -200,4 +200,4 @@ def test_a_program_that_is_not_there_is_told(tmp_path: Path, kind: Isolation) ->
 
 def test_people_are_told_what_is_kept_apart() -> None:
     assert "no network" in isolation_in_words("bubblewrap")
-    assert "sight of every file" in isolation_in_words("limits only")
+    assert "every file that this user can read" in isolation_in_words("limits only")

@@ -47,7 +47,7 @@ def test_who_waits_for_the_compiler_is_told(
     monkeypatch.setitem(ENGINES, "compiled", replace(ENGINES["compiled"], is_compiled=lambda: False))
     done = CliRunner().invoke(project_command, [plan, "--replications", "3", *option])
     assert done.exit_code == 0, done.output
-    assert ("Compiling the engine, once: about" in done.stderr) is said
+    assert ("Compiling the engine (once, about" in done.stderr) is said
 
 
 def test_an_engine_on_disk_needs_no_word(plan: str) -> None:
