@@ -38,9 +38,7 @@ class Engine:
 ENGINES: Final = {
     engine.name: engine
     for engine in (
-        Engine(
-            "compiled", compiled.simulate, compiled.simulate_many, True, compiled.is_compiled, "a minute"
-        ),
+        Engine("compiled", compiled.simulate, compiled.simulate_many, True, compiled.is_compiled, "a minute"),
         Engine("reference", reference.simulate, reference.simulate_many, False, has_code, "10 s"),
     )
 }
