@@ -50,12 +50,12 @@ def is_certain(summary: Summary) -> bool:
 
 def answer(summary: Summary) -> str:
     """Return the answer in one line: spend, time, the probability of staying within the budget, a result's price."""
-    spend, clock, certain = summary.spend_usd, summary.wall_clock_hours, is_certain(summary)
-    if certain:
-        line = f"{usd_exactly(spend.mean)}{_for_tasks(summary)} over {hours(clock.mean)}"
+    spend = summary.spend_usd
+    if is_certain(summary):
+        line = f"{usd_exactly(spend.mean)}{_for_tasks(summary)} over {_duration(summary)}"
     else:
         line = f"About {usd(spend.p50)} (80 %: {usd(spend.p10)} to {usd(spend.p90)})"
-        line += f"{_for_tasks(summary)} over {hours(clock.p50)}"
+        line += f"{_for_tasks(summary)} over {_duration(summary)}"
     line += _price_of_a_solved_task(summary.tasks)
     line += _budget(summary)
     line += _price_of_a_result(summary.research)
@@ -63,6 +63,15 @@ def answer(summary: Summary) -> str:
     if unmet:
         line += f"; {unmet} of {len(summary.limits)} limits not met"
     return f"{line}. (Interrupted.)" if summary.interrupted else f"{line}."
+
+
+def _duration(summary: Summary) -> str:
+    """Return how long the agents run and, if that is longer, until the last review and gate have ended."""
+    run, whole = (
+        hours(spread.mean if is_certain(summary) else spread.p50)
+        for spread in (summary.run_hours, summary.wall_clock_hours)
+    )
+    return run if run == whole else f"{run} ({whole} with reviews and gates)"
 
 
 def _for_tasks(summary: Summary) -> str:
