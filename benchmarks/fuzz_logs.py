@@ -17,6 +17,7 @@ import time
 import zlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -139,7 +140,7 @@ def _in_json(content: bytes, chance: random.Random, change: Callable[[Any, Any],
 
 def _odd_values(content: bytes, chance: random.Random) -> bytes:
     def change(at: Any, key: Any) -> None:
-        at[key] = chance.choice(ODD)
+        at[key] = deepcopy(chance.choice(ODD))
 
     return _in_json(content, chance, change)
 
