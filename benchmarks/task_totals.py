@@ -74,7 +74,7 @@ def task_totals(data: Path) -> dict[str, Floats]:
 
 
 def forecasts(known: Floats, count: int, rng: np.random.Generator) -> dict[str, Floats]:
-    """Return by method the draws of the total of so many further tasks."""
+    """Return draws of the total of `count` further tasks, by method."""
     return {
         "simbudget": further_runs({"cost_usd": known}, count, DRAWS, rng).all["cost_usd"],
         "mean × n": np.array([known.mean() * count]),

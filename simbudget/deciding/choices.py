@@ -58,7 +58,7 @@ def _changes(scenario: Scenario) -> Iterator[Change]:
 
 
 def _provider(scenario: Scenario) -> Iterator[Change]:
-    """Yield other subscriptions, and other numbers of servers for models on GPUs of one's own."""
+    """Yield alternative subscriptions, and alternative replica counts for self-hosted models."""
     if (plan := scenario.api.plan) is not None:
         yield from _half_and_double("api.plan.seats", plan.seats)
         yield from _others("api.plan.then", plan.then, _AT_THE_END_OF_A_PLAN)

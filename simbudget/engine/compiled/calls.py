@@ -1,9 +1,8 @@
-"""An agent's line to its model: the context that it sends, the calls that it makes; see `reference.calls`."""
-
-from typing import Final
+"""An agent's line to its model: the calls that it makes; see `reference.calls`."""
 
 from simbudget.compilation import internal
 from simbudget.engine.compiled.accounts import TOKENS, pay
+from simbudget.engine.compiled.contexts import BEGAN, HELD, LIFE, SENT, empty_context, open_context_with
 from simbudget.engine.compiled.entries import (
     CALL,
     COMPACTION,
@@ -40,7 +39,6 @@ from simbudget.engine.compiled.timesheet import MODEL, WAITING_API, notes
 from simbudget.engine.laws.buckets import call_starts_ns, take
 from simbudget.engine.laws.calls import (
     COMPACT,
-    NEVER,
     NO_CACHE,
     back_off_ns,
     cached_tokens,
@@ -49,152 +47,17 @@ from simbudget.engine.laws.calls import (
     draw_attempt,
     draw_carried,
     draw_compacted,
-    draw_first_prompt,
     draw_returns_ns,
-    draw_shared_prefix,
     finds_cache,
     is_full,
     part_of_limit,
     shared_speed,
     token_classes,
-    tokens_under_way,
 )
 from simbudget.engine.laws.calls import RESTART as RESTARTS
 from simbudget.engine.laws.limits import count_call
 from simbudget.engine.laws.plans import allowed_from_ns, use
-from simbudget.engine.program import NONE, Lasts
-
-_LIFE_LONG: Final = int(Lasts.LIFE)
-
-HELD: Final = 0
-SENT: Final = 1
-BEGAN: Final = 2
-LIFE: Final = 3
-"""The cells of a context: tokens, tokens that the last call sent, when it began, the cache's life in nanoseconds."""
-
-
-@internal
-def open_context(site: Site, run: Record, agent: Record) -> None:
-    """Begin a new context with nothing but the first prompt."""
-    _open_context_with(site, run, agent, 0)
-
-
-@internal
-def take_up_context(site: Site, run: Record, agent: Record) -> None:
-    """Let the context with which an agent starts be under way already, if its group's contexts are."""
-    group = site.groups[agent.group]
-    started = tokens_under_way(site.rows, group.start_context_tokens)
-    if started:
-        agent.opened_with_tokens = agent.context[HELD] = started
-        agent.context[SENT] = min(started, group.start_cached_tokens)
-        agent.context[BEGAN] = run.now
-        agent.context_results = group.start_context_turns
-
-
-@internal
-def _open_context_with(site: Site, run: Record, agent: Record, more_tokens: int) -> None:
-    row = site.contexts[agent.context_row]
-    prompt = draw_first_prompt(site.rows, site.table, row.first_prompt, agent.stream, agent.contexts)
-    agent.prefix_tokens = draw_shared_prefix(
-        site.rows, site.table, row.shared_prefix, agent.stream, agent.contexts
-    )
-    agent.first_prompt_tokens = prompt
-    agent.opened_with_tokens = prompt + more_tokens
-    agent.context_turns = 0
-    agent.context[LIFE] = site.clients[agent.client].cache_life_ns
-    _empty_context(agent, prompt + more_tokens, 0)
-    agent.context_number = agent.contexts
-    owner = site.agents[agent.owner]
-    agent.session = owner.sessions
-    agent.contexts += 1
-    owner.sessions += 1
-
-
-@internal
-def context_is_used(agent: Record) -> bool:
-    """Return whether a call has been made, or anything has joined the first prompt."""
-    return agent.context_turns > 0 or agent.context[HELD] != agent.opened_with_tokens
-
-
-@internal
-def _empty_context(agent: Record, tokens: int, results: int) -> None:
-    """Let so many tokens be left, which the cache does not hold, and this number of turns count as behind them."""
-    agent.context[HELD] = tokens
-    agent.context[SENT] = 0
-    agent.context[BEGAN] = NEVER
-    agent.context_results = results
-
-
-# A step's own terms.
-
-
-@internal
-def begin_own_terms(site: Site, run: Record, agent: Record) -> None:
-    """Make calls on the terms of the agent's step, in its own context if it has one; the group's stands still."""
-    step = site.steps[agent.step]
-    if step.client != NONE:
-        agent.client = step.client
-    if step.turn != NONE:
-        agent.turn_row = step.turn
-    if step.context == NONE:
-        return
-    _keep(site, agent, 0)
-    agent.is_on_own_context = 1
-    agent.context_row = step.context
-    if site.kept[agent.number, step.kept].is_kept:
-        _take_back(site, agent, step.kept)
-    else:
-        open_context(site, run, agent)
-
-
-@internal
-def end_own_terms(site: Site, agent: Record) -> None:
-    """Make calls on the group's terms again, in its context."""
-    group = site.groups[agent.group]
-    if agent.is_on_own_context:
-        if site.contexts[agent.context_row].lasts == _LIFE_LONG:
-            _keep(site, agent, site.steps[agent.step].kept)
-        _take_back(site, agent, 0)
-        agent.is_on_own_context = 0
-    agent.client = group.client
-    agent.turn_row = group.turn
-    agent.context_row = group.context
-
-
-@internal
-def forget_contexts(site: Site, agent: Record) -> None:
-    """Lose the contexts of steps that last, at a crash."""
-    for place in range(site.kept.shape[1]):
-        site.kept[agent.number, place].is_kept = 0
-
-
-@internal
-def _keep(site: Site, agent: Record, place: int) -> None:
-    kept = site.kept[agent.number, place]
-    kept.is_kept = 1
-    for cell in range(len(kept.context)):
-        kept.context[cell] = agent.context[cell]
-    kept.first_prompt_tokens = agent.first_prompt_tokens
-    kept.opened_with_tokens = agent.opened_with_tokens
-    kept.context_turns = agent.context_turns
-    kept.context_results = agent.context_results
-    kept.context_number = agent.context_number
-    kept.prefix_tokens = agent.prefix_tokens
-    kept.session = agent.session
-
-
-@internal
-def _take_back(site: Site, agent: Record, place: int) -> None:
-    kept = site.kept[agent.number, place]
-    for cell in range(len(kept.context)):
-        agent.context[cell] = kept.context[cell]
-    agent.first_prompt_tokens = kept.first_prompt_tokens
-    agent.opened_with_tokens = kept.opened_with_tokens
-    agent.context_turns = kept.context_turns
-    agent.context_results = kept.context_results
-    agent.context_number = kept.context_number
-    agent.prefix_tokens = kept.prefix_tokens
-    agent.session = kept.session
+from simbudget.engine.program import NONE
 
 
 @internal
@@ -230,10 +93,10 @@ def _makes_room(site: Site, run: Record, agent: Record) -> int:
         add_agent_entry(site, run, agent, RESTART if row.when_full == RESTARTS else DROP, run.now, OK)
     if row.when_full == RESTARTS:
         carried = draw_carried(site.rows, site.table, row.carried, agent.stream, agent.contexts)
-        _open_context_with(site, run, agent, carried)
+        open_context_with(site, run, agent, carried)
     else:
         tokens = part_of_limit(site.rows, row.left_part, row.limit_tokens)
-        _empty_context(agent, tokens, agent.context_results)
+        empty_context(agent, tokens, agent.context_results)
     return _requests_call(run, agent)
 
 
@@ -525,7 +388,7 @@ def answered(site: Site, run: Record, agent: Record, outcome: int) -> int:
         add_call_entry(site, run, agent, outcome)
     _is_over(site, agent)
     if agent.request_kind == COMPACTION:
-        _empty_context(agent, agent.first_prompt_tokens + agent.request_output, 0)
+        empty_context(agent, agent.first_prompt_tokens + agent.request_output, 0)
         return _requests_call(run, agent)
     agent.context[HELD] += agent.call_joins
     if agent.call_kind == CALL:

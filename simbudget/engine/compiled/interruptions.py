@@ -4,10 +4,8 @@ from typing import Final
 
 from simbudget.compilation import internal
 from simbudget.engine.compiled.accounts import pause_costs
-from simbudget.engine.compiled.calls import (
-    break_off_call,
-    end_own_terms,
-)
+from simbudget.engine.compiled.calls import break_off_call
+from simbudget.engine.compiled.contexts import end_own_terms
 from simbudget.engine.compiled.entries import CUT, DOWN, TOOL, WAIT
 from simbudget.engine.compiled.events import (
     ITSELF,

@@ -98,7 +98,7 @@ def open_jobs(site: Site, run: Record, agent: Record, polls: bool) -> None:
 
 @internal
 def _draw_jobs(site: Site, run: Record, agent: Record) -> int:
-    """Return how many jobs the step has side by side; there may be no room for so many yet."""
+    """Return the number of parallel jobs of the step; it may exceed the room that has been made."""
     step = site.steps[agent.step]
     if step.at_once == NONE:
         return 1

@@ -25,7 +25,7 @@ from simbudget.engine.compiled.accounts import (
 )
 from simbudget.engine.compiled.advance import advance, jobs_tell
 from simbudget.engine.compiled.board import Desk, answer, conclude, open_board
-from simbudget.engine.compiled.calls import LIFE
+from simbudget.engine.compiled.contexts import LIFE
 from simbudget.engine.compiled.entries import FIXED_COSTS, add_fleet_entry
 from simbudget.engine.compiled.events import (
     ASK,

@@ -4,12 +4,7 @@ from typing import Final
 
 from simbudget.compilation import internal
 from simbudget.engine.compiled.accounts import begin_costs, end_costs, resume_costs
-from simbudget.engine.compiled.calls import (
-    end_own_terms,
-    forget_contexts,
-    open_context,
-    take_up_context,
-)
+from simbudget.engine.compiled.contexts import end_own_terms, forget_contexts, open_context, take_up_context
 from simbudget.engine.compiled.entries import DOWN, OK, WAIT
 from simbudget.engine.compiled.events import (
     CRASH,

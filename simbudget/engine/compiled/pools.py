@@ -56,7 +56,7 @@ def is_idle(site: Site, number: int) -> bool:
 
 @internal
 def ask(site: Site, run: Record, place: int, number: int, units: int) -> None:
-    """Join the line of a pool for so many units; getting them is an event of who stands at the place."""
+    """Join the queue of a pool for `units`; granting them is an event of the agent or job at `place`."""
     standing, pool = site.standing[place], site.pools[number]
     last = pool.tail
     standing.wants = units

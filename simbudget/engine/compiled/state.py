@@ -113,6 +113,18 @@ RUN: Final = np.dtype(
     align=True,
 )
 
+CONTEXT_AT_HAND: Final = (
+    ("context", _INT, 4),  # tokens, sent tokens, when the last call began, the cache's life
+    ("first_prompt_tokens", _INT),
+    ("opened_with_tokens", _INT),
+    ("context_turns", _INT),
+    ("context_results", _INT),
+    ("context_number", _INT),
+    ("prefix_tokens", _INT),
+    ("session", _INT),
+)
+"""What an agent's context is; one that stands still is kept in the same fields."""
+
 AGENT: Final = np.dtype(
     [
         ("number", _INT),
@@ -147,14 +159,7 @@ AGENT: Final = np.dtype(
         ("crashes", _INT),
         ("restart_ns", _INT),
         # its context, and its line to the model
-        ("context", _INT, 4),  # tokens, sent tokens, when the last call began, the cache's life
-        ("first_prompt_tokens", _INT),
-        ("opened_with_tokens", _INT),
-        ("context_turns", _INT),
-        ("context_results", _INT),
-        ("context_number", _INT),
-        ("prefix_tokens", _INT),
-        ("session", _INT),
+        *CONTEXT_AT_HAND,
         ("is_on_own_context", _INT),
         ("contexts", _INT),
         ("sessions", _INT),
@@ -305,20 +310,7 @@ LIMITS: Final = np.dtype(
 
 SERVED: Final = np.dtype([*((name, _INT) for name in ServedRow._fields), ("calls", _INT)], align=True)
 
-KEPT: Final = np.dtype(
-    [
-        ("is_kept", _INT),
-        ("context", _INT, 4),
-        ("first_prompt_tokens", _INT),
-        ("opened_with_tokens", _INT),
-        ("context_turns", _INT),
-        ("context_results", _INT),
-        ("context_number", _INT),
-        ("prefix_tokens", _INT),
-        ("session", _INT),
-    ],
-    align=True,
-)
+KEPT: Final = np.dtype([("is_kept", _INT), *CONTEXT_AT_HAND], align=True)
 """Contexts that stand still: of each agent its group's, then those of its steps that have their own."""
 
 TURN: Final = np.dtype(

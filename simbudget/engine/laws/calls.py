@@ -237,7 +237,7 @@ def call_duration_ns(first_token_ns: int, output_tokens: int, speed: float) -> i
 
 @compiled
 def shared_speed(rows: Floats, throughput: int, replicas: int, at_most: int, calls: int) -> float:
-    """Return the speed (tokens/s) of a call to a served model with so many calls under way, itself included."""
+    """Return the output speed (tokens/s) of a call to a served model that has `calls` in flight, this one included."""
     speed = replicas * rows[throughput, 1] / calls
     return speed if at_most == NONE else min(rows[at_most, 1], speed)
 

@@ -143,7 +143,7 @@ def _rank_versions(notebook: Notebook, most: int) -> int:
 
 @compiled
 def _rank_in(notebook: Notebook, submission: int, ranked: int, most: int) -> int:
-    """Put a submission in its place among the ranked ones, at most so many; return how many there are then."""
+    """Insert a submission into the ranking, which keeps the best `most`; return the length of the ranking."""
     ranking, scores, place = notebook.ranking, notebook.worths[:, SCORE], ranked
     while place > 0 and _is_better(scores, submission, ranking[place - 1]):
         if place < most:

@@ -51,7 +51,7 @@ def begin_to_cost(account: Floats, usd_per_hour: float, now_ns: int) -> None:
 
 @compiled
 def cease_to_cost(account: Floats, usd_per_hour: float, started_ns: int, cost_usd: float) -> None:
-    """Let something that began to cost at `started_ns` have cost so much, and no more."""
+    """Stop a charge by the hour that began at `started_ns`, and book the `cost_usd` that it came to."""
     account[SPENT_USD] += cost_usd
     account[RUNNING] -= 1.0
     account[USD_PER_HOUR] -= usd_per_hour

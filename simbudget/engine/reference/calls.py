@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -48,7 +49,7 @@ if TYPE_CHECKING:
     from simbudget.engine.reference.site import Site
 
 
-class Caller:
+class Caller(ABC):
     """Somebody who calls models and works with tools: an agent, or one of its sub-agents."""
 
     site: Site
@@ -66,17 +67,17 @@ class Caller:
     component: int = TOKENS
     """What its calls are paid under."""
 
+    @abstractmethod
     def does(self, activity: str) -> None:
         """Note what the caller does from now on."""
-        raise NotImplementedError
 
+    @abstractmethod
     def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
         """Return the context manager that records what happens within it as one entry."""
-        raise NotImplementedError
 
+    @abstractmethod
     def look(self) -> None:
         """Look at the budget and the agent's limits before something is started; BudgetReachedError at one of them."""
-        raise NotImplementedError
 
     def spends(self, activity: str, kind: str, duration_ns: int, **columns: object) -> Happens:
         """Do one thing for so long."""

@@ -39,7 +39,7 @@ class Context:
         return self.turns > 0 or self.tokens != self.opened_with_tokens
 
     def empty(self, tokens: int, results: int) -> None:
-        """Let so many tokens be left, which the cache does not hold, and this number of turns count as behind it."""
+        """Reduce the context to `tokens` that the cache does not hold; tool results count from `results` on."""
         self.tokens, self.results = tokens, results
         self.sent_tokens, self.began_ns = 0, NEVER
 

@@ -49,7 +49,7 @@ class Usage:
         begin_to_cost(self.account, usd_per_hour, self._clock.now)
 
     def cease_to_cost(self, usd_per_hour: float, started_ns: int, cost_usd: float) -> None:
-        """Let something that began to cost at `started_ns` have cost so much, and no more."""
+        """Stop a charge by the hour that began at `started_ns`, and book the `cost_usd` that it came to."""
         cease_to_cost(self.account, usd_per_hour, started_ns, cost_usd)
 
 

@@ -1,7 +1,8 @@
 """Sub-agents: what an agent delegates to callers with contexts of their own; see `reference.delegates`."""
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.calls import HELD, break_off_call, open_context
+from simbudget.engine.compiled.calls import break_off_call
+from simbudget.engine.compiled.contexts import HELD, open_context
 from simbudget.engine.compiled.entries import CUT, TOOL
 from simbudget.engine.compiled.events import (
     AT_ONCE,
@@ -83,7 +84,7 @@ def _open_sub_agent(site: Site, run: Record, agent: Record, caller: Record, plac
 
 @internal
 def sub_agent_starts(site: Site, run: Record, caller: Record) -> int:
-    """Begin so many turns in a context of its own."""
+    """Begin the sub-agent's turns in a new context."""
     open_context(site, run, caller)
     cells = site.steps[caller.step].cells
     caller.turns_left = draw_turns(site.rows, site.table, cells, caller.stream, 0)

@@ -1,10 +1,8 @@
 """Experiments, as their agent sees them: waiting for jobs, or polling beside them."""
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.calls import (
-    HELD,
-    wants_call,
-)
+from simbudget.engine.compiled.calls import wants_call
+from simbudget.engine.compiled.contexts import HELD
 from simbudget.engine.compiled.entries import (
     POLL,
 )

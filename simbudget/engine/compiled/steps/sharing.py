@@ -1,10 +1,8 @@
 """The forum: reading what others have posted, and posting."""
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.calls import (
-    HELD,
-    wants_call,
-)
+from simbudget.engine.compiled.calls import wants_call
+from simbudget.engine.compiled.contexts import HELD
 from simbudget.engine.compiled.entries import (
     POST,
 )

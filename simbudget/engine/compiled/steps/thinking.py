@@ -3,13 +3,13 @@
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.calls import (
+from simbudget.engine.compiled.calls import wants_call
+from simbudget.engine.compiled.contexts import (
     HELD,
     begin_own_terms,
     context_is_used,
     end_own_terms,
     open_context,
-    wants_call,
 )
 from simbudget.engine.compiled.entries import (
     CALL,
@@ -38,7 +38,7 @@ _THINK: Final = int(Lasts.THINK)
 
 @internal
 def thinks(site: Site, run: Record, agent: Record) -> int:
-    """Begin so many turns."""
+    """Begin the turns of the step."""
     step = site.steps[agent.step]
     is_own = step.context != NONE
     if not is_own and site.contexts[agent.context_row].lasts == _THINK and context_is_used(agent):
