@@ -83,7 +83,7 @@ KEYS = {
     "tool_time": "tool_time",
 }
 SPLITS, TOGETHER = 16, 20
-"""Number of splits, each of which leaves out half of the repositories, and number of their runs whose total is forecast."""
+"""Number of splits, each leaving out half of the repositories, and number of runs whose total is forecast."""
 MOST_APART = 3.0
 """A project is not beyond e^3 times what was seen: between two of the nine times differ by a factor of 500."""
 

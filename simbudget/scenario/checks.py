@@ -1,23 +1,28 @@
 """Checks across keys: whether the parts of a scenario fit together."""
 
 import datetime
-from collections.abc import Iterator
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from simbudget.distributions.families import constant
 from simbudget.errors import UserError
-from simbudget.pricing.catalogue import has_service, model_prices
-from simbudget.pricing.charge import ClassPrices
 from simbudget.pricing.gpus import gpu_price
 from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.context import Context
 from simbudget.scenario.fleet import Group
 from simbudget.scenario.limits import NEEDS_RESEARCH, NEEDS_TASKS
+from simbudget.scenario.model_checks import (
+    check_judges,
+    check_models,
+    check_served,
+    check_services,
+    held_gpus,
+    note_missing_pool,
+)
 from simbudget.scenario.own_steps import problem_of_function
 from simbudget.scenario.pace import MOST_EVENTS, most_events
-from simbudget.scenario.provider import Prices
+from simbudget.scenario.paths import cycle_path, pool_path, steps_of
 from simbudget.scenario.quantities import Kind, Quantity
-from simbudget.scenario.reading import DEFAULT, Provenance, Reading, nearest
+from simbudget.scenario.reading import DEFAULT, Provenance, Reading
 from simbudget.scenario.research import MOST_GATES, REVIEW, Research
 from simbudget.scenario.resources import Gpus
 from simbudget.scenario.steps import Delegate, Experiment, OwnStep, Score, Share, Think
@@ -38,26 +43,19 @@ def check_scenario(reading: Reading, scenario: S) -> S:
         _check_takes_time(reading, scenario, group)
         _check_context(reading, group.context, group)
     _check_pace(reading, scenario)
-    _check_models(reading, scenario)
-    _check_services(reading, scenario)
-    _check_judges(reading, scenario)
+    check_models(reading, scenario)
+    check_services(reading, scenario)
+    check_judges(reading, scenario)
     for pool in scenario.pools:
         _check_gpus(reading, scenario, pool)
-    _check_served(reading, scenario)
+    check_served(reading, scenario)
     _check_gates(reading, scenario)
     _check_limits(reading, scenario)
     if scenario.stop.budget is not None and scenario.fixed.highest >= scenario.stop.budget:
-        _problem(
-            reading, "fixed", "`fixed` alone reaches the budget", "raise `stop.budget`, or lower `fixed`"
+        reading.problem_of(
+            "fixed", "`fixed` alone reaches the budget", "raise `stop.budget`, or lower `fixed`"
         )
     return scenario
-
-
-def _problem(reading: Reading, name: str, message: str, remedy: str) -> None:
-    """Note a mistake at a value's place, unless another was found there already."""
-    place = reading.place_of(name)
-    if all(problem.place != place for problem in reading.problems):
-        reading.problem(message, place, remedy)
 
 
 def _fill_in_gpus(reading: Reading, scenario: S) -> S:
@@ -82,26 +80,11 @@ def _filled_pool(reading: Reading, scenario: ScenarioKeys, gpus: Gpus) -> Gpus:
             usd_per_hour, source = listed.usd_per_hour, f"{listed.offer}, {listed.as_of}"
         except UserError as error:
             found = error.problems[0]
-            _problem(reading, f"{name}.type", found.message, found.remedy or "")
+            reading.problem_of(f"{name}.type", found.message, found.remedy or "")
     text = f"{usd_per_hour:g} $/h ({source})"
     reading.note(f"{name}.price", text, "exact", None)
     price = Quantity(f"{name}.price", Kind.EXACT, constant(usd_per_hour), None, 0.0, 1e6, text)
     return gpus.filled(price=price)
-
-
-def held_gpus(scenario: ScenarioKeys, pool: Gpus) -> int:
-    """Return how many GPUs of a pool are held by models that are served on it."""
-    return sum(
-        speed.replicas * speed.gpus_each
-        for speed in scenario.models.values()
-        if speed.served_on is not None and speed.served_on == pool.name
-    )
-
-
-def pool_path(scenario: ScenarioKeys, pool: Gpus) -> str:
-    """Return the path of a pool's values: `gpus` for the first, `gpus[NAME]` for others."""
-    place = next(place for place, each in enumerate(scenario.pools) if each is pool)
-    return f"gpus[{pool.name or place}]" if place else "gpus"
 
 
 def _fill_in_limits(reading: Reading, scenario: S) -> S:
@@ -128,7 +111,7 @@ def _with_limit(reading: Reading, scenario: ScenarioKeys, group: Group) -> Group
     name, on = f"fleet[{group.group}].context.limit_tokens", scenario.prices.on
     limit = default_limit(name, group.model, on)
     _note_limit(reading, limit, group.model, on)
-    for step, path in _steps_of(reading, group):
+    for step, path in steps_of(reading, group):
         model = getattr(step, "model", None)
         if model and (step.context is None or "limit_tokens" not in step.context.written):
             _note_limit(reading, default_limit(f"{path}.context.limit_tokens", model, on), model, on)
@@ -138,14 +121,6 @@ def _with_limit(reading: Reading, scenario: ScenarioKeys, group: Group) -> Group
 def _note_limit(reading: Reading, limit: Quantity, model: str | None, on: datetime.date) -> None:
     source = f"{DEFAULT}: {basis_of_limit(model, on)}"
     reading.provenance.append(Provenance(limit.name, f"{limit.exact_value:,.0f}", "exact", source))
-
-
-def _steps_of(reading: Reading, group: Group) -> Iterator[tuple[Any, str]]:
-    """Yield the steps of a group's cycle, each with the path of its values."""
-    counted: dict[str, int] = {}
-    for step in group.cycle:
-        counted[step.kind] = counted.get(step.kind, -1) + 1
-        yield step, f"{_cycle_path(reading, group)}.{step.kind}[{counted[step.kind]}]"
 
 
 def _fill_in_research(reading: Reading, scenario: S) -> S:
@@ -181,11 +156,11 @@ def _check_evidence(reading: Reading, scenario: ScenarioKeys) -> None:
 def _check_gates(reading: Reading, scenario: ScenarioKeys) -> None:
     if len(scenario.gates) > MOST_GATES:
         message = f"there are {len(scenario.gates):,} gates; at most {MOST_GATES} are allowed"
-        _problem(reading, "gates", message, "remove some")
+        reading.problem_of("gates", message, "remove some")
     reserve, budget = scenario.stop.reserve, scenario.stop.budget
     if reserve is not None and (budget is None or reserve >= budget):
         message = "`reserve` is the part of the budget kept for gates, and has to be below the budget"
-        _problem(reading, "stop.reserve", message, "set a higher `budget`, or remove it")
+        reading.problem_of("stop.reserve", message, "set a higher `budget`, or remove it")
 
 
 def _check_group(reading: Reading, scenario: ScenarioKeys, group: Group) -> None:
@@ -193,36 +168,32 @@ def _check_group(reading: Reading, scenario: ScenarioKeys, group: Group) -> None
     if group.kind == "people":
         for key in ("model", "crashes", "service", "stop"):
             if getattr(group, key) is not None:
-                _problem(reading, f"{name}.{key}", f"people have no `{key}`", "remove it")
+                reading.problem_of(f"{name}.{key}", f"people have no `{key}`", "remove it")
         if group.staff is None:
             remedy = "write for example `staff: {price: 95 $/h, hours: Mon-Fri 9-17}`"
-            _problem(reading, name, "people need `staff`, which says what they are paid", remedy)
+            reading.problem_of(name, "people need `staff`, which says what they are paid", remedy)
     elif group.staff is not None:
-        _problem(reading, f"{name}.staff", "`staff` is for people", "write `kind: people`, or remove it")
+        reading.problem_of(f"{name}.staff", "`staff` is for people", "write `kind: people`, or remove it")
     if group.start.first.exact_value >= scenario.stop.after.exact_value:
-        _problem(reading, f"{name}.start", "the group starts after the end of the run", "see `stop.after`")
+        reading.problem_of(f"{name}.start", "the group starts after the end of the run", "see `stop.after`")
 
 
 def _check_cycle(reading: Reading, scenario: ScenarioKeys, group: Group) -> None:
-    name = _cycle_path(reading, group)
-    counted: dict[str, int] = {}
-    for step in group.cycle:
-        counted[step.kind] = counted.get(step.kind, -1) + 1
-        path = f"{name}.{step.kind}[{counted[step.kind]}]"
+    for step, path in steps_of(reading, group):
         if isinstance(step, Think):
             _check_think(reading, step, group, path)
         elif isinstance(step, OwnStep):
             wrong = problem_of_function(step.file, step.function)
             if wrong:
                 message, _, remedy = wrong.partition("; ")
-                _problem(reading, f"{path}.function", message, remedy)
+                reading.problem_of(f"{path}.function", message, remedy)
         elif isinstance(step, Experiment):
             _check_experiment(reading, scenario, group, step, path)
         elif isinstance(step, Delegate) and group.kind == "people":
-            _problem(reading, path, "people do not delegate to sub-agents", "remove the step")
+            reading.problem_of(path, "people do not delegate to sub-agents", "remove the step")
         elif isinstance(step, Delegate) and step.context is not None and "lasts" in step.context.written:
             message = "a sub-agent's context lasts as long as the sub-agent"
-            _problem(reading, f"{path}.context.lasts", message, "remove `lasts`")
+            reading.problem_of(f"{path}.context.lasts", message, "remove `lasts`")
 
 
 def _check_experiment(
@@ -230,42 +201,27 @@ def _check_experiment(
 ) -> None:
     pool = scenario.pool(step.on)
     if pool is None:
-        _problem_of_pool(reading, scenario, str(step.on), f"{path}.on")
+        note_missing_pool(reading, scenario, str(step.on), f"{path}.on")
     elif step.gpus.text and step.gpus.highest > (free := pool.count - held_gpus(scenario, pool)):
         held = f", of which served models hold {pool.count - free:,}" if free < pool.count else ""
         message = f"the experiment needs {step.gpus.highest:,.3g} GPUs of a pool of {pool.count:,}{held}"
-        _problem(reading, f"{path}.gpus", message, "raise `gpus.count`, or ask for fewer")
+        reading.problem_of(f"{path}.gpus", message, "raise `gpus.count`, or ask for fewer")
     if step.polls is not None and group.kind == "people":
-        _problem(reading, f"{path}.polls", "people do not poll", "remove `polls`")
-
-
-def _problem_of_pool(reading: Reading, scenario: ScenarioKeys, name: str, path: str) -> None:
-    """Note that no pool has the name written at `path`: a name is mistyped, or the pool was given none."""
-    names = [pool.name for pool in scenario.pools if pool.name]
-    remedy = nearest(name, names) if names else f"name the pool: write `name: {name[:60]}` in `gpus`"
-    _problem(reading, path, f"there is no pool `{name[:60]}`", remedy)
+        reading.problem_of(f"{path}.polls", "people do not poll", "remove `polls`")
 
 
 def _check_conditions(reading: Reading, group: Group) -> None:
     """Note conditional steps whose condition no earlier step of the cycle can determine."""
     seen: set[str] = set()
     needs = {"succeeded": "experiment", "failed": "experiment", "improved": "score"}
-    counted: dict[str, int] = {}
-    name = _cycle_path(reading, group)
-    for step in group.cycle:
-        counted[step.kind] = counted.get(step.kind, -1) + 1
+    for step, path in steps_of(reading, group):
         condition = getattr(step, "if_", None)
         needed = needs.get(condition) if isinstance(condition, str) else None
         if needed and needed not in seen:
             message = f"`if: {condition}` needs an earlier step `{needed}` in the cycle"
             remedy = f"put it after a step `{needed}`, or remove `if`"
-            _problem(reading, f"{name}.{step.kind}[{counted[step.kind]}].if", message, remedy)
+            reading.problem_of(f"{path}.if", message, remedy)
         seen.add(step.kind)
-
-
-def _cycle_path(reading: Reading, group: Group) -> str:
-    name = f"fleet[{group.group}].cycle"
-    return name if name in reading.places else "cycle"
 
 
 def _check_takes_time(reading: Reading, scenario: ScenarioKeys, group: Group) -> None:
@@ -298,7 +254,7 @@ def _check_takes_time(reading: Reading, scenario: ScenarioKeys, group: Group) ->
         own = f"fleet[{group.group}].cycle"
         message = f"a cycle of group `{group.group}` takes no time, so the run would never end"
         remedy = "give a step some time, or write `stop: {cycles_per_agent: ...}`"
-        _problem(reading, own if own in reading.places else "cycle", message, remedy)
+        reading.problem_of(own if own in reading.places else "cycle", message, remedy)
 
 
 def _check_pace(reading: Reading, scenario: ScenarioKeys) -> None:
@@ -311,7 +267,7 @@ def _check_pace(reading: Reading, scenario: ScenarioKeys) -> None:
         name = next(
             (name for name in ("turn.tool_time", "cycle", "fleet") if name in reading.places), "fleet"
         )
-        _problem(reading, name, message, remedy)
+        reading.problem_of(name, message, remedy)
 
 
 def _check_think(reading: Reading, step: Think, group: Group, path: str) -> None:
@@ -319,16 +275,16 @@ def _check_think(reading: Reading, step: Think, group: Group, path: str) -> None
     needed, other = ("time", "turns") if people else ("turns", "time")
     if getattr(step, other) is not None:
         message = f"`think` of {group.kind} takes `{needed}`, not `{other}`"
-        _problem(reading, f"{path}.{other}", message, _think_advice(people))
+        reading.problem_of(f"{path}.{other}", message, _think_advice(people))
     elif getattr(step, needed) is None:
         message = f"`think` of {group.kind} needs `{needed}` (group `{group.group}`)"
-        _problem(reading, path, message, _think_advice(people))
+        reading.problem_of(path, message, _think_advice(people))
     for key in ("model", "turn", "context", "returns_tokens", "service"):
         if people and getattr(step, key) is not None:
-            _problem(reading, f"{path}.{key}", f"people have no `{key}`", "remove it")
+            reading.problem_of(f"{path}.{key}", f"people have no `{key}`", "remove it")
     if step.returns_tokens is not None and step.model is None and step.context is None:
         message = "`returns_tokens` is for a step with a context of its own"
-        _problem(reading, f"{path}.returns_tokens", message, "also write `model` or `context`, or remove it")
+        reading.problem_of(f"{path}.returns_tokens", message, "also write `model` or `context`, or remove it")
 
 
 def _think_advice(people: bool) -> str:
@@ -347,7 +303,7 @@ def _check_context(reading: Reading, context: Context, group: Group) -> None:
     for step in group.cycle:
         counted[step.kind] = counted.get(step.kind, -1) + 1
         if isinstance(step, Think | Delegate) and step.context is not None:
-            path = f"{_cycle_path(reading, group)}.{step.kind}[{counted[step.kind]}].context"
+            path = f"{cycle_path(reading, group)}.{step.kind}[{counted[step.kind]}].context"
             _check_room(reading, step.context.over(context), path)
 
 
@@ -360,143 +316,7 @@ def _check_room(reading: Reading, context: Context, name: str) -> None:
     what = "compacted" if how == "compact" else "restarted"
     message = f"a {what} context ({left:,.0f} tokens with its first prompt) is already over the limit"
     key = next((key for key in keys_of(Context) if f"{name}.{key}" in reading.places), "limit_tokens")
-    _problem(reading, f"{name}.{key}", message, "raise `limit_tokens`, or lower the other two")
-
-
-def is_priced(model: str, prices: Prices) -> bool:
-    """Return whether a model has a price, in the scenario or on the list."""
-    try:
-        return model in prices.models or bool(model_prices(model, datetime.date.today()))
-    except UserError:
-        return False
-
-
-def _check_models(reading: Reading, scenario: ScenarioKeys) -> None:
-    """Note models without a price, and prices or limits of models that no group uses."""
-    for model, place in _callers(scenario).items():
-        if model in scenario.prices.models or scenario.models[model].served_on is not None:
-            continue
-        try:
-            prices = model_prices(model, scenario.prices.on)
-        except UserError as error:
-            found = error.problems[0]
-            _problem(reading, place, found.message, found.remedy or "")
-        else:
-            text = f"{_listed(prices.base)}, in $/Mtok on {scenario.prices.on}"
-            if prices.long:
-                text += f"; above {prices.long.above_tokens:,} tokens {_listed(prices.long)}"
-            if prices.hours:
-                text += f"; other prices from {prices.hours} are not included"
-            source = f"{prices.named}; {prices.source}" if prices.named else prices.source
-            reading.provenance.append(Provenance(f"prices[{model}]", text, "exact", source))
-    for block, models in (("prices", scenario.prices.models), ("api.models", scenario.api.models)):
-        for model in models:
-            if model not in scenario.models:
-                names = ", ".join(scenario.models) or "none"
-                remedy = f"the fleet's models: {names}"
-                _problem(reading, f"{block}[{model}]", f"no group uses model `{model}`", remedy)
-
-
-def _callers(scenario: ScenarioKeys) -> dict[str, str]:
-    """Return the path of the key by which each model is first called."""
-    places: dict[str, str] = {}
-    for group in scenario.fleet:
-        if group.model:
-            places.setdefault(group.model, f"fleet[{group.group}].model")
-    for group in scenario.fleet:
-        counted: dict[str, int] = {}
-        for step in group.cycle:
-            counted[step.kind] = counted.get(step.kind, -1) + 1
-            model = getattr(step, "model", None)
-            if model and group.kind == "agents":
-                places.setdefault(model, f"cycle.{step.kind}[{counted[step.kind]}].model")
-    if scenario.scorer.model:
-        places.setdefault(scenario.scorer.model, "scorer.model")
-    if scenario.review is not None and scenario.review.by:
-        places.setdefault(scenario.review.by, "review.by")
-    return places
-
-
-def _check_services(reading: Reading, scenario: ScenarioKeys) -> None:
-    """Note services of models whose prices in the scenario do not cover them."""
-    used = [(f"fleet[{group.group}].service", group.model, group.service) for group in scenario.fleet]
-    for group in scenario.fleet:
-        used += [
-            (f"{path}.service", step.model or group.model, step.service or group.service)
-            for step, path in _steps_of(reading, group)
-            if isinstance(step, Think | Delegate) and (step.model or step.service)
-        ]
-    used.append(("scorer.service", scenario.scorer.model, scenario.scorer.service))
-    for path, model, service in used:
-        if service is None or service.name == "standard" or model is None:
-            continue
-        if scenario.models[model].served_on is not None:
-            message = f"`{model}` is served on your own GPUs, and has no service `{service.name}`"
-            _problem(reading, path, message, "remove it")
-            continue
-        own = scenario.prices.models.get(model)
-        if own is not None and service.name not in own.services:
-            message = f"the prices of `{model}` do not say what the service `{service.name}` costs"
-            remedy = f"write for example `prices: {{{model}: {{services: {{{service.name}: 50%}}}}}}`"
-            _problem(reading, path, message, remedy)
-        elif own is None and not has_service(model, scenario.prices.on, service.name):
-            message = f"the list has no prices of `{model}` for the service `{service.name}` on {scenario.prices.on}"
-            _problem(
-                reading, path, message, "write another service, or `prices` of the model with `services`"
-            )
-
-
-def _check_judges(reading: Reading, scenario: ScenarioKeys) -> None:
-    """Note judges without a description of their calls, and descriptions without a judge."""
-    scorer, review = scenario.scorer, scenario.review
-    for path, block, model, more in (
-        ("scorer", scorer, scorer.model, ("calls", "service")),
-        ("review", review, review.by if review else None, ()),
-    ):
-        key = "model" if path == "scorer" else "by"
-        for tokens in ("input_tokens", "output_tokens"):
-            if model is not None and getattr(block, tokens) is None:
-                message = f"`{path}` by a model needs `{tokens}`"
-                _problem(reading, f"{path}.{key}", message, f"write `{tokens}: ...` beside `{key}`")
-        for written in ("input_tokens", "output_tokens", *more):
-            if block is not None and model is None and written in block.written:
-                message = f"`{path}.{written}` describes a model's calls, but there is no `{key}`"
-                _problem(reading, f"{path}.{written}", message, f"write `{key}: ...`, or remove it")
-
-
-def _check_served(reading: Reading, scenario: ScenarioKeys) -> None:
-    """Note models served on GPUs that do not exist or do not suffice, or that have two speeds."""
-    held: dict[str | None, int] = {}
-    for model, speed in scenario.models.items():
-        path = f"models[{model}]"
-        if speed.served_on is None:
-            for key in ("replicas", "gpus_each", "throughput", "at_most"):
-                if key in speed.written:
-                    message = f"`{key}` is for a model that is served on GPUs"
-                    _problem(reading, f"{path}.{key}", message, "also write `served_on: POOL`, or remove it")
-            continue
-        pool = next((pool for pool in scenario.pools if pool.name == speed.served_on), None)
-        if speed.throughput is None:
-            message = f"a model that is served on `{speed.served_on}` needs `throughput`"
-            _problem(reading, f"{path}.served_on", message, "write for example `throughput: 2500 tokens/s`")
-        if "output_speed" in speed.written:
-            message = "`output_speed` is for a model served by a provider; this one has a `throughput`"
-            _problem(reading, f"{path}.output_speed", message, "remove it; `at_most` limits a single call")
-        if pool is None:
-            _problem_of_pool(reading, scenario, speed.served_on, f"{path}.served_on")
-            continue
-        held[pool.name] = held.get(pool.name, 0) + speed.replicas * speed.gpus_each
-        if held[pool.name] > pool.count:
-            message = f"served models hold {held[pool.name]:,} GPUs of a pool of {pool.count:,}"
-            _problem(reading, f"{path}.served_on", message, "raise the pool's `count`, or lower `replicas`")
-
-
-def _listed(prices: ClassPrices) -> str:
-    """Return prices by class on one line."""
-    return (
-        f"input {prices.input:g}, write {prices.cache_write_5m:g} (1 h: {prices.cache_write_1h:g}), "
-        f"read {prices.cache_read:g}, output {prices.output:g}"
-    )
+    reading.problem_of(f"{name}.{key}", message, "raise `limit_tokens`, or lower the other two")
 
 
 def _check_gpus(reading: Reading, scenario: ScenarioKeys, gpus: Gpus) -> None:
@@ -504,19 +324,19 @@ def _check_gpus(reading: Reading, scenario: ScenarioKeys, gpus: Gpus) -> None:
     for key in ("preempted", "checkpoint_every"):
         if getattr(gpus, key) is not None and gpus.billing != "spot":
             message = f"`{key}` is for `billing: spot`, but this is `{gpus.billing}`"
-            _problem(reading, f"{name}.{key}", message, "remove it, or change the billing")
+            reading.problem_of(f"{name}.{key}", message, "remove it, or change the billing")
     if gpus.billing == "per agent" and all(group.kind == "people" for group in scenario.fleet):
-        _problem(reading, f"{name}.billing", "there are no agents to bill `per agent`", "write `on demand`")
+        reading.problem_of(f"{name}.billing", "there are no agents to bill `per agent`", "write `on demand`")
 
 
 def _check_limits(reading: Reading, scenario: ScenarioKeys) -> None:
     for index, limit in enumerate(scenario.limits):
         name = f"limits[{index}]"
         if limit.figure in ("probability_within_budget", "overrun") and scenario.stop.budget is None:
-            _problem(reading, name, f"`{limit.figure}` needs a budget", "write `stop: {budget: ...}`")
+            reading.problem_of(name, f"`{limit.figure}` needs a budget", "write `stop: {budget: ...}`")
         if limit.figure in NEEDS_RESEARCH and not scenario.gates:
             message = f"`{limit.figure}` needs gates, which determine what holds outside the benchmark"
-            _problem(reading, name, message, "write `gates`, or remove the limit")
+            reading.problem_of(name, message, "write `gates`, or remove the limit")
         if limit.figure in NEEDS_TASKS and scenario.tasks is None:
             message = f"`{limit.figure}` needs tasks, and the scenario has none"
-            _problem(reading, name, message, "write `tasks`, or remove the limit")
+            reading.problem_of(name, message, "write `tasks`, or remove the limit")

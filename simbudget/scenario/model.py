@@ -18,7 +18,7 @@ from simbudget.scenario.blocks import Block, FrozenDict, changed, keys_of, read_
 from simbudget.scenario.calendar import OfficeHours
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.calibration_file import Evidence as LearntFrom
-from simbudget.scenario.checks import check_scenario, is_priced
+from simbudget.scenario.checks import check_scenario
 from simbudget.scenario.context import Context, Opening, Turn, WhenFull
 from simbudget.scenario.document import Fields, Node, flow_text, node_of, write_yaml
 from simbudget.scenario.expectations import mapping_of
@@ -36,6 +36,7 @@ from simbudget.scenario.fleet import (
     models_of,
     read_fleet,
 )
+from simbudget.scenario.model_checks import is_priced
 from simbudget.scenario.provider import (
     OTHERS,
     Api,

@@ -67,6 +67,12 @@ class Reading:
             end = Problem(f"there may be more than these {MOST_PROBLEMS} mistakes; reading stopped here")
             raise UserError(*in_order(self.problems), end)
 
+    def problem_of(self, name: str, message: str, remedy: str) -> None:
+        """Note a mistake at a value's place, unless another was found there already."""
+        place = self.place_of(name)
+        if all(problem.place != place for problem in self.problems):
+            self.problem(message, place, remedy)
+
     def note(self, name: str, text: str, kind: str, node: Node | None, source: str | None = None) -> None:
         """Note the origin of a value: its node, a default, or what `source` says."""
         if source is None:
