@@ -6,8 +6,10 @@ import random
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
+from socket import create_server
 from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
@@ -261,14 +263,24 @@ def test_a_damaged_ledger_is_one_line_of_each_command_that_reads_it(tmp_path: Pa
     assert_one_line(done)
 
 
+@contextmanager
+def dask_s_usual_port_taken() -> Iterator[None]:
+    """As when another cluster runs here: Dask then warns, and in these tests a warning is an error."""
+    with ExitStack() as held:
+        with suppress(OSError):  # taken already, by somebody else
+            held.enter_context(create_server(("", 8787)))
+        yield
+
+
 @pytest.mark.skipif(find_spec("cryptography") is None, reason="the extra dask is not installed whole")
 def test_a_cluster_of_this_machine_speaks_to_nobody_without_its_certificate() -> None:
     from distributed import Client  # noqa: PLC0415
 
     from simbudget.projection.executors import cluster  # noqa: PLC0415
 
-    with cluster._local_cluster(1) as local:
+    with dask_s_usual_port_taken(), cluster._local_cluster(1) as local:
         assert local.scheduler_address.startswith("tls://")
+        assert local.scheduler.http_server.address == "127.0.0.1"
         host = urlsplit(local.scheduler_address).hostname
         for page in ("status", "json/counts.json", "metrics", "info/main/workers.html"):
             with pytest.raises(HTTPError, match="404"):

@@ -165,6 +165,8 @@ def _local_cluster(workers: int) -> Any:
             processes=True,
             threads_per_worker=1,
             dashboard_address=None,
+            # Without a dashboard Dask still opens a port for one (8787): let it be free, and of this machine only.
+            scheduler_kwargs={"dashboard": False, "dashboard_address": "127.0.0.1:0"},
             # A scheduler runs whatever code it is sent. With a certificate of this session, which exists in memory
             # only, nobody else on the machine can send any.
             security=Security.temporary(),
