@@ -19,6 +19,7 @@ from simbudget.deciding.outcomes import (
     Unit,
     counts_results,
     outcomes_of,
+    same_skill,
 )
 from simbudget.numbers import NOTHING, rounded, usd
 from simbudget.projection.projection import Projection
@@ -163,7 +164,7 @@ def compare_projections(alternatives: Sequence[Alternative], projections: Sequen
     if worths is not None:
         curves = acceptability([each.name for each in alternatives], spends, results, worths, worlds)
     notes = dict.fromkeys(note for alternative in alternatives for note in alternative.notes)
-    notes |= dict.fromkeys(_assumed_speeds(scenarios))
+    notes |= dict.fromkeys((*_assumed_speeds(scenarios), *same_skill(scenarios)))
     return Comparison(
         tuple(alternatives), tuple(projections), tuple(outcomes), tuple(against), curves, tuple(notes)
     )

@@ -1,6 +1,6 @@
 """Outcomes of runs: the columns of a projection's replications that decisions use, with display names."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
@@ -85,6 +85,23 @@ def counts_results(scenario: Scenario) -> bool:
     """Return whether a scenario defines transferable results, that is, has gates and scores."""
     scores = any(step.kind == "score" for group in scenario.fleet for step in group.cycle)
     return scenario.research is not None and bool(scenario.gates) and scores
+
+
+def same_skill(scenarios: Sequence[Scenario]) -> Iterator[str]:
+    """Yield a note if scenarios differ in their models, and not in how good those models are at the work.
+
+    A model's prices and speeds are known; how many tasks or ideas come out right with it is not, unless somebody
+    writes it. Without the note, the cheapest model always looks best.
+    """
+    models = [frozenset(scenario.models) for scenario in scenarios]
+    if len(set(models)) < 2:
+        return
+    names = " and ".join(sorted(frozenset().union(*models) - frozenset.intersection(*models)))
+    remedy = "give each a file of its own with what a short run of it shows, and compare the files"
+    if scenarios[0].tasks is not None and len({scenario.tasks for scenario in scenarios}) == 1:
+        yield f"{names} are taken to solve tasks equally often (one `tasks.solved` for all); {remedy}"
+    if all(map(counts_results, scenarios)) and len({scenario.research for scenario in scenarios}) == 1:
+        yield f"{names} are taken to have equally good ideas (one `research` for all); {remedy}"
 
 
 def outcomes_of(scenarios: Sequence[Scenario], frames: Sequence[pd.DataFrame]) -> list[Outcome]:

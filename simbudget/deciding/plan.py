@@ -19,7 +19,7 @@ import pandas as pd
 from simbudget.deciding.alternatives import Sample, paired_rows, project_together
 from simbudget.deciding.changes import SHORT_NAMES, Change, Source
 from simbudget.deciding.objectives import Objective, violations
-from simbudget.deciding.outcomes import SHOW, counts_results
+from simbudget.deciding.outcomes import SHOW, counts_results, same_skill
 from simbudget.deciding.questions import Question
 from simbudget.deciding.search import Tried, search
 from simbudget.deciding.space import Point
@@ -121,6 +121,7 @@ class BestPlan(Result):
             "frontier": [_evaluation_as_json(each) for each in self.frontier],
             "finalists": [_evaluation_as_json(each) for each in self.finalists],
             "evaluations": [_evaluation_as_json(each) for each in self.evaluations],
+            "notes": list(self.notes),
         }
 
     def _write_files(self, folder: Path) -> list[Path]:
@@ -234,6 +235,7 @@ def plan(
         chosen,
         projection,
         source.changed(*chosen.changes),
+        tuple(same_skill([evaluator.scenario(each.point) for each in tried])),
     )
 
 

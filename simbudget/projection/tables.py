@@ -56,7 +56,7 @@ def answer(summary: Summary) -> str:
     else:
         line = f"About {usd(spend.p50)} (80 %: {usd(spend.p10)} to {usd(spend.p90)})"
         line += f"{_for_tasks(summary)} over {_duration(summary)}"
-    line += _price_of_a_solved_task(summary.tasks)
+    line += _price_of_a_solved_task(summary)
     line += _budget(summary)
     line += _price_of_a_result(summary.research)
     unmet = sum(not limit.holds for limit in summary.limits)
@@ -80,23 +80,28 @@ def _for_tasks(summary: Summary) -> str:
     return f" for {summary.tasks.count:,} task{'s' if summary.tasks.count > 1 else ''}"
 
 
-def _price_of_a_solved_task(tasks: TaskFigures | None) -> str:
+def _price_of_a_solved_task(summary: Summary) -> str:
     """Return the clause of the answer that says what a solved task costs, and on how few tasks the money goes."""
+    tasks = summary.tasks
     if tasks is None:
         return ""
-    price = tasks.cost_per_solved_usd
+    price, solved = tasks.cost_per_solved_usd, f"{_whole(tasks.solved.p50)} are solved"
     if price.estimate is None:
         line = "; no task is solved"
+    elif is_certain(summary):
+        line = f", {usd(price.estimate)} per solved task ({solved})"
+    elif price.p50 is None:
+        line = "; in more than half of the worlds no task is solved"
     else:
-        line = f", {usd(price.estimate)} per solved task ({_whole(tasks.solved.mean)} are solved)"
+        line = f", {usd(price.p50)} per solved task (80 %: {usd(price.p10)} to {without_end(price.p90)}; {solved})"
     if tasks.dearest_tenth_share is not None and tasks.count >= _A_TENTH_OF:
         line += f"; the dearest tenth of the tasks costs {percent(tasks.dearest_tenth_share.p50)}"
     return line
 
 
-def _whole(mean: float) -> str:
-    """Return a mean number of things without decimals, where it is not small."""
-    return f"{mean:,.0f}" if mean >= 10.0 else count(mean)
+def _whole(number: float) -> str:
+    """Return a mean or median number of things without decimals, where it is not small."""
+    return f"{number:,.0f}" if number >= 10.0 else count(number)
 
 
 _A_TENTH_OF: Final = 10
@@ -316,15 +321,11 @@ def _tasks(summary: Summary, tasks: TaskFigures) -> Table:
     rows.add("spend per attempt", "tasks.spend_per_attempt_usd", tasks.spend_per_attempt_usd, usd)
     rows.add("share of the dearest tenth", "tasks.dearest_tenth_share", tasks.dearest_tenth_share, percent)
     price = tasks.cost_per_solved_usd
-    ends = (
-        ""
-        if is_certain(summary)
-        else f" (80 % over worlds: {without_end(price.p10)} to {without_end(price.p90)})"
-    )
+    average = "" if is_certain(summary) else " on average: mean spend over the mean number solved"
     solved = (
         "No task is solved."
         if price.estimate is None
-        else f"A solved task costs {usd(price.estimate)}{ends}."
+        else f"A solved task costs {usd(price.estimate)}{average}."
     )
     caption = f"{solved} Spend per task, attempt and solved task is all of a run's spend over their number."
     return rows.table(f"Tasks ({tasks.count:,})", "what", caption)

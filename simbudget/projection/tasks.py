@@ -10,6 +10,13 @@ from simbudget.projection.statistics import Spread
 
 
 @dataclass(frozen=True)
+class PriceOfSolvedTask(Price):
+    """Mean spend over the mean number of tasks solved, and its quantiles over worlds; None where none is solved."""
+
+    p50: float | None
+
+
+@dataclass(frozen=True)
 class TaskFigures:
     """What comes of the tasks of a run."""
 
@@ -22,8 +29,7 @@ class TaskFigures:
     """All spend of a run over its number of tasks."""
     spend_per_attempt_usd: Spread | None
     """All spend of a run over the attempts begun; None where there is none."""
-    cost_per_solved_usd: Price
-    """Mean spend over the mean number of tasks solved, with p10 and p90 over worlds; None where none is solved."""
+    cost_per_solved_usd: PriceOfSolvedTask
     dearest_tenth_share: Spread | None
     """The share of what attempts cost that the dearest tenth of the tasks costs; None where they cost nothing."""
 
@@ -45,8 +51,8 @@ def summarise_tasks(simulated: Simulated) -> TaskFigures | None:
     )
 
 
-def cost_per_solved(simulated: Simulated) -> Price:
-    """Return mean spend over mean tasks solved: over all runs, and its p10 and p90 over worlds.
+def cost_per_solved(simulated: Simulated) -> PriceOfSolvedTask:
+    """Return mean spend over mean tasks solved: over all runs, and its p10, p50 and p90 over worlds.
 
     A mean of ratios would be infinite where a run solves nothing. Quantiles are order statistics, since those of
     worlds in which nothing is solved are infinite.
@@ -57,8 +63,10 @@ def cost_per_solved(simulated: Simulated) -> Price:
         by_world = (sums["spend_usd"] / sums["tasks_solved"]).fillna(np.inf).to_numpy()
     solved = statistics.value("tasks_solved")
     estimate = statistics.value("spend_usd") / solved if solved > 0.0 else np.inf
-    p10, p90 = np.quantile(by_world, (0.1, 0.9), method="nearest")
-    return Price(*(float(value) if np.isfinite(value) else None for value in (estimate, p10, p90)))
+    p10, p50, p90 = np.quantile(by_world, (0.1, 0.5, 0.9), method="nearest")
+    return PriceOfSolvedTask(
+        *(float(value) if np.isfinite(value) else None for value in (estimate, p10, p90, p50))
+    )
 
 
 def _spread(simulated: Simulated, column: str) -> Spread:

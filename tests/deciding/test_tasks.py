@@ -14,6 +14,7 @@ from simbudget.deciding.compare import compare
 from simbudget.deciding.plan import plan
 from simbudget.deciding.questions import ask
 from simbudget.errors import UserError
+from simbudget.numbers import usd
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import loads_scenario
 
@@ -91,3 +92,41 @@ def test_planning_for_solved_tasks_where_there_are_none_is_refused() -> None:
     ):
         with pytest.raises(UserError, match="there are no tasks in this scenario"):
             plan(source(text), question, SAMPLE)
+
+
+MODELS = """\
+fleet: [{agents: 4, model: claude-sonnet-4-5}]
+cycle: [think: {turns: 2}]
+tasks: {count: 40, attempts: 1, solved: 50%}
+stop: {after: 10 days}
+"""
+
+
+def test_a_cheaper_model_is_not_said_to_be_better_without_saying_what_that_rests_on(tmp_path: Path) -> None:
+    file, other = tmp_path / "workers.yaml", tmp_path / "others.yaml"
+    file.write_text(MODELS)
+    other.write_text(MODELS.replace("sonnet", "haiku").replace("50%", "40%"))
+    assumed = "claude-haiku-4-5 and claude-sonnet-4-5 are taken to solve tasks equally often"
+    same = compare(alternatives([file], [parse_changes("model=claude-sonnet-4-5,claude-haiku-4-5")]), SAMPLE)
+    assert any(note.startswith(assumed) for note in same.notes)
+    question = ask(["model=claude-sonnet-4-5,claude-haiku-4-5"], least_cost_for="tasks.solved >= 10")
+    chosen = plan(source(MODELS), question, SAMPLE)
+    assert any(note.startswith(assumed) for note in chosen.notes)
+    assert chosen.as_json()["notes"] == list(chosen.notes)
+    for each in (
+        compare(alternatives([file, other], []), SAMPLE),  # each says how often it solves a task
+        compare(alternatives([file], [parse_changes("attempts=1,2")]), SAMPLE),  # one model
+    ):
+        assert not any("equally often" in note for note in each.notes)
+
+
+def test_the_answer_gives_a_solved_task_by_its_median_as_it_gives_spend() -> None:
+    told = project(loads_scenario(WORKERS.replace("50%", "{unknown: 5% to 80%}")).scenario, Options(1, 80))
+    assert told.summary.tasks is not None
+    price = told.summary.tasks.cost_per_solved_usd
+    assert price.p50 is not None
+    assert price.estimate is not None
+    assert (
+        price.p50 < price.estimate or price.p50 > price.estimate
+    )  # they differ, so that the next line says which
+    assert f"{usd(price.p50)} per solved task (80 %: {usd(price.p10)} to" in told.answer()
