@@ -62,7 +62,13 @@ def _days_until(ledger: Any, date: Any) -> float:
 @click.option("--budget", callback=money, metavar="$", help="Report the probability of staying within this.")
 @click.option("--history", multiple=True, type=click.Path(path_type=Path), help="Further logs to learn from.")
 @click.option("--columns", metavar="A=B,...", help="Column mapping for other tables; see `import`.")
-@click.option("--draws", type=click.IntRange(50, 100_000), default=1000, show_default=True)
+@click.option(
+    "--draws",
+    type=click.IntRange(50, 100_000),
+    default=1000,
+    show_default=True,
+    help="Number of simulated futures.",
+)
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed.")
 @click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for the result.")
 @click.option("--json", "as_json", is_flag=True, help="Print only JSON.")
@@ -87,7 +93,7 @@ def forecast_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     as_json: bool,
     quiet: bool,
 ) -> None:
-    r"""Forecast future spend from the LOGs alone; no scenario is needed.
+    """Forecast future spend from the LOGs alone; no scenario is needed.
 
     By default, forecasts the sessions in progress (last entry within an hour of the newest one) to their end, however
     far off that is. `simbudget backtest` shows how accurate such forecasts have been on the same logs.
@@ -98,7 +104,7 @@ def forecast_command(  # noqa: PLR0913, PLR0917  one parameter for each option
       simbudget forecast ~/.claude/projects --days 30
       simbudget forecast logs/ --runs 20
       simbudget forecast --like research-agents --runs 40 --phases resource_finder,execution
-    """
+    """  # noqa: D301  click looks for the character itself
     given = [name for name, value in _given(calls, seconds, runs, days, until).items() if value is not None]
     if len(given) > 1:
         raise click.UsageError(f"{' and '.join(given)} exclude each other; give only one of them")

@@ -161,10 +161,14 @@ def test_every_command_has_help_and_the_first_comes_without_heavy_imports() -> N
     assert done.stdout.strip() == "[]"
 
 
+EXAMPLES = {"compare": 2, "sensitivity": 2, "plan": 3, "plan-pilot": 2, "forecast": 4}
+"""The commands whose help shows examples on lines of their own, and how many."""
+
+
 def test_examples_in_help_stand_on_lines_of_their_own_and_can_be_pasted_into_a_shell() -> None:
-    for command, count in {"compare": 2, "sensitivity": 2, "plan": 3, "plan-pilot": 2}.items():
+    for command, count in EXAMPLES.items():
         lines = simbudget(command, "--help").stdout.splitlines()
-        examples = [line.strip() for line in lines if line.startswith(f"  simbudget {command} ")]
+        examples = [line.strip() for line in lines if line.strip().startswith(f"simbudget {command} ")]
         assert len(examples) == count, lines
         assert not any("\\b" in line for line in lines)
         for example in examples:  # a shell would take `$2` of an unquoted $20000 for its second argument
