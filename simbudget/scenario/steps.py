@@ -274,6 +274,16 @@ class Steps:
         return [{step.kind: step.write()} for step in value]
 
 
+def _one_step(node: Node) -> str:
+    """Return how to write what was meant; a step's keys beside its name are mostly a matter of indentation."""
+    keys = list(node.values) if isinstance(node, Fields) else []
+    steps = [key for key in keys if key in STEPS]
+    if len(steps) != 1:
+        return "write one step per item, such as `- think: {turns: 10}`"
+    inside = ", ".join(f"{key[:40]}: ..." for key in keys if key not in STEPS)
+    return f"put the keys of a step inside it: `- {steps[0]}: {{{inside}}}`"
+
+
 def _read_step(reading: Reading, node: Node, cycle: str, counted: dict[str, int]) -> Step | None:
     """Return one step; for anything else note a problem and return None."""
     body: Node | None
@@ -283,8 +293,7 @@ def _read_step(reading: Reading, node: Node, cycle: str, counted: dict[str, int]
         kind, body = next(iter(node.values.items()))
     else:
         found = "several keys" if isinstance(node, Fields) else describe(node)
-        remedy = "write one step per item, such as `- think: {turns: 10}`"
-        reading.problem(f"a step: found {found}", node.place, remedy)
+        reading.problem(f"a step: found {found}", node.place, _one_step(node))
         return None
     if kind not in STEPS:
         reading.problem(f"there is no step `{kind[:40]}`", node.place, nearest(kind, STEPS))

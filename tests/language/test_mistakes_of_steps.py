@@ -16,6 +16,11 @@ MISTAKES = [
     ("cycle: [{experiment: {time: 1 h, wait_for: most}}]", ["`most`", "write `all` or a whole number"]),
     ("cycle: [{experiment: {time: 1 h, attempts: 0}}]", ["attempts", "whole number from 1"]),
     ("cycle: [{experiment: {time: 1 h, on_failure: stop}}]", ["on_failure", "`go on`", "`end cycle`"]),
+    (
+        "cycle:\n- think:\n  turns: 3\n  if: 30%",  # two spaces short
+        ["several keys", "inside it: `- think: {turns: ..., if: ...}`"],
+    ),
+    ("cycle: [{think: {turns: 1}, share: {}}]", ["several keys", "one step per item"]),
     ("cycle: [{experiment: {time: 1 h, if: succeded}}]", ["did you mean `succeeded`"]),
     ("cycle: [{experiment: {time: 1 h, if: succeeded}}]", ["needs an earlier step `experiment`"]),
     (
