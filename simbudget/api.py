@@ -12,7 +12,7 @@ corresponding command prints.
 """
 
 import datetime
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -147,9 +147,17 @@ def loads(text: str, name: str = "scenario.yaml") -> Loaded:
     return Loaded(Source(text, name, Path()))
 
 
-def dump(scenario: AnyScenario) -> str:
-    """Write a scenario as YAML that loads to an equal one, including what a calibration learnt."""
-    return dump_scenario(scenario if isinstance(scenario, Scenario) else _loaded(scenario).scenario)
+def dump(
+    scenario: AnyScenario | Scenario, comments: Mapping[tuple[str | int, ...], str] | None = None
+) -> str:
+    """Write a scenario as YAML that loads to an equal one, including what a calibration learnt.
+
+    Args:
+        scenario: what is written.
+        comments: comments by the path of the value that each follows, such as `("fleet", 0, "agents")`.
+    """
+    value = scenario if isinstance(scenario, Scenario) else _loaded(scenario).scenario
+    return dump_scenario(value, comments)
 
 
 def project(

@@ -9,7 +9,7 @@ way; `write_yaml` writes values as YAML again.
 import datetime
 import numbers
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -30,6 +30,8 @@ _DEEPEST: Final = 40
 _NULLS: Final = ("", "null", "Null", "NULL", "~")
 _NEEDS_QUOTES: Final = re.compile(r"""[,\[\]{}#:'"&*!|>%@`]""")
 _ONE_LINE: Final = 100
+_WIDTH: Final = 110
+_COMMENT_COLUMN: Final = 60
 _SPLIT_NUMBER: Final = re.compile(r"\d{3}(?!\d)[^:]*")
 _ENDS_IN_NUMBER: Final = re.compile(r".*(?:^|[\s$])\$?\d{1,3}(?:,\d{3})*")
 
@@ -69,6 +71,9 @@ class Given:
 
 
 Node = Text | Items | Fields | Given
+
+KeyPath = tuple[str | int, ...]
+"""Keys and positions that lead to a value."""
 
 
 def node_of(value: Any, path: str) -> Node:
@@ -187,9 +192,51 @@ def flow_text(node: Node, within: bool = False) -> str:
     return "'" + text.replace("'", "''") + "'" if within and _NEEDS_QUOTES.search(text) else text
 
 
-def write_yaml(value: Any) -> str:
-    """Write text, or lists and dicts of text, as YAML, with small mappings on one line each."""
-    return str(yaml.serialize(_yaml_node(value, 0), Dumper=_Dumper, width=110, allow_unicode=True))
+def write_yaml(value: Any, comments: Mapping[KeyPath, str] | None = None) -> str:
+    """Write text, or lists and dicts of text, as YAML, with small mappings on one line each.
+
+    Args:
+        value: what is written.
+        comments: comments by the path of the value that each follows; a mapping with comments within takes a line for
+            each of its keys.
+    """
+    comments = comments or {}
+    blocks = {path[:depth] for path in comments for depth in range(len(path))}
+    node = _yaml_node(value, (), blocks)
+    text = str(yaml.serialize(node, Dumper=_Dumper, width=_WIDTH, allow_unicode=True))
+    return _commented(text, comments) if comments else text
+
+
+def _commented(text: str, comments: Mapping[KeyPath, str]) -> str:
+    """Return a YAML text with comments at the ends of lines, those of one line together."""
+    root: Any = yaml.compose(text, _Loader)
+    by_line: dict[int, list[str]] = {}
+    for path, comment in comments.items():
+        by_line.setdefault(_line_of(root, path), []).append(comment)
+    lines = text.splitlines()
+    for number, said in by_line.items():
+        lines[number] = f"{lines[number]:<{_COMMENT_COLUMN}}  # {'; '.join(said)}"
+    return "\n".join(lines) + "\n"
+
+
+def _line_of(root: Any, path: KeyPath) -> int:
+    """Return the line on which a value ends or, if it takes several of its own, the line of its key."""
+    key, value = None, root
+    try:
+        for step in path:
+            if isinstance(step, int):
+                key, value = None, value.value[step]
+            else:
+                key, value = next((key, each) for key, each in value.value if key.value == step)
+    except (StopIteration, IndexError, AttributeError, ValueError, TypeError):
+        where = ".".join(str(step) for step in path)
+        remedy = "give the path of a value that is not left to its default"
+        raise UserError(
+            Problem(f"comment on {where}: the scenario does not write it", remedy=remedy)
+        ) from None
+    is_block = isinstance(value, yaml.CollectionNode) and not value.flow_style
+    mark = key.start_mark if is_block and key is not None else value.end_mark
+    return int(mark.line)
 
 
 class _Dumper(yaml.Dumper):
@@ -201,13 +248,18 @@ class _Dumper(yaml.Dumper):
         super().increase_indent(flow, False)
 
 
-def _yaml_node(value: Any, depth: int) -> yaml.Node:
+def _yaml_node(value: Any, path: KeyPath, blocks: Collection[KeyPath]) -> yaml.Node:
+    """Return a value as a node; `blocks` are the paths of mappings and lists that take several lines."""
+    depth, is_small = len(path), path not in blocks and _is_small(value)
     if isinstance(value, dict):
-        pairs = [(_yaml_node(key, depth), _yaml_node(each, depth + 1)) for key, each in value.items()]
-        return yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=depth > 0 and _is_small(value))
+        pairs = [
+            (_yaml_node(key, (*path, key), ()), _yaml_node(each, (*path, key), blocks))
+            for key, each in value.items()
+        ]
+        return yaml.MappingNode("tag:yaml.org,2002:map", pairs, flow_style=depth > 0 and is_small)
     if isinstance(value, list):
-        items = [_yaml_node(each, depth + 1) for each in value]
-        on_one_line = _is_small(value) and (depth > 1 or not any(isinstance(each, dict) for each in value))
+        items = [_yaml_node(each, (*path, number), blocks) for number, each in enumerate(value)]
+        on_one_line = is_small and (depth > 1 or not any(isinstance(each, dict) for each in value))
         return yaml.SequenceNode("tag:yaml.org,2002:seq", items, flow_style=on_one_line)
     needs_quotes = value in _NULLS or value == "<<" or not value.isprintable()
     return yaml.ScalarNode("tag:yaml.org,2002:str", value, style='"' if needs_quotes else None)

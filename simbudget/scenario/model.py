@@ -20,7 +20,7 @@ from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.calibration_file import Evidence as LearntFrom
 from simbudget.scenario.checks import check_scenario
 from simbudget.scenario.context import Context, Opening, Turn, WhenFull
-from simbudget.scenario.document import Fields, Node, flow_text, node_of, write_yaml
+from simbudget.scenario.document import Fields, KeyPath, Node, flow_text, node_of, write_yaml
 from simbudget.scenario.expectations import mapping_of
 from simbudget.scenario.fleet import (
     DEFAULT_MODEL,
@@ -273,15 +273,19 @@ def _speed_of_others(reading: Reading, node: Node) -> ModelSpeed:
     return speed
 
 
-def dump(scenario: Scenario) -> str:
+def dump(scenario: Scenario, comments: Mapping[KeyPath, str] | None = None) -> str:
     """Write a scenario as YAML that loads to an equal value.
 
     Text is kept as written. The content of other files becomes part of it: the values of an empirical distribution,
     and what a calibration learnt.
+
+    Args:
+        scenario: what is written.
+        comments: comments by the path of the value that each follows, such as `("fleet", 0, "agents")`.
     """
     calibration = _calibration_of(scenario)
     written = scenario if calibration is None else scenario.with_values(calibration=calibration)
-    return write_yaml(written.write())
+    return write_yaml(written.write(), comments)
 
 
 def _calibration_of(scenario: Scenario) -> Calibration | None:

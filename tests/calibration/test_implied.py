@@ -21,7 +21,7 @@ LOGS = Path(__file__).parent.parent / "data" / "logs"
 
 
 def scenario_of(implied: Implied) -> Scenario:
-    return loads_scenario(implied.text, calibration=implied.calibration).scenario
+    return implied.scenario
 
 
 def test_it_projects_the_sessions_and_the_cost_of_simulated_logs() -> None:

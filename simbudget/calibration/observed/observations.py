@@ -1,8 +1,10 @@
 """Observed values of the quantities of turns and contexts, one array per session.
 
 The engine adds a turn's output and tool result to the context and bills thinking separately. A log shows the growth g
-of the context and the output o. So min(g, o) is taken as output that joined the context, o - min as thinking, and
-g - min as the tool result. Both totals are then right, whether or not thinking joined the context.
+of the context, the output o, and sometimes the thinking k within it. Where k is known, thinking is k, and the tool
+result is g - o if thinking stays in the context, else g - (o - k). Where it is not known, min(g, o) is taken as output
+that joined the context, o - min as thinking that did not, and g - min as the tool result. Both totals are then right.
+Either way a scenario needs the same `context.keeps_thinking` as the observations; see `Observed.keeps_thinking`.
 """
 
 from collections.abc import Sequence
@@ -41,6 +43,8 @@ NO_SPEED: Final = 1e6
 _NOTHING: Final = np.zeros(0)
 _LITTLE_THINKING: Final = 0.05
 _MOST_FOR_SLOPE: Final = 300
+_MOSTLY_KNOWN: Final = 0.9
+"""Share of calls whose count has to be known, as for outputs; see `Session.knows_output`."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -55,37 +59,46 @@ class Observed:
     knows_output: bool
     missing_outputs: int
     """Calls whose output count is not known."""
+    keeps_thinking: bool | None = None
+    """Whether thinking is among what joins contexts; None if there is no thinking."""
 
 
-def observe(sessions: Sequence[Session], people: bool = False, speed: float | None = None) -> Observed:
+def observe(
+    sessions: Sequence[Session], people: bool = False, speed: float | None = None, keeps: bool | None = None
+) -> Observed:
     """Return the observations of sessions.
 
     Args:
         sessions: of one kind, all with known outputs or none: see `Session.knows_output`.
         people: whether waiting for people counts as tool time, as it does for a session's own wall time.
         speed: tokens per second, if it is known already.
+        keeps: whether thinking stays in the context, if logs tell.
     """
     knows = bool(sessions) and all(session.knows_output for session in sessions)
     if speed is None:
         speed = _output_speed(sessions) if knows else NO_SPEED
-    thinks = knows and _thinking_share(sessions) > _LITTLE_THINKING
+    counted = knows and _counts_thinking(sessions)
+    thinks = knows and not counted and _thinking_share(sessions) > _LITTLE_THINKING
+    keeps = keeps is not False if counted else False if thinks else None
     values: dict[str, list[Floats]] = {name: [] for name in FLOORS}
     ages: list[Floats] = []
     for session in sessions:
-        if session.steps is None:
-            of_session = _turns(session, knows, thinks, speed, people) | _contexts(session)
-        else:
-            of_session = _told(session, session.steps, speed) | _contexts(session)
+        if session.steps is not None:
+            of_session = _told(session, session.steps, speed, keeps) | _contexts(session)
             of_session["turns"] = session.steps.turns
+        elif counted:
+            of_session = _counted(session, keeps is True, speed, people) | _contexts(session)
+        else:
+            of_session = _turns(session, knows, thinks, speed, people) | _contexts(session)
         of_turns = ages_of(session.compacts)
         if session.steps is not None:
-            of_turns = of_turns[session.steps.is_turn[:-1]]
+            of_turns = of_turns[session.steps.has_result]
         ages.append(of_turns[np.isfinite(of_session["tool_result"])])
         for name, of_name in values.items():
             array = of_session.get(name, _NOTHING)
             of_name.append(array[np.isfinite(array)])
     missing = sum(int(np.isnan(session.output).sum()) for session in sessions)
-    return Observed(values, ages, speed, knows, missing)
+    return Observed(values, ages, speed, knows, missing, keeps)
 
 
 def settled(seen: Observed, opening: Opening) -> Observed:
@@ -96,7 +109,7 @@ def settled(seen: Observed, opening: Opening) -> Observed:
 
 def _turns(session: Session, knows: bool, thinks: bool, speed: float, people: bool) -> dict[str, Floats]:
     growth, output = session.growth, session.output
-    gap_s = session.gap_s if people else np.maximum(session.gap_s - session.person_s[:-1], 0.0)
+    gap_s = session.own_gap_s if people else np.maximum(session.own_gap_s - session.person_s[:-1], 0.0)
     duration_s = session.duration_s
     if not knows:
         return {
@@ -116,18 +129,29 @@ def _turns(session: Session, knows: bool, thinks: bool, speed: float, people: bo
     }
 
 
-def _told(session: Session, steps: Steps, speed: float) -> dict[str, Floats]:
+def _counted(session: Session, keeps: bool, speed: float, people: bool) -> dict[str, Floats]:
+    """Return the observations of a session whose log counts thinking apart."""
+    thinking = np.nan_to_num(session.thinking)
+    visible = session.output - thinking
+    joined = session.output if keeps else visible
+    return _turns(session, True, False, speed, people) | {
+        "output": visible,
+        "thinking": thinking,
+        "tool_result": np.maximum(session.growth - joined[:-1], 0.0),
+    }
+
+
+def _told(session: Session, steps: Steps, speed: float, keeps: bool | None) -> dict[str, Floats]:
     """Return the observations of a session whose ledger records steps; only calls of think steps count as turns."""
     is_turn, output = steps.is_turn, session.output
     thinking = np.nan_to_num(session.thinking)
-    joined = output - thinking
-    followed = is_turn[:-1]
+    joined = output if keeps else output - thinking
     post_tokens = float(output[steps.is_post].mean()) if steps.is_post.any() else 0.0
     results = session.growth - joined[:-1] - steps.posts_read[1:] * post_tokens
     return {
-        "output": joined[is_turn],
+        "output": (output - thinking)[is_turn],
         "thinking": thinking[is_turn] if thinking.any() else np.zeros(0),
-        "tool_result": np.maximum(results[followed], 0.0),
+        "tool_result": np.maximum(results[steps.has_result], 0.0),
         "tool_time": steps.tool_s[is_turn],
         "first_token": np.maximum(session.duration_s - output / speed, 0.0),
         "post": output[steps.is_post],
@@ -143,6 +167,12 @@ def _contexts(session: Session) -> dict[str, Floats]:
         "compacted": np.maximum(after - first_prompt, 1.0) if len(after) else np.zeros(0),
         "turns": np.array([float(len(session))]),
     }
+
+
+def _counts_thinking(sessions: Sequence[Session]) -> bool:
+    """Return whether logs count thinking apart from other output, and there is some."""
+    thinking = np.concatenate([session.thinking for session in sessions])
+    return bool(np.isfinite(thinking).mean() > _MOSTLY_KNOWN and np.nansum(thinking) > 0)
 
 
 def _thinking_share(sessions: Sequence[Session]) -> float:

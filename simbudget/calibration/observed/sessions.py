@@ -16,6 +16,7 @@ import pandas as pd
 
 from simbudget.calibration.observed.steps import (
     Steps,
+    are_sub_agents,
     contexts_of,
     runs_that_tell,
     steps_of,
@@ -28,6 +29,9 @@ Floats = npt.NDArray[np.float64]
 _CALL_KINDS: Final = ("call", "post", "poll", "compaction")
 _PEOPLE: Final = ("person", "AskUserQuestion", "ExitPlanMode")
 """Names of waits for people."""
+_WITH_SUB_AGENTS: Final = frozenset({"claude-code", "claude-results", "codex", "codex-exec", "opencode"})
+"""Formats whose runs are one agent each, so that further agents of a run are sub-agents; in others, such as pilots,
+agents are peers."""
 _KEPT_AFTER_COMPACTION: Final = 0.75
 """A context that shrinks below this fraction was compacted or cleared."""
 _SMALLEST_COMPACTED: Final = 30_000
@@ -75,6 +79,18 @@ class Session:
     """The task that the run is an attempt at, where the log names one."""
     steps: Steps | None = None
     """Its steps, if the ledger records cycles and contexts."""
+    agent: int = 0
+    """The agent's number in its run; for a sub-agent of a ledger with steps, that of its parent."""
+    cycle: int = -1
+    """The cycle of its first call; -1 if the ledger records none."""
+    is_delegated: bool = False
+    """Whether it is the context of a sub-agent."""
+    service: str = ""
+    """The service of most of its calls; empty for the standard service."""
+    models: npt.NDArray[np.str_] | None = None
+    """[calls] the model of each, where they are of several."""
+    sub_agents_s: Floats | None = None
+    """[calls - 1] seconds of each gap during which sub-agents worked; None without sub-agents."""
 
     def __len__(self) -> int:
         """Return the number of calls."""
@@ -92,6 +108,11 @@ class Session:
         return np.maximum(self.started_s[1:] - ends[:-1], 0.0)
 
     @cached_property
+    def own_gap_s(self) -> Floats:
+        """[calls - 1] the gaps without the time in which sub-agents worked."""
+        return self.gap_s if self.sub_agents_s is None else np.maximum(self.gap_s - self.sub_agents_s, 0.0)
+
+    @cached_property
     def compacts(self) -> npt.NDArray[np.bool_]:
         """[calls - 1] whether the context was compacted or cleared between a call and the next."""
         before, after = self.context[:-1], self.context[1:]
@@ -104,9 +125,17 @@ class Session:
 
     def part(self, first: int, end: int | None = None) -> "Session":
         """Return the session of the calls from `first` to before `end`."""
-        arrays = {name: getattr(self, name)[first:end] for name in (*_COLUMNS.values(), "person_s")}
-        part = Session(self.run, self.source, self.project, self.model, **arrays)
-        return replace(part, ended=self.ended, name=self.name, task=self.task)
+        part = self.taken(slice(first, end))
+        return replace(part, failures=0, steps=None)
+
+    def taken(self, which: slice | npt.NDArray[np.bool_]) -> "Session":
+        """Return the session of some of its calls; what is known of the whole session stays."""
+        arrays = {name: getattr(self, name)[which] for name in (*_COLUMNS.values(), "person_s")}
+        models = None if self.models is None else self.models[which]
+        sub_agents_s = None
+        if self.sub_agents_s is not None:
+            sub_agents_s = np.append(self.sub_agents_s, 0.0)[which][:-1]
+        return replace(self, **arrays, models=models, sub_agents_s=sub_agents_s)
 
     @property
     def knows_input(self) -> bool:
@@ -127,7 +156,7 @@ def sessions_of(ledger: ImportedLedger, at_least: int = 1) -> list[Session]:
     """Return the sessions of a ledger that have at least this many calls, in the ledger's order."""
     key = id(ledger)
     if key not in _CUT:
-        _CUT[key] = list(_sessions(ledger))
+        _CUT[key] = _with_waits_for_sub_agents(list(_sessions(ledger)))
         weakref.finalize(ledger, _CUT.pop, key, None)
     return [session for session in _CUT[key] if len(session) >= at_least]
 
@@ -154,21 +183,66 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
         if not len(answered):
             continue
         arrays = {name: values[answered] for name, values in rows.values.items()}
-        fact, model = facts[run], rows.models[answered]
-        names, counts = np.unique(model, return_counts=True)
+        fact = facts[run]
+        source = str(fact.source)
+        calls, models = relevant.iloc[order[answered]], rows.models[answered]
         yield Session(
             run=run,
-            source=str(fact.source),
+            source=source,
             project=str(fact.project or ""),
-            model=str(names[counts.argmax()]),
+            model=_most_frequent(models),
             **arrays,
             person_s=_person_s(rows, part, arrays["started_s"]),
             failures=int(rows.failed[part].sum()),
             ended=_day(fact.began_at, arrays["started_s"]),
             name=str(fact.name) + (f" agent {agent}" if agent else ""),
             task=str(fact.task),
-            steps=_steps(relevant.iloc[order[answered]], telling.get(run), agent),
+            steps=_steps(calls, telling.get(run), agent, is_delegated=bool(rows.delegated[answered[0]])),
+            agent=agent,
+            cycle=int(rows.cycles[answered[0]]),
+            is_delegated=bool(rows.delegated[answered[0]]) or (agent > 0 and source in _WITH_SUB_AGENTS),
+            service=_most_frequent(rows.services[answered]),
+            models=models if len(set(models.tolist())) > 1 else None,
         )
+
+
+def _most_frequent(words: npt.NDArray[np.str_]) -> str:
+    names, counts = np.unique(words, return_counts=True)
+    return str(names[counts.argmax()])
+
+
+def _with_waits_for_sub_agents(sessions: list[Session]) -> list[Session]:
+    """Return sessions that know which part of their gaps their run's sub-agents worked in.
+
+    Ledgers with steps have entries for tools instead, so that nothing has to be taken from a gap.
+    """
+    spans: dict[int, list[tuple[float, float]]] = {}
+    for session in sessions:
+        if session.is_delegated and session.steps is None and np.isfinite(session.started_s).all():
+            ends_s = session.started_s + np.nan_to_num(session.duration_s)
+            spans.setdefault(session.run, []).append((float(session.started_s[0]), float(ends_s.max())))
+    return [
+        replace(session, sub_agents_s=_covered_s(session, spans[session.run]))
+        if session.run in spans and not session.is_delegated and len(session) > 1
+        else session
+        for session in sessions
+    ]
+
+
+def _covered_s(session: Session, spans: list[tuple[float, float]]) -> Floats:
+    """Return [calls - 1] the seconds of each gap that lie in the union of spans."""
+    union: list[tuple[float, float]] = []
+    for begin, end in sorted(spans):
+        if union and begin <= union[-1][1]:
+            union[-1] = (union[-1][0], max(union[-1][1], end))
+        else:
+            union.append((begin, end))
+    opens_s = session.started_s[:-1] + np.nan_to_num(session.duration_s[:-1])
+    closes_s = np.maximum(session.started_s[1:], opens_s)
+    covered: Floats = np.zeros(len(opens_s))
+    for begin, end in union:
+        covered += np.maximum(np.minimum(closes_s, end) - np.maximum(opens_s, begin), 0.0)
+    return covered
 
 
 def _telling(entries: pd.DataFrame) -> dict[int, pd.DataFrame]:
@@ -189,6 +263,10 @@ class _Rows:
     """Calls that succeeded and sent tokens."""
     for_people: npt.NDArray[np.bool_]
     """Waits for people."""
+    delegated: npt.NDArray[np.bool_]
+    """Calls of sub-agents, in ledgers that record whose they are."""
+    cycles: npt.NDArray[np.int64]
+    services: npt.NDArray[np.str_]
 
     @classmethod
     def of(cls, rows: pd.DataFrame) -> "_Rows":
@@ -204,11 +282,27 @@ class _Rows:
         sent = sum(np.nan_to_num(values[name]) for name in ("uncached", "write", "read"))
         for_people = is_wait & rows["name"].astype(str).isin(_PEOPLE).to_numpy()
         models = rows["model"].astype(str).to_numpy(np.str_)
-        return cls(values, models, failed, ~is_wait & ~failed & (np.asarray(sent) > 0), for_people)
+        return cls(
+            values,
+            models,
+            failed,
+            ~is_wait & ~failed & (np.asarray(sent) > 0),
+            for_people,
+            are_sub_agents(rows),
+            rows["cycle"].to_numpy(np.int64),
+            rows["service"].astype(str).to_numpy(np.str_),
+        )
 
 
-def _steps(calls: pd.DataFrame, of_run: pd.DataFrame | None, agent: object) -> Steps | None:
-    return None if of_run is None else steps_of(calls, of_run[of_run["agent"] == agent], of_run)
+def _steps(calls: pd.DataFrame, of_run: pd.DataFrame | None, agent: int, is_delegated: bool) -> Steps | None:
+    """Return the steps of one context: of an agent, or of one of its sub-agents."""
+    if of_run is None:
+        return None
+    delegated = are_sub_agents(of_run)
+    of_agent = of_run[(of_run["agent"] == agent) & (delegated == is_delegated)]
+    if is_delegated:  # sub-agents work side by side: only what stands in the same context is this one's
+        of_agent = of_agent[of_agent["session"] == calls["session"].iat[0]]
+    return steps_of(calls, of_agent, of_run)
 
 
 def _person_s(rows: _Rows, part: slice, started_s: Floats) -> Floats:

@@ -34,11 +34,29 @@ class Steps:
     """[cycles] turns of completed think steps."""
     turns_cut: Floats
     """[cycles] turns so far of think steps that the end of the run cut off."""
+    cycles: npt.NDArray[np.int64]
+    """Numbers of this context's cycles that came to their end."""
+    is_left: Flags
+    """[calls] whether the agent, or its sub-agents, worked in other contexts between it and the next."""
+
+    @property
+    def has_result(self) -> Flags:
+        """Return [calls - 1] after which calls nothing but their own tools' results joined the context."""
+        return np.asarray(self.is_turn[:-1] & ~self.is_left[:-1])
 
 
 def without_failed_calls(entries: pd.DataFrame) -> pd.DataFrame:
     """Return entries without failed attempts at calls, which belong to no turn."""
     return entries[~(entries["kind"].isin(("call", "post")) & entries["outcome"].astype(str).eq("failed"))]
+
+
+def are_sub_agents(entries: pd.DataFrame) -> Flags:
+    """Return [entries] whether each is of a sub-agent, as the engine and pilots name them.
+
+    The `parent` of an experiment is another experiment, and never an agent.
+    """
+    named, parent = entries["name"].astype(str), entries["parent"].astype(str)
+    return (named.str.startswith("sub-agent ") & parent.str.startswith("agent ")).to_numpy(np.bool_)
 
 
 def runs_that_tell(entries: pd.DataFrame) -> list[int]:
@@ -77,8 +95,8 @@ def steps_of(calls: pd.DataFrame, of_agent: pd.DataFrame, of_run: pd.DataFrame) 
 
     Args:
         calls: the context's answered calls, by their start.
-        of_agent: all entries of its agent.
-        of_run: all entries of its run.
+        of_agent: all entries of its caller: an agent, or one of its sub-agents.
+        of_run: all entries of its run, sub-agents' included.
     """
     is_turn = calls["kind"].eq("call").to_numpy()
     is_post = calls["kind"].eq("post").to_numpy()
@@ -88,7 +106,24 @@ def steps_of(calls: pd.DataFrame, of_agent: pd.DataFrame, of_run: pd.DataFrame) 
         _tool_s(calls, of_agent),
         _posts_read(calls, of_agent, of_run),
         *_turns(calls, of_agent),
+        _ended(calls, of_agent),
+        _is_left(calls, of_run, is_sub_agent=bool(are_sub_agents(calls.iloc[:1])[0])),
     )
+
+
+def _is_left(calls: pd.DataFrame, of_run: pd.DataFrame, is_sub_agent: bool) -> Flags:
+    """Return [calls] whether calls of other contexts of the same agent begin between it and the next.
+
+    Sub-agents do not delegate; what happens beside them is not theirs.
+    """
+    if is_sub_agent:
+        return np.zeros(len(calls), np.bool_)
+    agent, context = calls["agent"].iat[0], calls["session"].iat[0]
+    others = of_run[(of_run["agent"] == agent) & (of_run["session"] != context) & of_run["kind"].eq("call")]
+    others_s = np.sort(others["started_s"].to_numpy(np.float64))
+    # what begins at the same instant as the next call begins after it
+    before = np.searchsorted(others_s, calls["started_s"].to_numpy(np.float64), side="left")
+    return np.asarray(np.diff(before, append=before[-1:]) > 0)
 
 
 def _tool_s(calls: pd.DataFrame, of_agent: pd.DataFrame) -> Floats:
@@ -110,7 +145,7 @@ def _tool_s(calls: pd.DataFrame, of_agent: pd.DataFrame) -> Floats:
 def _posts_read(calls: pd.DataFrame, of_agent: pd.DataFrame, of_run: pd.DataFrame) -> Floats:
     """Return [calls] the number of others' posts between the agent's previous post and each of its posts."""
     agent = of_agent["agent"].iat[0]
-    posts = of_run[of_run["kind"] == "post"]
+    posts = of_run[of_run["kind"] == "post"]  # sub-agents make none
     others_s = np.sort(posts.loc[posts["agent"] != agent, "started_s"].to_numpy(np.float64))
     own_s = np.sort(posts.loc[posts["agent"] == agent, "started_s"].to_numpy(np.float64))
     counts = np.diff(np.searchsorted(others_s, own_s), prepend=0)
@@ -128,7 +163,18 @@ def _turns(calls: pd.DataFrame, of_agent: pd.DataFrame) -> tuple[Floats, Floats]
     counts = calls.loc[calls["kind"] == "call"].groupby("cycle").size()
     ended = of_agent.loc[of_agent["kind"].isin(_AFTER_THINKING), "cycle"].unique()
     last = of_agent["cycle"].max()
-    is_whole = of_agent["cycle"].nunique() == 1 and not of_agent["outcome"].eq("cut").any()
+    is_whole = _is_whole(of_agent)
     has_ended = [cycle in ended or cycle < last or is_whole for cycle in counts.index]
     turns: Floats = np.array(counts, np.float64)
     return turns[np.array(has_ended, np.bool_)], turns[~np.array(has_ended, np.bool_)]
+
+
+def _is_whole(of_agent: pd.DataFrame) -> bool:
+    """Return whether an agent's only cycle has ended: nothing says that it was cut off."""
+    return bool(of_agent["cycle"].nunique() == 1 and not of_agent["outcome"].eq("cut").any())
+
+
+def _ended(calls: pd.DataFrame, of_agent: pd.DataFrame) -> npt.NDArray[np.int64]:
+    """Return the cycles of a context that ended: all but its agent's last, which may have been cut off."""
+    cycles = np.unique(calls["cycle"].to_numpy(np.int64))
+    return cycles if _is_whole(of_agent) else cycles[cycles < of_agent["cycle"].max()]

@@ -9,22 +9,27 @@ import numpy as np
 from simbudget.calibration.campaigns.campaigns import campaigns_of
 from simbudget.calibration.campaigns.downtime import fit_downtime
 from simbudget.calibration.campaigns.research_fits import RESEARCH, fit_new_campaigns
+from simbudget.calibration.observed.sessions import sessions_of
+from simbudget.calibration.scenarios.changes import Change, change_of
 from simbudget.calibration.scenarios.checks import Check, noted
+from simbudget.calibration.scenarios.delegate_changes import delegate_changes
+from simbudget.calibration.scenarios.delegate_fits import fit_roles
 from simbudget.calibration.scenarios.earlier import carried
 from simbudget.calibration.scenarios.editing import with_value, without_calibration
 from simbudget.calibration.scenarios.evidence_counts import NAMES, count_evidence
 from simbudget.calibration.scenarios.fit import Fit
 from simbudget.calibration.scenarios.fits import WORLDS, fit_ledger
 from simbudget.calibration.scenarios.places import path_of, places_of, shares
-from simbudget.calibration.scenarios.session_fits import ALL_THAT_JOINED
+from simbudget.calibration.scenarios.session_fits import ALL_THAT_JOINED, KEEPS
 from simbudget.calibration.scenarios.task_fits import fit_tasks
 from simbudget.calibration.scenarios.trial_fits import fit_trials
 from simbudget.calibration.scenarios.wording import written_varying
 from simbudget.distributions.posteriors import Posterior
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.imported import ImportedLedger
+from simbudget.pricing.catalogue import has_service
 from simbudget.scenario.blocks import keys_of
-from simbudget.scenario.calibration_file import Calibration, Evidence
+from simbudget.scenario.calibration_file import Calibration
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
 from simbudget.scenario.provider import OTHERS, ModelSpeed
 from simbudget.units import Dimension
@@ -39,18 +44,6 @@ _DEFAULT_SPEEDS: Final = {
     key: str(getattr(keys_of(ModelSpeed)[key], "default", "")) for key in ("first_token", "output_speed")
 }
 _OUTPUT, _THINKING = "turn.output_tokens", "turn.thinking_tokens"
-
-
-@dataclass(frozen=True)
-class Change:
-    """One quantity before and after."""
-
-    name: str
-    before: str
-    after: str
-    evidence: Evidence
-    family: str
-    fit: Fit
 
 
 @dataclass(frozen=True)
@@ -121,6 +114,8 @@ def calibrate(
         *research.fits,
     ):
         changes.extend(_changes(before, fit, keep, left))
+    roles = fit_roles(sessions_of(ledger), WORLDS)
+    changes.extend(delegate_changes(before, roles, keep, left))
     for fit in counts.fits:
         changes.append(Change(fit.name, counts.before[fit.name], fit.written, fit.evidence, "counts", fit))
     if not changes:
@@ -148,7 +143,7 @@ def calibrate(
         after,
         tuple(changes),
         tuple(left),
-        _absent(before, ledger),
+        _absent(before, ledger, has_sub_agents=bool(roles)),
         (*_of_programs(ledger), *of_tasks.notes),
         tuple(of_ledger),
     )
@@ -195,16 +190,34 @@ def _changes(before: LoadedScenario, fit: Fit, keep: Collection[str], left: list
     if not names:
         left.append(f"{fit.name}: logs speak of it ({fit.evidence}), the scenario has it not, or keeps it")
         return []
+    if fit.name == "service" and (without := _without_service(before, fit.written)):
+        left.append(f"service: {fit.evidence.remark} are `{fit.written}`, which has no prices for {without}")
+        return []
     kinds = {name.split("[")[0] for name in names}
     if fit.name.startswith("cycle.experiment") and len(names) > len(kinds):
         left.append(f"{fit.name}: the cycle has several experiments, and logs do not distinguish them")
         return []
     texts = {f"models[{OTHERS}].{key}": text for key, text in _DEFAULT_SPEEDS.items()}
     texts |= {row.name: row.text for row in before.provenance}
-    family = fit.quantity.family if fit.quantity else "exact"
     if fit.name != TURNS:
-        return [Change(name, texts[name], fit.written, fit.evidence, family, fit) for name in names]
+        return [change_of(name, texts.get(name, "standard"), fit) for name in names]
     return list(_turns(before, fit, names, texts, left))
+
+
+def _without_service(before: LoadedScenario, service: str) -> str:
+    """Return the agents' models that have no prices for a service."""
+    prices = before.scenario.prices
+    models = {group.model for group in before.scenario.fleet if group.kind == "agents" and group.model}
+    lacking = {
+        model
+        for model in models
+        if not (
+            service in prices.models[model].services
+            if model in prices.models
+            else has_service(model, prices.on, service)
+        )
+    }
+    return ", ".join(sorted(lacking))
 
 
 def _speeds_of_others(before: LoadedScenario, name: str) -> list[str]:
@@ -251,7 +264,7 @@ def _shifted(posterior: Posterior, factor: float) -> Posterior:
     return Posterior(draws, posterior.shape, posterior.is_fact)
 
 
-def _absent(before: LoadedScenario, ledger: ImportedLedger) -> tuple[Absent, ...]:
+def _absent(before: LoadedScenario, ledger: ImportedLedger, has_sub_agents: bool) -> tuple[Absent, ...]:
     """Return the parts of the scenario that the logs lack, with advice."""
     scenario = before.scenario
     logged = set(ledger.entries["kind"].astype(str).unique())
@@ -278,7 +291,9 @@ def _absent(before: LoadedScenario, ledger: ImportedLedger) -> tuple[Absent, ...
         Absent("forum", None, "calibrate on logs with posts, or write `forum` as it is"): (
             "share" in steps and "post" not in logged
         ),
-        Absent("sub-agents", None, "write what they do in `delegate`"): "delegate" in steps,
+        Absent("sub-agents", None, "write what they do in `delegate`"): (
+            "delegate" in steps and not has_sub_agents
+        ),
     }
     return tuple(absent for absent, is_absent in found.items() if is_absent)
 
@@ -306,7 +321,7 @@ def _moved_output(before: LoadedScenario, changes: list[Change]) -> list[str]:
         return []
     nothing = replace(whole[0].fit, quantity=None)
     evidence = whole[0].evidence
-    for name, text in ((_OUTPUT, "0"), (_THINKING, texts[_OUTPUT])):
+    for name, text in ((_OUTPUT, "0"), (_THINKING, texts[_OUTPUT]), (KEEPS, "no")):
         changes.append(Change(name, texts[name], text, evidence, "as assumed", nothing))
     return [
         "turn.output_tokens: the logs' output counts are placeholders; the assumed output is billed as thinking, "

@@ -73,6 +73,11 @@ def fit_of_setting(name: str, value: float, written: str, evidence: Evidence, wo
     return fit_of_fact(name, np.full(worlds, value), written, evidence, "exact")
 
 
+def fit_as_text(name: str, written: str, evidence: Evidence) -> Fit:
+    """Return the fit of a setting, such as a model or `yes`, which has no draws."""
+    return Fit(name, None, written, evidence)
+
+
 def fit_of_rate(
     name: str, hits: Floats, tries: Floats, evidence: Evidence, worlds: int, rng: np.random.Generator
 ) -> Fit:

@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from simbudget.calibration.observed.delegation import callers_of
 from simbudget.calibration.observed.observations import FLOORS
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.steps import scoring_times
@@ -12,6 +13,7 @@ from simbudget.calibration.posteriors.joint import jointly
 from simbudget.calibration.posteriors.pooling import log_of
 from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
 from simbudget.calibration.posteriors.survival import censored_lognormal
+from simbudget.calibration.scenarios.delegate_fits import prefix_fits, service_fits
 from simbudget.calibration.scenarios.experiments import Jobs, jobs_of
 from simbudget.calibration.scenarios.fit import FEWEST, Fit, fit_of_rate, fit_of_varying
 from simbudget.calibration.scenarios.session_fits import evidence_of_sessions, fit_sessions, fit_speeds
@@ -38,7 +40,9 @@ def fit_ledger(
     """
     rng = np.random.default_rng(_SEED)
     sessions = sessions_of(ledger)
-    fits = [*fit_sessions(sessions, models, worlds, people, rng)]
+    own = callers_of(sessions).own
+    fits = [*fit_sessions(own, models, worlds, people, rng, sessions)]
+    fits.extend(habit_fits(own, worlds))
     fits.extend(_fit_jobs(jobs_of(ledger), worlds, rng))
     fits.extend(_fit_scorer(ledger, sessions, worlds, rng))
     return jointly(fits, worlds, rng)
@@ -64,7 +68,20 @@ def fit_of_sessions(sessions: Sequence[Session], worlds: int = WORLDS) -> list[F
         worlds: how many joint draws.
     """
     rng = np.random.default_rng(_SEED)
-    return jointly([*fit_sessions(sessions, (), worlds, people=True, rng=rng)], worlds, rng)
+    fits = [*fit_sessions(sessions, (), worlds, people=True, rng=rng), *habit_fits(sessions, worlds)]
+    return jointly(fits, worlds, rng)
+
+
+def habit_fits(sessions: Sequence[Session], worlds: int) -> Iterator[Fit]:
+    """Yield the prefix that contexts of agents share, and the service of their calls, where logs tell.
+
+    Args:
+        sessions: those of agents, without their sub-agents.
+        worlds: number of joint draws.
+    """
+    rng = np.random.default_rng(_SEED + 1)
+    yield from prefix_fits(sessions, worlds, rng)
+    yield from service_fits(sessions, rng)
 
 
 def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Iterator[Fit]:

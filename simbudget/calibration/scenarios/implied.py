@@ -1,34 +1,42 @@
 """The scenario implied by logs: as many sessions of each model, with the quantities learnt from them.
 
 Each session is an agent with one cycle. Agents of one model are a group; if a model has enough sessions, its group has
-separate turns and contexts. Waits for people are part of `turn.tool_time`, since a cache expires in any pause. The
-scenario has GPUs only if the logs have jobs on them.
+separate turns and contexts. Sub-agents, and helpers of another model, are a `delegate` step for each of their models.
+Waits for people are part of `turn.tool_time`, since a cache expires in any pause. The scenario has GPUs only if the
+logs have jobs on them.
 """
 
+import datetime
 import math
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 
+from simbudget.calibration.observed.delegation import callers_of
 from simbudget.calibration.observed.session_prices import list_prices, session_prices
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.posteriors.caches import cache_life
+from simbudget.calibration.scenarios.delegate_fits import RoleFits, fit_roles, service_fits
 from simbudget.calibration.scenarios.experiments import Jobs, jobs_of
-from simbudget.calibration.scenarios.fit import Fit
+from simbudget.calibration.scenarios.fit import Fit, fit_of_fact
 from simbudget.calibration.scenarios.fits import WORLDS, fit_ledger, fit_of_sessions
 from simbudget.calibration.scenarios.new_sessions import UNSEEN_SUMMARY, least_limit
-from simbudget.calibration.scenarios.wording import written_varying
+from simbudget.calibration.scenarios.session_fits import KEEPS
+from simbudget.calibration.scenarios.wording import as_value, written_fact, written_varying
 from simbudget.distributions.base import NORMAL_P90
 from simbudget.distributions.posteriors import Posterior
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.numbers import usd
+from simbudget.pricing.catalogue import has_service
 from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
-from simbudget.scenario.model import DEFAULT_MODEL, Turn
+from simbudget.scenario.document import KeyPath
+from simbudget.scenario.model import DEFAULT_MODEL, Scenario, Turn, dump
 from simbudget.scenario.provider import OTHERS
 from simbudget.scenario.reading import Reading
 from simbudget.units import Dimension
@@ -42,7 +50,11 @@ _LONGEST_TIMES: Final = 10.0
 """Horizon after the start of the last session, in longest sessions, so that none is cut off."""
 _DAY_S: Final = 86_400.0
 _MOST_DAYS: Final = 3650
-_COMMENT_COLUMN: Final = 60
+
+_ASSUMED_OUTPUT: Final = str(getattr(keys_of(Turn)["output_tokens"], "default", "0"))
+
+Document = dict[str, Any]
+"""A block as text, or lists and dicts of text."""
 
 
 @dataclass(frozen=True)
@@ -51,20 +63,24 @@ class LoggedGroup:
 
     model: str
     sessions: tuple[Session, ...]
+    """Those of agents."""
+    delegated: tuple[Session, ...]
+    """Those of their sub-agents."""
     is_own: bool
     """Whether it has separate turns and contexts."""
 
     @property
     def cost_usd(self) -> float:
         """Return what its calls cost by the price list, without outputs that the logs do not say."""
-        return float(sum(np.nansum(session.list_cost_usd) for session in self.sessions))
+        return float(sum(np.nansum(session.list_cost_usd) for session in (*self.sessions, *self.delegated)))
 
     @property
     def waiting_share(self) -> float:
         """Return the share of time between calls spent waiting for people."""
-        between_s = sum(float(np.nansum(session.gap_s)) for session in self.sessions)
+        between_s = sum(float(np.nansum(session.own_gap_s)) for session in self.sessions)
         people_s = sum(
-            float(np.nansum(np.minimum(session.person_s[:-1], session.gap_s))) for session in self.sessions
+            float(np.nansum(np.minimum(session.person_s[:-1], session.own_gap_s)))
+            for session in self.sessions
         )
         return people_s / between_s if between_s > 0 else 0.0
 
@@ -73,11 +89,26 @@ class LoggedGroup:
 class Implied:
     """The scenario implied by logs."""
 
-    text: str
-    """Its file, without the line that names the calibration."""
+    written: Scenario
+    """The scenario with ranges as they are written, without the joint draws behind them."""
     calibration: Calibration
+    """The joint draws."""
     groups: tuple[LoggedGroup, ...]
     notes: tuple[str, ...]
+    heading: tuple[str, ...]
+    """Lines of comment at the beginning of its file."""
+    comments: Mapping[KeyPath, str]
+    """Comments on single values, by their paths."""
+
+    @cached_property
+    def scenario(self) -> Scenario:
+        """Return the scenario with the joint draws."""
+        return Scenario(**self.written.write(), calibration=self.calibration)
+
+    @property
+    def text(self) -> str:
+        """Return the scenario's file, without the line that names the calibration."""
+        return "".join(f"# {line}\n" for line in self.heading) + dump(self.written, self.comments)
 
     @property
     def logged_usd(self) -> float:
@@ -104,20 +135,33 @@ def implied_scenario(ledger: ImportedLedger) -> Implied:
         )
     groups = _groups(sessions)
     jobs = _paid_jobs(ledger)
-    cycles = 1 if jobs is None else max(1, round(len(jobs) / len(sessions)))
-    writer = _Writer(groups, cycles, jobs)
-    return writer.written(ledger, sessions)
+    cycles = 1 if jobs is None else max(1, round(len(jobs) / sum(len(group.sessions) for group in groups)))
+    return _Maker(groups, cycles, jobs).made(ledger, sessions)
 
 
 def _groups(sessions: Sequence[Session]) -> tuple[LoggedGroup, ...]:
-    """Return sessions by model, the most frequent first."""
+    """Return agents' sessions by model with their sub-agents', the most frequent first."""
     by_model: dict[str, list[Session]] = {}
-    for session in sessions:
-        model = DEFAULT_MODEL if session.model in _UNNAMED else session.model
-        by_model.setdefault(model, []).append(session)
+    own = callers_of(sessions).own
+    for session in own or sessions:  # sub-agents whose agents are not in the logs are agents
+        by_model.setdefault(_named(session.model), []).append(session)
     several = len(by_model) > 1
     ordered = sorted(by_model.items(), key=lambda one: -len(one[1]))
-    return tuple(LoggedGroup(model, tuple(own), several and len(own) >= _ENOUGH) for model, own in ordered)
+    model_of = {session.run: model for model, alike in by_model.items() for session in alike}
+    contexts = [context for role in callers_of(sessions).roles for context in role.contexts] if own else []
+    return tuple(
+        LoggedGroup(
+            model,
+            tuple(alike),
+            tuple(context for context in contexts if model_of.get(context.run) == model),
+            several and len(alike) >= _ENOUGH,
+        )
+        for model, alike in ordered
+    )
+
+
+def _named(model: str) -> str:
+    return DEFAULT_MODEL if model in _UNNAMED else model
 
 
 def _paid_jobs(ledger: ImportedLedger) -> Jobs | None:
@@ -126,181 +170,238 @@ def _paid_jobs(ledger: ImportedLedger) -> Jobs | None:
     return jobs if jobs is not None and np.nansum(jobs.gpus) > 0 else None
 
 
-class _Writer:
-    """Builds the scenario's text and its calibration."""
+@dataclass
+class _Block:
+    """A part of the scenario in the making, with the place that it will have."""
+
+    path: KeyPath
+    """Where it stands in the document."""
+    name: str
+    """What the names of its quantities begin with, such as `fleet[opus].`."""
+    values: Document = field(default_factory=dict)
+
+
+class _Maker:
+    """Makes the scenario and its calibration."""
 
     def __init__(self, groups: tuple[LoggedGroup, ...], cycles: int, jobs: Jobs | None) -> None:
         self._groups, self._cycles, self._jobs = groups, cycles, jobs
         self._quantities: dict[str, CalibratedQuantity] = {}
+        self._comments: dict[KeyPath, str] = {}
         self._notes: list[str] = []
 
-    def written(self, ledger: ImportedLedger, sessions: Sequence[Session]) -> Implied:
+    def made(self, ledger: ImportedLedger, sessions: Sequence[Session]) -> Implied:
         """Return the scenario."""
-        fits = fit_ledger(ledger, [group.model for group in self._groups], WORLDS, people=True)
-        source = ", ".join(sorted({session.source for session in sessions}))
+        own = [session for group in self._groups for session in group.sessions]
+        delegated = tuple(session for group in self._groups for session in group.delegated)
+        models = list(dict.fromkeys(_named(model) for model in self._models_called()))
+        fits = fit_ledger(ledger, models, WORLDS, people=True)
         days = sorted(session.ended for session in sessions if session.ended)
-        until = f", to {days[-1]}" if days else ""
-        lines = [
-            "# yaml-language-server: $schema=scenario.schema.json",
-            f"# What {len(sessions):,} logged session{'s' * (len(sessions) != 1)} imply ({source}{until}): as many "
-            "over again, one an agent.",
-            "# Ranges were learnt from them; `simbudget check` prints what each rests on.",
-            "simbudget: 1",
-            "name: As logged",
-            "",
-            "fleet:",
-        ]
-        for group in self._groups:
-            lines += self._group(group)
+        document: Document = {"simbudget": "1", "name": "As logged"}
+        document["fleet"] = [self._group(group, place, days) for place, group in enumerate(self._groups)]
         if any(not group.is_own for group in self._groups):
-            everyone = LoggedGroup("", tuple(sessions), False)
-            lines += ["", *self._body(everyone, fits, "")]
-        lines += ["", *self._models(fits), *self._prices(days)]
+            everyone = LoggedGroup("", tuple(own), delegated, False)
+            document |= self._body(everyone, fits, _Block((), ""), days)
         by_name = {fit.name: fit for fit in fits}
+        document |= self._speeds(by_name, models)
+        document |= self._prices(days)
         if "api.error_rate" in by_name:
-            lines += [f"api: {{error_rate: {self._taken(by_name['api.error_rate'], 'api.error_rate')}}}"]
+            document["api"] = {"error_rate": self._taken(by_name["api.error_rate"], "api.error_rate")}
         if self._jobs is not None:
-            lines += [_pool(self._jobs)]
-        lines += [
-            "",
-            _line(f"stop: {{after: {self._days(ledger)} days, cycles_per_agent: {self._cycles}}}", ""),
-        ]
+            document["gpus"] = {"count": str(max(1, int(np.nanmax(self._jobs.gpus))))}
+            self._comments["gpus", "count"] = "the most that one job held; the price is the list's"
+        document["stop"] = {"after": f"{self._days(ledger)} days", "cycles_per_agent": str(self._cycles)}
         self._note_outputs(sessions)
         return Implied(
-            "\n".join(lines) + "\n", Calibration(self._quantities), self._groups, tuple(self._notes)
+            Scenario(**document),
+            Calibration(self._quantities),
+            self._groups,
+            tuple(self._notes),
+            _heading(own, days),
+            self._comments,
         )
 
-    def _group(self, group: LoggedGroup) -> Iterator[str]:
-        """Yield the lines of a group of the fleet."""
-        count = len(group.sessions)
-        yield f"  - group: {group.model}"
-        yield _line(f"    agents: {count}", "sessions in the logs; as many as you plan")
-        yield f"    model: {group.model}"
+    def _models_called(self) -> Iterator[str]:
+        yield from (group.model for group in self._groups)
+        yield from (session.model for group in self._groups for session in group.delegated)
+
+    def _group(self, group: LoggedGroup, place: int, days: Sequence[str]) -> Document:
+        """Return a group of the fleet."""
+        path: KeyPath = ("fleet", place)
+        found: Document = {
+            "group": group.model,
+            "agents": str(len(group.sessions)),
+            "model": group.model,
+        }
+        self._comments[*path, "agents"] = "sessions in the logs; as many as you plan"
         every_s = _every_s(group.sessions)
         if every_s:
-            yield _line(
-                f"    start: {{then_every: {every_s:.0f} s}}", "as they began in the logs, on average"
-            )
+            found["start"] = {"then_every": f"{every_s:.0f} s"}
+            self._comments[*path, "start"] = "as they began in the logs, on average"
+        service = next(service_fits(group.sessions, np.random.default_rng(0)), None)
+        if service is not None and self._has_prices(group.model, service, days):
+            found["service"] = service.written
+            self._comments[*path, "service"] = service.evidence.remark
         if group.is_own:
             fits = fit_of_sessions(group.sessions, WORLDS)
-            yield from (
-                f"    {line}" if line else line for line in self._body(group, fits, f"fleet[{group.model}].")
-            )
+            found |= self._body(group, fits, _Block(path, f"fleet[{group.model}]."), days)
+        return found
 
-    def _body(self, group: LoggedGroup, fits: Sequence[Fit], prefix: str) -> Iterator[str]:
-        """Yield the lines of a cycle, turns and contexts that were learnt from some sessions."""
+    def _has_prices(self, model: str, service: Fit, days: Sequence[str]) -> bool:
+        """Return whether the price list has a model's prices for a service; note it if it has not."""
+        on = datetime.date.fromisoformat(days[-1]) if days else datetime.date.today()
+        if has_service(model, on, service.written):
+            return True
+        self._notes.append(
+            f"{service.evidence.remark} are `{service.written}`, for which {model} has no prices"
+        )
+        return False
+
+    def _body(self, group: LoggedGroup, fits: Sequence[Fit], block: _Block, days: Sequence[str]) -> Document:
+        """Return the cycle, turns and contexts that were learnt from some sessions."""
         by_name = {fit.name: fit for fit in fits}
         turns = by_name.get(_TURNS)
-        text = str(round(np.mean([len(session) for session in group.sessions]) / self._cycles) or 1)
+        text: Any = str(round(np.mean([len(session) for session in group.sessions]) / self._cycles) or 1)
         if turns is not None:
-            text = self._taken(_shared_out(turns, self._cycles), f"{prefix}cycle.think[0].turns")
-        yield "cycle:"
-        yield f"  - think: {{turns: {text}}}"
-        yield from self._job(by_name, prefix)
-        yield "turn:"
-        yield from self._turn(group, by_name, prefix)
-        yield "context:"
-        yield from self._context(group, by_name, prefix)
+            text = self._taken(_shared_out(turns, self._cycles), f"{block.name}cycle.think[0].turns")
+        cycle = [{"think": {"turns": text}}]
+        roles = fit_roles((*group.sessions, *group.delegated), WORLDS)
+        for number, role in enumerate(roles):
+            place = _Block((*block.path, "cycle", len(cycle), "delegate"), block.name)
+            cycle.append({"delegate": self._delegate(role, number, place, days)})
+        cycle += self._job(by_name, block.name)
+        return {
+            "cycle": cycle,
+            "turn": self._turn(group, by_name, block),
+            "context": self._context(group, roles, by_name, block),
+        }
 
-    def _job(self, fits: Mapping[str, Fit], prefix: str) -> Iterator[str]:
+    def _delegate(self, role: RoleFits, number: int, block: _Block, days: Sequence[str]) -> Document:
+        """Return the step of what is delegated to one model."""
+        step: Document = {"agents": "1", "turns": "1", "model": _named(role.role.model)}
+        path = block.path
+        self._comments[*path, "model"] = role.words
+        for fit in (_per_cycle(fit, self._cycles) for fit in role.fits):
+            if fit.name == "service" and not self._has_prices(role.role.model, fit, days):
+                continue
+            inner, keys = step, fit.name.split(".")
+            for key in keys[:-1]:
+                inner = inner.setdefault(key, {})
+            inner[keys[-1]] = self._taken(fit, f"{block.name}cycle.delegate[{number}].{fit.name}")
+            if fit.evidence.remark and fit.name in ("agents", "if", "context.shared_prefix_tokens"):
+                self._comments[*path, *keys] = fit.evidence.remark
+        if self._cycles > 1 and "if" not in step:
+            step["if"] = f"{100 / self._cycles:.3g}%"
+        contexts = role.role.contexts
+        reads = any(np.nansum(session.read) > 0 for session in contexts)
+        context = step.setdefault("context", {})
+        context["cache"] = cache_life(contexts, contexts[-1]) if reads else "off"
+        return step
+
+    def _job(self, fits: Mapping[str, Fit], prefix: str) -> list[Document]:
         if self._jobs is None or "cycle.experiment.time" not in fits:
-            return
+            return []
         gpus = float(np.nanmedian(self._jobs.gpus[self._jobs.gpus > 0]))
-        parts = [f"gpus: {gpus:g}"]
-        parts += [
-            f"{key}: {self._taken(fits[f'cycle.experiment.{key}'], f'{prefix}cycle.experiment[0].{key}')}"
-            for key in ("time", "fails")
-            if f"cycle.experiment.{key}" in fits
-        ]
-        yield "  - experiment: {" + ", ".join(parts) + "}"
+        job: Document = {"gpus": f"{gpus:g}"}
+        for key in ("time", "fails"):
+            if f"cycle.experiment.{key}" in fits:
+                name = f"{prefix}cycle.experiment[0].{key}"
+                job[key] = self._taken(fits[f"cycle.experiment.{key}"], name)
+        return [{"experiment": job}]
 
-    def _turn(self, group: LoggedGroup, fits: Mapping[str, Fit], prefix: str) -> Iterator[str]:
+    def _turn(self, group: LoggedGroup, fits: Mapping[str, Fit], block: _Block) -> Document:
+        turn: Document = {}
+        path = (*block.path, "turn")
         if _OUTPUT not in fits:
-            assumed = str(keys_of(Turn)["output_tokens"].default)  # type: ignore[attr-defined]
-            yield _line(
-                "  output_tokens: 0", "the logs do not say it: what joined contexts is in the results"
+            turn["output_tokens"] = "0"
+            turn["thinking_tokens"] = as_value(_ASSUMED_OUTPUT)
+            self._comments[*path, "output_tokens"] = (
+                "the logs do not say it: what joined contexts is in the results"
             )
-            yield _line(f"  thinking_tokens: {assumed}", "assumed")
-        for name, key in ((_OUTPUT, "output_tokens"), (_THINKING, "thinking_tokens")):
-            if name in fits:
-                yield f"  {key}: {self._taken(fits[name], f'{prefix}{name}')}"
-        if "turn.tool_result_tokens" in fits:
-            taken = self._taken(fits["turn.tool_result_tokens"], f"{prefix}turn.tool_result_tokens")
-            yield f"  tool_result_tokens: {taken}"
-        if "turn.tool_time" in fits:
-            taken = self._taken(fits["turn.tool_time"], f"{prefix}turn.tool_time")
-            people = (
-                f"{group.waiting_share:.0%} of it is waiting for people"
-                if group.waiting_share >= 0.005
-                else ""
-            )
-            yield _line(f"  tool_time: {taken}", people)
-        opening = [
-            f"{key}: {self._taken(fits[f'turn.opening.{key}'], f'{prefix}turn.opening.{key}')}"
+            self._comments[*path, "thinking_tokens"] = "assumed"
+        for key in ("output_tokens", "thinking_tokens", "tool_result_tokens", "tool_time"):
+            if f"turn.{key}" in fits:
+                turn[key] = self._taken(fits[f"turn.{key}"], f"{block.name}turn.{key}")
+        if "tool_time" in turn and group.waiting_share >= 0.005:
+            share = f"{group.waiting_share:.0%} of it is waiting for people"
+            self._comments[*path, "tool_time"] = share
+        opening = {
+            key: self._taken(fits[f"turn.opening.{key}"], f"{block.name}turn.opening.{key}")
             for key in ("times", "turns")
             if f"turn.opening.{key}" in fits
-        ]
-        if opening:
-            yield "  opening: {" + ", ".join(opening) + "}"
+        }
+        return turn | ({"opening": opening} if opening else {})
 
-    def _context(self, group: LoggedGroup, fits: Mapping[str, Fit], prefix: str) -> Iterator[str]:
-        typical = group.sessions[-1]
+    def _context(
+        self, group: LoggedGroup, roles: Sequence[RoleFits], fits: Mapping[str, Fit], block: _Block
+    ) -> Document:
+        path = (*block.path, "context")
         reads = any(np.nansum(session.read) > 0 for session in group.sessions)
-        yield f"  cache: {cache_life(group.sessions, typical) if reads else 'off'}"
+        context: Document = {"cache": cache_life(group.sessions, group.sessions[-1]) if reads else "off"}
         if self._cycles > 1:
-            yield "  lasts: life"
-        quantities = {name: fit.quantity for name, fit in fits.items() if fit.quantity is not None}
-        least, largest = (
-            least_limit(quantities),
-            max(float(session.context.max()) for session in group.sessions),
-        )
-        for key in ("first_prompt_tokens", "compacted_to_tokens", "cache_misses"):
-            if f"context.{key}" in fits:
-                yield f"  {key}: {self._taken(fits[f'context.{key}'], f'{prefix}context.{key}')}"
-        known = fits.get("context.limit_tokens")
-        limit = float(known.written) if known is not None else largest + 1
-        remark = "where contexts were compacted" if known is not None else "the largest context in the logs"
-        yield _line(
-            f"  limit_tokens: {max(round(limit), least)}",
-            remark if limit >= least else "room for the first prompt",
-        )
-        if "context.compacted_to_tokens" not in fits:
-            yield _line(
-                f"  compacted_to_tokens: {UNSEEN_SUMMARY}", "assumed: compactions are too few to learn from"
+            context["lasts"] = "life"
+        if _OUTPUT not in fits:
+            context["keeps_thinking"] = "no"
+        elif KEEPS in fits:
+            context["keeps_thinking"] = fits[KEEPS].written
+            self._comments[*path, "keeps_thinking"] = fits[KEEPS].evidence.remark
+        for key in ("first_prompt_tokens", "shared_prefix_tokens", "compacted_to_tokens", "cache_misses"):
+            if f"context.{key}" in fits and fits[f"context.{key}"].written != "0":
+                context[key] = self._taken(fits[f"context.{key}"], f"{block.name}context.{key}")
+        if "first_prompt_tokens" not in context:
+            mean = np.mean([session.context[0] for session in group.sessions])
+            context["first_prompt_tokens"] = f"{mean:.0f}"
+            self._comments[*path, "first_prompt_tokens"] = (
+                "the mean: too few sessions to learn how they differ"
             )
+        if "shared_prefix_tokens" in context:
+            self._comments[*path, "shared_prefix_tokens"] = fits[
+                "context.shared_prefix_tokens"
+            ].evidence.remark
+        least = max(0, _least_limit(fits), *(_least_limit(_summary(fits) | role.by_name) for role in roles))
+        known = fits.get("context.limit_tokens")
+        limit = (
+            float(known.written)
+            if known is not None
+            else max(float(session.context.max()) for session in (*group.sessions, *group.delegated)) + 1
+        )
+        remark = "where contexts were compacted" if known is not None else "the largest context in the logs"
+        context["limit_tokens"] = str(max(round(limit), least))
+        self._comments[*path, "limit_tokens"] = remark if limit >= least else "room for the first prompt"
+        if "compacted_to_tokens" not in context:
+            context["compacted_to_tokens"] = str(UNSEEN_SUMMARY)
+            self._comments[*path, "compacted_to_tokens"] = "assumed: compactions are too few to learn from"
+        return context
 
-    def _models(self, fits: Sequence[Fit]) -> Iterator[str]:
-        by_name = {fit.name: fit for fit in fits}
-        speeds = {}
-        for model in (*(group.model for group in self._groups), OTHERS):
-            names = {key: f"models[{model}].{key}" for key in ("first_token", "output_speed")}
-            parts = [
-                f"{key}: {self._taken(by_name[name], name)}" for key, name in names.items() if name in by_name
-            ]
-            if parts:
-                speeds[model] = parts
-        if speeds:
-            yield "models:"
-            yield from (f"  {model}: {{{', '.join(parts)}}}" for model, parts in speeds.items())
+    def _speeds(self, fits: Mapping[str, Fit], models: Sequence[str]) -> Document:
+        speeds: Document = {}
+        for model in (*models, OTHERS):
+            for key in ("first_token", "output_speed"):
+                name = f"models[{model}].{key}"
+                if name in fits:
+                    speeds.setdefault(model, {})[key] = self._taken(fits[name], name)
+        return {"models": speeds} if speeds else {}
 
-    def _prices(self, days: Sequence[str]) -> Iterator[str]:
-        own = {}
-        for group in self._groups:
-            typical = group.sessions[-1]
-            if typical.model in _UNNAMED:
-                self._notes.append(
-                    f"the logs name no model for {len(group.sessions):,} sessions: {DEFAULT_MODEL} is assumed"
-                )
-            elif list_prices(typical) is None:
-                knows = any(session.knows_output for session in group.sessions)
-                life = cache_life(group.sessions, typical)
-                dearest = max(group.sessions, key=lambda session: float(np.nansum(session.list_cost_usd)))
-                own[group.model] = session_prices(dearest, knows, life)
-        if days or own:
-            yield "prices:"
+    def _prices(self, days: Sequence[str]) -> Document:
+        prices: Document = {}
         if days:
-            yield _line(f"  on: {days[-1]}", "the day of the last session")
-        yield from (_line(f"  {model}: {text}", "what calls in the logs cost") for model, text in own.items())
+            prices["on"] = days[-1]
+            self._comments["prices", "on"] = "the day of the last session"
+        sessions = [session for group in self._groups for session in (*group.sessions, *group.delegated)]
+        by_model: dict[str, list[Session]] = {}
+        for session in sessions:
+            by_model.setdefault(session.model, []).append(session)
+        for model, alike in by_model.items():
+            if model in _UNNAMED:
+                self._notes.append(
+                    f"the logs name no model for {len(alike):,} sessions: {DEFAULT_MODEL} is assumed"
+                )
+            elif list_prices(alike[-1]) is None:
+                knows = any(session.knows_output for session in alike)
+                dearest = max(alike, key=lambda session: float(np.nansum(session.list_cost_usd)))
+                prices[model] = as_value(session_prices(dearest, knows, cache_life(alike, alike[-1])))
+                self._comments["prices", model] = "what calls in the logs cost"
+        return {"prices": prices} if prices else {}
 
     def _days(self, ledger: ImportedLedger) -> int:
         began = ledger.runs["began_at"].dropna()
@@ -322,11 +423,40 @@ class _Writer:
                 f"without output, to which the scenario adds what is assumed, about {usd(_assumed_usd(silent))}"
             )
 
-    def _taken(self, fit: Fit, name: str) -> str:
-        """Return the text of a fit, and store the fit under this name."""
+    def _taken(self, fit: Fit, name: str) -> Any:
+        """Return the value of a fit, and store the fit under this name."""
         if fit.quantity is not None:
             self._quantities[name] = replace(fit.quantity, name=name)
-        return fit.written
+        return as_value(fit.written)
+
+
+def _heading(sessions: Sequence[Session], days: Sequence[str]) -> tuple[str, ...]:
+    source = ", ".join(sorted({session.source for session in sessions}))
+    until = f", to {days[-1]}" if days else ""
+    many = f"{len(sessions):,} logged session{'s' * (len(sessions) != 1)}"
+    verb = "implies" if len(sessions) == 1 else "imply"
+    return (
+        "yaml-language-server: $schema=scenario.schema.json",
+        f"What {many} {verb} ({source}{until}): as many over again, one an agent.",
+        "Ranges were learnt from them; `simbudget check` prints what each rests on.",
+    )
+
+
+def _summary(fits: Mapping[str, Fit]) -> dict[str, Fit]:
+    name = "context.compacted_to_tokens"
+    return {name: fits[name]} if name in fits else {}
+
+
+def _least_limit(fits: Mapping[str, Fit]) -> int:
+    return least_limit({name: fit.quantity for name, fit in fits.items() if fit.quantity is not None})
+
+
+def _per_cycle(fit: Fit, cycles: int) -> Fit:
+    """Return the share of cycles that delegate where a session has several: so many times smaller."""
+    if cycles == 1 or fit.name != "if" or fit.quantity is None:
+        return fit
+    draws = fit.quantity.posterior.draws[:, 0] / cycles
+    return fit_of_fact(fit.name, draws, written_fact(draws, Dimension.FRACTION), fit.evidence)
 
 
 def _shared_out(turns: Fit, cycles: int) -> Fit:
@@ -350,19 +480,9 @@ def _assumed_usd(sessions: Sequence[Session]) -> float:
     return sum(len(session) * each * price.output / 1e6 for session, price in prices if price is not None)
 
 
-def _pool(jobs: Jobs) -> str:
-    most = int(np.nanmax(jobs.gpus))
-    return _line(f"gpus: {{count: {max(1, most)}}}", "the most that one job held; the price is the list's")
-
-
 def _every_s(sessions: Sequence[Session]) -> float:
     """Return the time between starts of sessions, estimated from the days on which they ended; 0 if unknown."""
     days = sorted(np.datetime64(session.ended) for session in sessions if session.ended)
     if len(days) < 2:
         return 0.0
     return float((days[-1] - days[0]) / np.timedelta64(1, "s")) / (len(sessions) - 1)
-
-
-def _line(text: str, comment: str) -> str:
-    """Return a line with a trailing comment."""
-    return f"{text:<{_COMMENT_COLUMN}}  # {comment}" if comment else text

@@ -5,7 +5,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Final
 
-from simbudget.calibration.scenarios.calibrate import Absent, Calibrated, Change
+from simbudget.calibration.scenarios.calibrate import Absent, Calibrated
+from simbudget.calibration.scenarios.changes import Change
 from simbudget.calibration.scenarios.checks import Check
 from simbudget.numbers import count, hours, rounded, usd
 from simbudget.projection.run import Options, project

@@ -7,6 +7,7 @@ from simbudget.calibration.observed.session_prices import session_prices
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.caches import cache_life
 from simbudget.calibration.scenarios.fit import Fit
+from simbudget.calibration.scenarios.session_fits import KEEPS
 from simbudget.calibration.scenarios.wording import highest_of
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.loading import loads_scenario
@@ -31,6 +32,7 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
     names = {"cycle.think.turns": "cycle.think[0].turns"}
     learnt = {names.get(fit.name, fit.name): fit.quantity for fit in fits if fit.quantity is not None}
     text = {name: quantity.written for name, quantity in learnt.items()}
+    text |= {fit.name: fit.written for fit in fits if fit.name == KEEPS}
     models = [session.model for session in sessions]
     typical = max(sessions, key=lambda session: (models.count(session.model), session.ended))
     life = cache_life(sessions, typical)

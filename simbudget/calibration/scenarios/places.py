@@ -5,13 +5,13 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 from simbudget.scenario.loading import LoadedScenario
-from simbudget.scenario.model import Group, Scenario, Think
+from simbudget.scenario.model import Delegate, Group, Scenario, Think
 
 _STEP: Final = re.compile(
-    r"^(?P<cycle>(?:fleet\[.*\]\.)?cycle)\.(?P<kind>\w+)\[(?P<number>\d+)\]\.(?P<key>\w+)$"
+    r"^(?P<cycle>(?:fleet\[.*\]\.)?cycle)\.(?P<kind>\w+)\[(?P<number>\d+)\]\.(?P<key>[\w.]+)$"
 )
 _GROUP: Final = re.compile(r"^fleet\[(?P<group>.*)\]\.(?P<rest>.+)$")
-_GATE: Final = re.compile(r"^gates\[(?P<number>\d+)\]\.(?P<key>\w+)$")
+_GATE: Final = re.compile(r"^gates\[(?P<number>\d+)\]\.(?P<key>[\w.]+)$")
 _EVIDENCE: Final = re.compile(r"^evidence\.gates\[(?P<gate>.*)\]$")
 _MODEL: Final = re.compile(r"^models\[(?P<model>.*)\]\.(?P<key>\w+)$")
 
@@ -22,6 +22,8 @@ def places_of(loaded: LoadedScenario, name: str) -> list[str]:
     Steps are by kind: `cycle.think.turns` stands for the turns of every think step.
     """
     block, _, key = name.rpartition(".")
+    if name == "service":
+        return [f"fleet[{group.group}].service" for group in loaded.scenario.fleet if group.kind == "agents"]
     found = []
     for row in loaded.provenance:
         own = _GROUP.match(row.name)
@@ -30,6 +32,17 @@ def places_of(loaded: LoadedScenario, name: str) -> list[str]:
         if row.name == name or (own and own["rest"] == name) or is_step:
             found.append(row.name)
     return found
+
+
+def delegate_steps(scenario: Scenario) -> Iterator[tuple[str, Delegate]]:
+    """Yield the `delegate` steps of a scenario with their names, such as `cycle.delegate[0]`; shared ones once."""
+    shared = [group for group in scenario.fleet if "cycle" not in group.written]
+    own = [group for group in scenario.fleet if "cycle" in group.written]
+    for group in [*shared[:1], *own]:
+        prefix = f"fleet[{group.group}]." if "cycle" in group.written else ""
+        steps = [step for step in group.cycle if isinstance(step, Delegate)]
+        for number, step in enumerate(steps):
+            yield f"{prefix}cycle.delegate[{number}]", step
 
 
 def path_of(scenario: Scenario, name: str, has_list: bool = True) -> list[str | int]:
@@ -61,7 +74,7 @@ def _within(group: Group, name: str) -> list[str | int]:
     step = _STEP.match(name)
     if step:
         alike = [number for number, other in enumerate(group.cycle) if other.kind == step["kind"]]
-        return ["cycle", alike[int(step["number"])], step["kind"], step["key"]]
+        return ["cycle", alike[int(step["number"])], step["kind"], *step["key"].split(".")]
     return list(name.split("."))
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.calibration.observed.call_habits import KeptThinking, kept_thinking
 from simbudget.calibration.observed.drift import drift_words
 from simbudget.calibration.observed.observations import FLOORS, NO_SPEED, Observed, observe, settled
 from simbudget.calibration.observed.sessions import Session
@@ -24,6 +25,7 @@ from simbudget.calibration.posteriors.tasks import Components, components_of
 from simbudget.calibration.scenarios.fit import (
     FEWEST,
     Fit,
+    fit_as_text,
     fit_of_fact,
     fit_of_rate,
     fit_of_setting,
@@ -48,6 +50,11 @@ _LESS_SCATTER: Final = 0.8
 _MOST_TRIES: Final = 25
 _FEWEST_SPEAKING: Final = 30
 """Fewest calls with outputs for learning a speed."""
+
+_SEED: Final = 20_261_129
+"""For resampling that is kept apart from other draws, so that adding it leaves these as they are."""
+_YES_NO: Final = {True: "yes", False: "no"}
+KEEPS: Final = "context.keeps_thinking"
 
 ALL_THAT_JOINED: Final = "output counts are not known: whatever joined the context stands here"
 """Remark on tool results learnt from sessions without output counts."""
@@ -82,14 +89,29 @@ _SUMMED: Final = ("tool_time", "turns")
 
 
 def fit_sessions(
-    sessions: Sequence[Session], models: Sequence[str], worlds: int, people: bool, rng: np.random.Generator
+    sessions: Sequence[Session],
+    models: Sequence[str],
+    worlds: int,
+    people: bool,
+    rng: np.random.Generator,
+    callers: Sequence[Session] | None = None,
 ) -> Iterator[Fit]:
-    """Yield the fits to sessions: outputs from those with known outputs, contexts and times from all."""
+    """Yield the fits to sessions: outputs from those with known outputs, contexts and times from all.
+
+    Args:
+        sessions: of callers of one kind, such as agents without their sub-agents.
+        models: those whose speeds are learnt.
+        worlds: number of joint draws.
+        people: whether waiting for people counts as tool time.
+        rng: what the draws are made from.
+        callers: sessions of all callers, from which models' speeds and errors are learnt; by default `sessions`.
+    """
     if not sessions:
         return
-    knowing = [session for session in sessions if session.knows_output]
-    of_turns = knowing if len(knowing) >= max(1, len(sessions) // 10) else sessions
-    seen = observe(of_turns, people)
+    callers = sessions if callers is None else callers
+    of_turns = telling_outputs(sessions)
+    kept = kept_thinking(of_turns, np.random.default_rng(_SEED))
+    seen = observe(of_turns, people, keeps=kept.keeps if kept else None)
     opening = _opening(seen)
     seen = settled(seen, opening)
     everyone = observe(sessions, people)
@@ -105,16 +127,35 @@ def fit_sessions(
             yield _below(fit, limit) if name == "compacted" and limit is not None else fit
     if not seen.knows_output:
         yield from _growth(seen, of_turns, worlds, rng)
+    yield from _keeps(seen, of_turns, kept)
     if limit is not None and compactions >= _FEWEST_COMPACTIONS:
         evidence = evidence_of_sessions(sessions, compactions, "median of Kaplan and Meier's estimator")
         limit = float(round(limit))
         yield fit_of_setting("context.limit_tokens", limit, f"{limit:.12g}", evidence, worlds)
     yield from _opening_fits(opening, evidence_of_sessions(of_turns, sum(map(len, seen.ages))), worlds)
-    own = [model for model in models if has_own_speed(model, sessions)]
+    own = [model for model in models if has_own_speed(model, callers)]
     for model in [*own, *([OTHERS] if len(own) < len(models) else [])]:
-        yield from fit_speeds(model, sessions, people, worlds, rng)
-    yield from _errors(sessions, worlds, rng)
+        yield from fit_speeds(model, callers, people, worlds, rng)
+    yield from _errors(callers, worlds, rng)
     yield from _misses(sessions, worlds, rng)
+
+
+def telling_outputs(sessions: Sequence[Session]) -> Sequence[Session]:
+    """Return the sessions that outputs and results are learnt from: those with known outputs, unless they are few."""
+    knowing = [session for session in sessions if session.knows_output]
+    return knowing if len(knowing) >= max(1, len(sessions) // 10) else sessions
+
+
+def _keeps(seen: Observed, sessions: Sequence[Session], kept: KeptThinking | None) -> Iterator[Fit]:
+    """Yield whether thinking stays in contexts, where logs tell or what was learnt presupposes it."""
+    calls = sum(map(len, sessions))
+    if kept is not None and kept.keeps is not None:
+        share, low, high = kept.share
+        remark = f"at least {share:.0%} of thinking stays (80 %: {low:.0%} to {high:.0%})"
+        yield fit_as_text(KEEPS, _YES_NO[kept.keeps], evidence_of_sessions(sessions, kept.calls, remark))
+    elif seen.keeps_thinking is False:
+        remark = "output that did not join the context is learnt as thinking"
+        yield fit_as_text(KEEPS, "no", evidence_of_sessions(sessions, calls, remark))
 
 
 def _opening(seen: Observed) -> Opening:

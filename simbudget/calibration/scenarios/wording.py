@@ -1,11 +1,12 @@
 """Learnt quantities as text of the scenario language: readable, and close to the draws."""
 
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
 
 from simbudget.distributions.posteriors import Posterior
+from simbudget.scenario.document import parse_value, plain
 from simbudget.units import Dimension
 
 Floats = npt.NDArray[np.float64]
@@ -41,6 +42,11 @@ def written_fact(draws: Floats, dimension: Dimension) -> str:
     low, up = np.quantile(draws, (0.1, 0.9))
     digits = max(2, _digits_apart(low, up))
     return f"{_amount(low, dimension, digits)} to {_amount(up, dimension, digits)}"
+
+
+def as_value(written: str) -> Any:
+    """Return a learnt quantity's text as the value of a scenario's key: text, or a mapping of text."""
+    return plain(parse_value(written, ""))
 
 
 def written_exact(value: float, dimension: Dimension) -> str:
