@@ -45,17 +45,6 @@ def days_of(entries: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
     return pd.Series(pd.DatetimeIndex(began) + after, index=entries.index)
 
 
-def dates_of(moments: pd.Series, otherwise: datetime.date) -> pd.Series:
-    """Return the dates (UTC) of times, with a default for missing ones."""
-    codes, known = pd.factorize(moments.dt.normalize())
-    dates = np.empty(len(known) + 1, dtype=object)
-    dates[:] = [
-        *(day.date() for day in known),
-        otherwise,
-    ]  # factorize codes missing times as -1, the last one
-    return pd.Series(dates[codes], index=moments.index, dtype=object)
-
-
 @dataclass(frozen=True)
 class Priced:
     """Entries with the same rates."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simbudget.errors import Problem, UserError
 from simbudget.pricing.charge import STANDARD, ClassPrices, LongPrices, Rates
-from simbudget.pricing.facts import factors
+from simbudget.pricing.facts import CacheRule, cache_rule, factors
 from simbudget.pricing.models import find_model, provider_of, providers
 
 if TYPE_CHECKING:
@@ -59,6 +59,8 @@ class ListPrices:
     web_search_usd_per_1000: float | None = None
     hours: str = ""
     """The times of day at which other prices apply, higher or lower than these."""
+    caching: CacheRule | None = None
+    """How the provider caches the model's prompts; None if unknown."""
 
 
 def model_prices(model: str, on: datetime.date) -> ListPrices:
@@ -160,6 +162,7 @@ def _list_prices(provider: "Provider", info: "ModelInfo", on: datetime.date) -> 
         services=by_service,
         web_search_usd_per_1000=None if search is None else float(search),
         hours=", ".join(_hours(info)),
+        caching=cache_rule(provider.id, info.id),
     )
 
 

@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
 
+from simbudget.units import Dimension, written_amount
+
 
 @dataclass(frozen=True)
 class CacheRule:
@@ -22,13 +24,29 @@ class CacheRule:
     step_tokens: int
     """The length of a cached prefix is a multiple of this."""
     lives_s: tuple[float, ...]
-    """Possible lifetimes of an entry after its last use, in seconds, in ascending order."""
+    """Possible lifetimes of an entry after its last use, in seconds, in ascending order; empty if unknown."""
     is_write_charged: bool
     """Whether writing costs more than uncached input."""
-    reads_count_towards_limit: bool
-    """Whether cache reads count towards the limit on input tokens per minute."""
+    reads_count_towards_limit: bool | None
+    """Whether cache reads count towards the limit on input tokens per minute; None if unknown."""
     source: str
     as_of: datetime.date
+
+    @property
+    def lifetimes(self) -> str:
+        """Return the possible lifetimes in words; empty if unknown."""
+        return " or ".join(written_amount(life_s, Dimension.DURATION) for life_s in self.lives_s)
+
+    @property
+    def words(self) -> str:
+        """Return the rule on one line."""
+        lives = f"for {self.lifetimes}" if self.lives_s else "for a time that the provider does not state"
+        write = "writes cost more than input" if self.is_write_charged else "writes cost as input"
+        text = f"prompts from {self.min_prefix_tokens:,} tokens, {lives}; {write}"
+        if self.reads_count_towards_limit is not None:
+            count = "count" if self.reads_count_towards_limit else "do not count"
+            text += f"; reads {count} towards limits on input"
+        return text
 
 
 def table_rows(name: str) -> Iterator[dict[str, str]]:
@@ -75,7 +93,9 @@ def cache_rule(provider: str, model: str) -> CacheRule | None:
                 step_tokens=int(row["step_tokens"]),
                 lives_s=tuple(map(float, row["lives_s"].split())),
                 is_write_charged=row["write_is_charged"] == "yes",
-                reads_count_towards_limit=row["reads_count_towards_input_limit"] == "yes",
+                reads_count_towards_limit={"yes": True, "no": False}.get(
+                    row["reads_count_towards_input_limit"]
+                ),
                 source=row["source"],
                 as_of=datetime.date.fromisoformat(row["as_of"]),
             )

@@ -123,6 +123,9 @@ def _budget(summary: Summary) -> str:
 _TELLING_ERROR: Final = 0.1
 """A median known to within 10 % needs no word about the number of replications."""
 
+_TOO_FEW: Final = 10.0
+"""Beyond an order of magnitude, a factor to within which a median is known says nothing."""
+
 
 def _price_of_a_result(research: Research | None) -> str:
     """Return the clause of the answer that says what a transferable result costs; empty where nothing is scored."""
@@ -144,7 +147,9 @@ def _price_of_a_result(research: Research | None) -> str:
         f"{without_end(worlds.p90)}), {none}"
     )
     factor = math.exp(1.28 * (worlds.error_p50 or 0.0))
-    if factor > 1.0 + _TELLING_ERROR:
+    if factor > _TOO_FEW:
+        line += " (too few replications to know the median)"
+    elif factor > 1.0 + _TELLING_ERROR:
         line += f" (few replications: the median is known to within a factor of {factor:.2g})"
     return line
 

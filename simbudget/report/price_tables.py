@@ -25,6 +25,9 @@ def model_table(models: Iterable[ListPrices], on: datetime.date) -> Table:
     sources = "; ".join(dict.fromkeys(model.source for model in models))
     more = [model.named for model in models if model.named]
     more += [f"{model.model}: other prices from {model.hours}" for model in models if model.hours]
+    if len(models) == 1 and models[0].caching:
+        caching = models[0].caching
+        more.append(f"Caches {caching.words} ({caching.source}, {caching.as_of})")
     title, caption = f"$/Mtok on {on}", "\n".join([*more, f"Source: {sources}"])
     table = Table(title=title, caption=caption, box=SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0))
     table.add_column("model", overflow="fold")

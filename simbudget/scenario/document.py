@@ -75,6 +75,15 @@ Node = Text | Items | Fields | Given
 KeyPath = tuple[str | int, ...]
 """Keys and positions that lead to a value."""
 
+_LONGEST_CLAUSE: Final = 800
+"""Characters of a message or a remedy. Names and keys that a file makes up can be of any length."""
+
+
+def clipped(clause: str) -> str:
+    """Return a clause, without its middle if it is very long: the words are at the ends."""
+    half = _LONGEST_CLAUSE // 2
+    return clause if len(clause) <= _LONGEST_CLAUSE else f"{clause[:half]} ... {clause[-half:]}"
+
 
 def node_of(value: Any, path: str) -> Node:
     """Convert a value given in Python to a node whose place is its path, such as `stop.after`.
@@ -369,11 +378,11 @@ class _Builder:
         split = "inside {...} YAML splits"
         if self.problems and self.problems[-1].place == place and split in self.problems[-1].message:
             self.problems.pop()  # `$1,250,000` is one number with two commas
-        self.problems.append(Problem(f"{split} `{written}` at its comma", place, remedy))
+        self.problems.append(Problem(clipped(f"{split} `{written}` at its comma"), place, clipped(remedy)))
         return True
 
     def _note(self, message: str, node: yaml.Node, remedy: str | None = None) -> None:
-        self.problems.append(Problem(message, self._place(node), remedy))
+        self.problems.append(Problem(clipped(message), self._place(node), remedy))
 
     def _place(self, node: yaml.Node) -> Place:
         return Place(self.file, node.start_mark.line + 1, node.start_mark.column + 1)

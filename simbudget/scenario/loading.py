@@ -9,6 +9,7 @@ from simbudget.errors import visible
 from simbudget.scenario.calibration_file import Calibration
 from simbudget.scenario.document import parse_document, read_file
 from simbudget.scenario.model import Group, OwnStep, Scenario
+from simbudget.scenario.provider_facts import facts_of_caches, notes_on_caches
 from simbudget.scenario.reading import MOST_PROBLEMS, Provenance, Reading
 
 _LONGEST_DEFAULT_NAME: Final = 100
@@ -59,7 +60,7 @@ def loads_scenario(
     reading.require_right()
     return LoadedScenario(
         scenario,
-        tuple(reading.provenance),
+        (*reading.provenance, *facts_of_caches(scenario)),
         _notes(scenario) + _record(reading.calibration),
         reading.calibration,
     )
@@ -77,7 +78,7 @@ def _notes(scenario: Scenario) -> tuple[str, ...]:
     scores = any(step.kind == "score" for group in scenario.fleet for step in group.cycle)
     if scenario.research is not None and not scores:
         late.append("no cycle has a `score` step, so there are no scores and no results")
-    return tuple(late)
+    return (*late, *notes_on_caches(scenario))
 
 
 def _late(group: Group, ends_s: float) -> list[str]:

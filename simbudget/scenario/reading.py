@@ -9,7 +9,7 @@ from typing import Final
 
 from simbudget.errors import Place, Problem, UserError
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
-from simbudget.scenario.document import Fields, Given, Items, Node, Text
+from simbudget.scenario.document import Fields, Given, Items, Node, Text, clipped
 
 DEFAULT = "default"
 CODE = "code"
@@ -30,7 +30,7 @@ class Provenance:
     kind: str
     """`exact`, `varies`, `unknown`, `both`, or `setting` for values that are not quantities."""
     source: str
-    """`file:line`, `code`, `default` (with what it rests on), or the list that it was taken from."""
+    """`file:line`, `code`, `default` (with what it rests on), or the list or page that it was taken from."""
 
     @property
     def is_default(self) -> bool:
@@ -62,7 +62,7 @@ class Reading:
 
     def problem(self, message: str, place: Place | None, remedy: str | None = None) -> None:
         """Note a mistake; raises UserError as soon as there are too many to list."""
-        self.problems.append(Problem(message, place, remedy))
+        self.problems.append(Problem(clipped(message), place, None if remedy is None else clipped(remedy)))
         if len(self.problems) >= MOST_PROBLEMS:
             end = Problem(f"there may be more than these {MOST_PROBLEMS} mistakes; reading stopped here")
             raise UserError(*in_order(self.problems), end)

@@ -97,6 +97,8 @@ LARGE = {
     "a long text": "a: " + "x" * 990_000,
     "a long number": BASE + "fixed: " + "9" * 900_000,
     "a long key": BASE + "? " + "x" * 900_000 + "\n: 1",
+    "a long key beside typical": BASE + "turn: {output_tokens: {typical: 5, ? " + "9" * 5_000 + " : 1}}",
+    "a long repeated key": BASE + ("? " + "9" * 5_000 + "\n: 1\n") * 2,
     "long hours": BASE + "review: {hours: '" + "a-" * 400_000 + "'}",
     "a long limit": BASE + "limits: ['" + "a " * 400_000 + "']",
     "directives": "%YAML 1.1\n" * 90_000,

@@ -1,0 +1,107 @@
+"""How providers cache prompts, where that is known, and what a scenario has otherwise.
+
+The engine caches by the scenario's own rules: every prompt, for as long as `context.cache` says. Providers have a
+shortest prompt, lifetimes of their own, and some count cache reads towards limits on input. `check` lists these facts
+with their source and date, and a note says where a scenario departs from them, and in which direction that errs.
+"""
+
+from collections.abc import Iterator
+
+from simbudget.errors import UserError
+from simbudget.pricing.catalogue import model_prices
+from simbudget.pricing.facts import CacheRule
+from simbudget.scenario.context import CACHE_LIFE_S, Context
+from simbudget.scenario.fleet import Group
+from simbudget.scenario.provider import Api
+from simbudget.scenario.reading import Provenance
+from simbudget.scenario.steps import Delegate, Experiment, OwnStep, Share, Think
+from simbudget.scenario.top_level import ScenarioKeys
+
+
+def facts_of_caches(scenario: ScenarioKeys) -> Iterator[Provenance]:
+    """Yield one row per model whose provider's caching is known."""
+    for model in dict.fromkeys(model for _, model, context in _contexts(scenario) if context.cache != "off"):
+        rule = _rule(scenario, model)
+        if rule is not None:
+            source = f"{rule.source}, {rule.as_of}"
+            yield Provenance(f"models[{model}].caching", rule.words, "exact", source)
+
+
+def notes_on_caches(scenario: ScenarioKeys) -> Iterator[str]:
+    """Yield remarks where a scenario's caches are not those of the provider."""
+    places: dict[str, list[str]] = {}
+    for place, model, context in _contexts(scenario):
+        rule = _rule(scenario, model) if context.cache != "off" else None
+        if rule is not None:
+            for note in (*_too_short(model, context, rule), *_other_life(model, context, rule)):
+                places.setdefault(note, []).append(place)
+    yield from (f"{'; '.join(dict.fromkeys(where))}: {note}" for note, where in places.items())
+    for model in dict.fromkeys(model for _, model, context in _contexts(scenario) if context.cache != "off"):
+        rule = _rule(scenario, model)
+        if rule is not None and rule.reads_count_towards_limit and _limits_input(scenario.api, model):
+            yield (
+                f"{model}: its provider counts cache reads towards the limit on input tokens; here they do not count, "
+                "so agents would wait longer than projected where that limit binds"
+            )
+
+
+def _contexts(scenario: ScenarioKeys) -> Iterator[tuple[str, str, Context]]:
+    """Yield where each context is written, the model that it is sent to, and the context."""
+    for group in scenario.fleet:
+        if group.kind != "agents" or group.model is None:
+            continue
+        if _uses_own(group):
+            yield f"group {group.group}", group.model, group.context
+        for step in group.cycle:
+            if isinstance(step, Delegate) or (isinstance(step, Think) and (step.model or step.context)):
+                context = group.context if step.context is None else step.context.over(group.context)
+                yield f"step {step.kind} of group {group.group}", step.model or group.model, context
+
+
+def _uses_own(group: Group) -> bool:
+    """Return whether any step of a group calls its model in the group's own context."""
+    return any(
+        isinstance(step, Share | OwnStep)
+        or (isinstance(step, Experiment) and step.polls is not None)
+        or (isinstance(step, Think) and step.model is None and step.context is None)
+        for step in group.cycle
+    )
+
+
+def _rule(scenario: ScenarioKeys, model: str) -> CacheRule | None:
+    """Return the provider's rule; None if it is unknown, or if the scenario has prices or servers of its own."""
+    if model in scenario.prices.models or scenario.models[model].served_on is not None:
+        return None
+    try:
+        return model_prices(model, scenario.prices.on).caching
+    except UserError:
+        return None
+
+
+def _too_short(model: str, context: Context, rule: CacheRule) -> Iterator[str]:
+    shortest = rule.min_prefix_tokens
+    first, shared = context.first_prompt_tokens.typical, context.shared_prefix_tokens.typical
+    if first < shortest:
+        yield (
+            f"the first prompt ({first:,.0f} tokens) is shorter than what the provider of {model} caches "
+            f"({shortest:,}); it is taken to be cached all the same, so the first calls of a context would cost "
+            f"{'less' if rule.is_write_charged else 'the same'}, and the next ones more, than projected"
+        )
+    if 0 < shared < shortest <= first:
+        yield (
+            f"the shared prefix ({shared:,.0f} tokens) is shorter than what the provider of {model} caches "
+            f"({shortest:,}), so contexts would not share it, and cost more than projected"
+        )
+
+
+def _other_life(model: str, context: Context, rule: CacheRule) -> Iterator[str]:
+    if rule.lives_s and CACHE_LIFE_S[context.cache] > max(rule.lives_s):
+        yield (
+            f"the provider of {model} keeps a prompt for {rule.lifetimes}, and the scenario for {context.cache}: calls "
+            "after a longer pause would cost more than projected"
+        )
+
+
+def _limits_input(api: Api, model: str) -> bool:
+    own = api.models.get(model)
+    return (api if own is None else own).input_tokens_per_min is not None
