@@ -357,11 +357,68 @@ def with_calls(draw: st.DrawFn, document: dict[str, Any]) -> dict[str, Any]:
             place = draw(st.integers(0, len(group["cycle"])))
             group["cycle"].insert(place, draw(_delegations(models)))
     called = {step.get("model") for group in agents for each in group["cycle"] for step in each.values()}
+    if any("score" in step for group in document["fleet"] for step in group["cycle"]):
+        document["scorer"] |= draw(_judges(models))
+        called.add(document["scorer"].get("model"))
+        if draw(st.booleans()):
+            document["review"] = draw(_reviewers(models))
+            called.add(document["review"]["by"])
+    if agents and draw(st.integers(0, 2)) == 0:
+        served = draw(st.sampled_from(sorted({models[0], *called} - {None})))
+        _serve(document, served, draw(_servers()))
+        called.discard(served)
     limits = _maybe(requests_per_min=exact(1, 30), output_tokens_per_min=exact(1_000, 20_000))
     if SMALL_MODEL in called:
         document["api"] |= draw(_maybe(models=st.fixed_dictionaries({SMALL_MODEL: limits})))
     document["api"] |= draw(_maybe(plan=_plans()))
     return document
+
+
+def _model_calls() -> dict[str, st.SearchStrategy[Any]]:
+    """Return what is said of calls that score or review a submission."""
+    return {"input_tokens": numbers(0, 9_000), "output_tokens": numbers(0, 900)}
+
+
+def _judges(models: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return what a scorer may say of its judge, or nothing."""
+    judge = st.fixed_dictionaries(
+        {"model": st.sampled_from(models), **_model_calls()},
+        optional={"calls": numbers(1, 4), "service": _services()},
+    )
+    return st.one_of(st.just({}), judge)
+
+
+def _reviewers(models: list[str]) -> st.SearchStrategy[dict[str, Any]]:
+    """Return blocks of `review` by a model."""
+    return st.fixed_dictionaries(
+        {"by": st.sampled_from(models), "of": st.sampled_from(["all", "best", "40%"]), **_model_calls()},
+        optional={"people": exact(1, 3)},
+    )
+
+
+def _servers() -> st.SearchStrategy[dict[str, Any]]:
+    """Return on what a model is served, without the name of the pool."""
+    return st.fixed_dictionaries(
+        {"throughput": st.sampled_from(["40 tokens/s", "20 tokens/s to 300 tokens/s"])},
+        optional={
+            "replicas": st.integers(1, 2),
+            "gpus_each": st.integers(1, 3),
+            "at_most": st.sampled_from(["30 tokens/s", "10 tokens/s to 90 tokens/s"]),
+        },
+    )
+
+
+def _serve(document: dict[str, Any], model: str, speed: dict[str, Any]) -> None:
+    """Let a model be served on the last pool, which has that many more GPUs; own servers have no services."""
+    pool = document["gpus"][-1] if isinstance(document["gpus"], list) else document["gpus"]
+    pool.setdefault("name", "own")
+    pool["count"] += speed.get("replicas", 1) * speed.get("gpus_each", 1)
+    document["models"] = {model: {"served_on": pool["name"], **speed}}
+    blocks = [document["scorer"], *document["fleet"]]
+    for block in blocks + [
+        step for group in document["fleet"] for each in group["cycle"] for step in each.values()
+    ]:
+        block.pop("service", None)
 
 
 def load(document: dict[str, Any]) -> Scenario | None:
@@ -402,19 +459,22 @@ def _in_step(amount: Any, key: str = "") -> Any:
 def _tied(document: dict[str, Any]) -> Scenario | None:
     instant = {"first_token": "0 s", "output_speed": "1000000 tokens/s"}
     agents = any(group.get("kind") != "people" for group in document["fleet"])
-    models = {"models": {"claude-opus-4-6": instant}} if agents else {}
-    if any(
-        step.get("model") == SMALL_MODEL
-        for group in document["fleet"]
-        for each in group["cycle"]
-        for step in each.values()
-    ):
-        models["models"][SMALL_MODEL] = instant
+    models = {"claude-opus-4-6": instant} if agents else {}
+    if SMALL_MODEL in yaml.safe_dump(document):
+        models[SMALL_MODEL] = instant
+    for model, speed in document.get("models", {}).items():
+        of_servers = {key: speed[key] for key in ("served_on", "replicas", "gpus_each") if key in speed}
+        models[model] = {"first_token": "0 s", "throughput": "1000000 tokens/s"} | of_servers
+    judged = "output_tokens" in document["scorer"]
+    if judged:
+        document["scorer"]["output_tokens"] = 0
+    if "by" in document.get("review", {}):
+        document["review"]["output_tokens"] = 0
     calls = {"output_tokens": 0, "tool_result_tokens": 500, "tool_time": "1 min"}
     for group in document["fleet"]:
         if "turn" in group:
             group["turn"] = calls
-    return load(_in_step(document) | {"stop": document["stop"]} | models)
+    return load(_in_step(document) | {"stop": document["stop"]} | ({"models": models} if models else {}))
 
 
 def tied_scenarios(beyond: bool = False, calls: bool = False) -> st.SearchStrategy[Scenario]:

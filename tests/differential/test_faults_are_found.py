@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, find, settings
 from simbudget.engine import compiled, reference
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
-from simbudget.engine.reference import calls
+from simbudget.engine.reference import calls, judge, reviewer
 from simbudget.engine.reference.agent import Agent
 from simbudget.engine.reference.board import Board
 from simbudget.engine.reference.calls import Line
@@ -198,6 +198,59 @@ def test_submissions_for_each_job_that_build_on_one_another_are_found(
     )
     assert not differ(program)
     every_submission_builds_on_the_one_before(monkeypatch)
+    assert differ(program)
+
+
+def a_judge_has_its_agents_luck(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(judge, "judge_key", lambda stream: int(stream[3]))
+
+
+def a_judge_that_is_cut_short_leaves_no_mark(patch: pytest.MonkeyPatch) -> None:
+    def judges(of_agent: Any, submission: int) -> Any:
+        calls_before = of_agent._calls
+        try:
+            yield from real(of_agent, submission)
+        except BaseException:
+            of_agent._calls = calls_before
+            raise
+
+    real = judge.Judge.judges
+    patch.setattr(judge.Judge, "judges", judges)
+
+
+def reviews_do_not_wait_for_one_another(patch: pytest.MonkeyPatch) -> None:
+    patch.setattr(reviewer.Reviewer, "reviews", _reviewed_at_once)
+
+
+def _reviewed_at_once(of_submission: Any, reviewers: Pool) -> Any:
+    idle = Pool(of_submission.site.clock, 1)
+    yield from _REVIEWS(of_submission, idle)
+
+
+_REVIEWS = reviewer.Reviewer.reviews
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        a_judge_has_its_agents_luck,
+        a_judge_that_is_cut_short_leaves_no_mark,
+        reviews_do_not_wait_for_one_another,
+    ],
+)
+def test_a_fault_in_how_models_judge_and_review_is_found(
+    fault: Fault, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program = lower(
+        loads_scenario(
+            "fleet: [{agents: 3, crashes: {every: 1 h, restart: 5 min}}]\nprices: {on: 2026-03-01}\n"
+            "cycle: [think: {turns: 2}, score]\nturn: {tool_time: 30 s to 3 min}\nstop: {after: 1 day}\n"
+            "scorer: {model: claude-haiku-4-5, calls: 2 to 9, input_tokens: 100 to 9000, output_tokens: 50 to 900}\n"
+            "review: {by: claude-haiku-4-5, of: all, input_tokens: 9000, output_tokens: 90 to 9000}\n"
+        ).scenario
+    )
+    assert not differ(program)
+    fault(monkeypatch)
     assert differ(program)
 
 

@@ -2,8 +2,11 @@
 
 import pytest
 
+from simbudget.engine import compiled, reference
+from simbudget.engine.lowering import lower
 from simbudget.engine.outcome import Outcome
-from tests.running import CENT, run
+from tests.differential.test_engines_agree import differences
+from tests.running import CENT, scenario
 
 BASE = """
 models:
@@ -16,6 +19,14 @@ prices:
 JUDGE = "model: judge, calls: 3, input_tokens: 5000, output_tokens: 200"
 CALL_S = 1 + 200 / 100
 CALL_USD = (5000 * 2 + 200 * 10) / 1e6
+
+
+def run(text: str) -> Outcome:
+    """Return the outcome of a scenario, to which both engines come."""
+    program = lower(scenario(text))
+    outcome = reference.simulate(program)
+    assert differences(outcome, compiled.simulate(program)) == []
+    return outcome
 
 
 def judged(scorer: str, more: str, agents: int = 1) -> Outcome:

@@ -21,12 +21,14 @@ from simbudget.engine.compiled.events import (
     at_once,
     cancel,
 )
-from simbudget.engine.compiled.life import begins_cycle, cycle_done, lives
+from simbudget.engine.compiled.life import begins_cycle, cycle_done, is_gone, lives
 from simbudget.engine.compiled.points import (
     ALLOWED_TO_SUBMIT,
     ANSWERED,
+    ASKED_FOR_REVIEW,
     AT_HEAD_OF_LINE,
     AT_PLAN,
+    AT_REVIEWERS,
     AT_SCORER,
     ATTEMPT_FAILED,
     AWAITS_JOBS,
@@ -36,8 +38,11 @@ from simbudget.engine.compiled.points import (
     EXPERIMENTS,
     EXPERIMENTS_IN_TURN,
     GOES_ON_WORKING,
+    GONE,
     IN_DELEGATION,
     JOBS_ENDED,
+    JUDGED,
+    JUDGES,
     LEAVES_LINE,
     LET_THROUGH,
     NEXT_POLL,
@@ -46,6 +51,9 @@ from simbudget.engine.compiled.points import (
     POLL_DUE,
     POST_KNOWN,
     POSTS_READ,
+    REVIEW_ANSWERED,
+    REVIEW_NOTED,
+    REVIEW_OVER,
     SCORE_KNOWN,
     SCORED,
     SCORES,
@@ -68,6 +76,13 @@ from simbudget.engine.compiled.points import (
     WAITS_FOR_TASK,
     WORKS,
 )
+from simbudget.engine.compiled.reviewing import (
+    ends_review,
+    joins_reviewers,
+    review_answered,
+    review_is_over,
+    reviews,
+)
 from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.compiled.steps.common import asks, record_spent
 from simbudget.engine.compiled.steps.delegating import (
@@ -84,8 +99,10 @@ from simbudget.engine.compiled.steps.experimenting import (
     poll_answered,
     poll_due,
 )
+from simbudget.engine.compiled.steps.judging import judges
 from simbudget.engine.compiled.steps.scoring import (
     at_scorer,
+    judged,
     scored,
     scores,
     scoring_done,
@@ -114,6 +131,8 @@ def advance(site: Site, run: Record, agent: Record, point: int) -> None:
             point = turn_answered(site, run, agent)
         elif point == TOOL_DONE:
             point = tool_done(site, run, agent)
+        elif point >= GONE:
+            point = _goes_on_beside(site, run, agent, point)
         elif point >= TAKES_TASK:
             point = _goes_on_to_task(site, run, agent, point)
         elif point >= SUB_AGENT_STARTS:
@@ -163,6 +182,24 @@ def _goes_on_to_task(site: Site, run: Record, agent: Record, point: int) -> int:
     if point == CYCLE_BREAKS_OFF:
         return cycle_done(site, run, agent, is_whole=False)
     return begins_cycle(site, run, agent)
+
+
+@internal
+def _goes_on_beside(site: Site, run: Record, caller: Record, point: int) -> int:  # noqa: PLR0911  one line a point
+    """Go on with what judges and reviewers do, or with the end of an agent."""
+    if point == JUDGES:
+        return judges(site, run, caller)
+    if point == JUDGED:
+        return judged(site, run, caller)
+    if point == ASKED_FOR_REVIEW:
+        return joins_reviewers(site, run, caller)
+    if point == AT_REVIEWERS:
+        return reviews(site, run, caller)
+    if point == REVIEW_ANSWERED:
+        return review_answered(site, run, caller)
+    if point == REVIEW_NOTED:
+        return ends_review(site, run, caller)
+    return review_is_over(site, run, caller) if point == REVIEW_OVER else is_gone(site, run)
 
 
 @internal

@@ -13,21 +13,25 @@ from simbudget.engine.compiled.entries import BLAMED as IS_BLAMED
 from simbudget.engine.compiled.entries import FAILED, GATE, OK, add_entry
 from simbudget.engine.compiled.entries import REVIEW as IS_REVIEW
 from simbudget.engine.compiled.events import HORIZON, SLOTS, after, cancel
+from simbudget.engine.compiled.reviewing import ask_for_review
 from simbudget.engine.compiled.state import Record, Site
-from simbudget.engine.compiled.steps.common import FOR_KNOWN, FOR_POSTS, FOR_SCORE
+from simbudget.engine.compiled.steps.common import FOR_KNOWN, FOR_POSTS, FOR_REVIEW, FOR_SCORE
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.gates import (
+    FOR_EVER_NS,
     PRICE,
     appears,
     find_finalists,
     gates_begin_ns,
     is_admitted,
+    rank_finalists,
     try_at_gate,
 )
 from simbudget.engine.laws.money import is_reached
 from simbudget.engine.laws.notebook import (
     AUTHOR,
     BLAMED,
+    IS_ASKED,
     IS_LATE,
     LEADS,
     NOBODY,
@@ -44,7 +48,8 @@ from simbudget.engine.laws.notebook import (
     tell,
 )
 from simbudget.engine.laws.research import Lab, certain, submit
-from simbudget.engine.laws.review import LEADERS, is_chosen, review, review_cost_usd
+from simbudget.engine.laws.review import LEADERS, is_chosen, note_review, review, review_cost_usd
+from simbudget.engine.program import NONE
 
 
 class Desk(NamedTuple):
@@ -76,6 +81,8 @@ def answer(site: Site, run: Record, desk: Desk) -> None:
         _submit(site, run, desk, site.agents[number])
     elif asked == FOR_KNOWN:
         site.agents[number].known_at_start = best_known(desk.notebook, number, run.now)
+    elif asked == FOR_REVIEW:
+        _take_verdict(site, run, desk, site.agents[number])
     elif asked == FOR_POSTS:
         own = site.agents[number].own_post
         for post in range(run.board_first_post, run.posts):
@@ -98,16 +105,54 @@ def _submit(site: Site, run: Record, desk: Desk, agent: Record) -> None:
     bar = best_known(notebook, agent.number, agent.submitted)
     submission = submit(lab, notebook, agent.number, agent.submissions - 1, parent, run.now)
     is_finalist = appears(lab, notebook, submission)
-    if is_chosen(lab, notebook, submission) or (is_finalist and lab.research.review_of == LEADERS):
-        review(lab, notebook, submission, run.now)
-        _pay_review(site, run, desk, submission)
+    to_review = is_chosen(lab, notebook, submission) or (is_finalist and lab.research.review_of == LEADERS)
     row = notebook.submissions[submission]
-    if is_finalist and row[BLAMED] == 0:
-        notebook.ranking[0] = submission
-        _try(site, run, desk, 1, max(run.now, row[REVIEWED_NS]))
+    if to_review and run.reviewer != NONE:
+        row[IS_ASKED] = 1
+        ask_for_review(site, run, lab, notebook, submission, is_finalist)
+    else:
+        if to_review:
+            review(lab, notebook, submission, run.now)
+            _pay_review(site, run, desk, submission)
+        _is_reviewed(site, run, desk, submission, is_finalist)
     agent.entry_score = notebook.worths[submission, SCORE]
     agent.has_improved = 1 if bar == NOBODY or agent.entry_score > notebook.worths[bar, SCORE] else 0
     _stop(site, run, agent.entry_score, row[LEADS] == 1)
+
+
+@internal
+def _is_reviewed(site: Site, run: Record, desk: Desk, submission: int, is_finalist: bool) -> None:
+    """Try a finalist at the gates now that its review is over, if it is to be tried as it appears."""
+    notebook = desk.notebook
+    row = notebook.submissions[submission]
+    run.concluded = max(run.concluded, row[REVIEWED_NS])
+    if is_finalist and row[BLAMED] == 0:
+        notebook.ranking[0] = submission
+        _try(site, run, desk, 1, max(run.now, row[REVIEWED_NS]))
+
+
+@internal
+def _take_verdict(site: Site, run: Record, desk: Desk, caller: Record) -> None:
+    """Note what a model that has reviewed a submission found."""
+    note_review(desk.lab, desk.notebook, caller.submission, caller.review_began, run.now)
+    _is_reviewed(site, run, desk, caller.submission, caller.awaits_gates == 1)
+
+
+@internal
+def ask_for_late_reviews(site: Site, run: Record, desk: Desk) -> int:
+    """Let models review the finalists of a run that has ended that had no review; return how many those are."""
+    lab, notebook = desk.lab, desk.notebook
+    if len(lab.gates) == 0 or lab.research.review_of != LEADERS:
+        return 0
+    asked = 0
+    for place in range(rank_finalists(lab, notebook, FOR_EVER_NS, FOR_EVER_NS)):
+        submission = notebook.ranking[place]
+        row = notebook.submissions[submission]
+        if row[IS_ASKED] == 0:
+            row[IS_ASKED] = row[IS_LATE] = 1
+            ask_for_review(site, run, lab, notebook, submission, False)
+            asked += 1
+    return asked
 
 
 @internal
@@ -127,14 +172,17 @@ def _stop(site: Site, run: Record, score: float, leads: bool) -> None:
 
 @internal
 def conclude(site: Site, run: Record, desk: Desk) -> None:
-    """Review the finalists of a run that has ended, and try at the gates those that have not been."""
+    """Let people review the finalists of a run that has ended, and try at the gates those that have not been."""
     if run.has_research == 0 or len(desk.lab.gates) == 0:
         return
-    count = find_finalists(desk.lab, desk.notebook, run.now)
-    for submission in range(desk.notebook.counts[SUBMISSIONS]):
-        if desk.notebook.submissions[submission, IS_LATE] == 1:
-            _pay_review(site, run, desk, submission)
-    _try(site, run, desk, count, gates_begin_ns(desk.notebook, run.now))
+    if run.reviewer != NONE:
+        count = rank_finalists(desk.lab, desk.notebook, FOR_EVER_NS, FOR_EVER_NS)
+    else:
+        count = find_finalists(desk.lab, desk.notebook, run.ended)
+        for submission in range(desk.notebook.counts[SUBMISSIONS]):
+            if desk.notebook.submissions[submission, IS_LATE] == 1:
+                _pay_review(site, run, desk, submission)
+    _try(site, run, desk, count, gates_begin_ns(desk.notebook, run.ended))
 
 
 @internal

@@ -1,7 +1,9 @@
 """An agent's line to its model: the calls that it makes; see `reference.calls`."""
 
+from typing import Final
+
 from simbudget.compilation import internal
-from simbudget.engine.compiled.accounts import TOKENS, pay
+from simbudget.engine.compiled.accounts import pay
 from simbudget.engine.compiled.contexts import BEGAN, HELD, LIFE, SENT, empty_context, open_context_with
 from simbudget.engine.compiled.entries import (
     CALL,
@@ -9,11 +11,14 @@ from simbudget.engine.compiled.entries import (
     CUT,
     DROP,
     FAILED,
+    JUDGE,
     OK,
+    POLL,
     POST,
     RESTART,
     add_agent_entry,
     add_call_entry,
+    paid_under,
 )
 from simbudget.engine.compiled.events import ASK, AT_ONCE, END, ITSELF, SLOTS, after, at_once, is_due
 from simbudget.engine.compiled.limits import may_not_start
@@ -23,10 +28,12 @@ from simbudget.engine.compiled.points import (
     AT_PLAN,
     ATTEMPT_FAILED,
     BUDGET_REACHED,
+    JUDGED,
     LEAVES_LINE,
     LET_THROUGH,
     POLL_ANSWERED,
     POST_ANSWERED,
+    REVIEW_ANSWERED,
     TRIES,
     TRIES_IN_TURN,
     TURN_ANSWERED,
@@ -35,7 +42,7 @@ from simbudget.engine.compiled.points import (
 )
 from simbudget.engine.compiled.pools import ask, is_idle, leave, place_before_provider
 from simbudget.engine.compiled.state import Record, Site
-from simbudget.engine.compiled.timesheet import MODEL, WAITING_API, notes
+from simbudget.engine.compiled.timesheet import MODEL, SCORING, WAITING_API, notes
 from simbudget.engine.laws.buckets import call_starts_ns, take
 from simbudget.engine.laws.calls import (
     COMPACT,
@@ -58,6 +65,8 @@ from simbudget.engine.laws.calls import RESTART as RESTARTS
 from simbudget.engine.laws.limits import count_call
 from simbudget.engine.laws.plans import allowed_from_ns, use
 from simbudget.engine.program import NONE
+
+_NO_SESSION: Final = -1
 
 
 @internal
@@ -105,6 +114,21 @@ def _requests_call(run: Record, agent: Record) -> int:
     agent.request_kind = agent.call_kind
     agent.request_output = agent.call_output
     return _requests(run, agent)
+
+
+@internal
+def calls_alone(
+    site: Site, run: Record, caller: Record, kind: int, input_tokens: int, output_tokens: int
+) -> int:
+    """Make one call that has nothing to do with any other: all that it sends is uncached input."""
+    empty_context(caller, input_tokens, 0)
+    caller.context[LIFE] = site.clients[caller.client].cache_life_ns
+    caller.prefix_tokens = 0
+    caller.session = _NO_SESSION
+    caller.call_kind = caller.request_kind = kind
+    caller.call_joins = 0
+    caller.request_output = output_tokens
+    return _requests(run, caller)
 
 
 @internal
@@ -286,7 +310,7 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
         site.prefixes[agent.group, client.model] = run.now
     context[SENT] = context[HELD]
     agent.context_turns += 1
-    notes(site, run, agent, MODEL)
+    notes(site, run, agent, SCORING if agent.is_judged else MODEL)
     agent.point = ANSWERED
     after(site, run, SLOTS * agent.number + ITSELF, duration_ns, END, agent.rank)
     return WAITS
@@ -330,9 +354,10 @@ def _pay_call(site: Site, run: Record, agent: Record, uncached: int, write: int,
     if client.is_planned and _plan_allows_from(run) <= run.now:
         use(run.plan_lengths_ns, run.plan_ends, run.plan_used_usd, cost_usd, run.now)
         cost_usd = 0.0
-    cost_usd *= run.charged[TOKENS]
-    pay(run, TOKENS, cost_usd)
-    if run.keeps_accounts:
+    component = paid_under(agent.request_kind)
+    cost_usd *= run.charged[component]
+    pay(run, component, cost_usd)
+    if run.keeps_accounts and agent.number < run.first_reviewer:
         count_call(
             site.agents[agent.owner].account,
             cost_usd,
@@ -393,7 +418,11 @@ def answered(site: Site, run: Record, agent: Record, outcome: int) -> int:
     agent.context[HELD] += agent.call_joins
     if agent.call_kind == CALL:
         return TURN_ANSWERED
-    return POST_ANSWERED if agent.call_kind == POST else POLL_ANSWERED
+    if agent.call_kind == POST:
+        return POST_ANSWERED
+    if agent.call_kind == POLL:
+        return POLL_ANSWERED
+    return JUDGED if agent.call_kind == JUDGE else REVIEW_ANSWERED
 
 
 @internal

@@ -106,6 +106,18 @@ def end_own_terms(site: Site, agent: Record) -> None:
 
 
 @internal
+def put_context_aside(site: Site, agent: Record) -> None:
+    """Keep an agent's context while its judge makes calls; the last place of those that stand still is for it."""
+    _keep(site, agent, site.kept.shape[1] - 1)
+
+
+@internal
+def take_context_back(site: Site, agent: Record) -> None:
+    """Go on with the context that was put aside."""
+    _take_back(site, agent, site.kept.shape[1] - 1)
+
+
+@internal
 def forget_contexts(site: Site, agent: Record) -> None:
     """Lose the contexts of steps that last, at a crash."""
     for place in range(site.kept.shape[1]):

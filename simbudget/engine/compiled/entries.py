@@ -9,6 +9,7 @@ from typing import Final
 
 from simbudget.compilation import internal
 from simbudget.engine.compiled.state import Record, Site
+from simbudget.ledger.entry import COMPONENTS
 
 KINDS: Final = (
     "call",
@@ -30,6 +31,7 @@ KINDS: Final = (
     "drop",
     "plan",
     "served",
+    "judge",
 )
 CALL: Final = 0
 COMPACTION: Final = 1
@@ -50,6 +52,7 @@ RESTART: Final = 15
 DROP: Final = 16
 PLAN: Final = 17
 SERVED_GPUS: Final = 18
+JUDGE: Final = 19
 
 OUTCOMES: Final = ("ok", "failed", "cut", "unserved", "preempted", "blamed")
 OK: Final = 0
@@ -64,6 +67,18 @@ NO_COMPONENT: Final = -1
 NO_POOL: Final = -1
 _NO_PLACE: Final = -1
 _FLEET: Final = -1
+
+_TOKENS: Final = COMPONENTS.index("tokens")
+_SCORER: Final = COMPONENTS.index("scorer")
+_REVIEW: Final = COMPONENTS.index("review")
+
+
+@internal
+def paid_under(kind: int) -> int:
+    """Return the component under which a call of a kind is paid."""
+    if kind == JUDGE:
+        return _SCORER
+    return _REVIEW if kind == REVIEW else _TOKENS
 
 
 @internal
@@ -99,21 +114,25 @@ def add_agent_entry(site: Site, run: Record, agent: Record, kind: int, started: 
     row.sub_agent = agent.sub_agent
     row.cycle = agent.cycle
     row.session = agent.session
-    row.turn = agent.context_turns - 1
+    row.turn = agent.context_turns - 1 if agent.session != _NO_PLACE else _NO_PLACE
     row.outcome = outcome
     return number
 
 
 @internal
 def add_call_entry(site: Site, run: Record, agent: Record, outcome: int) -> None:
-    """Add the entry of a call that was paid."""
+    """Add the entry of a call that was paid; that of a review has the verdict."""
     row = site.entries[add_agent_entry(site, run, agent, agent.request_kind, agent.entry_began, outcome)]
+    if agent.request_kind == REVIEW:
+        row.cycle = _NO_PLACE
+        row.score = agent.entry_score
+        row.outcome = BLAMED if agent.blames else OK
     row.queued_ns = agent.entry_queued_ns
     row.model = site.clients[agent.client].model
     row.service = site.clients[agent.client].service
     for token_class in range(len(agent.entry_tokens)):
         row.tokens[token_class] = agent.entry_tokens[token_class]
-    row.component = 0
+    row.component = paid_under(agent.request_kind)
     row.cost_usd = agent.entry_cost_usd
 
 

@@ -21,9 +21,10 @@ SLOTS: Final = 5
 
 LAST_TASK: Final = 2
 MONTH: Final = 3
-SLOTS_OF_RUN: Final = 4
-"""Slots after those of the agents: the horizon, a stop before it, the end of the last task, and the begin of a month of
-the subscription."""
+OVER: Final = 4
+SLOTS_OF_RUN: Final = 5
+"""Slots after those of the agents: the horizon, a stop before it, the end of the last task, the begin of a month of the
+subscription, and that all that was waited for has ended."""
 
 JOB_ITSELF: Final = 0
 JOB_INTERRUPTION: Final = 1
@@ -114,12 +115,6 @@ def next_slot(site: Site, run: Record) -> int:
     run.now = heap[0].at
     _take_out(site, run, 0)
     return slot
-
-
-@internal
-def is_urgent(site: Site, run: Record) -> bool:
-    """Return whether the next event is an interruption at this instant."""
-    return run.heap_size > 0 and site.heap[0].at == run.now and site.heap[0].rank < _PRIORITY_UNIT
 
 
 @internal

@@ -8,8 +8,10 @@ from simbudget.engine.compiled.calls import break_off_call
 from simbudget.engine.compiled.contexts import end_own_terms
 from simbudget.engine.compiled.entries import CUT, DOWN, TOOL, WAIT
 from simbudget.engine.compiled.events import (
+    AT_ONCE,
     ITSELF,
     SLOTS,
+    at_once,
     cancel,
 )
 from simbudget.engine.compiled.jobs import break_off_job, interrupt_jobs, job_of
@@ -19,6 +21,7 @@ from simbudget.engine.compiled.points import (
     AT_SCORER,
     CALLS,
     EXPERIMENTS,
+    GONE,
     IN_DELEGATION,
     IN_EXPERIMENT,
     JOBS_ENDED,
@@ -37,6 +40,7 @@ from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.compiled.steps.common import record_spent, spends
 from simbudget.engine.compiled.steps.delegating import break_up_team
 from simbudget.engine.compiled.steps.scoring import (
+    breaks_off_scoring,
     leaves_scorers_line,
     scored,
 )
@@ -58,7 +62,8 @@ def interrupt(site: Site, run: Record, agent: Record) -> None:
             ends(site, run, agent)
         else:  # the run was stopped before its start
             agent.is_alive = 0
-            run.alive -= 1
+            agent.point = GONE
+            at_once(site, run, SLOTS * agent.number + ITSELF, AT_ONCE)
         return
     ends_attempt(site, run, agent, False)
     pause_costs(site, run, agent)
@@ -81,6 +86,8 @@ def _break_off(site: Site, run: Record, agent: Record) -> None:
         record_spent(site, run, agent, DOWN if point == RESTARTS else WAIT, CUT)
     elif CALLS <= point < THINKS:
         break_off_call(site, run, agent)
+        if agent.is_judged:
+            breaks_off_scoring(site, run, agent)
     elif THINKS <= point < EXPERIMENTS:
         break_off_step(site, run, agent)
     if agent.polls_now or point in (POLL_DUE, JOBS_ENDED):

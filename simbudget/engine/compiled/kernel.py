@@ -24,11 +24,12 @@ from simbudget.engine.compiled.accounts import (
     pay_reserved_pools,
 )
 from simbudget.engine.compiled.advance import advance, jobs_tell
-from simbudget.engine.compiled.board import Desk, answer, conclude, open_board
+from simbudget.engine.compiled.board import Desk, answer, ask_for_late_reviews, conclude, open_board
 from simbudget.engine.compiled.contexts import LIFE
 from simbudget.engine.compiled.entries import FIXED_COSTS, add_fleet_entry
 from simbudget.engine.compiled.events import (
     ASK,
+    AT_ONCE,
     CRASH,
     HORIZON,
     INTERRUPTION,
@@ -38,13 +39,13 @@ from simbudget.engine.compiled.events import (
     JOBS_OVER,
     MONTH,
     NOWHERE,
+    OVER,
     SLOTS,
     SLOTS_OF_RUN,
     STOP,
     URGENT,
     after,
     at_once,
-    is_urgent,
     next_slot,
     rank_of,
 )
@@ -52,6 +53,7 @@ from simbudget.engine.compiled.interruptions import BY_CRASH, BY_HORIZON, interr
 from simbudget.engine.compiled.jobs import break_off_job, play_job
 from simbudget.engine.compiled.points import JOBS_ENDED, STARTS
 from simbudget.engine.compiled.pools import open_pools
+from simbudget.engine.compiled.reviewing import open_reviews
 from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.compiled.steps.delegating import interrupt_sub_agent
 from simbudget.engine.compiled.timesheet import NOTHING
@@ -131,6 +133,8 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
             return
         if site.run[0].jobs_are_short or site.run[0].sub_agents_are_short:
             return
+        if site.run[0].reviewers_are_short:
+            return
 
 
 @internal
@@ -138,26 +142,54 @@ def _play(site: Site, run: Record, desk: Desk) -> None:
     """Let everything happen, in its order, until the last agent's end."""
     begin_reserved_pools(site, run)
     begin_serving(site, run)
-    while run.alive > 0 or is_urgent(site, run):
+    _goes_on(site, run, desk)
+    if run.never_ends:
+        return
+    run.ended = run.now
+    pay_reserved_pools(site, run)
+    end_serving(site, run)
+    if run.reviewer != NONE:
+        _await_reviews(site, run, desk)
+    conclude(site, run, desk)
+
+
+@internal
+def _goes_on(site: Site, run: Record, desk: Desk) -> None:
+    """Let what is scheduled happen until all that is waited for has ended."""
+    of_run = SLOTS * run.callers
+    run.is_over = 0
+    while run.is_over == 0 and run.never_ends == 0:
         slot = next_slot(site, run)
-        number = slot // SLOTS
-        if number < run.callers:
-            _happens(site, run, site.agents[number], slot % SLOTS)
-        elif slot == SLOTS * run.callers + MONTH:
+        if slot < of_run:
+            _happens(site, run, site.agents[slot // SLOTS], slot % SLOTS)
+        elif slot >= of_run + SLOTS_OF_RUN:
+            _happens_to_job(site, run, slot - of_run - SLOTS_OF_RUN)
+        elif slot == of_run + MONTH:
             _begin_month(site, run)
-        elif slot < SLOTS * run.callers + SLOTS_OF_RUN:
-            _meet_horizon(site, run)
+        elif slot == of_run + OVER:
+            run.is_over = 1
         else:
-            _happens_to_job(site, run, slot - SLOTS * run.callers - SLOTS_OF_RUN)
+            _meet_horizon(site, run)
         while run.board_asked:
             answer(site, run, desk)
             agent = site.agents[run.board_agent]
             advance(site, run, agent, agent.point)
-        if run.never_ends:
+
+
+@internal
+def _await_reviews(site: Site, run: Record, desk: Desk) -> None:
+    """Let the clock go on until every review by a model is over, those of finalists that had none included."""
+    asked = run.reviews_asked
+    while True:
+        if asked:
+            run.awaits_reviews = 1
+            if run.reviews_under_way == 0:
+                at_once(site, run, SLOTS * run.callers + OVER, AT_ONCE)
+            _goes_on(site, run, desk)
+            run.awaits_reviews = 0
+        asked = ask_for_late_reviews(site, run, desk)
+        if asked == 0 or run.reviewers_are_short or run.never_ends:
             return
-    pay_reserved_pools(site, run)
-    end_serving(site, run)
-    conclude(site, run, desk)
 
 
 @internal
@@ -207,7 +239,7 @@ def _meet_horizon(site: Site, run: Record) -> None:
 @internal
 def _begin(site: Site, run: Record, key: Integers) -> None:
     """Make everything as it is before the run."""
-    run.now = run.alive = run.scheduled = run.heap_size = run.entries = run.never_ends = 0
+    run.now = run.ended = run.alive = run.scheduled = run.heap_size = run.entries = run.never_ends = 0
     run.posts = run.posted_tokens = run.forum_is_short = 0
     run.spent_usd = run.unbilled_usd = run.scorer_ns = 0.0
     run.by_component_usd[:] = 0.0
@@ -218,11 +250,14 @@ def _begin(site: Site, run: Record, key: Integers) -> None:
     site.places[:] = NOWHERE
     open_pools(site)
     run.jobs_are_short = run.sub_agents_are_short = 0
+    open_reviews(site, run)
     _fill_buckets(site)
     _settle_facts(site, run)
     _open_plan(site, run)
     for number in range(run.agents):
         _place(site, run, site.agents[number], key)
+    if run.alive == 0:
+        at_once(site, run, SLOTS * run.callers + OVER, AT_ONCE)
     pay_fixed(site, run)
     if run.has_plan:
         _begin_month(site, run)
@@ -317,6 +352,7 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
     for part in range(len(key)):
         agent.stream[part] = key[part]
     agent.is_alive = agent.has_lived = agent.interrupted_by = 0
+    agent.is_judged = agent.judge_attempts = agent.judge_calls = 0
     agent.needs_context = 1
     agent.cycle = -1
     agent.completed_cycles = agent.idle_cycles = agent.crashes = 0
@@ -367,8 +403,8 @@ def _add_up(site: Site, run: Record, sums: Floats) -> None:
         sums[COMPONENT_USD + component] = run.by_component_usd[component]
     for number in range(run.agents):
         _add_up_life(site, site.agents[number], sums)
-    sums[ENDED_NS] = run.now
-    sums[CONCLUDED_NS] = max(run.now, run.concluded)
+    sums[ENDED_NS] = run.ended
+    sums[CONCLUDED_NS] = max(run.ended, run.concluded)
     sums[MODEL_CALLS] = run.model_calls
     for token_class in range(_TOKEN_CLASSES):
         sums[TOKENS + token_class] = run.tokens[token_class]

@@ -7,12 +7,16 @@ from simbudget.engine.compiled.accounts import begin_costs, end_costs, resume_co
 from simbudget.engine.compiled.contexts import end_own_terms, forget_contexts, open_context, take_up_context
 from simbudget.engine.compiled.entries import DOWN, OK, WAIT
 from simbudget.engine.compiled.events import (
+    AT_ONCE,
     CRASH,
     CRASHES,
     HORIZON,
+    ITSELF,
+    OVER,
     SLOTS,
     STOP,
     after,
+    at_once,
     cancel,
 )
 from simbudget.engine.compiled.points import (
@@ -23,6 +27,7 @@ from simbudget.engine.compiled.points import (
     DOES_STEP,
     ENDS,
     EXPERIMENTS,
+    GONE,
     NEXT_CYCLE,
     NEXT_STEP,
     OFFICE_OPENS,
@@ -36,9 +41,11 @@ from simbudget.engine.compiled.points import (
     WAITS,
     WORKS,
 )
+from simbudget.engine.compiled.reviewing import review_is_refused
 from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.compiled.steps.common import FOR_KNOWN, asks_board, record_spent, waits_for_office
 from simbudget.engine.compiled.steps.delegating import sub_agent_ends
+from simbudget.engine.compiled.steps.scoring import breaks_off_scoring
 from simbudget.engine.compiled.tasks import ends_attempt
 from simbudget.engine.compiled.timesheet import end_timesheet
 from simbudget.engine.laws.draws import nanoseconds
@@ -81,6 +88,10 @@ def lives(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: P
         return _restarts(site, run, agent)
     if agent.sub_agent:
         return sub_agent_ends(site, run, agent)
+    if agent.number >= run.first_reviewer:
+        return review_is_refused(site, run, agent)
+    if agent.is_judged:
+        breaks_off_scoring(site, run, agent)
     if point == BUDGET_REACHED and agent.polls_now:
         return AWAITS_JOBS  # the job is being paid for, and goes on
     if point == BUDGET_REACHED and agent.attempt_is_over:
@@ -112,7 +123,17 @@ def ends(site: Site, run: Record, agent: Record) -> int:
     cancel(site, run, SLOTS * agent.number + CRASH)
     cancel(site, run, SLOTS * agent.number + STOP)
     agent.is_alive = 0
+    agent.point = GONE
+    at_once(site, run, SLOTS * agent.number + ITSELF, AT_ONCE)
+    return WAITS
+
+
+@internal
+def is_gone(site: Site, run: Record) -> int:
+    """Let the run be over when all agents have ended: that, like the end of each, is an event in the other engine."""
     run.alive -= 1
+    if run.alive == 0:
+        at_once(site, run, SLOTS * run.callers + OVER, AT_ONCE)
     return WAITS
 
 

@@ -11,13 +11,14 @@ from simbudget.engine.laws.tasks import NO_TASK
 def may_not_start(site: Site, run: Record, caller: Record) -> bool:
     """Return whether the budget, the agent's limits or its attempt's do not allow that something is started.
 
-    The caller is the agent or one of its sub-agents. Notes whether it is the attempt that is over, and not the agent.
+    The caller is the agent, one of its sub-agents, or a model that reviews, which only the budget stops. Notes whether
+    it is the attempt that is over, and not the agent.
     """
     agent = site.agents[caller.owner]
     agent.attempt_is_over = 0
     if budget_is_reached(site, run):
         return True
-    return run.keeps_accounts == 1 and _is_limited(site, run, agent)
+    return run.keeps_accounts == 1 and caller.number < run.first_reviewer and _is_limited(site, run, agent)
 
 
 @internal

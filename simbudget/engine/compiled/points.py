@@ -71,6 +71,16 @@ WAITS_FOR_TASK: Final = 82
 BEGINS_CYCLE: Final = 83
 CYCLE_BREAKS_OFF: Final = 84
 
+# The ends of agents, models that judge, and models that review.
+GONE: Final = 90
+JUDGES: Final = 91
+JUDGED: Final = 92
+ASKED_FOR_REVIEW: Final = 93
+AT_REVIEWERS: Final = 94
+REVIEW_ANSWERED: Final = 95
+REVIEW_NOTED: Final = 96
+REVIEW_OVER: Final = 97
+
 # An experiment, as the job that it is.
 JOB_TRIES: Final = 50
 JOB_QUEUES: Final = 51

@@ -27,23 +27,23 @@ def open_pools(site: Site) -> None:
 
 
 @internal
-def place_before_scorer(agent: Record) -> int:
-    """Return the place of an agent in the scorer's line."""
-    number: int = agent.number
+def place_before_server(caller: Record) -> int:
+    """Return the place of an agent in the scorer's line, or of a model's review in that of the reviewers."""
+    number: int = caller.number
     return number
 
 
 @internal
 def place_before_provider(run: Record, agent: Record) -> int:
     """Return the place of an agent in the provider's line."""
-    number: int = run.agents + agent.number
+    number: int = run.callers + agent.number
     return number
 
 
 @internal
 def place_of_job(run: Record, job: Record) -> int:
     """Return the place of a job in its pool's line."""
-    number: int = run.agents + run.callers + job.agent * run.jobs_of_agent + job.number
+    number: int = 2 * run.callers + job.agent * run.jobs_of_agent + job.number
     return number
 
 

@@ -1,14 +1,14 @@
 """Runs of a program with the compiled engine: its tables as arrays, and what the runs come to."""
 
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from simbudget.compilation import CODE_FOLDER
-from simbudget.engine.compiled.entries import KINDS, NO_COMPONENT, NO_MODEL, NO_POOL, OUTCOMES
+from simbudget.engine.compiled.entries import JUDGE, KINDS, NO_COMPONENT, NO_MODEL, NO_POOL, OUTCOMES
 from simbudget.engine.compiled.events import ITSELF, JOB_ITSELF, JOB_SLOTS, SLOTS, SLOTS_OF_RUN
 from simbudget.engine.compiled.state import (
     AGENT,
@@ -72,6 +72,9 @@ _OF_A_STEP: Final = (
 
 _SUB_AGENTS: Final = 8
 """Sub-agents that an agent may have side by side, to begin with, if it delegates; as above."""
+
+_REVIEWS: Final = 64
+"""Reviews by a model that may wait or run at the same time, to begin with; as above."""
 
 _ENTRIES: Final = 1 << 14
 _BROKEN_OFF: Final = -1
@@ -142,14 +145,23 @@ def _play(program: Program, site: Site, keys: Integers) -> Sums:
             site = site._replace(forum=np.zeros(2 * len(site.forum), dtype=np.int64))
         elif site.run[0]["notebook_is_short"]:
             room *= 4
-        elif site.run[0]["jobs_are_short"]:
-            jobs_of_agent = int(site.run[0]["jobs_are_short"])
-            site = _with_room(site, program, jobs_of_agent, int(site.run[0]["sub_agents_of_agent"]))
-        elif site.run[0]["sub_agents_are_short"]:
-            sub_agents_of_agent = int(site.run[0]["sub_agents_are_short"])
-            site = _with_room(site, program, int(site.run[0]["jobs_of_agent"]), sub_agents_of_agent)
+        elif any(
+            site.run[0][name] for name in ("jobs_are_short", "sub_agents_are_short", "reviewers_are_short")
+        ):
+            site = _with_room(site, program, _more_room(site))
         else:
             return Sums(sums, by_time_usd)
+
+
+def _more_room(site: Site) -> "Room":
+    """Return the room that a run needs which had too little."""
+    run = site.run[0]
+    reviews = int(run["callers"] - run["first_reviewer"])
+    return Room(
+        jobs_of_agent=max(int(run["jobs_of_agent"]), int(run["jobs_are_short"])),
+        sub_agents_of_agent=max(int(run["sub_agents_of_agent"]), int(run["sub_agents_are_short"])),
+        reviews=4 * reviews if run["reviewers_are_short"] else reviews,
+    )
 
 
 def _stop(site: Site) -> None:
@@ -185,7 +197,7 @@ def _site(program: Program, records: bool) -> Site:
         clients=np.array([_client(row) for row in program.clients], dtype=CLIENT),
         turns=np.array([_turn(row) for row in program.turns], dtype=TURN),
         contexts=np.array([tuple(row) for row in program.contexts], dtype=CONTEXT),
-        kept=np.zeros((program.agents, 1 + max(_places_of_contexts(program))), dtype=KEPT),
+        kept=_kept(program),
         limits=_limits(program),
         served=np.array([(*row, 0) for row in program.served], dtype=SERVED),
         prefixes=np.zeros((len(program.groups), len(program.models)), dtype=np.int64),
@@ -205,16 +217,29 @@ def _site(program: Program, records: bool) -> Site:
     )
     has_several = any(step.at_once != NONE for step in program.steps)
     delegates = any(step.kind == Step.DELEGATE for step in program.steps)
-    return _with_room(site, program, _JOBS if has_several else 1, _SUB_AGENTS if delegates else 0)
+    room = Room(
+        jobs_of_agent=_JOBS if has_several else 1,
+        sub_agents_of_agent=_SUB_AGENTS if delegates else 0,
+        reviews=0 if program.settings.reviewer == NONE else _REVIEWS,
+    )
+    return _with_room(site, program, room)
 
 
-def _with_room(site: Site, program: Program, jobs_of_agent: int, sub_agents_of_agent: int) -> Site:
-    """Return the site with room for this number of jobs and sub-agents of each agent side by side.
+class Room(NamedTuple):
+    """For how much that happens side by side a site has room."""
 
-    That is room for their records, places and events.
-    """
+    jobs_of_agent: int
+    sub_agents_of_agent: int
+    reviews: int
+    """By models; they may wait or run."""
+
+
+def _with_room(site: Site, program: Program, room: Room) -> Site:
+    """Return the site with room for the records, places and events of what happens side by side."""
     agents, run = program.agents, site.run[0]
-    callers = agents * (1 + sub_agents_of_agent)
+    jobs_of_agent, sub_agents_of_agent = room.jobs_of_agent, room.sub_agents_of_agent
+    run["first_reviewer"] = agents * (1 + sub_agents_of_agent)
+    callers = int(run["first_reviewer"]) + room.reviews
     run["jobs_of_agent"], run["sub_agents_of_agent"] = jobs_of_agent, sub_agents_of_agent
     run["callers"], run["places_of_agent"] = callers, max(jobs_of_agent, sub_agents_of_agent, 1)
     jobs = np.zeros(agents * jobs_of_agent, dtype=JOB)
@@ -222,10 +247,10 @@ def _with_room(site: Site, program: Program, jobs_of_agent: int, sub_agents_of_a
     jobs["number"] = np.tile(np.arange(jobs_of_agent), agents)
     own_slots = SLOTS * callers + SLOTS_OF_RUN
     slots = own_slots + JOB_SLOTS * len(jobs)
-    standing = np.zeros(agents + callers + len(jobs), dtype=PLACE)
+    standing = np.zeros(2 * callers + len(jobs), dtype=PLACE)
     of_callers = SLOTS * np.arange(callers) + ITSELF
     of_jobs = own_slots + JOB_SLOTS * np.arange(len(jobs)) + JOB_ITSELF
-    standing["slot"] = np.concatenate([of_callers[:agents], of_callers, of_jobs])
+    standing["slot"] = np.concatenate([of_callers, of_callers, of_jobs])
     return site._replace(
         agents=_agents(program, callers),
         jobs=jobs,
@@ -269,6 +294,7 @@ def _run(program: Program, records: bool) -> npt.NDArray[Any]:
     row["keeps_accounts"] = program.tasks.total > 0 or any(map(_is_limited, program.groups))
     row["gpu_pools"] = row["scorers"] = len(program.pools)
     row["line"] = len(program.pools) + 1
+    row["reviewers"] = len(program.pools) + 1 + len(program.limits_per_min)
     for name in set(RUN.names or ()) & set(settings._fields):
         row[name] = getattr(settings, name)
     return run
@@ -276,8 +302,9 @@ def _run(program: Program, records: bool) -> npt.NDArray[Any]:
 
 def _pools(program: Program) -> npt.NDArray[Any]:
     lines, users = len(program.limits_per_min), program.settings.gpu_users
-    pools = np.zeros(len(program.pools) + 1 + lines, dtype=POOL)
-    pools["units"] = [*(row.free_gpus for row in program.pools), program.settings.servers, *lines * [1]]
+    pools = np.zeros(len(program.pools) + 1 + lines + 1, dtype=POOL)
+    of_gpus = (row.free_gpus for row in program.pools)
+    pools["units"] = [*of_gpus, program.settings.servers, *lines * [1], program.reviewers]
     for pool, row in zip(pools, program.pools, strict=False):
         for name in ("gpus", "billing", "price", "preempted_every", "checkpoint_every_ns"):
             pool[name] = getattr(row, name)
@@ -336,6 +363,12 @@ def _places_of_contexts(program: Program) -> list[int]:
     return places
 
 
+def _kept(program: Program) -> npt.NDArray[Any]:
+    """Return room for contexts that stand still: the last place is for what an agent's judge puts aside."""
+    judged = int(program.settings.judge != NONE)
+    return np.zeros((program.agents, 1 + max(_places_of_contexts(program)) + judged), dtype=KEPT)
+
+
 def _write_plan(run: Any, plan: PlanRow) -> None:
     run["has_plan"], run["plan_pays"] = 1, plan.pays
     run["plan_seats"], run["plan_price"] = plan.seats, plan.price
@@ -386,6 +419,7 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
         **names,
         "source": "simulated",
     }
+    columns["name"] = np.where(names["kind"] == KINDS[JUDGE], "judge", columns["name"])
     by_sub_agent = rows["sub_agent"] > 0
     columns["name"] = np.where(by_sub_agent, _numbered("sub-agent", rows["sub_agent"]), columns["name"])
     columns["parent"] = np.where(by_sub_agent, _numbered("agent", rows["agent"]), "")

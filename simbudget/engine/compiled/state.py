@@ -38,6 +38,13 @@ RUN: Final = np.dtype(
         ("post_tokens", _INT),
         ("retries", _INT),
         ("scoring_time", _INT),
+        ("judge", _INT),
+        ("judge_calls", _INT),
+        ("judge_input", _INT),
+        ("judge_output", _INT),
+        ("reviewer", _INT),
+        ("review_input", _INT),
+        ("review_output", _INT),
         ("cool_down_ns", _INT),
         ("quota", _INT),
         ("models", _INT),
@@ -54,7 +61,9 @@ RUN: Final = np.dtype(
         ("task_limits", _FLOAT, USES),
         # where it stands
         ("now", _INT),
-        ("alive", _INT),
+        ("alive", _INT),  # agents whose end has not been told yet
+        ("is_over", _INT),
+        ("ended", _INT),  # when the last agent's life ended
         ("scheduled", _INT),
         ("heap_size", _INT),
         ("entries", _INT),
@@ -66,9 +75,17 @@ RUN: Final = np.dtype(
         ("jobs_of_agent", _INT),
         ("sub_agents_of_agent", _INT),
         ("sub_agents_are_short", _INT),
-        ("callers", _INT),  # agents and sub-agents
+        ("callers", _INT),  # agents, sub-agents and models that review
         ("places_of_agent", _INT),
         ("jobs_are_short", _INT),
+        # models that review: the first of their records, those that review nothing, and how many there are
+        ("reviewers", _INT),  # the number of their pool
+        ("first_reviewer", _INT),
+        ("idle_reviewer", _INT),
+        ("reviews_asked", _INT),
+        ("reviews_under_way", _INT),
+        ("awaits_reviews", _INT),
+        ("reviewers_are_short", _INT),
         # the subscription: its window and week, and the line of calls that wait for their end
         ("has_plan", _INT),
         ("plan_pays", _INT),
@@ -131,7 +148,7 @@ AGENT: Final = np.dtype(
         ("group", _INT),
         ("stream", _INT, 4),
         # whose sub-agent it is, if it is one, and where it comes at one instant
-        ("owner", _INT),  # the agent itself, or the one whose sub-agent it is
+        ("owner", _INT),  # the agent itself, or the one whose sub-agent it is or whose submission it reviews
         ("sub_agent", _INT),  # which of its agent's it is, from 1; 0: it is the agent
         ("rank", _INT),
         # whom it calls, what its turns are made of, and how its contexts begin and end
@@ -188,6 +205,20 @@ AGENT: Final = np.dtype(
         ("submitted", _INT),
         ("submissions_that_day", _INT),
         ("scorer_asked", _INT),
+        ("scoring_began", _INT),
+        # the model that judges its submissions
+        ("is_judged", _INT),
+        ("own_key", _INT),  # of its streams, while the judge's are used
+        ("own_attempts", _INT),
+        ("judge_attempts", _INT),
+        ("judge_calls", _INT),
+        ("judge_calls_left", _INT),
+        # what it reviews, if it is a model that reviews
+        ("submission", _INT),
+        ("awaits_gates", _INT),
+        ("blames", _INT),
+        ("review_began", _INT),
+        ("next_idle", _INT),
         ("posts", _INT),
         ("post_tokens", _INT),
         ("posts_seen", _INT),
@@ -385,8 +416,8 @@ POOL: Final = np.dtype(
     ],
     align=True,
 )
-"""Pools with a line in front of them: those of GPUs, then scorer servers, then the one place at the head of the
-provider's line."""
+"""Pools with a line in front of them: those of GPUs, then scorer servers, then the one place at the head of each of the
+provider's lines, then the models that review."""
 
 PLACE: Final = np.dtype(
     [
@@ -398,7 +429,8 @@ PLACE: Final = np.dtype(
     ],
     align=True,
 )
-"""Where somebody stands in a line: each agent before the scorer, then each before the provider, then each job."""
+"""Where somebody stands in a line: each caller before the scorer or the reviewers, then each before the provider, then
+each job."""
 
 METER: Final = np.dtype(
     [
@@ -445,7 +477,7 @@ class Site(NamedTuple):
     run: np.ndarray[Any, Any]
     """[1] of RUN."""
     agents: np.ndarray[Any, Any]
-    """Agents in their order, then the sub-agents of each."""
+    """Agents in their order, then the sub-agents of each, then models that review."""
     groups: np.ndarray[Any, Any]
     steps: np.ndarray[Any, Any]
     clients: np.ndarray[Any, Any]

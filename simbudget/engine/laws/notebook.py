@@ -30,7 +30,8 @@ IS_FIRST: Final = 11  # a method as it is found, not a refinement
 IS_TRIED: Final = 12  # at the gates
 HOLDS: Final = 13  # at every gate in truth; known once it is tried
 PASSED: Final = 14  # how many gates
-_SUBMISSION_COLUMNS: Final = 15
+IS_ASKED: Final = 15  # for review by a model
+_SUBMISSION_COLUMNS: Final = 16
 
 # Columns of `Notebook.worths`.
 QUALITY: Final = 0

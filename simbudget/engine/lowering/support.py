@@ -17,8 +17,6 @@ NOT_COMPILED: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
         "steps written in Python",
         lambda scenario: any(isinstance(s, scenarios.OwnStep) for s in _steps(scenario)),
     ),
-    ("`scorer.model`", lambda scenario: scenario.scorer.model is not None),
-    ("`review.by`", lambda scenario: scenario.review is not None and scenario.review.by is not None),
 )
 """What the reference engine alone can simulate, by the words that a note has for it: whether a scenario asks for it."""
 

@@ -22,6 +22,7 @@ from simbudget.engine.laws.notebook import (
     AUTHOR,
     BLAMED,
     IMPROVED_NS,
+    IS_ASKED,
     IS_LATE,
     LEADS,
     NOBODY,
@@ -69,7 +70,6 @@ class Board:
         self._reviewers = Pool(site.clock, program.reviewers)
         self._reviews: list[Process] = []
         """Reviews by a model that are not over."""
-        self._asked_for_review: set[int] = set()
         self._awaiting_gates: set[int] = set()
         """Finalists that are tried at the gates as soon as their reviews are over."""
         self.review_by_model: Callable[[int, Pool], Happens] | None = None
@@ -134,7 +134,7 @@ class Board:
         """Let a model review a submission in its turn."""
         assert self.review_by_model is not None
         self._reviews.append(self._site.clock.process(self.review_by_model(submission, self._reviewers)))
-        self._asked_for_review.add(submission)
+        self.notebook.submissions[submission, IS_ASKED] = 1
 
     def _await_reviews(self) -> None:
         """Let the clock go on until every review by a model is over, those of finalists that had none included."""
@@ -146,7 +146,7 @@ class Board:
             if len(lab.gates) and lab.research.review_of == LEADERS:
                 ranked = rank_finalists(lab, self.notebook, FOR_EVER_NS, FOR_EVER_NS)
                 for submission in map(int, self.notebook.ranking[:ranked]):
-                    if submission not in self._asked_for_review:
+                    if not self.notebook.submissions[submission, IS_ASKED]:
                         self.notebook.submissions[submission, IS_LATE] = 1
                         self._ask_for_review(submission)
             if not self._reviews:

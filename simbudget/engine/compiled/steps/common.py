@@ -19,6 +19,7 @@ FOR_SCORE: Final = 1
 FOR_POSTS: Final = 2
 FOR_TELLING: Final = 3
 FOR_KNOWN: Final = 4
+FOR_REVIEW: Final = 5
 
 
 @internal

@@ -3,6 +3,7 @@
 from simbudget.compilation import internal
 from simbudget.engine.compiled.accounts import SCORER, pay
 from simbudget.engine.compiled.entries import (
+    CUT,
     OK,
     SCORE,
     UNSERVED,
@@ -13,6 +14,7 @@ from simbudget.engine.compiled.points import (
     ALLOWED_TO_SUBMIT,
     AT_SCORER,
     BUDGET_REACHED,
+    JUDGES,
     SCORE_KNOWN,
     SCORED,
     STEP_DONE,
@@ -20,7 +22,7 @@ from simbudget.engine.compiled.points import (
     SUBMITS_IN_TURN,
     WAITS,
 )
-from simbudget.engine.compiled.pools import ask, leave, place_before_scorer
+from simbudget.engine.compiled.pools import ask, leave, place_before_server
 from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.compiled.steps.common import (
     FOR_SCORE,
@@ -28,9 +30,11 @@ from simbudget.engine.compiled.steps.common import (
     asks_board,
     spends,
 )
+from simbudget.engine.compiled.steps.judging import begin_judging, end_judging
 from simbudget.engine.compiled.timesheet import SCORING, WAITING_OTHER, WAITING_SCORER, does
 from simbudget.engine.laws.limits import SPENT_USD
 from simbudget.engine.laws.work import DAY_NS, draw_scoring_ns
+from simbudget.engine.program import NONE
 
 
 @internal
@@ -66,7 +70,7 @@ def submits_in_turn(site: Site, run: Record, agent: Record) -> int:
     agent.ended_well = 0
     does(run, agent, WAITING_SCORER)
     agent.point = AT_SCORER
-    ask(site, run, place_before_scorer(agent), run.scorers, 1)
+    ask(site, run, place_before_server(agent), run.scorers, 1)
     return WAITS
 
 
@@ -80,6 +84,17 @@ def at_scorer(site: Site, run: Record, agent: Record) -> int:
     if run.keeps_accounts:
         agent.account[SPENT_USD] += run.score_price_usd
     run.scorer_calls += 1
+    agent.scoring_began = run.now
+    if run.judge != NONE:
+        does(run, agent, SCORING)
+        begin_judging(site, run, agent)
+        return JUDGES
+    return scores_by_itself(site, run, agent)
+
+
+@internal
+def scores_by_itself(site: Site, run: Record, agent: Record) -> int:
+    """Let the scorer take its own time, after its judge's calls if it has one."""
     submission = agent.submissions - 1
     duration_ns = draw_scoring_ns(site.rows, site.table, run.scoring_time, agent.stream, submission)
     return spends(site, run, agent, SCORING, duration_ns, SCORED)
@@ -91,7 +106,7 @@ def leaves_scorers_line(site: Site, run: Record, agent: Record) -> None:
     if run.records:
         number = add_agent_entry(site, run, agent, SCORE, run.now, UNSERVED)
         site.entries[number].queued_ns = run.now - agent.scorer_asked
-    leave(site, run, place_before_scorer(agent), run.scorers)
+    leave(site, run, place_before_server(agent), run.scorers)
 
 
 @internal
@@ -106,14 +121,31 @@ def scoring_done(site: Site, run: Record, agent: Record) -> int:
 def scored(site: Site, run: Record, agent: Record, outcome: int) -> int:
     """Make place for the next submission."""
     if run.records:
-        row = site.entries[add_agent_entry(site, run, agent, SCORE, agent.entry_began, outcome)]
-        row.queued_ns = agent.entry_began - agent.scorer_asked
+        row = site.entries[add_agent_entry(site, run, agent, SCORE, agent.scoring_began, outcome)]
+        row.queued_ns = agent.scoring_began - agent.scorer_asked
         if run.score_price_usd != 0.0:
             row.component = SCORER
             row.cost_usd = run.score_price_usd
         if run.has_research and outcome == OK:
             row.score = agent.entry_score
-    run.scorer_ns += run.now - agent.entry_began
-    leave(site, run, place_before_scorer(agent), run.scorers)
+    run.scorer_ns += run.now - agent.scoring_began
+    leave(site, run, place_before_server(agent), run.scorers)
     agent.submissions_left -= 1
     return SUBMITS if agent.submissions_left else STEP_DONE
+
+
+@internal
+def judged(site: Site, run: Record, agent: Record) -> int:
+    """Go on after a judge's call: with the next, or with the scorer's own time."""
+    agent.judge_calls_left -= 1
+    if agent.judge_calls_left > 0:
+        return JUDGES
+    end_judging(site, agent)
+    return scores_by_itself(site, run, agent)
+
+
+@internal
+def breaks_off_scoring(site: Site, run: Record, agent: Record) -> None:
+    """Leave the scorer before the judge has made all its calls."""
+    end_judging(site, agent)
+    scored(site, run, agent, CUT)

@@ -1,0 +1,133 @@
+"""Models that review submissions: callers of their own that hold no agent up; see `reference.reviewer`.
+
+Each review that has been asked for has a record among the callers until it is over. Records are used again, so that
+there are as many as reviews have waited and run at the same time.
+"""
+
+from typing import Final
+
+from simbudget.compilation import internal
+from simbudget.engine.compiled.calls import calls_alone
+from simbudget.engine.compiled.entries import REVIEW
+from simbudget.engine.compiled.events import AT_ONCE, ITSELF, OVER, SLOTS, URGENT, at_once, rank_of
+from simbudget.engine.compiled.points import (
+    ASKED_FOR_REVIEW,
+    AT_REVIEWERS,
+    REVIEW_NOTED,
+    REVIEW_OVER,
+    WAITS,
+)
+from simbudget.engine.compiled.pools import ask, leave, place_before_server
+from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.steps.common import FOR_REVIEW, asks_board
+from simbudget.engine.laws.notebook import AUTHOR, NUMBER, SCORE, Notebook
+from simbudget.engine.laws.research import Lab
+from simbudget.engine.laws.review import review_key, takes_for_hack
+from simbudget.engine.laws.work import draw_judge_call
+
+_KEY: Final = 3
+"""The place in a stream of the number that tells callers apart."""
+
+_NOBODY: Final = -1
+
+
+@internal
+def open_reviews(site: Site, run: Record) -> None:
+    """Begin without any review."""
+    run.reviews_asked = run.reviews_under_way = run.awaits_reviews = run.reviewers_are_short = 0
+    run.idle_reviewer = _NOBODY
+    for number in range(run.first_reviewer, run.callers):
+        site.agents[number].next_idle = run.idle_reviewer
+        run.idle_reviewer = number
+
+
+@internal
+def ask_for_review(
+    site: Site, run: Record, lab: Lab, notebook: Notebook, submission: int, awaits_gates: bool
+) -> None:
+    """Let a model review a submission in its turn; a finalist may wait for that to be tried at the gates."""
+    number = run.idle_reviewer
+    if number == _NOBODY:  # the run is played again, with more room
+        run.reviewers_are_short = 1
+        return
+    caller, row = site.agents[number], notebook.submissions[submission]
+    run.idle_reviewer = caller.next_idle
+    run.reviews_asked += 1
+    run.reviews_under_way += 1
+    author = row[AUTHOR]
+    _make_caller(site, run, caller, author)
+    for part in range(_KEY):
+        caller.stream[part] = lab.run[part]
+    caller.stream[_KEY] = lab.agent_keys[author]
+    caller.stream[_KEY] = review_key(caller.stream, row[NUMBER])
+    caller.submission = submission
+    caller.awaits_gates = 1 if awaits_gates else 0
+    caller.entry_score = notebook.worths[submission, SCORE]
+    caller.blames = 1 if takes_for_hack(lab, notebook, submission) else 0
+    caller.point = ASKED_FOR_REVIEW
+    at_once(site, run, SLOTS * number + ITSELF, URGENT)
+
+
+@internal
+def _make_caller(site: Site, run: Record, caller: Record, author: int) -> None:
+    """Make a record that of a model which reviews something by this author, in whose place it comes at an instant."""
+    group_number = site.agents[author].group
+    caller.owner = author
+    caller.sub_agent = 0
+    caller.rank = rank_of(run, author, 0)
+    caller.group = group_number
+    caller.client = run.reviewer
+    caller.context_row = site.groups[group_number].context
+    caller.cycle = _NOBODY
+    caller.attempts = caller.polls_now = caller.is_judged = caller.waits_for_bell = 0
+
+
+@internal
+def joins_reviewers(site: Site, run: Record, caller: Record) -> int:
+    """Stand in line for one of the reviewers."""
+    caller.point = AT_REVIEWERS
+    ask(site, run, place_before_server(caller), run.reviewers, 1)
+    return WAITS
+
+
+@internal
+def reviews(site: Site, run: Record, caller: Record) -> int:
+    """Make the call."""
+    caller.review_began = run.now
+    input_tokens, output_tokens = draw_judge_call(
+        site.rows, site.table, run.review_input, run.review_output, caller.stream, 0
+    )
+    return calls_alone(site, run, caller, REVIEW, input_tokens, output_tokens)
+
+
+@internal
+def review_answered(site: Site, run: Record, caller: Record) -> int:
+    """Make place for the next review, and let the board have the verdict."""
+    leave(site, run, place_before_server(caller), run.reviewers)
+    return asks_board(run, caller, FOR_REVIEW, REVIEW_NOTED)
+
+
+@internal
+def review_is_refused(site: Site, run: Record, caller: Record) -> int:
+    """Make place for the next review; the budget does not allow this one."""
+    leave(site, run, place_before_server(caller), run.reviewers)
+    return ends_review(site, run, caller)
+
+
+@internal
+def ends_review(site: Site, run: Record, caller: Record) -> int:
+    """End a review, which is an event in the other engine."""
+    caller.point = REVIEW_OVER
+    at_once(site, run, SLOTS * caller.number + ITSELF, AT_ONCE)
+    return WAITS
+
+
+@internal
+def review_is_over(site: Site, run: Record, caller: Record) -> int:
+    """Give the record back; a run that has ended waits for the last review."""
+    caller.next_idle = run.idle_reviewer
+    run.idle_reviewer = caller.number
+    run.reviews_under_way -= 1
+    if run.awaits_reviews and run.reviews_under_way == 0:
+        at_once(site, run, SLOTS * run.callers + OVER, AT_ONCE)
+    return WAITS
