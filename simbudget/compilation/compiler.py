@@ -9,17 +9,23 @@ them. Here a function has up to two compilations instead, each made when it is n
   machine code and caches it.
 
 Callers see no difference: values are the same to the last bit. `Law` is a numba dispatcher that shows its inner
-compilation to compiled callers. Apart from numba's documented interface (`pipeline_class`), this depends on its code
-libraries, which may change between versions, so `fits` checks for the version that the tests cover.
+compilation to compiled callers. Most of the remaining time is spent in numba's own Python code, so `_Passes` leaves out
+the passes that laws have no use for, and `_RememberingContext` infers the type of each built-in operation once.
+
+Apart from numba's documented interface (`pipeline_class`), this depends on its code libraries, which may change between
+versions, so `fits` checks for the version that the tests cover.
 """
 
+import gc
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, Final
 
 import numba
-from numba.core import types
+from numba.core import typed_passes, types, untyped_passes
 from numba.core.codegen import JITCodeLibrary
-from numba.core.compiler import CompilerBase, DefaultPassBuilder
+from numba.core.compiler import CompilerBase
+from numba.core.compiler_machinery import PassManager
 from numba.core.registry import CPUDispatcher
 
 _TRIED_VERSION: Final = (0, 68)
@@ -44,6 +50,11 @@ def fits() -> bool:
 
 class BitcodeLibrary(JITCodeLibrary):
     """The code of an inner compilation: unoptimised bitcode, and the libraries that it calls."""
+
+    def add_llvm_module(self, ll_module: Any) -> None:
+        """Add a module as it is; numba would simplify each of its functions first, as `LinkedLibrary` will."""
+        ll_module.data_layout = self._codegen._data_layout
+        self._final_module.link_in(ll_module)
 
     def finalize(self) -> None:
         """Close the library without optimising it."""
@@ -101,15 +112,71 @@ def _all_called(libraries: list[Any]) -> Iterator[Any]:
             waiting.extend(library.called())
 
 
+_PASSES: Final = (
+    untyped_passes.TranslateByteCode,
+    untyped_passes.FixupArgs,
+    untyped_passes.IRProcessing,
+    untyped_passes.GenericRewrites,  # indices that are constants, such as names of fields
+    untyped_passes.ReconstructSSA,
+    typed_passes.NopythonTypeInference,
+    typed_passes.PreLowerStripPhis,
+    typed_passes.IRLegalization,
+    typed_passes.NativeLowering,
+    typed_passes.NoPythonBackend,
+)
+"""Numba's passes that laws need. The others rewrite array expressions, closures, `with` blocks, literals and branches
+that never run: laws have none of the former, and LLVM removes the latter."""
+
+
+class _Passes(PassManager):
+    """Numba's order of passes, without the checks and the events around each of them."""
+
+    def _runPass(self, index: int, pss: Any, internal_state: Any) -> None:  # noqa: N802  numba's name
+        pss.analysis = self._analysis
+        pss.run_initialization(internal_state)
+        pss.run_pass(internal_state)
+        pss.run_finalizer(internal_state)
+
+
+class _RememberingContext:
+    """A typing context that infers the type of a built-in operation once for each tuple of argument types.
+
+    Numba tries every implementation of an operator in turn, for each place where the operator stands. What it finds
+    depends on the types only, and the engine adds the same few types in thousands of places.
+    """
+
+    _found: Final[dict[Any, Any]] = {}
+
+    def __init__(self, context: Any) -> None:
+        self._context = context
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._context, name)
+
+    def resolve_function_type(self, func: Any, args: Any, kws: Any) -> Any:
+        """Return the signature of a call, as numba's typing context does."""
+        if kws or not isinstance(func, types.Function):
+            return self._context.resolve_function_type(func, args, kws)
+        key = (func, args)
+        if key not in self._found:
+            self._found[key] = self._context.resolve_function_type(func, args, kws)
+        return self._found[key]
+
+
 class _Compiler(CompilerBase):
     library: Any
 
     def define_pipelines(self) -> list[Any]:
-        """Return numba's own passes, with a library of this compiler."""
+        """Return the passes that laws need, with a library of this compiler."""
         state = self.state
         state.library = self.library(state.targetctx.codegen(), state.func_id.func_qualname)
         state.library.enable_object_caching()
-        return [DefaultPassBuilder.define_nopython_pipeline(state)]
+        state.typingctx = _RememberingContext(state.typingctx)
+        passes = _Passes("laws")
+        for each in _PASSES:
+            passes.add_pass(each)
+        passes.finalize()
+        return [passes]
 
 
 class InnerCompiler(_Compiler):
@@ -154,6 +221,26 @@ class Law(CPUDispatcher):
     @property
     def _numba_type_(self) -> Any:
         return self.inner._numba_type_
+
+    def compile(self, sig: Any) -> Any:
+        """Return the machine code for arguments of these types."""
+        with _rare_garbage_collection():
+            return super().compile(sig)
+
+
+_OBJECTS_BEFORE_COLLECTION: Final = 100_000
+"""New objects until Python looks for garbage, instead of 700. A compilation makes millions of objects that live until
+its end; looking through them took a tenth of its time, and finds next to nothing."""
+
+
+@contextmanager
+def _rare_garbage_collection() -> Iterator[None]:
+    before = gc.get_threshold()
+    gc.set_threshold(_OBJECTS_BEFORE_COLLECTION, *before[1:])
+    try:
+        yield
+    finally:
+        gc.set_threshold(*before)
 
 
 def law(function: Callable[..., Any], options: dict[str, Any]) -> Any:

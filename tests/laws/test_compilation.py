@@ -84,6 +84,14 @@ def test_a_literal_argument_makes_no_compilation_of_its_own() -> None:
     assert len(_sum.signatures) == 1  # type: ignore[attr-defined]
 
 
+def test_an_operation_has_the_types_of_its_own_arguments_whoever_had_it_compiled_first() -> None:
+    @compiled
+    def halves(whole: int, part: float) -> tuple[float, float, float]:
+        return _sum(whole, whole) / 2, _sum(part, part) / 2, _sum(whole, part)
+
+    assert halves(3, 0.25) == (3.0, 0.25, 3.25)
+
+
 def test_a_reference_reads_as_the_tuple_does_and_shares_its_arrays() -> None:
     numbers = np.array([1, 2, 3])
     assert _change_by_reference(_Room(_Shelf(numbers, 5), np.array([0.5]))) == 5.5
