@@ -11,6 +11,7 @@ from simbudget.scenario.document import parse_document, read_file
 from simbudget.scenario.model import Group, OwnStep, Scenario
 from simbudget.scenario.provider_facts import facts_of_caches, notes_on_caches
 from simbudget.scenario.reading import MOST_PROBLEMS, Provenance, Reading
+from simbudget.scenario.without_effect import notes_on_idle_keys
 
 _LONGEST_DEFAULT_NAME: Final = 100
 """Characters of a file name used as a scenario's name; file systems allow longer ones."""
@@ -61,7 +62,7 @@ def loads_scenario(
     return LoadedScenario(
         scenario,
         (*reading.provenance, *facts_of_caches(scenario)),
-        _notes(scenario) + _record(reading.calibration),
+        _notes(scenario) + notes_on_idle_keys(reading, scenario) + _record(reading.calibration),
         reading.calibration,
     )
 

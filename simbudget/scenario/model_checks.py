@@ -97,6 +97,10 @@ def check_services(reading: Reading, scenario: ScenarioKeys) -> None:
 def check_judges(reading: Reading, scenario: ScenarioKeys) -> None:
     """Note judges without a description of their calls, and descriptions without a judge."""
     scorer, review = scenario.scorer, scenario.review
+    if scorer.model is None:
+        _drop_defaults(reading, "scorer", ("calls",))
+    if review is not None and review.by is not None:
+        _drop_defaults(reading, "review", ("hours", "time", "price"))
     for path, block, model, more in (
         ("scorer", scorer, scorer.model, ("calls", "service")),
         ("review", review, review.by if review else None, ()),
@@ -122,6 +126,7 @@ def check_served(reading: Reading, scenario: ScenarioKeys) -> None:
                 if key in speed.written:
                     message = f"`{key}` is for a model that is served on GPUs"
                     reading.problem_of(f"{path}.{key}", message, "also write `served_on: POOL`, or remove it")
+            _drop_defaults(reading, path, ("replicas", "gpus_each"))
             continue
         pool = next((pool for pool in scenario.pools if pool.name == speed.served_on), None)
         if speed.throughput is None:
@@ -137,6 +142,12 @@ def check_served(reading: Reading, scenario: ScenarioKeys) -> None:
         if held[pool.name] > pool.count:
             message = f"served models hold {held[pool.name]:,} GPUs of a pool of {pool.count:,}"
             reading.problem_of(f"{path}.served_on", message, "raise the pool's `count`, or lower `replicas`")
+
+
+def _drop_defaults(reading: Reading, path: str, keys: tuple[str, ...]) -> None:
+    """Leave defaults that nothing uses out of the table of values."""
+    idle = {f"{path}.{key}" for key in keys}
+    reading.provenance[:] = [row for row in reading.provenance if row.name not in idle or not row.is_default]
 
 
 def held_gpus(scenario: ScenarioKeys, pool: Gpus) -> int:
