@@ -37,8 +37,7 @@ from simbudget.forecast.cases import BOOTSTRAP, STRAIGHT_LINE, Case
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
-from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.model import Group, Scenario, Think
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
@@ -195,18 +194,17 @@ def rest_scenario(case: RestOfCampaign) -> Scenario:
     pauses = _pauses(case, means_s, spread_s2, rng)
     learnt["turn.tool_time"] = CalibratedQuantity("turn.tool_time", "1 s", "", pauses, evidence)
     agents = begun.agents
-    free = "{input: 0 $/Mtok, cache_write: 0 $/Mtok, cache_read: 0 $/Mtok, output: 0 $/Mtok}"
-    text = f"""
-fleet: [{{group: fleet, agents: {agents}, model: none}}]
-cycle: [{{think: {{turns: 1}}}}, {{experiment: {{time: {"1 s" if len(known_s) else "0 s"}}}}}]
-turn: {{output_tokens: 0, tool_result_tokens: 0, tool_time: 1 s}}
-context: {{first_prompt_tokens: 0}}
-models: {{none: {{first_token: 0 s, output_speed: 1000000 tokens/s}}}}
-prices: {{none: {free}}}
-gpus: {{count: {agents}, price: 0 $/h}}
-stop: {{after: {case.left_s:.0f} s}}
-"""
-    return loads_scenario(text, "rest of a campaign", calibration=Calibration(learnt)).scenario
+    return Scenario(
+        fleet=[Group(group="fleet", agents=agents, model="none")],
+        cycle=[Think(turns=1), {"experiment": {"time": "1 s" if len(known_s) else "0 s"}}],
+        turn={"output_tokens": 0, "tool_result_tokens": 0, "tool_time": "1 s"},
+        context={"first_prompt_tokens": 0},
+        models={"none": {"first_token": "0 s", "output_speed": "1000000 tokens/s"}},
+        prices={"none": dict.fromkeys(("input", "cache_write", "cache_read", "output"), "0 $/Mtok")},
+        gpus={"count": agents, "price": "0 $/h"},
+        stop={"after": f"{case.left_s:.0f} s"},
+        calibration=Calibration(learnt),
+    )
 
 
 def _durations(known_s: Floats, means_s: Floats) -> Posterior:

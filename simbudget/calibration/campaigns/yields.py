@@ -19,7 +19,7 @@ from simbudget.calibration.campaigns.beginnings import Course, thirds
 from simbudget.calibration.campaigns.campaigns import Campaign
 from simbudget.calibration.campaigns.histories import Histories, play_histories
 from simbudget.engine.lowering import lower
-from simbudget.scenario.loading import loads_scenario
+from simbudget.scenario.model import Group, Scenario, Score, Think
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
@@ -29,15 +29,15 @@ _MOST_PLAYED: Final = 12_000_000
 """Maximum number of simulated experiments over all worlds."""
 MOST_EXPERIMENTS: Final = 8000
 """Maximum number of simulated experiments per campaign; later ones are assumed to keep nothing."""
-RESEARCH: Final = """
-  explores: {distribution: uniform, low: 0, high: 0.6}
-  refines: {distribution: beta, mean: 0.3, weight: 1.3}
-  gain: {typical: 0.002 to 0.2, varies: 3x}
-  first_quality: {typical: 0.01 to 0.4, varies: 1.5x}
-  hacks: 0%
-"""
+_RESEARCH: Final = {
+    "explores": {"distribution": "uniform", "low": 0, "high": 0.6},
+    "refines": {"distribution": "beta", "mean": 0.3, "weight": 1.3},
+    "gain": {"typical": "0.002 to 0.2", "varies": "3x"},
+    "first_quality": {"typical": "0.01 to 0.4", "varies": "1.5x"},
+    "hacks": "0%",
+}
 """Wide prior of campaigns: from keeping nearly nothing to keeping nearly everything."""
-NOISE: Final = "{unknown: 0.0001 to 0.03}"
+_NOISE: Final = {"unknown": "0.0001 to 0.03"}
 _SEED: Final = 20_260_302
 ROUNDS: Final = 3
 STAYS: Final = 0.2
@@ -210,14 +210,14 @@ class Bank:
 
 def campaign_bank(experiments: int) -> Bank:
     """Return campaigns with the given number of experiments, simulated in worlds of the wide prior."""
-    text = f"""
-fleet: [{{group: fleet, agents: 1, model: none}}]
-cycle: [{{think: {{turns: 1}}}}, {{score: {{}}}}]
-prices: {{none: {{input: 0 $/Mtok, cache_write: 0 $/Mtok, cache_read: 0 $/Mtok, output: 0 $/Mtok}}}}
-scorer: {{noise: {NOISE}}}
-research: {RESEARCH}
-"""
-    program = lower(loads_scenario(text, "a campaign").scenario)
+    scenario = Scenario(
+        fleet=[Group(group="fleet", agents=1, model="none")],
+        cycle=[Think(turns=1), Score()],
+        prices={"none": dict.fromkeys(("input", "cache_write", "cache_read", "output"), "0 $/Mtok")},
+        scorer={"noise": _NOISE},
+        research=_RESEARCH,
+    )
+    program = lower(scenario)
     length = min(experiments, MOST_EXPERIMENTS)
     return Bank.of(play_histories(program, min(_MOST_WORLDS, _MOST_PLAYED // length), length, _SEED))
 

@@ -1,17 +1,16 @@
 """Future sessions: a scenario for them, calibrated on past ones."""
 
-from collections.abc import Iterator, Sequence
-from typing import Final
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
 
 from simbudget.calibration.observed.session_prices import session_prices
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.caches import cache_life
 from simbudget.calibration.scenarios.fit import Fit
 from simbudget.calibration.scenarios.session_fits import KEEPS
-from simbudget.calibration.scenarios.wording import highest_of
+from simbudget.calibration.scenarios.wording import as_value, highest_of
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
-from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.model import Group, Scenario
 from simbudget.scenario.provider import OTHERS
 
 MODEL: Final = "model"
@@ -29,29 +28,29 @@ def session_scenario(sessions: Sequence[Session], fits: Sequence[Fit], count: in
         fits: what was learnt from them; turns and tool results at least.
         count: how many sessions.
     """
-    names = {"cycle.think.turns": "cycle.think[0].turns"}
-    learnt = {names.get(fit.name, fit.name): fit.quantity for fit in fits if fit.quantity is not None}
-    text = {name: quantity.written for name, quantity in learnt.items()}
-    text |= {fit.name: fit.written for fit in fits if fit.name == KEEPS}
+    of_step = {"cycle.think.turns": "cycle.think[0].turns"}
+    learnt = {of_step.get(fit.name, fit.name): fit.quantity for fit in fits if fit.quantity is not None}
+    values = {
+        fit.name: as_value(fit.written) for fit in fits if fit.quantity is not None or fit.name == KEEPS
+    }
     models = [session.model for session in sessions]
     typical = max(sessions, key=lambda session: (models.count(session.model), session.ended))
     life = cache_life(sessions, typical)
     largest = max(session.context.max() for session in sessions)
-    limit = text.get("context.limit_tokens", str(int(largest + 1)))
-    text.setdefault("context.compacted_to_tokens", str(UNSEEN_SUMMARY))
-    text["context.limit_tokens"] = str(max(int(limit), least_limit(learnt)))
-    lines = [
-        f"fleet: [{{group: session, agents: 1, model: {MODEL}}}]",
-        f"cycle: [{{think: {{turns: {text['cycle.think[0].turns']}}}}}]",
-        "turn: {" + ", ".join(_entries(text, "turn.", {"output_tokens": "0", "tool_time": "0 s"})) + "}",
-        f"context: {{lasts: cycle, cache: {life}, " + ", ".join(_entries(text, "context.", {})) + "}",
-        f"models: {{{OTHERS}: {{" + ", ".join(_entries(text, f"models[{OTHERS}].", {})) + "}}",
-        f"prices: {{{MODEL}: {session_prices(typical, 'turn.output_tokens' in text, life)}}}",
-        f"stop: {{after: 3650 days, cycles_per_agent: {count}}}",
-    ]
-    if "api.error_rate" in text:
-        lines.append(f"api: {{error_rate: {text['api.error_rate']}}}")
-    return loads_scenario("\n".join(lines), "check", calibration=Calibration(learnt)).scenario
+    limit = int(values.get("context.limit_tokens", largest + 1))
+    context = {"compacted_to_tokens": UNSEEN_SUMMARY} | _block(values, "context")
+    context |= {"lasts": "cycle", "cache": life, "limit_tokens": max(limit, least_limit(learnt))}
+    return Scenario(
+        fleet=[Group(group="session", agents=1, model=MODEL)],
+        cycle=[{"think": {"turns": values["cycle.think.turns"]}}],
+        turn={"output_tokens": 0, "tool_time": "0 s"} | _block(values, "turn"),
+        context=context,
+        models={OTHERS: _block(values, f"models[{OTHERS}]")},
+        prices={MODEL: as_value(session_prices(typical, "turn.output_tokens" in values, life))},
+        api=_block(values, "api"),
+        stop={"after": "3650 days", "cycles_per_agent": count},
+        calibration=Calibration(learnt),
+    )
 
 
 def least_limit(learnt: dict[str, CalibratedQuantity]) -> int:
@@ -61,17 +60,14 @@ def least_limit(learnt: dict[str, CalibratedQuantity]) -> int:
     return int(1.5 * sum(highest))
 
 
-def _entries(text: dict[str, str], block: str, defaults: dict[str, str]) -> Iterator[str]:
-    """Yield `key: value` for a block's quantities, including unlearnt ones that have a default."""
-    values = defaults | {
-        name.removeprefix(block): value for name, value in text.items() if name.startswith(block)
-    }
-    inner = {key: value for key, value in values.items() if "." in key}
-    for key, value in values.items():
-        if key not in inner:
-            yield f"{key}: {value}"
-    for name in dict.fromkeys(key.partition(".")[0] for key in inner):
-        of_name = (
-            f"{key.partition('.')[2]}: {value}" for key, value in inner.items() if key.startswith(f"{name}.")
-        )
-        yield f"{name}: {{" + ", ".join(of_name) + "}"
+def _block(values: Mapping[str, Any], block: str) -> dict[str, Any]:
+    """Return the values of a block by their keys, those of blocks within it as mappings."""
+    found: dict[str, Any] = {}
+    for name, value in values.items():
+        if name.startswith(f"{block}."):
+            *blocks, key = name.removeprefix(f"{block}.").split(".")
+            inner = found
+            for each in blocks:
+                inner = inner.setdefault(each, {})
+            inner[key] = value
+    return found
