@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 from simbudget.bundled import scenario_path
 from simbudget.deciding.alternatives import Alternative, Sample, with_each
 from simbudget.deciding.changes import Change, Source, parse_changes
-from simbudget.deciding.choices import one_change_each
+from simbudget.deciding.choices import one_at_a_time, one_change_each
 from simbudget.deciding.compare import Comparison
 from simbudget.deciding.compare import compare as compare_alternatives
 from simbudget.deciding.pilots import PilotPlan, Pilots
@@ -29,7 +29,7 @@ from simbudget.deciding.plan import plan as search_plan
 from simbudget.deciding.plan_pilot import plan_pilot as plan_pilots
 from simbudget.deciding.plan_pilot import usual_pilots
 from simbudget.deciding.questions import ask
-from simbudget.deciding.sensitivity import Sensitivity, one_at_a_time
+from simbudget.deciding.sensitivity import DEFAULT_REPLICATIONS, Sensitivity
 from simbudget.deciding.sensitivity import sensitivity as sensitivity_of
 from simbudget.errors import Problem, UserError
 from simbudget.projection.projection import Projection
@@ -108,7 +108,7 @@ class Loaded:
         """Project the scenario; see `simbudget.project`."""
         return project(self, replications, **options)
 
-    def sensitivity(self, replications: int = 1000, **options: Any) -> Sensitivity:
+    def sensitivity(self, replications: int = DEFAULT_REPLICATIONS, **options: Any) -> Sensitivity:
         """Rank what drives the scenario's outcomes; see `simbudget.sensitivity`."""
         return sensitivity(self, replications=replications, **options)
 
@@ -230,7 +230,7 @@ def sensitivity(
     worth_usd: float | None = None,
     against: Sequence[str] = (),
     choices: bool = False,
-    replications: int = 1000,
+    replications: int = DEFAULT_REPLICATIONS,
     progress: Progress | None = None,
     **options: Any,
 ) -> Sensitivity:
@@ -250,7 +250,7 @@ def sensitivity(
     found = sensitivity_of(plans, sample, worth_usd, progress)
     if not choices:
         return found
-    changed = one_at_a_time([plans[0], *one_change_each(source)], sample, progress)
+    changed = one_at_a_time((plans[0], found.projection), one_change_each(source), sample, progress)
     return replace(found, choices=changed)
 
 

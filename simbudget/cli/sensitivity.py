@@ -25,7 +25,7 @@ from simbudget.cli.options import (
     help="Alternative plans to decide between, for the value of information.",
 )
 @click.option("--choices/--no-choices", default=True, help="Also vary one choice at a time.  [default: yes]")
-@sample_options(1000)
+@sample_options(300)
 def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     file: Path,
     worth: float | None,
@@ -50,8 +50,8 @@ def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each optio
     """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample, as_it_stands, with_each  # noqa: PLC0415
     from simbudget.deciding.changes import Source, parse_changes  # noqa: PLC0415
-    from simbudget.deciding.choices import one_change_each  # noqa: PLC0415
-    from simbudget.deciding.sensitivity import one_at_a_time, sensitivity  # noqa: PLC0415
+    from simbudget.deciding.choices import one_at_a_time, one_change_each  # noqa: PLC0415
+    from simbudget.deciding.sensitivity import sensitivity  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
     source = Source.of(file)
@@ -63,5 +63,6 @@ def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each optio
         found = sensitivity([plan, *others], sample, worth, progress)
     if choices:
         with progress_bar(quiet or as_json) as progress:
-            found = replace(found, choices=one_at_a_time([plan, *one_change_each(source)], sample, progress))
+            changed = one_at_a_time((plan, found.projection), one_change_each(source), sample, progress)
+        found = replace(found, choices=changed)
     show(found, as_json=as_json, quiet=quiet, out=out)

@@ -25,6 +25,10 @@ from simbudget.scenario.model import Scenario
 
 DEFAULT_REPLICATIONS: Final = 400
 
+FEW_TWICE: Final = 1.25
+"""Replications per world where unknowns matter most: a fifth of the replications are the second ones of their world,
+which separate chance from unknowns. Sixty of these estimate the variance due to chance to within a fifth."""
+
 ANY_RESULT: Final = "any_transferable"
 """A column that is 1 where a replication has at least one transferable result."""
 
@@ -100,15 +104,16 @@ class Sample:
     workers: int | None = None
     on: str | None = None
     """A Dask cluster in place of this machine's cores; see `projection.schedule.Options`."""
-    in_each_world: int | None = None
-    """Replications per world. Default: two if results are counted, to separate chance from unknown quantities."""
+    in_each_world: float | None = None
+    """Replications per world, on average; replications take turns in the worlds. Default: two if results are counted,
+    to separate chance from unknown quantities."""
 
     def options(self, programs: Iterable[Program]) -> Options:
         """Return the options under which these programs run in the same worlds."""
         counts_results = any(program.research.is_on and len(program.gates) for program in programs)
         in_each = min(self.in_each_world or (2 if counts_results else 1), self.replications)
-        worlds = max(1, self.replications // in_each)
-        return Options(self.seed, worlds * in_each, worlds, self.workers, on=self.on)
+        worlds = max(1, int(self.replications / in_each))
+        return Options(self.seed, int(worlds * in_each), worlds, self.workers, on=self.on)
 
 
 Progress = Callable[[int, int], None]
@@ -134,17 +139,17 @@ def project_together(
     return [project(scenario, options, shown(number)) for number, scenario in enumerate(scenarios)]
 
 
-def paired_rows(projections: Sequence[Projection]) -> list[pd.DataFrame]:
-    """Return the projections' replications aligned by row: the same world and random numbers in the same row.
+def paired_rows(replications: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
+    """Return scenarios' replications aligned by row: the same world and random numbers in the same row.
 
     A scenario in which nothing is left to chance was run once; its row stands beside all the others'. Has the column
     `ANY_RESULT` where results are counted.
     """
-    rows = max(len(projection.replications) for projection in projections)
-    fullest = max(projections, key=lambda projection: len(projection.replications)).replications
+    rows = max(map(len, replications))
+    fullest = max(replications, key=len)
     frames = []
-    for projection in projections:
-        frame = projection.replications
+    for each in replications:
+        frame = each
         if len(frame) == 1 < rows:
             frame = frame.loc[np.zeros(rows, dtype=int)].reset_index(drop=True)
             frame["world"] = fullest["world"].to_numpy()

@@ -6,6 +6,7 @@ from functools import partial
 from typing import Any, Final
 
 import numpy as np
+import pandas as pd
 
 from simbudget.deciding.alternatives import Alternative, Progress, Sample, paired_rows, project_together
 from simbudget.deciding.differences import Difference, RatioDifference, difference, ratio_difference
@@ -129,45 +130,67 @@ def compare(
 
 def compare_projections(alternatives: Sequence[Alternative], projections: Sequence[Projection]) -> Comparison:
     """Return the comparison of alternatives projected with common random numbers."""
-    frames = paired_rows(projections)
+    frames = paired_rows([projection.replications for projection in projections])
     scenarios = [each.scenario for each in alternatives]
     outcomes = outcomes_of(scenarios, frames)
-    worlds = frames[0]["world"].to_numpy()
-    spends = [frame[SPEND.column].to_numpy() for frame in frames]
-    results = [frame[RESULTS.column].to_numpy() for frame in frames]
-    counted = all(counts_results(scenario) for scenario in scenarios)
     against = [
-        Against(
-            name=alternatives[other].name,
-            first=alternatives[0].name,
-            differences={
-                outcome: difference(
-                    frames[0][outcome.column].to_numpy(), frames[other][outcome.column].to_numpy(), worlds
-                )
-                for outcome in outcomes
-            },
-            price_usd=ratio_difference((spends[0], spends[other]), (results[0], results[other]), worlds)
-            if counted
-            else None,
-            solved_price_usd=ratio_difference(
-                (spends[0], spends[other]),
-                (frames[0][SOLVED.column].to_numpy(), frames[other][SOLVED.column].to_numpy()),
-                worlds,
-            )
-            if SOLVED in outcomes
-            else None,
-        )
-        for other in range(1, len(alternatives))
+        against_first((alternatives[0], frames[0]), other, outcomes)
+        for other in zip(alternatives[1:], frames[1:], strict=True)
     ]
-    worths = worths_to_show(spends, results) if counted else None
     curves = None
-    if worths is not None:
-        curves = acceptability([each.name for each in alternatives], spends, results, worths, worlds)
+    if all(counts_results(scenario) for scenario in scenarios):
+        spends = [frame[SPEND.column].to_numpy() for frame in frames]
+        results = [frame[RESULTS.column].to_numpy() for frame in frames]
+        worths = worths_to_show(spends, results)
+        if worths is not None:
+            worlds = frames[0]["world"].to_numpy()
+            curves = acceptability([each.name for each in alternatives], spends, results, worths, worlds)
     notes = dict.fromkeys(note for alternative in alternatives for note in alternative.notes)
     notes |= dict.fromkeys((*_assumed_speeds(scenarios), *same_skill(scenarios)))
     return Comparison(
         tuple(alternatives), tuple(projections), tuple(outcomes), tuple(against), curves, tuple(notes)
     )
+
+
+def against_first(
+    first: tuple[Alternative, pd.DataFrame],
+    other: tuple[Alternative, pd.DataFrame],
+    outcomes: Sequence[Outcome],
+) -> Against:
+    """Return one alternative compared with another.
+
+    Args:
+        first: an alternative, and its replications.
+        other: the one that is compared with it, with replications aligned by row.
+        outcomes: those that apply to both.
+    """
+    one, two = first[1], other[1]
+    worlds = one["world"].to_numpy()
+
+    def price_of(outcome: Outcome) -> RatioDifference | None:
+        if outcome not in outcomes:
+            return None
+        spends = one[SPEND.column].to_numpy(), two[SPEND.column].to_numpy()
+        counts = one[outcome.of_means].to_numpy(), two[outcome.of_means].to_numpy()
+        return ratio_difference(spends, counts, worlds)
+
+    return Against(
+        name=other[0].name,
+        first=first[0].name,
+        differences={outcome: _difference(outcome, one, two) for outcome in outcomes},
+        price_usd=price_of(RESULTS),
+        solved_price_usd=price_of(SOLVED),
+    )
+
+
+def _difference(outcome: Outcome, one: pd.DataFrame, two: pd.DataFrame) -> Difference:
+    """Return the difference of an outcome, its mean from the column with the least luck."""
+    worlds = one["world"].to_numpy()
+    of_means = difference(one[outcome.of_means].to_numpy(), two[outcome.of_means].to_numpy(), worlds)
+    if outcome.expected is None:
+        return of_means
+    of_runs = difference(one[outcome.column].to_numpy(), two[outcome.column].to_numpy(), worlds)
+    return replace(of_means, p10=of_runs.p10, p50=of_runs.p50, p90=of_runs.p90)
 
 
 def _against_as_json(against: Against) -> dict[str, Any]:

@@ -83,11 +83,11 @@ def difference(first: Floats, second: Floats, worlds: Integers) -> Difference:
 
 
 def _half_width(means: Floats) -> float:
-    from scipy.stats import t  # noqa: PLC0415  slow to import
+    from scipy.special import stdtrit  # noqa: PLC0415  slow to import
 
     if len(means) < 2 or np.ptp(means) == 0.0:
         return 0.0
-    return float(t.ppf(0.5 + LEVEL / 2, len(means) - 1) * means.std(ddof=1) / math.sqrt(len(means)))
+    return float(stdtrit(len(means) - 1, 0.5 + LEVEL / 2) * means.std(ddof=1) / math.sqrt(len(means)))
 
 
 def _needed(mean: float, half: float, replications: int) -> int | None:

@@ -187,9 +187,9 @@ def _columns(terms: Sequence[Term], uniforms: Floats) -> Floats:
 
 def _pursue(uniforms: Floats, outcome: Floats, candidates: list[Term], chosen: list[Term]) -> list[Term]:
     """Return the terms chosen so far plus the significant candidates, the strongest first."""
-    from scipy.stats import norm  # noqa: PLC0415  slow to import
+    from scipy.special import ndtri  # noqa: PLC0415  slow to import
 
-    threshold = float(norm.isf(ERROR / 2 / max(1, len(candidates))))
+    threshold = -float(ndtri(ERROR / 2 / max(1, len(candidates))))
     rows = len(outcome)
     table = _columns(candidates, uniforms)
     table -= table.mean(axis=0)
@@ -224,7 +224,7 @@ def _extended(basis: Floats, column: Floats) -> Floats:
 
 
 def _solve(uniforms: Floats, outcome: Floats, terms: list[Term], tried: int) -> Emulator:
-    from scipy.stats import norm  # noqa: PLC0415
+    from scipy.special import ndtri  # noqa: PLC0415
 
     rows = len(outcome)
     table = np.column_stack([np.ones(rows), _columns(terms, uniforms)])
@@ -233,7 +233,7 @@ def _solve(uniforms: Floats, outcome: Floats, terms: list[Term], tried: int) -> 
     noise = float(residual @ residual) / max(1, rows - table.shape[1])
     covariance = noise * np.linalg.pinv(table.T @ table)
     variance = float(np.maximum(0.0, solution[1:] ** 2 - np.diag(covariance)[1:]).sum()) + noise
-    threshold = float(norm.isf(ERROR / 2 / max(1, tried)))
+    threshold = -float(ndtri(ERROR / 2 / max(1, tried)))
     return Emulator(
         unknowns=uniforms.shape[1],
         rows=rows,

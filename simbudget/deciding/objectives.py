@@ -64,7 +64,8 @@ class Objective:
         return error * self.value(float(by_world_values.mean())) if self.per is not None else error
 
 
-_RESULTS: Final = "transferable_true"
+_RESULTS: Final = "transferable_expected"
+"""The same mean as the number of results, and less luck."""
 
 OBJECTIVES: Final = {
     objective.text: objective

@@ -51,11 +51,23 @@ class Outcome:
     unit: Unit
     of_results: bool = False
     """Whether it applies only to scenarios with gates, which define results."""
+    expected: str | None = None
+    """A column with the same mean in every world and less luck, which means are taken from."""
+
+    @property
+    def of_means(self) -> str:
+        """Return the column that means are taken from."""
+        return self.expected or self.column
 
 
 SPEND: Final = Outcome("spend_usd", "spend", "spend_usd", Unit.USD)
 RESULTS: Final = Outcome(
-    "transferable_results", "transferable results", "transferable_true", Unit.COUNT, of_results=True
+    "transferable_results",
+    "transferable results",
+    "transferable_true",
+    Unit.COUNT,
+    of_results=True,
+    expected="transferable_expected",  # given what a run found, whether it holds is integrated out (Rao and Blackwell)
 )
 
 SOLVED: Final = Outcome("tasks_solved", "tasks solved", "tasks_solved", Unit.COUNT)

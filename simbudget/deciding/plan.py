@@ -174,7 +174,7 @@ class _Evaluator:
     def project(self, point: Point, sample: Sample) -> tuple[Projection, pd.DataFrame]:
         """Return the projection of a plan, and its replications."""
         projections = project_together([self.scenario(point)], sample)
-        return projections[0], paired_rows(projections)[0]
+        return projections[0], paired_rows([projections[0].replications])[0]
 
     def evaluation(
         self, point: Point, projection: Projection, frame: pd.DataFrame

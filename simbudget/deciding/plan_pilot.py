@@ -160,7 +160,7 @@ def whole_run(plans: Sequence[Alternative], sample: Sample, progress: Progress |
     projections = project_together(
         [plan.scenario for plan in plans], replace(sample, in_each_world=2), progress
     )
-    frames = paired_rows(projections)
+    frames = paired_rows([projection.replications for projection in projections])
     world = frames[0]["world"].to_numpy()
     spend = decompose(frames[0][SPEND.column].to_numpy(), world)
     counted = all(counts_results(plan.scenario) for plan in plans)

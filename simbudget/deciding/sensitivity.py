@@ -10,9 +10,16 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from simbudget.deciding.alternatives import Alternative, Progress, Sample, paired_rows, project_together
-from simbudget.deciding.compare import Against, compare_projections
-from simbudget.deciding.differences import Difference, by_world
+from simbudget.deciding.alternatives import (
+    FEW_TWICE,
+    Alternative,
+    Progress,
+    Sample,
+    paired_rows,
+    project_together,
+)
+from simbudget.deciding.compare import Against
+from simbudget.deciding.differences import Difference
 from simbudget.deciding.emulator import Emulator
 from simbudget.deciding.guesses import Guesses, if_guesses
 from simbudget.deciding.information import Value, of_group, partial_perfect
@@ -27,8 +34,8 @@ from simbudget.results import Picture, Result, Table
 
 Floats = npt.NDArray[np.float64]
 
-EXPECTED: Final = "transferable_expected"
-"""Expected results given a run's findings: the same mean per world as the results, with less variance."""
+DEFAULT_REPLICATIONS: Final = 300
+"""In 240 worlds, an unknown that explains some 4 % of the variance between them is detected."""
 
 _SHOWN: Final = ("spend_usd", "wall_clock_hours", "best_true_quality", "transferable_results")
 
@@ -51,8 +58,8 @@ class Information:
     """Value of a transferable result."""
     plans: tuple[str, ...]
     """The alternatives of the decision."""
-    best: str
-    """The plan with the currently highest mean net benefit."""
+    best: tuple[str, ...]
+    """The plan with the currently highest mean net benefit; several if they are equally good."""
     of_each: dict[str, Value]
     """Value of knowing each unknown, the highest first."""
     of_all: Value
@@ -144,7 +151,7 @@ class Sensitivity(Result):
             else {
                 "worth_of_a_result_usd": information.worth_usd,
                 "plans": list(information.plans),
-                "best": information.best,
+                "best": list(information.best),
                 "partial_perfect_usd": {
                     name: {"value": value.usd, "error": value.error_usd}
                     for name, value in information.of_each.items()
@@ -154,6 +161,7 @@ class Sensitivity(Result):
             "choices": [
                 {
                     "change": against.name,
+                    "replications": against.differences[SPEND].replications,
                     "differences": {
                         outcome.name: {
                             "mean": _finite(difference.mean),
@@ -184,17 +192,16 @@ def sensitivity(
 
     Args:
         plans: the plan, and others that it is decided against; doing nothing always is one.
-        sample: how many replications; each world has two, to separate chance from unknowns.
+        sample: how many replications; a fifth of them are second ones of their world, to separate chance from unknowns.
         worth_usd: what a transferable result is worth; by default what one costs, where the decision is open.
         progress: called with the replications done and those to do.
 
     Raises:
         UserError: an option makes no sense, or a scenario cannot be simulated.
     """
-    projections = project_together(
-        [plan.scenario for plan in plans], replace(sample, in_each_world=2), progress
-    )
-    frames = paired_rows(projections)
+    sample = replace(sample, in_each_world=FEW_TWICE)
+    projections = project_together([plan.scenario for plan in plans], sample, progress)
+    frames = paired_rows([projection.replications for projection in projections])
     worlds = np.unique(frames[0]["world"].to_numpy())
     unknowns = unknowns_of(plans[0].scenario, sample.seed, worlds)
     uniforms = unknowns.uniforms
@@ -237,35 +244,13 @@ def _too_few(fitted: dict[Outcome, Emulator], worlds: int) -> Iterator[str]:
     for outcome in (SPEND, RESULTS):
         emulator = fitted.get(outcome)
         if emulator is not None and emulator.hidden > _HIDDEN:
-            needed = 2 * worlds * emulator.hidden / _HIDDEN  # two replications a world
+            needed = FEW_TWICE * worlds * emulator.hidden / _HIDDEN
             digits = 10 ** max(0, math.floor(math.log10(needed)) - 1)
             yield (
                 f"with {worlds:,} worlds an unknown may explain {percent(emulator.hidden)} of the variance of "
                 f"{outcome.label} and not be seen; about {math.ceil(needed / digits) * digits:,} replications would "
                 f"show what explains {percent(_HIDDEN)}"
             )
-
-
-_FEWEST_FOR_A_CHOICE: Final = 100
-"""Replications that detect a mean of 1/5 of the standard deviation of paired differences."""
-
-
-def one_at_a_time(
-    plans: Sequence[Alternative], sample: Sample, progress: Progress | None = None
-) -> tuple[Against, ...]:
-    """Return every other plan against the first, from a tenth of the sample's replications (and 100 at least).
-
-    The plans share their luck, so that differences need fewer replications than what they are differences of; with
-    as many for each of some twenty choices these would take nearly all of the time.
-
-    Raises:
-        UserError: an option makes no sense, or a scenario cannot be simulated.
-    """
-    few = min(sample.replications, max(_FEWEST_FOR_A_CHOICE, sample.replications // 10))
-    projections = project_together(
-        [plan.scenario for plan in plans], replace(sample, replications=few), progress
-    )
-    return compare_projections(plans, projections).against
 
 
 def _prices(fitted: dict[Outcome, Emulator], unknowns: Unknowns) -> list[PriceMove]:
@@ -298,7 +283,7 @@ def _information(
     if not all(counts_results(plan.scenario) for plan in plans) or not len(unknowns.names):
         return None
     spends = [means(frame, SPEND) for frame in frames]
-    results = [by_world(frame[EXPECTED].to_numpy(), frame["world"].to_numpy()) for frame in frames]
+    results = [means(frame, RESULTS) for frame in frames]
     if worth_usd is None:
         if not results[0].any():
             return None
@@ -307,11 +292,24 @@ def _information(
     names = (*(plan.name for plan in plans), "do nothing")
     of_each = dict(zip(unknowns.names, partial_perfect(uniforms, benefits), strict=True))
     ranked = dict(sorted(of_each.items(), key=lambda item: -item[1].usd))
-    best = names[int(benefits.mean(axis=0).argmax())]
+    best = _best(names, benefits)
     of_all = of_group(uniforms, benefits)
     if ranked:  # to know all is worth no less than to know one, which a sparse regression on all may miss
         of_all = max(of_all, next(iter(ranked.values())), key=lambda value: value.usd)
     return Information(worth_usd, names, best, ranked, of_all)
+
+
+def _best(names: Sequence[str], benefits: Floats) -> tuple[str, ...]:
+    """Return the plans with the highest mean net benefit; if a result is worth what it costs, doing nothing is one."""
+    of_plans = benefits.mean(axis=0)
+    tolerance = _ROUNDING * float(np.abs(benefits).mean())
+    return tuple(
+        name for name, mean in zip(names, of_plans, strict=True) if of_plans.max() - mean <= tolerance
+    )
+
+
+_ROUNDING: Final = 1e-9
+"""Relative rounding errors of sums in another order."""
 
 
 def _finite(value: float) -> float | None:
@@ -355,7 +353,10 @@ def _share(driver: Driver) -> str:
 
 
 def _worth_knowing(information: Information) -> str:
-    at = f"With a transferable result worth {usd(information.worth_usd)} the best plan is: {information.best}"
+    best = " and ".join(information.best)
+    at = f"With a transferable result worth {usd(information.worth_usd)}, " + (
+        f"the best plan is: {best}" if len(information.best) == 1 else f"these plans are equally good: {best}"
+    )
     worth = [(name, value) for name, value in information.of_each.items() if value.usd > 2 * value.error_usd]
     if not worth:
         return f"{at}; knowing any single unknown in advance would have no detectable value."
@@ -413,16 +414,26 @@ def _choices(found: Sensitivity) -> Table:
     outcomes = (SPEND, RESULTS) if with_results else (SPEND,)
     ranked = sorted(found.choices, key=lambda against: -abs(against.differences[SPEND].mean))
     rows = [
-        (against.name, *(_cell(outcome.unit, against.differences.get(outcome)) for outcome in outcomes))
+        (against.name, *(_cell(outcome, against.differences.get(outcome), found) for outcome in outcomes))
         for against in ranked
     ]
     title = "One choice changed: mean differences, with 95 % Monte-Carlo intervals"
-    return Table(title, ("change", *(outcome.label for outcome in outcomes)), rows)
+    numbers = sorted({against.differences[SPEND].replications for against in ranked})
+    rests_on = f"{numbers[0]:,} to {numbers[-1]:,}" if len(numbers) > 1 else f"{numbers[0]:,}"
+    caption = f"{rests_on} replications of each; `?`: not significant"
+    return Table(title, ("change", *(outcome.label for outcome in outcomes)), rows, caption)
 
 
-def _cell(unit: object, found: Difference | None) -> str:
-    show = SHOW[SPEND.unit] if unit is SPEND.unit else SHOW[RESULTS.unit]
+_NEGLIGIBLE: Final = 1e-3
+"""A difference that is surely smaller than this part of the plan's mean is not shown as a number."""
+
+
+def _cell(outcome: Outcome, found: Difference | None, of: Sensitivity) -> str:
+    show = SHOW[outcome.unit]
     if found is None or found.is_same:
         return "the same" if found else "–"
+    mean = float(of.projection.replications[outcome.of_means].mean())
+    if max(abs(found.low), abs(found.high)) < _NEGLIGIBLE * abs(mean):
+        return "about the same"
     cell = f"{show(found.mean)} ({show(found.low)} to {show(found.high)})"
     return cell if found.is_told else f"{cell}?"

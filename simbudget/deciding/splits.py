@@ -74,18 +74,18 @@ def fitted_to(plan: Alternative, outcome: Outcome, frame: pd.DataFrame, uniforms
 
 def means(frame: pd.DataFrame, outcome: Outcome) -> Floats:
     """Return the [worlds] mean outcome of each world's replications."""
-    return by_world(frame[outcome.column].to_numpy(), frame["world"].to_numpy())
+    return by_world(frame[outcome.of_means].to_numpy(), frame["world"].to_numpy())
 
 
 def split_of(outcome: Outcome, frame: pd.DataFrame, emulator: Emulator, unknowns: Unknowns) -> Split:
     """Return the variance decomposition of an outcome, given its emulator over the worlds' unknowns."""
-    values, worlds = frame[outcome.column].to_numpy(), frame["world"].to_numpy()
+    values, worlds = frame[outcome.of_means].to_numpy(), frame["world"].to_numpy()
     known = ~np.isnan(values)
-    parts = decompose(values[known], worlds[known])
-    within = parts.within if parts else 0.0
-    in_means = (
-        within * len(np.unique(worlds[known])) / known.sum()
-    )  # luck that the means of worlds still have
+    values, worlds = values[known], worlds[known]
+    within = _within(frame[outcome.column].to_numpy()[known], worlds)
+    _, sizes = np.unique(worlds, return_counts=True)
+    # Luck that the means of worlds still have; some have more runs than others.
+    in_means = _within(values, worlds) * float((1.0 / sizes).mean())
     between = max(0.0, emulator.variance - in_means)  # an estimate, which chance may take below nothing
     total = between + within
     scale = min(1.0, emulator.variance / total) if total > 0.0 else 0.0
@@ -107,12 +107,18 @@ def split_of(outcome: Outcome, frame: pd.DataFrame, emulator: Emulator, unknowns
     unattributed = (emulator.residual_variance - in_means) / total if total > 0.0 else 0.0
     return Split(
         outcome,
-        float(values[known].mean()),
+        float(values.mean()),
         tuple(drivers),
         luck,
         max(0.0, unattributed),
         scale * emulator.hidden,
     )
+
+
+def _within(values: Floats, worlds: npt.NDArray[np.int64]) -> float:
+    """Return the variance between runs in the same world; 0 if no world has two."""
+    parts = decompose(values, worlds)
+    return parts.within if parts else 0.0
 
 
 def as_json(split: Split) -> dict[str, Any]:

@@ -51,11 +51,17 @@ class Cutter:
     """Cuts a schedule into blocks, in order, each as long as the last ones let expect to take `seconds`."""
 
     schedule: Schedule
+    first: int = 0
+    """The first replication that is cut."""
     seconds: float = 0.3
     """What a block should take: long against handing it out, short against a person's patience."""
     most: int = _MOST_IN_BLOCK
-    _next: int = field(default=0, init=False)
+    _next: int = field(init=False)
     _size: int = field(default=1, init=False)
+
+    def __post_init__(self) -> None:
+        """Start at the first replication."""
+        self._next = self.first
 
     def cut(self) -> range | None:
         """Return the numbers of the next block's replications; None if all are handed out."""

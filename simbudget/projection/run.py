@@ -6,6 +6,7 @@ from dataclasses import fields
 from typing import Final
 
 import numpy as np
+import pandas as pd
 
 from simbudget.engine.laws.money import BINS, HOUR_NS
 from simbudget.engine.lowering import lower
@@ -21,7 +22,7 @@ from simbudget.projection.simulated import Simulated
 from simbudget.projection.summary import summarise
 from simbudget.scenario.model import Scenario
 
-__all__ = ["Options", "project"]
+__all__ = ["Options", "project", "replications_of"]
 
 _ENOUGH: Final = -1
 
@@ -64,6 +65,26 @@ def project(
     summary, own_notes = summarise(simulated)
     values = {field.name: getattr(simulated, field.name) for field in fields(Simulated)}
     return Projection(**values, summary=summary, notes=(*own_notes, *notes))
+
+
+def replications_of(scenario: Scenario, options: Options, first: int = 0) -> pd.DataFrame:
+    """Return a scenario's replications from number `first` on, a row each, and nothing that follows from them.
+
+    They are the rows that `project` has with the same options: what extends a comparison by a few replications
+    does not repeat the earlier ones.
+
+    Raises:
+        UserError: an option makes no sense, or the scenario cannot be simulated.
+        KeyboardInterrupt: interrupted.
+    """
+    options.require_sense()
+    schedule = Schedule.of(lower(scenario), options)
+    edges_hours = np.linspace(0.0, schedule.program.settings.horizon_ns / HOUR_NS, BINS + 1)
+    aggregate = Aggregate(schedule.program, Calendar.of(scenario, edges_hours))
+    with closing(blocks_in_order(schedule, options.workers, options.on, first)) as blocks:
+        for block in blocks:
+            aggregate.add(block)
+    return aggregate.frame()
 
 
 def _run(

@@ -44,7 +44,7 @@ def of(text: str, *changes: str) -> list[Alternative]:
 def test_a_scenario_against_itself_is_zero_in_every_replication() -> None:
     first, second = (Alternative(name, loads_scenario(RESEARCH).scenario) for name in "ab")
     comparison = compare([first, second], Sample(60))
-    one, other = paired_rows(comparison.projections)
+    one, other = paired_rows([each.replications for each in comparison.projections])
     assert one.equals(other)
     against = comparison.against[0]
     assert against.is_same
@@ -65,13 +65,15 @@ def test_a_scenario_against_itself_is_zero_in_every_replication() -> None:
 
 def test_a_higher_price_costs_just_so_much_more_in_every_replication() -> None:
     projections = project_together([each.scenario for each in of(JOBS, "fixed=$7")], Sample(50))
-    one, other = paired_rows(projections)
+    one, other = paired_rows([each.replications for each in projections])
     assert np.allclose(other["spend_usd"] - one["spend_usd"], 7.0)
 
 
 def test_what_is_not_changed_keeps_its_luck() -> None:
     more = of(RESEARCH, "agents=4", "gpus=4")
-    one, other = paired_rows(project_together([each.scenario for each in more], Sample(60)))
+    one, other = (
+        each.replications for each in project_together([each.scenario for each in more], Sample(60))
+    )
     together = float((other["spend_usd"] - one["spend_usd"]).std())
     apart = float(np.hypot(one["spend_usd"].std(), other["spend_usd"].std()))
     assert together < 0.6 * apart
@@ -94,7 +96,9 @@ def test_a_scenario_without_chance_is_set_against_one_with_it() -> None:
 
 def differences_of_30(pair: list[Alternative]) -> list[Difference]:
     """Return the differences in spend that 300 comparisons of 30 replications find."""
-    one, other = paired_rows(project_together([each.scenario for each in pair], Sample(9000)))
+    one, other = (
+        each.replications for each in project_together([each.scenario for each in pair], Sample(9000))
+    )
     first, second = (
         one["spend_usd"].to_numpy().reshape(300, 30),
         other["spend_usd"].to_numpy().reshape(300, 30),

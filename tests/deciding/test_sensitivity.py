@@ -9,11 +9,14 @@ from scipy.stats import norm
 
 from simbudget.deciding.alternatives import Alternative, Sample
 from simbudget.deciding.changes import Source
-from simbudget.deciding.choices import one_change_each
+from simbudget.deciding.choices import one_at_a_time, one_change_each
+from simbudget.deciding.compare import compare
 from simbudget.deciding.emulator import fit
 from simbudget.deciding.information import of_group, partial_perfect
+from simbudget.deciding.outcomes import SPEND
 from simbudget.deciding.sensitivity import sensitivity
 from simbudget.numbers import usd
+from simbudget.projection.run import Options, project, replications_of
 from simbudget.scenario.loading import loads_scenario
 
 CLOSED = """
@@ -117,6 +120,45 @@ def test_each_choice_is_changed_alone() -> None:
     assert all(len(each.changes) == 1 for each in made)
 
 
+def test_choices_are_compared_in_the_plans_own_worlds_with_the_numbers_of_a_full_comparison() -> None:
+    source = Source(UNCERTAIN, "plan.yaml", Path())
+    plan, others = Alternative("plan", source.load().scenario), one_change_each(source)
+    found = sensitivity([plan], Sample(100))
+    changed = one_at_a_time((plan, found.projection), others, Sample(100))
+    assert [each.name for each in changed] == [each.name for each in others]
+    full = compare([plan, *others], Sample(400, in_each_world=1)).against
+    for few, many in zip(changed, full, strict=True):
+        spend, of_all = few.differences[SPEND], many.differences[SPEND]
+        assert 12 <= spend.replications <= 24
+        half = max(spend.high - spend.mean, 1e-9)
+        assert abs(spend.mean - of_all.mean) < 2 * half + (of_all.high - of_all.mean), few.name  # |z| < 4
+    more_agents = next(each for each in changed if each.name == "agents=4").differences[SPEND]
+    assert more_agents.low > 0.0
+    # The twin: in worlds of its own, the price of a GPU would remain in the difference.
+    alone = project(others[1].scenario, Options(2, 12, 12)).replications["spend_usd"]
+    spread = float(np.std(alone - found.projection.replications["spend_usd"][:12]))
+    assert spread / math.sqrt(12) > 10 * (more_agents.high - more_agents.low)
+
+
+def test_further_replications_are_the_rows_that_a_longer_projection_has() -> None:
+    scenario = loads_scenario(UNCERTAIN).scenario
+    options = Options(seed=3, replications=30, worlds=24)
+    whole = project(scenario, options).replications
+    further = replications_of(scenario, options, first=12)
+    assert further["spend_usd"].tolist() == whole["spend_usd"].tolist()[12:]
+    assert further["world"].tolist() == whole["world"].tolist()[12:] == [*range(12, 24), *range(6)]
+
+
+def test_a_plan_is_as_good_as_doing_nothing_where_a_result_is_worth_what_it_costs() -> None:
+    plan = Alternative("plan", loads_scenario(UNCERTAIN).scenario)
+    at_cost, worth_more = sensitivity([plan], Sample(60)), sensitivity([plan], Sample(60), worth_usd=1e6)
+    assert at_cost.information is not None
+    assert at_cost.information.best == ("plan", "do nothing")
+    assert "these plans are equally good: plan and do nothing" in at_cost.answer()
+    assert worth_more.information is not None
+    assert worth_more.information.best == ("plan",)
+
+
 def test_the_errors_of_the_value_of_information_cover_the_closed_form_over_twenty_seeds() -> None:
     z_scores: dict[str, list[float]] = {"strong": [], "weak": [], "all": []}
     for seed in range(20):
@@ -147,7 +189,7 @@ def test_what_is_not_seen_to_matter_is_worth_nothing_but_for_an_error() -> None:
 def test_where_too_few_worlds_leave_an_unknown_unseen_that_is_noted_with_how_many_to_make() -> None:
     plan = Alternative("plan", loads_scenario(LUCKY).scenario)
     few, many = (sensitivity([plan], Sample(number)).notes for number in (40, 2000))
-    assert any("with 20 worlds" in note and "not be seen" in note for note in few)
+    assert any("with 32 worlds" in note and "not be seen" in note for note in few)
     assert not any("not be seen" in note for note in many)
 
 
@@ -259,7 +301,7 @@ def test_on_a_flat_plan_it_is_said_what_moves_the_cycles() -> None:
 @pytest.mark.parametrize(
     ("text", "replications", "answer"),
     [
-        (FLAT, 8, "4 worlds are too few to say what moves spend."),
+        (FLAT, 8, "6 worlds are too few to say what moves spend."),
         (
             FLAT.replace("{unknown: 1 h to 3 h}", "2 h"),
             40,

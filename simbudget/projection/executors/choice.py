@@ -18,7 +18,7 @@ def cores() -> int:
 
 
 def blocks_in_order(
-    schedule: Schedule, workers: int | None = None, on: str | None = None
+    schedule: Schedule, workers: int | None = None, on: str | None = None, first: int = 0
 ) -> Generator[Block, None, None]:
     """Yield what a schedule's blocks come to, in their order, as they get ready.
 
@@ -26,11 +26,12 @@ def blocks_in_order(
         schedule: which replications, by which engine.
         workers: threads or processes of this machine; by default one for each core.
         on: a Dask cluster instead: `local:4`, or the address of a scheduler such as `tcp://host:8786`.
+        first: the first replication that is made; those before it are left out.
 
     Raises:
         UserError: the scenario never ends, a worker was killed, or the cluster cannot be used.
     """
-    cutter = Cutter(schedule)
+    cutter = Cutter(schedule, first)
     blocks = _executor(schedule, cutter, workers, on)
     if not engine_named(schedule.engine).is_compiled():
         # Made here, so that its machine code is on disk before many workers look for it at once.
@@ -45,7 +46,7 @@ def _executor(
         from simbudget.projection.executors.cluster import on_cluster  # noqa: PLC0415  an optional package
 
         return on_cluster(schedule, cutter, on)
-    workers = min(workers or cores(), schedule.replications)
+    workers = min(workers or cores(), schedule.replications - cutter.first)
     if workers <= 1:
         return _here(schedule, cutter)
     in_parallel = in_threads if engine_named(schedule.engine).runs_in_threads else in_processes
