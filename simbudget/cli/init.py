@@ -11,6 +11,7 @@ import click
 from simbudget.cli.options import say_if_compiling
 from simbudget.errors import Place, Problem, UserError
 
+_WITH_VALUE: Final = ("--from", "--template")
 _TEMPLATES = ("aar", "autoresearch", "benchmark", "minimal")
 SCHEMA = "scenario.schema.json"
 """File name of the JSON Schema, which the first line of every template refers to."""
@@ -18,7 +19,37 @@ _REPLICATIONS: Final = 200
 """Replications of the projection shown beside the logs' cost: enough for p10 and p90, and done in seconds."""
 
 
-@click.command("init")
+class _InitCommand(click.Command):
+    """A command whose DIRECTORY may stand first, or last behind logs: `init --from a b mine`."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Put a DIRECTORY that stands last behind logs first."""
+        places, begins = _arguments(args)
+        if begins is not None and not places and not {"--help", "-h"} & set(args):
+            remedy = "name it last: `simbudget init --from LOG... DIRECTORY`"
+            raise UserError(Problem("there is no directory to write the scenario to", remedy=remedy))
+        if begins is not None and len(places) > 1 and begins < places[0]:
+            args = [args[places[-1]], *args[: places[-1]], *args[places[-1] + 1 :]]
+        return super().parse_args(ctx, args)
+
+
+def _arguments(args: list[str]) -> tuple[list[int], int | None]:
+    """Return the places of arguments that belong to no option, and that of the first `--from`."""
+    places, begins, is_value = [], None, False
+    for place, arg in enumerate(args):
+        if is_value:
+            is_value = False
+        elif arg in _WITH_VALUE:
+            is_value = True
+            begins = place if arg == "--from" and begins is None else begins
+        elif arg.startswith("--from="):
+            begins = place if begins is None else begins
+        elif not arg.startswith("-"):
+            places.append(place)
+    return places, begins
+
+
+@click.command("init", cls=_InitCommand)
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--template",
@@ -43,7 +74,8 @@ def init_command(
     Example: simbudget init mine --from ~/.claude/projects
 
     Also writes scenario.schema.json, with which an editor completes and explains keys. With --from, the scenario is
-    derived from logs: their groups, models, turns, contexts and pauses. Further LOGs may follow.
+    derived from logs: their groups, models, sub-agents, turns, contexts and pauses. Further LOGs may follow, and
+    DIRECTORY may stand last: simbudget init --from LOG LOG mine
     """
     from simbudget.scenario.reference import schema  # noqa: PLC0415
 
@@ -51,6 +83,8 @@ def init_command(
         raise UserError(Problem("--template and --from exclude each other", remedy="leave one of them out"))
     if more and not logs:
         raise UserError(Problem(f"{more[0]} is not expected here", remedy="write --from before the logs"))
+    if logs:
+        _require_no_logs(directory)
     path = directory / "scenario.yaml"
     if path.exists():
         raise UserError(Problem("a scenario already exists", Place(str(path)), "choose another directory"))
@@ -65,6 +99,25 @@ def init_command(
     beside.write_text(json.dumps(schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
     quoted = shlex.quote(str(path))
     click.echo(f"Wrote {path}. Now: simbudget check {quoted}; simbudget project {quoted}")
+
+
+def _require_no_logs(directory: Path) -> None:
+    """Raise UserError if a directory holds logs, so that nothing is written among them."""
+    from simbudget.ledger.readers import read_logs  # noqa: PLC0415
+
+    if not directory.is_dir() or not any(directory.iterdir()):
+        return
+    try:
+        read_logs([directory])
+    except UserError:
+        return
+    raise UserError(
+        Problem(
+            "this directory holds logs, and a scenario would be written among them",
+            Place(str(directory)),
+            "name a new directory last: `simbudget init --from LOG... DIRECTORY`",
+        )
+    )
 
 
 def _write_implied(logs: tuple[Path, ...], path: Path) -> None:
@@ -86,8 +139,10 @@ def _write_implied(logs: tuple[Path, ...], path: Path) -> None:
     spend = project(load_scenario(path).scenario, Options(replications=_REPLICATIONS)).summary.spend_usd
     sessions = sum(len(group.sessions) for group in implied.groups)
     groups = len(implied.groups)
+    contexts = sum(len(group.delegated) for group in implied.groups)
+    helped = f" and {contexts:,} of sub-agents or helpers" if contexts else ""
     click.echo(
-        f"{sessions:,} session{'s' * (sessions != 1)} in {groups} group{'s' * (groups != 1)}, "
+        f"{sessions:,} session{'s' * (sessions != 1)}{helped} in {groups} group{'s' * (groups != 1)}, "
         f"{usd(implied.logged_usd)} by the price list; "
         f"the scenario projects {usd(spend.p50)} (80 %: {usd(spend.p10)} to {usd(spend.p90)})."
     )

@@ -1,5 +1,6 @@
 """The scenario that logs imply projects what the logs cost."""
 
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -92,3 +93,38 @@ def test_logs_without_calls_imply_no_cycle() -> None:
     empty = ImportedLedger(ledger.entries.iloc[:0], ledger.runs)
     with pytest.raises(UserError, match="no session call by call"):
         implied_scenario(empty)
+
+
+TWO_LOGS = [str(LOGS / "agentv-codex"), str(LOGS / "agentv-claude")]
+
+
+@pytest.mark.parametrize(
+    "order",
+    [
+        ["{directory}", "--from", *TWO_LOGS],
+        ["--from", *TWO_LOGS, "{directory}"],
+        ["--from", TWO_LOGS[0], "--from", TWO_LOGS[1], "{directory}"],
+        [f"--from={TWO_LOGS[0]}", TWO_LOGS[1], "{directory}"],
+    ],
+)
+def test_the_directory_may_stand_before_or_behind_the_logs(order: list[str], tmp_path: Path) -> None:
+    directory = tmp_path / "mine"
+    arguments = [each.format(directory=directory) for each in order]
+    said = CliRunner().invoke(commands, ["init", *arguments], catch_exceptions=False)
+    assert said.stdout.startswith("2 sessions in 2 groups")
+    assert (directory / "scenario.yaml").exists()
+
+
+def test_nothing_is_written_among_logs(tmp_path: Path) -> None:
+    shutil.copytree(LOGS / "agentv-claude", tmp_path / "logs")
+    before = sorted(tmp_path.rglob("*"))
+    with pytest.raises(UserError, match="holds logs"):
+        CliRunner().invoke(
+            commands, ["init", "--from", TWO_LOGS[0], str(tmp_path / "logs")], catch_exceptions=False
+        )
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_without_a_directory_it_says_where_to_name_one() -> None:
+    with pytest.raises(UserError, match="name it last"):
+        CliRunner().invoke(commands, ["init", "--from", TWO_LOGS[0]], catch_exceptions=False)
