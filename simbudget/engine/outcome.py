@@ -1,4 +1,4 @@
-"""What runs came to, whichever engine played them."""
+"""Outcomes of runs, the same for both engines."""
 
 from dataclasses import dataclass
 
@@ -9,21 +9,21 @@ from simbudget.engine.laws.draws import Floats
 
 @dataclass(frozen=True)
 class Outcome:
-    """What one run came to."""
+    """The outcome of one run."""
 
     totals: dict[str, float]
     """Sums over the fleet, by name; see `engine.totals`."""
     by_time_usd: Floats
-    """[components, `laws.money.BINS`] what was spent in each span of time from 0 to the horizon."""
+    """[components, `laws.money.BINS`] US dollars spent in each of equal spans of time from 0 to the horizon."""
     ledger: pd.DataFrame | None
     """Every entry, in the order of their starts; None if they were not recorded."""
 
 
 @dataclass(frozen=True)
 class Sums:
-    """What many runs come to."""
+    """The outcomes of many runs."""
 
     sums: Floats
     """[runs, sums] see `engine.totals`."""
     by_time_usd: Floats
-    """[runs, components, `laws.money.BINS`] what was spent in each span of time from 0 to the horizon."""
+    """[runs, components, `laws.money.BINS`] US dollars spent in each of equal spans of time from 0 to the horizon."""

@@ -20,7 +20,7 @@ NONE: Final = -1
 """The number of a quantity that a row does not have."""
 
 IDLE_CYCLES: Final = 1000
-"""So many cycles of an agent in a row that take no time never end."""
+"""A run in which an agent goes through this many cycles without any time passing is refused as endless."""
 
 
 class Step(IntEnum):
@@ -75,7 +75,7 @@ class PoolRow(NamedTuple):
 
     @property
     def is_metered(self) -> bool:
-        """Return whether what is paid for is the time that jobs hold its GPUs."""
+        """Return whether the time that jobs hold its GPUs is paid for, rather than the pool."""
         return self.billing in (Billing.ON_DEMAND, Billing.SPOT)
 
     held: int = 0
@@ -102,19 +102,19 @@ class StepRow(NamedTuple):
     pool: int = 0
     """The number of the pool on which an experiment runs."""
     attempts: int = 3
-    """How often a job is tried in all."""
+    """Maximum number of tries of a job."""
     ends_cycle: int = 0
-    """Whether the cycle ends when no job has ended well."""
+    """Whether the cycle ends if no job has succeeded."""
     at_once: int = NONE
     """Jobs side by side; `NONE`: one."""
     wait_for: int = 0
-    """After how many jobs that ended well the agent goes on; 0: when all have ended."""
+    """Number of successful jobs after which the agent goes on; 0: it waits until all have ended."""
     each: int = 0
-    """Whether there is a submission for each job that ended well since the last score."""
+    """Whether each job that has succeeded since the last score is submitted."""
     condition: int = 0
     """When the step is done, one of `Condition`."""
     part: int = NONE
-    """The probability with which it is done, where that is the condition."""
+    """The probability that it is done, if that is the condition."""
     client: int = NONE
     """The client, turn and context of the step's calls, as rows of those tables; `NONE`: the group's."""
     turn: int = NONE
@@ -152,7 +152,7 @@ class ClientRow(NamedTuple):
     gives_up_for: int
     prices: PriceRow
     price_factor: int = NONE
-    """By what the prices are multiplied; `NONE`: by nothing."""
+    """The factor by which prices are multiplied; `NONE`: 1."""
     service: int = 0
     """The number of the service in `pricing.charge.SERVICES`."""
     line: int = 0
@@ -166,14 +166,14 @@ class ClientRow(NamedTuple):
 
 
 class TurnRow(NamedTuple):
-    """What one turn is made of, as quantities."""
+    """The parts of one turn, as quantities."""
 
     output: int
     thinking: int
     tool_result: int
     tool_time: int
     opening_times: int
-    """How much larger than later the first tool results of a context are; `NONE`: no larger."""
+    """Factor by which the first tool results of a context are larger than later ones; `NONE`: 1."""
     opening_turns: int
 
 
@@ -197,7 +197,7 @@ class ContextRow(NamedTuple):
 
 
 class ServedRow(NamedTuple):
-    """A model that is served on GPUs of one's own for the whole run. Speeds are quantities."""
+    """A model served on the fleet's own GPUs for the whole run. Speeds are quantities."""
 
     model: int
     pool: int
@@ -242,20 +242,20 @@ class GroupRow(NamedTuple):
     sandbox_price: int
     staff_price: int
     start_context_tokens: int = NONE
-    """With so many tokens, not with a first prompt, each agent's first context begins; 0: as any other."""
+    """Tokens with which each agent's first context begins instead of a first prompt; 0: a first prompt."""
     start_cached_tokens: int = 0
-    """So many of them the cache holds at the agent's start, at most."""
+    """Maximum number of those tokens that the cache holds when the agent starts."""
     start_context_turns: int = 0
-    """So many turns that context has behind it."""
+    """Number of turns that context already has behind it."""
     stop_after: int = NONE
-    """How long after its start each agent is cut off; then what it may use: quantities."""
+    """The time after its start at which each agent ends; then limits on what it may use: quantities."""
     stop_spend: int = NONE
     stop_tokens: int = NONE
     stop_turns: int = NONE
 
 
 class Settings(NamedTuple):
-    """What holds for the whole fleet; prices and times that are drawn are quantities."""
+    """Settings of the whole fleet; prices and times that are drawn are quantities."""
 
     horizon_ns: int
     begins_ns: int
@@ -283,7 +283,7 @@ class Settings(NamedTuple):
     review_input: int
     review_output: int
     no_improvement_ns: int
-    """The run ends when the best score has not risen for so long; 0 for never."""
+    """The run ends when the best score has not risen for this time; 0 for never."""
     counts_when_billed: int = 0
     """Whether the budget counts a call when it has ended, not when it begins."""
 
@@ -305,7 +305,7 @@ class Program:
     budget_usd: float
     """Infinite if there is none."""
     agents_budget_usd: float
-    """The budget less what is kept for gates: what agents may spend."""
+    """What agents may spend: the budget less the reserve for gates."""
     limits_per_min: Floats
     """[lines, 3] requests, input tokens and output tokens per minute; 0 is unlimited. The first line is that of all
     models that have none of their own."""
@@ -330,7 +330,7 @@ class Program:
     rows: Floats
     """[quantities, 8] see `laws.draws`."""
     table: Floats
-    """What the rows look up."""
+    """Numbers that rows refer to, such as the points of an empirical distribution."""
     kinds: Integers
     """[quantities] when each is drawn, see `laws.worlds`."""
     spreads: Floats
@@ -340,7 +340,7 @@ class Program:
     own_steps: tuple[tuple[str, str], ...]
     """File and function of each step that a user wrote in Python."""
     not_compiled: tuple[str, ...]
-    """What of it the reference engine alone simulates, in words; empty if every engine does."""
+    """Features that only the reference engine simulates, in words; empty if both do."""
     group_names: tuple[str, ...]
     gate_names: tuple[str, ...]
     pool_names: tuple[str, ...]
@@ -352,7 +352,7 @@ class Program:
 
     @property
     def pools_told(self) -> tuple[str, ...]:
-        """Return what entries say of each pool: its name, where there are several."""
+        """Return the pool names for entries; a single pool has none."""
         return self.pool_names if len(self.pools) > 1 else ("",)
 
     @property
@@ -368,13 +368,13 @@ class Program:
         return rows
 
     def lab(self, rows: Floats, seed: int, world: int, replication: int) -> Lab:
-        """Return what the laws of research look up in one world, whose `rows` are given."""
+        """Return the lookup tables of the laws of research in one world, whose `rows` are given."""
         run = np.array([seed, world, replication], dtype=np.int64)
         keys = np.asarray(self.agent_keys, dtype=np.int64)
         return Lab(rows, self.table, self.research, self.gates, self.review_hours, keys, run)
 
     def never_ends(self, group: int) -> Problem:
-        """Return what is wrong with a group whose agents go through cycles that take no time."""
+        """Return the mistake of a group whose agents go through cycles that take no time."""
         return Problem(
             f"group {self.group_names[group]!r}: {IDLE_CYCLES:,} cycles in a row took no time, "
             "so the run would never end",

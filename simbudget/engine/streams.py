@@ -141,12 +141,24 @@ def agent_key(group: str, member: int) -> int:
 
 @compiled
 def lanes(stream: Integers, purpose: int, index: int) -> tuple[float, float, float, float]:
-    """Return the four uniforms of one draw of a stream: the four numbers (seed, world, replication, agent)."""
+    """Return the four uniforms in (0, 1) of one draw.
+
+    Args:
+        stream: [4] seed, world, replication and agent.
+        purpose: what the draw is for.
+        index: the number of the draw.
+    """
     return uniforms(stream[0], stream[1], stream[2], stream[3], purpose, index)
 
 
 @compiled
 def stream_key(stream: Integers, purpose: int, index: int) -> int:
-    """Return the number of the streams of something that a stream's owner begins: a draw of 63 bits."""
+    """Return the number of the streams of something that a stream's owner begins: a draw of 63 bits.
+
+    Args:
+        stream: [4] seed, world, replication and agent.
+        purpose: what it is.
+        index: its number.
+    """
     word, _, _, _ = philox(stream[0], stream[1], stream[2], stream[3], purpose, index)
     return int(word >> _unsigned(1))

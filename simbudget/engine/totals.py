@@ -1,4 +1,4 @@
-"""What a run comes to: the sums that an engine keeps while it runs, and the totals that follow from them.
+"""Results of a run: the sums that an engine keeps while it runs, and the totals computed from them.
 
 Both engines fill the same sums, so what follows from them is computed once, for many runs at a time.
 """
@@ -48,7 +48,7 @@ RESEARCH: Final = LIMIT_USED + len(API_LIMITS)
 RESULTS: Final = RESEARCH + len(TALLY)
 """Transferable results had the run stopped at each look; then those expected, and the finalists."""
 JOBS: Final = RESULTS + 3 * LOOKS
-"""Jobs on GPUs that came to their own end, well or failed for good."""
+"""Jobs on GPUs that ended by themselves, successfully or failed for good."""
 JOBS_CANCELLED: Final = JOBS + 1
 """Those that were cancelled, cut or refused."""
 FULL_CONTEXTS: Final = JOBS_CANCELLED + 1

@@ -98,7 +98,7 @@ def _reading_ns(site: Site, run: Record, meter: Record, at: int) -> int:
 
 @internal
 def start_meter(site: Site, run: Record, number: int, units: int) -> None:
-    """Let so many units begin to cost."""
+    """Start to charge for units."""
     meter = site.meters[number]
     meter.units += float(units)
     meter.sum_of_starts_ns += float(units) * float(_reading_ns(site, run, meter, run.now))
@@ -106,7 +106,7 @@ def start_meter(site: Site, run: Record, number: int, units: int) -> None:
 
 @internal
 def stop_meter(site: Site, run: Record, number: int, started: int, units: int) -> float:
-    """Return what so many units have cost, in US dollars, that cost no more from now on."""
+    """Stop charging for units, and return their cost in US dollars."""
     meter = site.meters[number]
     began = _reading_ns(site, run, meter, started)
     meter.units -= float(units)

@@ -58,7 +58,7 @@ class Desk(NamedTuple):
     lab: Lab
     notebook: Notebook
     told: Integers
-    """[posts that can still be read] the submission that each post tells of, by its number modulo the length."""
+    """[posts that can still be read] the submission that each post reports, by its number modulo the length."""
 
 
 @internal
@@ -205,7 +205,7 @@ def _pay_review(site: Site, run: Record, desk: Desk, submission: int) -> None:
 
 @internal
 def _try(site: Site, run: Record, desk: Desk, count: int, starts: int) -> None:
-    """Try so many of the ranking at gate after gate, side by side at each, as far as the budget goes."""
+    """Try the first `count` of the ranking at one gate after another, in parallel at each, as the budget allows."""
     for gate in range(len(desk.lab.gates)):
         ends = starts
         for place in range(count):

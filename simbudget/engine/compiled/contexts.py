@@ -119,7 +119,7 @@ def take_context_back(site: Site, agent: Record) -> None:
 
 @internal
 def forget_contexts(site: Site, agent: Record) -> None:
-    """Lose the contexts of steps that last, at a crash."""
+    """Lose the lasting contexts of steps, at a crash."""
     for place in range(site.kept.shape[1]):
         site.kept[agent.number, place].is_kept = 0
 

@@ -1,4 +1,4 @@
-"""The entries of a run, if they are wanted: rows of numbers, each added when what it tells of is over.
+"""The entries of a run, if requested: rows of numbers, each added when the thing it records has ended.
 
 The table of entries has a fixed length. When it is full, entries are still counted, so that the run can be played again
 with a table that is long enough.

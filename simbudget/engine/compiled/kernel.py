@@ -115,7 +115,7 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
     sums: Floats,
     by_time_usd: Floats,
 ) -> None:
-    """Run replications, and write what each comes to.
+    """Run replications, and write the results of each.
 
     `keys` is [runs, 3]: seed, world and replication of each; `sums` is [runs, sums], `by_time_usd` [runs, components,
     bins]. After a run that could not be finished the others are left undone; `site.run` says why.
@@ -391,7 +391,7 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
         after(site, run, SLOTS * agent.number + ITSELF, start, ASK, agent.rank)
 
 
-# What a run comes to.
+# Results of a run.
 
 
 @internal

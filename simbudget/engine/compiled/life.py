@@ -189,7 +189,7 @@ def _is_done(site: Site, agent: Record) -> bool:
 
 @internal
 def cycle_done(site: Site, run: Record, agent: Record, is_whole: bool) -> int:
-    """Begin the next cycle after one that came to its last step, or was broken off."""
+    """Begin the next cycle, after one that was completed or broken off."""
     ends_attempt(site, run, agent, is_whole)
     agent.completed_cycles += 1
     run.cycles += 1

@@ -1,4 +1,4 @@
-"""Runs of a program with the compiled engine: its tables as arrays, and what the runs come to."""
+"""Runs of a program with the compiled engine: its tables as arrays, and the outcomes."""
 
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
@@ -87,7 +87,7 @@ def is_compiled() -> bool:
 
 
 def simulate_many(program: Program, seed: int, worlds: Integers, replications: Integers) -> Sums:
-    """Return what runs of a program come to: for each a world, and a replication in it. Lets other threads run.
+    """Return the outcomes of runs of a program, each given by its world and replication. Lets other threads run.
 
     Raises:
         UserError: the scenario never ends.
@@ -99,7 +99,7 @@ def simulate_many(program: Program, seed: int, worlds: Integers, replications: I
 def simulate(
     program: Program, seed: int = 1, world: int = 0, replication: int = 0, record: bool = True
 ) -> Outcome:
-    """Return what one run of a program comes to, with its ledger if that is wanted.
+    """Return the outcome of one run of a program, with its ledger if requested.
 
     Raises:
         UserError: the scenario never ends.
@@ -167,7 +167,7 @@ def _more_room(site: Site) -> "Room":
 def _stop(site: Site) -> None:
     """Break off the run that is being played: the kernel looks at this after each thing that happens.
 
-    It is set to nought when a run begins, so whoever wants to stop a series of runs asks again and again.
+    It is reset when a run begins, so a caller who wants to stop a series of runs has to ask repeatedly.
     """
     site.run[0]["never_ends"] = _BROKEN_OFF
 

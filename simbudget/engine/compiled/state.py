@@ -61,7 +61,7 @@ RUN: Final = np.dtype(
         ("task_limits", _FLOAT, USES),
         # where it stands
         ("now", _INT),
-        ("alive", _INT),  # agents whose end has not been told yet
+        ("alive", _INT),  # agents that have not ended yet
         ("is_over", _INT),
         ("ended", _INT),  # when the last agent's life ended
         ("scheduled", _INT),
@@ -396,7 +396,7 @@ JOB: Final = np.dtype(
     ],
     align=True,
 )
-"""So many of each agent as it has had side by side at most."""
+"""As many for each agent as it has had in parallel so far."""
 
 POOL: Final = np.dtype(
     [

@@ -29,7 +29,13 @@ def level_at(bucket: Floats, now_ns: int) -> float:
 
 @compiled
 def pays_from_ns(bucket: Floats, amount: float, now_ns: int) -> int:
-    """Return the first time, from `now_ns` on, at which a bucket can pay for `amount`."""
+    """Return the first time, from `now_ns` on, at which a bucket can pay for `amount`.
+
+    Args:
+        bucket: [3] capacity, level and the time of that level.
+        amount: requests or tokens.
+        now_ns: the current time, in nanoseconds.
+    """
     if bucket[0] == 0.0:
         return now_ns
     missing = min(amount, bucket[0]) - level_at(bucket, now_ns)
@@ -40,7 +46,14 @@ def pays_from_ns(bucket: Floats, amount: float, now_ns: int) -> int:
 
 @compiled
 def all_pay_from_ns(buckets: Floats, input_tokens: int, output_tokens: int, now_ns: int) -> tuple[int, int]:
-    """Return the first time at which each bucket can pay for a call, and which of them is the last to."""
+    """Return the first time (ns) at which every bucket can pay for a call, and the bucket that decides it.
+
+    Args:
+        buckets: [BUCKETS, 3] capacity, level and the time of that level, for each bucket.
+        input_tokens: input tokens that count against the limit.
+        output_tokens: output tokens, including thinking.
+        now_ns: the current time, in nanoseconds.
+    """
     start_ns, last = pays_from_ns(buckets[REQUESTS], 1.0, now_ns), REQUESTS
     from_ns = pays_from_ns(buckets[INPUT], float(input_tokens), now_ns)
     if from_ns > start_ns:
@@ -60,11 +73,19 @@ def call_starts_ns(
     output_tokens: int,
     now_ns: int,
 ) -> tuple[int, int]:
-    """Return when the call at the head of the queue can start, and the bucket that it waits for.
+    """Return when the call at the head of the queue can start (ns), and the bucket that it waits for.
 
-    `context` is what the call would send: its tokens, those of the last call, when that call began and the
-    life of the cache, in nanoseconds; for the prefix see `laws.calls.cached_tokens`. Only what is not read from the
-    cache counts as input. A call that waits so long that its cache is lost counts as a whole, its prefix aside.
+    Only what is not read from the cache counts as input. A call that waits until its cache has expired counts in full,
+    except for the shared prefix.
+
+    Args:
+        buckets: [BUCKETS, 3] capacity, level and the time of that level, for each bucket.
+        context: [4] tokens of the context, tokens of its last call, the start of that call and the life of the cache
+            (ns).
+        prefix_tokens: tokens that the context shares with others.
+        prefix_began_ns: the start of the last call with that prefix.
+        output_tokens: output tokens, including thinking.
+        now_ns: the current time, in nanoseconds.
     """
     tokens, sent, began_ns, life_ns = context[0], context[1], context[2], context[3]
     if cache_lives(began_ns, now_ns, life_ns):
@@ -80,7 +101,14 @@ def call_starts_ns(
 
 @compiled
 def take(buckets: Floats, input_tokens: int, output_tokens: int, now_ns: int) -> None:
-    """Take what a call that starts now uses out of the buckets."""
+    """Take the use of a call that starts now out of the buckets.
+
+    Args:
+        buckets: [BUCKETS, 3] capacity, level and the time of that level, for each bucket.
+        input_tokens: input tokens that count against the limit.
+        output_tokens: output tokens, including thinking.
+        now_ns: the current time, in nanoseconds.
+    """
     _take(buckets[REQUESTS], 1.0, now_ns)
     _take(buckets[INPUT], float(input_tokens), now_ns)
     _take(buckets[OUTPUT], float(output_tokens), now_ns)

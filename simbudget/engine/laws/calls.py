@@ -86,7 +86,13 @@ def draw_turn(
 ) -> tuple[int, int, int, int]:
     """Return a turn's output, thinking and tool result tokens, and its tool time in nanoseconds.
 
-    `quantities` are the four quantities in this order; `turn` counts the agent's turns, `context` its contexts.
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantities: [4] the rows of these four quantities, in this order.
+        stream: [4] seed, world, replication and agent.
+        turn: the number of the agent's turn.
+        context: the number of the agent's context; typical values may differ between contexts.
     """
     u_output, u_thinking, u_result, u_time = lanes(stream, TURN, turn)
     for k in range(len(quantities)):
@@ -102,7 +108,15 @@ def draw_turn(
 
 @compiled
 def draw_first_prompt(rows: Floats, table: Floats, quantity: int, stream: Integers, context: int) -> int:
-    """Return the tokens with which the agent's `context`-th context begins."""
+    """Return the tokens with which a context begins.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        stream: [4] seed, world, replication and agent.
+        context: the number of the agent's context.
+    """
     return draw_count(rows, table, quantity, lanes(stream, CONTEXT, context)[0])
 
 
@@ -112,7 +126,13 @@ def draw_returned(
 ) -> int:
     """Return the tokens that join the group's context when a step with a context of its own ends.
 
-    `purpose` is the step's; of a sub-agent's stream the cycle is always 0.
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        stream: [4] seed, world, replication and agent.
+        purpose: the purpose of the step's stream.
+        cycle: the number of the agent's cycle; 0 for a sub-agent.
     """
     return 0 if quantity == NONE else draw_count(rows, table, quantity, lanes(stream, purpose, 4 * cycle)[1])
 
@@ -121,44 +141,99 @@ def draw_returned(
 def draw_sub_agents(
     rows: Floats, table: Floats, quantity: int, stream: Integers, purpose: int, cycle: int
 ) -> int:
-    """Return how many sub-agents a step starts: a whole number, which may be 0."""
+    """Return the number of sub-agents that a step starts: a whole number, which may be 0.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        stream: [4] seed, world, replication and agent.
+        purpose: the purpose of the step's stream.
+        cycle: the number of the agent's cycle.
+    """
     drawn = draw_count(rows, table, quantity, lanes(stream, purpose, 4 * cycle)[0])
     return min(max(drawn, 0), MOST_SUB_AGENTS)
 
 
 @compiled
 def sub_agent_key(stream: Integers, delegation: int, sub_agent: int) -> int:
-    """Return the number of the streams of a sub-agent: the how-manieth of the agent's `delegation`-th delegation."""
+    """Return the number of the random streams of a sub-agent: a draw of 63 bits.
+
+    Args:
+        stream: [4] seed, world, replication and agent.
+        delegation: the number of the agent's delegation.
+        sub_agent: the number of the sub-agent within it.
+    """
     return stream_key(stream, SUB_AGENT, (delegation << 14) + sub_agent)
 
 
 @compiled
 def draw_carried(rows: Floats, table: Floats, quantity: int, stream: Integers, context: int) -> int:
-    """Return the tokens that a restarted context, the agent's `context`-th, carries over."""
+    """Return the tokens that a restarted context carries over.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        stream: [4] seed, world, replication and agent.
+        context: the number of the agent's new context.
+    """
     return 0 if quantity == NONE else draw_count(rows, table, quantity, lanes(stream, CONTEXT, context)[1])
 
 
 @compiled
 def draw_shared_prefix(rows: Floats, table: Floats, quantity: int, stream: Integers, context: int) -> int:
-    """Return how many tokens the agent's `context`-th context shares with others."""
+    """Return the number of tokens that a context shares with others.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        stream: [4] seed, world, replication and agent.
+        context: the number of the agent's context.
+    """
     return 0 if quantity == NONE else draw_count(rows, table, quantity, lanes(stream, CONTEXT, context)[2])
 
 
 @compiled
 def draw_returns_ns(rows: Floats, table: Floats, quantity: int, stream: Integers, attempt: int) -> int:
-    """Return after how long the agent's `attempt`-th attempt returns in a batch, in nanoseconds."""
+    """Return how long a batch takes to return an attempt at a call, in nanoseconds.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        stream: [4] seed, world, replication and agent.
+        attempt: the number of the agent's attempt.
+    """
     return draw_ns(rows, table, quantity, lanes(stream, BATCH, attempt)[0])
 
 
 @compiled
 def draw_compacted(rows: Floats, table: Floats, quantity: int, stream: Integers, compaction: int) -> int:
-    """Return the tokens to which the agent's `compaction`-th compaction sums up its context."""
+    """Return the tokens that remain of a context after a compaction.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        stream: [4] seed, world, replication and agent.
+        compaction: the number of the agent's compaction.
+    """
     return draw_count(rows, table, quantity, lanes(stream, COMPACTION, compaction)[0])
 
 
 @compiled
 def draw_post(rows: Floats, table: Floats, quantity: int, stream: Integers, post: int) -> int:
-    """Return the tokens of the agent's `post`-th post."""
+    """Return the tokens of a post.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        stream: [4] seed, world, replication and agent.
+        post: the number of the agent's post.
+    """
     return draw_count(rows, table, quantity, lanes(stream, POST, post)[0])
 
 
@@ -166,7 +241,15 @@ def draw_post(rows: Floats, table: Floats, quantity: int, stream: Integers, post
 def draw_poll(
     rows: Floats, table: Floats, quantities: Integers, stream: Integers, poll: int
 ) -> tuple[int, int, int]:
-    """Return the agent's `poll`-th poll: time since the one before in nanoseconds, output and result tokens."""
+    """Return a poll: the time since the last one in nanoseconds, its output and its result in tokens.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantities: [3] the rows of these three quantities, in this order.
+        stream: [4] seed, world, replication and agent.
+        poll: the number of the agent's poll.
+    """
     u_every, u_output, u_result, _ = lanes(stream, POLL, poll)
     return (
         draw_ns(rows, table, quantities[0], u_every),
@@ -179,9 +262,14 @@ def draw_poll(
 def draw_attempt(
     rows: Floats, table: Floats, quantities: Integers, stream: Integers, attempt: int
 ) -> tuple[int, float, bool, int]:
-    """Return an attempt at a call: first token (ns), speed (tokens/s), whether it fails, giving up for (ns).
+    """Return an attempt at a call: first token (ns), speed (tokens/s), whether it fails, time until a failure (ns).
 
-    `quantities` are first token, speed, error rate and giving up; `attempt` counts the agent's attempts.
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantities: [4] the rows of first token, speed, error rate and time until a failure.
+        stream: [4] seed, world, replication and agent.
+        attempt: the number of the agent's attempt.
     """
     u_first, u_speed, u_error, u_giving_up = lanes(stream, CALL, attempt)
     return (
@@ -200,21 +288,38 @@ def tokens_under_way(rows: Floats, quantity: int) -> int:
 
 @compiled
 def is_full(rows: Floats, limit: int, context_tokens: int) -> bool:
-    """Return whether a context has passed the quantity `limit`, and is compacted before the next call."""
+    """Return whether a context has passed its limit, and is compacted before the next call.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        limit: the row of the limit, in tokens.
+        context_tokens: tokens of the context.
+    """
     return context_tokens > np.rint(rows[limit, 1])
 
 
 @compiled
 def part_of_limit(rows: Floats, part: int, limit: int) -> int:
-    """Return the tokens that are left of a context when its oldest part is dropped."""
+    """Return the tokens that are left of a context when its oldest part is dropped.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        part: the row of the part of the limit that is left.
+        limit: the row of the limit, in tokens.
+    """
     return int(np.rint(rows[part, 1] * rows[limit, 1]))
 
 
 @compiled
 def opened_result(rows: Floats, times: int, turns: int, tool_result: int, turn: int) -> int:
-    """Return the tokens of a tool result in a context's `turn`-th turn, from 0: the first ones are larger.
+    """Return the tokens of a tool result, which are more in the first turns of a context.
 
-    `times` and `turns` are the quantities of `turn.opening`, or `NONE`.
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        times: the row of the factor of the first turns, or `NONE`.
+        turns: the row of the number of such turns.
+        tool_result: tokens of the result without the factor.
+        turn: the number of the turn within its context, from 0.
     """
     if times == NONE or rows[times, 1] == 1.0:
         return tool_result
@@ -224,20 +329,41 @@ def opened_result(rows: Floats, times: int, turns: int, tool_result: int, turn: 
 
 @compiled
 def finds_cache(rows: Floats, misses: int, stream: Integers, attempt: int) -> bool:
-    """Return whether the agent's `attempt`-th attempt at a call finds its cache, if that is young enough."""
+    """Return whether an attempt at a call finds its cache, given that the cache is young enough.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        misses: the row of the probability that it does not.
+        stream: [4] seed, world, replication and agent.
+        attempt: the number of the agent's attempt.
+    """
     chance = rows[misses, 1]
     return chance <= 0.0 or lanes(stream, CACHE, attempt)[0] >= chance
 
 
 @compiled
 def call_duration_ns(first_token_ns: int, output_tokens: int, speed: float) -> int:
-    """Return how long a call takes that puts out `output_tokens`, thinking included, at `speed` tokens/s."""
+    """Return the duration of a call, in nanoseconds.
+
+    Args:
+        first_token_ns: time until the first token.
+        output_tokens: output tokens, including thinking.
+        speed: tokens per second after the first.
+    """
     return first_token_ns + nanoseconds(output_tokens / speed)
 
 
 @compiled
 def shared_speed(rows: Floats, throughput: int, replicas: int, at_most: int, calls: int) -> float:
-    """Return the output speed (tokens/s) of a call to a served model that has `calls` in flight, this one included."""
+    """Return the output speed of a call to a served model, in tokens/s.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        throughput: the row of the throughput of one replica, in tokens/s.
+        replicas: number of replicas, which share the calls equally.
+        at_most: the row of the highest speed of one call, or `NONE`.
+        calls: calls to the model in flight, including this one.
+    """
     speed = replicas * rows[throughput, 1] / calls
     return speed if at_most == NONE else min(rows[at_most, 1], speed)
 
@@ -250,17 +376,29 @@ def back_off_ns(failures: int) -> int:
 
 @compiled
 def cache_lives(began_ns: int, now_ns: int, life_ns: int) -> bool:
-    """Return whether the cache of a context whose last call began at `began_ns` still holds at `now_ns`."""
+    """Return whether the cache of a context still holds.
+
+    Args:
+        began_ns: the start of the context's last call, which renewed the cache.
+        now_ns: the current time, in nanoseconds.
+        life_ns: the life of the cache, or `NO_CACHE`.
+    """
     return began_ns != NEVER and life_ns != NO_CACHE and now_ns - began_ns <= life_ns + _GRACE_NS
 
 
 @compiled
 def cached_tokens(context: Integers, prefix_tokens: int, prefix_began_ns: int, now_ns: int) -> int:
-    """Return how many of a context's tokens the cache holds at `now_ns`.
+    """Return how many of a context's tokens the cache holds.
 
-    `context` is its tokens, those of its last call, when that call began and the life of the cache, in nanoseconds.
-    What the last call sent is held; failing that, what the context shares with others, the last of whose calls began
-    at `prefix_began_ns`.
+    The cache holds everything that the last call sent. Once that has expired, it may still hold the prefix that
+    the context shares with others.
+
+    Args:
+        context: [4] tokens of the context, tokens of its last call, the start of that call and the life of the cache
+            (ns).
+        prefix_tokens: tokens that the context shares with others.
+        prefix_began_ns: the start of the last call with that prefix.
+        now_ns: the current time, in nanoseconds.
     """
     if cache_lives(context[2], now_ns, context[3]):
         return int(context[1])
@@ -271,9 +409,12 @@ def cached_tokens(context: Integers, prefix_tokens: int, prefix_began_ns: int, n
 
 @compiled
 def token_classes(context_tokens: int, cached: int, life_ns: int) -> tuple[int, int, int]:
-    """Return how a call's context splits into uncached input, cache write and cache read.
+    """Return how the input of a call splits into uncached tokens, cache writes and cache reads.
 
-    The cache holds `cached` of its tokens, and lives for `life_ns`.
+    Args:
+        context_tokens: tokens that the call sends.
+        cached: how many of them the cache holds.
+        life_ns: the life of the cache, or `NO_CACHE`: then nothing is written.
     """
     if life_ns == NO_CACHE:
         return context_tokens, 0, 0
@@ -282,10 +423,15 @@ def token_classes(context_tokens: int, cached: int, life_ns: int) -> tuple[int, 
 
 @compiled
 def call_cost_usd(prices: Floats, uncached: int, write: int, read: int, output: int) -> float:
-    """Return what a call costs.
+    """Return the cost of a call, in US dollars.
 
-    `prices` are the tokens above which the long-context tier holds for the call as a whole, then four prices
-    in $/Mtok (uncached input, cache write, cache read, output), then the same four of the long-context tier.
+    Args:
+        prices: [9] tokens above which the long-context tier holds for the whole call; four prices in $/Mtok (uncached
+            input, cache write, cache read, output); the same four in the long-context tier.
+        uncached: uncached input tokens.
+        write: tokens written to the cache.
+        read: tokens read from the cache.
+        output: output tokens, including thinking.
     """
     tier = 5 if float(uncached + write + read) > prices[0] else 1
     plain, written, cached, out = prices[tier], prices[tier + 1], prices[tier + 2], prices[tier + 3]

@@ -39,6 +39,12 @@ def draw_here(rows: Floats, table: Floats, quantity: int, u: float) -> float:
     """Return what `draw` returns; constants and lognormals, which most draws are, without a call.
 
     For the draws of every model call; elsewhere `draw` keeps machine code small.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        u: uniform in (0, 1).
     """
     code = int(rows[quantity, 0])
     if code == CONSTANT:
@@ -52,19 +58,40 @@ def draw_here(rows: Floats, table: Floats, quantity: int, u: float) -> float:
 
 @compiled
 def draw_count_here(rows: Floats, table: Floats, quantity: int, u: float) -> int:
-    """Return what `draw_count` returns, without a call where `draw_here` needs none."""
+    """Return what `draw_count` returns, without a call where `draw_here` needs none.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        u: uniform in (0, 1).
+    """
     return int(np.rint(draw_here(rows, table, quantity, u)))
 
 
 @compiled
 def draw_ns_here(rows: Floats, table: Floats, quantity: int, u: float) -> int:
-    """Return what `draw_ns` returns, without a call where `draw_here` needs none."""
+    """Return what `draw_ns` returns, without a call where `draw_here` needs none.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        u: uniform in (0, 1).
+    """
     return nanoseconds(draw_here(rows, table, quantity, u))
 
 
 @compiled
 def draw(rows: Floats, table: Floats, quantity: int, u: float) -> float:
-    """Return the draw of a quantity for the uniform `u` in (0, 1), in the quantity's base unit."""
+    """Return the draw of a quantity by inversion, in the quantity's base unit.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        u: uniform in (0, 1).
+    """
     return draw_here(rows, table, quantity, u)
 
 
@@ -76,9 +103,17 @@ def differs(rows: Floats, quantity: int) -> bool:
 
 @compiled
 def draw_at_level(rows: Floats, table: Floats, quantity: int, u: float, u_level: float) -> float:
-    """Return the draw of a quantity for `u`, in a context whose level is that of the uniform `u_level`.
+    """Return the draw of a quantity in a context with a level of its own.
 
-    The level multiplies the typical value by exp(c z), z the normal score of `u_level`: sessions differ.
+    The level multiplies the typical value by exp(c z), where z is the normal score of `u_level` and c the difference
+    between contexts: a random effect on the log scale.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        u: uniform in (0, 1) of the draw.
+        u_level: uniform in (0, 1) of the context's level.
     """
     if not differs(rows, quantity):
         return draw(rows, table, quantity, u)
@@ -90,13 +125,28 @@ def draw_at_level(rows: Floats, table: Floats, quantity: int, u: float, u_level:
 
 @compiled
 def draw_count_at_level(rows: Floats, table: Floats, quantity: int, u: float, u_level: float) -> int:
-    """Return `draw_at_level` rounded to a whole number, halves to even."""
+    """Return `draw_at_level` rounded to a whole number, halves to even.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        u: uniform in (0, 1) of the draw.
+        u_level: uniform in (0, 1) of the context's level.
+    """
     return int(np.rint(draw_at_level(rows, table, quantity, u, u_level)))
 
 
 @compiled
 def draw_count(rows: Floats, table: Floats, quantity: int, u: float) -> int:
-    """Return the draw of a quantity rounded to a whole number, halves to even."""
+    """Return the draw of a quantity rounded to a whole number, halves to even.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        u: uniform in (0, 1).
+    """
     return draw_count_here(rows, table, quantity, u)
 
 
@@ -108,7 +158,14 @@ def nanoseconds(duration_s: float) -> int:
 
 @compiled
 def draw_ns(rows: Floats, table: Floats, quantity: int, u: float) -> int:
-    """Return the draw of a duration, in nanoseconds."""
+    """Return the draw of a duration, in nanoseconds.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        u: uniform in (0, 1).
+    """
     return draw_ns_here(rows, table, quantity, u)
 
 

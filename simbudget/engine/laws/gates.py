@@ -64,7 +64,15 @@ _HALVINGS: Final = 40
 
 @compiled
 def power(effect: float, smallest: float, noise: float) -> float:
-    """Return the probability that a gate passes a method with this effect; at no effect: of a false alarm."""
+    """Return the probability that a gate passes a method: 1 - Φ((smallest - effect) / noise).
+
+    At no effect it is the probability of a false alarm.
+
+    Args:
+        effect: the method's effect at the gate.
+        smallest: the smallest effect that matters.
+        noise: standard deviation of the measured effect; 0 for an exact test.
+    """
     if noise == 0.0:
         return 1.0 if effect >= smallest and effect > 0.0 else 0.0
     return 0.5 * math.erfc((smallest - effect) / (noise * math.sqrt(2.0)))
@@ -72,7 +80,14 @@ def power(effect: float, smallest: float, noise: float) -> float:
 
 @compiled
 def powers(effects: Floats, smallest: float, noise: float, chances: Floats) -> None:
-    """Write the probabilities that a gate passes methods with [n, m] effects into [n, m] `chances`, see `power`."""
+    """Write the probabilities that a gate passes methods; see `power`.
+
+    Args:
+        effects: [n, m] the methods' effects at the gate.
+        smallest: the smallest effect that matters.
+        noise: standard deviation of the measured effect.
+        chances: [n, m] is written.
+    """
     for row in range(effects.shape[0]):
         for column in range(effects.shape[1]):
             chances[row, column] = power(effects[row, column], smallest, noise)
@@ -80,9 +95,13 @@ def powers(effects: Floats, smallest: float, noise: float, chances: Floats) -> N
 
 @compiled
 def find_versions(notebook: Notebook, until_ns: int, now_ns: int, first_leaders: bool) -> None:
-    """Note for each method its best submission scored by `until_ns` that is not struck by `now_ns`, or NOBODY.
+    """Write each method's best submission into `notebook.versions`, NOBODY where there is none.
 
-    With `first_leaders` the best of those first versions that led when they were scored.
+    Args:
+        notebook: the state of research in the run.
+        until_ns: submissions scored later do not count.
+        now_ns: submissions struck by then do not count.
+        first_leaders: whether only first versions that led when they were scored count.
     """
     versions, scores = notebook.versions, notebook.worths[:, SCORE]
     for method in range(notebook.counts[METHODS]):
@@ -100,7 +119,14 @@ def find_versions(notebook: Notebook, until_ns: int, now_ns: int, first_leaders:
 
 @compiled
 def is_refinement_to_try(notebook: Notebook, submission: int, until_ns: int, now_ns: int) -> bool:
-    """Return whether a submission is a refinement that led when it was scored, and that stands."""
+    """Return whether a submission is a refinement that led when it was scored and has not been struck.
+
+    Args:
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+        until_ns: submissions scored later do not count.
+        now_ns: submissions struck by then do not count.
+    """
     row = notebook.submissions[submission]
     is_there = row[SCORED_NS] <= until_ns and not is_struck(notebook, submission, now_ns)
     return bool(is_there and row[LEADS] == 1 and row[IS_FIRST] == 0)
@@ -108,9 +134,15 @@ def is_refinement_to_try(notebook: Notebook, submission: int, until_ns: int, now
 
 @compiled
 def rank_methods(notebook: Notebook, until_ns: int, now_ns: int, most: int) -> int:
-    """Note the best submissions of distinct methods, the best first, at most so many; return how many they are.
+    """Rank the best submissions of distinct methods, the best first; return how many are ranked.
 
-    Which submissions count is as in `find_versions`. Of equal scores the one that was scored first goes first.
+    Of equal scores the earlier one goes first, so that the order does not depend on that of the methods.
+
+    Args:
+        notebook: the state of research in the run.
+        until_ns: submissions scored later do not count.
+        now_ns: submissions struck by then do not count.
+        most: maximum number of methods ranked.
     """
     find_versions(notebook, until_ns, now_ns, False)
     return _rank_versions(notebook, most)
@@ -118,9 +150,15 @@ def rank_methods(notebook: Notebook, until_ns: int, now_ns: int, most: int) -> i
 
 @compiled
 def rank_finalists(lab: Lab, notebook: Notebook, until_ns: int, now_ns: int) -> int:
-    """Note the finalists, the best score first, as if gates were tried at `now_ns`; return how many they are.
+    """Rank the finalists, the best score first, as if gates were tried at `now_ns`; return how many there are.
 
-    They are methods; or improvements, which are refinements and first versions that led when they were scored.
+    They are methods; where improvements count, they are refinements and first versions that led when they were scored.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        until_ns: submissions scored later do not count.
+        now_ns: submissions struck by then do not count.
     """
     if lab.research.counts_improvements == 0:
         return rank_methods(notebook, until_ns, now_ns, lab.research.finalists)
@@ -164,7 +202,13 @@ def _is_better(scores: Floats, submission: int, other: int) -> bool:
 
 @compiled
 def stands_alone(lab: Lab, notebook: Notebook, submission: int) -> bool:
-    """Return whether a submission is a result of its own: a refinement where improvements count."""
+    """Return whether a submission is a result of its own: a refinement, where improvements count.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+    """
     return lab.research.counts_improvements == 1 and notebook.submissions[submission, IS_FIRST] == 0
 
 
@@ -179,10 +223,16 @@ def tried_as(lab: Lab, notebook: Notebook, submission: int) -> int:
 
 @compiled
 def effect_at_gate(lab: Lab, notebook: Notebook, submission: int, gate: int) -> tuple[float, float, int]:
-    """Return a try at a gate: the effect there, the effect measured, and the time it takes in nanoseconds.
+    """Return a try at a gate: the true effect there, the measured effect, and the time it takes in nanoseconds.
 
-    What is kept and the noise belong to the method and the gate, whichever version is tried; those of a refinement
-    that is a result of its own belong to that.
+    The share kept and the noise belong to the method and the gate, whichever version is tried; those of a refinement
+    that is a result of its own belong to the refinement.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+        gate: the number of the gate.
     """
     row, columns = notebook.submissions[submission], lab.gates[gate]
     method = notebook.methods[row[METHOD]]
@@ -284,7 +334,13 @@ def _chance_at_gate(lab: Lab, real: float, gate: int) -> float:
 
 @compiled
 def appears(lab: Lab, notebook: Notebook, submission: int) -> bool:
-    """Return whether a submission that was just scored makes an untried result one of the finalists."""
+    """Return whether a submission that was just scored makes an untried result one of the finalists.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+    """
     if lab.research.gates_as_they_appear == 0 or tried_as(lab, notebook, submission) != NOBODY:
         return False
     scored_ns = notebook.submissions[submission, SCORED_NS]
@@ -297,9 +353,14 @@ def appears(lab: Lab, notebook: Notebook, submission: int) -> bool:
 
 @compiled
 def find_finalists(lab: Lab, notebook: Notebook, now_ns: int) -> int:
-    """Rank the submissions to try at gates when a run has ended at `now_ns`, and return how many they are.
+    """Rank the submissions to try at gates when a run has ended, and return how many there are.
 
     Where only leaders are reviewed, the other finalists are reviewed now, and replaced if they are blamed.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        now_ns: the end of the run, in nanoseconds.
     """
     while True:
         ranked, reviewed = rank_finalists(lab, notebook, FOR_EVER_NS, FOR_EVER_NS), 0
@@ -325,7 +386,14 @@ def gates_begin_ns(notebook: Notebook, ended_ns: int) -> int:
 
 @compiled
 def is_admitted(lab: Lab, notebook: Notebook, submission: int, gate: int) -> bool:
-    """Return whether a finalist is to be tried at a gate, if there is money for it."""
+    """Return whether a finalist is to be tried at a gate, if there is money for it.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+        gate: the number of the gate.
+    """
     tried = tried_as(lab, notebook, submission)
     if gate == 0:
         return tried == NOBODY
@@ -336,7 +404,14 @@ def is_admitted(lab: Lab, notebook: Notebook, submission: int, gate: int) -> boo
 
 @compiled
 def try_at_gate(lab: Lab, notebook: Notebook, submission: int, gate: int) -> tuple[float, int, bool]:
-    """Try a finalist at a gate, note it, and return the effect measured, the time in ns, and whether it passes."""
+    """Try a finalist at a gate; return the measured effect, the time in nanoseconds, and whether it passes.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+        gate: the number of the gate.
+    """
     row = notebook.submissions[submission]
     _, measured, time_ns = effect_at_gate(lab, notebook, submission, gate)
     passes = reaches(measured, certain(lab, lab.gates[gate, SMALLEST]))

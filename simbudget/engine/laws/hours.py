@@ -42,7 +42,13 @@ def closes_ns(hours: Integers, week_ns: int) -> int:
 
 @compiled
 def open_ns(hours: Integers, from_ns: int, to_ns: int) -> int:
-    """Return for how long the office is open between two times, in nanoseconds."""
+    """Return how long the office is open between two times, in nanoseconds.
+
+    Args:
+        hours: [9] office hours.
+        from_ns: nanoseconds after a Monday 0:00.
+        to_ns: nanoseconds after the same Monday.
+    """
     total = 0
     for day in range(from_ns // DAY_NS, to_ns // DAY_NS + 1):
         if hours[_FIRST_DAY + day % _WEEK_DAYS] == 1:

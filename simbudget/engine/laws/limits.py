@@ -25,7 +25,16 @@ UNLIMITED: Final = math.inf
 
 @compiled
 def settle_limits(rows: Floats, time: int, spend: int, tokens: int, turns: int, limits: Floats) -> None:
-    """Write the [USES] limits that hold in this world; a quantity of -1 is no limit."""
+    """Write the limits that hold in this world.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        time: the row of the limit on time, or -1.
+        spend: the row of the limit on spending, or -1.
+        tokens: the row of the limit on tokens, or -1.
+        turns: the row of the limit on turns, or -1.
+        limits: [USES] is written: nanoseconds, US dollars, tokens, turns; infinite where there is no limit.
+    """
     limits[TIME_NS] = float(nanoseconds(rows[time, 1])) if time >= 0 else UNLIMITED
     limits[SPENT_USD] = rows[spend, 1] if spend >= 0 else UNLIMITED
     limits[USED_TOKENS] = rows[tokens, 1] if tokens >= 0 else UNLIMITED
@@ -34,7 +43,14 @@ def settle_limits(rows: Floats, time: int, spend: int, tokens: int, turns: int, 
 
 @compiled
 def count_call(account: Floats, cost_usd: float, tokens: int, is_turn: bool) -> None:
-    """Note a call that begins, with its tokens of all classes; a turn's call counts the turn."""
+    """Count a call that begins, with its tokens of all classes; the call of a turn also counts as a turn.
+
+    Args:
+        account: [ACCOUNT] use and running charges of one agent.
+        cost_usd: cost of the call.
+        tokens: tokens of all classes together.
+        is_turn: whether it is the call of a turn.
+    """
     account[SPENT_USD] += cost_usd
     account[USED_TOKENS] += float(tokens)
     if is_turn:
@@ -43,7 +59,13 @@ def count_call(account: Floats, cost_usd: float, tokens: int, is_turn: bool) -> 
 
 @compiled
 def begin_to_cost(account: Floats, usd_per_hour: float, now_ns: int) -> None:
-    """Let something cost an agent money by the hour from now on."""
+    """Start a charge by the hour to an agent's account.
+
+    Args:
+        account: [ACCOUNT] use and running charges of one agent.
+        usd_per_hour: price in $/h.
+        now_ns: the current time, in nanoseconds.
+    """
     account[RUNNING] += 1.0
     account[USD_PER_HOUR] += usd_per_hour
     account[STARTS] += usd_per_hour * float(now_ns)
@@ -51,18 +73,25 @@ def begin_to_cost(account: Floats, usd_per_hour: float, now_ns: int) -> None:
 
 @compiled
 def cease_to_cost(account: Floats, usd_per_hour: float, started_ns: int, cost_usd: float) -> None:
-    """Stop a charge by the hour that began at `started_ns`, and book the `cost_usd` that it came to."""
+    """Stop a charge by the hour, and book its total.
+
+    Args:
+        account: [ACCOUNT] use and running charges of one agent.
+        usd_per_hour: price in $/h, as at its start.
+        started_ns: its start, in nanoseconds.
+        cost_usd: its total.
+    """
     account[SPENT_USD] += cost_usd
     account[RUNNING] -= 1.0
     account[USD_PER_HOUR] -= usd_per_hour
     account[STARTS] -= usd_per_hour * float(started_ns)
-    if account[RUNNING] == 0.0:  # what rounding has left is nothing
+    if account[RUNNING] == 0.0:  # clear what rounding has left
         account[USD_PER_HOUR] = account[STARTS] = 0.0
 
 
 @compiled
 def spent_by_now(account: Floats, now_ns: int) -> float:
-    """Return what an agent has spent, what accrues included, in US dollars."""
+    """Return what an agent has spent in US dollars, including charges that are still accruing."""
     if account[RUNNING] == 0.0:
         return account[SPENT_USD]
     return account[SPENT_USD] + (account[USD_PER_HOUR] * float(now_ns) - account[STARTS]) / HOUR_NS
@@ -70,7 +99,13 @@ def spent_by_now(account: Floats, now_ns: int) -> float:
 
 @compiled
 def mark(account: Floats, now_ns: int, marks: Floats) -> None:
-    """Note in the [USES] marks what has been used by now, from which limits are counted; time is not among them."""
+    """Write the current use into the marks, from which the limits of an attempt are counted.
+
+    Args:
+        account: [ACCOUNT] use and running charges of one agent.
+        now_ns: the current time, in nanoseconds.
+        marks: [USES] is written, except for the time, which callers count themselves.
+    """
     marks[SPENT_USD] = spent_by_now(account, now_ns)
     marks[USED_TOKENS] = account[USED_TOKENS]
     marks[TURNS] = account[TURNS]
@@ -78,7 +113,15 @@ def mark(account: Floats, now_ns: int, marks: Floats) -> None:
 
 @compiled
 def is_at_limit(account: Floats, marks: Floats, limits: Floats, now_ns: int, elapsed_ns: int) -> bool:
-    """Return whether the time elapsed, or what has been used since the marks, is at or past one of the limits."""
+    """Return whether one of the limits is reached.
+
+    Args:
+        account: [ACCOUNT] use and running charges of one agent.
+        marks: [USES] use at the start of the attempt.
+        limits: [USES] the limits; infinite where there is none.
+        now_ns: the current time, in nanoseconds.
+        elapsed_ns: time since the start of the agent or the attempt, in nanoseconds.
+    """
     return (
         float(elapsed_ns) >= limits[TIME_NS]
         or account[USED_TOKENS] - marks[USED_TOKENS] >= limits[USED_TOKENS]

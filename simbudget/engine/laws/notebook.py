@@ -1,4 +1,4 @@
-"""What a run has learnt so far: submissions, their worths and reviews, methods, and who knows of what.
+"""The state of research in a run: submissions, their worths and reviews, methods, and which agent knows which.
 
 Arrays of numbers that grow by doubling. A submission is one row that is never changed after its review: what it is
 truly worth on the benchmark (quality), what of that is real, and its score.
@@ -62,11 +62,11 @@ BEST: Final = 2  # the submission that leads the board
 IMPROVED_NS: Final = 3
 
 KNOWN: Final = 8
-"""An agent remembers so many submissions, the best that it made or read of."""
+"""Number of submissions that an agent remembers: the best that it has made or read about."""
 
 
 class Notebook(NamedTuple):
-    """What has been tried and scored in a run, and who knows of it."""
+    """Everything tried and scored in a run, and which agents know of it."""
 
     counts: Integers
     """[4] how many submissions and methods, the leading submission, when the board was last improved."""
@@ -81,21 +81,28 @@ class Notebook(NamedTuple):
     directions: Integers
     """[directions, 3] the newest method, how many were found, the number of its streams."""
     agents: Integers
-    """[agents, 2] the submission to tell of in the next post, the direction to start from."""
+    """[agents, 2] the submission to report in the next post, the direction to start from."""
     known: Integers
     """[agents, KNOWN] submissions, in no order."""
     reviewers_ns: Integers
-    """[people] when each has done all that has been asked for."""
+    """[reviewers] the time at which each will have finished all reviews requested so far."""
     versions: Integers
-    """[room] each method's best submission, as `laws.gates` finds it when it is asked for."""
+    """[room] scratch space of `laws.gates`: the best submission of each method."""
     ranking: Integers
-    """[room] the best submissions for the gates, the best first."""
+    """[room] scratch space of `laws.gates`: submissions to try at gates, the best first."""
 
 
 def empty_notebook(
     agent_directions: Integers, direction_keys: Integers, reviewers: int, room: int
 ) -> Notebook:
-    """Return the notebook of a run that begins, with room for so many submissions."""
+    """Return the notebook of a run that begins.
+
+    Args:
+        agent_directions: [agents] the direction in which each agent starts to look for ideas.
+        direction_keys: [directions] the number of each direction's random streams.
+        reviewers: number of people who review.
+        room: number of submissions to make room for.
+    """
     agents = np.zeros((len(agent_directions), 2), dtype=np.int64)
     agents[:, OWN_DIRECTION] = agent_directions
     directions = np.zeros((len(direction_keys), 3), dtype=np.int64)
@@ -118,7 +125,7 @@ def empty_notebook(
 
 
 def with_room(notebook: Notebook) -> Notebook:
-    """Return the notebook with room for one more submission: twice as much, if it is full."""
+    """Return a notebook with room for one more submission; the room is doubled if it is full."""
     if not is_full(notebook):
         return notebook
     twice = {
@@ -130,7 +137,7 @@ def with_room(notebook: Notebook) -> Notebook:
 
 @compiled
 def clear(notebook: Notebook) -> None:
-    """Make a notebook as it is when a run begins."""
+    """Reset a notebook to the start of a run."""
     notebook.counts[:] = 0
     notebook.counts[BEST] = NOBODY
     notebook.directions[:, NEWEST] = NOBODY
@@ -142,20 +149,32 @@ def clear(notebook: Notebook) -> None:
 
 @compiled
 def is_full(notebook: Notebook) -> bool:
-    """Return whether there is no room for one more submission."""
+    """Return whether the notebook has no room for another submission."""
     return notebook.counts[SUBMISSIONS] == len(notebook.submissions)
 
 
 @compiled
 def is_struck(notebook: Notebook, submission: int, now_ns: int) -> bool:
-    """Return whether a review has told by now that a submission is a hack, rightly or not."""
+    """Return whether a review has called a submission a hack by now, rightly or wrongly.
+
+    Args:
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+        now_ns: the current time, in nanoseconds.
+    """
     row = notebook.submissions[submission]
     return row[BLAMED] == 1 and row[REVIEWED_NS] <= now_ns
 
 
 @compiled
 def best_known(notebook: Notebook, agent: int, now_ns: int) -> int:
-    """Return the submission with the best score that an agent knows of and that stands, or NOBODY."""
+    """Return the best-scored submission that an agent knows and no review has struck, or NOBODY.
+
+    Args:
+        notebook: the state of research in the run.
+        agent: the number of the agent.
+        now_ns: the current time, in nanoseconds.
+    """
     best = NOBODY
     for place in range(KNOWN):
         submission = notebook.known[agent, place]
@@ -168,7 +187,14 @@ def best_known(notebook: Notebook, agent: int, now_ns: int) -> int:
 
 @compiled
 def learn(notebook: Notebook, agent: int, submission: int, now_ns: int) -> None:
-    """Let an agent know of a submission; it forgets what is struck, and else the worst, to keep it in mind."""
+    """Let an agent remember a submission, in place of one that was struck or else of the worst, if that is worse.
+
+    Args:
+        notebook: the state of research in the run.
+        agent: the number of the agent.
+        submission: the number of the submission, or NOBODY.
+        now_ns: the current time, in nanoseconds.
+    """
     known, scores = notebook.known[agent], notebook.worths[:, SCORE]
     if submission == NOBODY:
         return
@@ -191,7 +217,7 @@ def learn(notebook: Notebook, agent: int, submission: int, now_ns: int) -> None:
 
 @compiled
 def tell(notebook: Notebook, agent: int) -> int:
-    """Return the submission that an agent's post tells of, and let the next post tell of later ones."""
+    """Return the submission that an agent's post reports; the next post will report later ones only."""
     submission = notebook.agents[agent, TOLD]
     notebook.agents[agent, TOLD] = NOBODY
     return submission

@@ -1,8 +1,8 @@
-"""What a subscription allows: a window of some hours, and a week, each with a limit on use at list prices.
+"""Limits of a subscription: a window of some hours, and a week, each with a limit on use at list prices.
 
-Both are held as arrays of [SPANS] numbers: how long they last (nanoseconds; 0: there is no such limit), when the one
-under way ends, what has been used in it (US dollars), and what it allows. A span begins with the first call after the
-last one has ended.
+Both are held as arrays of [SPANS] numbers: their length (nanoseconds; 0: there is no such limit), the end of the
+current one, its use so far and its allowance (US dollars). A span begins with the first call after the previous one
+has ended.
 """
 
 from typing import Final
@@ -24,7 +24,15 @@ MONTH_NS: Final = 30 * 86_400 * NANOSECOND
 def allowed_from_ns(
     lengths_ns: Integers, ends_ns: Integers, used_usd: Floats, allows_usd: Floats, now_ns: int
 ) -> int:
-    """Return the first time, from `now_ns` on, at which neither the window nor the week under way is used up."""
+    """Return the first time, from `now_ns` on, at which neither the current window nor the current week is used up.
+
+    Args:
+        lengths_ns: [SPANS] lengths; 0 where there is no limit.
+        ends_ns: [SPANS] ends of the current window and week.
+        used_usd: [SPANS] use in them, at list prices.
+        allows_usd: [SPANS] what they allow.
+        now_ns: the current time, in nanoseconds.
+    """
     from_ns = now_ns
     for span in range(SPANS):
         is_under_way = lengths_ns[span] > 0 and now_ns < ends_ns[span]
@@ -35,7 +43,15 @@ def allowed_from_ns(
 
 @compiled
 def use(lengths_ns: Integers, ends_ns: Integers, used_usd: Floats, cost_usd: float, now_ns: int) -> None:
-    """Count a call that begins now; it begins a window or a week where none is under way."""
+    """Count a call that begins now, which begins a window or a week if the last one has ended.
+
+    Args:
+        lengths_ns: [SPANS] lengths; 0 where there is no limit.
+        ends_ns: [SPANS] ends of the current window and week; is written.
+        used_usd: [SPANS] use in them, at list prices; is written.
+        cost_usd: cost of the call at list prices.
+        now_ns: the current time, in nanoseconds.
+    """
     for span in range(SPANS):
         if lengths_ns[span] > 0:
             if now_ns >= ends_ns[span]:

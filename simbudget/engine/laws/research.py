@@ -98,7 +98,14 @@ class Lab(NamedTuple):
 
 @compiled
 def agent_lanes(lab: Lab, agent: int, purpose: int, index: int) -> tuple[float, float, float, float]:
-    """Return the four uniforms of one of an agent's draws."""
+    """Return the four uniforms of one of an agent's draws.
+
+    Args:
+        lab: the tables of one world.
+        agent: the number of the agent.
+        purpose: the purpose of the draw.
+        index: the number of the draw.
+    """
     return uniforms(lab.run[0], lab.run[1], lab.run[2], lab.agent_keys[agent], purpose, index)
 
 
@@ -233,10 +240,15 @@ def _score(lab: Lab, agent: int, number: int, quality: float) -> tuple[float, bo
 
 @compiled
 def submit(lab: Lab, notebook: Notebook, agent: int, number: int, parent: int, now_ns: int) -> int:
-    """Score what an agent tries in its `number`-th submission, note it, and return the submission.
+    """Score the idea of an agent's submission, record it, and return the submission.
 
-    The notebook has room (`with_room`). What the agent tries follows from `parent`, the best submission that it knew
-    of when it had the idea (`best_known`), or NOBODY.
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research; it has room (see `with_room`).
+        agent: the number of the agent.
+        number: the number of the agent's submission.
+        parent: the best submission that the agent knew when it had the idea (`best_known`), or NOBODY.
+        now_ns: the current time, in nanoseconds.
     """
     tried = _attempt(lab, notebook, agent, number, parent)
     score, is_hack = _score(lab, agent, number, tried.quality)

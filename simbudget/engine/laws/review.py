@@ -2,7 +2,7 @@
 
 A review holds nobody up, so when it will begin and end follows at once from when it is asked for: the reviewer who
 is free first takes it (Kiefer and Wolfowitz's recursion for a queue with several servers). What it finds out is
-known from its end on; until then a hack misleads whoever reads of it.
+known from its end on; until then a hack misleads everyone who reads about it.
 """
 
 from typing import Final
@@ -33,7 +33,13 @@ A_SHARE: Final = 3
 
 @compiled
 def done_ns(hours: Integers, starts_week_ns: int, work_ns: int) -> int:
-    """Return when work is done that is begun in office hours and done in office hours only (week's time)."""
+    """Return when work is done that begins in office hours and is done in office hours only.
+
+    Args:
+        hours: [9] office hours.
+        starts_week_ns: start of the work, in nanoseconds after a Monday 0:00; so is the result.
+        work_ns: the time it takes, in nanoseconds.
+    """
     at_ns = starts_week_ns
     while work_ns > closes_ns(hours, at_ns) - at_ns:
         closes = closes_ns(hours, at_ns)
@@ -44,7 +50,13 @@ def done_ns(hours: Integers, starts_week_ns: int, work_ns: int) -> int:
 
 @compiled
 def is_chosen(lab: Lab, notebook: Notebook, submission: int) -> bool:
-    """Return whether a submission is to be reviewed when its score is there."""
+    """Return whether a submission is to be reviewed once it has its score.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+    """
     row, research = notebook.submissions[submission], lab.research
     if research.review_of == A_SHARE:
         u_chosen = agent_lanes(lab, row[AUTHOR], MEASUREMENT, row[NUMBER])[1]
@@ -54,7 +66,14 @@ def is_chosen(lab: Lab, notebook: Notebook, submission: int) -> bool:
 
 @compiled
 def review(lab: Lab, notebook: Notebook, submission: int, now_ns: int) -> None:
-    """Put a submission into the reviewers' queue, and note when its review begins and ends and what it finds."""
+    """Queue a submission for review, and record when the review begins and ends and what it finds.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+        now_ns: the current time, in nanoseconds.
+    """
     row, begins_ns = notebook.submissions[submission], lab.research.begins_ns
     _, _, u_verdict, u_time = agent_lanes(lab, row[AUTHOR], MEASUREMENT, row[NUMBER])
     reviewer = 0
@@ -78,7 +97,13 @@ def _finds(lab: Lab, is_hack: bool) -> float:
 
 @compiled
 def takes_for_hack(lab: Lab, notebook: Notebook, submission: int) -> bool:
-    """Return whether a review of a submission takes it for a hack."""
+    """Return whether a review takes a submission for a hack.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+    """
     row = notebook.submissions[submission]
     u_verdict = agent_lanes(lab, row[AUTHOR], MEASUREMENT, row[NUMBER])[2]
     return u_verdict < _finds(lab, row[IS_HACK] == 1)
@@ -86,7 +111,15 @@ def takes_for_hack(lab: Lab, notebook: Notebook, submission: int) -> bool:
 
 @compiled
 def note_review(lab: Lab, notebook: Notebook, submission: int, starts_ns: int, ends_ns: int) -> None:
-    """Note a review that a model has made in this time, and what it found."""
+    """Record a review made by a model, and what it found.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+        starts_ns: start of the review, in nanoseconds.
+        ends_ns: its end.
+    """
     row = notebook.submissions[submission]
     row[REVIEW_STARTS_NS], row[REVIEWED_NS], row[REVIEW_NS] = starts_ns, ends_ns, ends_ns - starts_ns
     row[BLAMED] = int(takes_for_hack(lab, notebook, submission))
@@ -100,6 +133,12 @@ def review_key(stream: Integers, submission: int) -> int:
 
 @compiled
 def review_cost_usd(lab: Lab, notebook: Notebook, submission: int) -> float:
-    """Return what the review of a submission costs."""
+    """Return the cost of the review of a submission, in US dollars.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+    """
     work_ns = float(notebook.submissions[submission, REVIEW_NS])
     return time_cost_usd(certain(lab, lab.research.review_price), 1.0, work_ns)

@@ -63,7 +63,7 @@ TALLY: Final = (
     "transferable_expected",
     "kept",
 )
-"""What is told of a run's research, by the names of the projection's columns."""
+"""The figures of a run's research: the names of the projection's columns, in order."""
 
 TALLY_LENGTH: Final = len(TALLY)
 
@@ -71,94 +71,100 @@ _HOUR_NS: Final = 3.6e12
 
 
 @compiled
-def research_tally(lab: Lab, notebook: Notebook, told: Floats) -> None:
+def research_tally(lab: Lab, notebook: Notebook, figures: Floats) -> None:
     """Write the [TALLY] figures of a run whose reviews and gates are done; NaN for the best of no submissions."""
-    told[:] = 0.0
-    told[0] = notebook.counts[SUBMISSIONS]
-    _tally_scores(notebook, told)
-    _tally_reviews(notebook, told)
-    _tally_methods(lab, notebook, told)
-    _tally_improvements(lab, notebook, told)
+    figures[:] = 0.0
+    figures[0] = notebook.counts[SUBMISSIONS]
+    _tally_scores(notebook, figures)
+    _tally_reviews(notebook, figures)
+    _tally_methods(lab, notebook, figures)
+    _tally_improvements(lab, notebook, figures)
 
 
 @compiled
-def _tally_scores(notebook: Notebook, told: Floats) -> None:
+def _tally_scores(notebook: Notebook, figures: Floats) -> None:
     ranked = rank_methods(notebook, FOR_EVER_NS, FOR_EVER_NS, 2)
-    told[2:6] = math.nan
+    figures[2:6] = math.nan
     if ranked > 0:
         best = notebook.ranking[0]
-        told[2], told[3] = notebook.worths[best, SCORE], notebook.worths[best, QUALITY]
+        figures[2], figures[3] = notebook.worths[best, SCORE], notebook.worths[best, QUALITY]
     if ranked > 1:
-        told[4] = notebook.worths[notebook.ranking[1], SCORE]
+        figures[4] = notebook.worths[notebook.ranking[1], SCORE]
     for submission in range(notebook.counts[SUBMISSIONS]):
         is_hack, quality = notebook.submissions[submission, IS_HACK], notebook.worths[submission, QUALITY]
-        if is_hack == 0 and not told[5] >= quality:
-            told[5] = quality
-        told[19] += notebook.submissions[submission, LEADS]
+        if is_hack == 0 and not figures[5] >= quality:
+            figures[5] = quality
+        figures[19] += notebook.submissions[submission, LEADS]
 
 
 @compiled
-def _tally_reviews(notebook: Notebook, told: Floats) -> None:
+def _tally_reviews(notebook: Notebook, figures: Floats) -> None:
     waited = 0
     for submission in range(notebook.counts[SUBMISSIONS]):
         row = notebook.submissions[submission]
-        told[6] += row[IS_HACK]
-        told[7] += row[IS_HACK] * row[BLAMED]
-        told[9] += (1 - row[IS_HACK]) * row[BLAMED]
+        figures[6] += row[IS_HACK]
+        figures[7] += row[IS_HACK] * row[BLAMED]
+        figures[9] += (1 - row[IS_HACK]) * row[BLAMED]
         if row[REVIEWED_NS] != NOBODY:
-            told[10] += 1
-            told[11] += row[REVIEW_NS] / _HOUR_NS
+            figures[10] += 1
+            figures[11] += row[REVIEW_NS] / _HOUR_NS
             if row[IS_LATE] == 0:
                 waited += 1
-                told[12] += (row[REVIEW_STARTS_NS] - row[SCORED_NS]) / _HOUR_NS
-    told[8] = told[6] - told[7]
-    told[12] = told[12] / waited if waited > 0 else math.nan
+                figures[12] += (row[REVIEW_STARTS_NS] - row[SCORED_NS]) / _HOUR_NS
+    figures[8] = figures[6] - figures[7]
+    figures[12] = figures[12] / waited if waited > 0 else math.nan
 
 
 @compiled
-def _tally_methods(lab: Lab, notebook: Notebook, told: Floats) -> None:
+def _tally_methods(lab: Lab, notebook: Notebook, figures: Floats) -> None:
     if len(lab.gates) == 0:
-        told[13:19] = math.nan
+        figures[13:19] = math.nan
     find_versions(notebook, FOR_EVER_NS, FOR_EVER_NS, lab.research.counts_improvements == 1)
     for method in range(notebook.counts[METHODS]):
         row, version = notebook.methods[method], notebook.versions[method]
-        told[1] += row[IS_HONEST]
+        figures[1] += row[IS_HONEST]
         if row[TRIED] != NOBODY:
-            _tally_result(lab, notebook, row[TRIED], told)
+            _tally_result(lab, notebook, row[TRIED], figures)
         elif version != NOBODY and len(lab.gates) > 0:
-            told[17] += holds_everywhere(lab, notebook, version)
+            figures[17] += holds_everywhere(lab, notebook, version)
 
 
 @compiled
-def _tally_improvements(lab: Lab, notebook: Notebook, told: Floats) -> None:
+def _tally_improvements(lab: Lab, notebook: Notebook, figures: Floats) -> None:
     """Count the refinements that are results of their own."""
     if lab.research.counts_improvements == 0 or len(lab.gates) == 0:
         return
     for submission in range(notebook.counts[SUBMISSIONS]):
         if stands_alone(lab, notebook, submission) and notebook.submissions[submission, IS_TRIED] == 1:
-            _tally_result(lab, notebook, submission, told)
+            _tally_result(lab, notebook, submission, figures)
         elif is_refinement_to_try(notebook, submission, FOR_EVER_NS, FOR_EVER_NS):
-            told[17] += holds_everywhere(lab, notebook, submission)
+            figures[17] += holds_everywhere(lab, notebook, submission)
 
 
 @compiled
-def _tally_result(lab: Lab, notebook: Notebook, submission: int, told: Floats) -> None:
+def _tally_result(lab: Lab, notebook: Notebook, submission: int, figures: Floats) -> None:
     """Count a submission that was tried at the gates."""
     row = notebook.submissions[submission]
     passed = row[PASSED] == len(lab.gates)
-    told[13] += 1
-    told[14] += row[HOLDS]
-    told[15] += row[HOLDS] * passed
-    told[16] += (1 - row[HOLDS]) * passed
-    told[18] += chance_of_holding(lab, notebook, submission)
+    figures[13] += 1
+    figures[14] += row[HOLDS]
+    figures[15] += row[HOLDS] * passed
+    figures[16] += (1 - row[HOLDS]) * passed
+    figures[18] += chance_of_holding(lab, notebook, submission)
 
 
 @compiled
 def results_by_time(lab: Lab, notebook: Notebook, horizon_ns: int, results: Floats) -> None:
-    """Write the [3 LOOKS] transferable results, expected results and finalists, had the run stopped at each look.
+    """Write transferable results, expected results and finalists, had the run stopped at each look.
 
-    Results are among the finalists; expected ones given what had been found (`chance_of_holding`). Reviews tell the
-    same as they did. NaN without gates.
+    Results are counted among the finalists; expected ones given what had been found (`chance_of_holding`). Reviews find
+    the same as they did. NaN without gates.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        horizon_ns: the horizon of the run.
+        results: [3 × LOOKS] is written.
     """
     results[: 3 * LOOKS] = 0.0 if len(lab.gates) > 0 else math.nan
     for look in range(LOOKS):

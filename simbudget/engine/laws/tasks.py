@@ -1,4 +1,4 @@
-"""Tasks: which one an agent takes next, whether an attempt solves it, and what the list of them has come to.
+"""Tasks: which one an agent takes next, whether an attempt solves it, and the figures of the whole list.
 
 The list is a few arrays of numbers. Tasks that can be taken stand in a binary heap in the order in which they are
 taken: the one with the fewest attempts begun first, then the one with the lowest number.
@@ -20,7 +20,7 @@ TENTHS: Final = 10
 """Parts of equal size into which tasks are divided by what they cost."""
 
 TWENTIETHS: Final = 20
-"""Shares of all tasks, from one 20th to all, for which the money spent until so many were solved is noted."""
+"""Number of steps, each a 20th of all tasks, at which the money spent until then is recorded."""
 
 # Places of `TaskList.counts`.
 IN_QUEUE: Final = 0
@@ -39,7 +39,7 @@ class TaskTerms(NamedTuple):
     attempts: int = 1
     """Attempts at each, at most."""
     takes_all: int = 0
-    """Whether all attempts are made, whatever they come to."""
+    """Whether all attempts are made, even after one has solved the task."""
     solved: int = -1
     difficulty: int = -1
     time: int = -1
@@ -63,7 +63,7 @@ class TaskList(NamedTuple):
     spent_usd: Floats
     """[tasks] what the attempts at each have cost."""
     money_usd: Floats
-    """[TWENTIETHS] what the run had spent when so many 20ths of the tasks were solved; NaN for what was not reached."""
+    """[TWENTIETHS] US dollars spent when each 20th of the tasks had been solved; NaN if that was not reached."""
 
 
 def empty_task_list(tasks: int) -> TaskList:
@@ -125,7 +125,15 @@ def all_is_done(tasks: TaskList) -> bool:
 
 @compiled
 def end_attempt(tasks: TaskList, terms: TaskTerms, task: int, solves: bool, cost_usd: float) -> bool:
-    """Note the end of an attempt and what it has cost; return whether it is the first that solves its task."""
+    """Record the end of an attempt; return whether it is the first to solve its task.
+
+    Args:
+        tasks: the state of the task list.
+        terms: the terms of the tasks.
+        task: the number of the task.
+        solves: whether the attempt solves it.
+        cost_usd: the cost of the attempt.
+    """
     counts = tasks.counts
     counts[UNDER_WAY] -= 1
     tasks.spent_usd[task] += cost_usd
@@ -142,7 +150,7 @@ def end_attempt(tasks: TaskList, terms: TaskTerms, task: int, solves: bool, cost
 
 @compiled
 def note_money(tasks: TaskList, spent_usd: float) -> None:
-    """Note what the run has spent, now that one more task is solved."""
+    """Record the money spent when one more task is solved."""
     count = len(tasks.queue)
     for step in range(TWENTIETHS):
         if tasks.counts[SOLVED] * TWENTIETHS >= (step + 1) * count and math.isnan(tasks.money_usd[step]):
@@ -195,9 +203,16 @@ def chance_of_solving(solved: float, difficulty: float, score: float) -> float:
 
 @compiled
 def attempt_solves(rows: Floats, terms: TaskTerms, run: Integers, task: int, attempt: int) -> bool:
-    """Return whether a task's `attempt`-th attempt, from 0, that has come to its end solves it.
+    """Return whether a completed attempt at a task solves it.
 
-    `run` is seed, world and replication. The draws are the task's own, whoever makes the attempt.
+    The draws belong to the task, whichever agent makes the attempt.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        terms: the terms of the tasks.
+        run: [3] seed, world and replication.
+        task: the number of the task.
+        attempt: the number of the attempt at it, from 0.
     """
     u_difficulty = uniforms(run[0], run[1], run[2], task, TASK, 0)[0]
     u_solves = uniforms(run[0], run[1], run[2], task, TASK_ATTEMPT, attempt)[0]
@@ -206,12 +221,12 @@ def attempt_solves(rows: Floats, terms: TaskTerms, run: Integers, task: int, att
 
 
 TASK_TALLY: Final = 3 + TENTHS + TWENTIETHS
-"""How many figures there are of a run's tasks."""
+"""Number of figures of a run's tasks."""
 
 
 @compiled
-def task_tally(tasks: TaskList, told: Floats) -> None:
-    """Write the [TASK_TALLY] figures of a run's tasks, and leave their money ordered and summed up.
+def task_tally(tasks: TaskList, figures: Floats) -> None:
+    """Write the [TASK_TALLY] figures of a run's tasks; afterwards `spent_usd` holds running sums, the cheapest first.
 
     Attempts begun, tasks solved, what attempts have cost together; then what each tenth of the tasks cost, the
     cheapest first (a tenth may hold a part of a task); then the money at each step, see `TaskList`.
@@ -220,19 +235,19 @@ def task_tally(tasks: TaskList, told: Floats) -> None:
     _sort(summed)
     for task in range(1, count):
         summed[task] += summed[task - 1]
-    told[0], told[1], told[2] = tasks.counts[ATTEMPTS], tasks.counts[SOLVED], summed[count - 1]
+    figures[0], figures[1], figures[2] = tasks.counts[ATTEMPTS], tasks.counts[SOLVED], summed[count - 1]
     below = 0.0
     for tenth in range(TENTHS):
         up_to = _summed_up_to(summed, count * (tenth + 1) / TENTHS)
-        told[3 + tenth] = up_to - below
+        figures[3 + tenth] = up_to - below
         below = up_to
     for step in range(TWENTIETHS):
-        told[3 + TENTHS + step] = tasks.money_usd[step]
+        figures[3 + TENTHS + step] = tasks.money_usd[step]
 
 
 @compiled
 def _summed_up_to(summed: Floats, tasks: float) -> float:
-    """Return what the first so many tasks, in whole and in part, cost together, from running sums."""
+    """Return the cost of the first `tasks` tasks, a fraction included, from running sums."""
     whole = min(int(tasks), len(summed))
     below = summed[whole - 1] if whole > 0 else 0.0
     if whole == len(summed):

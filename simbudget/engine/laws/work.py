@@ -27,10 +27,10 @@ from simbudget.engine.streams import (
 )
 
 _MOST_JOBS: Final = 1 << 14
-"""More than the 10,000 jobs that a step may have side by side."""
+"""Power of two above the 10,000 jobs that a step may run in parallel."""
 
 _MOST_TRIES: Final = 1 << 10
-"""More than the 1,000 tries that a job may have."""
+"""Power of two above the 1,000 tries that a job may have."""
 
 _FIRST_TRIES: Final = 3
 """The tries of a step's first job that have the step's own purpose."""
@@ -42,20 +42,44 @@ DAY_NS: Final = 86_400_000_000_000
 
 @compiled
 def draw_turns(rows: Floats, table: Floats, step: Integers, stream: Integers, cycle: int) -> int:
-    """Return the turns of a think step: a whole number, at least 1. `step` is purpose, size."""
+    """Return the turns of a think step: a whole number, at least 1.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        step: [2] the purpose of the step's stream, and the row of its size.
+        stream: [4] seed, world, replication and agent.
+        cycle: the number of the agent's cycle.
+    """
     turns = draw_count(rows, table, step[1], lanes(stream, step[0], 4 * cycle)[0])
     return min(max(turns, 1), MOST_TURNS)
 
 
 @compiled
 def draw_work_ns(rows: Floats, table: Floats, step: Integers, stream: Integers, cycle: int) -> int:
-    """Return the time that a person's think step takes, in nanoseconds. `step` is purpose, size."""
+    """Return the time that a person's step takes, in nanoseconds.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        step: [2] the purpose of the step's stream, and the row of its size.
+        stream: [4] seed, world, replication and agent.
+        cycle: the number of the agent's cycle.
+    """
     return draw_ns(rows, table, step[1], lanes(stream, step[0], 4 * cycle)[0])
 
 
 @compiled
 def is_done(rows: Floats, part: int, stream: Integers, purpose: int, cycle: int) -> bool:
-    """Return whether a step is done that is done with the probability `part`, a quantity."""
+    """Return whether a step that is done with some probability is done in this cycle.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        part: the row of the probability.
+        stream: [4] seed, world, replication and agent.
+        purpose: the purpose of the step's stream.
+        cycle: the number of the agent's cycle.
+    """
     return lanes(stream, purpose + STEP_ITSELF, cycle)[0] < rows[part, 1]
 
 
@@ -63,7 +87,16 @@ def is_done(rows: Floats, part: int, stream: Integers, purpose: int, cycle: int)
 def draw_at_once(
     rows: Floats, table: Floats, at_once: int, stream: Integers, purpose: int, cycle: int
 ) -> int:
-    """Return how many jobs a step has side by side: a whole number, at least 1."""
+    """Return the number of jobs that a step runs in parallel: a whole number, at least 1.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        at_once: the row of that number.
+        stream: [4] seed, world, replication and agent.
+        purpose: the purpose of the step's stream.
+        cycle: the number of the agent's cycle.
+    """
     return max(1, draw_count(rows, table, at_once, lanes(stream, purpose + STEP_ITSELF, cycle)[1]))
 
 
@@ -71,7 +104,17 @@ def draw_at_once(
 def job_lanes(
     stream: Integers, purpose: int, cycle: int, job: int, attempt: int
 ) -> tuple[float, float, float, float]:
-    """Return the uniforms of a try of one of a step's jobs; `job` and `attempt` count from 0."""
+    """Return the four uniforms of a try of one of a step's jobs.
+
+    The first tries of the first job have the step's own purpose.
+
+    Args:
+        stream: [4] seed, world, replication and agent.
+        purpose: the purpose of the step's stream.
+        cycle: the number of the agent's cycle.
+        job: the number of the job within the step, from 0.
+        attempt: the number of the try of the job, from 0.
+    """
     if job == 0 and attempt < _FIRST_TRIES:
         return lanes(stream, purpose, 4 * cycle + attempt)
     return lanes(stream, purpose + FURTHER_TRIES, (cycle * _MOST_JOBS + job) * _MOST_TRIES + attempt)
@@ -81,10 +124,14 @@ def job_lanes(
 def draw_experiment(
     rows: Floats, table: Floats, step: Integers, uniforms: tuple[float, float, float, float]
 ) -> tuple[int, int]:
-    """Return an experiment's time in nanoseconds and its GPUs.
+    """Return an experiment's time in nanoseconds and its number of GPUs.
 
-    `step` is purpose, size, GPUs, failures, and the speed of the pool, by which the time is divided; `uniforms` are
-    those of the job's first try.
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        step: [5] the purpose of the step's stream, and the rows of size, GPUs, probability of failure, and speed
+            of the pool, by which the time is divided.
+        uniforms: the uniforms of the job's first try.
     """
     u_time, u_gpus, _, _ = uniforms
     time_ns = nanoseconds(draw(rows, table, step[1], u_time) / rows[step[4], 1])
@@ -95,7 +142,15 @@ def draw_experiment(
 def attempt_ends_ns(
     rows: Floats, failing: int, u_fails: float, u_where: float, duration_ns: int
 ) -> tuple[int, bool]:
-    """Return how much of an experiment an attempt does, in nanoseconds, and whether it fails there."""
+    """Return how far a try of an experiment gets, in nanoseconds, and whether it fails there.
+
+    Args:
+        rows: [quantities, 8] the world.
+        failing: the quantity of the probability of failure.
+        u_fails: uniform that decides whether the try fails.
+        u_where: uniform that decides where: failures are equally likely at any time of the try.
+        duration_ns: length of the whole experiment, in nanoseconds.
+    """
     if u_fails < rows[failing, 1]:
         return int(math.floor(u_where * duration_ns)), True
     return duration_ns, False
@@ -105,23 +160,37 @@ def attempt_ends_ns(
 def draw_attempt_at_experiment(
     rows: Floats, step: Integers, uniforms: tuple[float, float, float, float], duration_ns: int
 ) -> tuple[int, bool]:
-    """Return how much of an experiment an attempt does, and whether it fails; `step` as in `draw_experiment`."""
+    """Return how far a try of an experiment gets, in nanoseconds, and whether it fails.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        step: [5] as in `draw_experiment`.
+        uniforms: the uniforms of the try.
+        duration_ns: length of the whole experiment.
+    """
     _, _, u_fails, u_where = uniforms
     return attempt_ends_ns(rows, step[3], u_fails, u_where, duration_ns)
 
 
 @compiled
 def draw_preemption_ns(rows: Floats, every: int, stream: Integers, stretch: int, gpus: int) -> int:
-    """Return after how long the agent's `stretch`-th stay on spot GPUs would be pre-empted, in nanoseconds.
+    """Return how long a stay on spot GPUs lasts until it would be pre-empted, in nanoseconds.
 
-    Pre-emptions are a Poisson process in GPU time, so with `gpus` at once they come that much sooner.
+    Pre-emptions are a Poisson process in GPU time, so they come sooner with several GPUs.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        every: the row of the mean GPU time between pre-emptions.
+        stream: [4] seed, world, replication and agent.
+        stretch: the number of the agent's stay.
+        gpus: GPUs in use.
     """
     return exponential_ns(rows[every, 1] / gpus, lanes(stream, PREEMPTION, stretch)[0])
 
 
 @compiled
 def saved_ns(done_ns: int, checkpoint_every_ns: int) -> int:
-    """Return how much of the work done the last checkpoint holds; without checkpoints nothing."""
+    """Return how much of the work done is in the last checkpoint, in nanoseconds; without checkpoints 0."""
     if checkpoint_every_ns <= 0:
         return 0
     return done_ns // checkpoint_every_ns * checkpoint_every_ns
@@ -129,7 +198,15 @@ def saved_ns(done_ns: int, checkpoint_every_ns: int) -> int:
 
 @compiled
 def draw_scoring_ns(rows: Floats, table: Floats, quantity: int, stream: Integers, submission: int) -> int:
-    """Return how long the scorer takes for the agent's `submission`-th submission, in nanoseconds."""
+    """Return how long the scorer takes for a submission, in nanoseconds.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        stream: [4] seed, world, replication and agent.
+        submission: the number of the agent's submission.
+    """
     return draw_ns(rows, table, quantity, lanes(stream, SUBMISSION, submission)[0])
 
 
@@ -141,7 +218,15 @@ def judge_key(stream: Integers) -> int:
 
 @compiled
 def draw_judging(rows: Floats, table: Floats, quantity: int, stream: Integers, submission: int) -> int:
-    """Return how many calls a judge makes for the agent's `submission`-th submission: at least 1."""
+    """Return the number of calls that a judge makes for a submission: at least 1.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        stream: [4] seed, world, replication and agent.
+        submission: the number of the agent's submission.
+    """
     return max(1, draw_count(rows, table, quantity, lanes(stream, JUDGING, submission)[0]))
 
 
@@ -149,7 +234,16 @@ def draw_judging(rows: Floats, table: Floats, quantity: int, stream: Integers, s
 def draw_judge_call(
     rows: Floats, table: Floats, inputs: int, outputs: int, stream: Integers, call: int
 ) -> tuple[int, int]:
-    """Return what a judge's `call`-th call sends and puts out, in tokens."""
+    """Return the input and output tokens of a judge's call.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        inputs: the row of its input.
+        outputs: the row of its output.
+        stream: [4] seed, world, replication and agent.
+        call: the number of the call.
+    """
     u_input, u_output, _, _ = lanes(stream, JUDGE_CALL, call)
     return draw_count(rows, table, inputs, u_input), draw_count(rows, table, outputs, u_output)
 
@@ -158,9 +252,16 @@ def draw_judge_call(
 def draw_crash(
     rows: Floats, table: Floats, quantities: Integers, stream: Integers, crash: int
 ) -> tuple[int, int]:
-    """Return after how much up time the agent's `crash`-th crash comes, and how long the restart takes (ns).
+    """Return the up time until an agent's next crash, and how long the restart takes (both ns).
 
-    `quantities` are the mean up time and the restart. Up times are exponential.
+    Up times are exponential: crashes do not depend on age.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantities: [2] the rows of the mean up time and of the restart.
+        stream: [4] seed, world, replication and agent.
+        crash: the number of the agent's crash.
     """
     u_up, u_restart, _, _ = lanes(stream, CRASH, crash)
     up_ns = exponential_ns(rows[quantities[0], 1], u_up)

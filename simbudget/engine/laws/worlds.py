@@ -1,4 +1,4 @@
-"""What a world is: one draw of everything unknown, as the rows from which all further draws are made."""
+"""Worlds: one draw of everything unknown, as the rows from which all further draws are made."""
 
 import math
 from typing import Final
@@ -33,14 +33,27 @@ DRAWS_START: Final = 5
 
 @compiled
 def settle(rows: Floats, quantity: int, value: float) -> None:
-    """Make a quantity the constant `value`."""
+    """Make a quantity a constant, kept within its limits.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        quantity: the row of the quantity.
+        value: the constant, in base units.
+    """
     rows[quantity, 0] = CONSTANT
     rows[quantity, 1] = min(max(value, rows[quantity, 6]), rows[quantity, 7])
 
 
 @compiled
 def scatter(rows: Floats, quantity: int, typical: float, spread: float) -> None:
-    """Let draws scatter lognormally around `typical`, their median, with p90/median = `spread`."""
+    """Make a quantity lognormal around its typical value.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        quantity: the row of the quantity.
+        typical: the median, in base units.
+        spread: p90 / median; at 1 or less the quantity is constant.
+    """
     if typical <= 0.0 or spread <= 1.0:
         settle(rows, quantity, typical)
         return
@@ -51,7 +64,15 @@ def scatter(rows: Floats, quantity: int, typical: float, spread: float) -> None:
 
 @compiled
 def settle_calibrated(rows: Floats, table: Floats, quantity: int, kind: int, world: int) -> None:
-    """Take a calibrated quantity from the row of the joint draws that belongs to a world: its number, modulo."""
+    """Give a calibrated quantity the values of its world, from a table of joint draws of the posterior.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        table: numbers that the rows refer to.
+        quantity: the row of the quantity.
+        kind: `CALIBRATED` or `CALIBRATED_FACT`.
+        world: the number of the world; its row is that number modulo the number of draws.
+    """
     start = int(rows[quantity, DRAWS_START])
     at = start + 1 + 3 * (world % int(table[start]))
     rows[quantity, DRAWS_START] = 0.0
@@ -73,10 +94,16 @@ def draw_world(  # noqa: PLR0913, PLR0917  the columns of a table of quantities
     purposes: Integers,
     stream: Integers,
 ) -> None:
-    """Write into `world` the `rows` with everything unknown settled, and with each fact one number.
+    """Write a world: all quantities, with each unknown settled and each fact one number.
 
-    `kinds`, `spreads` and `purposes` have one number a quantity: when it is drawn, its scatter p90/median, and
-    the purpose of its stream. `stream` is seed, world, replication.
+    Args:
+        world: [quantities, 8] is written.
+        rows: [quantities, 8] the quantities of the program.
+        table: numbers that the rows refer to.
+        kinds: [quantities] when each is drawn.
+        spreads: [quantities] scatter around an unknown typical value, as p90 / median.
+        purposes: [quantities] the purpose of each one's stream.
+        stream: [3] seed, world and replication.
     """
     for quantity in range(len(rows)):
         for column in range(ROW_LENGTH):

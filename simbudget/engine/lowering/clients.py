@@ -105,7 +105,7 @@ class Calling:
         )
 
     def served(self) -> tuple[ServedRow, ...]:
-        """Return the models that are served on GPUs of one's own."""
+        """Return the models that are served on the fleet's own GPUs."""
         fact, pools = self.quantities.fact, [pool.name for pool in self.scenario.pools]
         return tuple(
             ServedRow(
@@ -140,7 +140,7 @@ class Calling:
         # The speed of a model that nobody calls would be one more thing that is not known.
         speed = self.scenario.models[model] if model is not None and call.is_called else None
         served = self._served_number(model)
-        # Calls to one's own servers and in batches are under no limits, and do not fail.
+        # Calls to self-hosted models and in batches have no rate limits, and do not fail.
         is_free = served != NONE or call.service == _BATCH
         output_speed = add(speed.output_speed if speed else None)
         return ClientRow(

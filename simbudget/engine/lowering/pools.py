@@ -14,7 +14,7 @@ _BILLING = {
 
 
 def pool_row(pool: scenarios.Gpus, quantities: Quantities, held: int) -> PoolRow:
-    """Return the row of a pool, of which served models hold so many GPUs."""
+    """Return the row of a pool, some of whose GPUs are held by served models."""
     checkpoint = pool.checkpoint_every
     return PoolRow(
         gpus=pool.count,

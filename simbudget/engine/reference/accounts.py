@@ -17,7 +17,7 @@ class BudgetReachedError(Exception):
 
 
 class Meter:
-    """What costs money by the hour: so many units, each from its start on."""
+    """A meter of things that cost money by the hour, each from its start on."""
 
     def __init__(self, component: str, usd_per_hour: float) -> None:
         self.component = COMPONENTS.index(component)
@@ -25,12 +25,12 @@ class Meter:
         self._units = self._sum_of_starts_ns = 0.0
 
     def start(self, now_ns: int, units: int = 1) -> None:
-        """Let so many units begin to cost."""
+        """Start to charge for units."""
         self._units += units
         self._sum_of_starts_ns += float(units) * float(self.reading_ns(now_ns))
 
     def stop(self, started_ns: int, now_ns: int, units: int = 1) -> float:
-        """Return what so many units have cost, in US dollars, that cost no more from now on."""
+        """Stop charging for units, and return their cost in US dollars."""
         started = self.reading_ns(started_ns)
         self._units -= units
         self._sum_of_starts_ns -= float(units) * float(started)

@@ -149,7 +149,7 @@ class Agent(Caller):
         self._needs_context = False
 
     def _cycle(self) -> Generator[Event, Any, bool]:
-        """Go through the steps of a cycle; return whether it came to its last one."""
+        """Go through the steps of a cycle; return whether the last one was reached."""
         self.cycle += 1
         self._open_context()
         self.has_succeeded = self._has_improved = None

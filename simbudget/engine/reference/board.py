@@ -50,7 +50,7 @@ if TYPE_CHECKING:
 _REVIEW = COMPONENTS.index("review")
 _GATES = COMPONENTS.index("gates")
 _ROOM = 64
-"""For so many submissions, to begin with."""
+"""Number of submissions that there is room for at the start; the room doubles when it is full."""
 
 
 class Board:
@@ -73,9 +73,9 @@ class Board:
         self._awaiting_gates: set[int] = set()
         """Finalists that are tried at the gates as soon as their reviews are over."""
         self.review_by_model: Callable[[int, Pool], Happens] | None = None
-        """The review of a submission by a model; whoever runs the run says how."""
+        """Reviews a submission by a model; set by `run`."""
         self.end_run: Callable[[], None] = lambda: None
-        """What ends the run; whoever runs it says how."""
+        """Ends the run; set by `run`."""
 
     def begin(self) -> None:
         """Let the run end when nothing improves for too long from its start on."""
@@ -153,7 +153,7 @@ class Board:
                 return
 
     def tell(self, agent: int) -> int:
-        """Return the submission that an agent's post tells of, or NOBODY."""
+        """Return the submission that an agent's post reports, or NOBODY."""
         return tell(self.notebook, agent) if self.is_on else NOBODY
 
     def learn(self, agent: int, submissions: list[int]) -> None:

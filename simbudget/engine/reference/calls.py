@@ -80,7 +80,7 @@ class Caller(ABC):
         """Look at the budget and the agent's limits before something is started; BudgetReachedError at one of them."""
 
     def spends(self, activity: str, kind: str, duration_ns: int, **columns: object) -> Happens:
-        """Do one thing for so long."""
+        """Do one thing for a given time."""
         self.does(activity)
         with self.entry(kind, **columns):
             yield self.site.clock.after(duration_ns, Phase.END, self.number, self.place)
@@ -170,7 +170,7 @@ class Line:
             self.terms = terms_before
 
     def forget(self) -> None:
-        """Lose the contexts of steps that last, at a crash."""
+        """Lose the lasting contexts of steps, at a crash."""
         self._kept.clear()
 
     def _make_room(self) -> Happens:
@@ -350,7 +350,7 @@ class Line:
 
     @contextmanager
     def _under_way(self) -> Iterator[int]:
-        """Count the call as under way, and say how many are, if its model is served on GPUs of one's own."""
+        """Count the call as under way, and say how many are, if its model is served on the fleet's own GPUs."""
         calls, served = self._site.calls_under_way, self.terms.client.row.served
         if served == NONE:
             yield 0
@@ -362,7 +362,7 @@ class Line:
             calls[served] -= 1
 
     def _duration_ns(self, first_ns: int, output_tokens: int, speed: float, calls: int) -> int:
-        """Return how long a call takes, with so many calls to the same served model under way."""
+        """Return the duration of a call, which depends on the calls to the same served model in flight."""
         site, row = self._site, self.terms.client.row
         if row.returns_in != NONE:
             return draw_returns_ns(

@@ -30,7 +30,7 @@ class Phase(IntEnum):
 
 
 class Clock(Environment):
-    """The time of one run, in whole nanoseconds, of a fleet of so many agents."""
+    """The time of one run, in whole nanoseconds."""
 
     def __init__(self, agents: int) -> None:
         super().__init__(initial_time=0)

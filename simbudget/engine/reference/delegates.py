@@ -84,7 +84,7 @@ class SubAgent(Caller):
         self._cycle = agent.cycle
 
     def works(self) -> Generator[Event, Any, None]:
-        """Make the turns of the step in a context of one's own, until they are made or the budget is reached."""
+        """Make the turns of the step in a separate context, until all are made or the budget is reached."""
         site = self.site
         self.line.open_context()
         turns = draw_turns(site.rows, site.program.table, self._cells, self.stream, 0)
@@ -93,7 +93,7 @@ class SubAgent(Caller):
                 yield from self.line.turn()
         except BudgetReachedError:  # it ends, and its agent finds out for itself
             pass
-        except Interrupt:  # of its agent, which has crashed or come to its end
+        except Interrupt:  # of its agent, which has crashed or ended
             return
         self.does("")
 

@@ -175,7 +175,7 @@ class _Job:
         return not fails
 
     def _attempt(self, work_ns: int, outcome: str) -> Happens:
-        """Do so much work on GPUs, going back to the last checkpoint and to the queue when pre-empted."""
+        """Do an amount of work on GPUs, going back to the last checkpoint and to the queue when pre-empted."""
         agent, clock = self._agent, self._site.clock
         done_ns, preempted = 0, True
         while preempted:

@@ -40,7 +40,7 @@ class Limiter:
         return [used / limit if limit else 0.0 for used, limit in zip(self.used, limits, strict=True)]
 
     def wait(self, caller: Caller, starts: Starts) -> Happens:
-        """Wait until a call may start; whoever has waited takes what the call uses, or leaves, at once."""
+        """Wait until a call may start; after the wait a caller takes what the call uses, or leaves, at once."""
         if not self._limited:
             return
         asked_ns = self._clock.now

@@ -49,7 +49,7 @@ class Usage:
         begin_to_cost(self.account, usd_per_hour, self._clock.now)
 
     def cease_to_cost(self, usd_per_hour: float, started_ns: int, cost_usd: float) -> None:
-        """Stop a charge by the hour that began at `started_ns`, and book the `cost_usd` that it came to."""
+        """Stop a charge by the hour that began at `started_ns`, and book its total, `cost_usd`."""
         cease_to_cost(self.account, usd_per_hour, started_ns, cost_usd)
 
 

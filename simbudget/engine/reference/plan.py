@@ -57,7 +57,7 @@ class Subscription:
         return self._allowed_from_ns() <= self._clock.now
 
     def charge(self, cost_usd: float) -> float:
-        """Count a call that begins now and costs so much by the list; return what is paid for it."""
+        """Count a call that begins now, given its cost at list prices; return what is paid for it."""
         if not self.allows():
             return cost_usd
         use(self._lengths_ns, self._ends_ns, self._used_usd, cost_usd, self._clock.now)

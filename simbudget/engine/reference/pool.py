@@ -10,7 +10,7 @@ from simbudget.engine.reference.clock import Clock
 
 
 class Pool:
-    """So many units, and the line in front of them.
+    """A number of units, and the queue for them.
 
     The head of the line is served as soon as there is enough for it, whatever made that so: what was given back,
     or one before it that gave up. (SimPy's own resources do not look again when the head of their queue leaves.)
@@ -27,7 +27,7 @@ class Pool:
         return self._free == self._units
 
     def ask(self, units: int = 1) -> Event:
-        """Join the line for so many units; return the event of getting them."""
+        """Join the queue for a number of units; return the event of getting them."""
         grant = Event(self._clock)
         self._line.append((grant, units))
         self._serve()

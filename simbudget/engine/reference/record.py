@@ -1,4 +1,4 @@
-"""The record of a run: its entries, if they are wanted, each made when what it tells of is over."""
+"""The record of a run: its entries, if requested, each written when the thing it records has ended."""
 
 from types import TracebackType
 from typing import Any
@@ -10,7 +10,7 @@ _SECOND_NS = 1e9
 
 
 class EntryInTheMaking:
-    """A context manager around something that takes time; its entry says `cut` if it did not come to its end."""
+    """A context manager around something that takes time; its entry says `cut` if that was interrupted."""
 
     def __init__(self, record: "Record", agent: int, kind: str, columns: dict[str, Any]) -> None:
         self.columns = columns

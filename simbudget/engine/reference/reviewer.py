@@ -1,4 +1,4 @@
-"""Reviews by a model: a call for each submission, so many at a time, which hold no agent up."""
+"""Reviews by a model: one call for each submission, a limited number at a time; no agent waits for them."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ from simbudget.scenario.model import Scenario
 def simulate(
     scenario: Scenario | Program, seed: int = 1, world: int = 0, replication: int = 0, record: bool = True
 ) -> Outcome:
-    """Return what one possible run of a scenario comes to: one replication in one world.
+    """Return the outcome of one possible run of a scenario: one replication in one world.
 
     Args:
         scenario: what is run, or the program that it was lowered to.
@@ -83,7 +83,7 @@ def simulate(
 
 
 def simulate_many(program: Program, seed: int, worlds: Integers, replications: Integers) -> Sums:
-    """Return what runs of a program come to: for each a world, and a replication in it.
+    """Return the outcomes of runs of a program, each given by its world and replication.
 
     Raises:
         UserError: the scenario never ends.

@@ -1,4 +1,4 @@
-"""Models that are served on GPUs of one's own: what their replicas hold, from the start of a run to its end."""
+"""Models served on the fleet's own GPUs, which their replicas hold from the start of a run to its end."""
 
 from simbudget.engine.program import Billing, ServedRow
 from simbudget.engine.reference.accounts import Meter

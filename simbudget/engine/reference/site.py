@@ -34,7 +34,7 @@ class Tally:
     experiments: int = 0
     """Jobs that ended with a result."""
     jobs: int = 0
-    """Jobs that came to their own end, well or failed for good."""
+    """Jobs that ended by themselves, successfully or failed for good."""
     cancelled_jobs: int = 0
     """Jobs that were cancelled, cut or refused."""
     scorer_calls: int = 0
@@ -55,11 +55,11 @@ class Forum:
         self._reads_at_most = reads_at_most
 
     def post(self, agent: int, tokens: int, submission: int) -> None:
-        """Let others see a post of so many tokens, which tells of a submission or of none."""
+        """Publish a post of some tokens, which reports a submission or none."""
         self._posts.append((agent, tokens, submission))
 
     def read(self, agent: int) -> tuple[int, list[int]]:
-        """Return the tokens of the latest posts of others since the agent's last look, and what they tell of.
+        """Return the tokens of the others' latest posts since the agent last looked, and the submissions they report.
 
         Notes the look.
         """
@@ -97,7 +97,7 @@ class Site:
         self.prefixes: dict[tuple[int, int], int] = {}
         """When the last call began of all that share a prefix, by group and model."""
         self.calls_under_way = [0] * len(program.served)
-        """Calls to each model that is served on GPUs of one's own."""
+        """Calls to each model that is served on the fleet's own GPUs."""
         self.plan = None if program.plan is None else Subscription(self.clock, program.plan, self.rows)
         self.pools = tuple(Pool(self.clock, pool.free_gpus) for pool in program.pools)
         self.scorer = Pool(self.clock, settings.servers)

@@ -47,7 +47,7 @@ class Tasks:
         self._waiting: dict[int, Event] = {}
         """By the numbers of the agents that wait for a task."""
         self.end_run: Callable[[], None] = lambda: None
-        """What ends the run; whoever runs it says how."""
+        """Ends the run; set by `run`."""
 
     @property
     def may_become_free(self) -> bool:

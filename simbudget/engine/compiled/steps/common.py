@@ -24,7 +24,7 @@ FOR_REVIEW: Final = 5
 
 @internal
 def spends(site: Site, run: Record, agent: Record, activity: int, duration_ns: int, then: int) -> int:
-    """Do one thing for so long, and go on at the point `then`."""
+    """Do one thing for a given time, and go on at the point `then`."""
     notes(site, run, agent, activity)
     agent.entry_began = run.now
     agent.point = then

@@ -50,7 +50,7 @@ def posts_read(site: Site, run: Record, agent: Record) -> int:
 
 @internal
 def post_answered(site: Site, run: Record, agent: Record) -> int:
-    """Say in the post what is best on the board of one's own, where there is one."""
+    """Report the agent's own best submission in the post, if there is one."""
     if run.has_research:
         return asks_board(run, agent, FOR_TELLING, POST_KNOWN)
     return posts(site, run, agent)
