@@ -64,6 +64,30 @@ def test_a_job_that_is_cancelled_gives_back_its_slot_or_its_place() -> None:
     asyncio.run(story())
 
 
+@pytest.mark.parametrize("cancelled", [(0, 1), (1, 0), (0, 1, 2), (1, 2, 0)])
+def test_jobs_that_are_cancelled_in_one_moment_leave_the_pool_whole(cancelled: tuple[int, ...]) -> None:
+    async def story() -> None:
+        pool, served = SlotPool(1), []
+
+        async def job(number: int) -> None:
+            async with pool.hold():
+                served.append(number)
+                await asyncio.sleep(60)
+
+        jobs = [asyncio.create_task(job(number)) for number in range(4)]
+        await asyncio.sleep(0)
+        for number in cancelled:  # one holds the slot, the others are in the queue
+            jobs[number].cancel()
+        await asyncio.wait(jobs, timeout=0.1)
+        assert served[-1] == min({0, 1, 2, 3} - set(cancelled)), "the next one in the queue was served"
+        for each in jobs:
+            each.cancel()
+        await asyncio.gather(*jobs, return_exceptions=True)
+        assert (pool.free, pool.queue_length) == (1, 0)
+
+    asyncio.run(asyncio.wait_for(story(), 10))
+
+
 def test_what_a_pool_can_never_give_is_refused() -> None:
     async def story() -> None:
         async with SlotPool(2).hold(3):

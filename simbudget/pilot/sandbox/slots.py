@@ -56,10 +56,11 @@ class SlotPool:
         try:
             await turn
         except asyncio.CancelledError:
-            if turn.done() and not turn.cancelled():  # served at the same moment as it was cancelled
+            if not turn.cancelled():  # served at the same moment as it was cancelled
                 self._give(slots)
             else:
-                self._waiting.remove(place)
+                if place in self._waiting:
+                    self._waiting.remove(place)
                 self._serve()
             raise
 
@@ -69,8 +70,15 @@ class SlotPool:
         self._serve()
 
     def _serve(self) -> None:
-        """Serve the head of the queue as long as enough slots are free."""
-        while self._waiting and self._waiting[0][0] <= self._free:
-            slots, turn = self._waiting.popleft()
-            self._free -= slots
-            turn.set_result(None)
+        """Serve the head of the queue as long as enough slots are free.
+
+        A job that is cancelled stays in the queue until its task runs again, so that its turn may come meanwhile.
+        """
+        while self._waiting:
+            slots, turn = self._waiting[0]
+            if not turn.cancelled():
+                if slots > self._free:
+                    return
+                self._free -= slots
+                turn.set_result(None)
+            self._waiting.popleft()
