@@ -10,8 +10,8 @@ It works on its own, around any `anthropic` client:
 or, as `simbudget guard`, as a proxy around any program.
 """
 
-from simbudget.guard.bounds import UnboundedCostError
-from simbudget.guard.guard import BudgetGuard, Cap, StoppedError, UnguardedCallError
+from simbudget.guard.bounds import UnboundedCostError, UnguardedCallError
+from simbudget.guard.guard import BudgetGuard, Cap, StoppedError
 from simbudget.ledger.store import CapReachedError, Spend
 
 __all__ = [

@@ -60,6 +60,10 @@ class UnboundedCostError(Exception):
     """The maximum cost of a call is unknown, so it is not made; the message says why, and what to do."""
 
 
+class UnguardedCallError(Exception):
+    """A call that the guard cannot bound, such as a batch, and that is therefore not made."""
+
+
 class _Counted:
     """Upper bound on the tokens of a part of a request, summed up block by block."""
 

@@ -41,10 +41,6 @@ _ROUNDING_USD: Final = 1e-9
 """A cost and its bound are sums of floats; a billionth of a dollar is below any price."""
 
 
-class UnguardedCallError(Exception):
-    """A call that the guard cannot bound, such as a batch, and that is therefore not made."""
-
-
 class StoppedError(UnboundedCostError):
     """A call has exceeded its worst case, so bounds cannot be relied on, and no further calls are made."""
 

@@ -3,15 +3,14 @@
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any, Final, Protocol, Self, TypeVar, cast
+from typing import Any, Final, Protocol, Self, TypeVar, cast
 
 import httpx2
 from anthropic import APIRequest, AsyncCallNext, CallNext, Middleware
 
-from simbudget.guard.answers import MESSAGES, Meter
-
-if TYPE_CHECKING:
-    from simbudget.guard.guard import BudgetGuard, Reservation
+from simbudget.guard.answers import MESSAGES, Api, Meter
+from simbudget.guard.bounds import UnguardedCallError
+from simbudget.ledger.store import LedgerStore
 
 REQUEST_ID: Final = "Idempotency-Key"
 """Header with the name of an attempt, which the ledger stores as `request_id`."""
@@ -22,6 +21,31 @@ _RESERVED: ContextVar[frozenset[tuple[str, int]]] = ContextVar("reserved", defau
 """Ledgers and runs that already have a reservation for the current attempt."""
 
 
+class Reservation(Protocol):
+    """What the middleware needs of the reservation of an attempt."""
+
+    name: str
+
+    def meter(self, streams: bool) -> Meter:
+        """Return the meter to feed the answer's bytes to."""
+
+    def refused(self, status: int) -> None:
+        """Handle an error status of the provider."""
+
+    def broke(self, error: BaseException) -> None:
+        """Handle an attempt without an answer."""
+
+
+class Guard(Protocol):
+    """What the middleware needs of a guard."""
+
+    store: LedgerStore
+    run: int
+
+    def reserve(self, api: Api, body: Mapping[str, Any], call: str = "") -> Reservation:
+        """Reserve the worst case of an attempt."""
+
+
 class _Wrappable(Protocol):
     def with_middleware(self, *middleware: Any) -> Self:
         """Return a client whose attempts go through a middleware."""
@@ -30,7 +54,7 @@ class _Wrappable(Protocol):
 Client = TypeVar("Client")
 
 
-def wrapped(guard: "BudgetGuard", client: Client) -> Client:
+def wrapped(guard: Guard, client: Client) -> Client:
     """Return a client whose attempts are guarded."""
     return cast(Client, cast(_Wrappable, client).with_middleware(_Guarded(guard)))
 
@@ -38,7 +62,7 @@ def wrapped(guard: "BudgetGuard", client: Client) -> Client:
 class _Guarded(Middleware):
     """The guard as a middleware of the SDK."""
 
-    def __init__(self, guard: "BudgetGuard") -> None:
+    def __init__(self, guard: Guard) -> None:
         self._guard = guard
         self._ledger = (str(guard.store.path.resolve()), guard.run)
 
@@ -68,15 +92,13 @@ class _Guarded(Middleware):
                 raise
         return response
 
-    def _reserve(self, request: APIRequest) -> "Reservation | None":
+    def _reserve(self, request: APIRequest) -> Reservation | None:
         """Reserve the worst case of an attempt; None if it costs nothing or already has a reservation.
 
         Raises:
             UnguardedCallError: the guard does not know this kind of request.
             CapReachedError, UnboundedCostError, UserError: as in `BudgetGuard.reserve`.
         """
-        from simbudget.guard.guard import UnguardedCallError  # noqa: PLC0415  avoids a circular import
-
         url = request.url.partition("?")[0]
         if request.method.lower() == "get" or url in _FREE or self._ledger in _RESERVED.get():
             return None
@@ -114,7 +136,7 @@ def _named(request: APIRequest, name: str) -> APIRequest:
     )
 
 
-def _look_on(response: Any, reservation: "Reservation", streams: bool) -> None:
+def _look_on(response: Any, reservation: Reservation, streams: bool) -> None:
     """Settle a reservation with what an answer reports: immediately if it has been read, otherwise as it is read."""
     http: httpx2.Response = response.http_response
     if not 200 <= http.status_code < 300:
