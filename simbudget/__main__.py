@@ -1,6 +1,6 @@
 """`python -m simbudget` is the command line."""
 
-from simbudget.cli.main import main
+from simbudget.cli.start import main
 
 if __name__ == "__main__":
     main()

@@ -8,6 +8,7 @@ from typing import Any
 
 import click
 
+from simbudget import interrupts
 from simbudget.cli.options import ScenarioPath
 
 
@@ -110,12 +111,13 @@ def pilot_command(
     """Run SCENARIO for real, for a short time, and write a ledger to calibrate on.
 
     Without --live, the model is a program on a local server that speaks the same protocol; agents, sandboxes,
-    training, scorer and ledger are real. Ctrl-C shuts it down cleanly; --resume continues it.
+    training, scorer and ledger are real. Ctrl-C shuts it down cleanly (a second one at once); --resume continues it.
 
     Example: simbudget pilot scenario.yaml --for 5min --budget '$5' --agents 3
     """
     from simbudget.pilot.run.pilot import prepare, run_pilot  # noqa: PLC0415
     from simbudget.pilot.run.plan import Options  # noqa: PLC0415
+    from simbudget.pilot.run.runner import INTERRUPTED  # noqa: PLC0415
     from simbudget.report.pilot_view import (  # noqa: PLC0415
         live_view,
         next_step,
@@ -143,8 +145,10 @@ def pilot_command(
         console.print(f"Ledger: {summary['ledger']}", highlight=False, soft_wrap=True)
         if not then:
             console.print(next_step(summary, options["scenario"]), highlight=False, soft_wrap=True)
-    if then and summary["model_calls"]:
+    if then and summary["model_calls"] and summary["ended_because"] != INTERRUPTED:
         _go_on(context, then, options["scenario"], Path(summary["ledger"]), as_json or quiet)
+    if summary["ended_because"] == INTERRUPTED:
+        sys.exit(interrupts.STATUS)
 
 
 def _go_on(context: click.Context, then: tuple[str, ...], scenario: Path, ledger: Path, quiet: bool) -> None:

@@ -126,6 +126,7 @@ def project_together(
 
     Raises:
         UserError: an option makes no sense, or a scenario cannot be simulated.
+        KeyboardInterrupt: interrupted; what is compared has to rest on equally many replications.
     """
     options = (sample or Sample()).options([lower(scenario) for scenario in scenarios])
     each = options.replications or 1
@@ -136,7 +137,12 @@ def project_together(
             return lambda done, total: None
         return lambda done, total: progress(number * each + done * each // total, len(scenarios) * each)
 
-    return [project(scenario, options, shown(number)) for number, scenario in enumerate(scenarios)]
+    projections = []
+    for number, scenario in enumerate(scenarios):
+        projections.append(project(scenario, options, shown(number)))
+        if projections[-1].interrupted:
+            raise KeyboardInterrupt
+    return projections
 
 
 def paired_rows(replications: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:

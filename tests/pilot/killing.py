@@ -11,6 +11,7 @@ from typing import Any, Final
 
 import psutil
 
+from simbudget import interrupts
 from simbudget.ledger.store import LedgerStore
 from tests.pilot.provider import FAST
 from tests.pilot.test_command_task import described
@@ -83,7 +84,7 @@ class KilledPilot:
         """Interrupt the pilot, and return its summary."""
         self.runner.send_signal(signal.SIGINT)
         said, wrong = self.runner.communicate(timeout=_PATIENCE_S)
-        assert self.runner.returncode == 0, wrong
+        assert self.runner.returncode == interrupts.STATUS, wrong
         summary: dict[str, Any] = json.loads(said)
         return summary
 

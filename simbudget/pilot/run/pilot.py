@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
+from simbudget import interrupts
 from simbudget.errors import Problem, UserError
 from simbudget.pilot.run.folder import Folder, Keys, new_keys
 from simbudget.pilot.run.plan import Options, Plan, make_plan
@@ -46,7 +47,7 @@ def prepare(options: Options) -> Prepared:
 
 
 def run_pilot(prepared: Prepared, show: Callable[[Progress], None]) -> dict[str, Any]:
-    """Run a pilot and return its summary; Ctrl-C and SIGTERM end it cleanly.
+    """Run a pilot and return its summary; Ctrl-C and SIGTERM end it cleanly, a second one at once.
 
     Args:
         prepared: the pilot.
@@ -69,9 +70,16 @@ def run_pilot(prepared: Prepared, show: Callable[[Progress], None]) -> dict[str,
 
 async def _run(prepared: Prepared, show: Callable[[Progress], None]) -> str:
     runner = Runner(prepared.plan, prepared.folder, prepared.keys, show)
+
+    def stop() -> None:
+        """End the pilot cleanly, or, the second time, at once: its processes end with it, and it can be resumed."""
+        if runner.stopping.is_set():
+            interrupts.leave()
+        runner.stopping.set()
+
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, runner.stopping.set)
+        loop.add_signal_handler(number, stop)
     return await runner.run()
 
 

@@ -29,6 +29,7 @@ class Child:
         self._module, self._settings, self._log = module, settings, log
         self.process: Process | None = None
         self.starts = 0
+        self._is_ready = False
 
     async def start(self) -> str:
         """Start the process, wait until it is ready, and return what it then prints: an address, or an agent's name.
@@ -50,6 +51,7 @@ class Child:
     async def _start(self) -> str | None:
         """Make one attempt to start the process; return what it prints when ready, or None if it never is."""
         self.starts += 1
+        self._is_ready = False
         with self._log.open("ab") as log:
             self.process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-m", self._module, str(self._settings)),
@@ -67,6 +69,7 @@ class Child:
         if len(words) != 2 or words[0] != "ready":
             await self.stop(1.0)
             return None
+        self._is_ready = True
         return words[1]
 
     async def tell(self, line: str) -> None:
@@ -99,14 +102,14 @@ class Child:
                 self.process.send_signal(signal.SIGTERM)
 
     async def stop(self, grace_s: float) -> None:
-        """Close its standard input, and kill it if it has not ended after a grace period."""
+        """Close its standard input, and kill it if it has not ended after a grace period, or is not ready yet."""
         process = self.process
         if process is None or process.returncode is not None:
             return
         if process.stdin is not None:
             process.stdin.close()
         with suppress(TimeoutError):
-            await asyncio.wait_for(process.wait(), grace_s)
+            await asyncio.wait_for(process.wait(), grace_s if self._is_ready else 0.0)
         if process.returncode is None:
             with suppress(ProcessLookupError):
                 process.kill()

@@ -28,9 +28,12 @@ from simbudget.pilot.run.resolving import Resolver
 from simbudget.pilot.run.standing import gpu_usd_per_hour_of_use, standing_entries
 from simbudget.pilot.sandbox.slots import SlotPool
 from simbudget.pilot.slot_server import SlotServer
+from simbudget.pilot.task_list import TaskList
 
 RUN: Final = 0
 """A pilot's ledger has one run."""
+INTERRUPTED: Final = "interrupted"
+"""Why a pilot ended that was told to."""
 
 _LOOK_EVERY_S: Final = 0.25
 """Real time between two looks at the processes."""
@@ -76,11 +79,15 @@ class Runner:
         """
         lock = hold_lock(self.folder.root / "runner.lock", 0.0)
         self._store = self.folder.store()
+        terms = self.plan.scenario.tasks
+        self._tasks = None if terms is None else TaskList(self.folder.ledger, terms)
         try:
             self._begin()
             return await self._run()
         finally:
             self._store.close()
+            if self._tasks is not None:
+                self._tasks.close()
             lock.close()
 
     # The beginning.
@@ -129,15 +136,33 @@ class Runner:
         self._model_url: str | None = None
         self._members: list[_Member] = []
         try:
-            await self._start_servers()
-            await self._close_old_entries()
-            await self._start_agents()
-            reason = await self._watch()
+            reason = await self._watch() if await self._start_all() else INTERRUPTED
         finally:
             await self._end_all()
         self._close_books(reason)
         self.show(self._look())
         return reason
+
+    async def _start_all(self) -> bool:
+        """Start everything; return whether that was not interrupted, as it may take a while."""
+
+        async def start() -> None:
+            await self._start_servers()
+            await self._close_old_entries()
+            await self._start_agents()
+
+        starting, stopping = asyncio.create_task(start()), asyncio.create_task(self.stopping.wait())
+        try:
+            await asyncio.wait({starting, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            if not starting.done():
+                starting.cancel()
+                await asyncio.gather(starting, return_exceptions=True)
+        if starting.cancelled():
+            return False
+        starting.result()
+        return True
 
     async def _start_servers(self) -> None:
         """Start the service and, unless the provider's is used, the model server."""
@@ -156,6 +181,8 @@ class Runner:
         for each in self.plan.agents:
             hold_lock(self.folder.agent(each.agent) / "lock", _AGENT_GONE_WITHIN_S).close()
             await self._resolver.resolve(each.agent, self._clock.at_s)
+            if self._tasks is not None:
+                self._tasks.abandon(each.agent, self._clock.at_s)
 
     def _child(self, name: str, settings: Any) -> Child:
         path = self.folder.write_settings(name, settings)
@@ -210,7 +237,7 @@ class Runner:
             if all(member.ended for member in self._members):
                 return ", ".join(dict.fromkeys(str(member.ended) for member in self._members))
             if self.stopping.is_set():
-                return "interrupted"
+                return INTERRUPTED
             if now_s >= self._ends_at_s + _GRACE_S * self.plan.options.scale:
                 return "time"
             try:
@@ -257,6 +284,8 @@ class Runner:
         if member.quick_deaths >= _MOST_QUICK_DEATHS:
             raise UserError(Problem(f"agent {agent} keeps failing: {member.child.said()}"))
         await self._resolver.resolve(agent, now_s)
+        if self._tasks is not None:
+            self._tasks.abandon(agent, now_s)
         self._account_until(agent, now_s)
         member.died_s = now_s if member.died_s is None else member.died_s
         await member.child.start()
@@ -296,6 +325,8 @@ class Runner:
             except TimeoutError:
                 await member.child.stop(0.0)
         await self._resolver.resolve(member.plan.agent, self._clock.now_s())
+        if self._tasks is not None:
+            self._tasks.abandon(member.plan.agent, self._clock.now_s())
 
     def _service_or_none(self) -> Child | None:
         return getattr(self, "_service", None)
