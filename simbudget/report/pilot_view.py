@@ -128,9 +128,17 @@ def _use(summary: dict[str, Any]) -> Table:
         ("tokens written to the cache", count(tokens["cache_write"])),
         ("uncached input tokens", count(tokens["uncached_input"])),
         ("output tokens", count(tokens["output"])),
-        ("experiments, failed ones", f"{summary['experiments']:,}, {summary['experiments_failed']:,}"),
+        ("experiments, failed attempts", f"{summary['experiments']:,}, {summary['experiments_failed']:,}"),
+        ("jobs cancelled", f"{summary['jobs_cancelled']:,}"),
         ("submissions", f"{summary['submissions']:,}"),
     ]
+    if "tasks" in summary:
+        tasks = summary["tasks"]
+        rows += [
+            ("tasks solved", f"{tasks['solved']:,} of {tasks['count']:,}"),
+            ("attempts at tasks", f"{tasks['attempts']:,}"),
+            ("cost per solved task", usd(tasks["cost_per_solved_usd"])),
+        ]
     for name, value in rows:
         table.add_row(name, value)
     return table

@@ -15,7 +15,8 @@ TOOL = {
     "description": "End the step.",
     "input_schema": {"type": "object", "properties": {}},
 }
-MARKER = {"type": "ephemeral", "ttl": "5m"}
+MARKER = {"type": "ephemeral", "ttl": "1h"}
+"""An hour of the run is a minute, which a busy machine may need between two calls."""
 LONG = [{"type": "text", "text": "What every context begins with. " * 400, "cache_control": MARKER}]
 
 
@@ -114,3 +115,21 @@ def test_an_attempt_that_comes_again_under_its_name_is_billed_once(provider: Run
     assert closed["billed"] is False
     with client(provider, max_retries=0) as sdk, pytest.raises(anthropic.ConflictError):
         sdk.messages.create(**asking("Hello."), extra_headers={"Idempotency-Key": "never came"})
+
+
+def test_thinking_that_is_sent_back_counts_as_long_as_it_was(tmp_path: Path) -> None:
+    thinks = FAST.replace("turn: {", "turn: {thinking_tokens: 200, ")
+    with providing(tmp_path, thinks) as running, client(running) as sdk:
+        call = asking("Go on.", thinking={"type": "adaptive"}, max_tokens=2000)
+        answer = sdk.messages.create(**call)
+        sent_back = [block.model_dump(exclude_none=True) for block in answer.content]
+        without = [block for block in sent_back if block["type"] != "thinking"]
+        counted = []
+        for content in (sent_back, without):
+            messages = [
+                *call["messages"],
+                {"role": "assistant", "content": content},
+                {"role": "user", "content": "And?"},
+            ]
+            counted.append(sdk.messages.count_tokens(model=MODEL, messages=messages).input_tokens)  # type: ignore[arg-type]
+    assert counted[0] - counted[1] == pytest.approx(200, abs=5)

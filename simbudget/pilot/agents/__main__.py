@@ -16,8 +16,9 @@ from typing import Final
 from simbudget.guard import BudgetGuard
 from simbudget.ledger.store import LedgerStore
 from simbudget.pilot.agents.agent import Agent
+from simbudget.pilot.agents.allowance import Allowance, StoppedError
 from simbudget.pilot.agents.diary import Diary
-from simbudget.pilot.agents.line import Line, StoppedError
+from simbudget.pilot.agents.line import Line
 from simbudget.pilot.agents.settings import AgentSettings
 from simbudget.pilot.clock import RunClock
 from simbudget.pilot.draws import Draws
@@ -40,26 +41,37 @@ async def live(settings: AgentSettings, scenario: Scenario, task: Task, clock: R
     rates = pilot_rates(scenario, Draws(settings.seed, settings.luck), settings.live)
     guard = BudgetGuard(settings.ledger, settings.cap_usd, rates, _RUN, clock.now_s)
     store = guard.store
-    group = scenario.fleet[settings.group]
-    starts_s = group.start.first.exact_value + settings.member * group.start.then_every.exact_value
-    await asyncio.sleep(clock.wall_until_s(starts_s))
+    await asyncio.sleep(clock.wall_until_s(settings.starts_at_s))
     diary = Diary(store, _RUN, settings.agent, clock, settings.source)
     store.remember(f"agent {settings.agent} began", clock.now_s())
     first_cycle, sessions = _so_far(store, settings.agent)
     line = Line(settings, scenario, diary, guard)
+    allowance = Allowance(settings, scenario.fleet[settings.group], guard, diary)
     async with SiteClient(settings.site_url, settings.agent, settings.site_token) as site:
-        agent = Agent(settings, scenario, task, site, line, diary)
-        return await _until_it_ends(agent, (first_cycle, sessions), settings.ends_at_s, diary)
+        agent = Agent(settings, scenario, task, site, line, diary, allowance)
+        own_end_s = allowance.ends_at_s
+        if own_end_s is None or own_end_s >= settings.ends_at_s:
+            return await _until_it_ends(agent, (first_cycle, sessions), (settings.ends_at_s, "time"), diary)
+        return await _until_it_ends(agent, (first_cycle, sessions), (own_end_s, "its limit of time"), diary)
 
 
-async def _until_it_ends(agent: Agent, so_far: tuple[int, int], ends_at_s: float, diary: Diary) -> str:
-    """Let an agent work until it finishes, is told to stop, or the run's time is over; return the reason."""
+async def _until_it_ends(
+    agent: Agent, so_far: tuple[int, int], latest: tuple[float, str], diary: Diary
+) -> str:
+    """Let an agent work until it finishes, is told to stop, or has to end; return the reason.
+
+    Args:
+        agent: the agent.
+        so_far: numbers of its next cycle and session.
+        latest: when it has to end, in seconds of the run, and the reason that this is.
+        diary: its diary.
+    """
     working = asyncio.create_task(agent.live(*so_far))
     told = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, told.set)
-    over = asyncio.create_task(asyncio.sleep(diary.clock.wall_until_s(ends_at_s)))
+    over = asyncio.create_task(asyncio.sleep(diary.clock.wall_until_s(latest[0])))
     ends = {
-        over: "time",
+        over: latest[1],
         asyncio.create_task(told.wait()): "told to",
         asyncio.create_task(parent_gone()): "alone",
     }

@@ -6,31 +6,37 @@ from typing import Any, Final
 
 from anthropic.types import Message
 
+from simbudget.pilot.agents.allowance import Allowance, CycleOverError, StoppedError
 from simbudget.pilot.agents.bench import ENDINGS, Bench, MistakeError
 from simbudget.pilot.agents.conversation import Block, Conversation
-from simbudget.pilot.agents.diary import Diary, NeverHappenedError
-from simbudget.pilot.agents.laboratory import Idea, Laboratory
-from simbudget.pilot.agents.line import Line, StoppedError
+from simbudget.pilot.agents.diary import Diary
+from simbudget.pilot.agents.experiments import Experiments, Told
+from simbudget.pilot.agents.laboratory import Laboratory
+from simbudget.pilot.agents.line import Line
 from simbudget.pilot.agents.notebook import Notebook
-from simbudget.pilot.agents.prompts import filled, system_prompt, tools
+from simbudget.pilot.agents.prompts import at_once, filled, system_prompt, task_line, tools
 from simbudget.pilot.agents.settings import AgentSettings
+from simbudget.pilot.agents.submissions import Submissions
 from simbudget.pilot.conversation import SUMMARISE, Status, ending, record_line
 from simbudget.pilot.draws import Draws
-from simbudget.pilot.service.client import RefusedError, SiteClient
-from simbudget.pilot.service.messages import NewPost, Submission
-from simbudget.pilot.tasks.task import Experiment, Task
+from simbudget.pilot.service.client import SiteClient
+from simbudget.pilot.service.messages import NewPost
+from simbudget.pilot.task_list import TaskAttempt, TaskList
+from simbudget.pilot.tasks.task import Task
 from simbudget.scenario.model import Experiment as ExperimentStep
-from simbudget.scenario.model import Group, Scenario, Share, Step, Think
+from simbudget.scenario.model import Group, Scenario, Score, Share, Step, Think
 
 _TOOL_THAT_ENDS: Final = {"experiment": "run_experiment", "score": "submit"}
 _TURNS_BEYOND: Final = 3
 """A thinking step is ended after this many times the scenario's p90 of turns, in case the model never ends it."""
+_ASKS_FOR_TASK_EVERY_S: Final = 0.1
+"""Real time between two attempts to take a task while all open ones are being worked on."""
 
 
 class Agent:
     """One agent: its settings, its state and its next action."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917  an agent works with this many others
         self,
         settings: AgentSettings,
         scenario: Scenario,
@@ -38,20 +44,25 @@ class Agent:
         site: SiteClient,
         line: Line,
         diary: Diary,
+        allowance: Allowance,
     ) -> None:
         self._settings, self._scenario, self._task, self._site = settings, scenario, task, site
-        self._line, self._diary = line, diary
+        self._line, self._diary, self._allowance = line, diary, allowance
         self._group: Group = scenario.fleet[settings.group]
         self._draws = Draws(settings.seed, settings.luck)
         self._notebook = Notebook(settings.folder)
         self._laboratory = Laboratory(settings, task, diary)
         self._bench = Bench(self._laboratory, self._notebook, site, task)
+        self._experiments = Experiments(
+            settings, task, self._laboratory, self._bench, self._notebook, allowance
+        )
+        self._submissions = Submissions(site, self._bench, self._notebook, diary, allowance)
+        self._tasks = None if scenario.tasks is None else TaskList(settings.ledger, scenario.tasks)
+        self._attempt: TaskAttempt | None = None
         self._conversation: Conversation | None = None
         self._compactions = 0
-        self._pending_use: Any = None
-        """The model's call of a tool that ends a step, kept until that step is done."""
-        self._idea: Idea | None = None
-        self._ideas: dict[int, Idea] = {}
+        self._pending: list[Any] = []
+        """The model's calls of the tool that ends a step, kept until that step is done."""
         self._status = Status(0, 0, "think", 0)
 
     async def live(self, first_cycle: int, sessions: int) -> None:
@@ -64,24 +75,103 @@ class Agent:
         limit = self._scenario.stop.cycles_per_agent
         cycle = first_cycle
         while limit is None or cycle < limit:
-            await self._cycle(cycle)
+            await self._take_task(cycle)
+            why = ""
+            try:
+                await self._cycle(cycle)
+            except CycleOverError as over:
+                why = str(over)
+                self._drop_pending(why)
+            except BaseException as error:
+                self._end_attempt(str(error) or "the agent was stopped")
+                raise
+            self._end_attempt(why)
             cycle += 1
         raise StoppedError("cycles")
 
     async def _cycle(self, cycle: int) -> None:
+        """Go through the steps of a cycle.
+
+        Raises:
+            CycleOverError: it ends before its last step.
+        """
         self._diary.cycle = cycle
+        self._experiments.has_succeeded = None
+        self._submissions.begin_cycle()
         if self._conversation is None or self._group.context.lasts == "cycle":
             self._open_context(cycle)
+        elif self._attempt is not None:
+            self._context.say(task_line(self._attempt))
         for index, step in enumerate(self._group.cycle):
+            if not self._holds(step, index):
+                continue
             self._status = Status(cycle, index, step.kind, 0)
             if isinstance(step, Think):
                 await self._think(step, index)
             elif isinstance(step, ExperimentStep):
-                await self._experiment(step)
+                await self._experiment(step, index)
             elif isinstance(step, Share):
                 await self._share()
             else:
-                await self._score()
+                assert isinstance(step, Score)
+                await self._score(step)
+
+    def _holds(self, step: Step, index: int) -> bool:
+        """Return whether the condition of a step of this cycle holds, as far as the cycle has come."""
+        condition = step.if_
+        if condition is None:
+            return True
+        if not isinstance(condition, str):
+            drawn = self._draws.chance("if", self._settings.agent, self._diary.cycle, index)
+            return drawn < self._draws.value(condition)
+        if condition == "improved":
+            return self._submissions.has_improved is True
+        return self._experiments.has_succeeded is (condition == "succeeded")
+
+    # Tasks.
+
+    async def _take_task(self, cycle: int) -> None:
+        """Take the next task of the list, if there is one, waiting while others may become free.
+
+        Raises:
+            StoppedError: there is nothing left to do, or the agent has used what it may use.
+        """
+        if self._tasks is None:
+            return
+        self._diary.close_gap()
+        self._diary.cycle, self._diary.task = cycle, ""
+        while True:
+            self._allowance.look()
+            taken = self._tasks.take(self._settings.agent, cycle, self._diary.clock.now_s())
+            if isinstance(taken, TaskAttempt):
+                break
+            if taken == "done":
+                raise StoppedError("tasks")
+            await asyncio.sleep(_ASKS_FOR_TASK_EVERY_S)
+        if self._diary.clock.now_s() - self._diary.until_s > _ASKS_FOR_TASK_EVERY_S:
+            self._diary.write("wait", name="task")
+        self._attempt = taken
+        self._diary.task = str(taken.task)
+        self._experiments.task_number = taken.task
+        assert self._scenario.tasks is not None
+        self._allowance.begin_attempt(self._scenario.tasks.limit)
+
+    def _end_attempt(self, why: str) -> None:
+        """End the attempt at a task, which solves it if it came to its last step with a score that is good enough."""
+        if self._tasks is None or self._attempt is None:
+            return
+        best = self._submissions.best_of_cycle
+        assert self._task.solved_from is not None
+        is_solved = not why and best is not None and best >= self._task.solved_from
+        self._tasks.end(self._attempt, self._diary.clock.now_s(), is_solved, why)
+        self._allowance.end_attempt()
+        self._attempt = None
+
+    def _drop_pending(self, why: str) -> None:
+        """Answer the tool calls of a step that is not done."""
+        for use in self._pending:
+            self._context.result(use.id, why, is_error=True)
+        self._pending = []
 
     # Contexts.
 
@@ -95,11 +185,13 @@ class Agent:
         self._diary.session += 1
         self._diary.turn = -1
         self._compactions = 0
-        self._pending_use = None
+        self._pending = []
         self._conversation = self._new_conversation()
         lines = [record_line(line) for line in self._notebook.lines()]
         if lines:
             self._context.say("\n".join(["Your notebook, latest last:", *lines]))
+        if self._attempt is not None:
+            self._context.say(task_line(self._attempt))
         self._status = Status(cycle, 0, self._group.cycle[0].kind, 0)
 
     def _new_conversation(self) -> Conversation:
@@ -115,10 +207,17 @@ class Agent:
         return Conversation(f"{first}\n{prompt}", own, self._group.context.cache)
 
     async def _call(self, kind: str, choice: Block | None = None) -> Message:
-        """Make one call, compacting the context first if it is full."""
+        """Make one call, compacting the context first if it is full.
+
+        Raises:
+            StoppedError: the agent has used what it may use.
+            CycleOverError: its attempt at a task has.
+        """
+        self._allowance.look()
         limit = self._group.context.limit_tokens.typical
         if self._context.tokens > limit and self._context.messages:
             await self._compact()
+            self._allowance.look()
         return await self._line.call(kind, self._context, choice)
 
     async def _compact(self) -> None:
@@ -142,27 +241,38 @@ class Agent:
         if self._group.context.lasts == "think" and self._context.messages:
             self._open_context(self._diary.cycle)
             self._status = Status(self._diary.cycle, index, step.kind, 0)
-        ends_with = _ends_with(self._group.cycle, index)
+        ends_with, hint = self._ends_with(index)
         most = _TURNS_BEYOND * (step.turns.highest if step.turns is not None else 1.0)
         turn = 0
-        while self._pending_use is None:
+        while not self._pending:
             self._status = Status(self._status.cycle, index, step.kind, turn)
-            self._context.say(f"{self._status} {ending(ends_with)}")
+            self._context.say(f"{self._status} {ending(ends_with)}{hint}")
             forced = {"type": "tool", "name": ends_with}
             message = await self._call("call", forced if turn + 1 >= most else {"type": "auto"})
             await self._use_tools(message, ends_with)
             turn += 1
         if ends_with == "next_step":
-            self._context.result(self._pending_use.id, "ok")
-            self._pending_use = None
+            for use in self._pending:
+                self._context.result(use.id, "ok")
+            self._pending = []
+
+    def _ends_with(self, index: int) -> tuple[str, str]:
+        """Return the tool that ends the thinking step at a position of the cycle, and what to say of it."""
+        for later, step in enumerate(self._group.cycle[index + 1 :], index + 1):
+            if self._holds(step, later):
+                hint = ""
+                if isinstance(step, ExperimentStep):
+                    hint = at_once(self._experiments.at_once(step, self._diary.cycle, later))
+                return _TOOL_THAT_ENDS.get(step.kind, "next_step"), hint
+        return "next_step", ""
 
     async def _use_tools(self, message: Message, ends_with: str) -> None:
         """Return to the model the results of the tools that it called, except for the one that ends the step."""
         uses = [block for block in message.content if block.type == "tool_use"]
         for use in uses:
             self._diary.tools_used.append(use.name)
-            if use.name == ends_with and self._pending_use is None:
-                self._pending_use = use
+            if use.name == ends_with and (not self._pending or ends_with == "run_experiment"):
+                self._pending.append(use)
             elif use.name in ENDINGS:
                 self._context.result(use.id, f"not in this step; {ending(ends_with)}", is_error=True)
             else:
@@ -177,99 +287,45 @@ class Agent:
         except MistakeError as error:
             self._context.result(use_id, str(error), is_error=True)
 
-    async def _experiment(self, step: ExperimentStep) -> None:
-        """Run the experiment that the model asked for, or else repeat the last one with another seed."""
-        use, self._pending_use = self._pending_use, None
-        number = len(self._ideas) + 1
-        try:
-            experiment = self._again() if use is None else self._bench.experiment(dict(use.input))
-        except MistakeError as error:
-            if use is not None:
-                self._context.result(use.id, str(error), is_error=True)
-            return
-        gpus = max(1, self._draws.count(step.gpus, self._settings.agent, self._diary.cycle))
-        idea = await self._laboratory.run(experiment, number, gpus)
-        self._idea = self._ideas[number] = idea
-        text = "\n".join(part for part in (idea.said, idea.why_not, record_line(idea.record())) if part)
-        if use is not None:
-            self._context.result(use.id, text, is_error=idea.answer is None)
-        else:
-            self._context.say(text)
-        if idea.answer is None:
-            self._notebook.write({**idea.record(), "why_not": idea.why_not})
+    async def _experiment(self, step: ExperimentStep, index: int) -> None:
+        """Run the step's jobs.
 
-    def _again(self) -> Experiment:
-        """Return the last experiment with another seed, or the task's first method if there was none."""
-        if self._idea is None:
-            if not self._task.methods:
-                raise MistakeError("there is nothing to run")
-            return Experiment(self._task.methods[0].name, self._task.methods[0].defaults())
-        last = self._idea.experiment
-        return Experiment(last.method, last.hyperparameters, last.seed + 1, last.code)
+        Raises:
+            CycleOverError: none of them ended well, and the step ends the cycle then.
+        """
+        told = await self._experiments.run(step, (self._diary.cycle, index), self._pending, self._diary)
+        self._tell(told)
+        if step.on_failure == "end cycle" and not self._experiments.has_succeeded:
+            raise CycleOverError("the experiment failed")
 
-    async def _score(self) -> None:
-        """Submit an answer to the scorer: the one that the model named, or the latest."""
-        use, self._pending_use = self._pending_use, None
-        idea = self._idea
-        if use is not None:
-            idea = (
-                self._ideas.get(use.input.get("experiment", -1), idea)
-                if isinstance(use.input, dict)
-                else idea
-            )
-        text, is_error = await self._send_in(idea)
-        if use is not None:
+    def _tell(self, told: Told) -> None:
+        """Give the model the results of its pending tool calls, and what is said beside them."""
+        for use in self._pending:
+            text, is_error = told.results.get(use.id, ("done", False))
             self._context.result(use.id, text, is_error)
+        self._pending = []
+        if told.text:
+            self._context.say(told.text)
+
+    async def _score(self, step: Score) -> None:
+        """Submit the answer that the model named, or the latest; or that of every job since the last score."""
+        ideas = self._experiments
+        chosen = [ideas.latest]
+        if step.each:
+            chosen = list(ideas.unscored)
+        elif self._pending and isinstance(self._pending[0].input, dict):
+            chosen = [ideas.ideas.get(self._pending[0].input.get("experiment", -1), ideas.latest)]
+        texts, is_error = [], bool(chosen)
+        for idea in chosen:
+            text, failed = await self._submissions.send_in(idea, self._settings.scorer_usd)
+            texts.append(text)
+            is_error = is_error and failed
+            ideas.unscored = [] if not step.each else ideas.unscored[1:]
+        text = "\n".join(texts) or "nothing has ended well since the last score"
+        if self._pending:
+            self._tell(Told({self._pending[0].id: (text, is_error)}))
         else:
             self._context.say(text)
-
-    async def _send_in(self, idea: Idea | None) -> tuple[str, bool]:
-        """Have an idea scored; return the text for the model and whether it is an error."""
-        if idea is None or idea.answer is None:
-            return "there is no answer to score", True
-        if idea.score is not None:
-            return f"it has been scored already\n{record_line(idea.record())}", False
-        code = await self._bench.code_of(idea)
-        experiment = idea.experiment
-        submission = Submission(
-            method=experiment.method,
-            seed=experiment.seed,
-            hyperparameters=experiment.hyperparameters,
-            code=code,
-            answer=idea.answer,
-        )
-        key = f"score-{self._diary.cycle}-{self._diary.session}-{idea.number}-{self._diary.until_s:.3f}"
-        while True:
-            try:
-                return await self._scored(idea, submission, key), False
-            except NeverHappenedError as error:
-                assert isinstance(error.__cause__, RefusedError)
-                refusal = error.__cause__.refusal
-                again_s = refusal.retry_after_s
-                if again_s is None:
-                    return f"the scorer refused it: {refusal.what}", True
-                self._diary.close_gap()
-                await asyncio.sleep(again_s)
-                self._diary.write("wait", name=refusal.reason)
-
-    async def _scored(self, idea: Idea, submission: Submission, key: str) -> str:
-        diary, price = self._diary, self._settings.scorer_usd
-        diary.close_gap()
-        paid = {"component": "scorer"} if price else {}
-        began_s = diary.clock.now_s()
-        with diary.doing("score", price, name=idea.experiment.method, **paid) as came_to:
-            try:
-                scored = await self._site.submit(submission, key)
-            except RefusedError as refused:
-                raise NeverHappenedError from refused
-            queued_s = scored.queued_s * diary.clock.time_scale
-            took_s = diary.clock.now_s() - began_s
-            came_to |= {"score": scored.score, "cost_usd": price, "queued_s": queued_s}
-            came_to |= {"started_s": began_s + queued_s, "duration_s": max(0.0, took_s - queued_s)}
-        idea.score, idea.submission, idea.parts = scored.score, scored.submission, scored.parts
-        self._notebook.write(idea.record())
-        parts = {name: round(value, 4) for name, value in idea.parts.items()}
-        return "\n".join([f"scored: {parts}", record_line(idea.record())])
 
     async def _share(self) -> None:
         """Read what others have posted, then post."""
@@ -286,7 +342,7 @@ class Agent:
             ),
             "",
         ) or "\n".join(block.text for block in message.content if block.type == "text")
-        idea = self._idea
+        idea = self._experiments.latest
         shared: dict[str, Any] = {}
         if idea is not None and idea.score is not None:
             experiment = idea.experiment
@@ -298,9 +354,3 @@ class Agent:
         )
         for use in uses:
             self._context.result(use.id, f"posted as {number}" if use.name == "post" else "not now")
-
-
-def _ends_with(cycle: tuple[Step, ...], index: int) -> str:
-    """Return the tool that ends the thinking step at a position of the cycle."""
-    following = cycle[index + 1] if index + 1 < len(cycle) else None
-    return _TOOL_THAT_ENDS.get(following.kind, "next_step") if following is not None else "next_step"

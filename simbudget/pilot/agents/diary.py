@@ -29,6 +29,8 @@ class Diary:
         self.store, self.clock = store, clock
         self._common = {"run": run, "agent": agent, "source": source}
         self.cycle = self.session = self.turn = -1
+        self.task = ""
+        """Number of the task that the agent works on, if there is a list of tasks."""
         self.until_s = clock.now_s()
         """End of the time that is accounted for, in seconds of the run."""
         self.tools_used: list[str] = []
@@ -47,26 +49,31 @@ class Diary:
         now_s = self.clock.now_s()
         if now_s - self.until_s > _SHORTEST_S:
             name = self.tools_used[0] if len(self.tools_used) == 1 else ""
-            self.store.add(self._entry("tool", self.until_s, now_s - self.until_s, name=name))
+            self.store.add(self._entry("tool", self.until_s, now_s - self.until_s, name=name), self.task)
         self.tools_used = []
         self.until_s = now_s
 
     def write(self, kind: str, **columns: Any) -> None:
         """Record an activity that lasted from the end of the last entry until now."""
         now_s = self.clock.now_s()
-        self.store.add(self._entry(kind, self.until_s, now_s - self.until_s, **columns))
+        self.store.add(self._entry(kind, self.until_s, now_s - self.until_s, **columns), self.task)
         self.until_s = now_s
+
+    def note(self, kind: str, **columns: Any) -> None:
+        """Record something that took no time of its own, such as a wait that ended without being served."""
+        self.store.add(self._entry(kind, self.clock.now_s(), 0.0, **columns), self.task)
 
     @contextmanager
     def doing(self, kind: str, worst_usd: float = 0.0, **columns: Any) -> Iterator[dict[str, Any]]:
         """Record the beginning of an activity and, when the block is left, its end; yields columns to fill in.
 
-        `queued_s` among the columns is waiting time just before the activity. If the block is left by a cancellation
-        the outcome is `cut`, by an error `failed`; after NeverHappenedError there is no entry.
+        Several activities may be recorded side by side. `queued_s` among the columns is waiting time just before the
+        activity. If the block is left by a cancellation the outcome is `cut`, by an error `failed`; after
+        NeverHappenedError there is no entry.
         """
         began_s = self.clock.now_s()
         entry = self._entry(kind, began_s, 0.0, **columns)
-        key = self.store.open(Intent(entry, uuid.uuid4().hex, worst_usd))
+        key = self.store.open(Intent(entry, uuid.uuid4().hex, worst_usd, task=self.task))
         came_to: dict[str, Any] = {"cost_usd": 0.0}
         try:
             yield came_to

@@ -11,6 +11,7 @@ from anthropic.types import Message
 
 from simbudget.guard import BudgetGuard, UnboundedCostError
 from simbudget.ledger.store import CapReachedError
+from simbudget.pilot.agents.allowance import StoppedError
 from simbudget.pilot.agents.conversation import Block, Conversation
 from simbudget.pilot.agents.diary import Diary
 from simbudget.pilot.agents.settings import AgentSettings
@@ -30,10 +31,6 @@ _SMALLEST_OUTPUT: Final = 1024
 """Room for a tool call, however short the scenario's answers are."""
 _LARGEST_OUTPUT: Final = 16_000
 """Above some 21,000 the SDK insists on streaming."""
-
-
-class StoppedError(Exception):
-    """An agent has to stop; the text says why."""
 
 
 class Line:
@@ -110,6 +107,7 @@ class Line:
             "agent": self._settings.agent,
             "kind": kind,
             "source": self._settings.source,
+            "task": self._diary.task,
             **self._diary.place,
         }
 

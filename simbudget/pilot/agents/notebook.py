@@ -24,12 +24,17 @@ class Notebook:
         with self._path.open("a", encoding="utf-8") as file:
             file.write(json.dumps(line, ensure_ascii=False) + "\n")
 
-    def lines(self, at_most: int = _REMEMBERED) -> list[dict[str, Any]]:
-        """Return the latest lines, oldest first, without any that a crash cut off."""
+    def best_score(self) -> float | None:
+        """Return the best score that the agent knows of, its own or another's; None if there is none."""
+        scores = [line.get("score") for line in self.lines(at_most=None) if isinstance(line, dict)]
+        return max((score for score in scores if isinstance(score, int | float)), default=None)
+
+    def lines(self, at_most: int | None = _REMEMBERED) -> list[dict[str, Any]]:
+        """Return the latest lines, oldest first, without any that a crash cut off; with None, return all."""
         if not self._path.exists():
             return []
         found = []
-        for line in self._path.read_text("utf-8").splitlines()[-at_most:]:
+        for line in self._path.read_text("utf-8").splitlines()[-(at_most or 0) :]:
             try:
                 found.append(json.loads(line))
             except ValueError:

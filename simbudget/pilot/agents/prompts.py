@@ -3,6 +3,7 @@
 from typing import Any, Final
 
 from simbudget.pilot.conversation import record_line
+from simbudget.pilot.task_list import TaskAttempt
 from simbudget.pilot.tasks.task import Method, Task
 
 _RULES: Final = """\
@@ -41,6 +42,21 @@ def system_prompt(task: Task, agents: int, direction: str, files: list[str]) -> 
         parts += [_DIRECTION.format(direction=direction), record_line({"your_direction": direction})]
     parts.append(record_line({"files": files}))
     return "\n".join(parts)
+
+
+def task_line(attempt: TaskAttempt) -> str:
+    """Return the line that tells an agent which task of the list it works on."""
+    return f"You work on task {attempt.task}; this is attempt {attempt.attempt + 1} at it."
+
+
+def at_once(jobs: int) -> str:
+    """Return what an agent is told of an experiment step with several jobs; empty for a single one."""
+    if jobs == 1:
+        return ""
+    return (
+        f" {jobs} runs go side by side: call it up to {jobs} times in one answer; runs that you do not specify repeat "
+        "yours with other seeds."
+    )
 
 
 def filled(prompt: str, tokens: int) -> str:

@@ -29,6 +29,8 @@ class AgentSettings(BaseModel):
     task: str
     task_folder: Path | None
     time_scale: float
+    starts_at_s: float = 0.0
+    """The agent's start, in seconds of the run."""
     ends_at_s: float
     """End of the run, in seconds of the run."""
     seed: int

@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from simbudget.pilot.model_server.prefix_cache import PromptUsage
 from simbudget.pilot.model_server.researcher import Move
-from simbudget.pilot.model_server.tokens import text_tokens
+from simbudget.pilot.model_server.tokens import BYTES_A_TOKEN, text_tokens
 from simbudget.pilot.model_server.words import say
 
 _CHUNK: Final = 160
@@ -36,7 +36,8 @@ def make_message(move: Move, size: Size, model: str, prompt: PromptUsage, name: 
     content: list[dict[str, Any]] = []
     thinking = min(size.thinking_tokens, size.max_tokens - 1)
     if thinking > 0:
-        content.append({"type": "thinking", "thinking": "", "signature": f"local-{name[:24]}"})
+        signature = f"local-{name[:24]}".ljust(BYTES_A_TOKEN * thinking, "=")
+        content.append({"type": "thinking", "thinking": "", "signature": signature})
     use: dict[str, Any] | None = None
     use_tokens = 0
     if move.tool is not None:

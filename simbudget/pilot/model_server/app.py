@@ -31,7 +31,7 @@ def make_app(provider: Provider) -> FastAPI:
             answer = await provider.answer(request, name, _retries(http))
         except RequestError as error:
             return _error(error, provider, request_id)
-        headers = {**provider.headers(), "request-id": request_id}
+        headers = {**provider.headers(request.model), "request-id": request_id}
         if request.stream:
             return StreamingResponse(_stream(answer), media_type="text/event-stream", headers=headers)
         await asyncio.sleep(answer.first_token_s + answer.writing_s)

@@ -56,9 +56,12 @@ class Provider:
         self.draws = Draws(settings.seed, settings.luck)
         self.journal = Journal(settings.journal)
         self.researcher = Researcher(self.scenario, self.draws, settings.hacks, settings.hack_rate)
-        api = self.scenario.api
-        self.limiter = Limiter(api.requests_per_min, api.input_tokens_per_min, api.output_tokens_per_min)
-        self._error_rate = self.draws.value(api.error_rate)
+        self._limiters = {
+            model: Limiter(api.requests_per_min, api.input_tokens_per_min, api.output_tokens_per_min)
+            for model, api in [("", self.scenario.api), *self.scenario.api.models.items()]
+        }
+        """By model; those without limits of their own share the first."""
+        self._error_rate = self.draws.value(self.scenario.api.error_rate)
         self._cache = PrefixCache()
         self._attempts: dict[str, int] = {}
 
@@ -87,7 +90,8 @@ class Provider:
         usage, counted = self._cache.look(prompt, now_s)
         del usage
         size, is_named = self._size(request), request.user or "anonymous"
-        self._let_through(counted, size.output_tokens + size.thinking_tokens, now_s)
+        limiter = self._limiter(request.model)
+        self._let_through(limiter, counted, size.output_tokens + size.thinking_tokens, now_s)
         attempt = self._attempts[is_named] = self._attempts.get(is_named, self.journal.count(is_named)) + 1
         first_token_s = self._first_token_s(request.model, is_named, attempt)
         if self.draws.chance("error", is_named, attempt) < self._error_rate:
@@ -100,12 +104,15 @@ class Provider:
         writing_s = message["usage"]["output_tokens"] / speed
         return Answer(message, first_token_s, self.clock.wall_s(writing_s))
 
-    def headers(self) -> dict[str, str]:
-        """Return the headers that report the rate limits."""
-        return self.limiter.headers(self.clock.now_s(), self.clock.time_scale)
+    def headers(self, model: str = "") -> dict[str, str]:
+        """Return the headers that report the rate limits of a model, or those that models share."""
+        return self._limiter(model).headers(self.clock.now_s(), self.clock.time_scale)
 
-    def _let_through(self, input_tokens: int, output_tokens: int, now_s: float) -> None:
-        wait_s, limit = self.limiter.wait_s(input_tokens, output_tokens, now_s)
+    def _limiter(self, model: str) -> Limiter:
+        return self._limiters.get(model, self._limiters[""])
+
+    def _let_through(self, limiter: Limiter, input_tokens: int, output_tokens: int, now_s: float) -> None:
+        wait_s, limit = limiter.wait_s(input_tokens, output_tokens, now_s)
         if wait_s > 0:
             raise BusyError(
                 f"This request would exceed your organization's rate limit of {limit.replace('-', ' ')} per minute",
@@ -113,7 +120,7 @@ class Provider:
                 "rate_limit_error",
                 self.clock.wall_s(wait_s),
             )
-        self.limiter.take(input_tokens, output_tokens, now_s)
+        limiter.take(input_tokens, output_tokens, now_s)
 
     def _overloaded(self, retries: int) -> BusyError:
         """Return an overload error; unless in real time, it asks the SDK to back off at the run's pace."""

@@ -2,7 +2,8 @@
 
 This server counts four bytes of UTF-8 as a token, rounded up: close to real vocabularies for English and code, and
 never more tokens than bytes. Pieces are in the order tools, system, messages, in which the provider hashes them.
-Thinking that is sent back does not count.
+Thinking that is sent back counts as its signature, which is as long as the thinking was: within a tool loop the
+provider keeps it in the context.
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from simbudget.pilot.model_server.requests import (
     ToolUseBlock,
 )
 
-_BYTES_A_TOKEN: Final = 4
+BYTES_A_TOKEN: Final = 4
 _EACH_MESSAGE: Final = 4
 """Tokens that mark the beginning and the role of a message, of the size usual in chat templates."""
 _WITH_TOOLS: Final = 346
@@ -39,7 +40,7 @@ class Piece:
 
 def text_tokens(text: str) -> int:
     """Count the tokens of a text."""
-    return -(-len(text.encode()) // _BYTES_A_TOKEN)
+    return -(-len(text.encode()) // BYTES_A_TOKEN)
 
 
 def block_text(block: Any) -> str:
@@ -47,7 +48,7 @@ def block_text(block: Any) -> str:
     if isinstance(block, TextBlock):
         return block.text
     if isinstance(block, ThinkingBlock):
-        return ""
+        return block.thinking + block.signature
     if isinstance(block, ToolUseBlock):
         return f"{block.id}{block.name}{json.dumps(block.input, ensure_ascii=False)}"
     assert isinstance(block, ToolResultBlock)

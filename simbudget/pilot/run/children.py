@@ -75,6 +75,7 @@ class Children:
     def agent(self, each: AgentPlan, ends_at_s: float, at: Addresses) -> AgentSettings:
         """Return the settings of an agent."""
         options, token = self.plan.options, self.keys.agents[each.agent]
+        start = self.plan.scenario.fleet[each.group].start
         return AgentSettings(
             agent=each.agent,
             agents=len(self.plan.agents),
@@ -89,6 +90,7 @@ class Children:
             task=options.task,
             task_folder=options.scenario.resolve().parent,
             time_scale=options.scale,
+            starts_at_s=start.first.exact_value + each.member * start.then_every.exact_value,
             ends_at_s=ends_at_s,
             seed=options.seed,
             luck=options.luck,

@@ -13,6 +13,7 @@ from typing import Final
 from simbudget.errors import Problem, UserError
 from simbudget.pilot.draws import Draws
 from simbudget.pilot.rates import called_as, pilot_rates
+from simbudget.pilot.run.what_cannot_run import what_cannot_run, what_differs
 from simbudget.pilot.tasks.loading import load_task
 from simbudget.pilot.tasks.task import Task
 from simbudget.pricing.tiers import monthly_spend_cap_usd
@@ -63,7 +64,6 @@ class Options:
 class AgentPlan:
     """One agent of a pilot."""
 
-    """One agent of a pilot."""
     agent: int
     group: int
     """Index of its group in the scenario's fleet."""
@@ -112,6 +112,7 @@ def make_plan(options: Options, secret: int) -> Plan:
     agents = _agents(scenario, task, options)
     if not agents:
         problems.append(Problem("the fleet has only people", remedy="give the scenario a group of agents"))
+    problems += what_cannot_run(loaded, task)
     problems += _of_scenario(scenario, options)
     if problems:
         raise UserError(*problems)
@@ -144,7 +145,7 @@ def _of_options(options: Options) -> Iterator[Problem]:
 
 
 def _of_scenario(scenario: Scenario, options: Options) -> Iterator[Problem]:
-    """Yield what a pilot cannot do with a scenario."""
+    """Yield what a pilot cannot do with a scenario's usage tier."""
     tier = scenario.api.tier
     if options.live and tier is not None:
         cap_usd = monthly_spend_cap_usd(tier)
@@ -173,12 +174,7 @@ def _notes(scenario: Scenario, options: Options, agents: int, slots: int) -> Ite
             f"{slots} slots stand for the scenario's {wanted} GPUs, since this machine has no more cores, so that "
             "waiting times for GPUs are not those of your cluster"
         )
-    if any(group.kind == "people" for group in scenario.fleet):
-        yield "people in the fleet take no part in a pilot"
-    if any(group.crashes for group in scenario.fleet):
-        yield "the scenario's crashes are not simulated; crashes in the pilot are real"
-    if any(getattr(step, "polls", None) for group in scenario.fleet for step in group.cycle):
-        yield "agents wait for their experiments without polling"
+    yield from what_differs(scenario)
     needed = agents * _MEMORY_EACH_BYTES
     free = _free_memory_bytes()
     if needed > free:

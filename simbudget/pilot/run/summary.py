@@ -5,9 +5,12 @@ from typing import TYPE_CHECKING, Any, Final
 from simbudget.guard.usage import usage_of
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.ledger.store import OPEN, WORST_CASE, LedgerStore
+from simbudget.pilot.agents.laboratory import TRIED_AGAIN
 from simbudget.pilot.draws import Draws
 from simbudget.pilot.rates import pilot_rates
+from simbudget.pilot.task_list import TaskList
 from simbudget.pricing.charge import charge
+from simbudget.scenario.model import Tasks
 
 if TYPE_CHECKING:
     from simbudget.pilot.run.pilot import Prepared
@@ -43,6 +46,7 @@ def summarise(store: LedgerStore, prepared: "Prepared") -> dict[str, Any]:
         "agent_hours": hours,
         "cost_per_agent_hour_usd": total / hours if hours else None,
         **_counts(store),
+        **_tasks(store, prepared.plan.scenario.tasks, total),
         "best_score": store.query("SELECT max(score) FROM entries WHERE run = ?", (_RUN,))[0][0],
         "agent_time_share": _time_shares(store),
         "reconciliation": _reconcile(store, prepared),
@@ -62,12 +66,13 @@ def _counts(store: LedgerStore) -> dict[str, Any]:
         (_RUN, *_CALLS),
     )[0][0]
     turned_away = store.query("SELECT count(*) FROM attempts WHERE run = ? AND status = 429", (_RUN,))[0][0]
-    experiments = dict(
-        store.query(
-            "SELECT outcome, count(*) FROM entries WHERE run = ? AND kind = 'experiment' GROUP BY outcome",
-            (_RUN,),
-        )
-    )
+    ended_well, failed_jobs, cancelled, failed_attempts = store.query(
+        "SELECT count(CASE WHEN outcome = 'ok' THEN 1 END),"
+        " count(CASE WHEN outcome = 'failed' AND coalesce(status, '') != ? THEN 1 END),"
+        " count(CASE WHEN outcome IN ('cut', 'unserved') THEN 1 END), count(CASE WHEN outcome = 'failed' THEN 1 END)"
+        " FROM entries WHERE run = ? AND kind = 'experiment'",
+        (TRIED_AGAIN, _RUN),
+    )[0]
     scores = store.query(
         "SELECT count(*) FROM entries WHERE run = ? AND kind = 'score' AND outcome = 'ok'", (_RUN,)
     )[0][0]
@@ -81,9 +86,31 @@ def _counts(store: LedgerStore) -> dict[str, Any]:
             "cache_read": int(read),
             "output": int(output),
         },
-        "experiments": experiments.get("ok", 0),
-        "experiments_failed": experiments.get("failed", 0),
+        "experiments": ended_well,
+        "experiments_failed": failed_attempts,
+        "jobs": ended_well + failed_jobs,
+        "jobs_cancelled": cancelled,
         "submissions": scores,
+    }
+
+
+def _tasks(store: LedgerStore, terms: Tasks | None, spend_usd: float) -> dict[str, Any]:
+    """Return what has come of the list of tasks, as a projection reports it; nothing without a list."""
+    if terms is None:
+        return {}
+    tasks = TaskList(store.path, terms)
+    counts = tasks.counts()
+    tasks.close()
+    return {
+        "tasks": {
+            "count": counts.count,
+            "attempts": counts.attempts,
+            "solved": counts.solved,
+            "unsolved": counts.count - counts.solved,
+            "spend_per_task_usd": spend_usd / counts.count,
+            "spend_per_attempt_usd": spend_usd / counts.attempts if counts.attempts else None,
+            "cost_per_solved_usd": spend_usd / counts.solved if counts.solved else None,
+        }
     }
 
 
@@ -111,9 +138,6 @@ def time_spent_s(store: LedgerStore) -> dict[str, float]:
             if outcome != "failed":  # a failed attempt is part of the waiting time of its call
                 spent["model"] += duration_s
                 spent["waiting_api"] += queued_s
-        elif kind == "experiment":
-            spent["experiment"] += duration_s
-            spent["waiting_gpu"] += queued_s
         elif kind == "score":
             spent["scoring"] += duration_s
             spent["waiting_scorer"] += queued_s
@@ -121,7 +145,35 @@ def time_spent_s(store: LedgerStore) -> dict[str, float]:
             spent["waiting_other"] += duration_s
         elif kind in ("tool", "down"):
             spent[kind] += duration_s
+    spent["experiment"], spent["waiting_gpu"] = _time_with_jobs_s(store)
     return spent
+
+
+def _time_with_jobs_s(store: LedgerStore) -> tuple[float, float]:
+    """Return for how long agents had a job running, and for how long all their jobs were queued.
+
+    Jobs of one agent may run side by side; a moment counts once, as running if any of them ran.
+    """
+    rows = store.query(
+        "SELECT agent, started_s - queued_s, started_s, started_s + duration_s FROM entries"
+        " WHERE run = ? AND agent >= 0 AND kind = 'experiment'",
+        (_RUN,),
+    )
+    running_s = either_s = 0.0
+    for agent in {row[0] for row in rows}:
+        jobs = [row[1:] for row in rows if row[0] == agent]
+        running_s += _covered_s([(started_s, ended_s) for _, started_s, ended_s in jobs])
+        either_s += _covered_s([(asked_s, ended_s) for asked_s, _, ended_s in jobs])
+    return running_s, either_s - running_s
+
+
+def _covered_s(spans: list[tuple[float, float]]) -> float:
+    """Return the length of the union of some spans."""
+    covered_s, until_s = 0.0, float("-inf")
+    for from_s, to_s in sorted(spans):
+        covered_s += max(0.0, to_s - max(from_s, until_s))
+        until_s = max(until_s, to_s)
+    return covered_s
 
 
 def _time_shares(store: LedgerStore) -> dict[str, float]:

@@ -14,7 +14,13 @@ It is described in a YAML file:
     gates: [{name: other data, run: [python, train.py, --data, held-out], files: [held-out], smallest_effect: 0.01}]
 
 The program receives hyperparameters as `experiment.json` and in its command: in `run`, `{lr}` is replaced by the
-value, and `{seed}` by the seed. The metric is whatever the program prints: a program that lies is not caught by the
+value, and `{seed}` by the seed. For a scenario with `tasks`, `{task}` is replaced by the number of the task, from 0,
+and `solved_from` says from which score an attempt solves it:
+
+    run: [python, solve.py, --instance, "{task}"]
+    solved_from: 1                     # of the score: the improvement over the baseline
+
+The metric is whatever the program prints: a program that lies is not caught by the
 scorer, only by review and the gates.
 """
 
@@ -80,6 +86,7 @@ class CommandDescription(_Described):
     baseline: float = 0.0
     files: tuple[str, ...] = ()
     edits: str | None = None
+    solved_from: float | None = Field(default=None, allow_inf_nan=False)
     knobs: dict[str, KnobDescription] = Field(default_factory=dict)
     gates: tuple[GateDescription, ...] = ()
 
@@ -104,6 +111,8 @@ class CommandTask(Task):
         self.description = description
         self.name = description.name
         self.what = description.what
+        self.is_list = any("{task}" in part for part in description.run)
+        self.solved_from = description.solved_from
         self._folder = folder
         knobs = tuple(Knob(name, **knob.model_dump()) for name, knob in description.knobs.items())
         self.methods = (Method("program", "The program with hyperparameters.", "baseline", knobs),)
@@ -125,6 +134,7 @@ class CommandTask(Task):
     def experiment_files(self, experiment: Experiment) -> Mapping[str, bytes]:
         """Return `experiment.json`, and the edited program if the experiment has one."""
         stated = {"hyperparameters": dict(experiment.hyperparameters), "seed": experiment.seed}
+        stated |= {} if experiment.task is None else {"task": experiment.task}
         files = {"experiment.json": json.dumps(stated).encode()}
         if experiment.code is not None and self.description.edits is not None:
             files[self.description.edits] = experiment.code.encode()
@@ -136,7 +146,8 @@ class CommandTask(Task):
 
     def _values(self, experiment: Experiment) -> dict[str, object]:
         """Return the values of `{words}` in a command."""
-        return {**self.methods[0].defaults(), **experiment.hyperparameters, "seed": experiment.seed}
+        task = {} if experiment.task is None else {"task": experiment.task}
+        return {**self.methods[0].defaults(), **experiment.hyperparameters, "seed": experiment.seed, **task}
 
     def source(self, experiment: Experiment) -> str:
         """Return the edited program, or the one that came with the task."""

@@ -69,6 +69,8 @@ class Experiment:
     seed: int = 0
     code: str | None = None
     """Python source with a function of the shape that the task asks for; overrides the method of that name."""
+    task: int | None = None
+    """Which task of a list it is for, from 0; None without a list."""
 
 
 @dataclass(frozen=True)
@@ -150,6 +152,10 @@ class Task(ABC):
     score_name: str = "score"
     answer_file: str = "answer.json"
     """File that an experiment leaves in the sandbox's directory; not every task needs one."""
+    is_list: bool = False
+    """Whether it is a list of tasks, whose experiments differ by `Experiment.task`."""
+    solved_from: float | None = None
+    """Score from which an attempt solves a task of the list; None if that is not known."""
     methods: tuple[Method, ...] = ()
     hacks: tuple[Method, ...] = ()
     """Ways to game the evaluation, as real code; the researcher program uses them, and agents do not see them."""
