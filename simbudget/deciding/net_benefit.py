@@ -35,12 +35,17 @@ class Acceptability:
     expected_usd: Floats
     """[worths, alternatives] the mean net benefit: what a decision should go by."""
     is_told: npt.NDArray[np.bool_]
-    """[worths] whether the highest mean is significantly above the second highest, at 95 %."""
+    """[worths] whether the highest mean is significantly above that of the next alternative that differs, at 95 %."""
+    is_best: npt.NDArray[np.bool_]
+    """[worths, alternatives] whether each has the highest mean; several if they are the same in every replication."""
 
     @property
     def best(self) -> list[str]:
-        """Return the alternative of the highest mean net benefit at each worth: the acceptability frontier."""
-        return [self.names[index] for index in self.expected_usd.argmax(axis=1)]
+        """Return the alternatives of the highest mean net benefit at each worth: the acceptability frontier."""
+        return [
+            " and ".join(name for name, is_best in zip(self.names, row, strict=True) if is_best)
+            for row in self.is_best
+        ]
 
 
 def net_benefits(spends_usd: Sequence[Floats], results: Sequence[Floats], worth_usd: float) -> Floats:
@@ -57,16 +62,26 @@ def acceptability(
     worlds: Integers,
 ) -> Acceptability:
     """Return the acceptability curves of alternatives with paired replications in the given worlds."""
-    probabilities, expected, told = [], [], []
+    probabilities, expected, told, same = [], [], [], []
     for worth_usd in worths_usd:
         benefits = net_benefits(spends_usd, results, float(worth_usd))
         best = benefits == benefits.max(axis=1, keepdims=True)
         probabilities.append((best / best.sum(axis=1, keepdims=True)).mean(axis=0))
         expected.append(benefits.mean(axis=0))
-        second, first = benefits.mean(axis=0).argsort()[-2:]
-        told.append(difference(benefits[:, second], benefits[:, first], worlds).is_told)
+        first = int(benefits.mean(axis=0).argmax())
+        same.append((benefits == benefits[:, [first]]).all(axis=0))
+        others = benefits[:, ~same[-1]]
+        told.append(
+            not others.size
+            or difference(others[:, others.mean(axis=0).argmax()], benefits[:, first], worlds).is_told
+        )
     return Acceptability(
-        worths_usd, (*names, NOTHING), np.array(probabilities), np.array(expected), np.array(told)
+        worths_usd,
+        (*names, NOTHING),
+        np.array(probabilities),
+        np.array(expected),
+        np.array(told),
+        np.array(same),
     )
 
 

@@ -223,6 +223,11 @@ def _name(pilot: Pilot) -> str:
     return f"{pilot.agents} agent{'s' if pilot.agents > 1 else ''} for {hours(pilot.hours)}"
 
 
+def _narrower(narrowing: float) -> str:
+    """Return by how much an interval is narrower, in words where it is wider."""
+    return percent(narrowing) if narrowing >= 0.0 else f"{percent(-narrowing)} wider"
+
+
 def _table(found: PilotPlan) -> Table:
     decides = found.worth_usd is not None
     columns = (
@@ -235,7 +240,7 @@ def _table(found: PilotPlan) -> Table:
     )
     rows = []
     for pilot in found.pilots:
-        rehearsed = NOTHING if pilot.rehearsed is None else percent(pilot.rehearsed)
+        rehearsed = NOTHING if pilot.rehearsed is None else _narrower(pilot.rehearsed)
         decision = (
             (NOTHING, NOTHING)
             if pilot.information is None

@@ -1,4 +1,7 @@
-"""An upper bound on the number of events in a run, to refuse scenarios that would take too long to simulate."""
+"""The pace of a run: how long a cycle typically takes, and an upper bound on the number of events.
+
+The bound serves to refuse scenarios that would take too long to simulate.
+"""
 
 from typing import Final
 
@@ -25,13 +28,20 @@ def most_events(scenario: ScenarioKeys) -> float:
     return calls if budget is None else min(calls, budget / _CHEAPEST_CALL_USD)
 
 
+def cycle_s(scenario: ScenarioKeys, group: Group) -> float:
+    """Return how long a cycle of a group takes, in seconds, if everything takes its typical time and nobody waits.
+
+    Steps written in Python count as nothing.
+    """
+    return sum(_of_step(scenario, group, step)[1] for step in group.cycle)
+
+
 def _of_group(scenario: ScenarioKeys, group: Group) -> float:
     if any(isinstance(step, OwnStep) for step in group.cycle):
         return 0.0
-    paces = [_of_step(scenario, group, step) for step in group.cycle]
-    events, lasts_s = sum(pace[0] for pace in paces), sum(pace[1] for pace in paces)
+    events = sum(_of_step(scenario, group, step)[0] for step in group.cycle)
     horizon_s = scenario.stop.after.exact_value
-    cycles = horizon_s / max(lasts_s, _SHORTEST_S)
+    cycles = horizon_s / max(cycle_s(scenario, group), _SHORTEST_S)
     if scenario.stop.cycles_per_agent is not None:
         cycles = min(cycles, scenario.stop.cycles_per_agent)
     if scenario.tasks is not None:

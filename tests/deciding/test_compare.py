@@ -61,6 +61,10 @@ def test_a_scenario_against_itself_is_zero_in_every_replication() -> None:
     (table,) = (table for table in comparison.tables() if "significant" in table.columns)
     place = table.columns.index("significant")
     assert all(row[place] != "yes" for row in table.rows)
+    curves = comparison.acceptability
+    assert curves is not None
+    assert {"a and b"} < set(curves.best) <= {"a and b", "do nothing"}
+    assert "a and b from" in comparison.answer()
 
 
 def test_a_higher_price_costs_just_so_much_more_in_every_replication() -> None:
@@ -160,7 +164,7 @@ def test_best_buys_add_up_ties_are_shared_and_nothing_is_best_where_results_are_
     assert np.allclose(curves.probabilities[:, 0], curves.probabilities[:, 1])
     assert curves.probabilities[0, 2] == 1.0
     assert np.allclose(curves.expected_usd[2], [100 * 0.5 - 15, 100 * 0.5 - 15, 0])
-    assert curves.best == ["do nothing", "do nothing", "a"]
+    assert curves.best == ["do nothing", "do nothing", "a and b"]
 
 
 def test_one_file_with_choices_makes_every_combination(tmp_path: Path) -> None:

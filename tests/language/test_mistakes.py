@@ -67,6 +67,8 @@ MISTAKES = [
     ("research: {transfers: 70}", "70", ["is out of bounds"]),
     ("review: {hours: 9-17}", "9-17", ["`Mon-Fri 9-17`"]),
     ("stop: {begins: 9:00}", "9:00", ["not a day of the week"]),
+    ("research: {unit: improvment}", "improvment", ["did you mean `improvement`", "`method`"]),
+    ("research: {unit: [method]}", "[method]", ["found a list", "a single value is expected"]),
     ("limits: [spent <= $5]", "spent", ["did you mean `spend`"]),
     ("limits: [spend p95 <= $5]", "spend p95", ["no statistic `p95`"]),
     ("limits: [wall_clock <= $5]", "wall_clock", ["money, not a duration"]),

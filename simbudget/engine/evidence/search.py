@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.engine.evidence.drawing import Draws
-from simbudget.scenario.model import Group, Research, Scenario, Score, Share, Think
+from simbudget.scenario.model import Research, Scenario, Score, Share
+from simbudget.scenario.pace import cycle_s
 from simbudget.scenario.quantities import Quantity
 
 Floats = npt.NDArray[np.float64]
@@ -74,29 +75,12 @@ def search_of(scenario: Scenario) -> Search:
         count = min(group.directions or group.agents, group.agents)
         directions.extend(begun + agent % count for agent in range(min(group.agents, _MOST_AGENTS)))
         begun += count
-        cycles = scenario.stop.after.exact_value / max(_cycle_s(scenario, group), 1.0)
+        cycles = scenario.stop.after.exact_value / max(cycle_s(scenario, group), 1.0)
         submissions += group.agents * steps * min(cycles, scenario.stop.cycles_per_agent or np.inf)
     shares = any(isinstance(step, Share) for group in scenario.fleet for step in group.cycle)
     review = scenario.review.of if scenario.review is not None else "none"
     number = int(min(max(submissions, 1.0), MOST_SUBMISSIONS))
     return Search(tuple(directions[:_MOST_AGENTS]) or (0,), number, shares, review, scenario.scorer.noise)
-
-
-def _cycle_s(scenario: Scenario, group: Group) -> float:
-    """Return how long a cycle takes when everything takes its typical time and nobody waits."""
-    total_s, turn = 0.0, group.turn
-    speed = scenario.models.get(group.model or "")
-    for step in group.cycle:
-        time = getattr(step, "time", None)
-        if time is not None:
-            total_s += time.typical
-        elif isinstance(step, Score):
-            total_s += scenario.scorer.time.typical
-        elif isinstance(step, Think) and step.turns is not None and speed is not None:
-            tokens = turn.output_tokens.typical + turn.thinking_tokens.typical
-            call_s = speed.first_token.typical + tokens / speed.output_speed.typical
-            total_s += step.turns.typical * (call_s + turn.tool_time.typical)
-    return total_s
 
 
 class _Runs:
