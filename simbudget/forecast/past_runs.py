@@ -12,10 +12,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.calibration.observed.caches import Misses, misses_of, pauses_of
 from simbudget.calibration.observed.observations import FLOORS, NO_SPEED, observe
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.observed.totals import calls_within, wall_time_s
-from simbudget.calibration.posteriors.caches import Misses, misses_of, pauses_of
 from simbudget.calibration.posteriors.openings import Opening, ages_of, learnt_opening
 from simbudget.calibration.posteriors.pooling import log_of
 from simbudget.forecast.counts import CountHistory, count_history

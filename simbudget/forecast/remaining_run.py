@@ -12,16 +12,16 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.calibration.observed.session_prices import ClassRates, session_rates
-from simbudget.calibration.observed.sessions import Session
-from simbudget.calibration.posteriors.caches import (
+from simbudget.calibration.observed.caches import (
     cache_life,
     misses_of,
     pauses_of,
     remaining_rate,
     usual_misses,
 )
-from simbudget.calibration.posteriors.limits import limit_draws
+from simbudget.calibration.observed.limits import limit_draws
+from simbudget.calibration.observed.session_prices import ClassRates, session_rates
+from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.openings import ages_of
 from simbudget.distributions.posteriors import Posterior
 from simbudget.forecast.calls_left import calls_to_come, calls_within_time, known_calls

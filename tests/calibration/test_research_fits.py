@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from simbudget.calibration.campaigns.campaigns import campaigns_of
-from simbudget.calibration.campaigns.downtime import stops_of
 from simbudget.calibration.campaigns.histories import Histories, play_histories
-from simbudget.calibration.campaigns.research_fits import closed, fit_research
 from simbudget.calibration.scenarios.calibrate import calibrate
+from simbudget.calibration.scenarios.downtime import stops_of
+from simbudget.calibration.scenarios.research_fits import closed, fit_research
 from simbudget.calibration.scenarios.writing import write_calibrated
 from simbudget.engine.lowering import lower
 from simbudget.ledger.entry import Entry

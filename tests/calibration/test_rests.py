@@ -11,9 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from simbudget.calibration.observed.session_prices import fitted_rates
-from simbudget.calibration.observed.sessions import Session
-from simbudget.calibration.posteriors.caches import (
+from simbudget.calibration.observed.caches import (
     FIVE_MINUTES,
     ONE_HOUR,
     Misses,
@@ -21,7 +19,9 @@ from simbudget.calibration.posteriors.caches import (
     misses_of,
     remaining_rate,
 )
-from simbudget.calibration.posteriors.limits import compaction_limit, limit_draws
+from simbudget.calibration.observed.limits import compaction_limit, limit_draws
+from simbudget.calibration.observed.session_prices import fitted_rates
+from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.openings import ages_of, learnt_opening
 from simbudget.forecast import counts as rest_counts
 from simbudget.forecast.counts import Usual, count_history, remaining_counts

@@ -8,8 +8,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.calibration.observed.caches import ONE_HOUR
 from simbudget.calibration.observed.sessions import Session
-from simbudget.calibration.posteriors.caches import ONE_HOUR
 from simbudget.errors import UserError
 from simbudget.pricing.catalogue import model_prices
 from simbudget.pricing.charge import ClassPrices

@@ -7,19 +7,19 @@ from typing import Final
 import numpy as np
 
 from simbudget.calibration.campaigns.campaigns import campaigns_of
-from simbudget.calibration.campaigns.downtime import fit_downtime
-from simbudget.calibration.campaigns.research_fits import RESEARCH, fit_new_campaigns
 from simbudget.calibration.observed.sessions import sessions_of
 from simbudget.calibration.scenarios.changes import Change, change_of
 from simbudget.calibration.scenarios.checks import Check, noted
 from simbudget.calibration.scenarios.delegate_changes import delegate_changes
 from simbudget.calibration.scenarios.delegate_fits import fit_roles
+from simbudget.calibration.scenarios.downtime import fit_downtime
 from simbudget.calibration.scenarios.earlier import carried
 from simbudget.calibration.scenarios.editing import with_value, without_calibration
 from simbudget.calibration.scenarios.evidence_counts import NAMES, count_evidence
 from simbudget.calibration.scenarios.fit import Fit
 from simbudget.calibration.scenarios.fits import WORLDS, fit_ledger
 from simbudget.calibration.scenarios.places import path_of, places_of, shares
+from simbudget.calibration.scenarios.research_fits import RESEARCH, fit_new_campaigns
 from simbudget.calibration.scenarios.session_fits import ALL_THAT_JOINED, KEEPS
 from simbudget.calibration.scenarios.task_fits import fit_tasks
 from simbudget.calibration.scenarios.trial_fits import fit_trials

@@ -9,13 +9,13 @@ from simbudget.calibration.observed.delegation import callers_of
 from simbudget.calibration.observed.observations import FLOORS
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.steps import scoring_times
-from simbudget.calibration.posteriors.joint import jointly
 from simbudget.calibration.posteriors.pooling import log_of
 from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
 from simbudget.calibration.posteriors.survival import censored_lognormal
 from simbudget.calibration.scenarios.delegate_fits import prefix_fits, service_fits
 from simbudget.calibration.scenarios.experiments import Jobs, jobs_of
 from simbudget.calibration.scenarios.fit import FEWEST, Fit, fit_of_rate, fit_of_varying
+from simbudget.calibration.scenarios.joint import jointly
 from simbudget.calibration.scenarios.session_fits import evidence_of_sessions, fit_sessions, fit_speeds
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.calibration_file import Evidence

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from simbudget.calibration.observed.caches import cache_life
 from simbudget.calibration.observed.delegation import callers_of
 from simbudget.calibration.observed.session_prices import list_prices, session_prices
 from simbudget.calibration.observed.sessions import Session, sessions_of
-from simbudget.calibration.posteriors.caches import cache_life
 from simbudget.calibration.scenarios.delegate_fits import RoleFits, fit_roles, service_fits
 from simbudget.calibration.scenarios.experiments import Jobs, jobs_of
 from simbudget.calibration.scenarios.fit import Fit, fit_of_fact

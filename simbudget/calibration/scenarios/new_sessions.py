@@ -3,9 +3,9 @@
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from simbudget.calibration.observed.caches import cache_life
 from simbudget.calibration.observed.session_prices import session_prices
 from simbudget.calibration.observed.sessions import Session
-from simbudget.calibration.posteriors.caches import cache_life
 from simbudget.calibration.scenarios.fit import Fit
 from simbudget.calibration.scenarios.session_fits import KEEPS
 from simbudget.calibration.scenarios.wording import as_value, highest_of

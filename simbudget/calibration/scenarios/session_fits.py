@@ -7,14 +7,13 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.calibration.observed.caches import cache_life, misses_of
 from simbudget.calibration.observed.call_habits import KeptThinking, kept_thinking
-from simbudget.calibration.observed.drift import drift_words
+from simbudget.calibration.observed.limits import compaction_limit
 from simbudget.calibration.observed.observations import FLOORS, NO_SPEED, Observed, observe, settled
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.observed.speeds import Slope, slope_of, under_slopes
-from simbudget.calibration.posteriors.caches import cache_life, misses_of
 from simbudget.calibration.posteriors.durations import new_durations
-from simbudget.calibration.posteriors.limits import compaction_limit
 from simbudget.calibration.posteriors.moving import Move, move_of
 from simbudget.calibration.posteriors.openings import Opening, learnt_opening
 from simbudget.calibration.posteriors.pooling import log_of
@@ -55,6 +54,12 @@ _SEED: Final = 20_261_129
 """For resampling that is kept apart from other draws, so that adding it leaves these as they are."""
 _YES_NO: Final = {True: "yes", False: "no"}
 KEEPS: Final = "context.keeps_thinking"
+
+_FEWEST_DRIFTING: Final = 8
+_FEWEST_IN_ORDER: Final = 12
+_NOTABLE_DRIFT: Final = 0.15
+_CERTAIN_DRIFT: Final = 3.0
+"""Threshold of a drift in standard errors: about one false alarm in 400 quantities."""
 
 ALL_THAT_JOINED: Final = "output counts are not known: whatever joined the context stands here"
 """Remark on tool results learnt from sessions without output counts."""
@@ -196,7 +201,7 @@ def _varying(
         posterior, shape = _of_cut_cycles(sessions, worlds, rng) or (posterior, shape)
     if name not in _LEVELLED:
         posterior = without_levels(posterior)
-    remarks = [place.remark, drift_words([v for v, _ in having])]
+    remarks = [place.remark, _drift_words([v for v, _ in having])]
     if (move := _move(having)) is not None:
         posterior = move.applied(posterior, rng)
         remarks.append(str(move))
@@ -347,3 +352,23 @@ def evidence_of_sessions(sessions: Sequence[Session], count: int, remark: str = 
     sources = ", ".join(sorted({session.source for session in sessions}))
     days = [session.ended for session in sessions if session.ended]
     return Evidence(count, len({s.run for s in sessions}), sources, max(days, default=""), 0, remark)
+
+
+def _drift_words(runs: Sequence[Floats]) -> str:
+    """Return in words how a quantity drifts from the first third of a run to the last; empty if it does not.
+
+    Args:
+        runs: [runs] arrays of values in the order in which they came.
+    """
+    ratios = []
+    for values in runs:
+        if len(values) >= _FEWEST_IN_ORDER:
+            first, _, last = np.array_split(values, 3)
+            if first.mean() > 0 and last.mean() > 0:
+                ratios.append(np.log(last.mean() / first.mean()))
+    if len(ratios) < _FEWEST_DRIFTING:
+        return ""
+    drift, error = float(np.mean(ratios)), float(np.std(ratios, ddof=1) / np.sqrt(len(ratios)))
+    if abs(drift) < _NOTABLE_DRIFT or abs(drift) < _CERTAIN_DRIFT * error:
+        return ""
+    return f"drifts: the last third of a run has {np.exp(drift):.2f} times the first's; not simulated"
