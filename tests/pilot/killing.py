@@ -6,6 +6,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections import Counter
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,7 +15,7 @@ import psutil
 from simbudget import interrupts
 from simbudget.ledger.store import LedgerStore
 from tests.pilot.provider import FAST
-from tests.pilot.test_command_task import described
+from tests.pilot.test_command_task import DESCRIBED, described
 
 PARTS: Final = {
     "agent": "simbudget.pilot.agents",
@@ -22,15 +23,26 @@ PARTS: Final = {
     "model server": "simbudget.pilot.model_server",
 }
 _PATIENCE_S: Final = 120.0
+CLOCKS_DIFFER_S: Final = 15.0
+"""Seconds of the run, a quarter of a second of real time, by which the runner learns of a death later."""
+LISTED: Final = (
+    DESCRIBED.replace('train.py, "{lr}"]\nmetric', 'train.py, "{lr}", "{task}"]\nmetric') + "solved_from: 0\n"
+)
+"""A list of tasks that all run the same program."""
+BUSY: Final = FAST.replace(
+    "{experiment: {gpus: 1, time: 1 min}}, {score: {}}",
+    "{experiment: {at_once: 3, wait_for: 2, time: 1 min}}, {score: {each: yes}}, {think: {turns: 2, if: improved}}",
+).replace("stop:", "tasks: {count: 1000, attempts: 3, solved: 50%, limit: {turns: 40}}\nstop:")
+"""Tasks, with several jobs at once; their attempts never run out."""
 
 
 class KilledPilot:
     """One pilot over all the lives of its runner."""
 
-    def __init__(self, folder: Path, agents: int = 2) -> None:
+    def __init__(self, folder: Path, agents: int = 2, scenario: str = FAST) -> None:
         self.out, self._scenario, self._agents = folder / "out", folder / "killed.yaml", agents
-        self._scenario.write_text(FAST)
-        self._task = described(folder)
+        self._scenario.write_text(scenario)
+        self._task = described(folder, LISTED)
         self._runner: subprocess.Popen[str] | None = None
         self.lives = 0
 
@@ -97,5 +109,20 @@ class KilledPilot:
             assert store.open_entries(0) == []
             scored = store.query("SELECT count(*) FROM entries WHERE kind = 'score' AND outcome = 'ok'")[0][0]
             names = store.query("SELECT name FROM entries WHERE component = 'tokens' AND name != ''")
+            listed = store.query("SELECT count(*) FROM sqlite_master WHERE name = 'task_attempts'")[0][0]
+            attempts = store.query("SELECT * FROM task_attempts ORDER BY task, began_s") if listed else []
         assert len(names) == len(set(names)), "a message is in the ledger twice"
         assert summary["submissions"] == scored
+        self._check_tasks(attempts)
+
+    @staticmethod
+    def _check_tasks(attempts: list[tuple[Any, ...]]) -> None:
+        """Check that attempts at a task are numbered one by one, that one ends before the next begins, and all do."""
+        ended_s: dict[int, float] = {}
+        number: Counter[int] = Counter()
+        for task, attempt, _, _, began_s, ended, _, _ in attempts:
+            assert ended is not None, "an attempt is still under way"
+            assert attempt == number[task] < 3
+            assert began_s >= ended_s.get(task, 0.0) - CLOCKS_DIFFER_S
+            ended_s[task] = ended
+            number[task] += 1
