@@ -1,6 +1,7 @@
 """Ctrl-C ends a command within two seconds, in one line, with status 130, and keeps what there is."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -70,6 +71,73 @@ def test_commands_that_are_at_something_else_end_as_soon(tmp_path: Path) -> None
         assert took_s < MOST_S, words
         assert done.returncode == interrupts.STATUS
         assert "Traceback" not in done.stderr
+
+
+STARTED = """
+import signal
+from simbudget.cli.start import main
+
+handle = signal.signal
+
+def noted(*which):
+    signal.signal = handle
+    handle(*which)
+    print("started", flush=True)
+
+signal.signal = noted
+main()
+"""
+"""The command line; it says when it handles interrupts: before that, Python itself is starting."""
+
+LOG = Path(__file__).parents[1] / "data" / "logs" / "pi-autoresearch"
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("project", "short.yaml"),
+        ("compare", "short.yaml", "long.yaml"),
+        ("sensitivity", "short.yaml"),
+        ("plan", "short.yaml", "--vary", "agents=1:5", "--for", "spend"),
+        ("import", str(LOG), "-o", "x.parquet"),
+        ("usage", str(LOG)),
+        ("calibrate", "short.yaml", str(LOG), "-o", "c.yaml"),
+        ("forecast", str(LOG)),
+        ("watch", str(LOG)),
+        ("backtest", str(LOG)),
+        ("review", "pilot"),
+        ("pilot", "short.yaml", "--out", "out"),
+    ],
+    ids=lambda words: words[0],
+)
+def test_a_command_ends_in_one_line_at_whatever_moment_of_its_beginning(
+    tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    (tmp_path / "long.yaml").write_text(LONG)
+    (tmp_path / "short.yaml").write_text(SHORT)
+    ended = []
+    for after_s in (0.0, 0.1, 0.4):
+        process = subprocess.Popen(
+            [sys.executable, "-c", STARTED, *words],
+            cwd=tmp_path,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        assert process.stdout is not None
+        assert process.stdout.readline() == "started\n"
+        time.sleep(after_s)
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGINT)  # as a terminal does
+            ended.append((process.communicate(timeout=60)[1].strip(), process.returncode))
+        else:
+            process.communicate()
+    assert ended
+    assert set(ended) == {("interrupted", interrupts.STATUS)}
+    assert {path.name for path in tmp_path.iterdir()} == {"long.yaml", "short.yaml"}, (
+        "nothing half-made is left"
+    )
 
 
 def test_what_was_done_before_is_shown(tmp_path: Path) -> None:

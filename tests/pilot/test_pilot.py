@@ -4,12 +4,15 @@ import json
 import os
 import random
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
+from simbudget import interrupts
 from simbudget.errors import UserError
 from simbudget.ledger.readers import read_logs
 from simbudget.ledger.store import LedgerStore
@@ -88,6 +91,31 @@ def test_whatever_is_killed_the_books_agree_and_the_run_goes_on(tmp_path: Path) 
             killed.start()
     killed.wait_for(2)
     killed.check(killed.end())
+
+
+def test_an_interrupt_while_a_pilot_starts_leaves_no_process_behind(tmp_path: Path) -> None:
+    pilot = KilledPilot(tmp_path)
+    pilot.start()
+    while not (pilot.out / "settings" / "service.json").exists():  # the model server runs, the service is next
+        assert pilot.runner.poll() is None
+    children = psutil.Process(pilot.runner.pid).children()
+    assert pilot.end()["ended_because"] == "interrupted"
+    assert psutil.wait_procs(children, timeout=10)[1] == []
+
+
+def test_a_second_interrupt_ends_a_pilot_at_once_and_it_can_be_resumed(tmp_path: Path) -> None:
+    pilot = KilledPilot(tmp_path)
+    pilot.start()
+    pilot.wait_for(2)
+    children = psutil.Process(pilot.runner.pid).children()
+    pilot.runner.send_signal(signal.SIGINT)
+    pilot.runner.send_signal(signal.SIGINT)
+    _, said = pilot.runner.communicate(timeout=60)
+    assert (pilot.runner.returncode, "Traceback" in said) == (interrupts.STATUS, False)
+    assert psutil.wait_procs(children, timeout=30)[1] == []
+    pilot.start()
+    pilot.wait_for(2)
+    pilot.check(pilot.end())
 
 
 def test_the_books_do_not_agree_if_a_billed_call_is_missing(tmp_path: Path) -> None:
