@@ -26,7 +26,9 @@ from simbudget.scenario.context import CACHE_LIFE_S
 Floats = npt.NDArray[np.float64]
 
 FEWEST_ALIKE: Final = 8
-"""With fewer other sessions of its own project, a session is compared with all there are."""
+"""With fewer other sessions of its own project, a session is compared with all of the same agent."""
+_SAME_START: Final = 0.03
+"""First contexts that differ by no more than this share are of the same kind of session: they differ by the prompt."""
 FEWEST_CALLS: Final = 5
 """Shorter sessions teach nothing about a remaining run."""
 _COMPACTED: Final = (15_000.0, 0.8, 2.0)
@@ -150,22 +152,35 @@ class Library:
 
     def __init__(self, sessions: Sequence[Session]) -> None:
         self.sessions = [session for session in sessions if len(session) >= FEWEST_CALLS]
-        self._chosen: dict[tuple[str, str, bool], PastRuns] = {}
+        self._chosen: dict[tuple[str, str, bool, float], PastRuns] = {}
 
     def like(self, begun: Session) -> PastRuns:
-        """Return the sessions to compare one with: those of its project, if there are enough."""
-        key = (begun.source, begun.project, begun.knows_output)
+        """Return the sessions to compare one with, of the same agent and as like it as there are enough of.
+
+        That is of its project and with a first context of the same size: the first call sends the system prompt, the
+        tools and the instructions of the project, so its size tells sub-agents and versions of an agent apart.
+        """
+        first = float(begun.context[0]) if begun.knows_input else 0.0
+        key = (begun.source, begun.project, begun.knows_output, first)
         if key not in self._chosen:
-            self._chosen[key] = PastRuns(self._alike(begun))
+            everything = (*key[:3], 0.0)
+            if everything not in self._chosen:
+                self._chosen[everything] = PastRuns(self._alike(begun))
+            alike = self._chosen[everything]
+            near = [other for other in alike.sessions if first and _begins_like(other, first)]
+            self._chosen[key] = PastRuns(near) if FEWEST_ALIKE <= len(near) < len(alike.sessions) else alike
         return self._chosen[key]
 
     def _alike(self, begun: Session) -> list[Session]:
-        alike = [other for other in self.sessions if other.knows_output == begun.knows_output]
-        own = [other for other in alike if (other.source, other.project) == (begun.source, begun.project)]
-        if len(own) >= FEWEST_ALIKE:
-            return own
-        same = [other for other in alike if other.source == begun.source]
-        return same if len(same) >= FEWEST_ALIKE else alike
+        """Return sessions of the same agent only: those of another say less than what is usual everywhere."""
+        same = [other for other in self.sessions if other.source == begun.source]
+        alike = [other for other in same if other.knows_output == begun.knows_output]
+        own = [other for other in alike if other.project == begun.project]
+        return next((some for some in (own, alike) if len(some) >= FEWEST_ALIKE), same)
+
+
+def _begins_like(other: Session, first: float) -> bool:
+    return bool(abs(float(other.context[0]) - first) <= _SAME_START * first)
 
 
 def joined(session: Session) -> tuple[Floats, Floats]:

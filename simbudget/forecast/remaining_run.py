@@ -6,7 +6,7 @@ much it puts out, how often its cache is lost, how long it goes on) is drawn onc
 other sessions say together. All worlds are simulated at once, one call after the other.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -23,6 +23,7 @@ from simbudget.calibration.observed.limits import limit_draws
 from simbudget.calibration.observed.session_prices import ClassRates, session_rates
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.openings import ages_of
+from simbudget.calibration.posteriors.shapes import midpoint_scores
 from simbudget.distributions.posteriors import Posterior
 from simbudget.forecast.calls_left import calls_to_come, calls_within_time, known_calls
 from simbudget.forecast.counts import Usual, remaining_counts
@@ -41,7 +42,7 @@ _USUAL_PAUSES: Final = {300.0: 0.03, 3600.0: 0.004}
 """The rate of gaps longer than a cache's life before any was seen; measured: 3.1 % and 0.4 % of Claude Code's gaps."""
 _MOST_CALLS: Final = 20_000
 """No simulated session is longer: ten times the longest that was seen."""
-_WEIGHTS: Final = {
+WEIGHTS: Final = {
     "input_tokens": 0.15,
     "cache_read_tokens": 0.15,
     "new_input_tokens": 0.5,
@@ -56,6 +57,9 @@ _INPUT_UNKNOWN: Final = {"cost_usd": 0.8}
 """The same where a log leaves out what was sent, so that no price can be put on it call by call."""
 _MOST_LOG: Final = 25.0
 """No mean per call is above e^25."""
+_PARTS: Final = 500
+"""Quantiles that the mean of a distribution is worked out from."""
+_SMALLEST_MEAN: Final = 1e-3
 _CHUNK: Final = 256
 """Calls are drawn this many at a time, so that long sessions need little memory."""
 
@@ -88,6 +92,30 @@ class Begun:
         """
         share = len(self.session) / (len(self.session) + self.left)
         return float(np.clip(round(share * 20) / 20, 0.05, 0.95))
+
+
+@dataclass(frozen=True, eq=False)
+class Known:
+    """What is known of the calls that are still to come: usually nothing.
+
+    An analysis of errors puts the truth in for one part at a time; a run that nobody attends to has no pauses.
+    """
+
+    growth: float | None = None
+    """Mean tokens that join the context in a turn, each counted as if it came late (`past_runs.settled_growth`)."""
+    output_tokens: float | None = None
+    """Tokens that all of these calls put out together."""
+    pauses: npt.NDArray[np.bool_] | None = None
+    """[calls] or [worlds, calls] which calls come after a pause that outlasts the cache."""
+    missed: Floats | None = None
+    """[calls] the share of the preceding context that each call does not find in the cache, whatever the reason."""
+    compactions: Floats | None = None
+    """[calls] the context of each call that follows a compaction, NaN for other calls."""
+    contexts: Floats | None = None
+    """[calls] the context of each call."""
+
+
+NOTHING_KNOWN: Final = Known()
 
 
 @dataclass(frozen=True, eq=False)
@@ -146,7 +174,9 @@ def remaining_session(
     return found
 
 
-def remaining_run(session: Session, library: Library, calls_left: Integers, seed: int) -> dict[str, Floats]:
+def remaining_run(
+    session: Session, library: Library, calls_left: Integers, seed: int, known: Known = NOTHING_KNOWN
+) -> dict[str, Floats]:
     """Return [worlds] joint draws of each quantity of the calls that a session still makes.
 
     Args:
@@ -154,6 +184,7 @@ def remaining_run(session: Session, library: Library, calls_left: Integers, seed
         library: other sessions.
         calls_left: [worlds] how many calls are still to come in each world.
         seed: the same seed, the same draws.
+        known: what is known of these calls besides.
 
     Returns:
         By quantity (`input_tokens`, `new_input_tokens`, `cache_read_tokens`, `output_tokens`, `cost_usd`,
@@ -161,10 +192,15 @@ def remaining_run(session: Session, library: Library, calls_left: Integers, seed
     """
     begun = Begun(session, library.like(session), np.minimum(calls_left, _MOST_CALLS), seed)
     rng = np.random.default_rng([seed, session.run, len(session)])
-    life = cache_life(begun.past.sessions, session)
-    rates = session_rates(session, begun.past.sessions, life)
-    simulated = _simulated(begun, _drawn(begun, life, rng), rates, rng)
-    return _reconciled(_pooled(begun, simulated, rng))
+    return _reconciled(_pooled(begun, _simulated(begun, known, rng), rng))
+
+
+def simulated_run(
+    session: Session, library: Library, calls_left: Integers, seed: int, known: Known = NOTHING_KNOWN
+) -> dict[str, Floats]:
+    """Return what `remaining_run` does, by the simulator alone: the regression cannot make use of what is known."""
+    begun = Begun(session, library.like(session), np.minimum(calls_left, _MOST_CALLS), seed)
+    return _simulated(begun, known, np.random.default_rng([seed, session.run, len(session)]))
 
 
 def _pooled(begun: Begun, simulated: dict[str, Floats], rng: np.random.Generator) -> dict[str, Floats]:
@@ -178,7 +214,7 @@ def _pooled(begun: Begun, simulated: dict[str, Floats], rng: np.random.Generator
         features = features_of(begun.session, quantity, left)
         logs = np.minimum(regression.draws(features, odds, rng), _MOST_LOG)
         regressed = np.maximum(np.exp(logs) - least(quantity), 0.0) * left
-        weights = _WEIGHTS if begun.session.knows_input else _WEIGHTS | _INPUT_UNKNOWN
+        weights = WEIGHTS if begun.session.knows_input else WEIGHTS | _INPUT_UNKNOWN
         found[quantity] = pooled(simulated[quantity], regressed, weights[quantity])
     return found
 
@@ -240,40 +276,100 @@ def _turns(session: Session) -> int:
     return int(ages_of(np.append(session.compacts, False))[-1]) + 1
 
 
-def _simulated(begun: Begun, drawn: _Drawn, rates: ClassRates, rng: np.random.Generator) -> dict[str, Floats]:
-    session, worlds, calls = begun.session, begun.worlds, begun.calls_left
-    opening, first = begun.past.opening, float(session.context[0])
-    turns = float(_turns(session))
-    age = np.full(worlds, turns)
-    cached = np.full(worlds, float(session.context[-1]))
-    last = float(opening.factor(np.array(turns - 1.0)))
-    context = cached + last * drawn.growth.sample(rng.standard_normal(worlds))
-    sums = {name: np.zeros(worlds) for name in ("read", "new", "output", "call_s", "gap_s", "wait_s")}
-    most = int(calls.max(initial=0))
+def _simulated(begun: Begun, known: Known, rng: np.random.Generator) -> dict[str, Floats]:
+    session = begun.session
+    life = cache_life(begun.past.sessions, session)
+    rates = session_rates(session, begun.past.sessions, life)
+    drawn = _drawn(begun, life, rng)
+    if known.growth is not None:
+        drawn = replace(drawn, growth=_with_mean(drawn.growth, known.growth))
+    contexts = _Contexts(begun, drawn, rng.standard_normal(begun.worlds))
+    sums = {name: np.zeros(begun.worlds) for name in ("output", *DURATIONS)}
+    most = int(begun.calls_left.max(initial=0))
     for start in range(0, most, _CHUNK):
-        shape = (worlds, min(_CHUNK, most - start))
+        shape = (begun.worlds, min(_CHUNK, most - start))
         growth = drawn.growth.sample(rng.standard_normal(shape))
         after = drawn.compacted.sample(rng.standard_normal(shape))
-        lost = rng.random(shape) < drawn.pauses[:, None]
-        missed = lost | (rng.random(shape) < drawn.misses[:, None])
-        goes_on = start + np.arange(shape[1]) < calls[:, None]
-        for name, posterior in (("output", drawn.output), *((k, getattr(drawn, k)) for k in DURATIONS)):
+        missed = _missed(drawn, known, start, shape, rng)
+        goes_on = start + np.arange(shape[1]) < begun.calls_left[:, None]
+        for name in sums:
+            posterior = getattr(drawn, name)
             if posterior is not None:
                 sums[name] += (posterior.sample(rng.standard_normal(shape)) * goes_on).sum(axis=1)
         for call in range(shape[1]):
-            full = context > drawn.limit
-            if full.any():
-                context = np.where(full, first + after[:, call], context)
-                cached = np.where(full, first, cached)
-                age = np.where(full, 0.0, age)
-            read = np.where(missed[:, call], 0.0, np.minimum(cached, context))
-            on = goes_on[:, call]
-            sums["read"] += read * on
-            sums["new"] += (context - read) * on
-            cached = context
-            context = context + growth[:, call] * opening.factor(age)
-            age = age + 1.0
-    return _quantities(begun, drawn, rates, sums)
+            contexts.compact(after[:, call], known, start + call)
+            contexts.send(missed[:, call], goes_on[:, call])
+            contexts.grow(growth[:, call])
+    if known.output_tokens is not None and drawn.output is not None:
+        sums["output"] = np.full(begun.worlds, known.output_tokens)
+    return _quantities(begun, drawn, rates, sums | {"read": contexts.read, "new": contexts.new})
+
+
+def _missed(
+    drawn: _Drawn, known: Known, start: int, shape: tuple[int, int], rng: np.random.Generator
+) -> Floats:
+    """Return [worlds, calls] the share of the preceding context that each call does not find in the cache."""
+    paused = rng.random(shape) < drawn.pauses[:, None]
+    young = rng.random(shape) < drawn.misses[:, None]
+    calls = slice(start, start + shape[1])
+    if known.missed is not None:
+        return np.broadcast_to(known.missed[calls], shape)
+    if known.pauses is not None:
+        paused = np.broadcast_to(known.pauses[..., calls], shape)
+    return (paused | young).astype(np.float64)
+
+
+def _with_mean(growth: Posterior, mean: float) -> Posterior:
+    """Return the posterior with all worlds' means moved to one."""
+    worlds = len(growth.draws)
+    scores = np.broadcast_to(midpoint_scores(_PARTS), (worlds, _PARTS))
+    means = growth.sample(scores).mean(axis=1)
+    moved = growth.draws.copy()
+    moved[:, 0] += np.log(max(mean, _SMALLEST_MEAN) / np.maximum(means, _SMALLEST_MEAN))
+    return replace(growth, draws=moved)
+
+
+class _Contexts:
+    """The contexts of all worlds, [worlds] arrays that change from call to call, and what was read and sent anew."""
+
+    def __init__(self, begun: Begun, drawn: _Drawn, scores: Floats) -> None:
+        session, worlds = begun.session, begun.worlds
+        turns = float(_turns(session))
+        self.opening, self.first, self.limit = begun.past.opening, float(session.context[0]), drawn.limit
+        self.age = np.full(worlds, turns)
+        self.cached = np.full(worlds, float(session.context[-1]))
+        last = float(self.opening.factor(np.array(turns - 1.0)))
+        self.context = self.cached + last * drawn.growth.sample(scores)
+        self.read, self.new = np.zeros(worlds), np.zeros(worlds)
+
+    def compact(self, beyond_first: Floats, known: Known, call: int) -> None:
+        """Compact the contexts that are full, to the first prompt and this much beyond it."""
+        worlds = len(self.age)
+        if known.compactions is not None:
+            is_full = np.full(worlds, bool(np.isfinite(known.compactions[call])))
+            compacted = np.full(worlds, known.compactions[call])
+        elif known.contexts is not None:
+            is_full, compacted = np.zeros(worlds, dtype=bool), self.context
+        else:
+            is_full, compacted = self.context > self.limit, self.first + beyond_first
+        if is_full.any():
+            self.context = np.where(is_full, compacted, self.context)
+            self.cached = np.where(is_full, self.first, self.cached)
+            self.age = np.where(is_full, 0.0, self.age)
+        if known.contexts is not None:
+            self.context = np.full(len(self.age), known.contexts[call])
+
+    def send(self, missed: Floats, goes_on: npt.NDArray[np.bool_]) -> None:
+        """Send the contexts: what the cache holds is read, the remainder is new."""
+        read = (1.0 - missed) * np.minimum(self.cached, self.context)
+        self.read += read * goes_on
+        self.new += (self.context - read) * goes_on
+        self.cached = self.context
+
+    def grow(self, tokens: Floats) -> None:
+        """Add a turn's tokens, more in the first turns of a context."""
+        self.context = self.context + tokens * self.opening.factor(self.age)
+        self.age = self.age + 1.0
 
 
 def _quantities(begun: Begun, drawn: _Drawn, rates: ClassRates, sums: dict[str, Floats]) -> dict[str, Floats]:

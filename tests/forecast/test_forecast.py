@@ -16,7 +16,7 @@ from simbudget.forecast.forecast import Asked, forecast, forecast_like
 from simbudget.forecast.hierarchy import fit_hierarchy
 from simbudget.forecast.past_runs import Library
 from simbudget.forecast.regression import pooled
-from simbudget.forecast.remaining_run import Horizon, remaining_session
+from simbudget.forecast.remaining_run import Horizon, Known, remaining_session, simulated_run
 from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.imported import ImportedLedger
 from tests.calibration.logs import runs_table
@@ -113,6 +113,69 @@ def test_an_unknown_number_of_calls_makes_intervals_wider(sessions: list[Session
     unknown = remaining_session(begun, library, Horizon(), 300, 1)["cost_usd"]
     widths = [np.log(np.quantile(draws, 0.9) / np.quantile(draws, 0.1)) for draws in (known, unknown)]
     assert widths[1] > 1.3 * widths[0]
+
+
+def test_a_session_learns_from_those_that_begin_with_a_context_of_its_size(sessions: list[Session]) -> None:
+    large = [
+        replace(
+            session, run=100 + session.run, write=session.write + 40_000.0 * (np.arange(len(session)) == 0)
+        )
+        for session in sessions
+    ]
+    library = Library([*sessions, *large])
+    begun = large[0].part(0, 10)
+    assert {session.run for session in library.like(begun).sessions} <= {session.run for session in large}
+    assert len(library.like(begun).sessions) >= 8
+
+
+def test_a_session_learns_nothing_from_another_agent(sessions: list[Session]) -> None:
+    others = Library([replace(session, source="another agent") for session in sessions[1:]])
+    assert not others.like(sessions[0].part(0, 10)).sessions
+
+
+def test_known_contexts_leave_nothing_unknown_of_the_input(sessions: list[Session]) -> None:
+    session, first = sessions[0], 10
+    left = np.full(50, len(session) - first)
+    known = Known(contexts=session.context[first:], missed=np.zeros(len(session) - first))
+    draws = simulated_run(session.part(0, first), Library(sessions[1:]), left, 1, known)
+    truth = truths(session, first)
+    assert draws["input_tokens"] == pytest.approx(truth["input_tokens"])
+    assert draws["cache_read_tokens"] == pytest.approx(truth["cache_read_tokens"])
+
+
+def test_a_known_mean_growth_narrows_the_forecast_of_the_input(sessions: list[Session]) -> None:
+    session, first = sessions[0], 10
+    left, library = np.full(300, len(session) - first), Library(sessions[1:])
+    widths = [
+        np.ptp(
+            np.quantile(
+                simulated_run(session.part(0, first), library, left, 1, known)["input_tokens"], (0.1, 0.9)
+            )
+        )
+        for known in (Known(), Known(growth=800.0))
+    ]
+    assert widths[1] < 0.8 * widths[0]
+
+
+def test_a_run_without_pauses_is_cheaper_than_one_with_a_pause_before_every_call(
+    sessions: list[Session],
+) -> None:
+    left = np.full(100, 30)
+    without, with_pauses = (
+        simulated_run(
+            sessions[0].part(0, 10), Library(sessions[1:]), left, 1, Known(pauses=np.full(30, paused))
+        )["cost_usd"]
+        for paused in (False, True)
+    )
+    assert (with_pauses > without).all()
+
+
+def test_a_pool_is_narrower_than_two_forecasts_that_err_alike() -> None:
+    rng = np.random.default_rng(1)
+    one, other = np.exp(rng.standard_normal((2, 4000)))
+    both = np.std(np.log(pooled(one, other, 0.5)))
+    assert 0.9 < both < 0.97
+    assert np.std(np.log(pooled(one, other, 0.0))) == pytest.approx(np.std(np.log(one)))
 
 
 def test_a_session_that_outlasted_all_others_may_go_on_as_long_as_it_did() -> None:
