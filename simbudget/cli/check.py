@@ -13,6 +13,8 @@ from simbudget.cli.options import file_argument, show
 def check_command(file: Path, as_json: bool) -> None:
     """Show how the scenario FILE was understood.
 
+    Example: simbudget check scenario.yaml
+
     Lists every value: whether it is exact, varies from draw to draw or is unknown, and whether it comes from the
     file or is a default.
     """

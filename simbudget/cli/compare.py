@@ -27,8 +27,9 @@ def compare_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """Compare scenarios, or one FILE with some of its values replaced.
 
     \b
-    simbudget compare a.yaml b.yaml
-    simbudget compare a.yaml --set agents=4,9,18 --set model=claude-opus-4-6,claude-sonnet-5
+    Examples:
+      simbudget compare a.yaml b.yaml
+      simbudget compare a.yaml --set agents=4,9,18 --set model=opus,sonnet
 
     KEY is a place in the scenario, such as stop.after, gates[1].price or cycle.think[0].turns. Short forms: agents,
     model, hours, budget, gpus, billing, servers, reviewers, finalists, cache. All plans are simulated in the same

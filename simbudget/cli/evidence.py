@@ -13,6 +13,8 @@ def evidence_command(key: str | None, shows_claims: bool, as_json: bool) -> None
     """Show published evidence on how often results of autonomous research hold.
 
     KEY is a key of `research`, such as `transfers`, or `keeps`: shows the claims behind it with their sources.
+
+    Example: simbudget evidence transfers
     """
     from simbudget.published.evidence import published_evidence  # noqa: PLC0415
 

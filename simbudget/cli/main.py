@@ -44,7 +44,13 @@ _MODULES: Final = {"import": "import_logs", "plan-pilot": "plan_pilot"}
 """Module names of commands whose own name is not a valid module name."""
 
 
-def _trust_options() -> list[click.Option]:
+_WITHOUT_SCENARIO: Final = frozenset(
+    ("init", "schema", "guard", "review", "forecast", "prices", "evidence", "usage", "import", "backtest")
+)
+"""Commands that read no scenario: they take the options below as all commands do, but their help leaves them out."""
+
+
+def _trust_options(is_hidden: bool) -> list[click.Option]:
     """Return the options, shared by all commands, that say what a scenario is allowed to do."""
 
     def take(_: click.Context, option: click.Parameter, value: bool | None) -> None:
@@ -60,6 +66,7 @@ def _trust_options() -> list[click.Option]:
             is_eager=True,
             expose_value=False,
             callback=take,
+            hidden=is_hidden,
             help="Run or refuse `python` steps of scenarios.  [default: run, except in a pull request from a fork]",
         ),
         click.Option(
@@ -69,6 +76,7 @@ def _trust_options() -> list[click.Option]:
             is_eager=True,
             expose_value=False,
             callback=take,
+            hidden=is_hidden,
             help="Allow scenarios to name files outside their folder.",
         ),
     ]
@@ -90,7 +98,8 @@ class _Commands(click.Group):
             f"{cmd_name.replace('-', '_')}_command",
         )
         known = {parameter.name for parameter in command.params}
-        command.params += [option for option in _trust_options() if option.name not in known]
+        options = _trust_options(is_hidden=cmd_name in _WITHOUT_SCENARIO)
+        command.params += [option for option in options if option.name not in known]
         return command
 
     def resolve_command(

@@ -57,11 +57,12 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """Search for the best plan of the scenario FILE.
 
     \b
-    simbudget plan scenario.yaml --vary agents=1:32 --vary hours=12:240 \\
-        --budget '$20000' --for "P(any transferable)" --out plan
-    simbudget plan scenario.yaml --vary gpus=1:8 --least-cost-for "experiments >= 500"
-    simbudget plan benchmark.yaml --vary attempts=1:5 --vary model=claude-opus-5,claude-sonnet-5 \\
-        --least-cost-for "tasks.solved >= 200"
+    Examples:
+      simbudget plan scenario.yaml --vary agents=1:32 --vary hours=12:240 \\
+          --budget '$20000' --for "P(any transferable)" --out plan
+      simbudget plan scenario.yaml --vary gpus=1:8 --least-cost-for "experiments >= 500"
+      simbudget plan benchmark.yaml --vary attempts=1:5 --vary model=opus,sonnet \\
+          --least-cost-for "tasks.solved >= 200"
 
     Figures for --for: P(any transferable), transferable results, cost per result, best score, best true quality,
     tasks solved, cost per solved task, experiments, cycles, spend, wall clock. Every plan also has to meet the

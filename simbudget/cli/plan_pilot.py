@@ -66,8 +66,9 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """Find the short pilot of the scenario FILE to run first, or report that none would change the decision.
 
     \b
-    simbudget plan-pilot scenario.yaml --hours 1,4,12 --agents 1,9
-    simbudget plan-pilot scenario.yaml --worth '$50000' --set agents=4
+    Examples:
+      simbudget plan-pilot scenario.yaml --hours 1,4,12 --agents 1,9
+      simbudget plan-pilot scenario.yaml --worth '$50000' --set agents=4
 
     Pilots are simulated alongside the whole run in the same worlds, and end before any gate. The cheapest ones are
     rehearsed: simulated, calibrated on as by `calibrate`, and followed by a new projection of the run.

@@ -16,7 +16,10 @@ import click
 def prices_command(
     model: str | None, on: datetime.datetime | None, provider: str, gpus: bool, as_json: bool
 ) -> None:
-    """Show the price of MODEL in $/Mtok, or the prices of all models of a provider."""
+    """Show the price of MODEL in $/Mtok, or the prices of all models of a provider.
+
+    Example: simbudget prices opus --on 2026-03-01
+    """
     from simbudget.pricing.catalogue import list_models, model_prices  # noqa: PLC0415
     from simbudget.pricing.gpus import list_gpus  # noqa: PLC0415
     from simbudget.report.price_tables import gpu_table, model_table  # noqa: PLC0415

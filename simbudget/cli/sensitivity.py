@@ -42,8 +42,9 @@ def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each optio
     """Rank what drives the spend, duration and results of the scenario FILE.
 
     \b
-    simbudget sensitivity scenario.yaml --out sensitivity
-    simbudget sensitivity scenario.yaml --worth '$50000' --set agents=4
+    Examples:
+      simbudget sensitivity scenario.yaml --out sensitivity
+      simbudget sensitivity scenario.yaml --worth '$50000' --set agents=4
 
     Unknowns are ranked by the share of the variance that they explain; choices (agents, hours, GPUs ...) are changed
     one at a time, with common random numbers.

@@ -23,11 +23,16 @@ class PublishedEvidence(Result):
     json_name = "evidence.json"
 
     def answer(self) -> str:
-        """Return the number of claims, and of defaults based on them."""
-        rest = sum(default.group is not None for default in self.defaults.values())
+        """Return the one default asked for, or how many defaults are based on published rates."""
+        read = f"read on {COLLECTED_ON}"
+        if len(self.defaults) == 1:
+            ((key, default),) = self.defaults.items()
+            basis = f"based on {default.basis} ({read})" if default.group else "assumed, as no rate was published"
+            return f"The default of {key} is {default.text} {default.unit}, {basis}."
+        count = sum(default.group is not None for default in self.defaults.values())
         return (
-            f"{rest} of {len(self.defaults)} defaults are based on published rates, the others are assumed "
-            f"({len(self.claims)} claims, read on {COLLECTED_ON})."
+            f"{count} of {len(self.defaults)} defaults are based on published rates, the others are assumed "
+            f"({len(self.claims)} claims, {read})."
         )
 
     def as_json(self) -> dict[str, Any]:
@@ -58,7 +63,7 @@ class PublishedEvidence(Result):
             return [defaults]
         claims = Table(
             "Published claims",
-            ("claim", "rate", "of", "unit", "tested at", "certainty", "source"),
+            ("claim", "rate", "counts", "unit", "tested at", "certainty", "source"),
             [
                 (
                     claim.claim,

@@ -175,6 +175,12 @@ def test_examples_in_help_stand_on_lines_of_their_own_and_can_be_pasted_into_a_s
             assert not re.search(r"[^']\$\d", example)
 
 
+def test_help_offers_what_scenarios_may_do_only_where_a_scenario_is_read() -> None:
+    assert "--no-python" in simbudget("project", "--help").stdout
+    assert "--no-python" not in simbudget("prices", "--help").stdout
+    assert simbudget("prices", "opus", "--no-python").returncode == 0
+
+
 def test_a_misspelt_command_is_told_the_nearest_one() -> None:
     done = simbudget("prject", "plan.yaml")
     assert done.returncode == 2
