@@ -8,14 +8,21 @@ rollout was read too keeps that, which tells more; so this output is read last.
 
 from typing import Final
 
-from simbudget.ledger.readers.counts import MOST_IN_A_SESSION
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.reported import NO_DATE, add_total, first_of, usage_within
+from simbudget.ledger.readers.reported import NO_DATE, CountNames, add_total, first_of, usage_named
 from simbudget.ledger.readers.rows import each, json_rows
 from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, is_known, mapping, moment, text
+
+_COUNTS: Final = CountNames(
+    "input_tokens",
+    "cached_input_tokens",
+    "cache_write_input_tokens",
+    "output_tokens",
+    "reasoning_output_tokens",
+)
 
 _EVENTS: Final = {"thread.started", "turn.started", "turn.completed", "turn.failed"}
 _TOOLS: Final = {
@@ -144,7 +151,7 @@ class _Reading:
         if self._is_told:
             run.repeated += 1
             return
-        used = _usage(usage, run)
+        used = usage_named(run, usage, _COUNTS, read_if_missing=None)
         if used.output is None and used.context is None and used.uncached is None:
             run.missing["tokens of turns"] += 1
             return
@@ -176,20 +183,6 @@ class _Reading:
 def _counts(used: LoggedUsage) -> tuple[int, ...]:
     prompt = used.columns()["context_tokens"]
     return int(prompt or 0), int(used.output or 0)
-
-
-def _usage(usage: JsonObject, run: RunInMaking) -> LoggedUsage:
-    prompt, read, write, output, thinking = (
-        run.count(usage.get(name), MOST_IN_A_SESSION)
-        for name in (
-            "input_tokens",
-            "cached_input_tokens",
-            "cache_write_input_tokens",
-            "output_tokens",
-            "reasoning_output_tokens",
-        )
-    )
-    return usage_within(run, prompt, read, write or 0, output, thinking=thinking)
 
 
 FORMAT: Final = Format(

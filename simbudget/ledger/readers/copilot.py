@@ -6,11 +6,10 @@ shut down tells only what its messages put out. Where each request's usage is th
 
 from typing import Final
 
-from simbudget.ledger.readers.counts import MOST_IN_A_SESSION
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
-from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.reported import add_total, run_of, usage_within
+from simbudget.ledger.readers.gathering import Gathering
+from simbudget.ledger.readers.reported import CountNames, add_total, run_of, usage_named
 from simbudget.ledger.readers.rows import each, json_rows
 from simbudget.ledger.readers.thread import NO_USAGE, LoggedUsage, Thread
 from simbudget.ledger.readers.values import (
@@ -22,6 +21,10 @@ from simbudget.ledger.readers.values import (
     mapping,
     moment,
     text,
+)
+
+_COUNTS: Final = CountNames(
+    "inputTokens", "cacheReadTokens", "cacheWriteTokens", "outputTokens", "reasoningTokens"
 )
 
 _MS: Final = 1e-3
@@ -104,7 +107,12 @@ class _Reading:
     def _request(self, thread: Thread, data: JsonObject, at_s: float) -> None:
         self._knows_requests = True
         lasted_s = duration_s(data.get("duration"), _MS)
-        thread.call(_usage(data, thread.run), text(data.get("model")) or self._model, at_s - lasted_s, at_s)
+        thread.call(
+            usage_named(thread.run, data, _COUNTS),
+            text(data.get("model")) or self._model,
+            at_s - lasted_s,
+            at_s,
+        )
 
     def _shuts_down(self, thread: Thread, data: JsonObject, at_s: float) -> None:
         """Add what the process used, by model, unless each request was told."""
@@ -120,7 +128,7 @@ class _Reading:
             about = mapping(told)
             add_total(
                 thread,
-                _usage(mapping(about.get("usage")), run),
+                usage_named(run, mapping(about.get("usage")), _COUNTS),
                 text(model),
                 calls=run.count(mapping(about.get("requests")).get("count")),
                 started_s=began_s if is_known(began_s) else self._began_s,
@@ -135,14 +143,6 @@ class _Reading:
         self._thread.run.missing["the input of calls: the session was never shut down"] = 1
         for at_s, model, output in self._untold:
             self._thread.call(LoggedUsage(output=output), model, NOT_KNOWN, at_s)
-
-
-def _usage(told: JsonObject, run: RunInMaking) -> LoggedUsage:
-    prompt, read, write, output, thinking = (
-        run.count(told.get(f"{name}Tokens"), MOST_IN_A_SESSION)
-        for name in ("input", "cacheRead", "cacheWrite", "output", "reasoning")
-    )
-    return usage_within(run, prompt, read or 0, write or 0, output, thinking=thinking)
 
 
 FORMAT: Final = Format("copilot-cli", "Copilot CLI events", _recognises, _read)

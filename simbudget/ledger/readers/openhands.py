@@ -7,12 +7,19 @@ contains what was read from the cache and written to it. An event's `llm_metrics
 from collections.abc import Iterator
 from typing import Final
 
-from simbudget.ledger.readers.counts import MOST_IN_A_SESSION
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
-from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.reported import add_total, first_of, records, run_of, sample, usage_within
-from simbudget.ledger.readers.thread import LoggedUsage, Thread
+from simbudget.ledger.readers.gathering import Gathering
+from simbudget.ledger.readers.reported import (
+    CountNames,
+    add_total,
+    first_of,
+    records,
+    run_of,
+    sample,
+    usage_named,
+)
+from simbudget.ledger.readers.thread import Thread
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
     JsonObject,
@@ -21,6 +28,10 @@ from simbudget.ledger.readers.values import (
     mapping,
     moment,
     text,
+)
+
+_COUNTS: Final = CountNames(
+    "prompt_tokens", "cache_read_tokens", "cache_write_tokens", "completion_tokens", "reasoning_tokens"
 )
 
 
@@ -93,7 +104,7 @@ def _add(thread: Thread, metrics: JsonObject, model: str, status: str) -> None:
         named = text(metrics.get("model_name")) or text(total.get("model")) or model
         add_total(
             thread,
-            _usage(total, run),
+            usage_named(run, total, _COUNTS),
             named,
             reported_cost_usd=cost_usd,
             calls=len(costs) or None,
@@ -106,7 +117,7 @@ def _add(thread: Thread, metrics: JsonObject, model: str, status: str) -> None:
         ended_s = moment(cost.get("timestamp"))
         named = text(used.get("model")) or text(metrics.get("model_name")) or model
         thread.call(
-            _usage(used, run),
+            usage_named(run, used, _COUNTS),
             named,
             ended_s - took_s,
             ended_s,
@@ -115,20 +126,6 @@ def _add(thread: Thread, metrics: JsonObject, model: str, status: str) -> None:
     if len(costs) != len(calls):
         run.reported_cost_usd = run.dollars(metrics.get("accumulated_cost"))
         run.note_missing("which call each cost belongs to")
-
-
-def _usage(told: JsonObject, run: RunInMaking) -> LoggedUsage:
-    prompt, read, write, output, thinking = (
-        run.count(told.get(name), MOST_IN_A_SESSION)
-        for name in (
-            "prompt_tokens",
-            "cache_read_tokens",
-            "cache_write_tokens",
-            "completion_tokens",
-            "reasoning_tokens",
-        )
-    )
-    return usage_within(run, prompt, read or 0, write or 0, output, thinking=thinking)
 
 
 FORMAT: Final = Format("openhands", "OpenHands output", _recognises, _read)

@@ -4,7 +4,7 @@ A *total* is what a log reports of several calls together: a session's, a day's,
 kind `calls`.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 from simbudget.ledger.entry import CALLS
 from simbudget.ledger.readers.counts import MOST_IN_A_SESSION
@@ -46,6 +46,33 @@ def usage_within(
         run.odd["more cached tokens than the prompt that contains them"] += 1
         return LoggedUsage(None, write, read, output, context=prompt, **more)
     return LoggedUsage(prompt - read - write, write, read, output, **more)
+
+
+class CountNames(NamedTuple):
+    """The names under which a tool logs the counts of a call whose prompt contains its cached tokens."""
+
+    prompt: str
+    read: str
+    write: str
+    output: str
+    thinking: str
+
+
+def usage_named(
+    run: RunInMaking, record: JsonObject, names: CountNames, *, read_if_missing: int | None = 0
+) -> LoggedUsage:
+    """Return the usage of a call, or of a session, from counts logged under these names.
+
+    Args:
+        run: the run, in which odd counts are noted.
+        record: the record with the counts.
+        names: their names.
+        read_if_missing: tokens read from the cache if the record does not say; None: not known.
+    """
+    prompt, read, write, output, thinking = (run.count(record.get(name), MOST_IN_A_SESSION) for name in names)
+    if read is None:
+        read = read_if_missing
+    return usage_within(run, prompt, read, write or 0, output, thinking=thinking)
 
 
 def add_total(thread: Thread, usage: LoggedUsage, model: str, **columns: Any) -> int:
