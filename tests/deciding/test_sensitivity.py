@@ -161,6 +161,7 @@ def test_a_plan_is_as_good_as_doing_nothing_where_a_result_is_worth_what_it_cost
 
 def test_the_errors_of_the_value_of_information_cover_the_closed_form_over_twenty_seeds() -> None:
     z_scores: dict[str, list[float]] = {"strong": [], "weak": [], "all": []}
+    of_twin = []
     for seed in range(20):
         random = np.random.default_rng(100 + seed)
         uniforms = random.random((400, 3))
@@ -172,10 +173,15 @@ def test_the_errors_of_the_value_of_information_cover_the_closed_form_over_twent
         truths = {"strong": 20.0, "weak": 10.0, "all": math.hypot(20.0, 10.0)}
         for (name, spread), value in zip(truths.items(), (strong, weak, of_all), strict=True):
             z_scores[name].append((value.usd - (unit_loss(5.0, spread) - 5.0)) / value.error_usd)
+        luck_as_known = np.maximum(benefit, 0.0).mean() - max(benefit.mean(), 0.0)
+        of_twin.append((luck_as_known - (unit_loss(5.0, truths["all"]) - 5.0)) / of_all.error_usd)
     for name, scores in z_scores.items():
         assert abs(np.mean(scores)) < 4 / math.sqrt(20), name
         assert np.sqrt(np.mean(np.square(scores))) < 1.6, name  # chi-square of 20: 1.6² is beyond 1 in 1,000
         assert np.sqrt(np.mean(np.square(scores))) > 0.5, name
+        # Of 20 with a probability of 80 % each, fewer than 9 are covered once in 10,000 times.
+        assert np.mean(np.abs(scores) < 1.28) >= 0.45, name
+    assert np.mean(of_twin) > 4 / math.sqrt(20)  # the twin: luck taken for something that can be known
 
 
 def test_what_is_not_seen_to_matter_is_worth_nothing_but_for_an_error() -> None:
