@@ -27,7 +27,9 @@ class PublishedEvidence(Result):
         read = f"read on {COLLECTED_ON}"
         if len(self.defaults) == 1:
             ((key, default),) = self.defaults.items()
-            basis = f"based on {default.basis} ({read})" if default.group else "assumed, as no rate was published"
+            basis = (
+                f"based on {default.basis} ({read})" if default.group else "assumed, as no rate was published"
+            )
             return f"The default of {key} is {default.text} {default.unit}, {basis}."
         count = sum(default.group is not None for default in self.defaults.values())
         return (

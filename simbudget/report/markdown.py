@@ -80,7 +80,7 @@ def change_markdown(
     parts.append(_fitting("| changed | before | now |\n| --- | --- | --- |", rows[:_MOST_CHANGES], len(rows)))
     parts.append(
         _folded(
-            "What it comes to now",
+            "The new projection",
             f"{new.answer()}\n\n{table_markdown(projection_tables(new.summary)['spend'])}",
         )
     )

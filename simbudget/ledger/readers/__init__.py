@@ -32,7 +32,7 @@ def stream_logs(
     begins: Callable[[Path], None] = lambda _: None,
     assumed: Assumed = NOTHING_ASSUMED,
 ) -> StreamedLedger:
-    """Return the ledger of all runs that files, or folders of files, tell of; entries come a batch at a time.
+    """Return the ledger of all runs in files or folders of files; entries come in batches.
 
     A format is recognised by what is in a file, not by its name; gzipped files are read as what they hold. The
     same session in several files is counted once. Lines that cannot be read are counted in `unread`.

@@ -101,9 +101,9 @@ def _add(thread: Thread, gathering: Gathering, record: JsonObject, answer: JsonO
     if answer.get("type") == "message":
         top, steps = anthropic_steps(mapping(answer.get("usage")), run)
     else:
-        told = mapping(answer.get("usage") or answer.get("usageMetadata"))
-        service = service_of(answer.get("service_tier"), told.get("service_tier"))
-        top, steps = usage_of_record(told, run)._replace(service=service), []
+        logged = mapping(answer.get("usage") or answer.get("usageMetadata"))
+        service = service_of(answer.get("service_tier"), logged.get("service_tier"))
+        top, steps = usage_of_record(logged, run)._replace(service=service), []
     for model_of, usage in [(model, top), *((step.model or model, step.usage) for step in steps)]:
         used = usage._replace(service="batch") if is_batch else usage
         thread.call(used, model_of, began_s, ended_s, status=status, **columns)

@@ -377,22 +377,22 @@ def _left(
     by_model: dict[str, LoggedUsage], messages: dict[str, _Message], run: RunInMaking
 ) -> dict[str, LoggedUsage]:
     """Return what a process used beyond its messages: by helpers, and by sub-agents that are not printed."""
-    told: dict[str, list[int]] = {}
+    logged: dict[str, list[int]] = {}
     for message in messages.values():
         usage, others = anthropic_steps(message.usage, run, message.model)
         for model, counted in (
             (message.model, usage),
             *((step.model or message.model, step.usage) for step in others),
         ):
-            sums = told.setdefault(model, [0] * 6)
+            sums = logged.setdefault(model, [0] * 6)
             counts = (*counted[:4], counted.write_1h, counted.web_searches)
-            told[model] = [before + (more or 0) for before, more in zip(sums, counts, strict=True)]
+            logged[model] = [before + (more or 0) for before, more in zip(sums, counts, strict=True)]
     left = {}
     for model, usage in by_model.items():
         counts = (*usage[:4], usage.write_1h, usage.web_searches)
         rest = [
             None if value is None else max(0, value - before)
-            for value, before in zip(counts, told.get(model, [0] * 6), strict=True)
+            for value, before in zip(counts, logged.get(model, [0] * 6), strict=True)
         ]
         uncached, write, read, output, for_an_hour, searches = rest
         left[model] = usage._replace(

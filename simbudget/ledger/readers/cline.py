@@ -60,15 +60,15 @@ def _read(file: LogFile, gathering: Gathering) -> None:
 
 
 def _request(thread: Thread, message: JsonObject, at_s: float, model: str, *, is_sum: bool) -> None:
-    told, run = unpacked(message.get("text")), thread.run
-    if not any(name in told for name in ("tokensIn", "tokensOut", "cost")):
-        if "cancelReason" in told or "streamingFailedMessage" in told:
+    logged, run = unpacked(message.get("text")), thread.run
+    if not any(name in logged for name in ("tokensIn", "tokensOut", "cost")):
+        if "cancelReason" in logged or "streamingFailedMessage" in logged:
             thread.ready_s = at_s
-            thread.fails(at_s, text(told.get("cancelReason")) or "failed", model)
+            thread.fails(at_s, text(logged.get("cancelReason")) or "failed", model)
         else:
             run.missing["usage of calls"] += 1
         return
-    usage, cost_usd = _usage(told, run), run.dollars(told.get("cost"))
+    usage, cost_usd = _usage(logged, run), run.dollars(logged.get("cost"))
     if is_sum:
         add_total(thread, usage, model, started_s=at_s, reported_cost_usd=cost_usd)
         return
@@ -78,11 +78,11 @@ def _request(thread: Thread, message: JsonObject, at_s: float, model: str, *, is
     thread.sees(at_s)
 
 
-def _usage(told: JsonObject, run: RunInMaking) -> LoggedUsage:
+def _usage(logged: JsonObject, run: RunInMaking) -> LoggedUsage:
     into, output, write, read = (
-        run.count(told.get(name)) for name in ("tokensIn", "tokensOut", "cacheWrites", "cacheReads")
+        run.count(logged.get(name)) for name in ("tokensIn", "tokensOut", "cacheWrites", "cacheReads")
     )
-    if told.get("apiProtocol") == "openai":
+    if logged.get("apiProtocol") == "openai":
         return usage_within(run, into, read or 0, write or 0, output)
     return LoggedUsage(into, write or 0, read or 0, output)
 

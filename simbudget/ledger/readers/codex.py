@@ -114,7 +114,7 @@ def _noted(file: LogFile) -> Iterator[Noted]:
 
 
 def _told(line: JsonObject, payload: JsonObject) -> tuple[object, object]:
-    """Return what a line tells of the tokens of the session and of its last call; nothing if it is no count."""
+    """Return the token counts of the session and of its last call in a line; nothing if it has none."""
     if line.get("type") == "token_usage_record":
         return payload.get("thread_token_usage"), payload.get("usage")
     if line.get("type") == "event_msg" and payload.get("type") == "token_count":
@@ -126,8 +126,8 @@ def _told(line: JsonObject, payload: JsonObject) -> tuple[object, object]:
 def _parent(meta: JsonObject) -> str:
     """Return the id of the session that a session continues, or that began it as a sub-agent; empty if none."""
     spawned = mapping(mapping(mapping(meta.get("source")).get("subagent")).get("thread_spawn"))
-    told = (meta.get("forked_from_id"), spawned.get("parent_thread_id"), meta.get("parent_thread_id"))
-    found = next((name for value in told if (name := text(value))), "")
+    logged = (meta.get("forked_from_id"), spawned.get("parent_thread_id"), meta.get("parent_thread_id"))
+    found = next((name for value in logged if (name := text(value))), "")
     return found if found != text(meta.get("id")) else ""
 
 
@@ -180,7 +180,7 @@ class _Reading:
         thread.sees(at_s)
 
     def _of_run(self, meta: JsonObject) -> Thread:
-        """Return the thread of the rollout's run, which its first line tells of, if it is whole."""
+        """Return the thread of the rollout's run, which its first line names, if that line is intact."""
         if self.thread is None:
             name = text(meta.get("id")) or self._file.path.name
             project = folder_name(meta.get("cwd"))

@@ -1,7 +1,7 @@
 """What `codex exec --json` prints (JSONL): a thread's items, and at the end of each turn what the thread used so far.
 
 `turn.completed` restates the thread's totals, also in a process that resumes the thread. Input contains what was read
-from the cache, and output contains reasoning. The lines name no model and carry no times, unless whoever kept them
+from the cache, and output contains reasoning. The lines name no model and carry no times, unless whoever saved them
 added a `timestamp`. An older version wrote the same as `{"id": …, "msg": {"type": "token_count", …}}`. A thread whose
 rollout was read too keeps that, which tells more; so this output is read last.
 """

@@ -17,7 +17,7 @@ from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.readers.scratch import ScratchFile
 
 BLOCK: Final = 1 << 15
-"""So many rows are held in memory."""
+"""Number of rows held in memory."""
 
 _NOT_KNOWN: Final = -1
 """What stands for NA in an array of counts or of yes and no; neither has negative values."""
@@ -37,7 +37,7 @@ class Records:
         self.words = words
         """The words of each column of words, by their numbers."""
         self.block = BLOCK
-        """So many rows are worked on at a time."""
+        """Number of rows processed at a time."""
         self._rows, self._count = rows, count
 
     def __len__(self) -> int:

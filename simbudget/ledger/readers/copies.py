@@ -27,7 +27,7 @@ def is_first_telling(gathering: Gathering, source: str, moments: Iterable[float]
     Args:
         gathering: what was gathered so far.
         source: the format.
-        moments: when it happened, in seconds since 1970. Where none is known nothing can be told, and it counts as new.
+        moments: when it happened, in seconds since 1970. Where it is not known, the entry counts as new.
         content: what else tells it from others of the same moment: counts, cost, model.
     """
     known = [repr(moment) for moment in moments if is_known(moment)]

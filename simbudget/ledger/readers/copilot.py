@@ -53,7 +53,7 @@ class _Reading:
         self._model = ""
         self._began_s = NOT_KNOWN
         self._untold: list[tuple[float, str, int | None]] = []
-        """The messages whose input no line has told yet: when, by which model, and how much was put out."""
+        """Messages whose input no line has given yet: time, model and output tokens."""
         self._knows_requests = False
         self._tools: dict[str, tuple[float, str]] = {}
 
@@ -115,7 +115,7 @@ class _Reading:
         )
 
     def _shuts_down(self, thread: Thread, data: JsonObject, at_s: float) -> None:
-        """Add what the process used, by model, unless each request was told."""
+        """Add the usage of the process by model, unless each request was logged."""
         metrics = mapping(data.get("modelMetrics"))
         if not metrics or self._knows_requests:
             return
@@ -124,8 +124,8 @@ class _Reading:
         lasted_s = duration_s(data.get("totalApiDurationMs"), _MS)
         run = thread.run
         run.api_duration_s = lasted_s if not is_known(run.api_duration_s) else run.api_duration_s + lasted_s
-        for model, told in metrics.items():
-            about = mapping(told)
+        for model, logged in metrics.items():
+            about = mapping(logged)
             add_total(
                 thread,
                 usage_named(run, mapping(about.get("usage")), _COUNTS),

@@ -210,8 +210,8 @@ def anthropic_steps(
     Tools that write Anthropic's lines about other providers' models put those providers' counts into them.
     """
     if not _ANTHROPICS & usage.keys() and any(has_counts(usage)):
-        told = usage_of_record({**usage, "model": model}, run)
-        return (told if knows_output else told._replace(output=None)), []
+        logged = usage_of_record({**usage, "model": model}, run)
+        return (logged if knows_output else logged._replace(output=None)), []
     top = _anthropic(usage, run, knows_output=knows_output)
     service, place = top.service, top.inference_geo
     steps = [mapping(step) for step in usage.get("iterations") or () if isinstance(step, dict)]
@@ -229,9 +229,9 @@ def anthropic_steps(
     return top, found
 
 
-def service_of(*told: object) -> str:
+def service_of(*logged: object) -> str:
     """Return the service that a log names in any of several fields; empty for the standard one."""
-    for word in told:
+    for word in logged:
         if word is None or word == "standard":  # what nearly every call says
             continue
         name = text(word).lower()
@@ -241,9 +241,9 @@ def service_of(*told: object) -> str:
     return ""
 
 
-def place_of(told: object) -> str:
+def place_of(logged: object) -> str:
     """Return the place that a call was bound to; empty where it was not."""
-    place = text(told).lower()
+    place = text(logged).lower()
     return "" if place in ("", "global", "not_available", "unknown") else place
 
 

@@ -1,6 +1,6 @@
 """What readers gather while they read: entries, runs, what stood there twice, and what could not be read.
 
-A run is known by a key of its own (its format and id), so that files that tell of the same run add to one run.
+A run is known by a key of its own (its format and id), so that files about the same run add to one run.
 Of entries and of what was read before only the newest are in memory; of runs, all.
 """
 
@@ -35,7 +35,7 @@ class RunInMaking:
     """The key of the run whose sub-agents these are; empty if of none."""
     agents: dict[str, int] = field(default_factory=lambda: {"": 0})
     named_agents: dict[str, None] = field(default_factory=dict)
-    """The keys of sub-agents that the log speaks of, whether or not their own doings are told."""
+    """The keys of sub-agents that the log mentions, whether or not their own entries are there."""
     last_turns: Counter[int] = field(default_factory=Counter)
     """How many turns of each agent have been read."""
     repeated: int = 0
@@ -131,13 +131,13 @@ class Gathering:
         return len(self.columns) + self._met_again
 
     def yielded_since(self, mark: int) -> bool:
-        """Return whether the file that is being read has told of anything, be it what other files told before."""
+        """Return whether the current file has had any content, even if other files had it before."""
         told = any(run.reported_cost_usd >= 0 or run.repeated for run in self._touched.values())
         return told or len(self.columns) + self._met_again > mark
 
     @property
     def only_repeats(self) -> bool:
-        """Whether all that the file that is being read told of its runs was told before, as part of other runs."""
+        """Whether everything in the current file has been read before, as part of other runs."""
         dead = [run for run in self._touched.values() if not run.reported_cost_usd >= 0]
         return bool(dead) and len(dead) == len(self._touched) and not self._told_of & self._touched.keys()
 
@@ -153,12 +153,12 @@ class Gathering:
         return cast(Whole, found)
 
     def promises(self, run: RunInMaking) -> None:
-        """Note that the file that is being read tells of a run, whose entries come when all files were read."""
+        """Note that the current file mentions a run, whose entries are added when all files have been read."""
         self._told_of.add(run.number)
         self.tells_with_others()
 
     def ends(self, wrong_content: tuple[type[Exception], ...]) -> None:
-        """Add what could be told only when all files were read."""
+        """Add the entries that are only known once all files have been read."""
         for (_, *name), whole in self._to_the_end.items():
             try:
                 whole.ends(self)

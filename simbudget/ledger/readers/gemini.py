@@ -112,8 +112,8 @@ class _Stream:
     def _result(self, thread: Thread, line: JsonObject, at_s: float) -> None:
         stats, run = mapping(line.get("stats")), thread.run
         self._is_open = False
-        told = run.name, str(stats.get("total_tokens"))
-        is_new = self._gathering.is_new(("gemini result", *told, str(at_s)))
+        logged = run.name, str(stats.get("total_tokens"))
+        is_new = self._gathering.is_new(("gemini result", *logged, str(at_s)))
         if not is_first_telling(self._gathering, STREAM.name, (at_s,), stats) or not is_new:
             run.repeated += 1
             return
@@ -136,8 +136,8 @@ class _Stream:
 def _by_model(thread: Thread, stats: JsonObject, model: str, columns: JsonObject) -> None:
     """Add what a session used, an entry for each model that it names."""
     models = mapping(stats.get("models")) or {model: stats}
-    for name, told in models.items():
-        about = mapping(told)
+    for name, logged in models.items():
+        about = mapping(logged)
         api = mapping(about.get("api"))
         more = {
             "calls": thread.run.count(api.get("totalRequests")),
@@ -147,13 +147,13 @@ def _by_model(thread: Thread, stats: JsonObject, model: str, columns: JsonObject
         add_total(thread, usage, text(name), **columns, **more)
 
 
-def _of_stats(told: JsonObject, run: RunInMaking) -> LoggedUsage:
+def _of_stats(logged: JsonObject, run: RunInMaking) -> LoggedUsage:
     """Return the usage that statistics tell; what the total has beyond input and output is thought."""
 
     def of(*names: str) -> int | None:
-        return run.count(first_of(told, *names), MOST_IN_A_SESSION)
+        return run.count(first_of(logged, *names), MOST_IN_A_SESSION)
 
-    if "cached" not in told:  # versions of 2025 do not say; none of it may have been
+    if "cached" not in logged:  # versions of 2025 do not say; none of it may have been
         run.note_missing("how much of the input was cached, so all of it counts as uncached")
     prompt = of("input_tokens", "prompt")
     output, read, total = of("output_tokens", "candidates"), of("cached"), of("total_tokens", "total")
@@ -208,9 +208,9 @@ def _message(thread: Thread, gathering: Gathering, message: JsonObject) -> None:
         thread.waits_for_person(at_s)
         thread.ready_s = at_s
     elif _is_message(message):
-        told, key = mapping(message.get("tokens")), ("gemini message", text(message.get("id")), str(at_s))
+        logged, key = mapping(message.get("tokens")), ("gemini message", text(message.get("id")), str(at_s))
         prompt, output, read, thoughts, by_tools = (
-            thread.run.count(told.get(name)) for name in ("input", "output", "cached", "thoughts", "tool")
+            thread.run.count(logged.get(name)) for name in ("input", "output", "cached", "thoughts", "tool")
         )
         if output is not None:
             output += thoughts or 0
@@ -279,13 +279,13 @@ def _qwen_line(thread: Thread, gathering: Gathering, line: JsonObject) -> None:
     thread.sees(at_s)
 
 
-def _of_metadata(told: JsonObject, run: RunInMaking) -> LoggedUsage:
+def _of_metadata(logged: JsonObject, run: RunInMaking) -> LoggedUsage:
     """Return the usage of an answer of Google's API, also one that another provider's was translated into.
 
     Google's candidates leave out thoughts; where prompt and candidates are the whole total, they contain them.
     """
     prompt, candidates, thoughts, read, by_tools, total = (
-        run.count(told.get(f"{name}TokenCount"))
+        run.count(logged.get(f"{name}TokenCount"))
         for name in ("prompt", "candidates", "thoughts", "cachedContent", "toolUsePrompt", "total")
     )
     output = candidates

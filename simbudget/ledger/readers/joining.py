@@ -1,4 +1,4 @@
-"""Which run each gathered row belongs to at last, and what rows say of their runs: counted block by block.
+"""The run that each gathered row finally belongs to, and what rows say about their runs, counted block by block.
 
 Sub-agents' runs are given to the run that they are part of. What is kept of a run does not grow with its entries.
 """
@@ -120,7 +120,7 @@ def _joined(gathering: Gathering) -> tuple[list[RunInMaking], Numbers, Numbers]:
 
 
 def _top(gathering: Gathering, run: RunInMaking) -> RunInMaking:
-    """Return the run that a run is at last part of, as far as the logs tell."""
+    """Return the outermost run that contains a run, as far as the logs say."""
     seen = {run.number}
     while (above := gathering.runs.get(run.part_of)) is not None and above.number not in seen:
         seen.add(above.number)

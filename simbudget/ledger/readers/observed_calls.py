@@ -105,7 +105,7 @@ def _litellm_model(record: JsonObject) -> str:
 
 
 def _litellm_usage(run: RunInMaking, record: JsonObject, used: JsonObject) -> LoggedUsage:
-    """Return the usage of a spend log: the proxy's prompt contains what was cached, whoever the provider is."""
+    """Return the usage of a spend log: the proxy's prompt contains cached tokens, for every provider."""
     details, thought = (
         unpacked(used.get("prompt_tokens_details")),
         unpacked(used.get("completion_tokens_details")),

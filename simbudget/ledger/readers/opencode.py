@@ -40,7 +40,7 @@ def _read(file: LogFile, gathering: Gathering) -> None:
 
 
 def begin_session(file: LogFile, gathering: Gathering, about: JsonObject) -> Thread:
-    """Return the thread of a session, of which its id, its directory and its parent's id are told."""
+    """Return the thread of a session, given its id, its directory and its parent's id."""
     name = _identity(about.get("id")) or file.path.name
     run = gathering.run(f"opencode {name}", SOURCE, file.path, name, folder_name(about.get("directory")))
     above = _identity(about.get("parentID"))

@@ -93,8 +93,8 @@ def _object(data: Any) -> JsonObject:
 
 def _read_folder(file: LogFile, gathering: Gathering) -> None:
     """Read all messages of the session that a message belongs to, in the order of time."""
-    told = [LogFile(path) for path in sorted(file.path.parent.iterdir()) if path.suffix == ".json"]
-    messages = [mapping(each.document) for each in told if _kind(each) == "message"]
+    logged = [LogFile(path) for path in sorted(file.path.parent.iterdir()) if path.suffix == ".json"]
+    messages = [mapping(each.document) for each in logged if _kind(each) == "message"]
     messages.sort(
         key=lambda message: (moment(mapping(message.get("time")).get("created")), text(message.get("id")))
     )

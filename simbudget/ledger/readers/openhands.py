@@ -38,11 +38,11 @@ _COUNTS: Final = CountNames(
 def _metrics(record: JsonObject) -> Iterator[JsonObject]:
     """Yield the metrics of a record, one for each model that it was run with."""
     stats = mapping(record.get("stats") or record.get("conversation_stats"))
-    for told in (
+    for logged in (
         record,
         *map(mapping, mapping(first_of(stats, "usage_to_metrics", "service_to_metrics")).values()),
     ):
-        metrics = mapping(told.get("metrics")) or told
+        metrics = mapping(logged.get("metrics")) or logged
         if "accumulated_cost" in metrics and (
             "token_usages" in metrics or "accumulated_token_usage" in metrics
         ):

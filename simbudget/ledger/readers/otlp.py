@@ -1,6 +1,6 @@
 """OpenTelemetry of generative-AI clients, as OTLP JSON: one document, or one a line as collectors write.
 
-Spans tell of calls and tools (`otlp_spans`); Claude Code's log events tell the same with costs (`otlp_events`). A
+Spans record calls and tools (`otlp_spans`); Claude Code's log events record the same with costs (`otlp_events`). A
 trace is a run, unless its spans name a conversation or session.
 """
 
@@ -69,10 +69,10 @@ def _snake(name: str) -> str:
     return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)
 
 
-def attributes_of(told: JsonObject) -> JsonObject:
+def attributes_of(logged: JsonObject) -> JsonObject:
     """Return the attributes of a span, a record or a resource by their names, each with its bare value."""
     found: JsonObject = {}
-    for attribute in map(mapping, listing(told.get("attributes"))):
+    for attribute in map(mapping, listing(logged.get("attributes"))):
         for kind, value in mapping(attribute.get("value")).items():
             found[text(attribute.get("key"))] = _bare(kind, value)
     return found

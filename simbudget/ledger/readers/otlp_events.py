@@ -1,7 +1,7 @@
 """Claude Code's log events in OpenTelemetry (OTLP JSON): each request with usage and cost, each tool with its time.
 
-An event is written down when what it tells of has ended. What a span told already, by the request's or the tool's
-id, is not counted again.
+An event is logged when the request or tool has ended. One that a span has already reported, under the same request or
+tool id, is not counted again.
 """
 
 from simbudget.ledger.readers.otlp_spans import Telemetry, first_text, own_usage, with_service
@@ -13,7 +13,7 @@ _KINDS = {"api_request": "call", "api_error": "failed", "tool_result": "tool"}
 
 
 def add_event(telemetry: Telemetry, record: JsonObject, attributes: JsonObject) -> None:
-    """Add what a log record tells of, once."""
+    """Add the request or tool use of a log record, once."""
     body = mapping(record.get("body"))
     name = text(attributes.get("event.name")) or text(body.get("stringValue", body.get("string_value")))
     kind = _KINDS.get(name.removeprefix(_OWN), "")
@@ -21,8 +21,8 @@ def add_event(telemetry: Telemetry, record: JsonObject, attributes: JsonObject) 
     if not kind or not session:
         return
     run = telemetry.run(session)
-    told = text(attributes.get("tool_use_id" if kind == "tool" else "request_id"))
-    if told and not telemetry.gathering.is_new(("otlp", kind, told)):
+    logged = text(attributes.get("tool_use_id" if kind == "tool" else "request_id"))
+    if logged and not telemetry.gathering.is_new(("otlp", kind, logged)):
         run.repeated += 1
         return
     thread = telemetry.thread(session, text(attributes.get("agent_id")))

@@ -101,16 +101,16 @@ class Telemetry:
 
 
 def add_span(telemetry: Telemetry, span: JsonObject, attributes: JsonObject) -> None:
-    """Add what a span tells of, once."""
+    """Add the call, tool use or wait of a span, once."""
     kind = _kind(text(span.get("name")), attributes)
     if not kind:
         return
     trace, span_id = (text(span.get(f"{what}Id", span.get(f"{what}_id"))) for what in ("trace", "span"))
     name = first_text(attributes, _SESSIONS) or trace
     run = telemetry.run(name)
-    told = first_text(attributes, _REQUESTS if kind == "call" else _TOOL_USES)
+    logged = first_text(attributes, _REQUESTS if kind == "call" else _TOOL_USES)
     keys = [("otlp", trace, span_id)] if span_id else []
-    keys += [("otlp", kind, told)] if told and kind != "wait" else []
+    keys += [("otlp", kind, logged)] if logged and kind != "wait" else []
     if not all(telemetry.gathering.is_new(key) for key in keys):
         run.repeated += 1
         return
@@ -172,7 +172,7 @@ def _model(attributes: JsonObject) -> str:
 
 
 def with_service(usage: LoggedUsage, attributes: JsonObject) -> LoggedUsage:
-    """Return the usage with the service, the place and the searches that attributes tell of."""
+    """Return the usage with the service, the place and the searches that attributes name."""
     searches = next((value for name in _SEARCHES if type(value := attributes.get(name)) is int), 0)
     return usage._replace(
         service=service_of(*(attributes.get(name) for name in _SERVICES)),

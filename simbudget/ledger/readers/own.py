@@ -36,7 +36,7 @@ _PARQUET: Final = b"PAR1"
 _CHUNK: Final = 65536
 OPEN: Final = "open"
 """The outcome of an entry of a store whose end has not been recorded; its cost is its worst case."""
-_STILL_OPEN: Final = "what things came to that are still open, and count at their worst case"
+_STILL_OPEN: Final = "the final cost of calls that are still open, which count at their worst case"
 _OF_ATTEMPTS: Final = {"run", "agent", "status", "what", "started_s", "duration_s"}
 
 
@@ -121,9 +121,9 @@ def _as_reported(chunk: pd.DataFrame) -> pd.DataFrame:
 
 def _attempts(rows: pd.DataFrame) -> pd.DataFrame:
     """Return the attempts at calls that were refused or failed, as entries."""
-    told = {name: rows[name] for name in ("run", "agent", "started_s", "duration_s")}
+    logged = {name: rows[name] for name in ("run", "agent", "started_s", "duration_s")}
     status = rows["status"].map(lambda code: "" if pd.isna(code) else str(int(code)))
-    return pd.DataFrame(told).assign(
+    return pd.DataFrame(logged).assign(
         kind="call",
         outcome="failed",
         status=status,

@@ -1,4 +1,4 @@
-"""Where the tools keep their logs, for whoever does not name any."""
+"""The places where tools keep their logs, searched when no log is named."""
 
 import os
 from collections.abc import Iterator, Mapping

@@ -27,7 +27,7 @@ def read_all(
     begins: Callable[[Path], None] = lambda _: None,
     assumed: Assumed = NOTHING_ASSUMED,
 ) -> StreamedLedger:
-    """Return the ledger of all runs that the files tell of; `begins` is called with each file.
+    """Return the ledger of all runs in the files; `begins` is called with each file.
 
     Raises:
         UserError: a path does not exist, or none of the files is a log.
@@ -102,7 +102,9 @@ def _read(
                 gathering.cannot_read(path, file.line, f"damaged: {_shown(error)}; not read further")
             if gathering.yielded_since(mark):
                 if gathering.only_repeats and not gathering.is_faulty(path):
-                    gathering.cannot_read(path, 0, "nothing new: all of it was told before")
+                    gathering.cannot_read(
+                        path, 0, "nothing new: everything in it has been read from other files"
+                    )
                 is_told = True
                 if known.is_printed:  # then another tool may have printed into the same file
                     continue

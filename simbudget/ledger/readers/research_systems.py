@@ -68,8 +68,8 @@ def _score(metric: Any) -> float:
     """Return a metric's value; AI-Scientist-v2 has several, each by data set: the first of them."""
     value = mapping(metric).get("value", metric)
     for named in map(mapping, listing(mapping(value).get("metric_names"))):
-        for told in map(mapping, listing(named.get("data"))):
-            return number(first_of(told, "final_value", "best_value"))
+        for logged in map(mapping, listing(named.get("data"))):
+            return number(first_of(logged, "final_value", "best_value"))
     return number(value)
 
 
@@ -84,8 +84,8 @@ def _recognises_tracker(file: LogFile) -> bool:
 
 
 def _is_total(about: Any) -> bool:
-    told = mapping(mapping(about).get("tokens"))
-    return "prompt" in told and "completion" in told
+    logged = mapping(mapping(about).get("tokens"))
+    return "prompt" in logged and "completion" in logged
 
 
 def _read_tracker(file: LogFile, gathering: Gathering) -> None:
@@ -96,14 +96,14 @@ def _read_tracker(file: LogFile, gathering: Gathering) -> None:
 
 
 def _total(thread: Thread, model: str, about: JsonObject, run: RunInMaking) -> None:
-    told = mapping(about.get("tokens"))
+    logged = mapping(about.get("tokens"))
     usage = usage_within(
         run,
-        tokens(run, told, "prompt"),
-        tokens(run, told, "cached") or 0,
+        tokens(run, logged, "prompt"),
+        tokens(run, logged, "cached") or 0,
         0,
-        tokens(run, told, "completion"),
-        thinking=tokens(run, told, "reasoning"),
+        tokens(run, logged, "completion"),
+        thinking=tokens(run, logged, "reasoning"),
     )
     add_total(
         thread, usage, model, reported_cost_usd=run.dollars(first_of(about, "cost (USD)", "cost_usd", "cost"))

@@ -15,9 +15,9 @@ from typing import Any, Final
 from simbudget.errors import Problem, UserError
 
 MOST_NEW: Final = 1 << 18
-"""So many things that were read last are remembered in memory, about 30 MB."""
+"""Number of the last things read that are remembered in memory: about 30 MB."""
 _PAGES_KB: Final = 16 << 10
-"""So much of the database of what was read before is held in memory."""
+"""Part of the database of earlier things that is held in memory."""
 _NO_ROW: Final = -1
 _BYTES: Final = (16 << 20) - 1
 """The last of the bytes whose bits tell what may be in the database."""

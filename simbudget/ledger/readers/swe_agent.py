@@ -75,7 +75,7 @@ def _configured_model(document: JsonObject) -> str:
 
 
 def _in_all(thread: Thread, stats: JsonObject, model: str, status: str) -> None:
-    """Add what is told only of the run as a whole."""
+    """Add the figures that are logged only for the run as a whole."""
     run = thread.run
     sent = run.count(stats.get("tokens_sent", stats.get("input_tokens")), _MOST_IN_A_RUN)
     output = run.count(stats.get("tokens_received", stats.get("output_tokens")), _MOST_IN_A_RUN)

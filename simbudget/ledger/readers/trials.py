@@ -32,8 +32,8 @@ def _read(file: LogFile, gathering: Gathering) -> None:
             return
         name, task = text(record["trial_name"]), text(first_of(record, "task_id", "task_name"))
         group = text(first_of(record, "submission", "job_id", "run_id"))
-        told = (record.get(key_) for key_ in ("id", "path", "trial_started_at", "started_at"))
-        key = " ".join(map(str, ("trial", group, name, *told)))
+        logged = (record.get(key_) for key_ in ("id", "path", "trial_started_at", "started_at"))
+        key = " ".join(map(str, ("trial", group, name, *logged)))
         is_new = gathering.is_new(("trial", key))
         run = gathering.run(key, FORMAT.name, file.path, f"{group} {name}".strip(), task)
         run.task = task
@@ -52,10 +52,10 @@ def _trial(thread: Thread, record: JsonObject) -> None:
     if not is_known(began_s):
         began_s, ended_s = _span(record, "trial")
     run.duration_s = thread.lasted_s(began_s, ended_s)
-    told = result or record
-    prompt = tokens(run, told, "n_input_tokens", "total_input_tokens")
-    output = tokens(run, told, "n_output_tokens", "total_output_tokens")
-    read = tokens(run, told, "n_cache_tokens")
+    logged = result or record
+    prompt = tokens(run, logged, "n_input_tokens", "total_input_tokens")
+    output = tokens(run, logged, "n_output_tokens", "total_output_tokens")
+    read = tokens(run, logged, "n_cache_tokens")
     usage = (
         LoggedUsage(output=output, context=prompt)
         if read is None

@@ -25,7 +25,7 @@ from simbudget.projection.figures import (
 from simbudget.projection.projection import Projection
 
 _MOST_ROWS: Final = 200
-"""Maximum number of rows of a chart's table and of points in a cloud; more cannot be read or told apart."""
+"""Maximum number of rows of a chart's table and of points in a cloud; more cannot be read or distinguished."""
 
 
 @dataclass(frozen=True)
