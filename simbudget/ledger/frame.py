@@ -48,6 +48,8 @@ DTYPES: Final = {
     "service": "category",
     "inference_geo": "category",
     "web_searches": "Int64",
+    "task": "Int64",
+    "attempt": "Int64",
 }
 """Columns of all ledgers, simulated, imported or live."""
 

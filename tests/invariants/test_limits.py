@@ -7,7 +7,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simbudget.engine.reference import simulate
-from simbudget.testing import documents, load
+from simbudget.scenario.model import Scenario
+from simbudget.testing import documents, load, scenarios, tasks
+from tests.running import scenario
 
 quick = settings(max_examples=40, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
@@ -77,3 +79,73 @@ def test_tasks_add_up(document: dict[str, Any], seed: int) -> None:
     tenths = sum(found[f"task_usd_tenth_{tenth:02d}"] for tenth in range(1, 11)) * 5 / 10
     assert tenths == pytest.approx(found["attempts_usd"], abs=1e-9)
     assert found["attempts_usd"] <= found["spend_usd"] + 1e-9
+
+
+@quick
+@given(scenarios(beyond=True, calls=True), tasks(), st.integers(0, 1000))
+def test_what_entries_say_of_their_task_adds_up_to_what_attempts_cost(
+    which: Scenario, terms: dict[str, Any], seed: int
+) -> None:
+    if which.tasks is None:
+        which = which.replace(tasks=terms)
+    sandboxes = tuple(
+        group if group.kind == "people" else group.replace(sandbox={"price": "0 $/h"})
+        for group in which.fleet
+    )  # which cost money by the hour, and are paid in one
+    outcome = simulate(which.replace(fleet=sandboxes), seed)
+    ledger = outcome.ledger
+    assert ledger is not None
+    at_tasks = ledger[ledger["task"].notna()]
+    assert at_tasks["cost_usd"].sum() == pytest.approx(outcome.totals["attempts_usd"], abs=1e-7)
+    by_attempt = at_tasks.groupby(["task", "attempt"])[["agent", "cycle"]].nunique()
+    assert (by_attempt == 1).all(axis=None)
+    assert len(by_attempt) <= outcome.totals["tasks_attempts"]
+
+
+FIFTY = """
+fleet: [{{agents: 50, start: {{then_every: 1 s}}}}]
+models: {{claude-opus-4-6: {{first_token: 1 s, output_speed: {speed}}}}}
+prices: {{claude-opus-4-6: {{input: 5 $/Mtok, cache_write: 6.25, cache_read: 0.5, output: 25}}}}
+context: {{first_prompt_tokens: {prompt}, lasts: think, cache: off, limit_tokens: 900000}}
+turn: {{output_tokens: {output}, tool_time: {tool}, tool_result_tokens: 0}}
+cycle: [think: {{turns: 1}}]
+stop: {{after: 2 h, budget: $60, budget_counts: {counts}}}
+"""
+
+
+def test_fifty_agents_pass_a_cap_by_the_calls_in_flight_if_these_count_when_billed() -> None:
+    """Each call is 80,000 tokens of prompt and 8,000 of output, $0.60, and takes 80 s; all agents always have one."""
+
+    def overrun_usd(counts: str) -> float:
+        calls = {"prompt": "80000", "output": "8000", "speed": "101.265822784810126 tokens/s", "tool": "0 s"}
+        return simulate(scenario(FIFTY.format(counts=counts, **calls)), record=False).totals["overrun_usd"]
+
+    assert overrun_usd("when begun") == pytest.approx(0.0, abs=1e-9)
+    assert overrun_usd("when billed") == pytest.approx(
+        49 * 0.60, abs=1e-9
+    )  # of the 50, one has just been billed
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_a_cap_is_never_passed_by_more_than_was_in_flight_when_it_was_reached(seed: int) -> None:
+    calls = {
+        "prompt": "20k to 90k",
+        "output": "1000 to 9000",
+        "speed": "50 to 90 tokens/s",
+        "tool": "1 s to 90 s",
+    }
+    overruns = {}
+    for counts in ("when begun", "when billed"):
+        outcome = simulate(scenario(FIFTY.format(counts=counts, **calls)), seed)
+        assert outcome.ledger is not None
+        made = outcome.ledger[outcome.ledger["kind"] == "call"].copy()
+        made["ended_s"] = made["started_s"] + made["duration_s"]
+        made["counted_s"] = made["ended_s"] if counts == "when billed" else made["started_s"]
+        made = made.sort_values("counted_s")
+        reached_s = made.loc[made["cost_usd"].cumsum() >= 60, "counted_s"].iloc[0]
+        assert (made["started_s"] <= reached_s).all()
+        in_flight = made[made["counted_s"] >= reached_s]
+        overruns[counts] = outcome.totals["overrun_usd"]
+        assert 0 < overruns[counts] <= in_flight["cost_usd"].sum()
+        assert len(in_flight) == 1 or counts == "when billed"
+    assert overruns["when billed"] > 10 * overruns["when begun"]

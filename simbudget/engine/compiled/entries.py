@@ -9,6 +9,7 @@ from typing import Final
 
 from simbudget.compilation import internal
 from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.laws.tasks import NO_TASK
 from simbudget.ledger.entry import COMPONENTS
 
 KINDS: Final = (
@@ -91,7 +92,7 @@ def add_entry(site: Site, run: Record, agent: int, kind: int, started: int, ende
     row.kind = kind
     row.started = started
     row.ended = ended
-    row.cycle = row.session = row.turn = _NO_PLACE
+    row.cycle = row.session = row.turn = row.task = row.attempt = _NO_PLACE
     row.queued_ns = 0
     row.sub_agent = 0
     row.model = NO_MODEL
@@ -116,7 +117,16 @@ def add_agent_entry(site: Site, run: Record, agent: Record, kind: int, started: 
     row.session = agent.session
     row.turn = agent.context_turns - 1 if agent.session != _NO_PLACE else _NO_PLACE
     row.outcome = outcome
+    note_task(row, agent)
     return number
+
+
+@internal
+def note_task(row: Record, of: Record) -> None:
+    """Note at which task an agent, a sub-agent or a job is, if it is at one."""
+    if of.task != NO_TASK:
+        row.task = of.task
+        row.attempt = of.task_attempt
 
 
 @internal

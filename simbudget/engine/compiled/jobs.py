@@ -22,6 +22,7 @@ from simbudget.engine.compiled.entries import (
     PREEMPTED,
     UNSERVED,
     add_agent_entry,
+    note_task,
 )
 from simbudget.engine.compiled.events import (
     ASK,
@@ -89,6 +90,7 @@ def open_jobs(site: Site, run: Record, agent: Record, polls: bool) -> None:
         job.job_ns = job_ns
         job.gpus = min(gpus, units)
         job.is_alive = 1
+        job.task, job.task_attempt = agent.task, agent.task_attempt
         job.activity = NOTHING
         job.attempt = 0
         job.point = JOB_TRIES
@@ -274,6 +276,7 @@ def _bill(site: Site, run: Record, agent: Record, job: Record, outcome: int) -> 
             cease_to_cost(agent.account, usd_per_hour, job.began, cost_usd)
     if run.records:
         row = site.entries[add_agent_entry(site, run, agent, EXPERIMENT, job.began, outcome)]
+        note_task(row, job)
         row.session = job.session
         row.turn = job.turn
         row.queued_ns = job.began - job.asked
@@ -293,6 +296,7 @@ def _is_metered(site: Site, agent: Record) -> bool:
 def _record_unserved(site: Site, run: Record, agent: Record, job: Record) -> None:
     if run.records:
         row = site.entries[add_agent_entry(site, run, agent, EXPERIMENT, run.now, UNSERVED)]
+        note_task(row, job)
         row.queued_ns = run.now - job.asked
         row.gpus = job.gpus
         row.pool = agent.pool

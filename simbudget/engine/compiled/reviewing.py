@@ -23,6 +23,7 @@ from simbudget.engine.compiled.steps.common import FOR_REVIEW, asks_board
 from simbudget.engine.laws.notebook import AUTHOR, NUMBER, SCORE, Notebook
 from simbudget.engine.laws.research import Lab
 from simbudget.engine.laws.review import review_key, takes_for_hack
+from simbudget.engine.laws.tasks import NO_TASK
 from simbudget.engine.laws.work import draw_judge_call
 
 _KEY: Final = 3
@@ -79,6 +80,7 @@ def _make_caller(site: Site, run: Record, caller: Record, author: int) -> None:
     caller.client = run.reviewer
     caller.context_row = site.groups[group_number].context
     caller.cycle = _NOBODY
+    caller.task = NO_TASK
     caller.attempts = caller.polls_now = caller.is_judged = caller.waits_for_bell = 0
 
 

@@ -423,12 +423,18 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
     by_sub_agent = rows["sub_agent"] > 0
     columns["name"] = np.where(by_sub_agent, _numbered("sub-agent", rows["sub_agent"]), columns["name"])
     columns["parent"] = np.where(by_sub_agent, _numbered("agent", rows["agent"]), "")
+    columns |= {name: _or_missing(rows[name]) for name in ("task", "attempt")}
     frame = pd.DataFrame({name: columns[name] for name in DTYPES}, index=range(len(rows))).astype(DTYPES)
     return with_context_tokens(frame)
 
 
 def _numbered(word: str, numbers: Integers) -> npt.NDArray[Any]:
     return np.array([f"{word} {number}" for number in numbers.tolist()], dtype=object)
+
+
+def _or_missing(numbers: Integers) -> pd.api.extensions.ExtensionArray:
+    """Return numbers of which negative ones are missing."""
+    return pd.arrays.IntegerArray(numbers.astype(np.int64), numbers < 0)
 
 
 def _or_last(numbers: Integers, none: int) -> Integers:

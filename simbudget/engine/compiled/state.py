@@ -393,6 +393,8 @@ JOB: Final = np.dtype(
         ("is_preempted", _INT),
         ("session", _INT),
         ("turn", _INT),
+        ("task", _INT),
+        ("task_attempt", _INT),
     ],
     align=True,
 )
@@ -453,6 +455,8 @@ ENTRY: Final = np.dtype(
         ("cycle", _INT),
         ("session", _INT),
         ("turn", _INT),
+        ("task", _INT),
+        ("attempt", _INT),
         ("kind", _INT),
         ("started", _INT),
         ("ended", _INT),

@@ -398,7 +398,13 @@ class Agent(Caller):
         """Return the context manager that records what happens within it as one entry."""
         line = self.line
         place = {"cycle": self.cycle, "session": line.context.session, "turn": line.context.turns - 1}
-        return self.site.record.entry(self.number, kind, {**place, **columns})
+        return self.site.record.entry(self.number, kind, {**place, **self.task, **columns})
+
+    @property
+    def task(self) -> dict[str, int]:
+        """Return the columns of entries that say at which task the agent is; none if it is at none."""
+        attempt = self._attempt
+        return {} if attempt is None else {"task": attempt.task, "attempt": attempt.number}
 
     @contextmanager
     def queues(self, kind: str, **columns: object) -> Iterator[None]:

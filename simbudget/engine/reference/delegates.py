@@ -81,7 +81,7 @@ class SubAgent(Caller):
         self.stream = np.array([*agent.stream[:3], key], dtype=np.int64)
         self.line = Line(self, agent.group_number, terms)
         self._team, self._step, self._cells = team, step, cells
-        self._cycle = agent.cycle
+        self._cycle, self._task = agent.cycle, agent.task
 
     def works(self) -> Generator[Event, Any, None]:
         """Make the turns of the step in a separate context, until all are made or the budget is reached."""
@@ -115,4 +115,4 @@ class SubAgent(Caller):
         context = self.line.context
         place = {"cycle": self._cycle, "session": context.session, "turn": context.turns - 1}
         names = {"name": f"sub-agent {self.place + 1}", "parent": f"agent {self.number}"}
-        return self.site.record.entry(self.number, kind, {**place, **names, **columns})
+        return self.site.record.entry(self.number, kind, {**place, **names, **self._task, **columns})

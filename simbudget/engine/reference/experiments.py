@@ -125,10 +125,13 @@ class _Job:
         self._agent, self._site, self._wave = agent, agent.site, wave
         self._pool_number = wave.step.pool
         self._pool = agent.site.program.pools[self._pool_number]
-        self._pool_name = agent.site.program.pools_told[self._pool_number]
+        self._columns: dict[str, object] = {"name": agent.site.program.pools_told[self._pool_number]}
+        self._columns |= agent.task
+        """What its entries say of it, also when the agent has been interrupted and is at no task any more."""
         rows, table = agent.site.rows, agent.site.program.table
         self._work_ns, gpus = draw_experiment(rows, table, wave.cells, self._lanes(0))
         self._gpus = min(gpus, self._pool.free_gpus)
+        self._columns |= {"gpus": self._gpus}
 
     def run(self) -> Happens:
         """Try until the job gives a result, a few times at most; tell the wave how it ended.
@@ -182,7 +185,7 @@ class _Job:
             self._wave.does(self.number, "waiting_gpu")
             asked_ns = clock.now
             with holding(self._site.pools[self._pool_number], self._gpus) as grant:
-                with agent.queues("experiment", gpus=self._gpus, name=self._pool_name):
+                with agent.queues("experiment", **self._columns):
                     yield grant
                     agent.look()
                 self._wave.does(self.number, "experiment")
@@ -212,9 +215,7 @@ class _Job:
         if self._pool.is_metered:
             meter.start(started_ns, self._gpus)
             self._agent.usage.begin_to_cost(self._gpus * meter.usd_per_hour)
-        entry = self._agent.entry(
-            "experiment", queued_ns=queued_ns, gpus=self._gpus, name=self._pool_name, outcome=outcome
-        )
+        entry = self._agent.entry("experiment", queued_ns=queued_ns, outcome=outcome, **self._columns)
         with entry:
             try:
                 yield

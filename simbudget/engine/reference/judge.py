@@ -58,4 +58,4 @@ class Judge(Caller):
     def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
         """Return the context manager that records what happens within it as one entry of the agent's."""
         place = {"cycle": self._agent.cycle, "session": -1, "turn": -1, "name": "judge"}
-        return self.site.record.entry(self.number, kind, {**place, **columns})
+        return self.site.record.entry(self.number, kind, {**place, **self._agent.task, **columns})

@@ -74,6 +74,7 @@ def _open_sub_agent(site: Site, run: Record, agent: Record, caller: Record, plac
     caller.context_row = step.context
     caller.step = agent.step
     caller.cycle = agent.cycle
+    caller.task, caller.task_attempt = agent.task, agent.task_attempt
     caller.is_alive = 1
     caller.polls_now = caller.waits_for_bell = 0
     caller.contexts = caller.turns = caller.attempts = caller.compactions = 0
