@@ -89,7 +89,7 @@ class Entry(NamedTuple):
     """The place that a call was bound to (`us`), for which some providers charge more."""
     web_searches: int | None = None
     """Number of searches that the provider ran for a call, each of which is charged."""
-    task: int | None = None
+    task_number: int | None = None
     """Number of the task, from 0, that a simulated agent was at; logs name the task of a whole run."""
     attempt: int | None = None
     """Number of the attempt at that task, from 0."""

@@ -48,7 +48,7 @@ DTYPES: Final = {
     "service": "category",
     "inference_geo": "category",
     "web_searches": "Int64",
-    "task": "Int64",
+    "task_number": "Int64",
     "attempt": "Int64",
 }
 """Columns of all ledgers, simulated, imported or live."""

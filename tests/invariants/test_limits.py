@@ -95,9 +95,9 @@ def test_what_entries_say_of_their_task_adds_up_to_what_attempts_cost(
     outcome = simulate(which.replace(fleet=sandboxes), seed)
     ledger = outcome.ledger
     assert ledger is not None
-    at_tasks = ledger[ledger["task"].notna()]
+    at_tasks = ledger[ledger["task_number"].notna()]
     assert at_tasks["cost_usd"].sum() == pytest.approx(outcome.totals["attempts_usd"], abs=1e-7)
-    by_attempt = at_tasks.groupby(["task", "attempt"])[["agent", "cycle"]].nunique()
+    by_attempt = at_tasks.groupby(["task_number", "attempt"])[["agent", "cycle"]].nunique()
     assert (by_attempt == 1).all(axis=None)
     assert len(by_attempt) <= outcome.totals["tasks_attempts"]
 

@@ -423,7 +423,7 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
     by_sub_agent = rows["sub_agent"] > 0
     columns["name"] = np.where(by_sub_agent, _numbered("sub-agent", rows["sub_agent"]), columns["name"])
     columns["parent"] = np.where(by_sub_agent, _numbered("agent", rows["agent"]), "")
-    columns |= {name: _or_missing(rows[name]) for name in ("task", "attempt")}
+    columns |= {"task_number": _or_missing(rows["task"]), "attempt": _or_missing(rows["attempt"])}
     frame = pd.DataFrame({name: columns[name] for name in DTYPES}, index=range(len(rows))).astype(DTYPES)
     return with_context_tokens(frame)
 

@@ -404,7 +404,7 @@ class Agent(Caller):
     def task(self) -> dict[str, int]:
         """Return the columns of entries that say at which task the agent is; none if it is at none."""
         attempt = self._attempt
-        return {} if attempt is None else {"task": attempt.task, "attempt": attempt.number}
+        return {} if attempt is None else {"task_number": attempt.task, "attempt": attempt.number}
 
     @contextmanager
     def queues(self, kind: str, **columns: object) -> Iterator[None]:
