@@ -99,12 +99,29 @@ def _count(usage: Mapping[str, Any], name: str) -> int:
     return value if isinstance(value, int) and not isinstance(value, bool) and value > 0 else 0
 
 
+def _are_counts(usage: Mapping[str, Any], *needed: str) -> bool:
+    """Return whether a usage has the counts that are needed, and no count in it is anything but a whole number.
+
+    A usage that is not understood is not believed: the reservation then stays at its worst case.
+    """
+    counts = [usage.get(name) for name in needed]
+    counts += [value for name, value in usage.items() if name.endswith("_tokens") and value is not None]
+    return all(
+        isinstance(value, int) and not isinstance(value, bool) and 0 <= value < _MOST_COUNT
+        for value in counts
+    )
+
+
+_MOST_COUNT: Final = 10**12
+"""Far above any answer's tokens, and exact as a double."""
+
+
 # The Messages API.
 
 
 def _messages_read(body: Mapping[str, Any]) -> Reported | None:
     usage = body.get("usage")
-    if not isinstance(usage, Mapping) or not {"input_tokens", "output_tokens"} <= set(usage):
+    if not isinstance(usage, Mapping) or not _are_counts(usage, "input_tokens", "output_tokens"):
         return None
     served = usage.get("server_tool_use")
     ran = sorted(name for name in served if _count(served, name)) if isinstance(served, Mapping) else []
@@ -150,7 +167,7 @@ def _responses_take(event: Mapping[str, Any], seen: dict[str, Any]) -> Reported 
 def _openai_reported(body: Mapping[str, Any], prompt: str, output: str) -> Reported | None:
     """Return what an answer of OpenAI's APIs reports; prompt counts include cached tokens."""
     usage = body.get("usage")
-    if not isinstance(usage, Mapping) or not {prompt, output} <= set(usage):
+    if not isinstance(usage, Mapping) or not _are_counts(usage, prompt, output):
         return None
     of_prompt = usage.get(f"{prompt}_details")
     of_output = usage.get(f"{output}_details")

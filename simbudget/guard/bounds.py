@@ -11,6 +11,8 @@ a list here, and anything else is refused by name. A list of dangerous features 
 
 import hashlib
 import json
+import os
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Iterator, Mapping, Sequence
@@ -38,8 +40,9 @@ _MESSAGES_KEYS: Final = _words(
     "model max_tokens messages system tools tool_choice temperature top_p top_k stop_sequences stream metadata "
     "thinking service_tier output_config output_format cache_control inference_geo speed"
 )
-_CLIENT_TOOLS: Final = ("text_editor", "bash", "memory", "computer")
-"""Type prefixes of tools that the client runs, and that cost nothing but tokens."""
+_CLIENT_TOOL: Final = re.compile(r"(text_editor|bash|memory|computer)_\d{8}")
+"""Types of tools that the client runs, each with its date, and that cost nothing but tokens. A name that only begins
+like one of them, such as that of a tool which the provider runs, does not match."""
 _CHAT_KEYS: Final = _words(
     "model messages max_tokens max_completion_tokens n temperature top_p stop stream stream_options tools tool_choice "
     "parallel_tool_calls response_format seed frequency_penalty presence_penalty logit_bias logprobs top_logprobs "
@@ -131,7 +134,7 @@ def messages_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
     counted = _Counted()
     for tool in _list_of_mappings(body.get("tools"), "tools"):
         kind = str(tool.get("type") or "custom")
-        if kind != "custom" and not kind.startswith(tuple(f"{known}_" for known in _CLIENT_TOOLS)):
+        if kind != "custom" and not _CLIENT_TOOL.fullmatch(kind):
             _refuse(
                 f"the provider's tool {kind!r} costs more than its tokens; leave it out, or let your program run "
                 "a tool of its own"
@@ -214,7 +217,10 @@ def chat_output_tokens(body: Mapping[str, Any]) -> int:
         UnboundedCostError: the request sets no valid limit.
     """
     answers = 1 if body.get("n") is None else _whole_tokens(body, "n")
-    return answers * _whole_tokens(body, "max_completion_tokens", "max_tokens")
+    names = ("max_completion_tokens", "max_tokens")
+    # Servers differ in which of the two they know, so the larger counts.
+    given = [name for name in names if body.get(name) is not None] or names[:1]
+    return answers * max(_whole_tokens(body, name) for name in given)
 
 
 def chat_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
@@ -334,12 +340,18 @@ class PromptBounds:
 
     def __init__(self) -> None:
         self._known: OrderedDict[str, int] = OrderedDict()
-        self._lock = threading.Lock()
+        self._lock, self._pid = threading.Lock(), os.getpid()
+
+    def _locked(self) -> threading.Lock:
+        """Return the lock of this process: in a forked one, the parent's may be held by a thread that is not there."""
+        if self._pid != os.getpid():
+            self._lock, self._pid = threading.Lock(), os.getpid()
+        return self._lock
 
     def at_most(self, parts: Sequence[tuple[Any, int]]) -> int:
         """Return an upper bound on the tokens of a prompt with these parts."""
         chain = list(_fingerprints(parts))
-        with self._lock:
+        with self._locked():
             for length in range(len(chain) - 1, -1, -1):
                 known = self._known.get(chain[length])
                 if known is not None:
@@ -349,7 +361,7 @@ class PromptBounds:
     def learn(self, parts: Sequence[tuple[Any, int]], prompt_tokens: int) -> None:
         """Remember the number of tokens of a prompt with these parts."""
         *_, last = _fingerprints(parts)
-        with self._lock:
+        with self._locked():
             self._known[last] = prompt_tokens
             self._known.move_to_end(last)
             while len(self._known) > _REMEMBERED:

@@ -11,8 +11,10 @@ Each attempt at a call, including retries, has its own reservation:
 
 import datetime
 import math
+import sqlite3
 import time
 import uuid
+import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -84,6 +86,10 @@ def _is_an_amount(value: Any) -> bool:
     return 0 < value < math.inf
 
 
+_MAY_LABEL: Final = frozenset(
+    ("agent", "task", "kind", "cycle", "session", "turn", "name", "source", "asked_s", "when_settled")
+)
+"""Anything else, such as `run`, would take a call out of its caps."""
 _LABELS: ContextVar[Mapping[str, Any]] = ContextVar("labels", default={})  # noqa: B039  never changed in place
 
 Client = TypeVar("Client")
@@ -124,7 +130,7 @@ class BudgetGuard:
         self.store.begin_run(row)
         self._began_at: float | None = None
         self.clock = clock or self._since_began
-        self._rates = dict(rates or {})
+        self._own_rates, self._rates = dict(rates or {}), dict[tuple[str, datetime.date], Rates]()
         self.bounds = PromptBounds()
         self._asked_s: dict[str, float] = {}
 
@@ -145,9 +151,21 @@ class BudgetGuard:
     def labels(self, **columns: Any) -> Iterator[None]:
         """Set columns of the entries of calls made inside the block: `agent`, `task`, `cycle`, `session`, `turn`, ...
 
-        `asked_s` is the time at which a call was first requested, from which its queueing time counts (default: now).
-        `when_settled` is called with the time at which a call's answer arrived, as in its entry.
+        A new thread does not inherit them: set them inside it, or start it with a copy of the context, as
+        `asyncio.to_thread` does. `asked_s` is the time at which a call was first requested, from which its queueing
+        time counts (default: now). `when_settled` is called with the time at which a call's answer arrived, as in its
+        entry.
+
+        Raises:
+            UserError: there is no such label, or an agent is not a whole number.
         """
+        unknown = sorted(set(columns) - _MAY_LABEL)
+        if unknown:
+            remedy = f"use {', '.join(sorted(_MAY_LABEL))}"
+            raise UserError(Problem(f"a guarded call has no label {unknown[0]!r}", remedy=remedy))
+        agent = columns.get("agent", 0)
+        if isinstance(agent, bool) or not isinstance(agent, int) or agent < 0:
+            raise UserError(Problem(f"an agent {agent!r}", remedy="give a whole number from 0"))
         token = _LABELS.set({**_LABELS.get(), **columns})
         try:
             yield
@@ -198,8 +216,21 @@ class BudgetGuard:
         day = datetime.datetime.now(datetime.UTC).date().isoformat()
         intent = Intent(entry, uuid.uuid4().hex, worst_usd, prompt_tokens + output_tokens, task, day)
         limits = [cap.limit(entry.agent, task, day) for cap in self.caps]
-        key = self.store.open(intent, limits=limits)
+        key = self._open(intent, limits)
         return Reservation(self, key, intent, api, body, parts, output_tokens, rates, call, when_settled)
+
+    def _open(self, intent: Intent, limits: Sequence[Limit]) -> int:
+        """Write a reservation.
+
+        Raises:
+            CapReachedError: it could exceed a cap.
+            UserError: the ledger cannot be written, so no call is made.
+        """
+        try:
+            return self.store.open(intent, limits=limits)
+        except sqlite3.Error as error:
+            message = f"the ledger {self.store.path} cannot be written, so no call is made: {error}"
+            raise UserError(Problem(message, remedy="make room on the disk, or give another file")) from None
 
     def rates(self, model: str) -> Rates:
         """Return the prices of a model.
@@ -207,9 +238,14 @@ class BudgetGuard:
         Raises:
             UserError: the price list does not have it.
         """
-        if model not in self._rates:
-            self._rates[model] = catalogue.rates(model, datetime.datetime.now(datetime.UTC).date())
-        return self._rates[model]
+        if model in self._own_rates:
+            return self._own_rates[model]
+        today = datetime.datetime.now(
+            datetime.UTC
+        ).date()  # of each call, as prices change while a program runs
+        if (model, today) not in self._rates:
+            self._rates[model, today] = catalogue.rates(model, today)
+        return self._rates[model, today]
 
     def stop(self, why: str) -> None:
         """Stop further calls, in all processes."""
@@ -262,21 +298,35 @@ class Reservation:
         usage = reported.usage
         cost_usd = charge(usage, self._rates, self._place or "").total_usd
         ended_s = self._guard.clock()
-        self._guard.store.settle(
-            self.key,
-            duration_s=ended_s - self._began_s,
-            cost_usd=cost_usd,
-            name=reported.name,
-            **entry_columns(usage),
-        )
+        columns = {"duration_s": self._lasted_s(), "cost_usd": cost_usd, "name": reported.name}
+        with self._if_written():
+            self._guard.store.settle(self.key, **columns, **entry_columns(usage))
         self._guard.bounds.learn(self._parts, int(usage.prompt))
         self._guard.forget_call(self._call)
         if self._when_settled is not None:
             self._when_settled(ended_s)
         surprise = reported.surprise or self._passed(usage, cost_usd)
         if surprise:
-            self._note(None, "beyond its worst case", 0.0)
-            self._guard.stop(f"call {reported.name or self.name}: {surprise}")
+            with self._if_written():
+                self._note(None, "beyond its worst case", 0.0)
+                self._guard.stop(f"call {reported.name or self.name}: {surprise}")
+
+    def _lasted_s(self) -> float:
+        """Return the time since the attempt began; 0 if the machine's clock was set back meanwhile."""
+        return max(0.0, self._guard.clock() - self._began_s)
+
+    @contextmanager
+    def _if_written(self) -> Iterator[None]:
+        """Let an answer through whose ledger cannot be written: its reservation then stays at its worst case."""
+        try:
+            yield
+        except sqlite3.Error as error:
+            warnings.warn(
+                f"simbudget guard: the ledger {self._guard.store.path} cannot be written ({error}); the call stays at "
+                "its worst case",
+                RuntimeWarning,
+                stacklevel=2,
+            )
 
     def _passed(self, usage: Usage, cost_usd: float) -> str:
         """Describe by how much an answer exceeded its worst case; empty if it did not."""
@@ -292,21 +342,23 @@ class Reservation:
         A failed attempt becomes an entry of the ledger. An attempt that was only turned away, as too frequent or
         invalid, does not; its time counts as waiting time of the call.
         """
-        duration_s = self._guard.clock() - self._began_s
-        self._note(status, "refused", duration_s)
-        if status == _OVERLOADED:
-            nothing = entry_columns(Usage())
-            self._guard.store.settle(
-                self.key, outcome="failed", duration_s=duration_s, cost_usd=0.0, component="", **nothing
-            )
-        elif 400 <= status < 500 and status not in _MAY_BE_BILLED:
-            self._guard.store.discard(self.key)
+        duration_s = self._lasted_s()
+        with self._if_written():
+            self._note(status, "refused", duration_s)
+            if status == _OVERLOADED:
+                nothing = entry_columns(Usage())
+                self._guard.store.settle(
+                    self.key, outcome="failed", duration_s=duration_s, cost_usd=0.0, component="", **nothing
+                )
+            elif 400 <= status < 500 and status not in _MAY_BE_BILLED:
+                self._guard.store.discard(self.key)
 
     def broke(self, error: BaseException) -> None:
         """Release it if nothing was sent; otherwise it stays, as what was sent may have been billed."""
-        self._note(None, type(error).__name__, self._guard.clock() - self._began_s)
-        if _never_sent(error):
-            self._guard.store.discard(self.key)
+        with self._if_written():
+            self._note(None, type(error).__name__, self._lasted_s())
+            if _never_sent(error):
+                self._guard.store.discard(self.key)
 
     def _note(self, status: int | None, what: str, duration_s: float) -> None:
         self._guard.store.note_attempt(

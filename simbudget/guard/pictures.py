@@ -59,12 +59,19 @@ def openai_picture_tokens(encoded: str) -> int | None:
 def picture_size(encoded: str) -> tuple[int, int] | None:
     """Return width and height in pixels of a PNG, JPEG or WebP in base64; None for anything else.
 
-    GIFs are not supported, as the size in their header may be smaller than their pictures.
+    A size of 0 counts as unknown: a JPEG may state its height after its image data. GIFs are not supported, as the
+    size in their header may be smaller than their pictures.
     """
     try:
         data = base64.b64decode(encoded, validate=False)
     except (binascii.Error, ValueError):
         return None
+    size = _stated_size(data)
+    return size if size is not None and min(size) > 0 else None
+
+
+def _stated_size(data: bytes) -> tuple[int, int] | None:
+    """Return the size that a picture's header states; None for other formats and damaged headers."""
     try:
         if data.startswith(b"\x89PNG\r\n\x1a\n"):
             return struct.unpack(">II", data[16:24])

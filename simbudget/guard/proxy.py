@@ -227,7 +227,7 @@ async def _chunks(
     """Yield an answer as it arrives, watched by a meter. If it is cut short, so is the connection."""
     events = _WithoutUsage() if hides_usage else None
     try:
-        async for chunk in answer.aiter_raw():
+        async for chunk in answer.aiter_bytes():  # decoded, in case a gateway compresses all the same
             if meter is not None:
                 meter.feed(chunk)
             shown = chunk if events is None else events.take(chunk)

@@ -348,7 +348,8 @@ class LedgerStore:
             try:
                 yield
             except BaseException:
-                connection.execute("ROLLBACK")
+                if connection.in_transaction:  # with a full disk, SQLite has rolled back by now
+                    connection.execute("ROLLBACK")
                 raise
             connection.execute("COMMIT")
 

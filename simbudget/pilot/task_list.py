@@ -161,6 +161,7 @@ class TaskList:
             try:
                 yield
             except BaseException:
-                self._connection.execute("ROLLBACK")
+                if self._connection.in_transaction:  # with a full disk, SQLite has rolled back by now
+                    self._connection.execute("ROLLBACK")
                 raise
             self._connection.execute("COMMIT")

@@ -96,7 +96,9 @@ def test_whatever_is_killed_the_books_agree_and_the_run_goes_on(tmp_path: Path) 
 def test_an_interrupt_while_a_pilot_starts_leaves_no_process_behind(tmp_path: Path) -> None:
     pilot = KilledPilot(tmp_path)
     pilot.start()
-    while not (pilot.out / "settings" / "service.json").exists():  # the model server runs, the service is next
+    while not (
+        pilot.out / "settings" / "service.json"
+    ).exists():  # the model server runs, the service is next
         assert pilot.runner.poll() is None
     children = psutil.Process(pilot.runner.pid).children()
     assert pilot.end()["ended_because"] == "interrupted"

@@ -105,7 +105,8 @@ class Store:
         try:
             yield
         except BaseException:
-            self._connection.execute("rollback")
+            if self._connection.in_transaction:  # with a full disk, SQLite has rolled back by now
+                self._connection.execute("rollback")
             raise
         self._connection.execute("commit")
 
