@@ -55,12 +55,14 @@ class Lasts(IntEnum):
 
 
 class Billing(IntEnum):
-    """How GPUs are paid for."""
+    """What is paid for at a pool of GPUs; several kinds of billing in scenarios may pay for the same."""
 
-    ON_DEMAND = 0
+    BY_USE = 0
+    """The time that jobs and served models hold GPUs."""
     RESERVED = 1
+    """All GPUs from the start of the run to its end."""
     PER_AGENT = 2
-    SPOT = 3
+    """A share of the pool for each agent's life."""
 
 
 class PoolRow(NamedTuple):
@@ -76,7 +78,7 @@ class PoolRow(NamedTuple):
     @property
     def is_metered(self) -> bool:
         """Return whether the time that jobs hold its GPUs is paid for, rather than the pool."""
-        return self.billing in (Billing.ON_DEMAND, Billing.SPOT)
+        return self.billing == Billing.BY_USE
 
     held: int = 0
     """GPUs that served models hold: they are not there for jobs."""

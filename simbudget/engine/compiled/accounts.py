@@ -33,8 +33,7 @@ FIXED: Final = COMPONENTS.index("fixed")
 
 _FLEET: Final = -1
 
-_ON_DEMAND: Final = int(Billing.ON_DEMAND)
-_SPOT: Final = int(Billing.SPOT)
+_BY_USE: Final = int(Billing.BY_USE)
 _RESERVED_POOL: Final = int(Billing.RESERVED)
 _PER_AGENT: Final = int(Billing.PER_AGENT)
 
@@ -189,7 +188,7 @@ def begin_serving(site: Site, run: Record) -> None:
     """Let the GPUs of all served models begin to cost, where a pool is paid by use."""
     for number in range(len(site.served)):
         served = site.served[number]
-        if site.pools[served.pool].billing in (_ON_DEMAND, _SPOT):
+        if site.pools[served.pool].billing == _BY_USE:
             start_meter(site, run, served.pool, served.gpus)
 
 
@@ -201,7 +200,7 @@ def end_serving(site: Site, run: Record) -> None:
         pool = site.pools[served.pool]
         pool.used_ns += float(served.gpus) * float(run.now)
         component, cost_usd = NO_COMPONENT, 0.0
-        if pool.billing in (_ON_DEMAND, _SPOT):
+        if pool.billing == _BY_USE:
             component, cost_usd = GPU, stop_meter(site, run, served.pool, 0, served.gpus)
             pay_for_time(run, GPU, cost_usd, 0, run.now)
         add_fleet_entry(site, run, SERVED_GPUS, component, cost_usd, served.gpus)

@@ -62,8 +62,7 @@ from simbudget.engine.laws.work import (
 )
 from simbudget.engine.program import NONE, Billing
 
-_ON_DEMAND: Final = int(Billing.ON_DEMAND)
-_SPOT: Final = int(Billing.SPOT)
+_BY_USE: Final = int(Billing.BY_USE)
 
 
 @internal
@@ -289,7 +288,7 @@ def _bill(site: Site, run: Record, agent: Record, job: Record, outcome: int) -> 
 
 @internal
 def _is_metered(site: Site, agent: Record) -> bool:
-    return site.pools[agent.pool].billing in (_ON_DEMAND, _SPOT)
+    return site.pools[agent.pool].billing == _BY_USE
 
 
 @internal

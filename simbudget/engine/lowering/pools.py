@@ -1,16 +1,19 @@
 """Pools of GPUs, as a program's rows."""
 
+from typing import Final
+
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.units import nanoseconds
 from simbudget.engine.program import Billing, PoolRow
 from simbudget.scenario import model as scenarios
 
-_BILLING = {
-    "on demand": Billing.ON_DEMAND,
+_BILLING: Final = {
+    "on demand": Billing.BY_USE,
     "reserved": Billing.RESERVED,
     "per agent": Billing.PER_AGENT,
-    "spot": Billing.SPOT,
+    "spot": Billing.BY_USE,  # at a lower price, with pre-emptions
 }
+"""What each kind of billing pays for; the engines only know that."""
 
 
 def pool_row(pool: scenarios.Gpus, quantities: Quantities, held: int) -> PoolRow:

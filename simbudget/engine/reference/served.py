@@ -1,6 +1,6 @@
 """Models served on the fleet's own GPUs, which their replicas hold from the start of a run to its end."""
 
-from simbudget.engine.program import Billing, ServedRow
+from simbudget.engine.program import ServedRow
 from simbudget.engine.reference.accounts import Meter
 from simbudget.engine.reference.site import GPU, Site
 from simbudget.ledger.entry import FLEET
@@ -28,5 +28,4 @@ def end_serving(site: Site) -> None:
 
 def _meter(site: Site, served: ServedRow) -> Meter | None:
     """Return the meter of a served model's pool; None if the pool is paid whatever it is used for."""
-    is_metered = site.program.pools[served.pool].billing in (Billing.ON_DEMAND, Billing.SPOT)
-    return site.gpu_meters[served.pool] if is_metered else None
+    return site.gpu_meters[served.pool] if site.program.pools[served.pool].is_metered else None
