@@ -1,8 +1,8 @@
-"""The aggregate: replications come in their order, and what they say together is kept.
+"""The aggregate of a projection: statistics of replications that arrive in order, in bounded memory.
 
-The first `KEPT` replications are kept as rows, and statistics are exact as long as there are no more. Of those
-beyond, sums and sketches are kept, so that a projection of any length needs the memory of `KEPT` rows. Rows are
-folded into sums in chunks of a fixed size, so that floating-point sums do not depend on the blocks in which they came.
+The first `KEPT` replications are kept as rows, and statistics are exact if there are no more. Later replications only
+enter sums and sketches, so that a projection of any length needs the memory of `KEPT` rows. Rows are folded into sums
+in chunks of a fixed size, so that floating-point sums do not depend on the blocks in which the rows arrived.
 """
 
 from dataclasses import dataclass
@@ -21,10 +21,10 @@ from simbudget.projection.sketches import Sketches
 from simbudget.projection.statistics import QUANTILES, Statistics, monte_carlo_errors, statistics
 
 KEPT: Final = 10_000
-"""Replications that are kept as rows."""
+"""Maximum number of replications kept as rows."""
 
 ERRORS_FROM: Final = 2_000
-"""Replications that Monte-Carlo errors are taken from; a longer projection's errors are smaller in proportion."""
+"""Maximum number of replications used to estimate Monte-Carlo errors; those of a longer projection are scaled down."""
 
 _CHUNK: Final = 1_000
 _TOKENS: Final = COMPONENTS.index("tokens")
@@ -32,7 +32,7 @@ _TOKENS: Final = COMPONENTS.index("tokens")
 
 @dataclass(frozen=True)
 class Rows:
-    """What replications came to, a row each."""
+    """Replications as rows."""
 
     worlds: Integers
     values: Floats
@@ -42,7 +42,7 @@ class Rows:
 
 
 class Aggregate:
-    """What the replications of a projection have come to so far."""
+    """The replications of a projection so far."""
 
     def __init__(self, program: Program, calendar: Calendar) -> None:
         self._program, self._calendar = program, calendar
@@ -81,7 +81,7 @@ class Aggregate:
         return self._kept[0]
 
     def frame(self) -> pd.DataFrame:
-        """Return the first `KEPT` replications as a frame: their worlds, and a column for each figure."""
+        """Return the first `KEPT` replications as a frame: `world`, then one column for each figure."""
         rows = self.kept()
         frame = pd.DataFrame(rows.values, columns=list(self.columns))
         frame.insert(0, "world", rows.worlds)
@@ -114,11 +114,11 @@ class Aggregate:
         return self._folded.statistics()[:, places]
 
     def _shrinks(self, worlds: Integers) -> float:
-        """Return by how much errors are smaller with all replications than with those of these worlds.
+        """Return the factor by which the errors of all replications are smaller than those from these worlds.
 
-        Worlds are independent, so errors fall as one over the square root of their number. Where replications
-        take turns in a few worlds, more of them narrow what varies within a world too, which this leaves out:
-        errors are then stated too large rather than too small.
+        Worlds are independent, so errors are proportional to one over the square root of their number. If
+        replications take turns in a few worlds, more of them also reduce the variance within worlds. This is
+        ignored, so that errors are stated too large rather than too small.
         """
         if self.worlds == 1:
             return float(np.sqrt(len(worlds) / self.replications))
@@ -131,7 +131,7 @@ class Aggregate:
         return Rows(block.worlds, np.column_stack(list(figures.values())), block.by_time_usd.sum(axis=1))
 
     def _fold(self, at_least: int) -> None:
-        """Fold whole chunks of rows into sums and sketches, and a smaller last one if `at_least` says so."""
+        """Fold whole chunks of rows into sums and sketches, and a smaller last one if it has `at_least` rows."""
         rows = np.concatenate(self._unfolded) if self._unfolded else np.empty((0, len(self.columns)))
         first = 0
         while len(rows) - first >= at_least:
@@ -145,7 +145,7 @@ class Aggregate:
 
 
 class _Folded:
-    """Sums and sketches of rows that are gone."""
+    """Sums and sketches of rows that are no longer kept."""
 
     def __init__(self, first: Floats) -> None:
         self._first = first.copy()

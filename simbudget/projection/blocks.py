@@ -1,7 +1,7 @@
-"""Blocks: what a worker gets, a few replications of one program, and gives back as arrays.
+"""Blocks: a few replications of one program, simulated by one worker and returned as arrays.
 
-A replication does not depend on the block that it is made in, so blocks may be of any size: they are cut to take
-about as long as is worth handing out.
+A replication does not depend on the block that it is part of, so blocks may have any size. They are cut so that each
+takes long enough to be worth distributing.
 """
 
 import time
@@ -18,19 +18,19 @@ _GROWTH: Final = 4
 
 @dataclass(frozen=True)
 class Block:
-    """What the replications of a block came to."""
+    """The simulated replications of a block."""
 
     worlds: Integers
-    """[replications] the world of each."""
+    """[replications] the world of each replication."""
     sums: Floats
-    """[replications, sums] see `engine.totals`."""
+    """[replications, sums] sums over the run, see `engine.totals`."""
     by_time_usd: Floats
-    """[replications, components, bins] what was spent within each span of time."""
+    """[replications, components, bins] spend within each span of time, in US dollars."""
     seconds: float
-    """How long it took to make."""
+    """Duration of the simulation."""
 
     def __len__(self) -> int:
-        """Return how many replications these are."""
+        """Return the number of replications."""
         return len(self.worlds)
 
     def part(self, first: int, end: int) -> "Block":
@@ -39,7 +39,7 @@ class Block:
 
 
 def simulate_block(schedule: Schedule, numbers: range) -> Block:
-    """Return what the replications with these numbers come to."""
+    """Return the simulated replications with these numbers."""
     began = time.perf_counter()
     worlds, replications = schedule.keys_of(numbers)
     made = engine_named(schedule.engine).simulate_many(schedule.program, schedule.seed, worlds, replications)
@@ -48,13 +48,13 @@ def simulate_block(schedule: Schedule, numbers: range) -> Block:
 
 @dataclass
 class Cutter:
-    """Cuts a schedule into blocks, in order, each as long as the last ones let expect to take `seconds`."""
+    """Cuts a schedule into consecutive blocks that should each take about `seconds`, judging by the previous ones."""
 
     schedule: Schedule
     first: int = 0
     """The first replication that is cut."""
     seconds: float = 0.3
-    """What a block should take: long against handing it out, short against a person's patience."""
+    """Target duration of a block: long enough to be worth distributing, short enough for a person to wait."""
     most: int = _MOST_IN_BLOCK
     _next: int = field(init=False)
     _size: int = field(default=1, init=False)
@@ -64,7 +64,7 @@ class Cutter:
         self._next = self.first
 
     def cut(self) -> range | None:
-        """Return the numbers of the next block's replications; None if all are handed out."""
+        """Return the numbers of the next block's replications; None if none are left."""
         if self._next >= self.schedule.replications:
             return None
         numbers = range(self._next, min(self._next + self._size, self.schedule.replications))
@@ -72,6 +72,6 @@ class Cutter:
         return numbers
 
     def learn(self, replications: int, seconds: float) -> None:
-        """Take note of how long a block of so many replications took."""
+        """Adapt the block size to the duration of a block with this number of replications."""
         fitting = int(self.seconds * replications / max(seconds, 1e-6))
         self._size = max(1, min(fitting, _GROWTH * self._size, self.most))

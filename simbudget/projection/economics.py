@@ -1,6 +1,6 @@
-"""The economics of a projection: what a transferable result costs, in the terms of health-care decision models.
+"""The economics of a projection: the price of a transferable result, in the terms of health-care decision models.
 
-A run's effect is its number of transferable results, its cost the whole spend. Methods and names follow A. Briggs,
+The effect of a run is its number of transferable results, its cost the total spend. Methods and names follow A. Briggs,
 K. Claxton and M. Sculpher, "Decision Modelling for Health Economic Evaluation", Oxford 2006 (the ratio of means,
 chapter 4 and 5: probabilistic analysis), and E. Fenwick, B. J. O'Brien and A. Briggs, "Cost-effectiveness
 acceptability curves: facts, fallacies and frequently asked questions", Health Economics 13 (2004), 405-415.
@@ -16,12 +16,12 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 _RESAMPLES: Final = 2000
-_SEED: Final = 0  # an interval's own error is small, and has to be the same each time
+_SEED: Final = 0  # fixed, so that equal projections state equal intervals
 
 
 @dataclass(frozen=True)
 class Ratio:
-    """Expected cost over expected effect, and the middle 80 % of its bootstrap over worlds; infinite for no effect."""
+    """Expected cost divided by expected effect, with the middle 80 % of its bootstrap; infinite without effect."""
 
     estimate: float
     p10: float
@@ -30,7 +30,7 @@ class Ratio:
 
 @dataclass(frozen=True)
 class Variance:
-    """The variance of an outcome, split into what differs between worlds and what is luck within a world."""
+    """The variance of an outcome, split into that between worlds and that within a world (chance)."""
 
     mean: float
     between: float
@@ -38,16 +38,21 @@ class Variance:
 
     @property
     def prior_share(self) -> float:
-        """Return the part of the variance that comes from what is unknown; NaN where nothing varies."""
+        """Return the share of the variance that lies between worlds; NaN if nothing varies."""
         total = self.between + self.within
         return self.between / total if total > 0.0 else float("nan")
 
 
 def cost_per_result(spend_usd: Floats, results: Floats, worlds: Integers) -> Ratio:
-    """Return E[spend] / E[results], with an interval: worlds are drawn with replacement, replications with them.
+    """Return E[spend] / E[results] with a bootstrap interval: worlds are drawn with replacement.
 
     The interval is that of the estimate: it narrows with more worlds. A mean of ratios would be infinite, since
-    runs without a result are among them (Briggs, Claxton and Sculpher 2006, section 5.2).
+    some runs have no result (Briggs, Claxton and Sculpher 2006, section 5.2).
+
+    Args:
+        spend_usd: [runs].
+        results: [runs] transferable results, counted or expected.
+        worlds: [runs] the world of each run; with a single world, runs are drawn.
     """
     _, members = np.unique(worlds, return_inverse=True)
     if members.max() == 0:
@@ -57,7 +62,9 @@ def cost_per_result(spend_usd: Floats, results: Floats, worlds: Integers) -> Rat
     results_of = np.bincount(members, results, count)
     drawn = np.random.default_rng(_SEED).integers(count, size=(_RESAMPLES, count))
     resampled = _quotient(spend_of[drawn].sum(axis=1), results_of[drawn].sum(axis=1))
-    p10, p90 = np.quantile(resampled, (0.1, 0.9), method="nearest")  # interpolation has no way with infinity
+    p10, p90 = np.quantile(
+        resampled, (0.1, 0.9), method="nearest"
+    )  # values may be infinite, which cannot be interpolated
     return Ratio(float(_quotient(spend_usd.sum(), results.sum())), float(p10), float(p90))
 
 
@@ -68,10 +75,14 @@ def _quotient(cost: Floats, effect: Floats) -> Floats:
 
 
 def decompose(values: Floats, worlds: Integers) -> Variance | None:
-    """Return the split of the variance of an outcome over worlds; None unless several worlds have several runs.
+    """Return the variance components of an outcome; None unless there are several worlds, and one has several runs.
 
-    One-way analysis of variance with random effects, whose estimate of the variance between worlds is unbiased
-    before it is cut at 0 (Searle, Casella and McCulloch, "Variance Components", 1992, section 3.6).
+    One-way analysis of variance with random effects. The estimate of the variance between worlds is unbiased before
+    it is truncated at 0 (Searle, Casella and McCulloch, "Variance Components", 1992, section 3.6).
+
+    Args:
+        values: [runs] the outcome.
+        worlds: [runs] the world of each run.
     """
     _, members, sizes = np.unique(worlds, return_inverse=True, return_counts=True)
     count, total = len(sizes), len(values)
@@ -85,23 +96,23 @@ def decompose(values: Floats, worlds: Integers) -> Variance | None:
 
 
 _GRID: Final = 120
-"""Points of the distribution over worlds: 5 % apart where prices differ a hundredfold."""
+"""Number of points of the distribution over worlds: 5 % apart if prices differ by a factor of a hundred."""
 _DEGREE: Final = 5
-"""Of the log-density over worlds: it may be skewed and have a second mode, which a normal has not."""
+"""Degree of the log-density over worlds, which unlike that of a normal may be skewed and have two modes."""
 _RIDGE: Final = 0.02
-"""How much wiggles of the log-density are held down, by the square of their degree; as strong as a few worlds."""
+"""Penalty on the coefficients of the log-density, times the square of the degree; as strong as a few worlds."""
 _MANY: Final = 0.1
-"""With more worlds than that without any result in sight, p90 of the price has no end."""
+"""If more than this share of the worlds has no result to expect, p90 of the price is infinite."""
 
 
 @dataclass(frozen=True)
 class PricesOverWorlds:
-    """What a result costs in the long run of one world: its distribution over worlds."""
+    """The distribution over worlds of the long-run price of a result."""
 
     p10: float
     p50: float
     p90: float
-    """Infinite where too many worlds have no result to expect."""
+    """Infinite if too many worlds have no result to expect."""
     error_p10: float
     error_p50: float
     error_p90: float
@@ -109,10 +120,10 @@ class PricesOverWorlds:
     prices_usd: Floats
     """[points] ascending."""
     weights: Floats
-    """[points] the share of worlds at each; they add up to 1 less the share without a result."""
+    """[points] the share of worlds at each price; the sum is 1 less the share of worlds without a result."""
 
     def share_below(self, usd: Floats) -> Floats:
-        """Return the share of worlds in which a result costs less than each of these amounts."""
+        """Return the [amounts] share of worlds in which a result costs less than each of the amounts in US dollars."""
         middle = np.cumsum(self.weights) - self.weights / 2.0
         share: Floats = np.interp(np.log(usd), np.log(self.prices_usd), middle, 0.0, self.weights.sum())
         return share
@@ -123,28 +134,27 @@ def prices_over_worlds(
 ) -> PricesOverWorlds | None:
     """Return the distribution over worlds of mean spend ÷ expected results.
 
-    None unless worlds have several runs, each world costs something, and in some world two runs bring results: one
-    run alone cannot tell how often a run brings nothing.
+    None unless worlds have several runs, each world costs something, and two runs of some world have results to
+    expect: a single run does not show how often a run has none.
 
-    A world's results, estimated from a few runs, scatter more than the worlds do. The luck of the search is
-    taken out by deconvolution: over worlds, the log of results per dollar has a density exp(polynomial), fitted
-    by penalised maximum likelihood (B. Efron, "Empirical Bayes deconvolution estimates", Biometrika 103 (2016),
-    1-20; section 3 gives the errors). Given its world, the mean of the runs is gamma-distributed, with the
-    coefficient of variation that runs of the same world show. A run in which nothing can be expected (every
-    finalist a hack, say) happens with the same probability in all worlds, unless more than a tenth of the
-    worlds show nothing else.
+    Estimates from a few runs vary more than the worlds do. The chance of the search is removed by deconvolution:
+    over worlds, the log of results per dollar has a density exp(polynomial), fitted by penalised maximum likelihood
+    (B. Efron, "Empirical Bayes deconvolution estimates", Biometrika 103 (2016), 1-20; errors as in section 3). Given
+    the world, the mean of the runs is gamma-distributed, with the coefficient of variation between runs of the same
+    world. A run with nothing to expect (for example because every finalist is a hack) has the same probability in
+    all worlds, unless more than a tenth of the worlds have only such runs.
 
     Args:
         spend_usd: [runs].
-        expected: [runs] transferable results to expect, given what was found (`transferable_expected`).
-        worlds: [runs] the world of each.
-        degree: of the log-density; 2 makes the price lognormal over worlds.
+        expected: [runs] expected transferable results given the run's finalists (`transferable_expected`).
+        worlds: [runs] the world of each run.
+        degree: degree of the log-density; 2 makes the price lognormal over worlds.
     """
     _, members, sizes = np.unique(worlds, return_inverse=True, return_counts=True)
     if len(sizes) < 2 or sizes.max() < 2:
         return None
     spend = np.bincount(members, spend_usd) / sizes
-    if not (spend > 0.0).all():  # the price of what costs nothing has no logarithm
+    if not (spend > 0.0).all():  # a price of zero has no logarithm
         return None
     brings = expected > 0.0
     positive = np.bincount(members, brings).astype(np.int64)
@@ -172,13 +182,13 @@ def _no_result() -> PricesOverWorlds:
 
 
 def _barren_runs(positive: Integers, sizes: Integers) -> float:
-    """Return the probability that a run brings nothing, from worlds in which another run brought something."""
+    """Return the probability of a run without results to expect, from worlds in which another run has some."""
     others = (positive * (sizes - 1)).sum()
     return float((positive * (sizes - positive)).sum() / others) if others else 0.0
 
 
 def _worlds_without(positive: Integers, sizes: Integers, barren: float) -> float:
-    """Return the share of worlds without any result to expect; 0 unless it is told from a tenth."""
+    """Return the share of worlds without any result to expect; 0 unless significantly above a tenth."""
     seen, some = float((positive == 0).mean()), positive > 0
     by_chance = float((barren**sizes).mean())
     share = (seen - by_chance) / (1.0 - by_chance) if by_chance < 1.0 else 1.0
@@ -187,24 +197,26 @@ def _worlds_without(positive: Integers, sizes: Integers, barren: float) -> float
 
 
 def _relative_variance(means: Floats, squares: Floats, runs: Integers) -> float:
-    """Return the variance of a run relative to its world's mean squared; worlds weigh alike, whatever their mean."""
+    """Return the variance of a run relative to the square of its world's mean; all worlds have the same weight."""
     several = runs > 1
     if not several.any():
         return 1.0
     means, variances, runs = means[several], squares[several] / (runs[several] - 1), runs[several]
     weights = 1.0 / np.maximum(means, np.quantile(means, 0.05)) ** 2
-    squared = (weights * (means**2 - variances / runs)).sum()  # a mean of few runs, squared, is too large
+    squared = (
+        weights * (means**2 - variances / runs)
+    ).sum()  # the square of a noisy mean is too large on average
     found = (weights * variances).sum() / squared if squared > 0.0 else np.inf
     return float(np.clip(found, 1e-3, 10.0))
 
 
 def _density(logs: Floats, shapes: Floats, degree: int) -> tuple[Floats, Floats, Floats]:
-    """Return a grid of logs, the [points] weights over worlds, and the [points] errors of their cumulative sum.
+    """Return a [points] grid of logs, the weights over worlds, and the errors of their cumulative sum.
 
     Args:
-        logs: [worlds] of the means that were seen.
-        shapes: [worlds] of the gamma distribution of each mean around the true one.
-        degree: of the polynomial.
+        logs: [worlds] logs of the observed means.
+        shapes: [worlds] shapes of the gamma distributions of the means around the true ones.
+        degree: degree of the polynomial.
     """
     from scipy.optimize import minimize  # noqa: PLC0415  slow to import, and seldom needed
 
@@ -244,7 +256,7 @@ def _density(logs: Floats, shapes: Floats, degree: int) -> tuple[Floats, Floats,
 def _quantiles_over_worlds(
     prices: Floats, weights: Floats, errors: Floats, without: float
 ) -> PricesOverWorlds:
-    """Return the quantiles of prices in ascending order, with errors from those of the cumulative sum."""
+    """Return the quantiles of ascending prices, with errors derived from those of the cumulative sum."""
     weights = (1.0 - without) * weights
     logs, middle = np.log(prices), np.cumsum(weights) - weights / 2.0
     density = np.maximum(weights / (logs[1] - logs[0]), 1e-9)
@@ -262,31 +274,32 @@ _LEVELS: Final = {"p10": 0.1, "p50": 0.5, "p90": 0.9}
 
 
 _FEWEST_WORLDS: Final = 50
-"""So that a fifth of the worlds is ten: fewer say nothing of what moves the price."""
+"""A fifth of the worlds is then ten; fewer show nothing about what moves the price."""
 _LOW, _HIGH = 0.2, 0.8
 _TELLING: Final = 3.0
-"""Standard errors by which two prices have to differ: one in 370 by chance, and some thirty unknowns are looked at."""
+"""Standard errors by which two prices must differ: by chance 1 in 370 do, and there are some thirty unknowns."""
 
 
 @dataclass(frozen=True)
 class Move:
-    """What a result costs where an unknown is low, and where it is high."""
+    """The price of a result if an unknown is low, and if it is high."""
 
     unknown: int
+    """Column of the unknown."""
     at_low_usd: float
-    """In the fifth of the worlds in which it is lowest, whose middle is its p10."""
+    """In the fifth of the worlds with its lowest values, whose middle is its p10."""
     at_high_usd: float
-    """In the fifth in which it is highest."""
+    """In the fifth of the worlds with its highest values."""
 
 
 def price_moves(spend_usd: Floats, expected: Floats, worlds: Integers, ranks: Floats) -> list[Move]:
-    """Return the unknowns that move the price of a result, the strongest first, without those that chance explains.
+    """Return the unknowns that move the price of a result significantly, the strongest first.
 
     Args:
         spend_usd: [runs].
-        expected: [runs] transferable results to expect.
-        worlds: [runs] the world of each.
-        ranks: [worlds, unknowns] where each unknown stands in its distribution, from 0 to 1; in the worlds' order.
+        expected: [runs] expected transferable results.
+        worlds: [runs] the world of each run.
+        ranks: [worlds, unknowns] probability of a lower value of each unknown, from 0 to 1; worlds in ascending order.
     """
     _, members, sizes = np.unique(worlds, return_inverse=True, return_counts=True)
     if len(sizes) < _FEWEST_WORLDS:
@@ -305,7 +318,7 @@ def price_moves(spend_usd: Floats, expected: Floats, worlds: Integers, ranks: Fl
 
 
 def _price_in(spend_usd: Floats, results: Floats) -> tuple[float, float]:
-    """Return mean spend over mean results of some worlds, and the standard error of its logarithm (delta method)."""
+    """Return mean spend divided by mean results, and the standard error of its logarithm (delta method)."""
     if len(results) < 2 or results.sum() <= 0.0 or spend_usd.sum() <= 0.0:
         return float("inf"), float("inf")
     price = spend_usd.mean() / results.mean()
@@ -314,9 +327,14 @@ def _price_in(spend_usd: Floats, results: Floats) -> tuple[float, float]:
 
 
 def acceptability(spend_usd: Floats, results: Floats, worths_usd: Floats) -> Floats:
-    """Return for each worth of a result the probability that a run is worth more than it costs.
+    """Return the [worths] probability that a run is worth more than it costs.
 
-    Against doing nothing, whose net benefit is 0 (Fenwick, O'Brien and Briggs 2004).
+    Compared with doing nothing, whose net benefit is 0 (Fenwick, O'Brien and Briggs 2004).
+
+    Args:
+        spend_usd: [runs].
+        results: [runs] transferable results.
+        worths_usd: [worths] values of a transferable result.
     """
     net_benefit = worths_usd[:, np.newaxis] * results - spend_usd
     pays: Floats = (net_benefit > 0.0).mean(axis=1)

@@ -1,7 +1,7 @@
-"""Engines: what simulates the replications of a block, and where such blocks run best.
+"""Engines that simulate the replications of a block.
 
-Every engine takes the same arrays and gives the same bits; they differ in speed, and in whether they let other
-threads run meanwhile. A new engine is one more row of `ENGINES`.
+All engines accept the same arrays and return the same bits; they differ in speed, and in whether they let other threads
+run at the same time. A new engine is a new row of `ENGINES`.
 """
 
 from collections.abc import Callable
@@ -28,11 +28,11 @@ class Engine:
     """Program, seed, world, replication; with a ledger."""
     simulate_many: SimulateMany
     runs_in_threads: bool
-    """Whether it lets other threads run meanwhile; otherwise each worker is a process."""
+    """Whether other threads can run at the same time; otherwise each worker is a process."""
     is_compiled: Callable[[], bool]
-    """Tells whether its machine code is on disk."""
+    """Returns whether its machine code is on disk."""
     compiling_takes: str
-    """On one core that has nothing else to do, to tell who waits."""
+    """On one idle core, as shown to a user who waits."""
 
 
 ENGINES: Final = {
@@ -51,7 +51,7 @@ SIMULATES_ALL: Final = "reference"
 
 
 def engine_for(program: Program, wanted: str = DEFAULT_ENGINE) -> Engine:
-    """Return the engine that is wanted, or the one that simulates everything if the program needs it."""
+    """Return the requested engine, or the one that simulates everything if the program needs it."""
     return engine_named(SIMULATES_ALL if program.not_compiled else wanted)
 
 

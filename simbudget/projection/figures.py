@@ -65,7 +65,7 @@ def spend_over_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
 
 
 def within_budget(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
-    """Return the picture, and the share of replications that spent at most each sum."""
+    """Return the picture, and the share of replications with a spend of at most each amount."""
     spend = np.sort(simulated.replications["spend_usd"].to_numpy())
     data = pd.DataFrame({"budget_usd": spend, "probability": np.arange(1, len(spend) + 1) / len(spend)})
     budget = simulated.scenario.stop.budget
@@ -87,7 +87,7 @@ def within_budget(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
 
 
 def components(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
-    """Return the picture, and the p10, p50, p90 and mean of each component that costs anything."""
+    """Return the picture, and the p10, p50, p90 and mean spend of each component that is not zero."""
     data = _spreads(simulated, "component", {name: f"spend_{name}_usd" for name in COMPONENTS})
     figure, axes = new_figure(1.6 + 0.5 * max(1, len(data)))
     interval_bars(axes, data, COMPONENT_COLOURS, usd)
@@ -98,7 +98,7 @@ def components(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
 
 
 def agent_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
-    """Return the picture, and the p10, p50, p90 and mean share of each activity that takes any time."""
+    """Return the picture, and the p10, p50, p90 and mean share of each activity that is not zero."""
     data = _spreads(simulated, "activity", {name: f"share_{name}" for name in ACTIVITIES})
     figure, axes = new_figure(1.6 + 0.42 * max(1, len(data)))
     interval_bars(axes, data, ACTIVITY_COLOURS, percent)
@@ -112,7 +112,7 @@ _WIDTH = 0.35
 
 
 def _spreads(simulated: Simulated, heading: str, columns: dict[str, str]) -> pd.DataFrame:
-    """Return the mean, p10, p50 and p90 of each column by its name, leaving out those that come to nothing."""
+    """Return the mean, p10, p50 and p90 of each column by name, omitting those that are zero."""
     spreads = ((name, simulated.spread(column)) for name, column in columns.items())
     rows = [(name, s.mean, s.p10, s.p50, s.p90) for name, s in spreads if s and s.mean]
     return pd.DataFrame(rows, columns=[heading, "mean", "p10", "p50", "p90"])
@@ -179,11 +179,11 @@ def acceptability_curve(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
 
 
 _LABEL_WIDTH: Final = 0.11
-"""Part of the picture's width that a time such as "4.17 days" takes."""
+"""Share of the picture's width taken by a time such as "4.17 days"."""
 
 
 def _apart(data: pd.DataFrame, positions: list[int]) -> "Iterator[pd.Series[float]]":
-    """Return the rows whose labels do not run into each other; the last is always among them."""
+    """Return the rows whose labels do not overlap, always including the last one."""
     least_usd = _LABEL_WIDTH * float(data["spend_usd"].max())
     kept: list[int] = []
     for position in reversed(positions):
@@ -194,7 +194,7 @@ def _apart(data: pd.DataFrame, positions: list[int]) -> "Iterator[pd.Series[floa
 
 
 def spend_by_task(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
-    """Return the picture, and what a task costs in each tenth of the tasks, the cheapest first: mean, p10 to p90."""
+    """Return the picture, and the cost of a task by tenths of the tasks, the cheapest first: mean, p10 to p90."""
     tenths = {f"{10 * tenth + 10} %": task_tenth_column(tenth) for tenth in range(TENTHS)}
     spreads = [(name, spread) for name, column in tenths.items() if (spread := simulated.spread(column))]
     data = pd.DataFrame(
@@ -214,7 +214,7 @@ def spend_by_task(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
 
 
 def solved_over_money(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
-    """Return the picture, and what runs had spent when each share of the tasks was solved.
+    """Return the picture, and the spend of runs at the time when each share of the tasks was solved.
 
     Quantiles are over all runs, those that never got so far among them as infinitely dear; a quantile that is infinite
     is left out. `reached` is the share of runs that got so far.
@@ -246,7 +246,7 @@ def solved_over_money(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
 
 
 def results_over_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
-    """Return the picture, and the mean spend and results had the run stopped at each look.
+    """Return the picture, and mean spend and results if the run had stopped at each of a number of times.
 
     Its slope is what another dollar buys: where it flattens, the next result gets dear.
     """

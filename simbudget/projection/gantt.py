@@ -1,4 +1,4 @@
-"""A Gantt picture of one replication: what each agent and each sub-agent did when."""
+"""A Gantt chart of one replication: the activities of each agent and sub-agent over time."""
 
 from typing import Final
 
@@ -12,7 +12,7 @@ from simbudget.projection.figures import ACTIVITY_COLOURS
 from simbudget.projection.tracks import Track, sub_agents_of, tracks
 
 MOST_ROWS: Final = 24
-"""A picture with more rows cannot be read; the first are shown."""
+"""Maximum number of rows; more would not be legible."""
 
 _ACTIVITY_OF_KIND: Final = {
     "call": "model",
@@ -69,12 +69,12 @@ def gantt(ledger: pd.DataFrame, agent_names: tuple[str, ...]) -> tuple[Figure, p
 
 
 def _label(track: Track, agent_names: tuple[str, ...]) -> str:
-    """Return what a row is called: a sub-agent by its own name, below its agent."""
+    """Return the label of a row; that of a sub-agent, below its agent, is only its name."""
     return track.sub_agent or track.label(agent_names)
 
 
 def _bars(ledger: pd.DataFrame) -> pd.DataFrame:
-    """Return the bars of things done and of queues waited in, merging a track's neighbours of one activity."""
+    """Return the bars of activities and waiting times; adjacent bars of the same activity are merged."""
     kinds, sub_agents = ledger["kind"].astype(str), sub_agents_of(ledger)
     done = pd.DataFrame(
         {

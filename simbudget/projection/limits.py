@@ -1,4 +1,4 @@
-"""The limits of a scenario, held against a projection."""
+"""The limits of a scenario, checked against a projection."""
 
 import math
 from collections.abc import Sequence
@@ -32,13 +32,13 @@ _HOUR_S: Final = 3600.0
 
 @dataclass(frozen=True)
 class LimitCheck:
-    """A limit held against a projection."""
+    """A limit checked against a projection."""
 
     limit: str
-    """As it is written in the scenario."""
+    """As written in the scenario."""
     holds: bool
     value: float | None
-    """What it is about came to; None if that is infinite, such as the price of a result where there is none."""
+    """The projected value of its figure; None if infinite, such as the price of a result without any result."""
 
 
 def check_limits(
@@ -75,13 +75,13 @@ def _value(
 
 
 def _of_research(limit: Limit, research: Research) -> float:
-    """Return a probability, or what a transferable result costs: the estimate, or an end of its interval."""
+    """Return a probability, or the price of a transferable result: its estimate or a bound of its interval."""
     if limit.figure == "probability_of_any_transferable_result":
         return float(getattr(research, limit.figure))
     return _of_price(limit, research.cost_per_transferable_result_usd)
 
 
 def _of_price(limit: Limit, price: Price | None) -> float:
-    """Return a price's estimate, or an end of its interval; infinite where there is nothing to pay for."""
+    """Return the estimate of a price, or a bound of its interval; infinite if there is nothing to pay for."""
     value = getattr(price, limit.statistic if limit.statistic in ("p10", "p90") else "estimate")
     return math.inf if value is None else float(value)

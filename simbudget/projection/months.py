@@ -1,4 +1,4 @@
-"""Calendar months: what the model's provider is paid in each, against the monthly cap of a usage tier."""
+"""Spend on tokens by calendar month, compared with the monthly cap of a usage tier."""
 
 import datetime
 from dataclasses import dataclass
@@ -12,23 +12,23 @@ from simbudget.projection.limits import LimitCheck
 from simbudget.scenario.model import Scenario
 
 DEAREST_MONTH: Final = "tokens_dearest_month_usd"
-"""The column of a projection's replications that says what tokens cost in the dearest calendar month of each."""
+"""The column with the spend on tokens in each replication's most expensive calendar month."""
 
 _LONGEST_MONTH_HOURS = 31 * 24.0
 
 
 @dataclass(frozen=True)
 class Calendar:
-    """Which spans of a run's time fall into one calendar month."""
+    """The spans of a run's time that fall into each calendar month."""
 
     windows: npt.NDArray[np.int64]
-    """[windows, 2] the first span of each, and the one after the last."""
+    """[windows, 2] the first span of each month, and the one after its last."""
 
     @staticmethod
     def of(scenario: Scenario, bin_edges_hours: npt.NDArray[np.float64]) -> "Calendar":
         """Return the calendar of a run.
 
-        Where the scenario does not say on which date the run begins, any 31 days in a row may be a month.
+        If the scenario does not state the date on which the run begins, any 31 consecutive days may be a month.
         """
         starts_hours = bin_edges_hours[:-1]
         begins = scenario.stop.begins_on
@@ -40,7 +40,7 @@ class Calendar:
         return Calendar(np.column_stack([first, [*first[1:], len(months)]]))
 
     def dearest_month(self, spend_usd: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
-        """Return the [replications] spend in the dearest month of each, from [replications, bins] spend."""
+        """Return the [replications] spend in the most expensive month, from [replications, bins] spend in dollars."""
         until = np.zeros((len(spend_usd), spend_usd.shape[1] + 1))
         np.cumsum(spend_usd, axis=1, out=until[:, 1:])
         dearest: npt.NDArray[np.float64] = (until[:, self.windows[:, 1]] - until[:, self.windows[:, 0]]).max(
@@ -53,8 +53,8 @@ def check_spend_cap(scenario: Scenario, most_usd: float) -> tuple[list[LimitChec
     """Return whether the usage tier allows the spend on tokens, as a limit, and notes about it.
 
     Args:
-        scenario: says which tier it is, if any.
-        most_usd: the p90 of the spend on tokens in the dearest calendar month.
+        scenario: its `api.tier` is the usage tier, if any.
+        most_usd: the p90 of the spend on tokens in the most expensive calendar month.
     """
     tier = scenario.api.tier
     needed = smallest_tier_for(most_usd)
@@ -74,7 +74,7 @@ def _note(tier: str, most_usd: float) -> str:
 
 
 def _months(begins: datetime.date, begins_s: float, hours: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
-    """Return the number of the calendar month in which each hour of the run falls."""
+    """Return the number of the calendar month that contains each hour of the run."""
     midnight = datetime.datetime.combine(begins, datetime.time())
     instants = [midnight + datetime.timedelta(seconds=begins_s, hours=float(hour)) for hour in hours]
     return np.array([instant.year * 12 + instant.month for instant in instants], dtype=np.int64)

@@ -15,7 +15,7 @@ from simbudget.results import Picture, Result, Table
 
 @dataclass(frozen=True)
 class Projection(Simulated, Result):
-    """What a scenario comes to."""
+    """The projection of a scenario."""
 
     summary: Summary
     notes: tuple[str, ...] = ()
@@ -23,7 +23,7 @@ class Projection(Simulated, Result):
     json_name = "summary.json"
 
     def answer(self) -> str:
-        """Return spend, time, the probability of staying within the budget, and what a result costs."""
+        """Return spend, time, the probability of staying within the budget, and the price of a result."""
         return answer(self.summary)
 
     def as_json(self) -> dict[str, Any]:
@@ -31,7 +31,7 @@ class Projection(Simulated, Result):
         return {**self.summary.as_json(), "notes": list(self.notes)}
 
     def tables(self) -> list[Table]:
-        """Return spend, work and time, where agents' time goes, resources, research, limits."""
+        """Return the tables of spend, work and time, the agents' time, resources, research and limits."""
         return list(projection_tables(self.summary).values())
 
     def figures(self) -> dict[str, Picture]:
@@ -67,7 +67,7 @@ class Projection(Simulated, Result):
 
     @property
     def price_of_result(self) -> PriceOfResult | None:
-        """Return what a transferable result costs; None where that cannot be said."""
+        """Return the price of a transferable result; None if it cannot be determined."""
         research = self.summary.research
         return None if research is None else research.cost_per_transferable_result_usd
 

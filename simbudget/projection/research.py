@@ -1,4 +1,4 @@
-"""What a projection says of research: scores, hacks, transferable results, and the price of one."""
+"""Figures on research: scores, hacks, transferable results, and the price of one."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -32,7 +32,7 @@ CANNOT_PRICE: Final = (
 _DAY_HOURS: Final = 24.0
 _MOST_DRIVERS: Final = 3
 _MANY_RUNS: Final = 0.1
-"""Results that are missed in more runs than this are worth a word."""
+"""If results are missed in more than this share of the runs, a note says so."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +49,13 @@ class TransferableResults:
     """Distinct methods, or improvements, that hold at every gate, per replication."""
 
     true: Spread | None
-    """Those that hold in truth."""
+    """Those that truly hold."""
     found: Spread | None
-    """Those among them that the gates passed."""
+    """Those that truly hold and pass the gates."""
     false: Spread | None
-    """What the gates passed and that does not hold."""
+    """Those that pass the gates and do not truly hold."""
     untried: Spread | None
-    """Those that hold and were not among the finalists."""
+    """Those that truly hold but are not among the finalists."""
 
 
 @dataclass(frozen=True)
@@ -69,20 +69,20 @@ class Price:
 
 @dataclass(frozen=True)
 class PriceByWorld:
-    """Quantiles over worlds of what a result costs in the long run of one world; None if infinite."""
+    """Quantiles over worlds of the long-run price of a result in one world; None if infinite."""
 
     p10: float | None
     p50: float | None
     p90: float | None
     error_p10: float | None
-    """Standard errors of the logarithms of the quantiles, which more replications narrow."""
+    """Standard errors of the logarithms of the quantiles; they decrease with more replications."""
     error_p50: float | None
     error_p90: float | None
 
 
 @dataclass(frozen=True)
 class PriceOfResult(Price):
-    """The price of a transferable result: mean spend over the mean of the results to expect given what was found."""
+    """The price of a transferable result: mean spend divided by mean expected results, given each run's findings."""
 
     by_world: PriceByWorld | None
     """None unless several worlds have several replications, and each costs something."""
@@ -90,20 +90,20 @@ class PriceOfResult(Price):
 
 @dataclass(frozen=True)
 class PriceDriver:
-    """An unknown that moves the price of a result, and what a result costs where it is low and where it is high."""
+    """An unknown that moves the price of a result, with the price if it is low and if it is high."""
 
     name: str
     written: str
-    """As the scenario has it."""
+    """As written in the scenario."""
     price_at_p10_usd: float
-    """In the fifth of the worlds in which it is lowest."""
+    """In the fifth of the worlds with its lowest values, whose middle is its p10."""
     price_at_p90_usd: float
-    """In the fifth in which it is highest."""
+    """In the fifth of the worlds with its highest values."""
 
 
 @dataclass(frozen=True)
 class GateSummary:
-    """A gate, and how likely it passes a method of no effect, of the smallest that matters, and of twice that."""
+    """A gate, and its probability of passing a method with no effect, the smallest relevant effect, and twice that."""
 
     name: str
     price_usd: float
@@ -117,23 +117,23 @@ class GateSummary:
 
 @dataclass(frozen=True)
 class LastDay:
-    """What the last 24 hours of the run (or all of a shorter one) cost and brought: the marginal price of a result."""
+    """Cost and yield of the last 24 hours of the run (or of a shorter run): the marginal price of a result."""
 
     hours: float
     spend_usd: float
-    """What trying the finalists costs more than it would have cost at the beginning of these hours is in it."""
+    """Includes the additional cost of trying finalists compared with the beginning of these hours."""
     results: float
     cost_per_result_usd: float | None
 
 
 @dataclass(frozen=True)
 class Research:
-    """What comes of a run; what concerns transferable results is None where the scenario has no gate."""
+    """The research figures of a projection; those on transferable results are None if the scenario has no gate."""
 
     submissions: Spread | None
     methods: Spread | None
     kept: Spread | None
-    """How often the best score rose."""
+    """Number of times that the best score rose."""
     best_measured_score: Spread | None
     best_measured_true_quality: Spread | None
     second_measured_score: Spread | None
@@ -146,17 +146,17 @@ class Research:
     probability_of_any_transferable_result: float | None = None
     cost_per_transferable_result_usd: PriceOfResult | None = None
     prior_share: float | None = None
-    """The part of the variance of the number of results that comes from what is unknown."""
+    """The share of the variance of the number of results that is due to unknowns."""
     probability_of_no_transferable_result: float | None = None
     cost_per_result_found_usd: Price | None = None
     price_drivers: tuple[PriceDriver, ...] = ()
-    """The strongest first, three at most; those that chance explains are left out."""
+    """The strongest first, at most three; those explained by chance are omitted."""
     gates: tuple[GateSummary, ...] = ()
     last_day: LastDay | None = None
 
 
 def summarise_research(simulated: Simulated) -> Research | None:
-    """Return what comes of a run; None where nothing is scored."""
+    """Return the research figures; None if nothing is scored."""
     if not simulated.scores:
         return None
     frame = simulated.replications
@@ -260,9 +260,10 @@ def _by_world(prices: PricesOverWorlds) -> PriceByWorld:
 
 
 def _prior_share(true: Floats, expected: Floats, worlds: npt.NDArray[np.int64]) -> float | None:
-    """Return the part of the variance of results that lies between worlds.
+    """Return the share of the variance of results that lies between worlds.
 
-    Expected results have the same mean in each world as results, and less luck: the variance between worlds is theirs.
+    Expected results have the same mean in each world as results and less variance within it, so the variance between
+    worlds is estimated from them.
     """
     found, total = decompose(expected, worlds), float(true.var(ddof=1)) if len(true) > 1 else 0.0
     return min(1.0, found.between / total) if found is not None and total > 0.0 else None

@@ -1,10 +1,10 @@
-"""Which replications a projection is made of, in which worlds, and by which engine.
+"""The schedule of a projection: its replications, their worlds, and the engine that simulates them.
 
 A *replication* is one simulated run. A *world* is one draw of everything unknown: prices, rates and habits that have
-one true value, which nobody knows. Replications in the same world differ by luck alone.
+one true value that is not known. Replications in the same world differ only by chance.
 
-Replications are numbered from 0. Which world, and which replication within it, a number stands for does not depend on
-how many are made or by whom, so any prefix of a longer projection is a shorter one.
+Replications are numbered from 0. A number determines the world and the replication within it, independently of the
+total number of replications and of the worker. The beginning of a longer projection is therefore a shorter one.
 """
 
 from dataclasses import dataclass
@@ -19,41 +19,41 @@ from simbudget.errors import Problem, UserError
 from simbudget.projection.engines import DEFAULT_ENGINE, engine_for, engine_named
 
 DEFAULT_REPLICATIONS: Final = 100
-"""Enough for a median within a few per cent, in a second or two."""
+"""Enough for a median within a few per cent, and takes a second or two."""
 
 MOST_FOR_PRECISION: Final = 10_000
-"""Maximum number of replications when a precision is asked for and no number; as many as are kept as rows."""
+"""Maximum number of replications if only a precision is requested: as many as are kept as rows."""
 
 WORLD_EACH: Final = 1 << 62
-"""More worlds than there ever are replications: each has its own."""
+"""More worlds than replications, so that each replication has its own."""
 
 _TO_TELL_LUCK: Final = 2
-"""Replications in each world where results are counted: two runs in a world tell luck from what is unknown."""
+"""Replications per world where results are counted: two runs in a world separate chance from unknowns."""
 
 _SEEDS: Final = 1 << 63
-"""Seeds are below this: they are half of a counter-based generator's 128-bit key, kept as a signed number."""
+"""Upper bound of seeds, which are half of a counter-based generator's 128-bit key, stored as a signed number."""
 
 
 @dataclass(frozen=True)
 class Options:
-    """How a projection is made."""
+    """The options of a projection."""
 
     seed: int = 1
     replications: int | None = None
-    """Maximum number; by default `DEFAULT_REPLICATIONS`, and one where nothing is left to chance."""
+    """Maximum number; by default `DEFAULT_REPLICATIONS`. If nothing is random, one is simulated."""
     worlds: int | None = None
-    """Number of worlds; by default one for each replication (for two where results are counted), and one where nothing
-    is unknown."""
+    """Number of worlds; by default one per replication (per two if results are counted), and one if nothing is
+    unknown."""
     workers: int | None = None
-    """Threads or processes; by default one for each core. The result does not depend on it."""
+    """Number of threads or processes; by default one per core. The result does not depend on it."""
     precision: float | None = None
-    """Stop when the Monte-Carlo error of each of spend's figures is below this part of it."""
+    """Stop once the Monte-Carlo error of every figure of spend is below this fraction of the figure."""
     engine: str = DEFAULT_ENGINE
     on: str | None = None
-    """A Dask cluster in place of this machine's cores: `local:4`, or a scheduler such as `tcp://host:8786`."""
+    """A Dask cluster to run on instead of this machine's cores: `local:4`, or a scheduler such as `tcp://host:8786`."""
 
     def require_sense(self) -> None:
-        """Raise UserError with every option that makes no sense."""
+        """Raise a UserError that lists all invalid options."""
         engine_named(self.engine)
         counts = {"replications": self.replications, "worlds": self.worlds, "workers": self.workers}
         problems = [
@@ -81,20 +81,20 @@ class Options:
 
 @dataclass(frozen=True)
 class Schedule:
-    """Which replications a projection is made of."""
+    """The replications of a projection."""
 
     program: Program
     seed: int
     replications: int
     worlds: int = WORLD_EACH
-    """Replications take turns in this number of worlds."""
+    """Number of worlds; replications take turns in them."""
     engine: str = "reference"
     in_a_row: int = 1
-    """This number of consecutive replications are in the same world."""
+    """Number of consecutive replications in the same world."""
 
     @staticmethod
     def of(program: Program, options: Options) -> "Schedule":
-        """Return the schedule of a projection with these options."""
+        """Return the schedule of a program's projection with these options."""
         default = DEFAULT_REPLICATIONS if options.precision is None else MOST_FOR_PRECISION
         replications = options.replications or default
         engine = engine_for(program, options.engine).name
@@ -107,7 +107,7 @@ class Schedule:
         return Schedule(program, options.seed, replications, worlds, engine, in_a_row)
 
     def keys_of(self, numbers: range) -> tuple[Integers, Integers]:
-        """Return the world of each replication with these numbers, and which replication of its world it is."""
+        """Return the [numbers] world of each replication, and its [numbers] index within that world."""
         all_numbers = np.arange(numbers.start, numbers.stop, dtype=np.int64)
         turns, within = all_numbers // self.in_a_row, all_numbers % self.in_a_row
         return turns % self.worlds, turns // self.worlds * self.in_a_row + within

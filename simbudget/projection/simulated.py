@@ -1,4 +1,4 @@
-"""What the replications of a projection came to, before anything is concluded from it."""
+"""The simulated replications of a projection, before anything is concluded from them."""
 
 from dataclasses import dataclass
 
@@ -10,31 +10,31 @@ from simbudget.scenario.model import Scenario
 
 @dataclass(frozen=True)
 class Simulated:
-    """What a scenario comes to: statistics over all replications, and the first of them row by row."""
+    """The simulated runs of a scenario: statistics over all replications, and the first replications as rows."""
 
     scenario: Scenario
     seed: int
     engine: str
     worlds: int
     statistics: Statistics
-    """Over all replications."""
+    """Of all replications."""
     replications: pd.DataFrame
-    """A row for each of the first `aggregate.KEPT` replications: its `world`, then its totals (`engine.totals`)."""
+    """One row for each of the first `aggregate.KEPT` replications: its `world`, then its totals (`engine.totals`)."""
     spend_by_time_usd: Floats
-    """[replications kept, bins] what was spent within each span of time."""
+    """[replications kept, bins] spend within each span of time, in US dollars."""
     bin_edges_hours: Floats
     """[bins + 1] from 0 to the horizon."""
     interrupted: bool
-    """Whether an interrupt ended it before all replications were made."""
+    """Whether an interrupt ended the projection before all replications were done."""
 
     @property
     def is_certain(self) -> bool:
-        """Return whether there was one replication, which says all there is to say."""
+        """Return whether a single replication suffices, since nothing in the scenario is random."""
         return self.statistics.replications == 1
 
     @property
     def prices_results(self) -> bool:
-        """Return whether transferable results are counted, so that their price can be said."""
+        """Return whether transferable results are counted, so that they have a price."""
         return self.scores and len(self.scenario.gates) > 0
 
     @property
@@ -47,7 +47,7 @@ class Simulated:
         return self.statistics.spread(column)
 
     def rests_on(self, single: bool = False) -> str:
-        """Return what a picture rests on: all replications, or (`single`) each of those that were kept as rows."""
+        """Return the replications that a picture rests on: all, or (`single`) only those kept as rows."""
         made, kept = self.statistics.replications, len(self.replications)
         if made == 1:
             return "1 replication"

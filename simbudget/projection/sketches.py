@@ -1,10 +1,10 @@
-"""Sketches: quantiles of more values than are kept, within a stated part of the true ones.
+"""Sketches: quantiles of values that are not kept, with a stated relative accuracy.
 
 DDSketch (Masson, Rim and Lee, "DDSketch: a fast and fully-mergeable quantile sketch with relative-error guarantees",
-PVLDB 12 (2019)) counts values in bins whose ends grow by a constant factor. So a quantile is within `ACCURACY` of
-the order statistic itself, whatever the distribution, and bins do not depend on the order of the values, which a
-reproducible projection needs. KLL sketches bound the rank's error but toss coins that cannot be seeded; t-digests
-are smaller and faster, and give no bound: a budget at which a third of the runs stop was missed by 1 %.
+PVLDB 12 (2019)) counts values in bins whose bounds grow by a constant factor. A quantile is therefore within `ACCURACY`
+of the order statistic for any distribution, and the bins do not depend on the order of the values, as reproducible
+projections require. KLL sketches bound the error of the rank, but use random numbers that cannot be seeded. t-digests
+are smaller and faster but have no error bound: at a budget that stops a third of the runs, they were wrong by 1 %.
 """
 
 from collections.abc import Sequence
@@ -16,11 +16,11 @@ from ddsketch import DDSketch
 from simbudget.engine.laws.draws import Floats
 
 ACCURACY: Final = 0.001
-"""A quantile is at most this part away from the order statistic below it."""
+"""Maximum relative error of a quantile."""
 
 
 class Sketches:
-    """The quantiles of [rows, columns] values that come in chunks. A column with a NaN has none."""
+    """Quantiles of [rows, columns] values that arrive in chunks; those of a column with a NaN are NaN."""
 
     def __init__(self, columns: int) -> None:
         self._sketches = [DDSketch(ACCURACY) for _ in range(columns)]
@@ -37,7 +37,7 @@ class Sketches:
                 sketch.add(value, count)
 
     def quantiles(self, parts: Sequence[float]) -> Floats:
-        """Return the [parts, columns] quantiles: an order statistic each, within `ACCURACY` of itself."""
+        """Return the [parts, columns] quantiles, each within `ACCURACY` of the order statistic."""
         found = [[sketch.get_quantile_value(part) for sketch in self._sketches] for part in parts]
         quantiles: Floats = np.clip(np.array(found, dtype=np.float64), self._least, self._most)
         return quantiles

@@ -29,29 +29,29 @@ class Spread:
 
 @dataclass(frozen=True)
 class Statistics:
-    """What the replications of a projection say together."""
+    """The statistics of a projection's columns over its replications."""
 
     replications: int
-    """How many they rest on."""
+    """Number of replications."""
     columns: tuple[str, ...]
     values: Floats
-    """[statistics, columns]; NaN where a column does not apply."""
+    """[statistics, columns] see `STATISTICS`; NaN if a column does not apply."""
     errors: Floats
-    """[statistics, columns] the Monte-Carlo error of each."""
+    """[statistics, columns] Monte-Carlo standard errors."""
     within_budget: float
-    """The share of replications that spent at most the budget; 1 without a budget."""
+    """The share of replications with a spend of at most the budget; 1 without a budget."""
     within_budget_error: float
 
     def value(self, column: str, statistic: str = "mean") -> float:
-        """Return a statistic of a column by their names."""
+        """Return a statistic of a column, both by name."""
         return float(self.values[STATISTICS.index(statistic), self.columns.index(column)])
 
     def spread(self, column: str) -> Spread | None:
-        """Return the statistics of a column by its name; None where it does not apply."""
+        """Return the statistics of a column by its name; None if it does not apply."""
         return self._spread(self.values, column)
 
     def error(self, column: str) -> Spread | None:
-        """Return the Monte-Carlo error of each statistic of a column; None where there is none."""
+        """Return the Monte-Carlo error of each statistic of a column; None if there is none."""
         return self._spread(self.errors, column)
 
     def _spread(self, values: Floats, column: str) -> Spread | None:
@@ -69,11 +69,15 @@ def statistics(values: Floats) -> Floats:
 
 
 def monte_carlo_errors(values: Floats, worlds: Integers) -> Floats:
-    """Return the [statistics, columns] standard errors that come from having made so few replications.
+    """Return the [statistics, columns] standard errors due to the finite number of replications.
 
-    A cluster bootstrap: whole worlds are drawn with replacement, since the replications of a world share what
-    is unknown (Davison and Hinkley, "Bootstrap methods and their application", 1997, section 3.8). Where there
-    is one world, its replications are drawn.
+    A cluster bootstrap: whole worlds are drawn with replacement, since the replications of a world share their
+    unknowns (Davison and Hinkley, "Bootstrap methods and their application", 1997, section 3.8). With a single
+    world, its replications are drawn.
+
+    Args:
+        values: [replications, columns].
+        worlds: [replications] the world of each replication.
     """
     if len(values) < 2:
         return np.full((len(STATISTICS), values.shape[1]), np.nan)
@@ -83,8 +87,8 @@ def monte_carlo_errors(values: Floats, worlds: Integers) -> Floats:
 
 
 def _resamples(worlds: Integers) -> Iterator[Integers]:
-    """Yield the rows of each resample: those of worlds drawn with replacement."""
-    random = np.random.default_rng(0)  # the error's own error is small, and has to be the same each time
+    """Yield the rows of each resample: the replications of worlds drawn with replacement."""
+    random = np.random.default_rng(0)  # a fixed seed, so that equal projections state equal errors
     names, members = np.unique(worlds, return_inverse=True)
     if len(names) in (1, len(worlds)):
         for _ in range(_RESAMPLES):
@@ -98,7 +102,7 @@ def _resamples(worlds: Integers) -> Iterator[Integers]:
 
 
 def _mean(values: Floats) -> Floats:
-    """Return the mean of each column, which does not depend on the others; a constant column's is that constant."""
+    """Return the mean of each column, independent of the other columns, and exact for a constant column."""
     columns = np.ascontiguousarray(values.T)
     first = columns[:, :1]
     mean: Floats = first[:, 0] + (columns - first).mean(axis=1)

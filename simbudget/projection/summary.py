@@ -22,10 +22,10 @@ from simbudget.results import as_plain
 from simbudget.scenario.provider import Api
 
 RESOURCES: Final = ("gpu", "scorer", "api_requests", "api_input", "api_output")
-"""What has a capacity, of which a part is used."""
+"""Resources with a limited capacity."""
 
 WAITED_FOR: Final = (*RESOURCES, "plan")
-"""What agents wait for; `plan` is the subscription, whose windows are used up or not."""
+"""Resources that agents wait for; `plan` is the subscription, whose usage windows can be exhausted."""
 
 _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "spend_by_component_usd": {name: f"spend_{name}_usd" for name in COMPONENTS},
@@ -35,23 +35,23 @@ _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "utilisation": {name: f"utilisation_{name}" for name in RESOURCES},
     "waiting_hours": {name: f"queued_{name}_hours" for name in WAITED_FOR},
 }
-"""The columns of the replications that a group of figures is made of; a single figure has its column's name."""
+"""The columns of the replications that form a group of figures; a single figure has the name of its column."""
 
 _OF_A_POOL: Final = ("used_hours", "billed_hours", "utilisation")
 
 NO_BOTTLENECK: Final = "none"
 
 _NEGLIGIBLE_WAITING: Final = 0.005
-"""Waiting less than this part of the agents' hours is no bottleneck: seven minutes of an agent's day."""
+"""Waiting for less than this share of the agents' hours (seven minutes a day) is not a bottleneck."""
 
 _SAME_HOURS: Final = 1e-6
-"""Hours that differ by less, a few milliseconds, are the same: sums of floats are not exact."""
+"""Hours that differ by less (a few milliseconds) are equal, since sums of floats are not exact."""
 
 Spreads = Mapping[str, Spread | None]
 
 
 _OFTEN_FULL: Final = 0.05
-"""Where contexts are full in more of the runs than this, the answer rests on the default of their limit."""
+"""If contexts are full in more than this share of the runs, the answer depends on the default of their limit."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,21 +72,21 @@ class Measures:
     tokens: Spreads
     gpu_hours: Spreads
     gpu_pools: Mapping[str, Spreads]
-    """By pool of GPUs: hours used and billed, and the part of its capacity that is used."""
+    """By pool of GPUs: hours used and billed, and the used share of its capacity."""
     experiments: Spread
     """Jobs that ended with a result."""
     jobs: Spread
-    """Jobs that came to their own end, with a result or without."""
+    """Jobs that were not cut off, with or without a result."""
     jobs_cancelled: Spread
     """Jobs that were cancelled, cut or refused."""
     scorer_calls: Spread
     cycles: Spread
     agent_time_share: Spreads
-    """By activity, the part of the agents' hours."""
+    """By activity, its share of the agents' hours."""
     utilisation: Spreads
-    """By resource, the part of its capacity that is used; None where it has no limit."""
+    """By resource, the used share of its capacity; None without a limit."""
     waiting_hours: Spreads
-    """By what is waited for, the hours of all agents; sub-agents that wait side by side count each."""
+    """By resource, the hours that all agents wait for it; sub-agents that wait in parallel count separately."""
 
     def measures_as_json(self) -> dict[str, Any]:
         """Return the measures alone as plain values."""
@@ -95,14 +95,14 @@ class Measures:
 
 @dataclass(frozen=True, kw_only=True)
 class MonteCarloErrors(Measures):
-    """The standard errors of the figures that come from the finite number of replications."""
+    """The standard errors of the figures due to the finite number of replications."""
 
     probability_within_budget: float | None
 
 
 @dataclass(frozen=True, kw_only=True)
 class Summary(Measures):
-    """What a projection says in figures."""
+    """The figures of a projection."""
 
     scenario: str
     seed: int
@@ -113,18 +113,18 @@ class Summary(Measures):
     probability_within_budget: float | None
     """Of a spend of at most the budget; None without a budget."""
     probability_cut_short: float | None
-    """That the budget (less what is reserved) stops the agents before their planned end; None without a budget."""
+    """That the budget, less the reserve, stops the agents before their planned end; None without a budget."""
     bottleneck: str
-    """That of `WAITED_FOR` for which agents wait longest, or `NO_BOTTLENECK`; of several pools of GPUs `gpu NAME`, and
-    `api_requests MODEL` and its like where one model alone has that limit."""
+    """The resource of `WAITED_FOR` that agents wait for longest, or `NO_BOTTLENECK`; `gpu NAME` if there are several
+    pools of GPUs, and such as `api_requests MODEL` if only one model has that limit."""
     research: Research | None
-    """None where nothing is scored."""
+    """None if nothing is scored."""
     tasks: TaskFigures | None
-    """None where there are none."""
+    """None without tasks."""
     limits: tuple[LimitCheck, ...]
     monte_carlo_error: MonteCarloErrors
     prices_on: str
-    """The date whose prices were taken, as in 2026-06-01."""
+    """The date of the prices, such as 2026-06-01."""
     interrupted: bool
 
     def as_json(self) -> dict[str, Any]:
@@ -150,7 +150,7 @@ class Summary(Measures):
 
 
 def summarise(simulated: Simulated) -> tuple[Summary, tuple[str, ...]]:
-    """Return the summary of what was simulated, and what has to be said beside it."""
+    """Return the summary of simulated runs, and the notes on it."""
     scenario, statistics = simulated.scenario, simulated.statistics
     research = summarise_research(simulated)
     cap, cap_notes = check_spend_cap(scenario, statistics.value(DEAREST_MONTH, "p90"))
@@ -225,7 +225,7 @@ def _measures(statistics: Statistics, values: np.ndarray, pools: tuple[str, ...]
 
 
 def _plain(figure: Spread | Spreads | Mapping[str, Spreads] | None) -> Any:
-    """Return a figure as JSON has it; None for one without a mean, such as an error of a single replication."""
+    """Return a figure as JSON; None without a mean, such as for the error of a single replication."""
     if isinstance(figure, Mapping):
         return {name: _plain(each) for name, each in figure.items()}
     return None if figure is None or np.isnan(figure.mean) else as_plain(figure)
@@ -240,7 +240,7 @@ def _within_budget(simulated: Simulated) -> tuple[float | None, float | None]:
 
 
 def _cut_short(simulated: Simulated) -> float | None:
-    """Return the share of runs whose agents the budget stopped; a kept budget does not show it."""
+    """Return the share of runs whose agents were stopped by the budget, which may be kept nevertheless."""
     stop, runs = simulated.scenario.stop, simulated.replications
     if stop.budget is None:
         return None
@@ -255,11 +255,11 @@ _LIMIT_KEYS: Final = {
     "api_input": "input_tokens_per_min",
     "api_output": "output_tokens_per_min",
 }
-"""The key under `api` by which each of the provider's limits is written."""
+"""The key under `api` for each of the provider's limits."""
 
 
 def _bottleneck(statistics: Statistics, pools: tuple[str, ...], api: Api) -> str:
-    """Return what the agents wait longest for, over all replications."""
+    """Return the resource that agents wait for longest, over all replications."""
     waiting = {name: statistics.value(f"queued_{name}_hours") for name in WAITED_FOR}
     if len(pools) > 1:
         del waiting["gpu"]
@@ -272,7 +272,7 @@ def _bottleneck(statistics: Statistics, pools: tuple[str, ...], api: Api) -> str
 
 
 def _only_limited(api: Api, key: str) -> str | None:
-    """Return the only model with a limit, if there is one; waits are not counted by model, so others share the name."""
+    """Return the only model with this limit; None if there are several, since waiting is not recorded by model."""
     if getattr(api, key) is not None or api.tier is not None:
         return None
     models = [model for model, limits in api.models.items() if getattr(limits, key) is not None]

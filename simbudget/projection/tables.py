@@ -33,23 +33,23 @@ WORDS: Final = {
     "waiting_api": "waiting for the API",
     "waiting_other": "waiting otherwise",
 }
-"""What figures are called whose key does not say it."""
+"""Display names of figures whose key is not one."""
 
 _NO_RESULT: Final = "no result"
 
 
 def words(name: str) -> str:
-    """Return what a figure is called."""
+    """Return the display name of a figure."""
     return WORDS.get(name, name.replace("_", " "))
 
 
 def is_certain(summary: Summary) -> bool:
-    """Return whether there was one replication, which says all there is to say."""
+    """Return whether a single replication suffices, since nothing is random."""
     return summary.replications == 1
 
 
 def answer(summary: Summary) -> str:
-    """Return the answer in one line: spend, time, the probability of staying within the budget, a result's price."""
+    """Return the answer in one line: spend, time, budget, and the price of a result."""
     spend = summary.spend_usd
     if is_certain(summary):
         line = f"{usd_exactly(spend.mean)}{_for_tasks(summary)} over {_duration(summary)}"
@@ -66,7 +66,7 @@ def answer(summary: Summary) -> str:
 
 
 def _duration(summary: Summary) -> str:
-    """Return how long the agents run and, if that is longer, until the last review and gate have ended."""
+    """Return the duration of the agents' run and, if longer, the time until the last review and gate have ended."""
     run, whole = (
         hours(spread.mean if is_certain(summary) else spread.p50)
         for spread in (summary.run_hours, summary.wall_clock_hours)
@@ -81,7 +81,7 @@ def _for_tasks(summary: Summary) -> str:
 
 
 def _price_of_a_solved_task(summary: Summary) -> str:
-    """Return the clause of the answer that says what a solved task costs, and on how few tasks the money goes."""
+    """Return the clause on the price of a solved task, and on the share of the most expensive tasks."""
     tasks = summary.tasks
     if tasks is None:
         return ""
@@ -100,16 +100,16 @@ def _price_of_a_solved_task(summary: Summary) -> str:
 
 
 def _whole(number: float) -> str:
-    """Return a mean or median number of things without decimals, where it is not small."""
+    """Format a mean or median count, without decimals unless it is small."""
     return f"{number:,.0f}" if number >= 10.0 else count(number)
 
 
 _A_TENTH_OF: Final = 10
-"""Of fewer tasks, a tenth is less than one."""
+"""A tenth of fewer tasks is less than one."""
 
 
 def _budget(summary: Summary) -> str:
-    """Return the clause on the budget: how likely it is kept, and how likely it stops the agents before their end."""
+    """Return the clause on the budget: the probabilities of staying within it, and of its stopping the agents early."""
     within, stops = summary.probability_within_budget, summary.probability_cut_short
     if within is None:
         return ""
@@ -121,14 +121,14 @@ def _budget(summary: Summary) -> str:
 
 
 _TELLING_ERROR: Final = 0.1
-"""A median known to within 10 % needs no word about the number of replications."""
+"""If the median is known to within 10 %, the number of replications is not mentioned."""
 
 _TOO_FEW: Final = 10.0
-"""Beyond an order of magnitude, a factor to within which a median is known says nothing."""
+"""Beyond an order of magnitude, the factor to within which a median is known is meaningless."""
 
 
 def _price_of_a_result(research: Research | None) -> str:
-    """Return the clause of the answer that says what a transferable result costs; empty where nothing is scored."""
+    """Return the clause on the price of a transferable result; empty if nothing is scored."""
     if research is None:
         return ""
     price = research.cost_per_transferable_result_usd
@@ -155,7 +155,7 @@ def _price_of_a_result(research: Research | None) -> str:
 
 
 def without_end(value: float | None) -> str:
-    """Return the upper end of a price's interval."""
+    """Return the upper bound of a price's interval as text."""
     return "no end" if value is None else usd(value)
 
 
@@ -185,7 +185,7 @@ def projection_tables(summary: Summary) -> dict[str, Table]:
 
 
 class _Rows:
-    """The rows of a table of figures, each with its interval and its mean, or with its one value."""
+    """The rows of a table of figures: interval and mean, or a single value."""
 
     def __init__(self, summary: Summary) -> None:
         self.statistics = ("mean",) if is_certain(summary) else ("p10", "p50", "p90", "mean")
@@ -197,7 +197,7 @@ class _Rows:
         return ("amount",) if self.statistics == ("mean",) else self.statistics
 
     def add(self, name: str, path: str, figure: Spread | None, show: Show) -> None:
-        """Add a figure that applies; `path` is where it stands in the JSON."""
+        """Add a figure if it applies; `path` is its path in the JSON."""
         if figure is None:
             return
         cells = (
@@ -208,19 +208,19 @@ class _Rows:
         self.rows.append((name, *cells))
 
     def add_nonzero(self, name: str, path: str, figure: Spread | None, show: Show) -> None:
-        """Add a figure that comes to anything."""
+        """Add a figure unless it is zero."""
         if figure is not None and figure.mean:
             self.add(name, path, figure, show)
 
     def add_all(
         self, path: str, figures: Mapping[str, Spread | None], show: Show, label: Callable[[str], str] = words
     ) -> None:
-        """Add those figures of a group that come to anything."""
+        """Add the figures of a group that are not zero."""
         for name, figure in figures.items():
             self.add_nonzero(label(name), f"{path}.{name}", figure, show)
 
     def rule(self) -> None:
-        """Draw a line below what has been added."""
+        """Add a line below the rows so far."""
         self.rules.append(len(self.rows))
 
     def table(self, title: str, first: str, caption: str = "") -> Table:
@@ -240,7 +240,7 @@ def _spend(summary: Summary) -> Table:
 
 
 def _monte_carlo(summary: Summary) -> str:
-    """Return how far the total's figures may be off for want of replications: one standard error each."""
+    """Return the Monte-Carlo standard errors of the total's figures as text."""
     errors = summary.monte_carlo_error.spend_usd
     figures = ", ".join(f"{name} ± {usd(getattr(errors, name))}" for name in ("p10", "p50", "p90", "mean"))
     return f"Monte-Carlo errors of the total: {figures}"
@@ -284,7 +284,7 @@ def _resources(summary: Summary) -> Table:
 
 
 def _named(bottleneck: str) -> str:
-    """Return what a bottleneck is called; a pool or a model has its name behind what it limits."""
+    """Return the display name of a bottleneck; the name of a pool or model follows that of the resource."""
     resource, _, whose = bottleneck.partition(" ")
     return f"{words(resource)} of {whose}" if whose else words(resource)
 
@@ -411,7 +411,7 @@ def _drivers(research: Research) -> Table:
 
 
 def limits_table(limits: Sequence[LimitCheck]) -> Table:
-    """Return the limits of a scenario, what each came to, and whether it is met."""
+    """Return the table of a scenario's limits with the projected values, and whether they are met."""
     rows: list[tuple[Cell, ...]] = [
         (
             limit.limit,

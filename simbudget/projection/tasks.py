@@ -1,4 +1,4 @@
-"""What a projection says of tasks: attempts, tasks solved, and what a task, an attempt and a solved task cost."""
+"""Figures on tasks: attempts, tasks solved, and the cost of a task, of an attempt and of a solved task."""
 
 from dataclasses import dataclass
 
@@ -31,7 +31,7 @@ class TaskFigures:
     """All spend of a run over the attempts begun; None where there is none."""
     cost_per_solved_usd: PriceOfSolvedTask
     dearest_tenth_share: Spread | None
-    """The share of what attempts cost that the dearest tenth of the tasks costs; None where they cost nothing."""
+    """The share of the cost of attempts due to the most expensive tenth of the tasks; None if they cost nothing."""
 
 
 def summarise_tasks(simulated: Simulated) -> TaskFigures | None:

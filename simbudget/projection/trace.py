@@ -1,4 +1,4 @@
-"""One replication of a projection: everything that happens in it, as a ledger, a timeline and a Gantt picture."""
+"""One replication of a projection in full: ledger, timeline and Gantt chart."""
 
 import json
 from dataclasses import dataclass
@@ -20,22 +20,22 @@ from simbudget.scenario.model import Scenario
 
 @dataclass(frozen=True)
 class Trace(Result):
-    """Everything that happens in one replication."""
+    """One replication in full."""
 
     ledger: pd.DataFrame
-    """A row for each thing that happened."""
+    """One row per event."""
     agent_names: tuple[str, ...]
     as_csv: bool = False
-    """Whether the ledger is written as CSV and not as Parquet."""
+    """Whether the ledger is written as CSV instead of Parquet."""
 
     json_name = "trace.json"
 
     def answer(self) -> str:
-        """Return how many entries there are, and what they cost."""
+        """Return the number of entries and their cost."""
         return f"{len(self.ledger):,} entries, {usd_exactly(float(self.ledger['cost_usd'].sum()))} in all."
 
     def as_json(self) -> dict[str, Any]:
-        """Return the number of entries, and what each kind of thing cost."""
+        """Return the number of entries and their cost by kind."""
         kinds = self.ledger.groupby("kind", observed=True)
         return {
             "entries": len(self.ledger),
@@ -45,7 +45,7 @@ class Trace(Result):
         }
 
     def figures(self) -> dict[str, Picture]:
-        """Return the Gantt picture."""
+        """Return the Gantt chart."""
         from simbudget.projection.gantt import gantt  # noqa: PLC0415  matplotlib is slow to import
 
         return {"gantt": Picture("What each agent does", partial(gantt, self.ledger, self.agent_names))}
@@ -82,7 +82,7 @@ def trace(scenario: Scenario, seed: int = 1, replication: int = 0) -> Trace:
 
 
 def _with_gates_named(ledger: pd.DataFrame, names: tuple[str, ...]) -> pd.DataFrame:
-    """Return a ledger whose tries at gates say at which."""
+    """Return a ledger whose tries at gates name their gate."""
     tries = ledger["turn"].where(ledger["kind"] == "gate")
     named = tries.map(dict(enumerate(names))).where(tries.notna(), ledger["name"])
     return ledger.assign(name=pd.Categorical(named.to_list()))
@@ -116,7 +116,7 @@ def _named(what: str, process: int, thread: int, name: str) -> dict[str, Any]:
 
 
 class _Threads:
-    """The threads of the timeline: for each agent its own, those of its sub-agents, and as many as it has jobs at once.
+    """The threads of the timeline: one per agent, per sub-agent, and per job that the agent runs at one time.
 
     Spans of one thread must not overlap in part, so a job has the first thread that is free when it starts.
     """
@@ -142,7 +142,7 @@ class _Threads:
         return thread
 
     def _new(self, agent: int) -> int:
-        """Return another thread for jobs of an agent."""
+        """Return a new thread for jobs of an agent."""
         thread, threads = len(self._names), self._of_jobs[agent]
         threads.append(thread)
         self._names.append(
@@ -152,7 +152,7 @@ class _Threads:
         return thread
 
     def named(self) -> list[dict[str, Any]]:
-        """Return the names of all threads, and their order: by agent, its jobs last."""
+        """Return the names and the order of all threads: by agent, its jobs last."""
         in_order = sorted(range(len(self._names)), key=lambda thread: (self._agents[thread], thread))
         names = [_named("thread_name", _AGENTS, thread, name) for thread, name in enumerate(self._names)]
         places = [
@@ -185,7 +185,7 @@ def _complete(row: dict[str, Any], thread: int) -> dict[str, Any]:
 
 
 def _spending(ledger: pd.DataFrame) -> list[dict[str, Any]]:
-    """Return the counter of money: a call's at its start, what accrues at its end."""
+    """Return the counter of spend: a call counts at its start, accrued costs at their end."""
     paid = ledger[ledger["cost_usd"] > 0]
     accrues = paid["component"].isin(["gpu", "sandbox", "staff"])
     at = paid["started_s"] + paid["duration_s"].where(accrues, 0.0)

@@ -1,4 +1,4 @@
-"""Tracks: the lines of a picture or timeline of one replication, one for each agent and for each of its sub-agents."""
+"""Tracks: the rows of a chart or timeline of one replication, one per agent and per sub-agent."""
 
 import re
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ _NUMBER: Final = re.compile(r"\d+$")
 
 @dataclass(frozen=True)
 class Track:
-    """An agent, or one of the sub-agents that work for it at one time."""
+    """An agent, or one of the sub-agents that work for it in parallel."""
 
     agent: int
     sub_agent: str = ""
     """Its name in the ledger, such as `sub-agent 2`; empty for the agent itself."""
 
     def label(self, agent_names: tuple[str, ...]) -> str:
-        """Return what the track is called: a sub-agent by its agent and its own name."""
+        """Return the label of the track; that of a sub-agent includes its agent."""
         name = agent_names[self.agent]
         return f"{name}: {self.sub_agent}" if self.sub_agent else name
 

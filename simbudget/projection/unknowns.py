@@ -1,4 +1,4 @@
-"""The unknowns of a scenario, and what each was in every world of a projection."""
+"""The unknowns of a scenario, and their values in every world of a projection."""
 
 import math
 from dataclasses import dataclass
@@ -25,25 +25,31 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 
 _DRAWN_BY_ITSELF: Final = (ONE_A_WORLD, TYPICAL_A_WORLD, TYPICAL_A_WORLD_ONE_A_REPLICATION)
-"""Kinds of unknowns of which each has its own uniform in each world; others come from joint draws."""
+"""Kinds of unknowns with their own uniform in each world; others come from joint draws."""
 
 
 @dataclass(frozen=True)
 class Unknowns:
-    """What is unknown of a scenario, by name, in each of some worlds."""
+    """The unknowns of a scenario by name, and their values in a number of worlds."""
 
     names: tuple[str, ...]
-    """Each one's place in the scenario, such as `research.transfers`."""
+    """Paths in the scenario, such as `research.transfers`."""
     texts: tuple[str, ...]
-    """As they are written there."""
+    """As written in the scenario."""
     values: Floats
-    """[worlds, unknowns] the true value, or the typical one; in base units."""
+    """[worlds, unknowns] true or typical values, in base units."""
     uniforms: Floats
-    """[worlds, unknowns] where it stands in its distribution, from 0 to 1."""
+    """[worlds, unknowns] probabilities of a lower value, from 0 to 1."""
 
 
 def unknowns_of(scenario: Scenario, seed: int, worlds: Integers) -> Unknowns:
-    """Return what is unknown of a scenario in each of these worlds of a projection with this seed."""
+    """Return the unknowns of a scenario in worlds of a projection.
+
+    Args:
+        scenario: the projected scenario.
+        seed: that of the projection.
+        worlds: [worlds] their numbers.
+    """
     program = lower(scenario)
     streams = np.array([[seed, world] for world in worlds], dtype=np.int64).reshape(len(worlds), 2)
     of_purpose = {
@@ -79,19 +85,19 @@ def unknowns_of(scenario: Scenario, seed: int, worlds: Integers) -> Unknowns:
 
 
 def _drawn(streams: Integers, purpose: int) -> Floats:
-    """Return the uniforms from which worlds drew a quantity."""
+    """Return the [worlds] uniforms from which a quantity was drawn."""
     return np.array([uniforms(seed, world, 0, WORLD_ITSELF, purpose, 0)[0] for seed, world in streams])
 
 
 def _ranks(values: Floats) -> Floats:
-    """Return the ranks of values that were not drawn by themselves, evenly from 0 to 1, both ends excluded."""
+    """Return the ranks of values from joint draws, evenly spaced between 0 and 1, both excluded."""
     from scipy.stats import rankdata  # noqa: PLC0415  slow to import
 
     return np.asarray((rankdata(values) - 0.5) / len(values), dtype=np.float64)
 
 
 def _first_of_each(names: list[str], moves: npt.NDArray[np.bool_]) -> list[int]:
-    """Return the places of the names that move, each name once: the same unknown may be looked up in two ways."""
+    """Return the places of the varying unknowns, each name once, since one unknown may be looked up in two ways."""
     return list({name: place for place, name in reversed(list(enumerate(names))) if moves[place]}.values())[
         ::-1
     ]

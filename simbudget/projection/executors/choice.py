@@ -1,4 +1,4 @@
-"""Which executor makes a schedule's blocks."""
+"""The choice of the executor of a schedule's blocks."""
 
 import os
 from collections.abc import Generator
@@ -11,7 +11,7 @@ from simbudget.projection.schedule import Schedule
 
 
 def cores() -> int:
-    """Return how many cores this process may use."""
+    """Return the number of cores available to this process."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
@@ -20,13 +20,13 @@ def cores() -> int:
 def blocks_in_order(
     schedule: Schedule, workers: int | None = None, on: str | None = None, first: int = 0
 ) -> Generator[Block, None, None]:
-    """Yield what a schedule's blocks come to, in their order, as they get ready.
+    """Yield the simulated blocks of a schedule in order, as they are finished.
 
     Args:
-        schedule: which replications, by which engine.
-        workers: threads or processes of this machine; by default one for each core.
+        schedule: the replications and their engine.
+        workers: number of threads or processes on this machine; by default one per core.
         on: a Dask cluster instead: `local:4`, or the address of a scheduler such as `tcp://host:8786`.
-        first: the first replication that is made; those before it are left out.
+        first: the first replication to simulate; earlier ones are skipped.
 
     Raises:
         UserError: the scenario never ends, a worker was killed, or the cluster cannot be used.
@@ -34,7 +34,7 @@ def blocks_in_order(
     cutter = Cutter(schedule, first)
     blocks = _executor(schedule, cutter, workers, on)
     if not engine_named(schedule.engine).is_compiled():
-        # Made here, so that its machine code is on disk before many workers look for it at once.
+        # Simulated here, so that the machine code is on disk before many workers look for it at once.
         yield from _here(schedule, cutter, most=1)
     yield from blocks
 
@@ -54,7 +54,7 @@ def _executor(
 
 
 def _here(schedule: Schedule, cutter: Cutter, most: int | None = None) -> Generator[Block, None, None]:
-    """Yield the next blocks, or `most` of them, made in this thread."""
+    """Yield the next blocks, at most `most` of them, simulated in this thread."""
     made = 0
     while made != most and (numbers := cutter.cut()) is not None:
         block = simulate_block(schedule, numbers)

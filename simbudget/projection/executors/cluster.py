@@ -30,18 +30,18 @@ _LOCAL: Final = "local:"
 _UNINTERRUPTED: Final = "simbudget.projection.executors.uninterrupted"
 _PROTOCOLS: Final = ("tcp", "tls", "ws", "wss")
 _CONNECT_S: Final = 10
-"""How long to wait for a scheduler, and for its first worker."""
+"""Time to wait for a scheduler, and for its first worker."""
 
 _PATIENCE_S: Final = 60.0
-"""How long a cluster may be without a worker while blocks are awaited: one that died is started again by its nanny."""
+"""Time that a cluster may be without workers: a dead worker is restarted by its nanny."""
 
 _BLOCK_S: Final = 1.0
-"""What a block should take: handing one out over a network costs some milliseconds."""
+"""Target duration of a block: distributing one over a network takes some milliseconds."""
 
 
 @dataclass(frozen=True)
 class Maker:
-    """Which program makes a block: the same one makes the same bits."""
+    """The software that simulates a block; the same software gives the same bits."""
 
     simbudget: str
     python: str
@@ -50,12 +50,12 @@ class Maker:
 
     @staticmethod
     def here() -> "Maker":
-        """Return what would make a block in this process."""
+        """Return the software of this process."""
         return Maker(__version__, ".".join(map(str, sys.version_info[:2])), CODE_FOLDER.name)
 
 
 def on_cluster(schedule: Schedule, cutter: Cutter, on: str) -> Generator[Block, None, None]:
-    """Yield a schedule's blocks, in their order, made by the workers of a Dask cluster.
+    """Yield a schedule's blocks in order, simulated by the workers of a Dask cluster.
 
     Raises:
         UserError: Dask is not installed, the cluster cannot be reached, has no workers or unfit ones.
@@ -82,13 +82,13 @@ def _on_cluster(schedule: Schedule, cutter: Cutter, on: str) -> Generator[Block,
 
 @dataclass(frozen=True)
 class _Awaited:
-    """A block that is awaited as long as there is someone to make it."""
+    """A block that is awaited as long as there are workers."""
 
     client: "Client"
     future: Any
 
     def result(self) -> Block:
-        """Return the block, once it is there; UserError if all workers have gone for good."""
+        """Wait for the block and return it; UserError if all workers are gone for good."""
         while True:
             try:
                 block: Block = self.future.result(timeout=_PATIENCE_S)
@@ -103,14 +103,14 @@ class _Awaited:
 
 
 def make_block(maker: Maker, schedule: Schedule, numbers: range) -> Block:
-    """Return a block, in a worker; UserError if the worker would make it in another way than was asked for."""
+    """Return a block, in a worker; UserError if the worker has different software."""
     if (here := Maker.here()) != maker:
         raise UserError(_unfit(maker, here))
     return simulate_block(schedule, numbers)
 
 
 def _unfit(wanted: Maker, found: Maker) -> Problem:
-    """Return in which way a worker differs."""
+    """Return how the software of a worker differs."""
     if found.python != wanted.python:
         message = f"a worker of the cluster runs Python {found.python}, this is Python {wanted.python}"
     elif found.simbudget != wanted.simbudget:
@@ -147,7 +147,7 @@ def _client(on: str) -> "Iterator[Client]":
 
 
 def _local_cluster(workers: int) -> Any:
-    """Return a cluster of worker processes here, each making one block at a time."""
+    """Return a cluster of worker processes on this machine, each simulating one block at a time."""
     from dask import config  # noqa: PLC0415
     from distributed import LocalCluster  # noqa: PLC0415
     from distributed.security import Security  # noqa: PLC0415
@@ -206,13 +206,13 @@ def _wait_for_a_worker(client: "Client", on: str) -> None:
 
 
 def _threads(client: "Client") -> int:
-    """Return how many blocks the cluster makes at a time; it may be growing, or have lost workers."""
+    """Return the number of blocks that the cluster simulates at a time; it may grow or lose workers."""
     return max(1, sum(map(int, client.nthreads().values())))
 
 
 @contextmanager
 def _plain_errors() -> Iterator[None]:
-    """Say in one line what went wrong with a cluster."""
+    """Return one line on what went wrong with a cluster."""
     from distributed import CancelledError, KilledWorker  # noqa: PLC0415
 
     try:

@@ -1,4 +1,4 @@
-"""Processes of this machine, for an engine that lets no other thread run meanwhile."""
+"""Processes on this machine, for an engine that blocks other threads."""
 
 import multiprocessing
 import signal
@@ -13,11 +13,11 @@ from simbudget.projection.executors.window import in_order
 from simbudget.projection.schedule import Schedule
 
 _schedule: Schedule | None = None
-"""The schedule of this worker process; it is sent once, not with every block."""
+"""The schedule of this worker process, sent once instead of with every block."""
 
 
 def in_processes(schedule: Schedule, cutter: Cutter, workers: int) -> Generator[Block, None, None]:
-    """Yield a schedule's blocks, in their order.
+    """Yield a schedule's blocks in order.
 
     Raises:
         UserError: the scenario never ends, or a worker was killed.

@@ -1,4 +1,4 @@
-"""Threads of this process, for an engine that lets other threads run meanwhile."""
+"""Threads of this process, for an engine that does not block other threads."""
 
 from collections.abc import Generator
 from concurrent.futures import ThreadPoolExecutor
@@ -9,7 +9,7 @@ from simbudget.projection.schedule import Schedule
 
 
 def in_threads(schedule: Schedule, cutter: Cutter, workers: int) -> Generator[Block, None, None]:
-    """Yield a schedule's blocks, in their order."""
+    """Yield a schedule's blocks in order."""
     pool = ThreadPoolExecutor(workers, thread_name_prefix="simbudget")
     try:
         yield from in_order(

@@ -1,4 +1,4 @@
-"""The window: blocks that are under way at one time, and come back in their order."""
+"""The window of blocks that are simulated at one time and returned in order."""
 
 from collections import deque
 from collections.abc import Callable, Generator
@@ -7,20 +7,20 @@ from typing import Final, Protocol
 from simbudget.projection.blocks import Block, Cutter
 
 AHEAD: Final = 3
-"""Blocks that are handed out ahead of each worker, so that none is idle and few are made in vain."""
+"""Blocks queued per worker, so that no worker is idle and few blocks are simulated in vain."""
 
 
 class Promised(Protocol):
-    """A block that a worker is asked for: a future of the standard library or of Dask."""
+    """A block requested from a worker: a future of the standard library or of Dask."""
 
     def result(self) -> Block:
-        """Return the block, once it is there."""
+        """Wait for the block and return it."""
 
 
 def in_order(
     cutter: Cutter, submit: Callable[[range], Promised], workers: Callable[[], int]
 ) -> Generator[Block, None, None]:
-    """Yield the blocks that `submit` promises, in their order, with a few under way for each of the workers."""
+    """Yield the blocks that `submit` requests, in order, with a few requested ahead for each worker."""
     under_way: deque[Promised] = deque()
     while True:
         while len(under_way) < AHEAD * workers() and (numbers := cutter.cut()) is not None:
