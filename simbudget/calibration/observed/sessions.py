@@ -15,11 +15,12 @@ import numpy.typing as npt
 import pandas as pd
 
 from simbudget.calibration.observed.steps import (
+    STEP_COLUMNS,
+    RunWithSteps,
     Steps,
     are_sub_agents,
     contexts_of,
     runs_that_tell,
-    steps_of,
     without_failed_calls,
 )
 from simbudget.ledger.imported import ImportedLedger
@@ -174,6 +175,7 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
     started_s = relevant["started_s"].to_numpy(np.float64)
     order = np.lexsort((started_s, contexts, keys[:, 1], keys[:, 0]))
     rows = _Rows.of(relevant.iloc[order])
+    in_order = relevant[[*STEP_COLUMNS]].iloc[order]
     together = np.column_stack([keys, contexts])[order]
     begins = np.flatnonzero((np.diff(together, axis=0, prepend=together[:1] - 1) != 0).any(axis=1))
     for first, end in pairwise(np.append(begins, len(order))):
@@ -185,7 +187,8 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
         arrays = {name: values[answered] for name, values in rows.values.items()}
         fact = facts[run]
         source = str(fact.source)
-        calls, models = relevant.iloc[order[answered]], rows.models[answered]
+        models, with_steps = rows.models[answered], telling.get(run)
+        is_delegated = bool(rows.delegated[answered[0]])
         yield Session(
             run=run,
             source=source,
@@ -197,10 +200,10 @@ def _sessions(ledger: ImportedLedger) -> Iterator[Session]:
             ended=_day(fact.began_at, arrays["started_s"]),
             name=str(fact.name) + (f" agent {agent}" if agent else ""),
             task=str(fact.task),
-            steps=_steps(calls, telling.get(run), agent, is_delegated=bool(rows.delegated[answered[0]])),
+            steps=with_steps.steps_of(in_order.iloc[answered], is_delegated) if with_steps else None,
             agent=agent,
             cycle=int(rows.cycles[answered[0]]),
-            is_delegated=bool(rows.delegated[answered[0]]) or (agent > 0 and source in _WITH_SUB_AGENTS),
+            is_delegated=is_delegated or (agent > 0 and source in _WITH_SUB_AGENTS),
             service=_most_frequent(rows.services[answered]),
             models=models if len(set(models.tolist())) > 1 else None,
         )
@@ -245,9 +248,12 @@ def _covered_s(session: Session, spans: list[tuple[float, float]]) -> Floats:
     return covered
 
 
-def _telling(entries: pd.DataFrame) -> dict[int, pd.DataFrame]:
-    """Return by run the entries of runs that record steps, without failed calls."""
-    return {run: without_failed_calls(entries[entries["run"] == run]) for run in runs_that_tell(entries)}
+def _telling(entries: pd.DataFrame) -> dict[int, RunWithSteps]:
+    """Return the runs that record steps, by their numbers."""
+    return {
+        run: RunWithSteps(without_failed_calls(entries[entries["run"] == run]))
+        for run in runs_that_tell(entries)
+    }
 
 
 @dataclass(frozen=True, eq=False)
@@ -292,17 +298,6 @@ class _Rows:
             rows["cycle"].to_numpy(np.int64),
             rows["service"].astype(str).to_numpy(np.str_),
         )
-
-
-def _steps(calls: pd.DataFrame, of_run: pd.DataFrame | None, agent: int, is_delegated: bool) -> Steps | None:
-    """Return the steps of one context: of an agent, or of one of its sub-agents."""
-    if of_run is None:
-        return None
-    delegated = are_sub_agents(of_run)
-    of_agent = of_run[(of_run["agent"] == agent) & (delegated == is_delegated)]
-    if is_delegated:  # sub-agents work side by side: only what stands in the same context is this one's
-        of_agent = of_agent[of_agent["session"] == calls["session"].iat[0]]
-    return steps_of(calls, of_agent, of_run)
 
 
 def _person_s(rows: _Rows, part: slice, started_s: Floats) -> Floats:

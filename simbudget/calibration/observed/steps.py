@@ -15,6 +15,8 @@ import pandas as pd
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]
 
+STEP_COLUMNS: Final = ("agent", "session", "cycle", "kind", "started_s", "duration_s", "outcome")
+"""Columns that steps are read from: a context's part of a frame with all of them takes five times as long."""
 _AFTER_THINKING: Final = ("experiment", "score", "post")
 
 
@@ -90,68 +92,81 @@ def scoring_times(entries: pd.DataFrame) -> list[Floats]:
     return [times for times in found if len(times)]
 
 
-def steps_of(calls: pd.DataFrame, of_agent: pd.DataFrame, of_run: pd.DataFrame) -> Steps:
-    """Return the steps of one context.
+class RunWithSteps:
+    """A run whose ledger records steps: its entries by caller, sorted once for all its contexts."""
 
-    Args:
-        calls: the context's answered calls, by their start.
-        of_agent: all entries of its caller: an agent, or one of its sub-agents.
-        of_run: all entries of its run, sub-agents' included.
-    """
-    is_turn = calls["kind"].eq("call").to_numpy()
-    is_post = calls["kind"].eq("post").to_numpy()
-    return Steps(
-        is_turn,
-        is_post,
-        _tool_s(calls, of_agent),
-        _posts_read(calls, of_agent, of_run),
-        *_turns(calls, of_agent),
-        _ended(calls, of_agent),
-        _is_left(calls, of_run, is_sub_agent=bool(are_sub_agents(calls.iloc[:1])[0])),
-    )
+    def __init__(self, entries: pd.DataFrame) -> None:
+        delegated = are_sub_agents(entries)
+        entries = entries[[*STEP_COLUMNS]]
+        own = entries[~delegated]
+        self._of_agent = dict(iter(own.groupby("agent")))
+        # sub-agents work side by side: only what stands in the same context is one's own
+        self._of_sub_agent = dict(iter(entries[delegated].groupby(["agent", "session"])))
+        posts = own[own["kind"] == "post"]
+        self._posters = posts["agent"].to_numpy(np.int64)
+        self._posted_s = posts["started_s"].to_numpy(np.float64)
+        calls = entries[entries["kind"] == "call"].sort_values("started_s", kind="stable")
+        self._begun = {
+            agent: (of_agent["session"].to_numpy(np.int64), of_agent["started_s"].to_numpy(np.float64))
+            for agent, of_agent in calls.groupby("agent")
+        }
+
+    def steps_of(self, calls: pd.DataFrame, is_sub_agent: bool) -> Steps:
+        """Return the steps of one context.
+
+        Args:
+            calls: the context's answered calls, by their start.
+            is_sub_agent: whether it is a sub-agent's.
+        """
+        agent, context = (int(calls[name].to_numpy(np.int64)[0]) for name in ("agent", "session"))
+        of_caller = self._of_sub_agent[agent, context] if is_sub_agent else self._of_agent[agent]
+        is_turn = calls["kind"].eq("call").to_numpy()
+        is_post = calls["kind"].eq("post").to_numpy()
+        started_s = calls["started_s"].to_numpy(np.float64)
+        return Steps(
+            is_turn,
+            is_post,
+            _tool_s(started_s, is_turn, of_caller),
+            self._posts_read(started_s, is_post, agent),
+            *_turns(calls, of_caller),
+            _ended(calls, of_caller),
+            np.zeros(len(calls), np.bool_) if is_sub_agent else self._is_left(started_s, agent, context),
+        )
+
+    def _is_left(self, started_s: Floats, agent: int, context: int) -> Flags:
+        """Return [calls] whether calls of other contexts of the agent begin between it and the next."""
+        contexts, begun_s = self._begun.get(agent, (np.zeros(0, np.int64), np.zeros(0)))
+        # what begins at the same instant as the next call begins after it
+        before = np.searchsorted(begun_s[contexts != context], started_s, side="left")
+        return np.asarray(np.diff(before, append=before[-1:]) > 0)
+
+    def _posts_read(self, started_s: Floats, is_post: Flags, agent: int) -> Floats:
+        """Return [calls] the number of others' posts between the agent's previous post and each of its posts."""
+        found = np.zeros(len(started_s))
+        if not is_post.any():
+            return found
+        others_s, own_s = (np.sort(self._posted_s[which]) for which in _apart(self._posters == agent))
+        counts = np.diff(np.searchsorted(others_s, own_s), prepend=0)
+        found[is_post] = counts[np.searchsorted(own_s, started_s[is_post])]
+        return found
 
 
-def _is_left(calls: pd.DataFrame, of_run: pd.DataFrame, is_sub_agent: bool) -> Flags:
-    """Return [calls] whether calls of other contexts of the same agent begin between it and the next.
-
-    Sub-agents do not delegate; what happens beside them is not theirs.
-    """
-    if is_sub_agent:
-        return np.zeros(len(calls), np.bool_)
-    agent, context = calls["agent"].iat[0], calls["session"].iat[0]
-    others = of_run[(of_run["agent"] == agent) & (of_run["session"] != context) & of_run["kind"].eq("call")]
-    others_s = np.sort(others["started_s"].to_numpy(np.float64))
-    # what begins at the same instant as the next call begins after it
-    before = np.searchsorted(others_s, calls["started_s"].to_numpy(np.float64), side="left")
-    return np.asarray(np.diff(before, append=before[-1:]) > 0)
+def _apart(is_own: Flags) -> tuple[Flags, Flags]:
+    return ~is_own, is_own
 
 
-def _tool_s(calls: pd.DataFrame, of_agent: pd.DataFrame) -> Floats:
-    """Return [calls] seconds of tool use after each call, until the agent's next turn."""
-    turns_s = np.sort(of_agent.loc[of_agent["kind"] == "call", "started_s"].to_numpy(np.float64))
-    tools = of_agent[of_agent["kind"] == "tool"]
+def _tool_s(started_s: Floats, is_turn: Flags, of_caller: pd.DataFrame) -> Floats:
+    """Return [calls] seconds of tool use after each call, until the caller's next turn."""
+    turns_s = np.sort(of_caller.loc[of_caller["kind"] == "call", "started_s"].to_numpy(np.float64))
+    tools = of_caller[of_caller["kind"] == "tool"]
     belongs_to = np.searchsorted(turns_s, tools["started_s"].to_numpy(np.float64), side="right") - 1
     totals = np.bincount(
         belongs_to[belongs_to >= 0],
         weights=tools["duration_s"].to_numpy(np.float64)[belongs_to >= 0],
         minlength=len(turns_s),
     )
-    found = np.zeros(len(calls))
-    is_turn = calls["kind"].eq("call").to_numpy()
-    found[is_turn] = totals[np.searchsorted(turns_s, calls["started_s"].to_numpy(np.float64)[is_turn])]
-    return found
-
-
-def _posts_read(calls: pd.DataFrame, of_agent: pd.DataFrame, of_run: pd.DataFrame) -> Floats:
-    """Return [calls] the number of others' posts between the agent's previous post and each of its posts."""
-    agent = of_agent["agent"].iat[0]
-    posts = of_run[of_run["kind"] == "post"]  # sub-agents make none
-    others_s = np.sort(posts.loc[posts["agent"] != agent, "started_s"].to_numpy(np.float64))
-    own_s = np.sort(posts.loc[posts["agent"] == agent, "started_s"].to_numpy(np.float64))
-    counts = np.diff(np.searchsorted(others_s, own_s), prepend=0)
-    found = np.zeros(len(calls))
-    is_post = calls["kind"].eq("post").to_numpy()
-    found[is_post] = counts[np.searchsorted(own_s, calls["started_s"].to_numpy(np.float64)[is_post])]
+    found = np.zeros(len(started_s))
+    found[is_turn] = totals[np.searchsorted(turns_s, started_s[is_turn])]
     return found
 
 

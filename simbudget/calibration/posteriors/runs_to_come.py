@@ -127,13 +127,14 @@ def draw_scatter(seen: float, freedom: float, worlds: int, rng: np.random.Genera
 
     Its square is the scaled inverse of a chi-squared variable, cut to where the scatter is looked for.
     """
-    from scipy.stats import chi2  # noqa: PLC0415  slow to import
+    from scipy.special import chdtr, gammaincinv  # noqa: PLC0415  slow to import
 
     low, high = _SCATTERS
     high = max(high, _ABOVE_SEEN * seen)
     squares = freedom * max(seen, low) ** 2
-    least, most = (float(chi2.cdf(squares / end**2, freedom)) for end in (high, low))
-    return np.asarray(np.sqrt(squares / chi2.ppf(rng.uniform(least, most, worlds), freedom)))
+    least, most = (float(chdtr(freedom, squares / end**2)) for end in (high, low))
+    drawn = 2.0 * gammaincinv(freedom / 2.0, rng.uniform(least, most, worlds))
+    return np.asarray(np.sqrt(squares / drawn))
 
 
 def _draw_mean_and_tau(levels: Levels, worlds: int, rng: np.random.Generator) -> tuple[Floats, Floats]:

@@ -5,9 +5,10 @@ each run when fitted to the others (leave-one-run-out); the empirical distributi
 them, and wins where no named one fits (Gelman et al., Bayesian Data Analysis, 3rd edition, section 7.2).
 """
 
-from collections.abc import Sequence
+from abc import ABC, abstractmethod
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -26,6 +27,7 @@ _MARGIN: Final = 0.01
 """Margin in log score per observation by which a family has to beat the lognormal, to avoid choices by chance."""
 _MOST_SCORED: Final = 2000
 _LEAST_LOG_DENSITY: Final = -100.0
+_UNDERFLOW: Final = 1e-200
 
 
 @dataclass(frozen=True, eq=False)
@@ -71,31 +73,30 @@ def shape_of(values: Floats) -> Floats:
     return _table(EMPIRICAL, values)
 
 
-def _families() -> dict[str, Any]:
-    """Return the named families by the distribution of the logarithm."""
-    from scipy import stats  # noqa: PLC0415  slow to import
-
-    return {LOGNORMAL: stats.norm, "gamma": stats.loggamma, "weibull": stats.gumbel_l}
-
-
 def _log_scores(residuals: Sequence[Floats]) -> dict[str, float]:
     """Return each family's mean log density on runs that it was not fitted to."""
-    from scipy import stats  # noqa: PLC0415
-
     folds = _folds(residuals)
     totals: dict[str, list[float]] = {}
     for k, held in enumerate(folds):
         rest = np.concatenate([fold for j, fold in enumerate(folds) if j != k])
-        for name, family in _families().items():
-            with np.errstate(over="ignore"):  # far out a density is 0, and its logarithm very small
-                density = family.logpdf(held, *_fitted(name, family, rest))
+        for name, family in _FAMILIES.items():
+            density = family.fitted(rest).log_density(held)
             totals.setdefault(name, []).append(float(np.maximum(density, _LEAST_LOG_DENSITY).sum()))
-        kernel = stats.gaussian_kde(rest) if np.ptp(rest) > 0 else None
-        if kernel is not None:
-            density = np.maximum(kernel(held), 1e-12)
+        if np.ptp(rest) > 0:
+            density = np.maximum(_kernel_density(rest, held), 1e-12)
             totals.setdefault(EMPIRICAL, []).append(float(np.log(density).sum()))
     count = sum(len(fold) for fold in folds)
     return {name: sum(parts) / count for name, parts in totals.items() if len(parts) == len(folds)}
+
+
+def _kernel_density(values: Floats, at: Floats) -> Floats:
+    """Return the density of a Gaussian kernel estimate.
+
+    The bandwidth is that of Scott, Multivariate Density Estimation (1992), section 6.3.
+    """
+    width = float(values.std(ddof=1)) * len(values) ** -0.2
+    squares = ((at[:, None] - values[None, :]) / width) ** 2
+    return np.asarray(np.exp(-0.5 * squares).mean(axis=1) / (width * np.sqrt(2.0 * np.pi)))
 
 
 def _folds(residuals: Sequence[Floats]) -> list[Floats]:
@@ -108,25 +109,105 @@ def _folds(residuals: Sequence[Floats]) -> list[Floats]:
     return [np.concatenate([run[::stride] for run in runs[k::count]]) for k in range(count)]
 
 
-def _fitted(name: str, family: Any, values: Floats) -> tuple[float, ...]:
-    """Return a family's parameters, by moments of the logarithm."""
-    mean, deviation = float(values.mean()), max(float(values.std()), 1e-6)
-    if name == LOGNORMAL:
-        return mean, deviation
-    if name == "weibull":
-        scale = deviation * np.sqrt(6.0) / np.pi
-        return mean + np.euler_gamma * scale, scale
-    return _gamma_by_moments(mean, deviation)
+@dataclass(frozen=True)
+class _Family(ABC):
+    """A family of distributions of the logarithm, fitted by moments.
+
+    Written out, since scipy.stats takes longer to import than sessions take to be learnt from.
+    """
+
+    mean: float
+    deviation: float
+
+    @classmethod
+    def fitted(cls, values: Floats) -> Self:
+        """Return the member with the mean and the standard deviation of values."""
+        return cls(*_moments(values))
+
+    @abstractmethod
+    def log_density(self, values: Floats) -> Floats:
+        """Return the logarithm of the density."""
+
+    @abstractmethod
+    def quantiles(self, p: Floats) -> Floats:
+        """Return quantiles at probabilities."""
 
 
-def _gamma_by_moments(mean: float, deviation: float) -> tuple[float, float]:
-    """Return shape and location of the logarithm of a gamma variable: its variance is trigamma(shape)."""
-    from scipy.optimize import brentq  # noqa: PLC0415  slow to import
-    from scipy.special import digamma, polygamma  # noqa: PLC0415
+class _Normal(_Family):
+    def log_density(self, values: Floats) -> Floats:
+        z = (values - self.mean) / self.deviation
+        return np.asarray(-0.5 * z**2 - np.log(self.deviation * np.sqrt(2.0 * np.pi)))
 
-    variance = min(max(deviation**2, 1e-4), 1e4)
-    shape = float(np.exp(brentq(lambda log: float(polygamma(1, np.exp(log))) - variance, -12.0, 12.0)))
-    return shape, mean - float(digamma(shape))
+    def quantiles(self, p: Floats) -> Floats:
+        from scipy.special import ndtri  # noqa: PLC0415  slow to import
+
+        return np.asarray(self.mean + self.deviation * ndtri(p))
+
+
+class _LogWeibull(_Family):
+    """The smallest-value distribution (Gumbel): the logarithm of a Weibull variable."""
+
+    @property
+    def _scale(self) -> float:
+        return float(self.deviation * np.sqrt(6.0) / np.pi)
+
+    @property
+    def _location(self) -> float:
+        return float(self.mean + np.euler_gamma * self._scale)
+
+    def log_density(self, values: Floats) -> Floats:
+        z = (values - self._location) / self._scale
+        with np.errstate(over="ignore"):  # far out a density is 0, and its logarithm very small
+            return np.asarray(z - np.exp(z) - np.log(self._scale))
+
+    def quantiles(self, p: Floats) -> Floats:
+        return np.asarray(self._location + self._scale * np.log(-np.log1p(-p)))
+
+
+@dataclass(frozen=True)
+class _LogGamma(_Family):
+    """The logarithm of a gamma variable, whose variance is trigamma(shape) and whose mean digamma(shape)."""
+
+    shape: float
+    location: float
+
+    @classmethod
+    def fitted(cls, values: Floats) -> Self:
+        from scipy.optimize import brentq  # noqa: PLC0415  slow to import
+        from scipy.special import digamma, polygamma  # noqa: PLC0415
+
+        mean, deviation = _moments(values)
+        variance = min(max(deviation**2, 1e-4), 1e4)
+        shape = float(np.exp(brentq(lambda log: float(polygamma(1, np.exp(log))) - variance, -12.0, 12.0)))
+        return cls(mean, float(np.sqrt(polygamma(1, shape))), shape, mean - float(digamma(shape)))
+
+    def log_density(self, values: Floats) -> Floats:
+        from scipy.special import gammaln  # noqa: PLC0415
+
+        z = values - self.location
+        with np.errstate(over="ignore"):
+            return np.asarray(self.shape * z - np.exp(z) - gammaln(self.shape))
+
+    def quantiles(self, p: Floats) -> Floats:
+        from scipy.special import gammaincinv, gammaln  # noqa: PLC0415
+
+        found = gammaincinv(self.shape, p)
+        # for small shapes low quantiles underflow; there P(x) = x^shape / Gamma(shape + 1)
+        low = (np.log(p) + gammaln(self.shape + 1.0)) / self.shape
+        with np.errstate(divide="ignore"):
+            return np.asarray(self.location + np.where(found > _UNDERFLOW, np.log(found), low))
+
+
+def _moments(values: Floats) -> tuple[float, float]:
+    return float(values.mean()), max(float(values.std()), 1e-6)
+
+
+_FAMILIES: Final[Mapping[str, type[_Family]]] = {
+    LOGNORMAL: _Normal,
+    "gamma": _LogGamma,
+    "weibull": _LogWeibull,
+}
+"""The named families by the distribution of the logarithm."""
 
 
 def _table(name: str, values: Floats) -> Floats:
@@ -138,11 +219,6 @@ def _table(name: str, values: Floats) -> Floats:
         quantiles = np.quantile(values, p)
         mean, deviation = values.mean(), values.std()
     else:
-        family = _families()[name]
-        parameters = _fitted(name, family, values)
-        quantiles, mean, deviation = (
-            family.ppf(p, *parameters),
-            family.mean(*parameters),
-            family.std(*parameters),
-        )
+        member = _FAMILIES[name].fitted(values)
+        quantiles, mean, deviation = member.quantiles(p), member.mean, member.deviation
     return np.asarray((quantiles - mean) / deviation)

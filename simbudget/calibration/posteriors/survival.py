@@ -59,7 +59,7 @@ def censored_lognormal(
 
 def _grid(ended: Floats, still: Floats, assumed_scatter: float) -> tuple[Floats, Floats, Floats]:
     """Return means, scatters, and [means, scatters] the logarithm of the posterior."""
-    from scipy.stats import norm  # noqa: PLC0415  slow to import
+    from scipy.special import log_ndtr  # noqa: PLC0415  slow to import
 
     everything = np.concatenate([ended, still])
     centre, spread = float(everything.mean()), max(float(everything.std()), 0.2)
@@ -70,5 +70,5 @@ def _grid(ended: Floats, still: Floats, assumed_scatter: float) -> tuple[Floats,
     squares = ((ended - mean) ** 2).sum() + count * (mean - means[:, None]) ** 2
     log_posterior = -(count + 1) * np.log(scatters) - (squares + assumed_scatter**2) / (2 * scatters**2)
     for value in still:
-        log_posterior += norm.logsf(value, means[:, None], scatters)
+        log_posterior += log_ndtr((means[:, None] - value) / scatters)
     return means, scatters, log_posterior
