@@ -2,10 +2,14 @@
 
 import shlex
 from pathlib import Path
+from typing import Final
 
 import click
 
 from simbudget.cli.options import ScenarioPath, cores_options, say_if_compiling, show
+
+_STEPS: Final = 4
+"""Parts of the work that the bar shows, reading apart."""
 
 
 @click.command("calibrate")
@@ -67,7 +71,7 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     with reading() as begins:
         ledger = read_logs(logs, column_map(columns), begins)
     say_if_compiling(quiet or as_json)
-    with working(quiet or as_json) as does:
+    with working(quiet or as_json, _STEPS) as does:
         does(f"learning from {len(ledger.entries):,} entries")
         calibrated = calibrate(before, text, ledger, calibration_name(output), keep)
         does("simulating what was calibrated on")
@@ -75,6 +79,7 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         written = write_calibrated(with_checks(calibrated, checks), output)
         does("projecting the scenario as it was and as it is")
         found = learnt(calibrated, checks, Options(seed, workers=workers, on=on))
+        does("drawing pictures")
         written += found.write_figures(output.parent / f"{output.stem}-pictures")
     show(found, as_json=as_json, quiet=quiet)
     now = f"simbudget project {shlex.quote(str(output))}"

@@ -3,6 +3,7 @@
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
 from typing import TypeVar
 
@@ -111,13 +112,20 @@ def reading() -> Iterator[Callable[[Path], None]]:
 
 
 @contextmanager
-def working(hidden: bool) -> Iterator[Callable[[str], None]]:
-    """Say on stderr, if that is a terminal, what is being done, and for how long; yields what to call with it."""
-    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+def working(hidden: bool, steps: int | None = None) -> Iterator[Callable[[str], None]]:
+    """Say on stderr, if that is a terminal, what is being done, and for how long; yields what to call with it.
+
+    Args:
+        hidden: whether to say nothing.
+        steps: number of calls to come, for a bar that each call moves on.
+    """
+    bar = () if steps is None else (BarColumn(), MofNCompleteColumn())
+    columns = (SpinnerColumn(), *bar, TextColumn("{task.description}"), TimeElapsedColumn())
     is_shown = not hidden and sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not is_shown) as steps:
-        task = steps.add_task("", total=None)
-        yield lambda doing: steps.update(task, description=doing)
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not is_shown) as progress:
+        task = progress.add_task("", total=steps)
+        called = count(0)
+        yield lambda doing: progress.update(task, description=doing, completed=next(called))
 
 
 @contextmanager
