@@ -103,7 +103,7 @@ class Sample:
     seed: int = 1
     workers: int | None = None
     on: str | None = None
-    """A Dask cluster in place of this machine's cores; see `projection.schedule.Options`."""
+    """A Dask cluster instead of this machine's cores; see `projection.schedule.Options`."""
     in_each_world: float | None = None
     """Replications per world, on average; replications take turns in the worlds. Default: two if results are counted,
     to separate chance from unknown quantities."""
@@ -132,7 +132,7 @@ def project_together(
     each = options.replications or 1
 
     def shown(number: int) -> Progress:
-        """Return what shows the progress of one of the projections within that of all."""
+        """Return the progress callback for one of the projections."""
         if progress is None:
             return lambda done, total: None
         return lambda done, total: progress(number * each + done * each // total, len(scenarios) * each)
@@ -148,8 +148,8 @@ def project_together(
 def paired_rows(replications: Sequence[pd.DataFrame]) -> list[pd.DataFrame]:
     """Return scenarios' replications aligned by row: the same world and random numbers in the same row.
 
-    A scenario in which nothing is left to chance was run once; its row stands beside all the others'. Has the column
-    `ANY_RESULT` where results are counted.
+    A scenario without randomness has a single replication, whose row is repeated. The frames have the additional column
+    `ANY_RESULT`, which is NaN if results are not counted.
     """
     rows = max(map(len, replications))
     fullest = max(replications, key=len)

@@ -39,7 +39,7 @@ _BLOCKS: Final = frozenset(keys_of(Scenario)) - {"simbudget"}
 
 _HOURS: Final = "hours"
 _BY_NAME: Final = frozenset({"models", "prices"})
-"""Blocks with a key for each name that they speak of, such as a model: a change may add one."""
+"""Blocks with one key per name, such as a model's; a change may add one."""
 
 _PATH: Final = re.compile(r"[A-Za-z_][\w-]*(\[[^\]]+\])?(\.[A-Za-z_][\w-]*(\[[^\]]+\])?)*")
 _PART: Final = re.compile(r"([A-Za-z_][\w-]*)|\[([^\]]+)\]")
@@ -57,7 +57,7 @@ class Change:
 
     @property
     def path(self) -> str:
-        """Return the place in the scenario that the key stands for."""
+        """Return the path in the scenario that the key stands for."""
         return SHORT_NAMES.get(self.key, self.key)
 
     @property

@@ -32,24 +32,24 @@ _MOST_CELLS: Final = 30_000_000
 
 @dataclass(frozen=True)
 class Basis:
-    """Which terms may be taken in."""
+    """The candidate terms of a fit."""
 
     one: int
-    """Degrees of one unknown, at most."""
+    """Maximum degree of a term in one unknown."""
     each: int
-    """Degrees of each of two unknowns; 0 for no products."""
+    """Maximum degree of each factor of a product of two unknowns; 0 for no products."""
     two: int
-    """Of both together."""
+    """Maximum total degree of a product."""
 
 
 CURVED: Final = Basis(one=8, each=4, two=6)
-"""For unknowns that may act in any way."""
+"""For influences of any shape."""
 
 ALONE: Final = Basis(one=8, each=0, two=0)
 """For one unknown at a time."""
 
 PLAIN: Final = Basis(one=3, each=1, two=2)
-"""For evidence, of which more means more: few terms, so that weak ones are seen too."""
+"""For evidence, whose influence is monotonic: few candidates, so that weak influences are detected as well."""
 
 Term = tuple[tuple[int, int], ...]
 """(unknown, degree) of one or two unknowns."""
@@ -64,7 +64,7 @@ def legendre(uniforms: Floats, degree: int) -> Floats:
 
 @dataclass(frozen=True)
 class Emulator:
-    """A fitted polynomial, and how the variance of its outcome splits."""
+    """A fitted polynomial, and the variance decomposition of its outcome."""
 
     unknowns: int
     rows: int
@@ -77,10 +77,10 @@ class Emulator:
     """[terms + 1, terms + 1] of the mean and the coefficients."""
     residual_variance: float
     hidden: float
-    """A term that explains less than this part of the variance may stay unseen."""
+    """A term that explains a smaller share of the variance may not be detected."""
 
     def predict(self, uniforms: Floats) -> Floats:
-        """Return the outcome for [rows, unknowns] ranks."""
+        """Return the [rows] predicted outcome for [rows, unknowns] ranks from 0 to 1."""
         return self.mean + _columns(self.terms, uniforms) @ self.coefficients
 
     def table(self, uniforms: Floats) -> Floats:
@@ -88,7 +88,7 @@ class Emulator:
         return np.column_stack([np.ones(len(uniforms)), _columns(self.terms, uniforms)])
 
     def main_effect(self, unknown: int, uniform: float) -> float:
-        """Return the mean outcome where one unknown has this rank, all others as they may be."""
+        """Return the mean outcome if one unknown has this rank, averaged over all others."""
         powers = legendre(np.array([uniform]), CURVED.one)[0]
         return self.mean + sum(
             float(coefficient * powers[term[0][1]])
@@ -149,7 +149,7 @@ def fit(uniforms: Floats, outcome: Floats, basis: Basis = CURVED) -> Emulator:
     Args:
         uniforms: [rows, unknowns] ranks of the unknowns, from 0 to 1.
         outcome: [rows].
-        basis: which terms may be taken in.
+        basis: the candidate terms.
     """
     rows, unknowns = uniforms.shape
     singles: list[Term] = [
@@ -217,7 +217,7 @@ def _pursue(uniforms: Floats, outcome: Floats, candidates: list[Term], chosen: l
 
 
 def _extended(basis: Floats, column: Floats) -> Floats:
-    """Return an orthonormal basis that reaches one column more."""
+    """Return the orthonormal basis extended by one column."""
     rest = column - basis @ (basis.T @ column)
     rest = rest - basis @ (basis.T @ rest)
     return np.column_stack([basis, rest / np.linalg.norm(rest)])

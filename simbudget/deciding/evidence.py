@@ -24,7 +24,7 @@ _FEWEST_KNOWN: Final = 10
 
 
 def standing(shown: Floats) -> Floats:
-    """Return the [worlds, figures] ranks of what records show, from 0 to 1; half where one does not show it.
+    """Return the [worlds, figures] ranks of the records' figures, from 0 to 1; one half if a record lacks a figure.
 
     Figures that never differ are left out.
     """
@@ -44,7 +44,7 @@ def standing(shown: Floats) -> Floats:
 
 
 def variance_left(evidence: Floats, outcome: Floats) -> float:
-    """Return the variance of an outcome that is expected to be left once the evidence was seen.
+    """Return the expected variance of an outcome given the evidence.
 
     Args:
         evidence: [worlds, figures] ranks; see `standing`.

@@ -36,7 +36,7 @@ def _rows(data: pd.DataFrame) -> list[Any]:
 
 
 def spend_compared(comparison: "Comparison") -> tuple[Figure, pd.DataFrame]:
-    """Return the picture of what each alternative spends: p10 to p90, and the mean with its error."""
+    """Return the picture of the alternatives' spend: p10 to p90, and the mean with its error."""
     rows = []
     for alternative, projection in zip(comparison.alternatives, comparison.projections, strict=True):
         spend = projection.replications[SPEND.column]
@@ -130,7 +130,7 @@ _BARS: Final = 12
 
 
 def tornado(split: "Split", found: "Sensitivity") -> tuple[Figure, pd.DataFrame]:
-    """Return the picture of an outcome's means where each unknown is at its p10, and at its p90."""
+    """Return the picture of an outcome's mean with each unknown at its p10 and at its p90."""
     seen = [driver for driver in split.drivers if driver.at_low != driver.at_high]
     seen.sort(key=lambda driver: -abs(driver.at_high - driver.at_low))
     rows = [(driver.unknown, driver.at_low, driver.at_high, driver.total, driver.error) for driver in seen]
@@ -152,7 +152,7 @@ def tornado(split: "Split", found: "Sensitivity") -> tuple[Figure, pd.DataFrame]
 def tornado_of_choices(
     choices: "Sequence[Against]", outcome: Outcome, mean: float
 ) -> tuple[Figure, pd.DataFrame]:
-    """Return the picture of how far each change moves an outcome's mean, with Monte-Carlo intervals."""
+    """Return the picture of the difference in an outcome's mean for each change, with Monte-Carlo intervals."""
     rows = [
         (against.name, found.mean, found.low, found.high)
         for against in choices

@@ -1,8 +1,9 @@
-"""Guesses: what an answer hangs on if ranges that count as known are guesses at one value.
+"""Guesses: how an answer changes if ranges that vary from draw to draw are guesses at one value.
 
-A bare range of what happens again and again (a turn's output, a job's hours) varies from draw to draw: over thousands
-of draws its scatter averages out, and its middle counts as known. A range that was written because the value is not
-known means something else. So the same scenario is simulated with each of these ranges as one unknown value per world.
+A bare range of a quantity that is drawn repeatedly (a turn's output, a job's hours) varies from draw to draw. Over
+thousands of draws its scatter averages out, and its middle counts as known. Someone who wrote the range because the
+value is not known meant something else. The scenario is therefore also simulated with each such range as one unknown
+value per world.
 """
 
 from collections.abc import Iterator
@@ -24,7 +25,7 @@ from simbudget.scenario.model import Scenario
 from simbudget.scenario.quantities import Kind, Quantity
 
 _PART: Final = 5
-"""A fifth of the replications: only the strongest are named."""
+"""A fifth of the replications, since only the strongest influences are named."""
 _FEWEST: Final = 80
 """Sixty-four worlds, where a fifth of the replications are second ones."""
 _NAMED: Final = 5
@@ -32,7 +33,7 @@ _NAMED: Final = 5
 
 @dataclass(frozen=True)
 class Interval:
-    """The p10 and p90 of a figure as the scenario is written, and if its ranges are guesses; None for no end."""
+    """The p10 and p90 of a figure for the scenario as written, and if its ranges are guesses; None if infinite."""
 
     figure: str
     written_usd: tuple[float | None, float | None]
@@ -41,17 +42,17 @@ class Interval:
 
 @dataclass(frozen=True)
 class Guesses:
-    """What moves an answer if ranges that count as known are guesses at one value each."""
+    """The influence of ranges that count as known if they are guesses at one value each."""
 
     ranges: dict[str, str]
-    """What is written, by the name of the quantity."""
+    """The ranges as written, by the name of the quantity."""
     replications: int
     intervals: tuple[Interval, ...]
     drivers: dict[str, tuple[Driver, ...]]
-    """By outcome, those of the ranges that are seen to move it, the strongest first."""
+    """By outcome, the ranges with a detectable influence on it, the strongest first."""
 
     def table(self) -> Table:
-        """Return the intervals, and what is seen to move each outcome."""
+        """Return the table of intervals and detectable influences."""
         rows: list[tuple[Cell, ...]] = [
             (each.figure, _interval(each.written_usd), _interval(each.guessed_usd)) for each in self.intervals
         ]
@@ -70,7 +71,7 @@ class Guesses:
         return Table(title, ("what", "as written", "if they are guesses"), rows, caption)
 
     def note(self) -> str:
-        """Return which ranges count as known, and what to write where one is a guess."""
+        """Return the note that names ranges that count as known, and says what to write if one is a guess."""
         named = [f"{name} ({text})" for name, text in self.ranges.items()]
         more = f" and {len(named) - _NAMED} more" if len(named) > _NAMED else ""
         return (
@@ -100,12 +101,12 @@ class Guesses:
 
 
 def counts_as_known(quantity: Quantity) -> bool:
-    """Return whether a quantity is a range whose middle counts as known: one that nothing was learnt of."""
+    """Return whether a quantity is an uncalibrated range that varies from draw to draw."""
     return quantity.kind is Kind.VARIES and quantity.posterior is None and " to " in quantity.text
 
 
 def with_guesses(scenario: Scenario) -> Scenario:
-    """Return the scenario with each range that counts as known as one unknown value."""
+    """Return the scenario in which each range that counts as known is one unknown value."""
 
     def guessed(quantity: Quantity) -> Quantity:
         return replace(quantity, kind=Kind.UNKNOWN) if counts_as_known(quantity) else quantity
@@ -114,12 +115,12 @@ def with_guesses(scenario: Scenario) -> Scenario:
 
 
 def if_guesses(plan: Alternative, projection: Projection, sample: Sample) -> Guesses | None:
-    """Return what the answer hangs on if ranges are guesses; None without such ranges.
+    """Return the influence of ranges that count as known if they are guesses; None without such ranges.
 
     Args:
-        plan: as it is written.
+        plan: the plan as written.
         projection: its projection.
-        sample: that of the projection; a fifth of it is simulated (80 replications at least).
+        sample: the sample of the projection; a fifth of it is simulated (80 replications at least).
     """
     used = set(lower(plan.scenario).purposes.tolist())
     ranges = {

@@ -20,12 +20,12 @@ from simbudget.deciding.emulator import ALONE, CURVED, Basis, Emulator, fit
 Floats = npt.NDArray[np.float64]
 
 _RESAMPLES: Final = 100
-"""The standard error of a standard error is then 7 %."""
+"""Bootstrap resamples; the standard error of a standard error is then 7 %."""
 
 
 @dataclass(frozen=True)
 class Value:
-    """What knowing something is worth, in US dollars, with its standard error."""
+    """The expected value of information in US dollars, with its standard error."""
 
     usd: float
     error_usd: float
@@ -46,13 +46,19 @@ def partial_perfect(uniforms: Floats, benefits: Floats) -> list[Value]:
 
     Args:
         uniforms: [worlds, unknowns] ranks.
-        benefits: [worlds, plans] net benefits; doing nothing among them, if that can be done.
+        benefits: [worlds, plans] net benefits in US dollars, including that of doing nothing if this is an option.
     """
     return [of_group(uniforms[:, [unknown]], benefits, ALONE) for unknown in range(uniforms.shape[1])]
 
 
 def of_group(uniforms: Floats, benefits: Floats, basis: Basis = CURVED) -> Value:
-    """Return the expected value of knowing a group of unknowns together; of all, that of perfect information."""
+    """Return the expected value of knowing a group of unknowns; for all unknowns, that of perfect information.
+
+    Args:
+        uniforms: [worlds, unknowns] ranks of the group.
+        benefits: [worlds, plans] net benefits in US dollars.
+        basis: candidate terms of the regressions.
+    """
     emulators = [fit(uniforms, column, basis) for column in benefits.T]
     error = _error(emulators, uniforms, benefits)
     if not any(emulator.terms for emulator in emulators):
@@ -62,10 +68,10 @@ def of_group(uniforms: Floats, benefits: Floats, basis: Basis = CURVED) -> Value
 
 
 def _error(emulators: Sequence[Emulator], uniforms: Floats, benefits: Floats) -> float:
-    """Return the spread of the value over worlds drawn with replacement, the regressions fitted anew to each draw.
+    """Return the bootstrap standard error over worlds, with the coefficients refitted to each resample.
 
-    Which worlds happened to be drawn moves the value more than the error of the coefficients does. Where no term of a
-    single unknown was told from noise, the error is that of a straight line: what so few worlds could have hidden.
+    The choice of worlds affects the value more than the error of the coefficients does. If a single unknown has no
+    significant term, the error is that of a straight line, which so few worlds may have hidden.
     """
     random, rows = np.random.default_rng(0), len(benefits)
     is_hidden = uniforms.shape[1] == 1 and not any(emulator.terms for emulator in emulators)
@@ -89,5 +95,5 @@ def _refitted(table: Floats, outcome: Floats) -> Floats:
     normal = table.T @ table
     normal[np.diag_indices_from(normal)] += 1e-9 * len(
         outcome
-    )  # a draw may have too few different rows for its terms
+    )  # a resample may have too few distinct rows for its terms
     return np.asarray(table @ np.linalg.solve(normal, table.T @ outcome), dtype=np.float64)

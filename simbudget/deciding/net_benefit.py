@@ -26,14 +26,14 @@ _POINTS: Final = 41
 
 @dataclass(frozen=True)
 class Acceptability:
-    """For each worth of a result, how alternatives do; the last alternative is to do nothing."""
+    """The alternatives' net benefits at each worth of a result; the last alternative is to do nothing."""
 
     worths_usd: Floats
     names: tuple[str, ...]
     probabilities: Floats
     """[worths, alternatives] the share of replications in which each has the highest net benefit; ties are shared."""
     expected_usd: Floats
-    """[worths, alternatives] the mean net benefit: what a decision should go by."""
+    """[worths, alternatives] mean net benefit in US dollars, on which a decision should be based."""
     is_told: npt.NDArray[np.bool_]
     """[worths] whether the highest mean is significantly above that of the next alternative that differs, at 95 %."""
     is_best: npt.NDArray[np.bool_]
@@ -49,7 +49,13 @@ class Acceptability:
 
 
 def net_benefits(spends_usd: Sequence[Floats], results: Sequence[Floats], worth_usd: float) -> Floats:
-    """Return the [replications, alternatives + 1] net benefits at one worth of a result; the last are 0."""
+    """Return the [replications, alternatives + 1] net benefits in US dollars; those of the last, doing nothing, are 0.
+
+    Args:
+        spends_usd: for each alternative, [replications] spend.
+        results: for each alternative, [replications] transferable results.
+        worth_usd: value of a transferable result.
+    """
     columns = [worth_usd * result - spend for spend, result in zip(spends_usd, results, strict=True)]
     return np.column_stack([*columns, np.zeros_like(columns[0])])
 
@@ -61,7 +67,15 @@ def acceptability(
     worths_usd: Floats,
     worlds: Integers,
 ) -> Acceptability:
-    """Return the acceptability curves of alternatives with paired replications in the given worlds."""
+    """Return the acceptability curves of alternatives with paired replications.
+
+    Args:
+        names: of the alternatives.
+        spends_usd: for each alternative, [replications] spend.
+        results: for each alternative, [replications] transferable results.
+        worths_usd: [worths] values of a transferable result.
+        worlds: [replications] the world of each.
+    """
     probabilities, expected, told, same = [], [], [], []
     for worth_usd in worths_usd:
         benefits = net_benefits(spends_usd, results, float(worth_usd))

@@ -65,7 +65,7 @@ class Objective:
 
 
 _RESULTS: Final = "transferable_expected"
-"""The same mean as the number of results, and less luck."""
+"""Has the same mean as the number of results, and less variance."""
 
 OBJECTIVES: Final = {
     objective.text: objective

@@ -52,11 +52,11 @@ class Outcome:
     of_results: bool = False
     """Whether it applies only to scenarios with gates, which define results."""
     expected: str | None = None
-    """A column with the same mean in every world and less luck, which means are taken from."""
+    """A column with the same mean in every world and less variance, used for means instead of `column`."""
 
     @property
     def of_means(self) -> str:
-        """Return the column that means are taken from."""
+        """Return the column used for means."""
         return self.expected or self.column
 
 

@@ -163,7 +163,7 @@ class _Evaluator:
         return self._known[point]
 
     def try_plan(self, point: Point) -> Tried:
-        """Return what a plan comes to in the worlds of the search."""
+        """Return the evaluation of a plan in the worlds of the search."""
         projection, frame = self.project(point, self.sample)
         evaluation, by_world = self.evaluation(point, projection, frame)
         self.found[point] = evaluation
@@ -179,7 +179,7 @@ class _Evaluator:
     def evaluation(
         self, point: Point, projection: Projection, frame: pd.DataFrame
     ) -> tuple[Evaluation, Floats]:
-        """Return what a plan comes to, and the objective in each world."""
+        """Return the evaluation of a plan, and its objective in each world."""
         objective = self.question.objective
         by_world = objective.by_world(frame)
         figures = projection.statistics
@@ -353,7 +353,7 @@ def _answer(found: BestPlan) -> str:
 
 
 def _beyond(text: str, part: float) -> str:
-    """Return a limit and by how much it is passed; what the search saw is cut at the whole limit."""
+    """Return a limit and the excess over it; the search truncates excesses at the limit itself."""
     return f"{text} by {'100 % or more' if part >= 1.0 else percent(part)}"
 
 
@@ -365,7 +365,7 @@ def _value(objective: Objective, each: Evaluation) -> str:
 
 
 def _tables(found: BestPlan) -> Iterator[Table]:
-    """Yield the table of the frontier, of the finalists, and of what the search overstated."""
+    """Yield the tables of the frontier, of the finalists, and of the search's overestimates."""
     objective = found.question.objective
     rests_on = f"{found.evaluations[0].replications:,} replications each"
     if len(found.frontier) > 1:

@@ -48,7 +48,7 @@ class Tried:
 
     @property
     def rank(self) -> tuple[bool, float]:
-        """Return what plans are sorted by: those that keep to the limits, then the better; else the least beyond."""
+        """Return the sort key: plans within all limits are higher, by objective; others by the smallest excess."""
         worst = max(self.violations, default=0.0)
         return (True, self.better) if self.is_feasible else (False, -worst)
 
@@ -149,7 +149,7 @@ class _Surrogates:
         self._learnt: dict[str, tuple[int, Any]] = {}
 
     def predict(self, figure: str, where: Floats, values: Floats, at: Floats) -> tuple[Floats, Floats]:
-        """Return the mean and the spread that is expected at some plans, from the values of others."""
+        """Return the predictive mean and standard deviation at some plans, given the values of others."""
         from sklearn.exceptions import ConvergenceWarning  # noqa: PLC0415
         from sklearn.gaussian_process import GaussianProcessRegressor  # noqa: PLC0415
         from threadpoolctl import threadpool_limits  # noqa: PLC0415

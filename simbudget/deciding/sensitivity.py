@@ -86,7 +86,7 @@ class Sensitivity(Result):
     json_name = "sensitivity.json"
 
     def answer(self) -> str:
-        """Return what moves spend and results, and what would be worth knowing."""
+        """Return the main drivers of spend and results, and the value of knowing them."""
         sentences = [_in_words(split) for split in self.splits if split.outcome in (SPEND, RESULTS, CYCLES)]
         if self.information is not None:
             sentences.append(_worth_knowing(self.information))
@@ -95,7 +95,7 @@ class Sensitivity(Result):
         return " ".join(sentences)
 
     def _why_spend_stays(self) -> str:
-        """Return why there is nothing that moves spend."""
+        """Return the reason why spend has no driver."""
         if not self.unknowns:
             return "Nothing is unknown in this scenario, so no unknown moves it."
         if self.worlds < FEWEST_WORLDS:

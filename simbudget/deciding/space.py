@@ -36,11 +36,11 @@ class Dimension:
 
     @property
     def columns(self) -> int:
-        """Return how many coordinates a value has."""
+        """Return the number of coordinates of a value."""
         return 1 if self.places is not None else len(self.values)
 
     def coordinates(self, level: int) -> list[float]:
-        """Return where a value stands, for a search that goes by distance."""
+        """Return the coordinates of a value, for a search based on distances."""
         if self.places is not None:
             return [self.places[level]]
         return [0.7 * float(level == other) for other in range(len(self.values))]  # all differ by about 1
@@ -108,7 +108,7 @@ def _steps(low: float, high: float) -> list[float]:
 
 
 def _rounded(value: float, is_whole: bool) -> float:
-    """Return a value with two digits, as a person would write it; whole where both ends are."""
+    """Return a value with two significant digits; an integer if both bounds are."""
     if value == 0.0:
         return 0.0
     digits = 1 - math.floor(math.log10(abs(value)))
@@ -130,12 +130,12 @@ class Space:
 
     @property
     def size(self) -> int:
-        """Return how many plans there are."""
+        """Return the number of plans."""
         return math.prod(len(dimension.values) for dimension in self.dimensions)
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
-        """Return how many values each dimension has."""
+        """Return the number of values of each dimension."""
         return tuple(len(dimension.values) for dimension in self.dimensions)
 
     def point(self, number: int) -> Point:
@@ -143,14 +143,14 @@ class Space:
         return tuple(int(level) for level in np.unravel_index(number, self.shape))
 
     def changes(self, point: Point) -> tuple[Change, ...]:
-        """Return what a plan changes in the scenario."""
+        """Return the changes that a plan makes to the scenario."""
         return tuple(
             Change(dimension.key, dimension.values[level])
             for dimension, level in zip(self.dimensions, point, strict=True)
         )
 
     def coordinates(self, points: list[Point]) -> Floats:
-        """Return the [points, coordinates] where plans stand."""
+        """Return the [points, coordinates] of plans."""
         rows = [
             [
                 place

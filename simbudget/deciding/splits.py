@@ -62,7 +62,14 @@ class Split:
 
 
 def fitted_to(plan: Alternative, outcome: Outcome, frame: pd.DataFrame, uniforms: Floats) -> Emulator | None:
-    """Return the emulator of an outcome; None if it does not apply or is constant."""
+    """Return the emulator of an outcome; None if it does not apply or is constant.
+
+    Args:
+        plan: the simulated plan.
+        outcome: the outcome to emulate.
+        frame: the plan's replications.
+        uniforms: [worlds, unknowns] ranks of the unknowns, worlds in ascending order.
+    """
     if outcome.of_results and not counts_results(plan.scenario):
         return None
     of_worlds = means(frame, outcome)
@@ -78,7 +85,14 @@ def means(frame: pd.DataFrame, outcome: Outcome) -> Floats:
 
 
 def split_of(outcome: Outcome, frame: pd.DataFrame, emulator: Emulator, unknowns: Unknowns) -> Split:
-    """Return the variance decomposition of an outcome, given its emulator over the worlds' unknowns."""
+    """Return the variance decomposition of an outcome.
+
+    Args:
+        outcome: the outcome.
+        frame: replications; worlds with two of them show the variance due to chance.
+        emulator: fitted to the means of the worlds.
+        unknowns: those of the worlds.
+    """
     values, worlds = frame[outcome.of_means].to_numpy(), frame["world"].to_numpy()
     known = ~np.isnan(values)
     values, worlds = values[known], worlds[known]
