@@ -1,5 +1,6 @@
 """Files shipped with simbudget: example scenarios with their sources, and the documentation."""
 
+from difflib import get_close_matches
 from importlib.resources import files
 from pathlib import Path
 from typing import Final
@@ -25,3 +26,9 @@ def scenario_path(name: str | Path) -> Path:
     if path.exists() or path.suffix or len(path.parts) != 1:
         return path
     return bundled_scenarios().get(str(name), path)
+
+
+def where_scenarios_are(name: str | Path) -> str:
+    """Return advice on a scenario that was not found: the bundled one that its name resembles, or how to write one."""
+    near = get_close_matches(Path(name).stem, bundled_scenarios(), 1)
+    return f"did you mean the bundled `{near[0]}`?" if near else "`simbudget init DIR` writes one"

@@ -16,6 +16,7 @@ from typing import Any, Final
 
 import yaml
 
+from simbudget.bundled import where_scenarios_are
 from simbudget.errors import Place, Problem, UserError
 
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml is faster, and copes with any depth
@@ -153,7 +154,7 @@ def read_file(path: Path) -> str:
         with path.open("rb") as file:
             return file.read(_MOST_BYTES + 1).decode("utf-8-sig")
     except FileNotFoundError:
-        raise UserError(Problem("there is no such file", place, "`simbudget init DIR` writes one")) from None
+        raise UserError(Problem("there is no such file", place, where_scenarios_are(path))) from None
     except UnicodeDecodeError:
         raise UserError(Problem("the file is not text in UTF-8", place, "is it a YAML file?")) from None
     except (OSError, ValueError) as error:

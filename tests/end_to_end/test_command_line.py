@@ -187,6 +187,11 @@ def test_a_misspelt_command_is_told_the_nearest_one() -> None:
     assert "did you mean 'project'?" in done.stderr
 
 
+def test_a_misspelt_bundled_scenario_is_told_the_nearest_one() -> None:
+    assert "did you mean the bundled `aar-weak-to-strong`?" in simbudget("check", "aar-week-to-strong").stderr
+    assert "`simbudget init DIR` writes one" in simbudget("check", "no.yaml").stderr
+
+
 def test_what_init_says_to_run_next_can_be_pasted_into_a_shell(tmp_path: Path) -> None:
     done = simbudget("init", tmp_path / "my plans")
     command = done.stdout.partition("Now: ")[2].partition(";")[0]
