@@ -4,24 +4,17 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import show
-
-
-def _part(_: click.Context, __: click.Parameter, text: str) -> float:
-    """Parse `20%` or `0.2` into a number strictly between 0 and 1."""
-    try:
-        part = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        part = 0.0
-    if not 0.0 < part < 1.0:
-        raise click.BadParameter(f"{text!r} is not a share between 0 and 100 %; write for example 20%")
-    return part
+from simbudget.cli.options import amount, show
 
 
 @click.command("backtest")
 @click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path), metavar="LOG...")
 @click.option(
-    "--cut", default="20%", show_default=True, callback=_part, help="Share of each run taken as known."
+    "--cut",
+    default="20%",
+    show_default=True,
+    callback=amount("FRACTION", at_most=0.99),
+    help="Share of each run taken as known.",
 )
 @click.option(
     "--by",

@@ -5,25 +5,7 @@ from typing import Any
 
 import click
 
-from simbudget.cli.options import money, show
-
-
-def _seconds(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-    """Parse `2h` or `90 min` into seconds."""
-    if text is None:
-        return None
-    from simbudget.scenario.amounts import Amount  # noqa: PLC0415
-    from simbudget.units import Dimension  # noqa: PLC0415
-
-    try:
-        value = Amount(Dimension.DURATION, exact=True).parse(text).distribution.mean()
-    except ValueError:
-        raise click.BadParameter(
-            f"{text!r} is not a duration; write for example 2h, 90 min or 3 days"
-        ) from None
-    if value <= 0:
-        raise click.BadParameter(f"{text!r} is not above zero")
-    return value
+from simbudget.cli.options import amount, money, show
 
 
 def _days_until(ledger: Any, date: Any) -> float:
@@ -49,7 +31,9 @@ def _days_until(ledger: Any, date: Any) -> float:
 @click.command("forecast")
 @click.argument("logs", nargs=-1, type=click.Path(path_type=Path), metavar="LOG...")
 @click.option("--calls", type=click.IntRange(1), help="Each session in progress makes this many more calls.")
-@click.option("--for", "seconds", callback=_seconds, help="Sessions continue for this long: 2h, 90 min.")
+@click.option(
+    "--for", "seconds", callback=amount("DURATION"), help="Sessions continue for this long: 2h, 90 min."
+)
 @click.option("--runs", type=click.IntRange(1, 1_000_000), help="Forecast this many further runs.")
 @click.option("--days", type=click.IntRange(1, 3650), help="Forecast spend over this many days.")
 @click.option("--until", type=click.DateTime(["%Y-%m-%d"]), help="Forecast spend up to this date.")

@@ -2,6 +2,7 @@
 
 import datetime
 import json
+import math
 import sys
 import time
 from collections.abc import Callable
@@ -50,6 +51,34 @@ def money(_: click.Context, __: click.Parameter, text: str | None) -> float | No
     except ValueError:
         raise click.BadParameter(f"{text!r} is not an amount of money; write for example $20,000") from None
     return amount.distribution.mean()
+
+
+def amount(dimension: str, *, may_be_zero: bool = False, at_most: float = math.inf) -> Any:
+    """Return a callback that parses an amount such as `90 min` or `20%` into seconds or a share.
+
+    Args:
+        dimension: the name of a `units.Dimension`, which is slow to import.
+        may_be_zero: whether 0 is allowed.
+        at_most: the largest amount that is allowed.
+    """
+
+    def parsed(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
+        from simbudget.scenario.amounts import Amount  # noqa: PLC0415
+        from simbudget.units import Dimension  # noqa: PLC0415
+
+        if text is None:
+            return None
+        try:
+            value = Amount(Dimension[dimension], exact=True).parse(text).distribution.mean()
+        except ValueError as error:
+            raise click.BadParameter(str(error)) from None
+        if value < 0 or (value == 0 and not may_be_zero):
+            raise click.BadParameter(f"{text!r} is not above zero")
+        if value > at_most:
+            raise click.BadParameter(f"{text!r} is too much; write at most {at_most:.0%}")
+        return value
+
+    return parsed
 
 
 F = TypeVar("F", bound=Callable[..., Any])

@@ -9,46 +9,7 @@ from typing import Any
 import click
 
 from simbudget import interrupts
-from simbudget.cli.options import ScenarioPath
-
-
-def _duration(_: click.Context, __: click.Parameter, text: str) -> float:
-    """Parse `30min` into seconds."""
-    from simbudget.units import Dimension, parse_amount  # noqa: PLC0415
-
-    try:
-        amount = parse_amount(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-    if amount.dimension is not Dimension.DURATION:
-        raise click.BadParameter(f"{text!r} is not a duration; write for example 30min")
-    return amount.value
-
-
-def _money(_: click.Context, __: click.Parameter, text: str) -> float:
-    """Parse `$5` into US dollars."""
-    from simbudget.units import Dimension, parse_amount  # noqa: PLC0415
-
-    try:
-        amount = parse_amount(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
-    if amount.dimension not in (Dimension.MONEY, Dimension.NUMBER):
-        raise click.BadParameter(f"{text!r} is not an amount of money; write for example '$5'")
-    return amount.value
-
-
-def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-    """Parse `2%` or `0.02` into a number from 0 to 1."""
-    if text is None:
-        return None
-    try:
-        part = float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        part = -1.0
-    if not 0.0 <= part <= 1.0:
-        raise click.BadParameter(f"{text!r} is not a share; write for example 2%")
-    return part
+from simbudget.cli.options import ScenarioPath, amount, money
 
 
 def _then(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str, ...]:
@@ -65,13 +26,13 @@ def _then(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str,
 @click.option(
     "--for",
     "lasts_s",
-    callback=_duration,
+    callback=amount("DURATION"),
     default="5min",
     show_default=True,
     help="Maximum duration (real time).",
 )
 @click.option(
-    "--budget", callback=_money, default="$5", show_default=True, help="Maximum total cost of model calls."
+    "--budget", callback=money, default="$5", show_default=True, help="Maximum total cost of model calls."
 )
 @click.option("--agents", type=int, help="Number of agents.  [default: as in the scenario]")
 @click.option("--live", is_flag=True, help="Use the real API, with ANTHROPIC_API_KEY. Costs real money.")
@@ -94,7 +55,9 @@ def _then(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str,
     "--slots", type=int, help="Experiments in parallel.  [default: the scenario's GPUs, at most your cores]"
 )
 @click.option(
-    "--hacks", callback=_part, help="Rate at which the local researcher cheats.  [default: the scenario's]"
+    "--hacks",
+    callback=amount("FRACTION", may_be_zero=True, at_most=1.0),
+    help="Rate at which the local researcher cheats.  [default: the scenario's]",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the local system's unknowns.")
 @click.option(

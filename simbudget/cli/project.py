@@ -4,17 +4,7 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import ON_HELP, file_argument, say_if_compiling, show
-
-
-def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-    """Parse `2%` or `0.02` into a number."""
-    if text is None:
-        return None
-    try:
-        return float(text[:-1]) / 100 if text.endswith("%") else float(text)
-    except ValueError:
-        raise click.BadParameter(f"{text!r} is not a share; write for example 2%") from None
+from simbudget.cli.options import ON_HELP, amount, file_argument, say_if_compiling, show
 
 
 @click.command("project")
@@ -26,7 +16,9 @@ def _part(_: click.Context, __: click.Parameter, text: str | None) -> float | No
 )
 @click.option("--worlds", type=int, help="Number of worlds.  [default: one per replication]")
 @click.option(
-    "--precision", callback=_part, help="Stop when the relative error of spend is below this, such as 2%."
+    "--precision",
+    callback=amount("FRACTION"),
+    help="Stop when the relative error of spend is below this, such as 2%.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
 @click.option("--workers", type=int, help="CPU cores to use; does not change the result.  [default: all]")

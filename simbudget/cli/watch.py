@@ -4,29 +4,18 @@ import json
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 
-from simbudget.cli.options import LIMIT_NOT_MET, ScenarioPath, cores_options, money, say_if_compiling, show
-
-
-def _amount(dimension: str) -> Any:
-    def parsed(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-        from simbudget.scenario.amounts import Amount  # noqa: PLC0415
-        from simbudget.units import Dimension  # noqa: PLC0415
-
-        if text is None:
-            return None
-        try:
-            value = Amount(Dimension[dimension], exact=True).parse(text).distribution.mean()
-        except ValueError as error:
-            raise click.BadParameter(str(error)) from None
-        if value <= 0:
-            raise click.BadParameter(f"{text!r} is not above zero")
-        return value
-
-    return parsed
+from simbudget.cli.options import (
+    LIMIT_NOT_MET,
+    ScenarioPath,
+    amount,
+    cores_options,
+    money,
+    say_if_compiling,
+    show,
+)
 
 
 @click.command("watch")
@@ -40,20 +29,20 @@ def _amount(dimension: str) -> Any:
 @click.option("--follow", is_flag=True, help="Update repeatedly, until the planned end or Ctrl-C.")
 @click.option(
     "--interval",
-    callback=_amount("DURATION"),
+    callback=amount("DURATION"),
     default="30 s",
     show_default=True,
     help="Time between updates.",
 )
 @click.option(
     "--elapsed",
-    callback=_amount("DURATION"),
+    callback=amount("DURATION"),
     help="Time since the run began.  [default: end of its last entry]",
 )
-@click.option("--worth", callback=_amount("MONEY"), metavar="$", help="Value of a transferable result.")
+@click.option("--worth", callback=amount("MONEY"), metavar="$", help="Value of a transferable result.")
 @click.option(
     "--sure",
-    callback=_amount("FRACTION"),
+    callback=amount("FRACTION"),
     default="80%",
     show_default=True,
     help="Required probability of staying within budget to be on track.",
