@@ -87,7 +87,10 @@ def _is_an_amount(value: Any) -> bool:
 
 
 _MAY_LABEL: Final = frozenset(
-    ("agent", "task", "kind", "cycle", "session", "turn", "name", "source", "asked_s", "when_settled")
+    (
+        *("agent", "task", "kind", "cycle", "session", "turn", "task_number", "attempt", "name", "source"),
+        *("asked_s", "when_settled"),
+    )
 )
 """Anything else, such as `run`, would take a call out of its caps."""
 _LABELS: ContextVar[Mapping[str, Any]] = ContextVar("labels", default={})  # noqa: B039  never changed in place

@@ -90,6 +90,6 @@ class Entry(NamedTuple):
     web_searches: int | None = None
     """Number of searches that the provider ran for a call, each of which is charged."""
     task_number: int | None = None
-    """Number of the task, from 0, that a simulated agent was at; logs name the task of a whole run."""
+    """Number of the task, from 0, that an agent of a simulation or pilot was at; logs name the task of a whole run."""
     attempt: int | None = None
     """Number of the attempt at that task, from 0."""

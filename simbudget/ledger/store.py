@@ -229,10 +229,10 @@ class LedgerStore:
 
     # Entries.
 
-    def add(self, entry: Entry, task: str = "") -> int:
-        """Write an entry of something that is complete, for a task if it was for one, and return its key."""
+    def add(self, entry: Entry) -> int:
+        """Write an entry of something that is complete, and return its key."""
         with self._transaction():
-            return self._insert(entry, None, task)
+            return self._insert(entry, None)
 
     def open(self, intent: Intent, cap_usd: float | None = None, limits: Sequence[Limit] = ()) -> int:
         """Record that an action is about to be carried out, and return the key for closing it.
@@ -353,14 +353,14 @@ class LedgerStore:
                 raise
             connection.execute("COMMIT")
 
-    def _insert(self, entry: Entry, intent: Intent | None, task: str = "") -> int:
+    def _insert(self, entry: Entry, intent: Intent | None) -> int:
         """Write an entry and return its key; the caller holds the lock."""
         own = (
             (intent.request_id, intent.worst_usd, intent.worst_tokens, intent.task, intent.day)
             if intent
             else ()
         )
-        values = [*_stored(entry), *(own or (None, 0.0, 0, task, ""))]
+        values = [*_stored(entry), *(own or (None, 0.0, 0, "", ""))]
         cursor = self._connection.execute(
             f"INSERT INTO entries ({_COLUMNS}, {', '.join(_OF_THE_INTENT)}) VALUES ({_marks(values)})", values
         )

@@ -162,12 +162,12 @@ def test_attempts_at_tasks_are_those_simulated_and_the_ledger_names_them(
     assert summary["tasks"]["solved"] == solved
     assert summary["ended_because"] == "tasks"
     with LedgerStore(tmp_path / "out" / "ledger.sqlite") as store:
-        named = store.query("SELECT DISTINCT task FROM entries WHERE kind = 'call' ORDER BY task")
         attempts = store.query(
-            "SELECT a.task, count(DISTINCT a.attempt), count(*) FROM entries AS e JOIN task_attempts AS a"
-            " ON a.agent = e.agent AND a.cycle = e.cycle AND e.task = a.task WHERE e.kind = 'call' GROUP BY a.task"
+            "SELECT a.task, count(DISTINCT a.attempt), count(*) FROM entries AS e JOIN task_attempts AS a ON a.agent"
+            " = e.agent AND a.cycle = e.cycle AND a.task = e.task_number AND a.attempt = e.attempt"
+            " WHERE e.kind = 'call' GROUP BY a.task ORDER BY a.task"
         )
-    assert [task for (task,) in named] == [str(task) for task in range(6)]
+    assert [task for task, _, _ in attempts] == list(range(6))
     assert sum(calls for _, _, calls in attempts) == summary["model_calls"]
     assert sum(number for _, number, _ in attempts) == summary["tasks"]["attempts"]
 

@@ -139,7 +139,7 @@ class Agent:
         if self._tasks is None:
             return
         self._diary.close_gap()
-        self._diary.cycle, self._diary.task = cycle, ""
+        self._diary.cycle, self._diary.attempt = cycle, None
         while True:
             self._allowance.look()
             taken = self._tasks.take(self._settings.agent, cycle, self._diary.clock.now_s())
@@ -150,8 +150,7 @@ class Agent:
             await asyncio.sleep(_ASKS_FOR_TASK_EVERY_S)
         if self._diary.clock.now_s() - self._diary.until_s > _ASKS_FOR_TASK_EVERY_S:
             self._diary.write("wait", name="task")
-        self._attempt = taken
-        self._diary.task = str(taken.task)
+        self._attempt = self._diary.attempt = taken
         self._experiments.task_number = taken.task
         assert self._scenario.tasks is not None
         self._allowance.begin_attempt(self._scenario.tasks.limit)

@@ -13,6 +13,7 @@ from typing import Any, Final
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.store import Intent, LedgerStore
 from simbudget.pilot.clock import RunClock
+from simbudget.pilot.task_list import TaskAttempt
 
 _SHORTEST_S: Final = 1e-6
 """Gaps below a microsecond are the time it takes to write an entry."""
@@ -29,16 +30,18 @@ class Diary:
         self.store, self.clock = store, clock
         self._common = {"run": run, "agent": agent, "source": source}
         self.cycle = self.session = self.turn = -1
-        self.task = ""
-        """Number of the task that the agent works on, if there is a list of tasks."""
+        self.attempt: TaskAttempt | None = None
+        """The attempt at a task that the agent makes, if there is a list of tasks."""
         self.until_s = clock.now_s()
         """End of the time that is accounted for, in seconds of the run."""
         self.tools_used: list[str] = []
 
     @property
     def place(self) -> dict[str, int]:
-        """Return the current cycle, session and turn."""
-        return {"cycle": self.cycle, "session": self.session, "turn": self.turn}
+        """Return the current cycle, session and turn, and the task and attempt if there are tasks."""
+        at = self.attempt
+        task = {} if at is None else {"task_number": at.task, "attempt": at.attempt}
+        return {"cycle": self.cycle, "session": self.session, "turn": self.turn, **task}
 
     def note_end(self, ended_s: float) -> None:
         """Mark the time up to a moment as accounted for by an entry that was written elsewhere."""
@@ -49,19 +52,19 @@ class Diary:
         now_s = self.clock.now_s()
         if now_s - self.until_s > _SHORTEST_S:
             name = self.tools_used[0] if len(self.tools_used) == 1 else ""
-            self.store.add(self._entry("tool", self.until_s, now_s - self.until_s, name=name), self.task)
+            self.store.add(self._entry("tool", self.until_s, now_s - self.until_s, name=name))
         self.tools_used = []
         self.until_s = now_s
 
     def write(self, kind: str, **columns: Any) -> None:
         """Record an activity that lasted from the end of the last entry until now."""
         now_s = self.clock.now_s()
-        self.store.add(self._entry(kind, self.until_s, now_s - self.until_s, **columns), self.task)
+        self.store.add(self._entry(kind, self.until_s, now_s - self.until_s, **columns))
         self.until_s = now_s
 
     def note(self, kind: str, **columns: Any) -> None:
         """Record something that took no time of its own, such as a wait that ended without being served."""
-        self.store.add(self._entry(kind, self.clock.now_s(), 0.0, **columns), self.task)
+        self.store.add(self._entry(kind, self.clock.now_s(), 0.0, **columns))
 
     @contextmanager
     def doing(self, kind: str, worst_usd: float = 0.0, **columns: Any) -> Iterator[dict[str, Any]]:
@@ -73,7 +76,7 @@ class Diary:
         """
         began_s = self.clock.now_s()
         entry = self._entry(kind, began_s, 0.0, **columns)
-        key = self.store.open(Intent(entry, uuid.uuid4().hex, worst_usd, task=self.task))
+        key = self.store.open(Intent(entry, uuid.uuid4().hex, worst_usd))
         came_to: dict[str, Any] = {"cost_usd": 0.0}
         try:
             yield came_to

@@ -107,7 +107,6 @@ class Line:
             "agent": self._settings.agent,
             "kind": kind,
             "source": self._settings.source,
-            "task": self._diary.task,
             **self._diary.place,
         }
 
