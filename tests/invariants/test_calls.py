@@ -56,6 +56,29 @@ def test_a_subscription_pays_nothing_for_calls_within_it_and_never_pays_for_a_ba
     assert len(months) == (1 if which.api.plan is not None else 0)
 
 
+@quick
+@given(scenarios(beyond=True, calls=True) | tied_scenarios(beyond=True, calls=True), st.integers(0, 1000))
+def test_calls_are_paid_under_what_they_are_for_and_those_to_own_servers_cost_and_wait_nothing(
+    which: Scenario, seed: int
+) -> None:
+    outcome = simulate(which, seed)
+    ledger = outcome.ledger
+    assert ledger is not None
+    calls = ledger[(ledger["model"] != "") & ledger["kind"].isin([*CALLS, "judge", "review"])]
+    made = calls[calls["outcome"] != "failed"]
+    paid_under = made["kind"].astype(str).map({"judge": "scorer", "review": "review"}).fillna("tokens")
+    assert (made["component"].astype(str) == paid_under).all()
+    assert len(made) == outcome.totals["model_calls"]
+    served = [model for model, speed in which.models.items() if speed.served_on is not None]
+    own = calls[calls["model"].isin(served)]
+    assert (own["cost_usd"] == 0).all()
+    assert (own["queued_s"] == 0).all()
+    assert (own["outcome"] != "failed").all()
+    if which.scorer.model is not None:
+        scored = ((ledger["kind"] == "score") & (ledger["outcome"] == "ok")).sum()
+        assert scored <= (made["kind"] == "judge").sum()
+
+
 def same(one: Outcome, other: Outcome, but: tuple[str, ...] = ()) -> bool:
     """Return whether two runs come to the same totals, some aside."""
     return all(
