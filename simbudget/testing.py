@@ -363,6 +363,10 @@ def with_calls(draw: st.DrawFn, document: dict[str, Any]) -> dict[str, Any]:
         if draw(st.booleans()):
             document["review"] = draw(_reviewers(models))
             called.add(document["review"]["by"])
+        if "model" in document["scorer"] or "by" in document.get("review", {}):
+            document["fleet"][0]["cycle"].insert(
+                1, {"score": {}}
+            )  # early, so that something is judged in short runs
     if agents and draw(st.integers(0, 2)) == 0:
         served = draw(st.sampled_from(sorted({models[0], *called} - {None})))
         _serve(document, served, draw(_servers()))
