@@ -1,10 +1,9 @@
-"""Bayes' rule for what a scenario's evidence says of the priors of `research`.
+"""Bayesian update of the priors of `research` by the evidence in a scenario.
 
-Counts of a probability's own trials narrow a beta prior by the beta-binomial rule, the counts added to its two
-parameters. Any other prior is held by its values at equal steps of probability, and these are weighted by how likely
-they make what was observed (importance weights). Reviews speak of three probabilities at once, how often there are
-hacks, are caught, and honest work is blamed, of which the margins are kept; gates of two, see `gates`.
-Scores in their order narrow `refines`.
+Counts of trials update a beta prior by the beta-binomial rule: they are added to its two parameters. Any other prior is
+represented by its values at equal steps of probability, weighted by the likelihood of the observation (importance
+weights). Reviews update three probabilities together (of hacks, of catching them, and of blaming honest work), of which
+the marginal distributions are kept; gates update two, see `gates`. A sequence of scores updates `refines`.
 (A. Gelman et al., "Bayesian Data Analysis", 3rd ed. 2013, sections 2.4, 3.7 and 10.4.)
 """
 
@@ -29,30 +28,30 @@ Floats = npt.NDArray[np.float64]
 
 _GRID: Final = 201
 _REVIEW_GRID: Final = 61
-"""Three probabilities at once: fewer values each."""
+"""Fewer values, since three probabilities are updated together."""
 _SURPRISING: Final = 3.0
-"""Standard deviations from what is expected."""
+"""Standard deviations from the expected count."""
 _NEGLIGIBLE: Final = 1e-12
 
 
 Found = dict[str, tuple[Quantity, str]]
-"""By key of `research`: what it is after the evidence, and what that evidence was."""
+"""By key of `research`: the updated quantity, and a description of the evidence."""
 
 
 @dataclass(frozen=True)
 class Weighed:
-    """A scenario after its evidence."""
+    """A scenario updated by its evidence."""
 
     scenario: Scenario
     rows: tuple[Provenance, ...] = ()
-    """What became of each quantity that the evidence speaks of."""
+    """The provenance of each updated quantity."""
 
 
 @functools.lru_cache(
     maxsize=256
 )  # with gates it takes seconds, and plans look at one scenario again and again
 def weigh(scenario: Scenario) -> Weighed:
-    """Return a scenario whose `research` is what its evidence makes of it; the same one without evidence."""
+    """Return a scenario with the priors of `research` updated by its evidence; unchanged without evidence."""
     evidence, research = scenario.evidence, scenario.research
     if evidence is None or research is None:
         return Weighed(scenario)
@@ -75,21 +74,21 @@ def weigh(scenario: Scenario) -> Weighed:
 
 
 def understood(provenance: Iterable[Provenance], scenario: Scenario) -> tuple[Provenance, ...]:
-    """Return what was understood of a scenario, with what its evidence makes of it in the place of the priors."""
+    """Return the provenance of a scenario's quantities, with updated quantities in place of priors."""
     after = {row.name: row for row in weigh(scenario).rows}
     rows = [after.pop(row.name, row) for row in provenance]
     return (*rows, *after.values())
 
 
 def _with(research: Research, found: Found, rows: dict[str, Provenance]) -> Research:
-    """Return research with what evidence makes of some of it; add to `rows` what that was."""
+    """Return research with updated quantities, and add their provenance to `rows`."""
     for quantity, why in found.values():
         rows[quantity.name] = Provenance(quantity.name, quantity.text, Kind.UNKNOWN, f"evidence: {why}")
     return research.filled(**{key: quantity for key, (quantity, _) in found.items()})
 
 
 def _after(prior: Quantity, counts: Counts, part: float) -> Distribution:
-    """Return a probability after so many of so many trials, each of which succeeds with a part of it."""
+    """Return a probability updated by counts of trials, each of which succeeds with `part` times the probability."""
     if prior.distribution.family == "beta" and part == 1.0 and prior.posterior is None:
         parameters = prior.distribution.parameters()
         weight = parameters["weight"] + counts.trials
@@ -99,19 +98,19 @@ def _after(prior: Quantity, counts: Counts, part: float) -> Distribution:
 
 
 def _narrowed(prior: Quantity, distribution: Distribution) -> Quantity:
-    """Return a quantity after evidence, with a text that says what it was before."""
+    """Return an updated quantity, with a text that also states the prior."""
     low, high = distribution.quantile(0.1), distribution.quantile(0.9)
     text = f"{low:.3g} to {high:.3g} (was {prior.text})"
     return replace(prior, distribution=distribution, text=text, posterior=None)
 
 
 def _points(prior: Quantity, count: int = _GRID) -> Floats:
-    """Return the values of a prior at the middles of equal shares of probability, as probabilities are drawn."""
+    """Return the [count] values of a prior at the middles of equal steps of probability, cut to 0 to 1."""
     return np.clip(quantiles(prior, count), 0.0, 1.0)
 
 
 def _weighted(points: Floats, log_weights: Floats) -> Distribution:
-    """Return the distribution over a few values with these weights; equal values are one."""
+    """Return the discrete distribution of [points] with these log weights; equal values are merged."""
     values, members = np.unique(points, return_inverse=True)
     weights = np.bincount(members, np.exp(log_weights - log_weights.max()))
     kept = weights > _NEGLIGIBLE * weights.max()
@@ -124,7 +123,7 @@ def _binomial(hits: int, trials: int, chance: Floats) -> Floats:
 
 
 def _from_reviews(research: Research, counts: Counts) -> Found:
-    """Return `hacks`, `caught` and `blames` after so many of the reviewed submissions were blamed.
+    """Return `hacks`, `caught` and `blames` updated by the number of reviewed submissions that were blamed.
 
     They are a sample of all: each is blamed with probability hacks · caught + (1 - hacks) · blames.
     """
@@ -146,7 +145,7 @@ def _from_reviews(research: Research, counts: Counts) -> Found:
 
 
 def _from_gates(research: Research, scenario: Scenario, evidence: Evidence) -> Found:
-    """Return `transfers` and `real_share` after so many of the finalists passed each gate: joint draws of both."""
+    """Return joint draws of `transfers` and `real_share` updated by the number of finalists that passed each gate."""
     found = after_gates(research, scenario, evidence.gates)
     why = ", ".join(
         f"{name} {counts}{_contradiction(counts, found.expected[name])}"
@@ -162,7 +161,7 @@ def _from_gates(research: Research, scenario: Scenario, evidence: Evidence) -> F
 
 
 def _contradiction(counts: Counts, expected: float) -> str:
-    """Return what to say of counts that the narrowed model would hardly give: another `keeps` might."""
+    """Return a remark on counts that are improbable even in the updated model; empty otherwise."""
     spread = np.sqrt(max(counts.trials * expected * (1.0 - expected), 1e-9))
     if abs(counts.hits - counts.trials * expected) <= _SURPRISING * spread:
         return ""
@@ -170,7 +169,7 @@ def _contradiction(counts: Counts, expected: float) -> str:
 
 
 def _from_scores(research: Research, scores: tuple[float, ...], noise: float) -> Found:
-    """Return `refines` after a history of scores: how often the best rose by more than noise explains."""
+    """Return `refines` updated by a history of scores: how often the best rose by more than noise explains."""
     prior = research.refines
     if prior.kind is not Kind.UNKNOWN:
         return {}

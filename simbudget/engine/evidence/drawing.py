@@ -1,4 +1,4 @@
-"""Drawing from quantities in NumPy, many runs at once: what is unknown is the same for all runs of a world."""
+"""Draws from quantities with NumPy for many runs at once; unknowns have the same value in all runs of a world."""
 
 from typing import Final
 
@@ -15,7 +15,7 @@ _TABLE: Final = 500
 
 
 class Draws:
-    """Draws of one quantity, a value for each run; runs of a world share what is unknown."""
+    """Draws of one quantity, one value per run; runs of a world share its unknown part."""
 
     def __init__(self, quantity: Quantity, world: Integers, rng: np.random.Generator) -> None:
         self._quantity, self._rng, self._runs = quantity, rng, len(world)
@@ -35,7 +35,7 @@ class Draws:
             self._scatter = np.log(quantity.spread or 1.0) / NORMAL_P90
 
     def __call__(self) -> Floats:
-        """Return [runs] one draw for each."""
+        """Return [runs] draws."""
         if self._fixed is None:
             values = self._table[self._rng.integers(_TABLE, size=self._runs)]
         else:
@@ -44,7 +44,7 @@ class Draws:
 
 
 def quantiles(quantity: Quantity, count: int) -> Floats:
-    """Return a quantity's values in the middles of equal parts of probability; of one that is calibrated, its draws."""
+    """Return the [count] quantiles at the middles of equal steps of probability; those of its draws, if calibrated."""
     if quantity.posterior is not None and quantity.posterior.is_fact:
         middles = (np.arange(count) + 0.5) / count
         return np.asarray(np.quantile(quantity.posterior.draws[:, 0], middles))

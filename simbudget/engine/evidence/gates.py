@@ -1,10 +1,10 @@
-"""What gates say of `transfers` and `real_share`: how many finalists with and without a real core would have passed.
+"""The update of `transfers` and `real_share` by gates, from the probability that finalists pass them.
 
-Both probabilities are drawn from their priors, with finalists of a search that is played small (`search`); each draw
-weighs as much as it makes the counts likely. A method's core, its first quality and what refining added to it are the
-same at every gate, so gates do not count as if each tried other methods; and runs of one world share what else is
-unknown of it. The chance of so many passes among methods with a chance each is Poisson's binomial, by its recursion
-(Y. H. Wang, Statistica Sinica 3 (1993), 295-312).
+Both probabilities are drawn from their priors, with finalists of a simplified simulation (`search`); each draw is
+weighted by the likelihood of the counts. A method's core, its first quality and the quality added by refinements are
+the same at every gate, so that trials of one method at several gates are not independent; and runs of one world share
+its other unknowns. The number of passes among methods with different probabilities follows Poisson's binomial
+distribution, computed by its recursion (Y. H. Wang, Statistica Sinica 3 (1993), 295-312).
 """
 
 from collections.abc import Mapping
@@ -24,30 +24,36 @@ Floats = npt.NDArray[np.float64]
 
 _DRAWS: Final = 20_000
 _ROWS: Final = 500
-"""Joint draws that are kept, as many as a calibration has."""
+"""Number of joint draws kept, the same as in a calibration."""
 _STRIPS: Final = 20
 _WORLDS: Final = 150
 _RUNS_EACH: Final = 4
 _MOST_TRIALS: Final = 60
-"""More trials at a gate count as so many of the same success: finalists are known no better."""
+"""More trials at a gate count as this number with the same rate of success, since finalists are known no better."""
 _LEAST_EFFECTIVE: Final = 100.0
-"""Of so many draws' weight the counts leave at least; where they would leave fewer, they count for less."""
+"""Minimum effective number of draws; counts that would leave fewer are weighted less."""
 _LESS: Final = 0.8
 _TABLE: Final = 500
 
 
 @dataclass(frozen=True, eq=False)
 class AfterGates:
-    """What is known after the gates: [draws] of both, which belong together."""
+    """The updated probabilities: [draws] of both, jointly drawn."""
 
     transfers: Floats
     real_share: Floats
     expected: Mapping[str, float]
-    """By gate: the part of its trials that would pass again."""
+    """By gate, the share of its trials that is expected to pass."""
 
 
 def after_gates(research: Research, scenario: Scenario, counts: Mapping[str, Counts]) -> AfterGates:
-    """Return `transfers` and `real_share` after so many of the finalists passed each gate, by the gates' names."""
+    """Return `transfers` and `real_share` updated by counts of finalists that passed gates.
+
+    Args:
+        research: the priors.
+        scenario: fleet, review and gates.
+        counts: passes and trials by the names of gates.
+    """
     rng = np.random.default_rng(0)
     finalists = play(research, search_of(scenario), _WORLDS, _RUNS_EACH, rng)
     prior = {key: _prior(getattr(research, key), rng) for key in ("transfers", "real_share")}

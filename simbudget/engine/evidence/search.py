@@ -1,10 +1,10 @@
-"""The search played small: what the methods are like that a scenario's runs bring to the gates.
+"""A simplified simulation of the search, which shows the methods that a scenario's runs bring to the gates.
 
-Many runs side by side in NumPy, agents submitting in turn, by the rules of docs/research-model.md: who explores and
-who refines, whose methods turn out to be alike, who games the scorer and is caught, which are the finalists. What time,
-money and queues do to a search is left out: a review is done at once, a post is read at once, and no run has more
-submissions than `MOST_SUBMISSIONS`. The engine's laws, which say all of this exactly, lie in a layer above; a test
-holds the two against each other.
+Many runs are simulated in parallel with NumPy by the rules of docs/research-model.md: exploring and refining, methods
+that turn out to be alike, hacks and reviews, the choice of finalists. Agents submit in turn. The effects of time, money
+and queues are left out: reviews and posts take no time, and a run has at most `MOST_SUBMISSIONS` submissions. The
+engine's laws are exact in these respects, but need a lowered program, which is made after this update. A test compares
+the two.
 """
 
 from dataclasses import dataclass
@@ -30,42 +30,42 @@ _DRAWN: Final = (
     *("explores", "follows", "ideas", "refines", "gain", "first_quality", "hacks", "hack_score"),
     *("caught", "blames"),
 )
-"""What is drawn of `research`."""
+"""Quantities of `research` that are drawn."""
 _FACTS: Final = ("explores", "follows", "ideas", "refines", "hacks", "caught", "blames", "noise")
-"""What is one number in a run."""
+"""Quantities with one value in a run."""
 
 
 @dataclass(frozen=True)
 class Search:
-    """Who searches in a run, and how long."""
+    """The agents of a run and the length of its search."""
 
     directions: tuple[int, ...]
-    """By agent: the direction it starts in."""
+    """[agents] the direction that each starts in."""
     submissions: int
     shares: bool
-    """Whether agents read of each other's submissions."""
+    """Whether agents read each other's submissions."""
     review: str | float
-    """Which submissions are looked at: `all`, `best`, a part of them, or `none`."""
+    """The submissions that are reviewed: `all`, `best`, a share of them, or `none`."""
     noise: Quantity
 
 
 @dataclass(frozen=True, eq=False)
 class Finalists:
-    """What comes to the gates, in many worlds; flat arrays, a world's after another's."""
+    """The finalists of many worlds, as flat arrays in the order of the worlds."""
 
     first: Floats
-    """The quality that the method began with; 0 for an improvement of one that is a result of its own."""
+    """Quality of the method's first version; 0 for an improvement that counts as a result."""
     refined: Floats
-    """What refinements have added to it; what this one added, if it is a result of its own."""
+    """Quality added by refinements; by this one only, if it counts as a result."""
     is_hack: Flags
     begins: Integers
-    """[worlds] where each world's begin."""
+    """[worlds] index of each world's first finalist."""
     counts: Integers
-    """[worlds] how many each has: at least one."""
+    """[worlds] number of finalists, at least one."""
 
 
 def search_of(scenario: Scenario) -> Search:
-    """Return the search of a scenario, its submissions from typical times."""
+    """Return the search of a scenario, with the number of submissions that typical times allow."""
     directions: list[int] = []
     submissions, begun = 0.0, 0
     for group in scenario.fleet:
@@ -84,7 +84,7 @@ def search_of(scenario: Scenario) -> Search:
 
 
 class _Runs:
-    """Runs side by side: [runs, submissions] of what has been submitted, filled a submission at a time."""
+    """Parallel runs: [runs, submissions] arrays that are filled one submission at a time."""
 
     def __init__(self, research: Research, search: Search, world: Integers, rng: np.random.Generator) -> None:
         self.search, self.rng, self.runs = search, rng, np.arange(len(world))
@@ -138,7 +138,7 @@ class _Runs:
         return np.where(alike, which, number)
 
     def _score(self, number: int, board: int) -> None:
-        """Score what was submitted, let it be reviewed, and let those know of it who do."""
+        """Score and review a submission, and update the best ones known to the agents."""
         hack = self._happens("hacks")
         noise = self.facts["noise"] * self.rng.standard_normal(len(self.runs))
         score = np.where(hack, self.draw["hack_score"](), self.quality[:, number] + noise)
@@ -165,7 +165,15 @@ class _Runs:
 def play(
     research: Research, search: Search, worlds: int, runs_each: int, rng: np.random.Generator
 ) -> Finalists:
-    """Return the finalists of runs of a search, so many in each of so many worlds."""
+    """Return the finalists of simulated runs of a search.
+
+    Args:
+        research: the priors.
+        search: agents, length and review.
+        worlds: number of worlds; those without any finalist are left out.
+        runs_each: runs per world.
+        rng: random numbers.
+    """
     world = np.repeat(np.arange(worlds), runs_each)
     runs = _Runs(research, search, world, rng)
     for number in range(search.submissions):
@@ -186,9 +194,9 @@ def play(
 
 
 def _results(runs: _Runs, run: int, improved: bool) -> tuple[Integers, Integers]:
-    """Return the submissions of a run that may be tried, and for each the result that it belongs to.
+    """Return the submissions of a run that may be tried, and the result that each belongs to.
 
-    A result is a method; or, if each that led is one (`improved`), a refinement of its own or a method's first version.
+    A result is a method or, if improvements count (`improved`), a refinement or a first version that led.
     """
     kept = np.flatnonzero(~runs.struck[run] & (runs.led[run] | (not improved)))
     refinements = len(runs.method[run]) + kept
@@ -205,7 +213,7 @@ def _at_the_end(runs: _Runs, run: int, most: int, improved: bool) -> Integers:
 
 
 def _as_they_appear(runs: _Runs, run: int, most: int, improved: bool) -> Integers:
-    """Return the submissions that made their results finalists, each once."""
+    """Return the submissions with which results first became finalists."""
     best: dict[int, float] = {}
     tried: dict[int, int] = {}
     for number, result in zip(*_results(runs, run, improved), strict=True):
