@@ -10,6 +10,7 @@ import pytest
 from simbudget.calibration.observed.delegation import callers_of
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.scenarios.calibrate import Calibrated, calibrate
+from simbudget.calibration.scenarios.checks import check_calibration
 from simbudget.calibration.scenarios.delegate_fits import fit_roles
 from simbudget.calibration.scenarios.implied import implied_scenario
 from simbudget.engine.lowering import lower
@@ -252,3 +253,9 @@ def test_a_model_that_takes_over_a_session_is_no_helper() -> None:
 def test_ledgers_without_sub_agents_have_no_roles() -> None:
     sessions = [replace(session, is_delegated=False) for session in sessions_of(ledger_of_truth())]
     assert not fit_roles(sessions, 10)
+
+
+def test_sessions_of_agents_are_checked_against_simulated_ones_without_sub_agents() -> None:
+    checks = {check.label: check for check in check_calibration(as_session_logs())}
+    assert len(checks["calls a session"].observed) == len(as_session_logs().runs)
+    assert checks["calls a session"].mean_ratio == pytest.approx(1.0, abs=0.15)

@@ -11,6 +11,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.calibration.observed.delegation import callers_of
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.totals import session_samples, truths
 from simbudget.calibration.scenarios.fit import Fit
@@ -125,7 +126,8 @@ def check_calibration(
         ]  # the simulated sessions are of no model in particular
     rng = np.random.default_rng(seed)
     checks = [_of_quantity(fit, rng) for fit in fits if fit.quantity is not None and len(fit.observed) > 1]
-    sessions = [session for session in sessions_of(ledger) if len(session) > 1]
+    own = callers_of(sessions_of(ledger)).own  # a simulated session has no sub-agents
+    sessions = [session for session in own if len(session) > 1]
     if len(sessions) >= _FEWEST_SESSIONS:
         checks.extend(_of_sessions(sessions, fits, seed))
     return checks
