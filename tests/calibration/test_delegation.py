@@ -78,8 +78,8 @@ TYPICAL = {
 
 
 @cache
-def ledger_of_truth(runs: int = 3) -> ImportedLedger:
-    program = lower(loads_scenario(TRUTH).scenario)
+def ledger_of_truth(runs: int = 3, truth: str = TRUTH) -> ImportedLedger:
+    program = lower(loads_scenario(truth).scenario)
     ledgers = [simulate(program, 5, 0, run).ledger for run in range(runs)]
     frames = [ledger.assign(run=run) for run, ledger in enumerate(ledgers) if ledger is not None]
     return ImportedLedger(pd.concat(frames, ignore_index=True).astype(DTYPES), runs_table(runs))
@@ -240,7 +240,7 @@ def test_calls_of_another_model_with_a_context_of_their_own_are_a_helpers() -> N
     callers = callers_of([session])
     assert len(callers.own[0]) == 3
     assert not callers.own[0].compacts.any()
-    assert [(role.model, len(role.contexts), role.is_helper) for role in callers.roles] == [("help", 2, True)]
+    assert [(role.model, len(role.contexts), role.kind) for role in callers.roles] == [("help", 2, "helper")]
 
 
 def test_a_model_that_takes_over_a_session_is_no_helper() -> None:
@@ -251,7 +251,7 @@ def test_a_model_that_takes_over_a_session_is_no_helper() -> None:
 
 
 def test_ledgers_without_sub_agents_have_no_roles() -> None:
-    sessions = [replace(session, is_delegated=False) for session in sessions_of(ledger_of_truth())]
+    sessions = [session for session in sessions_of(ledger_of_truth()) if not session.is_delegated]
     assert not fit_roles(sessions, 10)
 
 
@@ -259,3 +259,32 @@ def test_sessions_of_agents_are_checked_against_simulated_ones_without_sub_agent
     checks = {check.label: check for check in check_calibration(as_session_logs())}
     assert len(checks["calls a session"].observed) == len(as_session_logs().runs)
     assert checks["calls a session"].mean_ratio == pytest.approx(1.0, abs=0.15)
+
+
+def with_step(text: str, step: str) -> str:
+    """Return a scenario with a step of the cheaper model in place of the sub-agents."""
+    kept = [line for line in text.splitlines() if not line.startswith("      ")]
+    return "\n".join(f"  - {step}" if "delegate" in line else line for line in kept)
+
+
+def test_a_step_with_a_model_of_its_own_is_learnt_apart_from_the_agents_turns() -> None:
+    step = "think: {turns: {typical: 9, varies: 1.5x}, model: worker, returns_tokens: 800, "
+    step += "turn: {output_tokens: {typical: 150, varies: 2x}}, context: {first_prompt_tokens: 4000}}"
+    ledger = ledger_of_truth(3, with_step(TRUTH, step))
+    calibrated = calibrated_on(ledger, with_step(ASSUMED, "think: {turns: 2 to 60, model: worker}"))
+    learnt = calibrated.calibration.quantities
+    truths = {
+        "cycle.think[1].turns": np.log(9.0),
+        "cycle.think[1].turn.output_tokens": np.log(150.0),
+        "cycle.think[1].context.first_prompt_tokens": np.log(4000.0),
+        "cycle.think[1].returns_tokens": 800.0,
+        "context.first_prompt_tokens": np.log(18_000.0),
+    }
+    # five quantities, each beyond four standard deviations once in 16,000
+    for name, truth in truths.items():
+        draws = learnt[name].posterior.draws[:, 0]
+        assert abs(draws.mean() - truth) < 4.0 * draws.std() + 0.06 * (truth < 3), name
+    tokens = ledger.entries[ledger.entries["component"] == "tokens"]
+    logged_usd = tokens["cost_usd"].sum() / len(ledger.runs)
+    spend = project(calibrated.after.scenario, Options(replications=100)).summary.spend_usd
+    assert spend.p10 <= logged_usd <= spend.p90

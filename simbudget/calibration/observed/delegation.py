@@ -1,12 +1,13 @@
-"""Who calls: agents themselves, their sub-agents, and helpers, which are other models asked in between.
+"""Who calls: agents themselves, their sub-agents, helpers, and steps with a model of their own.
 
 A sub-agent has a context of its own, which the ledger keeps apart. A helper's calls stand among the agent's own
 (a title, a summary, a look at a web page): another model is asked, with a context that is not the agent's, and the
-agent's own context goes on afterwards as if nothing had happened. Both cost what their own model costs, and neither
-belongs to the agent's turns.
+agent's own context goes on afterwards as if nothing had happened. In ledgers that record contexts, an agent's contexts
+of another model than its own are those of steps that name one. All cost what their own model costs, and none belongs to
+the agent's turns.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 from typing import Final
@@ -28,9 +29,14 @@ _FIRST: Final = 0.1
 with; a title is asked for with the prompt alone."""
 
 
+SUB_AGENT: Final = "sub-agent"
+HELPER: Final = "helper"
+STEP: Final = "step"
+
+
 @dataclass(frozen=True)
 class Role:
-    """What agents delegate to one model."""
+    """What agents delegate to one model, or do in steps of their own with it."""
 
     model: str
     contexts: tuple[Session, ...]
@@ -39,7 +45,8 @@ class Role:
     """[cycles] sub-agents started in each; a session whose log records no cycles is one."""
     runs: npt.NDArray[np.int64]
     """[cycles] the run of each."""
-    is_helper: bool = False
+    kind: str = SUB_AGENT
+    """`sub-agent`, `helper` or `step`."""
 
     @property
     def calls(self) -> int:
@@ -62,33 +69,58 @@ class Callers:
     """The callers of a ledger's sessions."""
 
     own: tuple[Session, ...]
-    """Sessions of agents, without helpers' calls."""
+    """Sessions of agents, without helpers' calls and without steps of other models."""
     roles: tuple[Role, ...]
-    """What they delegate, by model, the most frequent first."""
+    """What they delegate, and their steps of other models, by model, the most frequent first."""
 
 
-def callers_of(sessions: Sequence[Session]) -> Callers:
+def callers_of(sessions: Sequence[Session], agents: Collection[str] = ()) -> Callers:
     """Return sessions by who called: agents, and by model what they delegated.
 
     Args:
         sessions: all sessions of a ledger, those of sub-agents included.
+        agents: models of a scenario's agents, by which their own contexts are told from those of steps with another
+            model; without them an agent's own model is that of most of its calls.
     """
     delegated = [session for session in sessions if session.is_delegated]
+    alone = [session for session in sessions if not session.is_delegated]
+    models = _own_models(alone, agents)
     own: list[Session] = []
     helped: list[Session] = []
-    for session in sessions:
-        if not session.is_delegated:
-            left, helpers = _without_helpers(session)
-            own.append(left)
-            helped.extend(helpers)
-    roles = [
-        *_roles(own, delegated, is_helper=False),
-        *_roles(own, helped, is_helper=True),
-    ]
+    stepped: list[Session] = []
+    for session in alone:
+        if session.steps is not None and session.model != models[session.run, session.agent]:
+            stepped.append(session)
+            continue
+        left, helpers = _without_helpers(session)
+        own.append(left)
+        helped.extend(helpers)
+    roles = [*_roles(own, delegated, SUB_AGENT), *_roles(own, helped, HELPER), *_roles(own, stepped, STEP)]
     return Callers(tuple(own), tuple(sorted(roles, key=lambda role: -role.calls)))
 
 
-def _roles(own: Sequence[Session], contexts: Sequence[Session], *, is_helper: bool) -> list[Role]:
+def is_same_model(model: str, logged: str) -> bool:
+    """Return whether a scenario's model is that of logs, which may add a date or a provider to its name."""
+    return logged.rpartition("/")[2].startswith(model.rpartition("/")[2])
+
+
+def _own_models(sessions: Sequence[Session], agents: Collection[str]) -> dict[tuple[int, int], str]:
+    """Return the own model of each agent of each run."""
+    calls: dict[tuple[int, int], dict[str, int]] = {}
+    for session in sessions:
+        of_agent = calls.setdefault((session.run, session.agent), {})
+        of_agent[session.model] = of_agent.get(session.model, 0) + len(session)
+
+    def rank(model: str, count: int) -> tuple[bool, int]:
+        return any(is_same_model(agent, model) for agent in agents if agent), count
+
+    return {
+        agent: max(by_model, key=lambda model: rank(model, by_model[model]))
+        for agent, by_model in calls.items()
+    }
+
+
+def _roles(own: Sequence[Session], contexts: Sequence[Session], kind: str) -> list[Role]:
     """Return contexts by model, with their number in each cycle that has ended."""
     cycles = {key: 0 for session in own for key in _cycles(session)}
     in_order = sorted(contexts, key=lambda session: session.model)
@@ -101,7 +133,7 @@ def _roles(own: Sequence[Session], contexts: Sequence[Session], *, is_helper: bo
             if key in counts:
                 counts[key] += 1
         started, runs = np.array(list(counts.values()), np.float64), np.array([key[0] for key in counts])
-        found.append(Role(model, of_model, started, runs, is_helper))
+        found.append(Role(model, of_model, started, runs, kind))
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Final
 import numpy as np
 
 from simbudget.calibration.campaigns.campaigns import campaigns_of
+from simbudget.calibration.observed.delegation import STEP
 from simbudget.calibration.observed.sessions import sessions_of
 from simbudget.calibration.scenarios.changes import Change, change_of
 from simbudget.calibration.scenarios.checks import Check, noted
@@ -18,7 +19,7 @@ from simbudget.calibration.scenarios.editing import with_value, without_calibrat
 from simbudget.calibration.scenarios.evidence_counts import NAMES, count_evidence
 from simbudget.calibration.scenarios.fit import Fit
 from simbudget.calibration.scenarios.fits import WORLDS, fit_ledger
-from simbudget.calibration.scenarios.places import path_of, places_of, shares
+from simbudget.calibration.scenarios.places import path_of, places_of, shares, steps_of_kind
 from simbudget.calibration.scenarios.research_fits import RESEARCH, fit_new_campaigns
 from simbudget.calibration.scenarios.session_fits import ALL_THAT_JOINED, KEEPS
 from simbudget.calibration.scenarios.task_fits import fit_tasks
@@ -31,6 +32,7 @@ from simbudget.pricing.catalogue import has_service
 from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.calibration_file import Calibration
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
+from simbudget.scenario.model import Think
 from simbudget.scenario.provider import OTHERS, ModelSpeed
 from simbudget.units import Dimension
 
@@ -105,7 +107,8 @@ def calibrate(
     left.extend((*research.left, *counts.left))
     of_tasks = fit_tasks(ledger, before.scenario.tasks, WORLDS)
     left.extend(of_tasks.left)
-    of_ledger = fit_ledger(ledger, tuple(before.scenario.models), WORLDS)
+    agents = {group.model for group in before.scenario.fleet if group.model}
+    of_ledger = fit_ledger(ledger, tuple(before.scenario.models), WORLDS, agents=agents)
     for fit in (
         *of_ledger,
         *fit_downtime(campaigns, WORLDS),
@@ -114,7 +117,7 @@ def calibrate(
         *research.fits,
     ):
         changes.extend(_changes(before, fit, keep, left))
-    roles = fit_roles(sessions_of(ledger), WORLDS)
+    roles = fit_roles(sessions_of(ledger), WORLDS, agents)
     changes.extend(delegate_changes(before, roles, keep, left))
     for fit in counts.fits:
         changes.append(Change(fit.name, counts.before[fit.name], fit.written, fit.evidence, "counts", fit))
@@ -143,7 +146,7 @@ def calibrate(
         after,
         tuple(changes),
         tuple(left),
-        _absent(before, ledger, has_sub_agents=bool(roles)),
+        _absent(before, ledger, has_sub_agents=any(one.role.kind != STEP for one in roles)),
         (*_of_programs(ledger), *of_tasks.notes),
         tuple(of_ledger),
     )
@@ -201,7 +204,11 @@ def _changes(before: LoadedScenario, fit: Fit, keep: Collection[str], left: list
     texts |= {row.name: row.text for row in before.provenance}
     if fit.name != TURNS:
         return [change_of(name, texts.get(name, "standard"), fit) for name in names]
-    return list(_turns(before, fit, names, texts, left))
+    apart = {
+        f"{name}.turns" for name, step in steps_of_kind(before.scenario, Think) if step.model or step.context
+    }
+    shared = [name for name in names if name not in apart]  # other steps have contexts of their own
+    return list(_turns(before, fit, shared, texts, left)) if shared else []
 
 
 def _without_service(before: LoadedScenario, service: str) -> str:

@@ -1,15 +1,16 @@
-"""Changes to a scenario's `delegate` steps by what logs say of sub-agents and helpers."""
+"""Changes to a scenario's steps with models of their own by what logs say of sub-agents, helpers and such steps."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 
+from simbudget.calibration.observed.delegation import STEP, SUB_AGENT, is_same_model
 from simbudget.calibration.scenarios.changes import Change, change_of
 from simbudget.calibration.scenarios.delegate_fits import RoleFits
 from simbudget.calibration.scenarios.fit import fit_as_text
-from simbudget.calibration.scenarios.places import delegate_steps
+from simbudget.calibration.scenarios.places import steps_of_kind
 from simbudget.calibration.scenarios.session_fits import evidence_of_sessions
 from simbudget.scenario.document import flow_text, node_of
 from simbudget.scenario.loading import LoadedScenario
-from simbudget.scenario.model import Delegate
+from simbudget.scenario.model import Delegate, Think
 
 _ALWAYS = "100%"
 """Before text of an `if` that is not written."""
@@ -18,7 +19,9 @@ _ALWAYS = "100%"
 def delegate_changes(
     before: LoadedScenario, roles: Sequence[RoleFits], keep: Collection[str], left: list[str]
 ) -> Iterator[Change]:
-    """Yield the changes to `delegate` steps: each takes what was delegated to its model, an only one the largest part.
+    """Yield the changes to `delegate` steps, and to `think` steps with a model of their own.
+
+    Each takes what was delegated to its model; the only `delegate` step of a scenario takes the largest part.
 
     Args:
         before: the scenario as it was read.
@@ -26,10 +29,14 @@ def delegate_changes(
         keep: names of quantities that stay as they are.
         left: descriptions of what stays unchanged are added to it.
     """
-    steps = dict(delegate_steps(before.scenario))
+    of_kind: dict[str, Mapping[str, Think | Delegate]] = {
+        STEP: {name: step for name, step in steps_of_kind(before.scenario, Think) if step.model},
+        SUB_AGENT: dict(steps_of_kind(before.scenario, Delegate)),
+    }
     taken: set[str] = set()
     for role in roles:
-        name = _step_of(role, {name: step for name, step in steps.items() if name not in taken}, len(steps))
+        steps = of_kind[STEP if role.role.kind == STEP else SUB_AGENT]
+        name = _step_of(role, steps, taken)
         if name is None:
             left.append(_without_step(role, has_steps=bool(steps)))
             continue
@@ -37,27 +44,29 @@ def delegate_changes(
         yield from _changes(before, name, steps[name], role, keep, left)
 
 
-def _step_of(role: RoleFits, steps: dict[str, Delegate], count: int) -> str | None:
+def _step_of(role: RoleFits, steps: Mapping[str, Think | Delegate], taken: Collection[str]) -> str | None:
     """Return the name of the step that a role belongs to; None if there is none."""
-    own = [name for name, step in steps.items() if step.model and _is_same(step.model, role.role.model)]
-    if own:
-        return own[0]
-    return next(iter(steps), None) if count == 1 else None
-
-
-def _is_same(model: str, logged: str) -> bool:
-    """Return whether a scenario's model is that of logs, which may add a date or a provider to its name."""
-    return logged.rpartition("/")[2].startswith(model.rpartition("/")[2])
+    open_steps = {name: step for name, step in steps.items() if name not in taken}
+    for name, step in open_steps.items():
+        if step.model and is_same_model(step.model, role.role.model):
+            return name
+    return next(iter(open_steps), None) if len(steps) == 1 and role.role.kind != STEP else None
 
 
 def _without_step(role: RoleFits, has_steps: bool) -> str:
-    step = flow_text(node_of({"delegate": role.step()}, ""))
-    why = "no `delegate` step for this model" if has_steps else "no `delegate` step"
+    kind = "think" if role.role.kind == STEP else "delegate"
+    step = flow_text(node_of({kind: role.step()}, ""))
+    why = f"no `{kind}` step for this model" if has_steps or kind == "think" else f"no `{kind}` step"
     return f"{role.words}: the scenario has {why}; add `- {step[1:-1]}` to its cycle"
 
 
 def _changes(
-    before: LoadedScenario, name: str, step: Delegate, role: RoleFits, keep: Collection[str], left: list[str]
+    before: LoadedScenario,
+    name: str,
+    step: Think | Delegate,
+    role: RoleFits,
+    keep: Collection[str],
+    left: list[str],
 ) -> Iterator[Change]:
     texts = {row.name: row.text for row in before.provenance}
     for fit in role.fits:
@@ -74,9 +83,9 @@ def _changes(
     if step.model is None and model not in keep:
         calls = evidence_of_sessions(role.role.contexts, role.role.calls)
         own = _group_model(before, name)
-        if not _is_same(own, role.role.model):
+        if not is_same_model(own, role.role.model):
             yield change_of(model, own, fit_as_text(model, role.role.model, calls))
-    elif step.model is not None and not _is_same(step.model, role.role.model):
+    elif step.model is not None and not is_same_model(step.model, role.role.model):
         left.append(f"{name}.model: the logs' sub-agents are {role.role.model}, the scenario's {step.model}")
 
 

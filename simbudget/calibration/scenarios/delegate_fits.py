@@ -5,7 +5,7 @@ of sub-agents in those. Sub-agents that a log starts one after the other stand s
 are theirs, the time is that of the slowest.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.calibration.observed.call_habits import SharedPrefix, shared_prefix, used_service
-from simbudget.calibration.observed.delegation import Callers, Role, callers_of
+from simbudget.calibration.observed.delegation import HELPER, STEP, SUB_AGENT, Callers, Role, callers_of
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
 from simbudget.calibration.scenarios.fit import (
@@ -36,12 +36,13 @@ Floats = npt.NDArray[np.float64]
 _SEED: Final = 20_261_130
 _TAKEN: Final = ("turn.", "context.first_prompt_tokens", "context.keeps_thinking")
 """What a sub-agent's context has of its own, by the beginning of its name; limits and cache misses are the group's."""
+_WHO: Final = {SUB_AGENT: "sub-agents", HELPER: "calls of a helper", STEP: "steps"}
 PREFIX_KEY: Final = "context.shared_prefix_tokens"
 
 
 @dataclass(frozen=True)
 class RoleFits:
-    """The fits to what is delegated to one model; names are keys within a `delegate` step."""
+    """The fits to what is delegated to one model, or done in steps with it; names are keys within the step."""
 
     role: Role
     fits: tuple[Fit, ...]
@@ -49,7 +50,7 @@ class RoleFits:
     @property
     def words(self) -> str:
         """Return what is delegated, in words."""
-        who = "calls of a helper" if self.role.is_helper else "sub-agents"
+        who = _WHO[self.role.kind]
         having = int((self.role.counts > 0).sum())
         return (
             f"{len(self.role.contexts):,} {who} of {self.role.model} ({self.role.calls:,} calls) in "
@@ -75,20 +76,22 @@ class RoleFits:
         return step
 
 
-def fit_roles(sessions: Sequence[Session], worlds: int) -> list[RoleFits]:
+def fit_roles(sessions: Sequence[Session], worlds: int, agents: Collection[str] = ()) -> list[RoleFits]:
     """Return the fits to what agents delegate, by model, the most frequent first; empty if they do not.
 
     Args:
         sessions: all sessions of a ledger.
         worlds: number of joint draws.
+        agents: models of the scenario's agents; see `callers_of`.
     """
-    callers = callers_of(sessions)
+    callers = callers_of(sessions, agents)
     rng = np.random.default_rng(_SEED)
     return [RoleFits(role, tuple(_of_role(role, callers, worlds, rng))) for role in callers.roles]
 
 
 def _of_role(role: Role, callers: Callers, worlds: int, rng: np.random.Generator) -> Iterator[Fit]:
-    yield from _number(role, worlds, rng)
+    if role.kind != STEP:
+        yield from _number(role, worlds, rng)
     fits = {fit.name: fit for fit in fit_sessions(role.contexts, (), worlds, people=False, rng=rng)}
     yield _turns(role, fits)
     yield from (fit for name, fit in fits.items() if name.startswith(_TAKEN))

@@ -1,6 +1,6 @@
 """All fits to a ledger: sessions, experiments and scorer."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Final
 
 import numpy as np
@@ -28,7 +28,11 @@ _SEED: Final = 20_260_301
 
 
 def fit_ledger(
-    ledger: ImportedLedger, models: Sequence[str] = (), worlds: int = WORLDS, people: bool = False
+    ledger: ImportedLedger,
+    models: Sequence[str] = (),
+    worlds: int = WORLDS,
+    people: bool = False,
+    agents: Collection[str] = (),
 ) -> list[Fit]:
     """Return the fits of a scenario's quantities to a ledger, in the order of the scenario's blocks.
 
@@ -37,10 +41,11 @@ def fit_ledger(
         models: the scenario's, whose speeds are learnt; those that logs do not distinguish share `models[others]`.
         worlds: how many joint draws.
         people: whether waiting for people counts as tool time.
+        agents: models of the scenario's agents; see `callers_of`.
     """
     rng = np.random.default_rng(_SEED)
     sessions = sessions_of(ledger)
-    own = callers_of(sessions).own
+    own = callers_of(sessions, agents).own
     fits = [*fit_sessions(own, models, worlds, people, rng, sessions)]
     fits.extend(habit_fits(own, worlds))
     fits.extend(_fit_jobs(jobs_of(ledger), worlds, rng))

@@ -2,10 +2,10 @@
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Final
+from typing import Final, TypeVar
 
 from simbudget.scenario.loading import LoadedScenario
-from simbudget.scenario.model import Delegate, Group, Scenario, Think
+from simbudget.scenario.model import Group, Scenario, Step, Think
 
 _STEP: Final = re.compile(
     r"^(?P<cycle>(?:fleet\[.*\]\.)?cycle)\.(?P<kind>\w+)\[(?P<number>\d+)\]\.(?P<key>[\w.]+)$"
@@ -34,15 +34,18 @@ def places_of(loaded: LoadedScenario, name: str) -> list[str]:
     return found
 
 
-def delegate_steps(scenario: Scenario) -> Iterator[tuple[str, Delegate]]:
-    """Yield the `delegate` steps of a scenario with their names, such as `cycle.delegate[0]`; shared ones once."""
+StepKind = TypeVar("StepKind", bound=Step)
+
+
+def steps_of_kind(scenario: Scenario, kind: type[StepKind]) -> Iterator[tuple[str, StepKind]]:
+    """Yield the steps of a kind with their names, such as `cycle.delegate[0]`; those of a shared cycle once."""
     shared = [group for group in scenario.fleet if "cycle" not in group.written]
     own = [group for group in scenario.fleet if "cycle" in group.written]
     for group in [*shared[:1], *own]:
         prefix = f"fleet[{group.group}]." if "cycle" in group.written else ""
-        steps = [step for step in group.cycle if isinstance(step, Delegate)]
+        steps = [step for step in group.cycle if isinstance(step, kind)]
         for number, step in enumerate(steps):
-            yield f"{prefix}cycle.delegate[{number}]", step
+            yield f"{prefix}cycle.{kind.kind}[{number}]", step
 
 
 def path_of(scenario: Scenario, name: str, has_list: bool = True) -> list[str | int]:
