@@ -87,8 +87,8 @@ def main() -> None:
             scenario = BUSY if did["pilots"] % 2 else FAST
             did += kill_and_check(Path(folder), scenario, chance, killed)
         print(f"{killed.total()} kills, {dict(did)}, {dict(killed)}: the books agree", flush=True)
-    if options.write:
-        write(options.seed, killed + did)
+        if options.write:
+            write(options.seed, killed + did)
 
 
 if __name__ == "__main__":
