@@ -73,6 +73,9 @@ def pilot_answer(summary: dict[str, Any]) -> str:
     """Return one line on the outcome of a pilot."""
     best = summary["best_score"]
     found = "nothing was scored" if best is None else f"best score {best:.3f}"
+    if "tasks" in summary:
+        tasks = summary["tasks"]
+        found += f", {tasks['solved']:,} of {tasks['count']:,} tasks solved in {tasks['attempts']:,} attempts"
     money = "billed" if is_live(summary) else "of simulated money spent (the model was simulated)"
     return (
         f"{usd(summary['billed_usd'])} {money} of {usd(summary['cap_usd'])}; {summary['agents']} agents, "

@@ -37,7 +37,14 @@ _RUN: Final = 0
 
 
 async def live(settings: AgentSettings, scenario: Scenario, task: Task, clock: RunClock) -> str:
-    """Run an agent to its end, and return why it ended."""
+    """Run an agent to its end, and return why it ended.
+
+    Args:
+        settings: the agent's settings.
+        scenario: the pilot's scenario.
+        task: what it works on.
+        clock: the run's clock.
+    """
     rates = pilot_rates(scenario, Draws(settings.seed, settings.luck), settings.live)
     guard = BudgetGuard(settings.ledger, settings.cap_usd, rates, _RUN, clock.now_s)
     store = guard.store

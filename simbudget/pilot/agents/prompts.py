@@ -34,7 +34,14 @@ def method_record(method: Method) -> dict[str, Any]:
 
 
 def system_prompt(task: Task, agents: int, direction: str, files: list[str]) -> str:
-    """Return the system prompt of an agent's contexts, without their individual first line."""
+    """Return the system prompt of an agent's contexts, without their individual first line.
+
+    Args:
+        task: the task that it works on.
+        agents: number of agents of the pilot.
+        direction: where it starts to search; empty for no preference.
+        files: names of the task's files that it may read.
+    """
     parts = [_RULES.format(agents=agents), f"The task: {task.what}"]
     if task.methods:
         parts += ["Known methods:", *(record_line(method_record(method)) for method in task.methods)]

@@ -27,7 +27,14 @@ class Journal:
         self._connection.close()
 
     def write(self, name: str, user: str, at_s: float, message: dict[str, Any]) -> None:
-        """Record a billed request."""
+        """Record a billed request.
+
+        Args:
+            name: its name, which a repeated request has in common.
+            user: who sent it.
+            at_s: when, in seconds of the run.
+            message: the answer with its usage.
+        """
         self._connection.execute(
             "INSERT INTO requests VALUES (?, ?, ?, ?)", [name, user, at_s, json.dumps(message)]
         )

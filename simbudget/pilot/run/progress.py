@@ -47,7 +47,16 @@ class Progress:
 def look(
     store: LedgerStore, run: int, clock: RunClock, pool: SlotPool, plan: Plan, ends_at_s: float
 ) -> Progress:
-    """Return the current state of a pilot."""
+    """Return the current state of a pilot.
+
+    Args:
+        store: its ledger.
+        run: its run in the ledger.
+        clock: its clock.
+        pool: its slots.
+        plan: its plan.
+        ends_at_s: its latest end, in seconds of the run.
+    """
     now_s = clock.now_s()
     spend = store.spend(run)
     calls, experiments, submissions, best = store.query(

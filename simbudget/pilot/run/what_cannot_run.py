@@ -127,11 +127,12 @@ def _of_tasks(scenario: Scenario, task: Task) -> Iterator[_Found]:
 
 
 def _place(loaded: LoadedScenario, key: str) -> Place | None:
-    """Return the place in the file at which a key, or something below it, is written."""
-    for row in loaded.provenance:
-        file, _, line = row.source.rpartition(":")
-        if (row.name == key or row.name.startswith(f"{key}.")) and file and line.isdigit():
-            return Place(file, int(line))
+    """Return the place in the file at which a key is written, or else something below it or beside it."""
+    for name in (key, key.rpartition(".")[0]):
+        for row in loaded.provenance:
+            file, _, line = row.source.rpartition(":")
+            if name and (row.name == name or row.name.startswith(f"{name}.")) and file and line.isdigit():
+                return Place(file, int(line))
     return None
 
 

@@ -29,6 +29,13 @@ def passed_limit(
 
     Where a control group counts memory, the limit is left to the kernel: the sum over processes includes pages of
     program files, which the kernel reclaims when it needs them.
+
+    Args:
+        pid: the run's first process.
+        directory: the sandbox's directory.
+        limits: the run's limits.
+        seen: its usage as observed so far.
+        counted_by_kernel: whether a control group counts its memory.
     """
     processes = _tree(pid)
     seen.cpu_s = max(seen.cpu_s, sum(_cpu_s(one) for one in processes))

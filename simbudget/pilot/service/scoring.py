@@ -27,6 +27,12 @@ def digest(request: str) -> str:
 def replied(store: Store, agent: int, key: str, request: str) -> str | None:
     """Return the reply already given to a key, or None.
 
+    Args:
+        store: the service's storage.
+        agent: the agent that sent the request.
+        key: its idempotency key.
+        request: the request, as JSON.
+
     Raises:
         RefusedRequest: the key was used for another request.
     """

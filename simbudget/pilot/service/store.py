@@ -126,7 +126,14 @@ class Store:
         return found
 
     def keep_reply(self, agent: int, key: str, request: str, reply: str) -> None:
-        """Store a reply under its key; call it within `change`."""
+        """Store a reply under its key; call it within `change`.
+
+        Args:
+            agent: the agent that sent the request.
+            key: its idempotency key.
+            request: the request's digest.
+            reply: the reply, as JSON.
+        """
         self._connection.execute("insert into replies values (?, ?, ?, ?)", (agent, key, request, reply))
 
     def add_code(self, agent: int, source: str) -> str:
