@@ -135,6 +135,7 @@ def check_served(reading: Reading, scenario: ScenarioKeys) -> None:
         if "output_speed" in speed.written:
             message = "`output_speed` is for a model served by a provider; this one has a `throughput`"
             reading.problem_of(f"{path}.output_speed", message, "remove it; `at_most` limits a single call")
+        _drop_defaults(reading, path, ("output_speed",))
         if pool is None:
             note_missing_pool(reading, scenario, speed.served_on, f"{path}.served_on")
             continue

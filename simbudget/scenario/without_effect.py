@@ -91,12 +91,21 @@ def _in_cycles(reading: Reading, scenario: ScenarioKeys) -> Iterator[_Idle]:
                 )
             if isinstance(step, Experiment):
                 yield from _in_experiment(step, path)
+        yield from _at_start(group)
         stop = group.stop
         if stop is not None and stop.after is not None:
             lowest_s, ends_s = stop.after.lowest, scenario.stop.after.exact_value
             if group.start.first.exact_value + lowest_s >= ends_s:
                 why = f"the run ends earlier, after {scenario.stop.after.text}"
                 yield _Idle(f"fleet[{group.group}].stop.after", why, "shorten it, or lengthen `stop.after`")
+
+
+def _at_start(group: Group) -> Iterator[_Idle]:
+    """Yield what is said of a context that agents start with, if they start with none."""
+    if group.start.context_tokens.surely_zero:
+        for key in ("context_turns", "cached_tokens"):
+            why = "agents do not start with a context under way"
+            yield _Idle(f"fleet[{group.group}].start.{key}", why, "write `context_tokens: ...`, or remove it")
 
 
 def _in_experiment(step: Experiment, path: str) -> Iterator[_Idle]:
@@ -116,6 +125,9 @@ def _in_scoring(reading: Reading, scenario: ScenarioKeys) -> Iterator[_Idle]:
             "add a step `score`, or remove it",
         )
         yield _Idle("scorer.model", why, remedy)
+    if scenario.research is None:
+        why = "there is no `research`, so submissions have no score"
+        yield _Idle("scorer.noise", why, "write `research: {}`, or remove it")
     if scenario.review is not None and scenario.review.by is not None:
         why = "a model reviews, at any hour, and is paid and timed by its calls"
         for key in ("hours", "time", "price"):
@@ -139,6 +151,9 @@ def _in_models(reading: Reading, scenario: ScenarioKeys) -> Iterator[_Idle]:
             "tier",
         ):
             yield _Idle(f"api.{key}", "all models are served on your own GPUs", "remove it")
+    elif scenario.api.error_rate.surely_zero:
+        for key in ("retries", "gives_up_for"):
+            yield _Idle(f"api.{key}", "calls never fail", "write `error_rate: ...`, or remove it")
     plan = scenario.api.plan
     if plan is not None and plan.window is None and plan.week is None:
         why = "the subscription has no limit at which a call would wait or be paid"

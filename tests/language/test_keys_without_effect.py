@@ -66,6 +66,15 @@ IDLE_AND_NOT = {
         THINK + SERVED + "api: {models: {claude-opus-4-6: {requests_per_min: 5}}}\n",
         THINK + "api: {models: {claude-opus-4-6: {requests_per_min: 5}}}\n",
     ],
+    "api.retries": [
+        THINK + "api: {retries: 5}\n",
+        THINK + "api: {retries: 5, error_rate: 1%}\n",
+    ],
+    "scorer.noise": [THINK + "scorer: {noise: 0.1}\n", THINK + "scorer: {noise: 0.1}\nresearch: {}\n"],
+    "fleet[agents].start.context_turns": [
+        THINK.replace("2}]", "2, start: {context_turns: 5}}]"),
+        THINK.replace("2}]", "2, start: {context_turns: 5, context_tokens: 30000}}]"),
+    ],
     "api.plan.then": [THINK + PLAN % "", THINK + PLAN % ", week: {allows: $20}"],
     "gpus[b].name": [
         (JOBS % ("", "")).replace("gpus: {count: 4, price: 1 $/h}\n", POOLS),
@@ -97,5 +106,7 @@ def test_defaults_of_what_is_not_used_are_not_listed() -> None:
 
     assert "models[claude-opus-4-6].replicas" in listed(THINK + SERVED)
     assert "models[claude-opus-4-6].replicas" not in listed(THINK)
+    assert "models[claude-opus-4-6].output_speed" not in listed(THINK + SERVED)
+    assert "models[claude-opus-4-6].output_speed" in listed(THINK)
     assert "review.time" in listed(THINK + "review: {}\n")
     assert "review.time" not in listed(THINK + REVIEW % "")
