@@ -121,7 +121,12 @@ def _spread(ran_s: Floats) -> float:
 
 
 def course_of(campaign: Campaign, cut: float) -> Course:
-    """Return the course of a known campaign, split at a fraction of its time."""
+    """Return the course of a known campaign, split at a fraction of its time.
+
+    Args:
+        campaign: the whole campaign.
+        cut: fraction of its time, 0 to 1.
+    """
     known = campaign.until(cut)
     begun, rest = campaign.part(known), campaign.part(~known)
     rest_s = rest.duration_s[rest.duration_s > 0]
@@ -173,7 +178,13 @@ def _course(row: dict[Any, Any]) -> Course:
 
 
 def courses_for(campaign: Campaign, others: Sequence[Campaign], cut: float) -> list[Course]:
-    """Return the courses of other campaigns, from the same logs and the table, at about the same cut."""
+    """Return the courses of other campaigns, from the same logs and the table, at about the same cut.
+
+    Args:
+        campaign: the one to forecast, which is left out.
+        others: other campaigns of the same logs.
+        cut: fraction of the time, 0 to 1.
+    """
     mine = [course_of(other, cut) for other in others]
     names = {campaign.project, *(course.project for course in mine)}
     sizes = {_size(course) for course in (course_of(campaign, cut), *mine)}

@@ -104,7 +104,12 @@ class Campaign:
 
 
 def campaigns_of(ledger: ImportedLedger, timed: bool = True) -> list[Campaign]:
-    """Return the campaigns of a ledger that have enough experiments, and a clock; or else only an order."""
+    """Return the campaigns of a ledger that have enough experiments, and a clock; or else only an order.
+
+    Args:
+        ledger: logs of real runs.
+        timed: whether campaigns without a clock are left out.
+    """
     about = ledger.runs.set_index("run")
     jobs = ledger.entries[ledger.entries["kind"] == "experiment"]
     found = []
@@ -176,12 +181,23 @@ def best_gain(scores: Floats, counts: Flags, better: str, baseline: float, chang
 
 
 def others_than(campaign: Campaign, campaigns: Sequence[Campaign]) -> list[Campaign]:
-    """Return the other campaigns."""
+    """Return the other campaigns.
+
+    Args:
+        campaign: the one that is left out.
+        campaigns: all of them.
+    """
     return [other for other in campaigns if other is not campaign]
 
 
 def evidence_of(campaigns: Sequence[Campaign], count: int, remark: str) -> Evidence:
-    """Return campaigns as the evidence for a fit to the given number of observations."""
+    """Return campaigns as the evidence for a fit to the given number of observations.
+
+    Args:
+        campaigns: those that tell.
+        count: number of observations.
+        remark: what a reader should know.
+    """
     sources = ", ".join(sorted({campaign.source for campaign in campaigns}))
     day = max(campaign.ended_on for campaign in campaigns)
     return Evidence(count, len(campaigns), sources, day, 0, remark)

@@ -82,7 +82,14 @@ class PaceDrift:
         return cls(line, np.concatenate([residuals, _ASSUMED_PACE]))
 
     def draws(self, begun: Beginning, days: float, worlds: int, rng: np.random.Generator) -> Floats:
-        """Return [worlds] draws of log(remaining pace / initial pace) for a campaign of the given length."""
+        """Return [worlds] draws of log(remaining pace / initial pace) for a campaign of the given length.
+
+        Args:
+            begun: the beginning.
+            days: the whole campaign's length.
+            worlds: number of joint draws.
+            rng: what the draws are made from.
+        """
         return np.asarray(
             _regressors(begun, days) @ self.line + _smoothed(self.residuals, _KERNEL, worlds, rng)
         )
@@ -106,7 +113,14 @@ def _log_pace(course: Course) -> float:
 def duration_drifts(
     courses: Sequence[Course], begun: Beginning, worlds: int, rng: np.random.Generator
 ) -> Floats:
-    """Return [worlds] draws of log(remaining mean duration / initial mean duration)."""
+    """Return [worlds] draws of log(remaining mean duration / initial mean duration).
+
+    Args:
+        courses: of other campaigns.
+        begun: the beginning.
+        worlds: number of joint draws.
+        rng: what the draws are made from.
+    """
     seen = [
         float(np.log(course.rest_duration_s / course.begun.duration_s)) / _bounded(course.begun.spread)
         for course in courses
@@ -132,7 +146,14 @@ def _bounded(spread: float) -> float:
 def failure_rates(
     courses: Sequence[Course], begun: Beginning, worlds: int, rng: np.random.Generator
 ) -> Floats:
-    """Return [worlds] draws of the remaining experiments' failure rate, for campaigns with failures."""
+    """Return [worlds] draws of the remaining experiments' failure rate, for campaigns with failures.
+
+    Args:
+        courses: of other campaigns.
+        begun: the beginning.
+        worlds: number of joint draws.
+        rng: what the draws are made from.
+    """
     rate, weight, most = _failure_law([c for c in courses if c.begun.failed + c.rest_failed > 0])
     counted = min(1.0, most / max(begun.experiments, 1))
     hits, misses = counted * begun.failed, counted * (begun.experiments - begun.failed)

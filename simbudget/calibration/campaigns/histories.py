@@ -59,7 +59,14 @@ def _play(lab: Lab, notebook: Notebook, agents: int, kept: npt.NDArray[np.bool_]
 
 
 def play_histories(program: Program, worlds: int, experiments: int, seed: int) -> Histories:
-    """Return campaigns with the given number of experiments, one in each of the scenario's worlds."""
+    """Return campaigns with the given number of experiments, one in each of the scenario's worlds.
+
+    Args:
+        program: of the scenario, which has research.
+        worlds: number of campaigns.
+        experiments: number of experiments of each.
+        seed: of the simulation.
+    """
     kept = np.zeros((worlds, experiments), dtype=np.bool_)
     best, of_world = np.zeros((worlds, experiments), dtype=np.float32), np.zeros(experiments)
     rows = program.rows.copy()

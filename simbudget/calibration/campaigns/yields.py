@@ -110,7 +110,12 @@ class GainLaw:
 
 
 def log_linear_gain(begun: int, more: float) -> float:
-    """Return the gain by the end, as a part of that so far, if gains grow as the logarithm of experiments."""
+    """Return the gain by the end, as a part of that so far, if gains grow as the logarithm of experiments.
+
+    Args:
+        begun: experiments so far.
+        more: experiments to come.
+    """
     return float(np.log1p(begun + more) / np.log1p(begun))
 
 
@@ -190,18 +195,35 @@ class Bank:
         return np.asarray(np.exp(log - log.max()))
 
     def drawn(self, worlds: int, rng: np.random.Generator) -> Integers:
-        """Return [worlds] numbers of worlds, drawn by weight: systematically, so that chance adds little."""
+        """Return [worlds] numbers of worlds, drawn by weight: systematically, so that chance adds little.
+
+        Args:
+            worlds: how many.
+            rng: what the draws are made from.
+        """
         places = (rng.random() + np.arange(worlds)) / worlds
         found = np.searchsorted(self.weights.cumsum(), places).clip(0, len(self.weights) - 1)
         return np.asarray(rng.permutation(found))
 
     def kept_later(self, drawn: Integers, begun: int, more: Floats) -> Floats:
-        """Return [worlds] the number of kept results among the next experiments in the drawn worlds."""
+        """Return [worlds] the number of kept results among the next experiments in the drawn worlds.
+
+        Args:
+            drawn: [worlds] numbers of worlds.
+            begun: experiments so far.
+            more: [worlds] experiments to come.
+        """
         first, last = min(begun, self.last), np.minimum(begun + more, self.last).astype(np.int64)
         return np.asarray(self.counts[drawn, last] - self.counts[drawn, first], dtype=np.float64)
 
     def gain_later(self, drawn: Integers, begun: int, more: Floats) -> Floats:
-        """Return [worlds] the gain by the end, as a part of the gain so far; NaN in worlds without any so far."""
+        """Return [worlds] the gain by the end, as a part of the gain so far; NaN in worlds without any so far.
+
+        Args:
+            drawn: [worlds] numbers of worlds.
+            begun: experiments so far.
+            more: [worlds] experiments to come.
+        """
         first, last = min(begun, self.last), np.minimum(begun + more, self.last).astype(np.int64)
         before, after = self.best[drawn, first].astype(np.float64), self.best[drawn, last].astype(np.float64)
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -46,6 +46,10 @@ def cache_life(sessions: Sequence[Session], begun: Session) -> str:
 
     An hour, if most writes say so, or if most calls of this model between five minutes and an hour after the call
     before them found the cache.
+
+    Args:
+        sessions: sessions whose late calls tell.
+        begun: the session whose cache it is.
     """
     hour, written = np.nansum(begun.write_1h), np.nansum(begun.write)
     if written > 0 and hour > 0:
@@ -71,13 +75,23 @@ def _missed_late(session: Session) -> Floats:
 
 
 def misses_of(session: Session, life: str) -> Misses:
-    """Return how often a session's calls missed a cache that was young enough."""
+    """Return how often a session's calls missed a cache that was young enough.
+
+    Args:
+        session: its calls, the first three apart.
+        life: of its cache, `5 min` or `1 h`.
+    """
     missed = _missed(session)[_aged(session, 0.0, CACHE_LIFE_S[life])]
     return Misses(float(len(missed)), float(missed.sum()))
 
 
 def pauses_of(session: Session, life_s: float) -> Misses:
-    """Return in how many of a session's gaps its cache outlived its life: calls that began later than that."""
+    """Return in how many of a session's gaps its cache outlived its life: calls that began later than that.
+
+    Args:
+        session: its calls.
+        life_s: life of a cache in seconds.
+    """
     apart_s = np.diff(session.started_s)
     known = np.isfinite(apart_s)
     return Misses(float(known.sum()), float((apart_s[known] > life_s).sum()))

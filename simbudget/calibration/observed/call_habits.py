@@ -147,6 +147,10 @@ def used_service(sessions: Sequence[Session], rng: np.random.Generator) -> UsedS
     """Return the service of most calls, if it is another than the standard one; None otherwise.
 
     Logs that name no service may come from a provider that does not report it.
+
+    Args:
+        sessions: those of one role.
+        rng: for the interval.
     """
     calls = np.array([float(len(session)) for session in sessions])
     names = sorted({session.service for session in sessions} - {"", "standard"})

@@ -100,7 +100,12 @@ def callers_of(sessions: Sequence[Session], agents: Collection[str] = ()) -> Cal
 
 
 def is_same_model(model: str, logged: str) -> bool:
-    """Return whether a scenario's model is that of logs, which may add a date or a provider to its name."""
+    """Return whether a scenario's model is that of logs, which may add a date or a provider to its name.
+
+    Args:
+        model: as a scenario names it.
+        logged: as a log names it.
+    """
     return logged.rpartition("/")[2].startswith(model.rpartition("/")[2])
 
 

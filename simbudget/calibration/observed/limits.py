@@ -51,7 +51,14 @@ def compaction_limit(sessions: Sequence[Session]) -> tuple[float | None, int]:
 
 
 def limit_draws(sessions: Sequence[Session], begun: Session, worlds: int, rng: np.random.Generator) -> Floats:
-    """Return [worlds] draws of the limit of a session that has begun, given the context that it has reached."""
+    """Return [worlds] draws of the limit of a session that has begun, given the context that it has reached.
+
+    Args:
+        sessions: other sessions, whose compactions tell.
+        begun: the session that has begun; its context is a lower bound.
+        worlds: number of joint draws.
+        rng: what the draws are made from.
+    """
     points, without = compaction_points([*sessions, begun])
     values, chances, beyond = _estimated(points, without)
     reached = float(begun.context[-1])

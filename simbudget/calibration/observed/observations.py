@@ -102,7 +102,12 @@ def observe(
 
 
 def settled(seen: Observed, opening: Opening) -> Observed:
-    """Return the observations with tool results scaled to those late in a context."""
+    """Return the observations with tool results scaled to those late in a context.
+
+    Args:
+        seen: what sessions show.
+        opening: by how much early results are larger.
+    """
     results = [v / opening.factor(a) for v, a in zip(seen.values["tool_result"], seen.ages, strict=True)]
     return replace(seen, values=seen.values | {"tool_result": results})
 

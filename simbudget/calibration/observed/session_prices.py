@@ -34,7 +34,13 @@ class ClassRates:
     output: float
 
     def cost_usd(self, read: Floats, new: Floats, output: Floats) -> Floats:
-        """Return the cost of these token counts in US dollars."""
+        """Return the cost of these token counts in US dollars.
+
+        Args:
+            read: tokens read from the cache, any shape.
+            new: other input tokens, of the same shape.
+            output: output tokens, of the same shape.
+        """
         return np.asarray((read * self.read + new * self.new + output * self.output) / _MTOK)
 
     def written(self) -> str:
@@ -46,7 +52,13 @@ class ClassRates:
 
 
 def session_prices(begun: Session, knows_output: bool, life: str) -> str:
-    """Return a session's prices as a scenario writes them; outputs that no one knows cost nothing, here and there."""
+    """Return a session's prices as a scenario writes them; outputs that no one knows cost nothing, here and there.
+
+    Args:
+        begun: the session.
+        knows_output: whether outputs are known; otherwise they cost nothing.
+        life: of its cache, `5 min` or `1 h`, since longer ones cost more to write.
+    """
     prices = list_prices(begun)
     if prices is None:
         rates = session_rates(begun, [], life)

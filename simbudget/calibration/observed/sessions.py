@@ -125,7 +125,12 @@ class Session:
         return np.where(self.compacts, np.nan, np.maximum(np.diff(self.context), 0.0))
 
     def part(self, first: int, end: int | None = None) -> "Session":
-        """Return the session of the calls from `first` to before `end`."""
+        """Return the session of the calls from `first` to before `end`.
+
+        Args:
+            first: number of the first call, from 0.
+            end: number of the call after the last; by default that of the end.
+        """
         part = self.taken(slice(first, end))
         return replace(part, failures=0, steps=None)
 
@@ -154,7 +159,12 @@ _CUT: Final[dict[int, list[Session]]] = {}
 
 
 def sessions_of(ledger: ImportedLedger, at_least: int = 1) -> list[Session]:
-    """Return the sessions of a ledger that have at least this many calls, in the ledger's order."""
+    """Return the sessions of a ledger that have at least this many calls, in the ledger's order.
+
+    Args:
+        ledger: logs of runs; cut into sessions once for its lifetime.
+        at_least: fewest calls of a session.
+    """
     key = id(ledger)
     if key not in _CUT:
         _CUT[key] = _with_waits_for_sub_agents(list(_sessions(ledger)))

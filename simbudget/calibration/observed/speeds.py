@@ -35,7 +35,12 @@ class Slope:
     error: float
 
     def drawn(self, worlds: int, rng: np.random.Generator) -> Floats:
-        """Return [worlds] draws of it, as standard errors away from the best."""
+        """Return [worlds] draws of it, as standard errors away from the best.
+
+        Args:
+            worlds: number of joint draws.
+            rng: what the draws are made from.
+        """
         lowest = max(_SLOPES[0], (1.0 / NO_SPEED - self.seconds) / max(self.error, 1e-12))
         return np.clip(rng.standard_normal(worlds), lowest, _SLOPES[-1])
 

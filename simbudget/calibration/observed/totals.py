@@ -18,6 +18,10 @@ def truths(session: Session, first: int) -> dict[str, float]:
 
     Wall time is that of the calls and of the gap before each, so that it is of as many gaps as calls; active time is
     the same without waiting for people.
+
+    Args:
+        session: the whole session.
+        first: number of the first call that counts, from 0; tokens, dollars and seconds are those from it on.
     """
     rest = session.part(first)
     gaps_s = session.gap_s[max(first - 1, 0) :]
@@ -41,7 +45,13 @@ def truths(session: Session, first: int) -> dict[str, float]:
 
 
 def calls_within(session: Session, cut: float, at_least: int = 3) -> int | None:
-    """Return the number of calls that ended within a share of a session's time, with a minimum; None if unknown."""
+    """Return the number of calls that ended within a share of a session's time, with a minimum; None if unknown.
+
+    Args:
+        session: the whole session.
+        cut: share of its time, 0 to 1.
+        at_least: fewest calls to return.
+    """
     if not np.isfinite(session.started_s).all():
         return None
     ends_s = session.started_s + np.nan_to_num(session.duration_s)
@@ -51,7 +61,12 @@ def calls_within(session: Session, cut: float, at_least: int = 3) -> int | None:
 
 
 def wall_time_s(session: Session, first: int) -> float:
-    """Return a session's duration from its `first`-th call on, including the gap before it."""
+    """Return a session's duration from its `first`-th call on, including the gap before it.
+
+    Args:
+        session: the whole session.
+        first: number of the first call that counts, from 0.
+    """
     return float(np.nansum(session.duration_s[first:]) + session.gap_s[max(first - 1, 0) :].sum())
 
 

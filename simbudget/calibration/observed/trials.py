@@ -64,7 +64,12 @@ def trials_of(ledger: ImportedLedger, gates: Sequence[str]) -> Trials:
 
 
 def places_of_gates(tries: pd.DataFrame, gates: Sequence[str]) -> pd.Series:
-    """Return the position in the scenario of each try's gate; NA if the scenario lacks the gate."""
+    """Return the position in the scenario of each try's gate; NA if the scenario lacks the gate.
+
+    Args:
+        tries: entries of kind `gate`.
+        gates: names of the scenario's gates, in order.
+    """
     return pd.Series([_place(name, turn, gates) for name, turn in _named(tries)], tries.index, dtype="Int64")
 
 

@@ -106,6 +106,10 @@ def without_chance(scatter: float, runs: Sequence[Floats]) -> float:
     """Return the share of the scatter of log means that is not due to the sampling of each run's durations.
 
     That chance comes again when durations are drawn around a level.
+
+    Args:
+        scatter: standard deviation of the logarithms of runs' means.
+        runs: [runs] arrays of durations.
     """
     ratios = [ratios_of(run) for run in runs if len(run) > 1]
     chance = float(np.mean([((r - 1.0) ** 2).sum() / len(r) ** 2 for r in ratios])) if ratios else 0.0
@@ -126,6 +130,10 @@ def shape_of_ratios(ratios: Floats, log_scatter: float | None) -> tuple[Floats, 
     """Return the table of ratios' logarithms, standardised, and their centre and scatter; draws have mean 1.
 
     Not smoothed: a kernel on the scale of logarithms would make the longest ones longer still.
+
+    Args:
+        ratios: durations over their run's mean.
+        log_scatter: scatter of a lognormal that counts as further ratios; None for none.
     """
     everything = np.sort(ratios)
     if log_scatter is not None:

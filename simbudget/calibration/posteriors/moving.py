@@ -35,7 +35,12 @@ class Move:
     """Additional standard deviation of the level."""
 
     def applied(self, posterior: Posterior, rng: np.random.Generator) -> Posterior:
-        """Return a posterior whose location has moved; [worlds] further normal scores are drawn."""
+        """Return a posterior whose location has moved; [worlds] further normal scores are drawn.
+
+        Args:
+            posterior: before the move.
+            rng: what the draws are made from.
+        """
         draws = posterior.draws.copy()
         draws[:, 0] += self.shift + self.deviation * rng.standard_normal(len(draws))
         return Posterior(draws, posterior.shape)

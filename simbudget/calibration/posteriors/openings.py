@@ -40,7 +40,12 @@ class Opening:
 
 
 def ages_of(compacts: npt.NDArray[np.bool_], begins_at: int = 0) -> Floats:
-    """Return [calls - 1] how many turns old the context is at each turn, by where it was compacted afterwards."""
+    """Return [calls - 1] how many turns old the context is at each turn, by where it was compacted afterwards.
+
+    Args:
+        compacts: [calls - 1] whether the context was compacted after each call.
+        begins_at: age at the first call.
+    """
     turns = np.arange(len(compacts), dtype=np.float64)
     last = (
         np.maximum.accumulate(np.where(np.append(False, compacts[:-1]), turns, 0.0)) if len(turns) else turns

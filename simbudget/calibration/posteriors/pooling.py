@@ -34,12 +34,22 @@ class Levels:
 
 
 def log_of(values: Floats, floor: float) -> Floats:
-    """Return logarithms, of values below `floor` (as of zeros) that of `floor`."""
+    """Return logarithms, of values below `floor` (as of zeros) that of `floor`.
+
+    Args:
+        values: of any shape.
+        floor: smallest value whose logarithm is taken.
+    """
     return np.asarray(np.log(np.maximum(values, floor)))
 
 
 def levels_of(runs: Sequence[Floats], cut: tuple[float, float]) -> Levels:
-    """Return the levels of [runs] arrays of logarithms, each with a value at least, cut to two bounds."""
+    """Return the levels of [runs] arrays of logarithms, each with a value at least, cut to two bounds.
+
+    Args:
+        runs: [runs] arrays of logarithms.
+        cut: bounds for single values.
+    """
     cut_runs = [np.clip(run, *cut) for run in runs]
     means = np.array([run.mean() for run in cut_runs])
     counts = np.array([float(len(run)) for run in cut_runs])
@@ -50,7 +60,12 @@ def levels_of(runs: Sequence[Floats], cut: tuple[float, float]) -> Levels:
 
 
 def shape_of(runs: Sequence[Floats], levels: Levels) -> tuple[Shape, float, float]:
-    """Return the shape of residuals, and their mean and standard deviation; tails are not cut."""
+    """Return the shape of residuals, and their mean and standard deviation; tails are not cut.
+
+    Args:
+        runs: [runs] arrays of logarithms.
+        levels: theirs.
+    """
     residuals = [run - mean for run, mean in zip(runs, levels.means, strict=True)]
     longer = [part for part in residuals if len(part) >= 10] or residuals
     together = np.concatenate(longer)
@@ -62,7 +77,14 @@ def shape_of(runs: Sequence[Floats], levels: Levels) -> tuple[Shape, float, floa
 
 
 def mean_of_draws(shape: Shape, scatters: Floats, between: Floats, factor: float) -> float:
-    """Return the mean of draws over exp(location), with scatter and levels multiplied by a factor."""
+    """Return the mean of draws over exp(location), with scatter and levels multiplied by a factor.
+
+    Args:
+        shape: of the scatter.
+        scatters: [worlds] standard deviations within runs.
+        between: [worlds] standard deviations between runs.
+        factor: by which both are multiplied.
+    """
     scores, chances = _scores()
     t = scores if shape.table is None else np.interp(scores, score_grid(), shape.table)
     few = scatters[:: max(1, len(scatters) // 40)]

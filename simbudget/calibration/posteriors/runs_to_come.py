@@ -126,6 +126,12 @@ def draw_scatter(seen: float, freedom: float, worlds: int, rng: np.random.Genera
     """Return [worlds] draws of a standard deviation, given its estimate `seen` and the degrees of freedom.
 
     Its square is the scaled inverse of a chi-squared variable, cut to where the scatter is looked for.
+
+    Args:
+        seen: its estimate.
+        freedom: degrees of freedom of the estimate.
+        worlds: number of joint draws.
+        rng: what the draws are made from.
     """
     from scipy.special import chdtr, gammaincinv  # noqa: PLC0415  slow to import
 

@@ -65,7 +65,12 @@ def _overlap(mine: Campaign) -> bool:
 
 
 def fit_downtime(campaigns: Sequence[Campaign], worlds: int) -> Iterator[Fit]:
-    """Yield the frequency and duration of stops, if there are enough."""
+    """Yield the frequency and duration of stops, if there are enough.
+
+    Args:
+        campaigns: those in the logs.
+        worlds: number of joint draws.
+    """
     campaigns = [campaign for campaign in campaigns if campaign.is_timed]
     stops = [stops_of(campaign) for campaign in campaigns]
     count = sum(len(one.lasted_s) for one in stops)

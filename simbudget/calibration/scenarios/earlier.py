@@ -23,7 +23,13 @@ def in_force(before: LoadedScenario) -> dict[str, CalibratedQuantity]:
 
 
 def carried(before: LoadedScenario, anew: Collection[str], worlds: int) -> dict[str, CalibratedQuantity]:
-    """Return the quantities still in force and not learnt again, as the given number of joint draws."""
+    """Return the quantities still in force and not learnt again, as the given number of joint draws.
+
+    Args:
+        before: the scenario as it was read.
+        anew: names of quantities that are learnt again.
+        worlds: number of joint draws.
+    """
     return {
         name: replace(quantity, posterior=_with_rows(quantity.posterior, worlds))
         for name, quantity in in_force(before).items()

@@ -22,6 +22,11 @@ _NEW_BLOCK: Final = 2
 def with_value(text: str, path: Path, value: str) -> str:
     """Return a YAML text in which the value at `path`, keys and positions in lists, is `value`.
 
+    Args:
+        text: the YAML text.
+        path: keys and positions that lead to the value; missing keys are added.
+        value: its new text.
+
     Raises:
         KeyError: a list on the way has no such position, or a value on the way is neither mapping nor list.
     """
@@ -45,7 +50,12 @@ def without_calibration(text: str) -> str:
 
 
 def keys_at(text: str, path: Path) -> list[str]:
-    """Return the keys of the mapping at `path`; none where there is no such mapping."""
+    """Return the keys of the mapping at `path`; none where there is no such mapping.
+
+    Args:
+        text: the YAML text.
+        path: keys and positions that lead to the mapping.
+    """
     node: yaml.Node | None = yaml.compose(text, yaml.SafeLoader)
     for step in path:
         if not isinstance(node, yaml.MappingNode | yaml.SequenceNode):

@@ -39,7 +39,12 @@ class Fit:
     """Mean logarithm by run, for quantities that vary within runs."""
 
     def redrawn(self, posterior: Posterior, dimension: Dimension) -> "Fit":
-        """Return the fit with other draws."""
+        """Return the fit with other draws.
+
+        Args:
+            posterior: the other draws.
+            dimension: for its units.
+        """
         assert self.quantity is not None
         written = written_varying(posterior, dimension)
         return replace(
@@ -54,7 +59,15 @@ def fit_of_varying(
     evidence: Evidence,
     observed: Floats | None = None,
 ) -> Fit:
-    """Return the fit of a quantity that varies between draws, from its posterior, shape and observed values."""
+    """Return the fit of a quantity that varies between draws, from its posterior, shape and observed values.
+
+    Args:
+        name: of the quantity in the scenario.
+        dimension: for its units.
+        learnt: posterior and shape.
+        evidence: what it was learnt from.
+        observed: [values] that it was learnt from.
+    """
     posterior, shape = learnt
     written = written_varying(posterior, dimension)
     quantity = CalibratedQuantity(name, written, shape.family, posterior, evidence)
@@ -63,25 +76,56 @@ def fit_of_varying(
 
 
 def fit_of_fact(name: str, values: Floats, written: str, evidence: Evidence, family: str = "fact") -> Fit:
-    """Return the fit of a constant quantity from [worlds] draws and its text in the scenario."""
+    """Return the fit of a constant quantity from [worlds] draws and its text in the scenario.
+
+    Args:
+        name: of the quantity in the scenario.
+        values: [worlds] draws.
+        written: its text.
+        evidence: what it was learnt from.
+        family: what the table of changes calls it.
+    """
     quantity = CalibratedQuantity(name, written, family, Posterior.of_fact(values), evidence)
     return Fit(name, quantity, written, evidence)
 
 
 def fit_of_setting(name: str, value: float, written: str, evidence: Evidence, worlds: int) -> Fit:
-    """Return the fit of an exactly known quantity."""
+    """Return the fit of an exactly known quantity.
+
+    Args:
+        name: of the quantity in the scenario.
+        value: the number.
+        written: its text.
+        evidence: what it was learnt from.
+        worlds: number of joint draws.
+    """
     return fit_of_fact(name, np.full(worlds, value), written, evidence, "exact")
 
 
 def fit_as_text(name: str, written: str, evidence: Evidence) -> Fit:
-    """Return the fit of a setting, such as a model or `yes`, which has no draws."""
+    """Return the fit of a setting, such as a model or `yes`, which has no draws.
+
+    Args:
+        name: of the quantity in the scenario.
+        written: its text.
+        evidence: what it was learnt from.
+    """
     return Fit(name, None, written, evidence)
 
 
 def fit_of_rate(
     name: str, hits: Floats, tries: Floats, evidence: Evidence, worlds: int, rng: np.random.Generator
 ) -> Fit:
-    """Return the fit of a failure rate, with partial pooling of runs."""
+    """Return the fit of a failure rate, with partial pooling of runs.
+
+    Args:
+        name: of the quantity in the scenario.
+        hits: [runs] how often it happened.
+        tries: [runs] how often it could have.
+        evidence: what it was learnt from.
+        worlds: number of joint draws.
+        rng: what the draws are made from.
+    """
     draws = pooled_rate(hits, tries, worlds, rng)
     fit = fit_of_fact(name, draws, written_fact(draws, Dimension.FRACTION), evidence)
     rate = float(hits.sum() / max(tries.sum(), 1))

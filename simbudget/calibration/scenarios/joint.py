@@ -21,6 +21,11 @@ def jointly(fits: Sequence["Fit"], worlds: int, rng: np.random.Generator) -> lis
 
     Means of runs that are correlated are so in the posterior of their common mean; draws are put into the order of
     ranks of correlated normal scores (Iman and Conover, Communications in Statistics B11 (1982), 311-334).
+
+    Args:
+        fits: those of one ledger; fits with the levels of ten runs or more take part.
+        worlds: number of joint draws.
+        rng: what the draws are made from.
     """
     joint = [k for k, fit in enumerate(fits) if len(fit.levels) >= _FEWEST_FOR_ORDER]
     if len(joint) < 2:

@@ -88,7 +88,13 @@ class Learnt(Result):
 
 
 def learnt(calibrated: Calibrated, checks: Sequence[Check], options: Options | None = None) -> Learnt:
-    """Return the result of a calibration, with projections before and after it made with `options`."""
+    """Return the result of a calibration, with projections before and after it made with `options`.
+
+    Args:
+        calibrated: the calibrated scenario.
+        checks: its checks; empty if there were none.
+        options: how to project; the number of replications is set here.
+    """
     options = replace(options or Options(), replications=_REPLICATIONS)
     before, after = (project(s.scenario, options).summary for s in (calibrated.before, calibrated.after))
     notes = list(calibrated.notes)

@@ -13,7 +13,14 @@ from simbudget.scenario.calibration_file import Evidence
 def evidence_of_ledger(
     ledger: ImportedLedger, kinds: Collection[str], count: int, remark: str = ""
 ) -> Evidence:
-    """Return the runs that have entries of these kinds as the evidence for something learnt from them."""
+    """Return the runs that have entries of these kinds as the evidence for something learnt from them.
+
+    Args:
+        ledger: logs of real runs.
+        kinds: of the entries that tell.
+        count: number of observations.
+        remark: what a reader should know.
+    """
     entries = ledger.entries[ledger.entries["kind"].isin(kinds)]
     runs = ledger.runs[ledger.runs["run"].isin(entries["run"])]
     sources = ", ".join(sorted(entries["source"].astype(str).unique()))
@@ -21,7 +28,13 @@ def evidence_of_ledger(
 
 
 def evidence_of_runs(ledger: ImportedLedger, which: npt.NDArray[np.int64], remark: str = "") -> Evidence:
-    """Return runs as the evidence for something learnt from one observation of each."""
+    """Return runs as the evidence for something learnt from one observation of each.
+
+    Args:
+        ledger: logs of real runs.
+        which: [observations] numbers of the runs.
+        remark: what a reader should know.
+    """
     runs = ledger.runs[ledger.runs["run"].isin(which)]
     sources = ", ".join(sorted(runs["source"].astype(str).unique()))
     return Evidence(len(runs), len(runs), sources, _last_day(runs), 0, remark)

@@ -20,6 +20,10 @@ def places_of(loaded: LoadedScenario, name: str) -> list[str]:
     """Return the names in a scenario that a quantity applies to: the general one and those of groups.
 
     Steps are by kind: `cycle.think.turns` stands for the turns of every think step.
+
+    Args:
+        loaded: the scenario as it was read.
+        name: of the quantity, without group and number.
     """
     block, _, key = name.rpartition(".")
     if name == "service":
@@ -38,7 +42,12 @@ StepKind = TypeVar("StepKind", bound=Step)
 
 
 def steps_of_kind(scenario: Scenario, kind: type[StepKind]) -> Iterator[tuple[str, StepKind]]:
-    """Yield the steps of a kind with their names, such as `cycle.delegate[0]`; those of a shared cycle once."""
+    """Yield the steps of a kind with their names, such as `cycle.delegate[0]`; those of a shared cycle once.
+
+    Args:
+        scenario: whose cycles are looked through.
+        kind: of the steps.
+    """
     shared = [group for group in scenario.fleet if "cycle" not in group.written]
     own = [group for group in scenario.fleet if "cycle" in group.written]
     for group in [*shared[:1], *own]:
@@ -82,7 +91,12 @@ def _within(group: Group, name: str) -> list[str | int]:
 
 
 def shares(scenario: Scenario, names: Sequence[str]) -> Iterator[float]:
-    """Yield each think step's share of a session's turns, in proportion to the assumed turns."""
+    """Yield each think step's share of a session's turns, in proportion to the assumed turns.
+
+    Args:
+        scenario: whose turns are assumed.
+        names: of the turns of think steps that share a context.
+    """
     typical = []
     for name in names:
         step = _STEP.match(name)

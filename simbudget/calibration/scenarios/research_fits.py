@@ -83,6 +83,13 @@ def fit_new_campaigns(
     """Return what campaigns say that the scenario's research does not rest on already: each counts once.
 
     The scenario's own prior is the prior here, and an earlier calibration has narrowed it.
+
+    Args:
+        before: the scenario as it was read.
+        text: its file.
+        ledger: logs, by whose entries campaigns are recognised.
+        campaigns: those in the logs.
+        keep: names of quantities that stay as they are.
     """
     rests = before.calibration is not None and not {*_FACTS, _GAIN}.isdisjoint(in_force(before))
     known = before.calibration.counted.get(RESEARCH, {}) if rests and before.calibration else {}

@@ -271,7 +271,15 @@ def _growth(
 def fit_speeds(
     model: str, sessions: Sequence[Session], people: bool, worlds: int, rng: np.random.Generator
 ) -> Iterator[Fit]:
-    """Yield first token and output speed of a model, from its sessions; from all if none has its name."""
+    """Yield first token and output speed of a model, from its sessions; from all if none has its name.
+
+    Args:
+        model: the model's name, or `others`.
+        sessions: of all callers.
+        people: whether waiting for people counts as tool time.
+        worlds: number of joint draws.
+        rng: what the draws are made from.
+    """
     whose = _telling_speed(model, sessions)
     knows = all(session.knows_output for session in whose)
     slope = slope_of(whose) if knows else None
@@ -301,7 +309,12 @@ def _telling_speed(model: str, sessions: Sequence[Session]) -> list[Session]:
 
 
 def has_own_speed(model: str, sessions: Sequence[Session]) -> bool:
-    """Return whether sessions identify a model's speed; models without an identified speed share one."""
+    """Return whether sessions identify a model's speed; models without an identified speed share one.
+
+    Args:
+        model: its name in the scenario.
+        sessions: of all callers.
+    """
     own = [s for s in sessions if s.model.startswith(model) and s.knows_output]
     return model != OTHERS and sum(map(len, own)) >= _FEWEST_SPEAKING
 
@@ -348,7 +361,13 @@ def _misses(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) 
 
 
 def evidence_of_sessions(sessions: Sequence[Session], count: int, remark: str = "") -> Evidence:
-    """Return sessions as the evidence for a fit to the given number of observations."""
+    """Return sessions as the evidence for a fit to the given number of observations.
+
+    Args:
+        sessions: those that tell.
+        count: number of observations.
+        remark: what a reader should know.
+    """
     sources = ", ".join(sorted({session.source for session in sessions}))
     days = [session.ended for session in sessions if session.ended]
     return Evidence(count, len({s.run for s in sessions}), sources, max(days, default=""), 0, remark)

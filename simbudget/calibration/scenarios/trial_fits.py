@@ -35,7 +35,13 @@ _HOUR_S: Final = 3600.0
 
 
 def fit_trials(ledger: ImportedLedger, scenario: Scenario, worlds: int) -> Iterator[Fit]:
-    """Yield time and price of reviews and of tries at each gate, as far as a ledger has them."""
+    """Yield time and price of reviews and of tries at each gate, as far as a ledger has them.
+
+    Args:
+        ledger: logs of real runs.
+        scenario: for the names of its gates and the hours of its reviewers.
+        worlds: number of joint draws.
+    """
     rng = np.random.default_rng(_SEED)
     entries = ledger.entries
     ended = ~entries["outcome"].astype(str).isin(("cut", "unserved"))

@@ -22,7 +22,12 @@ _UNITS: Final = {
 
 
 def written_varying(posterior: Posterior, dimension: Dimension) -> str:
-    """Return `{typical: 410 to 455, varies: 3.1x}`: p10 to p90 of the median, and p90/median of draws."""
+    """Return `{typical: 410 to 455, varies: 3.1x}`: p10 to p90 of the median, and p90/median of draws.
+
+    Args:
+        posterior: of a quantity that varies.
+        dimension: for its units.
+    """
     medians, high = quantiles_of(posterior, (0.5, 0.9))
     low, up = np.quantile(medians, (0.1, 0.9))
     spread = max(float(np.median(high) / max(np.median(medians), 1e-9)), 1.0)
@@ -38,7 +43,12 @@ def highest_of(posterior: Posterior) -> float:
 
 
 def written_fact(draws: Floats, dimension: Dimension) -> str:
-    """Return `4.1% to 6.3%`: p10 to p90 of a constant quantity."""
+    """Return `4.1% to 6.3%`: p10 to p90 of a constant quantity.
+
+    Args:
+        draws: [worlds] of a fact.
+        dimension: for its units.
+    """
     low, up = np.quantile(draws, (0.1, 0.9))
     digits = max(2, _digits_apart(low, up))
     return f"{_amount(low, dimension, digits)} to {_amount(up, dimension, digits)}"
@@ -50,7 +60,12 @@ def as_value(written: str) -> Any:
 
 
 def written_exact(value: float, dimension: Dimension) -> str:
-    """Return `4 h` or `2500 $/try`: one number."""
+    """Return `4 h` or `2500 $/try`: one number.
+
+    Args:
+        value: in base units.
+        dimension: for its units.
+    """
     for unit, seconds in _DURATIONS if dimension is Dimension.DURATION else ():
         if value >= seconds and abs(value / seconds - round(value / seconds)) < _WHOLE:
             return f"{round(value / seconds)} {unit}"
@@ -58,7 +73,13 @@ def written_exact(value: float, dimension: Dimension) -> str:
 
 
 def quantiles_of(posterior: Posterior, at: tuple[float, ...], draws: int = 400) -> Floats:
-    """Return [len(at), worlds] quantiles of draws in each world, contexts' differences included."""
+    """Return [len(at), worlds] quantiles of draws in each world, contexts' differences included.
+
+    Args:
+        posterior: of a quantity that varies.
+        at: probabilities.
+        draws: draws in each world.
+    """
     rng = np.random.default_rng(0)
     scores = rng.standard_normal((1, draws))
     levels = rng.standard_normal((1, draws))

@@ -14,7 +14,13 @@ def calibration_name(output: Path) -> str:
 
 
 def require_writable(scenario: Path, text: str, output: Path) -> None:
-    """Raise UserError unless the new scenario can be written to its path."""
+    """Raise UserError unless the new scenario can be written to its path.
+
+    Args:
+        scenario: path of the scenario that is calibrated.
+        text: its text.
+        output: path of the new one.
+    """
     if output.suffix not in (".yaml", ".yml"):
         raise UserError(Problem(f"-o {output}: a scenario's name ends in .yaml", remedy="write -o NEW.yaml"))
     if output.resolve() == scenario.resolve():
@@ -27,7 +33,12 @@ def require_writable(scenario: Path, text: str, output: Path) -> None:
 
 
 def write_calibrated(calibrated: Calibrated, output: Path) -> list[Path]:
-    """Write a calibrated scenario and its joint draws, the same bytes for the same logs; return their paths."""
+    """Write a calibrated scenario and its joint draws, the same bytes for the same logs; return their paths.
+
+    Args:
+        calibrated: the calibrated scenario.
+        output: path of its file; the joint draws go beside it.
+    """
     draws = output.parent / calibration_name(output)
     write_calibration(calibrated.calibration, draws)
     output.write_text(calibrated.text, encoding="utf-8")
@@ -35,7 +46,12 @@ def write_calibrated(calibrated: Calibrated, output: Path) -> list[Path]:
 
 
 def write_implied(implied: Implied, output: Path) -> None:
-    """Write the scenario implied by logs, and the file of its joint draws."""
+    """Write the scenario implied by logs, and the file of its joint draws.
+
+    Args:
+        implied: the scenario and its joint draws.
+        output: path of its file; the joint draws go beside it.
+    """
     name = calibration_name(output)
     write_calibration(implied.calibration, output.parent / name)
     output.write_text(f"{implied.text}calibration: {name}\n", encoding="utf-8")
