@@ -4,7 +4,7 @@ A sparse polynomial chaos expansion. Inputs are ranks, uniform from 0 to 1; the 
 of one unknown and products of two, which are orthonormal, so that the variance of an outcome splits into squared
 coefficients (B. Sudret, "Global sensitivity analysis using polynomial chaos expansions", Reliability Engineering &
 System Safety 93 (2008), 964-979). Terms are added one at a time, the one that explains most of the residual first
-(orthogonal matching pursuit), as long as it is significant: its t value has to exceed the normal quantile for an
+(orthogonal matching pursuit), as long as it is significant: its t value has to exceed Student's quantile for an
 error of `ERROR` over all candidate terms (Bonferroni). So an unknown without influence gets exactly 0, except in one
 of `1 / ERROR` fits, and influences too weak to detect are omitted; `Emulator.hidden` states their possible size.
 Unknowns are assumed to be independent, which a calibration's joint draws may violate.
@@ -187,9 +187,6 @@ def _columns(terms: Sequence[Term], uniforms: Floats) -> Floats:
 
 def _pursue(uniforms: Floats, outcome: Floats, candidates: list[Term], chosen: list[Term]) -> list[Term]:
     """Return the terms chosen so far plus the significant candidates, the strongest first."""
-    from scipy.special import ndtri  # noqa: PLC0415  slow to import
-
-    threshold = -float(ndtri(ERROR / 2 / max(1, len(candidates))))
     rows = len(outcome)
     table = _columns(candidates, uniforms)
     table -= table.mean(axis=0)
@@ -207,13 +204,21 @@ def _pursue(uniforms: Floats, outcome: Floats, candidates: list[Term], chosen: l
         gains = np.divide(left.T @ residual, norms, out=np.zeros(len(norms)), where=usable)
         best = int(np.abs(gains).argmax())
         rest = float(residual @ residual) - float(gains[best] ** 2)
-        noise = max(rest, 0.0) / (rows - len(chosen) - 2)
+        degrees = rows - len(chosen) - 2
+        threshold, noise = _threshold(len(candidates), degrees), max(rest, 0.0) / degrees
         if float(residual @ residual) <= 1e-20 * scale or gains[best] ** 2 <= threshold**2 * noise:
             break
         chosen.append(candidates[best])
         basis = _extended(basis, table[:, best])
         residual = residual - basis[:, -1] * (basis[:, -1] @ residual)
     return chosen
+
+
+def _threshold(candidates: int, degrees: int) -> float:
+    """Return the absolute t value that one of a number of terms without influence exceeds with probability `ERROR`."""
+    from scipy.special import stdtrit  # noqa: PLC0415  slow to import
+
+    return -float(stdtrit(degrees, ERROR / 2 / max(1, candidates)))
 
 
 def _extended(basis: Floats, column: Floats) -> Floats:
@@ -224,16 +229,15 @@ def _extended(basis: Floats, column: Floats) -> Floats:
 
 
 def _solve(uniforms: Floats, outcome: Floats, terms: list[Term], tried: int) -> Emulator:
-    from scipy.special import ndtri  # noqa: PLC0415
-
     rows = len(outcome)
     table = np.column_stack([np.ones(rows), _columns(terms, uniforms)])
     solution, *_ = np.linalg.lstsq(table, outcome, rcond=None)
     residual = outcome - table @ solution
-    noise = float(residual @ residual) / max(1, rows - table.shape[1])
+    degrees = max(1, rows - table.shape[1])
+    noise = float(residual @ residual) / degrees
     covariance = noise * np.linalg.pinv(table.T @ table)
     variance = float(np.maximum(0.0, solution[1:] ** 2 - np.diag(covariance)[1:]).sum()) + noise
-    threshold = -float(ndtri(ERROR / 2 / max(1, tried)))
+    threshold = _threshold(tried, degrees)
     return Emulator(
         unknowns=uniforms.shape[1],
         rows=rows,
