@@ -126,6 +126,8 @@ def parse_amount(text: str) -> Amount:
 def _why_no_unit(text: str, number: str, unit: str) -> str:
     if until := re.fullmatch(r"[-–—]\s*(\d.*)", unit):
         return f"{text!r} looks like a range; write `{number} to {until[1]}`"
+    if re.fullmatch(r"(\$|usd)\s*/\s*tok(ens?)?", unit.lower()):
+        return f"{text!r} has an unknown unit {unit!r}; tokens are priced by the million: `$/Mtok`"
     near = difflib.get_close_matches(unit.lower(), UNITS, 1, 0.6)
     advice = f"; did you mean {near[0]!r}?" if near else ""
     return f"{text!r} has an unknown unit {unit!r}{advice}"

@@ -146,7 +146,7 @@ def _change(text: str, change: Change) -> str:
         raise UserError(Problem("there is no scenario to change", remedy="a scenario is keys with values"))
     parts = _parts(change.path)
     if parts[0] not in _BLOCKS:
-        allowed = [*SHORT_NAMES, *sorted(_BLOCKS)]
+        allowed = list(dict.fromkeys((*SHORT_NAMES, *sorted(_BLOCKS))))
         raise UserError(_problem(change, f"a scenario has no `{parts[0]}`", nearest(parts[0], allowed)))
     node: yaml.Node = document
     for number, part in enumerate(parts):

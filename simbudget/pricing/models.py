@@ -263,8 +263,8 @@ def _as_people_say(wanted: str, on: datetime.date) -> Found | None:
 
 def _unknown(name: str) -> Problem:
     nearest = nearest_models(name)
-    write = f"write one of {', '.join(nearest)}, or give" if nearest else "give"
-    remedy = f"{write} its prices in the scenario, under `prices`"
+    write = f"write one of {', '.join(nearest)}, or give" if nearest else "in a scenario, give"
+    remedy = f"{write} its prices under `prices`"
     return Problem(f"model {name!r} is not on the price list", remedy=remedy)
 
 

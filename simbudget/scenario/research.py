@@ -87,6 +87,15 @@ class Review(Block):
     """Output of a review by a model."""
 
 
+class _Kept(Amount):
+    """The expectation of the share of an effect that a gate leaves."""
+
+    def advice(self) -> str:
+        """Return what to write; how far a gate reaches says it too."""
+        reaches = ", ".join(f"`{reach}`" for reach in KEEPS)
+        return f"{super().advice()}, or `reach` ({reaches}) for the default that published evidence gives"
+
+
 class Gate(Block):
     """A test of a method away from the benchmark."""
 
@@ -94,7 +103,7 @@ class Gate(Block):
     """The gate's name."""
     reach: Annotated[str | None, choice(*KEEPS)]
     """How far from the benchmark the gate tests, which sets the default of `keeps`."""
-    keeps: Annotated[Quantity, share()]
+    keeps: Annotated[Quantity, _Kept(Dimension.FRACTION, high=1.0)]
     """Share of a method's real effect that remains at this gate."""
     smallest_effect: Annotated[Quantity, fact(Dimension.NUMBER, "0")]
     """Smallest effect that matters."""
@@ -270,7 +279,10 @@ class Evidence(Block):
                 found[names[meant[0]]] = counts
             else:
                 place = reading.place_of(f"evidence.gates.{key}")
-                reading.problem(f"`{key[:60]}` does not name exactly one gate", place, nearest(key, names))
+                remedy = (
+                    nearest(key, names) if names else "the scenario has no gates; write them under `gates`"
+                )
+                reading.problem(f"`{key[:60]}` does not name exactly one gate", place, remedy)
         return self.filled(gates=FrozenDict(found))
 
 

@@ -90,6 +90,14 @@ class Condition:
         reading.seen(name, node)
         if node is None:
             return None
+        if isinstance(node, Items | Fields):
+            listed = ", ".join(f"`{word}`" for word in self.words)
+            reading.problem(
+                f"`if`: found {describe(node)}",
+                node.place,
+                f"write one of {listed}, or a share such as `30%`",
+            )
+            return None
         if is_absent(node) or (isinstance(node, Text) and re.fullmatch(r"\s*[A-Za-z ]+", node.text)):
             word = node.text.strip().lower() if isinstance(node, Text) else ""
             if word not in self.words:

@@ -43,12 +43,14 @@ class Limits:
     def read(self, reading: Reading, node: Node | None, name: str) -> tuple[Limit, ...]:
         """Return the limits."""
         limits: list[Limit] = []
+        before = ""
         for index, item in enumerate(list_of(reading, node, name)):
-            if isinstance(item, Text) and item.text.isdigit() and len(item.text) == 3 and limits:
-                written = f"{limits[-1].text},{item.text}"
+            if isinstance(item, Text) and item.text.isdigit() and len(item.text) == 3 and before:
+                written = f"{before},{item.text}"
                 message = f"inside [...] YAML splits `{written}` at its comma"
                 reading.problem(message, item.place, f"put it in quotes: `'{written}'`")
                 continue
+            before = item.text if isinstance(item, Text) else ""
             limit = Parsed(parse_limit, required=True, form="a limit such as `spend p90 <= $20,000`").read(
                 reading, item, f"{name}[{index}]"
             )

@@ -20,6 +20,16 @@ MISTAKES = [
         "cycle:\n- think:\n  turns: 3\n  if: 30%",  # two spaces short
         ["several keys", "inside it: `- think: {turns: ..., if: ...}`"],
     ),
+    (
+        "cycle: [{think: {turns: 3}}, {think: {turns: 3, if: [improved]}}]",
+        ["found a list", "`improved`, or a share such as `30%`"],
+    ),
+    ("cycle: [score]\nscorer: {price: 7 $/tok}", ["priced by the million: `$/Mtok`"]),
+    ("cycle: [score]\ngates: [{name: x}]", ["`gates[0]` needs `keeps`", "`reach` (`same task`"]),
+    (
+        "cycle: [score]\nlimits: [spend p99 <= $20,000, spend p90 <= $20000]",
+        ["no statistic `p99`", "put it in quotes: `'spend p99 <= $20,000'`"],
+    ),
     ("cycle: [{think: {turns: 1}, share: {}}]", ["several keys", "one step per item"]),
     ("cycle: [{experiment: {time: 1 h, if: succeded}}]", ["did you mean `succeeded`"]),
     ("cycle: [{experiment: {time: 1 h, if: succeeded}}]", ["needs an earlier step `experiment`"]),
