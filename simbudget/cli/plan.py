@@ -71,7 +71,7 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample  # noqa: PLC0415
     from simbudget.deciding.changes import Source  # noqa: PLC0415
-    from simbudget.deciding.plan import plan  # noqa: PLC0415
+    from simbudget.deciding.plan import plan, require_sense  # noqa: PLC0415
     from simbudget.deciding.questions import ask  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
@@ -79,6 +79,7 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         raise click.UsageError("give one of --for and --least-cost-for, such as --for 'P(any transferable)'")
     question = ask(varied, budget, goal, requirement, evaluations)
     source = Source.of(file)
+    require_sense(source, question)  # mistakes are reported before anything is compiled
     say_if_compiling(quiet or as_json)
     with progress_bar(quiet or as_json) as progress:
         found = plan(source, question, Sample(replications, seed, workers, on), progress)

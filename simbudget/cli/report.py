@@ -53,7 +53,11 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     if output is not None and not output.exists():
         check_place(output)
     from simbudget.projection.run import Options  # noqa: PLC0415
+    from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
+    for scenario in (file, base):  # mistakes are reported before anything is compiled
+        if scenario is not None:
+            load_scenario(scenario)
     options = Options(seed, _REPLICATIONS if replications is None else replications, workers=workers, on=on)
     say_if_compiling(False)
     if markdown:

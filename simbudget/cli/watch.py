@@ -94,8 +94,8 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.report.terminal import live_view, progress_bar  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
-    say_if_compiling(as_json)
     look = Look(load_scenario(scenario), logs, elapsed, Watching(runs, seed, sure, worth, workers, on))
+    say_if_compiling(as_json)
     if not follow:
         with progress_bar(as_json) as progress:
             outlook = look.now(progress)

@@ -81,7 +81,7 @@ def parse_changes(text: str, option: str = "set") -> tuple[Change, ...]:
     key = key.strip()
     parts = [part.strip() for part in _split(values)]
     if not sign or not _PATH.fullmatch(key) or not all(parts):
-        remedy = "write such as `agents=4,9`, `model=claude-sonnet-5` or `stop.after=3 days`"
+        remedy = "write for example `agents=4,9`, `model=claude-sonnet-5` or `stop.after=3 days`"
         raise UserError(Problem(f"{option} {text[:80]!r} is no change", remedy=remedy))
     return tuple(Change(key, part) for part in parts)
 

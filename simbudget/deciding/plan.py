@@ -209,7 +209,7 @@ def plan(
     Raises:
         UserError: the scenario or a plan of the space is wrong, or what is searched for makes no sense for it.
     """
-    _require_sense(source, question)
+    require_sense(source, question)
     total = min(question.space.size, question.evaluations) + FINALISTS + 1
     done = [0]
 
@@ -239,8 +239,12 @@ def plan(
     )
 
 
-def _require_sense(source: Source, question: Question) -> None:
-    """Raise UserError for an inconsistent question, before anything is simulated."""
+def require_sense(source: Source, question: Question) -> None:
+    """Check a question against the scenario, before anything is simulated.
+
+    Raises:
+        UserError: a plan of the space is wrong, or what is searched for makes no sense for the scenario.
+    """
     scenario = source.load().scenario
     of_results = question.requirement is not None and question.requirement.figure in NEEDS_RESEARCH
     if (question.objective.of_results or of_results) and not counts_results(scenario):

@@ -181,6 +181,31 @@ def test_help_offers_what_scenarios_may_do_only_where_a_scenario_is_read() -> No
     assert simbudget("prices", "opus", "--no-python").returncode == 0
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("report", "none.yaml"),
+        ("watch", "log.jsonl", "--scenario", "none.yaml"),
+        ("plan", "PLAN", "--vary", "foo=1:3", "--for", "cycles"),
+        ("compare", "PLAN", "--set", "agnets=2"),
+        ("sensitivity", "PLAN", "--set", "agnets=2"),
+    ],
+)
+def test_mistakes_are_reported_before_the_engine_is_compiled(
+    plan: Path, tmp_path: Path, words: tuple[str, ...]
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "simbudget", *(str(plan) if word == "PLAN" else word for word in words)],
+        cwd=tmp_path,
+        env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path / "no machine code")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith("error: "), done.stderr
+
+
 def test_a_misspelt_command_is_told_the_nearest_one() -> None:
     done = simbudget("prject", "plan.yaml")
     assert done.returncode == 2

@@ -149,7 +149,7 @@ def test_a_worker_with_other_versions_refuses_to_work() -> None:
 
 @pytest.mark.parametrize("on", ["local:0", "local:many", "here", "http://a:1", "tcp://a", "tcp://a:99999"])
 def test_what_is_no_cluster_is_said_before_anything_starts(on: str) -> None:
-    with pytest.raises(UserError, match="is no cluster; write such as local:4"):
+    with pytest.raises(UserError, match="is no cluster; write for example local:4"):
         project(SCENARIO, Options(on=on))
 
 

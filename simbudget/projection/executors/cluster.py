@@ -194,7 +194,7 @@ def _require_address(on: str) -> None:
 
 
 def _no_cluster(on: str) -> Problem:
-    return Problem(f"{on!r} is no cluster", remedy="write such as local:4 or tcp://host:8786")
+    return Problem(f"{on!r} is no cluster", remedy="write for example local:4 or tcp://host:8786")
 
 
 def _wait_for_a_worker(client: "Client", on: str) -> None:
