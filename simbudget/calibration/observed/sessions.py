@@ -144,6 +144,11 @@ class Session:
         return replace(self, **arrays, models=models, sub_agents_s=sub_agents_s)
 
     @property
+    def is_left(self) -> bool:
+        """Return whether its agent waited for sub-agents, or worked in another context, before it went on."""
+        return self.sub_agents_s is not None or (self.steps is not None and bool(self.steps.is_left.any()))
+
+    @property
     def knows_input(self) -> bool:
         """Return whether full context sizes are known: some logs omit tokens read from the cache."""
         return len(self) > 0 and bool(np.median(self.context) >= _SMALLEST_CONTEXT)
