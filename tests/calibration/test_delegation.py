@@ -1,7 +1,9 @@
 """Calibration learns what agents delegate: how often, to how many, to which model, and what it costs."""
 
+import json
 from dataclasses import replace
 from functools import cache
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +19,7 @@ from simbudget.engine.lowering import lower
 from simbudget.engine.reference import simulate
 from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.imported import ImportedLedger
+from simbudget.ledger.readers import read_logs
 from simbudget.ledger.stored import typed_runs
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import loads_scenario
@@ -178,6 +181,7 @@ def test_time_in_which_sub_agents_work_is_not_tool_time() -> None:
     assert longest_s < 60.0 < max(float(one.gap_s.max()) for one in waiting)
 
 
+OPUS, HAIKU = "claude-opus-4-5", "claude-haiku-4-5"
 LISTED = {"lead": "claude-opus-4-5", "worker": "claude-haiku-4-5"}
 """Models of the price list in place of those of the truth, whose prices a scenario cannot have without calling them."""
 
@@ -295,3 +299,42 @@ def test_a_step_with_a_model_of_its_own_is_learnt_apart_from_the_agents_turns() 
     logged_usd = tokens["cost_usd"].sum() / len(ledger.runs)
     spend = project(calibrated.after.scenario, Options(replications=100)).summary.spend_usd
     assert spend.p10 <= logged_usd <= spend.p90
+
+
+def claude_line(at_s: int, kind: str, agent: str = "", **message: object) -> str:
+    """Return a line of a Claude Code session, of the agent itself or of a sub-agent."""
+    line = {
+        "type": kind,
+        "uuid": f"{kind} {at_s}",
+        "sessionId": "s",
+        "timestamp": f"2026-06-01T00:{at_s // 60:02}:{at_s % 60:02}Z",
+        "isSidechain": bool(agent),
+        "message": message,
+    }
+    return json.dumps(line | ({"agentId": agent} if agent else {}))
+
+
+def claude_call(at_s: int, model: str, read: int, write: int, agent: str = "", tool_s: int = 2) -> list[str]:
+    """Return the lines of a call that asks for a tool, and of the tool's result."""
+    usage = {"input_tokens": 0, "cache_read_input_tokens": read, "cache_creation_input_tokens": write}
+    tool = {"type": "tool_use", "id": f"tool {at_s}", "name": "Bash"}
+    result = {"type": "tool_result", "tool_use_id": f"tool {at_s}"}
+    answer = {"id": f"message {at_s}", "model": model, "stop_reason": "tool_use", "content": [tool]}
+    return [
+        claude_line(at_s, "assistant", agent, **answer, usage={**usage, "output_tokens": 100}),
+        claude_line(at_s + tool_s, "user", agent, content=[result]),
+    ]
+
+
+def test_sidechains_of_claude_code_are_sub_agents_of_their_own_model(tmp_path: Path) -> None:
+    lines = [claude_line(0, "user", content="a question")]
+    lines += claude_call(5, OPUS, 0, 20_000) + claude_call(10, OPUS, 20_000, 500, tool_s=96)
+    for place, at_s in enumerate(range(20, 100, 10)):
+        lines += claude_call(at_s, HAIKU, 5_000 + 500 * place, 1_000, agent="b7")
+    lines += claude_call(110, OPUS, 20_500, 900) + claude_call(115, OPUS, 21_400, 900)
+    (tmp_path / "s.jsonl").write_text("\n".join(lines), encoding="utf-8")
+    callers = callers_of(sessions_of(read_logs([tmp_path])))
+    (own,), (role,) = callers.own, callers.roles
+    assert (own.model, len(own), role.model, role.calls, role.kind) == (OPUS, 4, HAIKU, 8, "sub-agent")
+    assert own.is_left
+    assert own.own_gap_s.max() < 30.0 < own.gap_s.max()
