@@ -24,6 +24,8 @@ from tests.pilot.provider import FAST
 _EACH: Final = 5
 """Kills of one pilot, after which its books are checked."""
 _AS_OFTEN: Final = ("runner", "agent", "agent", "service", "model server")
+_PARTS: Final = tuple(dict.fromkeys(_AS_OFTEN))
+_DID: Final = ("pilots", "calls", "jobs", "attempts at tasks")
 _PAGE: Final = Path(__file__).with_suffix(".md")
 _TABLE: Final = Path(__file__).with_suffix(".csv")
 
@@ -60,12 +62,12 @@ def write(seed: int, counts: Counter[str]) -> None:
     """Put the counts of a seed into the table, and the totals of all seeds into the page."""
     known = pd.read_csv(_TABLE, index_col="seed") if _TABLE.exists() else pd.DataFrame()
     table = pd.concat([known.drop(index=seed, errors="ignore"), pd.DataFrame([counts], index=[seed])])
-    table = table.fillna(0).astype(int).sort_index()
+    table = table.reindex(columns=[*_PARTS, *_DID]).fillna(0).astype(int).sort_index()
     table.to_csv(_TABLE, index_label="seed")
     total = table.sum()
-    kills = ", ".join(f"{total[part]} of the {part}" for part in sorted(set(_AS_OFTEN)))
+    kills = ", ".join(f"{total[part]} of the {part}" for part in _PARTS)
     said = (
-        f"{total[sorted(set(_AS_OFTEN))].sum()} kills ({kills}) of {total['pilots']} pilots with {total['calls']:,} "
+        f"{total[list(_PARTS)].sum()} kills ({kills}) of {total['pilots']} pilots with {total['calls']:,} "
         f"calls, {total['jobs']:,} jobs and {total['attempts at tasks']:,} attempts at tasks: the books agreed every "
         "time, and every run went on."
     )

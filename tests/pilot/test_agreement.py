@@ -167,7 +167,11 @@ def test_attempts_at_tasks_are_those_simulated_and_the_ledger_names_them(
             " = e.agent AND a.cycle = e.cycle AND a.task = e.task_number AND a.attempt = e.attempt"
             " WHERE e.kind = 'call' GROUP BY a.task ORDER BY a.task"
         )
+        waits = store.query("SELECT duration_s FROM entries WHERE kind = 'wait'")
     assert [task for task, _, _ in attempts] == list(range(6))
+    assert all(waited_s > 1.0 for (waited_s,) in waits), (
+        "only who waited for a task has an entry that says so"
+    )
     assert sum(calls for _, _, calls in attempts) == summary["model_calls"]
     assert sum(number for _, number, _ in attempts) == summary["tasks"]["attempts"]
 

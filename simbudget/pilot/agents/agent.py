@@ -140,16 +140,18 @@ class Agent:
             return
         self._diary.close_gap()
         self._diary.cycle, self._diary.attempt = cycle, None
+        has_waited = False
         while True:
             self._allowance.look()
             taken = self._tasks.take(self._settings.agent, cycle, self._diary.clock.now_s())
-            if isinstance(taken, TaskAttempt):
+            if taken != "wait":
                 break
-            if taken == "done":
-                raise StoppedError("tasks")
+            has_waited = True
             await asyncio.sleep(_ASKS_FOR_TASK_EVERY_S)
-        if self._diary.clock.now_s() - self._diary.until_s > _ASKS_FOR_TASK_EVERY_S:
+        if has_waited:
             self._diary.write("wait", name="task")
+        if not isinstance(taken, TaskAttempt):
+            raise StoppedError("tasks")
         self._attempt = self._diary.attempt = taken
         self._experiments.task_number = taken.task
         assert self._scenario.tasks is not None
