@@ -4,7 +4,8 @@ Each constructor raises ValueError for invalid parameters, naming the parameter 
 """
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Final
 
 from simbudget.distributions.base import Distribution, require_positive
 from simbudget.distributions.closed_forms import Constant, Lognormal, Normal, Triangular, Uniform
@@ -12,6 +13,7 @@ from simbudget.distributions.steps import Discrete, Empirical
 from simbudget.distributions.tabulated import Beta, Gamma, beta_from_p10
 
 __all__ = [
+    "FAMILIES",
     "Distribution",
     "beta",
     "constant",
@@ -84,3 +86,10 @@ def discrete(values: Sequence[float], weights: Sequence[float]) -> Distribution:
 def empirical(values: Sequence[float]) -> Distribution:
     """Return the empirical distribution of observed values."""
     return Empirical(tuple(sorted(values)), (1.0,) * len(values))
+
+
+FAMILIES: Final[Mapping[str, Callable[..., Distribution]]] = {
+    make.__name__: make for make in (lognormal, normal, uniform, triangular, beta, gamma, discrete)
+}
+"""The families that a scenario names with `distribution`, with the parameters of these functions. It also names
+`empirical`, whose values may come from a column of a file."""

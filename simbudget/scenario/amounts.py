@@ -4,6 +4,7 @@ An `Amount` says what a key expects. It reads an exact number, a range, a spelt-
 with its scatter; from code also one of `distributions.families` or a frozen distribution of `scipy.stats`.
 """
 
+import inspect
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -29,14 +30,16 @@ from simbudget.scenario.reading import DEFAULT, Reading, describe, is_absent, ne
 from simbudget.scenario.trust import is_outside
 from simbudget.units import EXAMPLES, Dimension, parse_amount, parse_range, parse_spread, written_amount
 
+
+def _parameters(make: Callable[..., Distribution]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the required and the optional parameters of a family."""
+    given = inspect.signature(make).parameters.values()
+    required = tuple(each.name for each in given if each.default is each.empty)
+    return required, tuple(each.name for each in given if each.default is not each.empty)
+
+
 PARAMETERS: Final[dict[str, tuple[tuple[str, ...], tuple[str, ...]]]] = {
-    "lognormal": (("p10", "p90"), ()),
-    "normal": (("p10", "p90"), ()),
-    "uniform": (("low", "high"), ()),
-    "triangular": (("low", "mode", "high"), ()),
-    "beta": (("mean",), ("p10", "weight")),
-    "gamma": (("mean", "cv"), ()),
-    "discrete": (("values", "weights"), ()),
+    **{name: _parameters(make) for name, make in families.FAMILIES.items()},
     "empirical": ((), ("file", "column", "values")),
 }
 """Required and optional parameters of each family."""
@@ -324,7 +327,7 @@ class Amount:
             if "values" in given:
                 return families.empirical(_numbers(given["values"]))
             return families.empirical(self._column(reading, given["file"], given["column"]))
-        make: Callable[..., Distribution] = getattr(families, family)
+        make = families.FAMILIES[family]
         return make(**{key: self._parameter(key, value) for key, value in given.items()})
 
     def _parameter(self, key: str, node: Node) -> Any:

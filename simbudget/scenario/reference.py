@@ -7,6 +7,7 @@ import ast
 import inspect
 import re
 import sys
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -242,6 +243,9 @@ def _split(quantity: Schema) -> Iterator[Schema]:
 
 # The reference page.
 
+_WIDTH: Final = 118
+"""Columns of text in the page's source."""
+
 _OPENING: Final = """\
 # The scenario language
 
@@ -266,18 +270,28 @@ engine, and a note says so; a key that neither engine simulates is refused by na
 | `{typical: 30 to 45, varies: 2x}` | the typical value (median) is unknown; draws scatter with p90/median = 2 |
 | `{varies: ...}`, `{unknown: ...}` | differs from draw to draw; has one unknown value in each world |
 
-Distributions: `lognormal` and `normal` with `p10`, `p90`; `uniform` with `low`, `high`; `triangular` with `low`,
-`mode`, `high`; `beta` with `mean` and `p10` or `weight`; `gamma` with `mean`, `cv`; `discrete` with `values`,
-`weights`; `empirical` with `file` and `column` of a CSV file, or `values`.
+{distributions}
 
 A bare range *varies*, unless the table says *fact*: then it is one *unknown* value, constant throughout a run. In
 Python a quantity may be a number, such a text or mapping, or a frozen distribution of `scipy.stats`.
 """
 
 
+def _distributions() -> str:
+    """Return a sentence on the families and their parameters."""
+    families = []
+    for name, (required, optional) in PARAMETERS.items():
+        needed, either = (", ".join(map("`{}`".format, required)), " or ".join(map("`{}`".format, optional)))
+        if name != "empirical":
+            families.append(f"`{name}` with " + " and ".join(filter(None, (needed, either))))
+    text = f"Distributions: {'; '.join(families)}; `empirical` with `file` and `column` of a CSV file, or `values`."
+    return "\n".join(textwrap.wrap(text, _WIDTH))
+
+
 def page() -> str:
     """Return the reference page as Markdown."""
-    return "\n".join([_OPENING, *(_section(title, model) for title, model in sections())])
+    opening = _OPENING.replace("{distributions}", _distributions())
+    return "\n".join([opening, *(_section(title, model) for title, model in sections())])
 
 
 def sections() -> Iterator[tuple[str, type[Block]]]:
