@@ -1,4 +1,4 @@
-"""`simbudget import`: read logs of real runs into a ledger, and summarise what they hold."""
+"""`simbudget import`: read logs of real runs into a ledger, and summarise their content."""
 
 import datetime
 from pathlib import Path

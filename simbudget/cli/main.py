@@ -172,7 +172,7 @@ def _one_line(text: str) -> str:
 
 
 def _lacks(error: Exception) -> str:
-    """Return what to say of a package that this installation lacks; nothing if that is not what went wrong."""
+    """Return the message about a package that is not installed; empty if the error is another one."""
     module = error.name or "" if isinstance(error, ModuleNotFoundError) else ""
     name = module.partition(".")[0]
     extra = _EXTRAS.get(name)
@@ -182,7 +182,7 @@ def _lacks(error: Exception) -> str:
 
 
 def _is_damaged(error: Exception) -> str:
-    """Return what to say of a file that SQLite or Arrow cannot make sense of; nothing if that did not go wrong.
+    """Return the message about a file that SQLite or Arrow cannot read; empty if the error is another one.
 
     Both are imported only where they are used.
     """

@@ -113,7 +113,7 @@ def reading() -> Iterator[Callable[[Path], None]]:
 
 @contextmanager
 def working(hidden: bool, steps: int | None = None) -> Iterator[Callable[[str], None]]:
-    """Say on stderr, if that is a terminal, what is being done, and for how long; yields what to call with it.
+    """Show the current activity and its duration on stderr, if that is a terminal; yields the function to set it.
 
     Args:
         hidden: whether to say nothing.
