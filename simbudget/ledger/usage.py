@@ -167,10 +167,14 @@ def usage(
         begins: called with each file before it is read.
 
     Raises:
-        UserError: there are no logs, or `by` is not one of `BY`.
+        UserError: there are no logs, `by` is not one of `BY`, or the period ends before it begins.
     """
     if by not in BY:
         raise UserError(Problem(f"usage by {by!r}", remedy=f"write one of {', '.join(BY)}"))
+    if since and until and until < since:
+        raise UserError(
+            Problem(f"the period ends on {until}, before it begins ({since})", remedy="swap the dates")
+        )
     paths = [Path(log) for log in logs] if logs else [place.path for place in usual_places() if place.files]
     if not paths:
         looked = ", ".join(str(place.path) for place in usual_places())

@@ -75,3 +75,15 @@ def test_mistakes_are_one_clear_line(tmp_path: Path) -> None:
         done = simbudget(*arguments)
         assert done.returncode == 2 and "Traceback" not in done.stderr
         assert done.stderr.startswith("error:")
+
+
+def test_a_column_that_a_table_does_not_have_is_a_mistake_unless_it_is_a_value(tmp_path: Path) -> None:
+    table = tmp_path / "calls.csv"
+    table.write_text("when,in,out\n2026-10-01T10:00:00Z,1000,200\n")
+    done = simbudget(str(table), "--columns", "started=wen,input=in")
+    assert done.returncode == 2
+    assert "calls.csv has no such column; write one of when" in done.stderr
+    right = ("--columns", "started=when,input=in,output=out,model=claude-haiku-4-5,calls=1")
+    done = simbudget(str(table), *right, "-o", str(tmp_path / "out.csv"))
+    assert done.returncode == 0, done.stderr
+    assert pd.read_csv(tmp_path / "out.csv")["model"].unique().tolist() == ["claude-haiku-4-5"]

@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from simbudget.errors import Problem, UserError
+from simbudget.errors import Problem, UserError, visible
 from simbudget.ledger.entry import FLEET, Entry
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
@@ -45,6 +45,8 @@ _KINDS: Final = ("call", "calls", "compaction", "tool", "experiment", "score", "
 _TOKEN_KINDS: Final = {"call", "calls", "compaction", "post", "poll"}
 _YES: Final = {"1", "true", "yes", "keep", "kept"}
 _MOST: Final = 10**12
+_COLUMNS_NAMED: Final = 20
+"""Columns that a message lists; tables of trackers have hundreds."""
 
 
 def mapped_format(columns: Mapping[str, str]) -> Format:
@@ -68,6 +70,13 @@ def _unknown(name: str) -> Problem:
     )
 
 
+def _no_column(file: LogFile, name: str, column: str) -> Problem:
+    there = list(dict.fromkeys([*file.header, *(key for line in file.objects[:100] for key in line)]))
+    near = difflib.get_close_matches(column, there, 3, 0.5) or there[:_COLUMNS_NAMED]
+    remedy = f"write one of {', '.join(map(visible, near))}, or leave {name!r} out"
+    return Problem(f"--columns {name}={column}: {visible(file.path.name)} has no such column", remedy=remedy)
+
+
 class _Mapped:
     """A table whose columns are named."""
 
@@ -84,6 +93,9 @@ class _Mapped:
         if kind not in _KINDS:
             remedy = f"name a column of the table, or one of {', '.join(_KINDS)}"
             raise UserError(Problem(f"--columns: {kind!r} is neither a column nor a kind", remedy=remedy))
+        for name, value in constants.items():
+            if name not in _TEXTS and not (is_known(number(value)) or is_known(moment(value))):
+                raise UserError(_no_column(file, name, value))
         rows = json_rows(file, gathering) if file.objects else table_rows(file, gathering)
         for line, row in rows:
             values = {**constants, **{name: row.get(source) for name, source in named.items()}}
