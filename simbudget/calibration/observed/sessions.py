@@ -310,8 +310,8 @@ class _Rows:
             ~is_wait & ~failed & (np.asarray(sent) > 0),
             for_people,
             are_sub_agents(rows),
-            rows["cycle"].to_numpy(np.int64),
-            rows["service"].astype(str).to_numpy(np.str_),
+            rows["cycle"].fillna(-1).to_numpy(np.int64),
+            rows["service"].astype(object).fillna("").to_numpy(np.str_),
         )
 
 
