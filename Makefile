@@ -46,7 +46,7 @@ fuzz: $(READY)  ## 20,000 mutated scenarios, ledgers and sites, and as many dama
 	$(BIN)/python -m benchmarks.fuzz_logs --files 20000 --write
 	$(BIN)/python -m benchmarks.guard_races 1 --write
 	$(BIN)/python -m benchmarks.guard_kills 100 --write
-	$(BIN)/python benchmarks/pilot_kills.py --kills 100
+	$(BIN)/python -m benchmarks.pilot_kills --kills 100 --write
 
 backtest: $(READY)  ## backtests on the logs at hand: the track record in docs/ and in the product
 	$(BIN)/python benchmarks/known_campaigns.py --write
