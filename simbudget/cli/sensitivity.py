@@ -25,7 +25,7 @@ from simbudget.cli.options import (
     help="Alternative plans to decide between, for the value of information.",
 )
 @click.option("--choices/--no-choices", default=True, help="Also vary one choice at a time.  [default: yes]")
-@sample_options(300)
+@sample_options(250)
 def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     file: Path,
     worth: float | None,

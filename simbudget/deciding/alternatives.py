@@ -27,7 +27,7 @@ DEFAULT_REPLICATIONS: Final = 400
 
 FEW_TWICE: Final = 1.25
 """Replications per world where unknowns matter most: a fifth of the replications are the second ones of their world,
-which separate chance from unknowns. Sixty of these estimate the variance due to chance to within a fifth."""
+which separate chance from unknowns. Fifty of these estimate the variance due to chance to within a fifth."""
 
 ANY_RESULT: Final = "any_transferable"
 """A column that is 1 where a replication has at least one transferable result."""

@@ -92,10 +92,10 @@ def _others(key: str, current: str, words: tuple[str, ...]) -> Iterator[Change]:
             yield Change(key, word)
 
 
-_FIRST: Final = 12
-"""Worlds; enough for a difference of one standard deviation to be significant with a probability of 90 %."""
-_MOST: Final = 24
-"""Worlds; the same for 0.7 standard deviations."""
+_FIRST: Final = 10
+"""Worlds; enough for a difference of 1.2 standard deviations to be significant with a probability of 90 %."""
+_MOST: Final = 20
+"""Worlds; the same for 0.8 standard deviations."""
 _PART: Final = 15
 """One fifteenth of a large sample: some twenty choices then take about as long as the plan itself."""
 _OF_DIFFERENCE: Final = 0.25
@@ -112,7 +112,7 @@ def one_at_a_time(
     """Return every alternative compared with the first, from a few replications each.
 
     Alternatives share their luck, so that differences need fewer replications than the figures themselves, and
-    some twenty choices with as many would take nearly all of the time. Each gets twelve worlds, and more only if the
+    some twenty choices with as many would take nearly all of the time. Each gets ten worlds, and more only if the
     difference in spend is not precise yet.
 
     Args:
