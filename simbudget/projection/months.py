@@ -7,6 +7,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.numbers import usd
+from simbudget.pricing.models import maker_of
 from simbudget.pricing.tiers import monthly_spend_cap_usd, smallest_tier_for
 from simbudget.projection.limits import LimitCheck
 from simbudget.scenario.model import Scenario
@@ -59,7 +61,7 @@ def check_spend_cap(scenario: Scenario, most_usd: float) -> tuple[list[LimitChec
     tier = scenario.api.tier
     needed = smallest_tier_for(most_usd)
     if tier is None:
-        return [], [_note(needed, most_usd)] if most_usd > 0 else []
+        return [], [_note(needed, most_usd)] if most_usd > 0 and _has_tiers(scenario) else []
     cap_usd = monthly_spend_cap_usd(tier)
     if cap_usd is None:
         return [], []
@@ -69,8 +71,17 @@ def check_spend_cap(scenario: Scenario, most_usd: float) -> tuple[list[LimitChec
     return [LimitCheck(limit, holds, most_usd)], notes
 
 
+def _has_tiers(scenario: Scenario) -> bool:
+    """Return whether any model is called at the list prices of the provider whose tiers these are."""
+    return any(
+        maker_of(model) == "anthropic"
+        for model, speed in scenario.models.items()
+        if speed.served_on is None and model not in scenario.prices.models
+    )
+
+
 def _note(tier: str, most_usd: float) -> str:
-    return f"tokens need usage tier {tier} (p90 ${most_usd:,.0f} in the dearest month)"
+    return f"Anthropic's usage tier {tier} is needed (p90 of tokens in the most expensive month: {usd(most_usd)})"
 
 
 def _months(begins: datetime.date, begins_s: float, hours: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:

@@ -78,7 +78,7 @@ class RunInMaking:
         if found <= MOST_USD:
             return found
         if value is not None and value == value:  # noqa: PLR0124  NaN is what is not known
-            self.odd["costs that cannot be"] += 1
+            self.odd["impossible costs"] += 1
         return NOT_KNOWN
 
     def count(self, value: object, most: int = MOST_TOKENS) -> int | None:
@@ -90,7 +90,7 @@ class RunInMaking:
         found = number(value)
         if 0 <= found <= most and found == int(found):
             return int(found)
-        self.odd["counts that cannot be"] += 1
+        self.odd["impossible counts"] += 1
         return None
 
 

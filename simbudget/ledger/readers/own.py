@@ -147,7 +147,7 @@ class _Adding:
         entries = typed_entries(chunk)
         for number, many in impossible.groupby(entries["run"]).sum().items():
             if many:
-                self._run(int(str(number))).odd["values that cannot be"] += int(many)
+                self._run(int(str(number))).odd["impossible values"] += int(many)
         columns: list[Any] = []
         for name in Entry._fields:
             column = entries[name].astype(object)
