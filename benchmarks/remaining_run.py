@@ -19,9 +19,9 @@ from typing import Final
 
 import numpy as np
 import numpy.typing as npt
-from simbudget.calibration.posteriors.caches import cache_life
 
 from benchmarks.track_record import BUILT_ON, CAMPAIGNS, CUT, DATA, HELD_OUT
+from simbudget.calibration.observed.caches import cache_life
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.totals import truths
 from simbudget.forecast.backtest import FEWEST_CALLS, FEWEST_KNOWN

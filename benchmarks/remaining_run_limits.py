@@ -6,9 +6,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from simbudget.calibration.posteriors.caches import cache_life
 
 from benchmarks.remaining_run import KINDS, QUANTITIES, RESAMPLES, Cut, log_crps
+from simbudget.calibration.observed.caches import cache_life
 from simbudget.calibration.observed.totals import truths
 from simbudget.forecast.regression import features_of, least, pooled
 from simbudget.forecast.remaining_run import WEIGHTS, Horizon, remaining_session, simulated_run

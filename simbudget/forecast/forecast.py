@@ -48,7 +48,7 @@ _FEWEST_SAID: Final = 8
 _LEVELS: Final = (0.1, 0.5, 0.9)
 _DAY_S: Final = 86_400.0
 _VAGUE: Final = 10.0
-"""Where p90 is this many times p10, the answer says first that the logs hardly tell."""
+"""Where p90 is this many times p10, the answer begins by saying so."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +117,7 @@ class Forecast(Result):
                 f"; within {usd(self.asked.budget_usd)} in all with probability {percent(self.within_budget)}"
             )
         if high > _VAGUE * max(float(low), 1e-9):
-            line = f"These logs hardly tell: {line[:1].lower()}{line[1:]}"
+            line = f"Very uncertain: {line[:1].lower()}{line[1:]}"
         return f"{line}."
 
     def tables(self) -> list[Table]:
@@ -291,6 +291,15 @@ def _chosen(sessions: list[Session], ledger: ImportedLedger, asked: Asked) -> li
 def _of_sessions(
     sessions: list[Session], chosen: list[Session], further: list[Session], asked: Asked, progress: Progress
 ) -> Forecast:
+    timeless = [session for session in chosen if not np.isfinite(session.started_s).all()]
+    if asked.seconds is not None and timeless:
+        raise UserError(
+            Problem(
+                f"the calls of session {timeless[0].name} have no times, so how many it makes in "
+                f"{hours(asked.seconds / 3600.0)} cannot be forecast",
+                remedy="give the number of calls instead (--calls)",
+            )
+        )
     runs = {session.run for session in chosen}
     library = Library([*further, *(session for session in sessions if session.run not in runs)])
     horizon = Horizon(calls=asked.calls, seconds=asked.seconds)
@@ -390,7 +399,8 @@ def _of_days(ledger: ImportedLedger, asked: Asked) -> Forecast:
     if len(past.usd) < FEWEST_DAYS:
         raise UserError(
             Problem(
-                f"the logs cover {len(past.usd)} days, and {FEWEST_DAYS} are needed to forecast further ones",
+                f"the logs cover {len(past.usd)} day{'s' * (len(past.usd) != 1)}, and {FEWEST_DAYS} are needed to "
+                "forecast further ones",
                 remedy="--runs forecasts runs; or give older logs too",
             )
         )

@@ -70,6 +70,7 @@ def ledger_of(sessions: list[Session]) -> ImportedLedger:
             "cost_usd": session.list_cost_usd,
             "list_cost_usd": np.nan,
             "agent": 0,
+            "cycle": 0,
         }
         frames.append(
             pd.DataFrame({name: columns.get(name, pd.NA) for name in DTYPES}, index=range(len(session)))
