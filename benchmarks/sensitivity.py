@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.cold_start import loop_s
 
 HERE = Path(__file__).resolve().parent
-SCENARIOS = ("aar-weak-to-strong", "aar-better-evaluation", "two-people-known-methods", "fleet-of-200")
+SCENARIOS = ("aar-weak-to-strong", "aar-better-evaluation", "two-people-known-methods")
 
 PAGE = """# The cost of `simbudget sensitivity`
 
