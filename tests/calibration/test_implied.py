@@ -1,7 +1,13 @@
 """The scenario that logs imply projects what the logs cost."""
 
+import datetime
+import json
+import re
 import shutil
+import warnings
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -17,6 +23,53 @@ from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import load_scenario, loads_scenario
 from simbudget.scenario.model import Scenario, dump
 from tests.calibration.logs import sessions_ledger
+
+
+@dataclass(frozen=True)
+class Made:
+    """A session of Claude Code to write: calls of half a minute with a growing context."""
+
+    model: str = "claude-opus-4-6"
+    turns: int = 30
+    output: int = 500
+    day: int = 0
+    pauses_s: tuple[float, ...] = (30.0,)
+    """Time between calls, in turn."""
+
+
+def write_session(path: Path, made: Made) -> None:
+    """Write a session's log, in which each call adds 1,000 tokens to a context of 20,000."""
+    at = datetime.datetime(2026, 10, 1, 9) + datetime.timedelta(days=made.day)
+    name, lines = path.stem, []
+    for turn in range(made.turns):
+        usage = {
+            "input_tokens": 3,
+            "cache_creation_input_tokens": 20_000 if turn == 0 else 1_000,
+            "cache_read_input_tokens": 0 if turn == 0 else 19_000 + 1_000 * turn,
+            "output_tokens": made.output,
+        }
+        message: dict[str, Any] = {
+            "id": f"m{name}{turn}",
+            "type": "message",
+            "role": "assistant",
+            "model": made.model,
+            "stop_reason": "tool_use",
+            "usage": usage,
+            "content": [{"type": "tool_use", "id": f"t{turn}", "name": "Bash"}],
+        }
+        result = {"role": "user", "content": [{"type": "tool_result", "tool_use_id": f"t{turn}"}]}
+        for kind, said in (("assistant", message), ("user", result)):
+            about = {
+                "type": kind,
+                "uuid": f"{name}{kind}{turn}",
+                "sessionId": name,
+                "requestId": f"r{name}{turn}",
+            }
+            lines.append(json.dumps(about | {"timestamp": f"{at.isoformat()}Z", "message": said}))
+            pause_s = made.pauses_s[turn % len(made.pauses_s)] if kind == "assistant" else 30.0
+            at += datetime.timedelta(seconds=pause_s)
+    path.write_text("\n".join(lines) + "\n")
+
 
 LOGS = Path(__file__).parent.parent / "data" / "logs"
 
@@ -66,13 +119,84 @@ def test_groups_are_the_models_and_there_are_gpus_only_where_logs_have_jobs_on_t
     assert project(scenario, Options(replications=20)).summary.spend_by_component_usd["gpu"].p90 == 0.0
 
 
-def test_waiting_for_people_is_a_part_of_tool_time() -> None:
+def test_waiting_for_people_is_left_out_of_tool_time_and_said() -> None:
     ledger = read_logs([LOGS / "agentv-codex"])
     sessions = sessions_of(ledger)
     between_s = sum(float(np.nansum(session.gap_s)) for session in sessions)
     people_s = sum(float(np.nansum(np.minimum(session.person_s[:-1], session.gap_s))) for session in sessions)
     assert people_s > 0
-    assert f"{people_s / between_s:.0%} of it is waiting for people" in implied_scenario(ledger).text
+    implied = implied_scenario(ledger)
+    share = f"{people_s / between_s:.0%} of the time between calls, is left out of `turn.tool_time`"
+    assert any(share in note for note in implied.notes)
+    tools_s = sum(
+        float(np.nansum(np.maximum(session.gap_s - session.person_s[:-1], 0.0))) for session in sessions
+    )
+    shares = project(implied.scenario, Options(replications=50)).summary.agent_time_share
+    calls_s = sum(float(np.nansum(session.duration_s)) for session in sessions)
+    assert shares["tool"].p10 < tools_s / (tools_s + calls_s) < shares["tool"].p90
+
+
+def test_models_whose_sessions_differ_have_their_own_cycle_and_hold_the_logged_cost(tmp_path: Path) -> None:
+    for number in range(6):
+        write_session(tmp_path / f"o{number}.jsonl", Made(turns=25, day=number))
+        haiku = Made("claude-haiku-4-5", turns=60, output=200, day=number)
+        write_session(tmp_path / f"h{number}.jsonl", haiku)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        implied = implied_scenario(read_logs([tmp_path]))
+    turns = {group.model: group.cycle[0].turns.typical for group in implied.written.fleet}
+    assert turns["claude-opus-4-6"] == pytest.approx(25, rel=0.05)
+    assert turns["claude-haiku-4-5"] == pytest.approx(60, rel=0.05)
+    spend = project(implied.scenario, Options(replications=100)).summary.spend_usd
+    assert implied.logged_usd == pytest.approx(8.48, abs=0.01)
+    assert spend.p10 <= implied.logged_usd <= spend.p90
+    assert spend.p90 < 1.15 * implied.logged_usd
+
+
+def test_models_whose_sessions_are_alike_share_a_cycle(tmp_path: Path) -> None:
+    for number in range(4):
+        write_session(tmp_path / f"o{number}.jsonl", Made(turns=20, day=number))
+        write_session(tmp_path / f"h{number}.jsonl", Made("claude-haiku-4-5", turns=20, day=number))
+    assert not any(group.is_own for group in implied_scenario(read_logs([tmp_path])).groups)
+
+
+def test_numbers_are_written_as_a_person_would_write_them(tmp_path: Path) -> None:
+    for number in range(10):
+        write_session(tmp_path / f"s{number}.jsonl", Made(turns=30, day=number))
+    implied = implied_scenario(read_logs([tmp_path]))
+    assert "tool_time: 30 s\n" in implied.text
+    assert "then_every: 1 day" in implied.text
+    ranges = [line for line in implied.text.splitlines() if "typical" in line]
+    numbers = [number for line in ranges for number in re.findall(r"[\d.]+", line.split("#", 1)[0])]
+    assert numbers
+    assert all(len(number.replace(".", "").strip("0")) <= 3 for number in numbers)
+
+
+def test_durations_that_do_not_tell_the_speed_leave_its_default(tmp_path: Path) -> None:
+    for number in range(4):
+        write_session(tmp_path / f"s{number}.jsonl", Made(turns=30, day=number))
+    implied = implied_scenario(read_logs([tmp_path]))
+    speed = implied.written.models["claude-opus-4-6"]
+    assert speed.output_speed.text == "45 to 80 tokens/s"
+    call_s = speed.first_token.typical + 500 / speed.output_speed.typical
+    assert call_s == pytest.approx(30.0, rel=0.05)  # as in the log
+    assert any("cannot tell its output speed" in note for note in implied.notes)
+
+
+def test_a_single_call_says_its_output_and_its_cost(tmp_path: Path) -> None:
+    write_session(tmp_path / "s.jsonl", Made(turns=1))
+    implied = implied_scenario(read_logs([tmp_path]))
+    assert implied.written.turn.output_tokens.typical == 500
+    spend = project(implied.scenario, Options(replications=5)).summary.spend_usd
+    assert spend.p50 == pytest.approx(implied.logged_usd, rel=0.001)
+
+
+def test_pauses_of_several_kinds_in_one_are_noted(tmp_path: Path) -> None:
+    for number in range(4):
+        made = Made(turns=40, day=number, pauses_s=(1.0, 1.0, 1.0, 1.0, 900.0))
+        write_session(tmp_path / f"s{number}.jsonl", made)
+    notes = implied_scenario(read_logs([tmp_path])).notes
+    assert any("`turn.tool_time` is 2.71 min on average and varies" in note for note in notes)
 
 
 def test_init_from_logs_writes_a_scenario_that_check_and_project_take(tmp_path: Path) -> None:

@@ -74,14 +74,15 @@ def _missed_late(session: Session) -> Floats:
     return _LATE[session]
 
 
-def misses_of(session: Session, life: str) -> Misses:
+def misses_of(session: Session, life: str, people: bool = True) -> Misses:
     """Return how often a session's calls missed a cache that was young enough.
 
     Args:
         session: its calls, the first three apart.
         life: of its cache, `5 min` or `1 h`.
+        people: whether waiting for people ages a cache; without, what was lost in the meantime is a miss.
     """
-    missed = _missed(session)[_aged(session, 0.0, CACHE_LIFE_S[life])]
+    missed = _missed(session)[_aged(session, 0.0, CACHE_LIFE_S[life], people)]
     return Misses(float(len(missed)), float(missed.sum()))
 
 
@@ -141,8 +142,10 @@ def _missed(session: Session) -> Floats:
     return _MISSED[session]
 
 
-def _aged(session: Session, youngest_s: float, oldest_s: float) -> npt.NDArray[np.bool_]:
+def _aged(session: Session, youngest_s: float, oldest_s: float, people: bool = True) -> npt.NDArray[np.bool_]:
     """Return [calls - 1] which calls began so long after the one before, in a context that went on."""
     apart_s = np.nan_to_num(np.diff(session.started_s))
+    if not people:
+        apart_s -= np.minimum(session.person_s[:-1], session.gap_s)
     warm = np.arange(len(apart_s)) >= _WARMS_UP
     return (apart_s >= youngest_s) & (apart_s <= oldest_s) & ~session.compacts & warm

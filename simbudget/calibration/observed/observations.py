@@ -202,5 +202,8 @@ def _output_speed(sessions: Sequence[Session]) -> float:
     output, duration_s = output[known][::stride], duration_s[known][::stride]
     if len(output) < 10 or np.ptp(output) == 0:
         return NO_SPEED
-    slope = float(theilslopes(duration_s, output).slope)
+    with np.errstate(
+        invalid="ignore"
+    ):  # its interval, which is not used, is undefined if most outputs are equal
+        slope = float(theilslopes(duration_s, output).slope)
     return min(max(1.0 / slope, 1.0), NO_SPEED) if slope > 0 else NO_SPEED

@@ -56,10 +56,12 @@ def slope_of(sessions: Sequence[Session]) -> Slope | None:
     output, duration_s = output[known][::stride], duration_s[known][::stride]
     if len(output) < _FEWEST_POINTS or np.ptp(output) == 0:
         return None
-    found = theilslopes(duration_s, output, alpha=_ONE_ERROR)
+    with np.errstate(invalid="ignore"):  # the interval is undefined if most outputs are equal
+        found = theilslopes(duration_s, output, alpha=_ONE_ERROR)
     if found.slope <= 0:
         return None
-    error = min((found.high_slope - found.low_slope) / 2, found.slope)
+    half = (found.high_slope - found.low_slope) / 2
+    error = min(half, found.slope) if np.isfinite(half) else found.slope
     return Slope(float(found.slope), float(error))
 
 

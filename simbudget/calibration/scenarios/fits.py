@@ -5,6 +5,7 @@ from typing import Final
 
 import numpy as np
 
+from simbudget.calibration.observed.caches import FIVE_MINUTES
 from simbudget.calibration.observed.delegation import callers_of
 from simbudget.calibration.observed.observations import FLOORS
 from simbudget.calibration.observed.sessions import Session, sessions_of
@@ -16,9 +17,15 @@ from simbudget.calibration.scenarios.delegate_fits import prefix_fits, service_f
 from simbudget.calibration.scenarios.experiments import Jobs, jobs_of
 from simbudget.calibration.scenarios.fit import FEWEST, Fit, fit_of_rate, fit_of_varying
 from simbudget.calibration.scenarios.joint import jointly
-from simbudget.calibration.scenarios.session_fits import evidence_of_sessions, fit_sessions, fit_speeds
+from simbudget.calibration.scenarios.session_fits import (
+    evidence_of_sessions,
+    fit_misses,
+    fit_sessions,
+    fit_speeds,
+)
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.calibration_file import Evidence
+from simbudget.scenario.context import CACHE_LIFE_S
 from simbudget.units import Dimension
 
 WORLDS: Final = 500
@@ -66,15 +73,31 @@ def fit_speed(ledger: ImportedLedger, model: str, worlds: int = WORLDS) -> list[
 
 
 def fit_of_sessions(sessions: Sequence[Session], worlds: int = WORLDS) -> list[Fit]:
-    """Return the fits of turns and contexts to sessions, with waits for people included in tool time.
+    """Return the fits of turns and contexts to sessions, without their waits for people.
 
     Args:
         sessions: those that are learnt from.
-        worlds: how many joint draws.
+        worlds: number of joint draws.
     """
     rng = np.random.default_rng(_SEED)
-    fits = [*fit_sessions(sessions, (), worlds, people=True, rng=rng), *habit_fits(sessions, worlds)]
-    return jointly(fits, worlds, rng)
+    fits = [*fit_sessions(sessions, (), worlds, people=False, rng=rng), *habit_fits(sessions, worlds)]
+    return expired_as_missed(jointly(fits, worlds, rng), sessions, worlds)
+
+
+def expired_as_missed(fits: Sequence[Fit], sessions: Sequence[Session], worlds: int = WORLDS) -> list[Fit]:
+    """Return fits in which caches that expired during waits for people count as missed.
+
+    So a scenario without these waits still pays for what they cost.
+
+    Args:
+        fits: of turns and contexts.
+        sessions: those that they were learnt from.
+        worlds: number of joint draws.
+    """
+    if not any(session.person_s[:-1].max(initial=0.0) > CACHE_LIFE_S[FIVE_MINUTES] for session in sessions):
+        return list(fits)
+    missed = [*fit_misses(sessions, worlds, np.random.default_rng(_SEED + 2), people=False)]
+    return [*(fit for fit in fits if fit.name != "context.cache_misses"), *missed]
 
 
 def habit_fits(sessions: Sequence[Session], worlds: int) -> Iterator[Fit]:

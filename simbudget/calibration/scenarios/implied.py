@@ -1,9 +1,9 @@
 """The scenario implied by logs: as many sessions of each model, with the quantities learnt from them.
 
-Each session is an agent with one cycle. Agents of one model are a group; if a model has enough sessions, its group has
-separate turns and contexts. Sub-agents, and helpers of another model, are a `delegate` step for each of their models.
-Waits for people are part of `turn.tool_time`, since a cache expires in any pause. The scenario has GPUs only if the
-logs have jobs on them.
+Each session is an agent with one cycle. Agents of one model are a group; if its sessions differ from those of other
+models, the group has its own cycle, turns and contexts. Sub-agents, and helpers of another model, are a `delegate` step
+for each of their models. Waits for people are left out; a cache that expired during one counts as missed. The scenario
+has GPUs only if the logs have jobs on them.
 """
 
 import datetime
@@ -17,16 +17,32 @@ from typing import Any, Final
 import numpy as np
 
 from simbudget.calibration.observed.caches import cache_life
-from simbudget.calibration.observed.delegation import callers_of
 from simbudget.calibration.observed.session_prices import list_prices, session_prices
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.scenarios.delegate_fits import RoleFits, fit_roles, service_fits
 from simbudget.calibration.scenarios.experiments import Jobs, jobs_of
-from simbudget.calibration.scenarios.fit import Fit, fit_of_fact
-from simbudget.calibration.scenarios.fits import WORLDS, fit_ledger, fit_of_sessions
+from simbudget.calibration.scenarios.fit import FEWEST, Fit, fit_of_fact
+from simbudget.calibration.scenarios.fits import WORLDS, expired_as_missed, fit_ledger, fit_of_sessions
+from simbudget.calibration.scenarios.implied_notes import (
+    known_outputs,
+    mean_of_few,
+    mixed_models_noted,
+    no_speed_noted,
+    note_on,
+    remark_on,
+    tells_no_speed,
+    waits_noted,
+)
+from simbudget.calibration.scenarios.logged_groups import LoggedGroup, groups_of, is_unnamed, model_named
 from simbudget.calibration.scenarios.new_sessions import UNSEEN_SUMMARY, least_limit
-from simbudget.calibration.scenarios.session_fits import KEEPS
-from simbudget.calibration.scenarios.wording import as_value, written_fact, written_varying
+from simbudget.calibration.scenarios.session_fits import KEEPS, fit_first_token
+from simbudget.calibration.scenarios.wording import (
+    as_value,
+    written_duration,
+    written_exact,
+    written_fact,
+    written_varying,
+)
 from simbudget.distributions.base import NORMAL_P90
 from simbudget.distributions.posteriors import Posterior
 from simbudget.errors import Problem, UserError
@@ -37,17 +53,17 @@ from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.document import KeyPath
 from simbudget.scenario.model import DEFAULT_MODEL, Scenario, Turn, dump
-from simbudget.scenario.provider import OTHERS
+from simbudget.scenario.provider import OTHERS, ModelSpeed
 from simbudget.scenario.reading import Reading
 from simbudget.units import Dimension
 
-_ENOUGH: Final = 20
-"""With fewer sessions, a model's group has the turns and contexts of all sessions."""
-_UNNAMED: Final = frozenset({"", "nan", "None", "<NA>", "-"})
 _TURNS: Final = "cycle.think.turns"
 _OUTPUT, _THINKING = "turn.output_tokens", "turn.thinking_tokens"
-_LONGEST_TIMES: Final = 10.0
+_LONGEST_TIMES: Final = 3.0
 """Horizon after the start of the last session, in longest sessions, so that none is cut off."""
+_LONGEST_TIMES_OF_FEW: Final = 10.0
+"""The same for fewer than ten sessions, which have hardly shown the longest."""
+_FEW: Final = 10
 _DAY_S: Final = 86_400.0
 _MOST_DAYS: Final = 3650
 
@@ -55,34 +71,6 @@ _ASSUMED_OUTPUT: Final = str(getattr(keys_of(Turn)["output_tokens"], "default", 
 
 Document = dict[str, Any]
 """A block as text, or lists and dicts of text."""
-
-
-@dataclass(frozen=True)
-class LoggedGroup:
-    """Logged sessions of one model."""
-
-    model: str
-    sessions: tuple[Session, ...]
-    """Those of agents."""
-    delegated: tuple[Session, ...]
-    """Those of their sub-agents."""
-    is_own: bool
-    """Whether it has separate turns and contexts."""
-
-    @property
-    def cost_usd(self) -> float:
-        """Return what its calls cost by the price list, without outputs that the logs do not say."""
-        return float(sum(np.nansum(session.list_cost_usd) for session in (*self.sessions, *self.delegated)))
-
-    @property
-    def waiting_share(self) -> float:
-        """Return the share of time between calls spent waiting for people."""
-        between_s = sum(float(np.nansum(session.own_gap_s)) for session in self.sessions)
-        people_s = sum(
-            float(np.nansum(np.minimum(session.person_s[:-1], session.own_gap_s)))
-            for session in self.sessions
-        )
-        return people_s / between_s if between_s > 0 else 0.0
 
 
 @dataclass(frozen=True)
@@ -133,35 +121,10 @@ def implied_scenario(ledger: ImportedLedger) -> Implied:
                 remedy="`simbudget forecast LOG --runs 20` forecasts further runs from their totals",
             )
         )
-    groups = _groups(sessions)
+    groups = groups_of(sessions)
     jobs = _paid_jobs(ledger)
     cycles = 1 if jobs is None else max(1, round(len(jobs) / sum(len(group.sessions) for group in groups)))
     return _Maker(groups, cycles, jobs).made(ledger, sessions)
-
-
-def _groups(sessions: Sequence[Session]) -> tuple[LoggedGroup, ...]:
-    """Return agents' sessions by model with their sub-agents', the most frequent first."""
-    by_model: dict[str, list[Session]] = {}
-    own = callers_of(sessions).own
-    for session in own or sessions:  # sub-agents whose agents are not in the logs are agents
-        by_model.setdefault(_named(session.model), []).append(session)
-    several = len(by_model) > 1
-    ordered = sorted(by_model.items(), key=lambda one: -len(one[1]))
-    model_of = {session.run: model for model, alike in by_model.items() for session in alike}
-    contexts = [context for role in callers_of(sessions).roles for context in role.contexts] if own else []
-    return tuple(
-        LoggedGroup(
-            model,
-            tuple(alike),
-            tuple(context for context in contexts if model_of.get(context.run) == model),
-            several and len(alike) >= _ENOUGH,
-        )
-        for model, alike in ordered
-    )
-
-
-def _named(model: str) -> str:
-    return DEFAULT_MODEL if model in _UNNAMED else model
 
 
 def _paid_jobs(ledger: ImportedLedger) -> Jobs | None:
@@ -193,25 +156,33 @@ class _Maker:
     def made(self, ledger: ImportedLedger, sessions: Sequence[Session]) -> Implied:
         """Return the scenario."""
         own = [session for group in self._groups for session in group.sessions]
-        delegated = tuple(session for group in self._groups for session in group.delegated)
-        models = list(dict.fromkeys(_named(model) for model in self._models_called()))
-        fits = fit_ledger(ledger, models, WORLDS, people=True)
+        models = list(dict.fromkeys(model_named(model) for model in self._models_called()))
+        fits = fit_ledger(ledger, models, WORLDS)
+        jobs = [fit for fit in fits if fit.name.startswith("cycle.experiment.")]
         days = sorted(session.ended for session in sessions if session.ended)
         document: Document = {"simbudget": "1", "name": "As logged"}
-        document["fleet"] = [self._group(group, place, days) for place, group in enumerate(self._groups)]
+        document["fleet"] = [
+            self._group(group, place, days, jobs) for place, group in enumerate(self._groups)
+        ]
         if any(not group.is_own for group in self._groups):
-            everyone = LoggedGroup("", tuple(own), delegated, False)
-            document |= self._body(everyone, fits, _Block((), ""), days)
+            shared = self._shared()
+            is_all = len(shared.sessions) == len(own)
+            learnt = expired_as_missed(fits, own) if is_all else [*fit_of_sessions(shared.sessions), *jobs]
+            document |= self._body(shared, learnt, _Block((), ""), days)
         by_name = {fit.name: fit for fit in fits}
-        document |= self._speeds(by_name, models)
+        document |= self._speeds(by_name, models, sessions)
         document |= self._prices(days)
         if "api.error_rate" in by_name:
             document["api"] = {"error_rate": self._taken(by_name["api.error_rate"], "api.error_rate")}
         if self._jobs is not None:
             document["gpus"] = {"count": str(max(1, int(np.nanmax(self._jobs.gpus))))}
             self._comments["gpus", "count"] = "the most that one job held; the price is the list's"
-        document["stop"] = {"after": f"{self._days(ledger)} days", "cycles_per_agent": str(self._cycles)}
+        after = written_exact(self._days(ledger) * _DAY_S, Dimension.DURATION)
+        document["stop"] = {"after": after, "cycles_per_agent": str(self._cycles)}
+        self._comments["stop", "after"] = "room for long sessions; the run ends with the last of them"
         self._note_outputs(sessions)
+        self._notes += waits_noted(self._groups)
+        self._notes += mixed_models_noted(self._groups)
         return Implied(
             Scenario(**document),
             Calibration(self._quantities),
@@ -221,11 +192,32 @@ class _Maker:
             self._comments,
         )
 
+    def _shared(self) -> LoggedGroup:
+        """Return what the groups without their own cycle share: their sessions, or if these are few, all."""
+        sharing = [group for group in self._groups if not group.is_own]
+        if sum(len(group.sessions) for group in sharing) < FEWEST:
+            sharing = list(self._groups)
+        several = len(self._groups) > 1
+        for group in self._groups:
+            if several and not group.is_own and len(group.sessions) < FEWEST:
+                few = f"{len(group.sessions)} session{'s' * (len(group.sessions) != 1)}"
+                self._notes.append(
+                    f"{few} of {group.model} cannot say how its sessions differ: it has the turns and contexts "
+                    f"of {sum(len(each.sessions) for each in sharing):,} sessions of "
+                    + " and ".join(each.model for each in sharing)
+                )
+        return LoggedGroup(
+            "",
+            tuple(session for group in sharing for session in group.sessions),
+            tuple(session for group in sharing for session in group.delegated),
+            False,
+        )
+
     def _models_called(self) -> Iterator[str]:
         yield from (group.model for group in self._groups)
         yield from (session.model for group in self._groups for session in group.delegated)
 
-    def _group(self, group: LoggedGroup, place: int, days: Sequence[str]) -> Document:
+    def _group(self, group: LoggedGroup, place: int, days: Sequence[str], jobs: Sequence[Fit]) -> Document:
         """Return a group of the fleet."""
         path: KeyPath = ("fleet", place)
         found: Document = {
@@ -236,14 +228,14 @@ class _Maker:
         self._comments[*path, "agents"] = "sessions in the logs; as many as you plan"
         every_s = _every_s(group.sessions)
         if every_s:
-            found["start"] = {"then_every": f"{every_s:.0f} s"}
+            found["start"] = {"then_every": written_duration(every_s)}
             self._comments[*path, "start"] = "as they began in the logs, on average"
         service = next(service_fits(group.sessions, np.random.default_rng(0)), None)
         if service is not None and self._has_prices(group.model, service, days):
             found["service"] = service.written
             self._comments[*path, "service"] = service.evidence.remark
         if group.is_own:
-            fits = fit_of_sessions(group.sessions, WORLDS)
+            fits = [*fit_of_sessions(group.sessions, WORLDS), *jobs]
             found |= self._body(group, fits, _Block(path, f"fleet[{group.model}]."), days)
         return found
 
@@ -262,8 +254,11 @@ class _Maker:
         by_name = {fit.name: fit for fit in fits}
         turns = by_name.get(_TURNS)
         text: Any = str(round(np.mean([len(session) for session in group.sessions]) / self._cycles) or 1)
+        path: KeyPath = (*block.path, "cycle", 0, "think", "turns")
+        self._comments[path] = mean_of_few(len(group.sessions), "session")
         if turns is not None:
-            text = self._taken(_shared_out(turns, self._cycles), f"{block.name}cycle.think[0].turns")
+            del self._comments[path]
+            text = self._taken(_shared_out(turns, self._cycles), f"{block.name}cycle.think[0].turns", path)
         cycle = [{"think": {"turns": text}}]
         roles = fit_roles((*group.sessions, *group.delegated), WORLDS)
         for number, role in enumerate(roles):
@@ -278,7 +273,7 @@ class _Maker:
 
     def _delegate(self, role: RoleFits, number: int, block: _Block, days: Sequence[str]) -> Document:
         """Return the step of what is delegated to one model."""
-        step: Document = {"agents": "1", "turns": "1", "model": _named(role.role.model)}
+        step: Document = {"agents": "1", "turns": "1", "model": model_named(role.role.model)}
         path = block.path
         self._comments[*path, "model"] = role.words
         for fit in (_per_cycle(fit, self._cycles) for fit in role.fits):
@@ -293,9 +288,9 @@ class _Maker:
         if self._cycles > 1 and "if" not in step:
             step["if"] = f"{100 / self._cycles:.3g}%"
         contexts = role.role.contexts
-        reads = any(np.nansum(session.read) > 0 for session in contexts)
+        caches = _uses_cache(contexts)
         context = step.setdefault("context", {})
-        context["cache"] = cache_life(contexts, contexts[-1]) if reads else "off"
+        context["cache"] = cache_life(contexts, contexts[-1]) if caches else "off"
         return step
 
     def _job(self, fits: Mapping[str, Fit], prefix: str) -> list[Document]:
@@ -312,7 +307,11 @@ class _Maker:
     def _turn(self, group: LoggedGroup, fits: Mapping[str, Fit], block: _Block) -> Document:
         turn: Document = {}
         path = (*block.path, "turn")
-        if _OUTPUT not in fits:
+        outputs = known_outputs(group.sessions)
+        if _OUTPUT not in fits and len(outputs):
+            turn["output_tokens"] = f"{outputs.mean():.0f}"
+            self._comments[*path, "output_tokens"] = mean_of_few(len(outputs), "call")
+        elif _OUTPUT not in fits:
             turn["output_tokens"] = "0"
             turn["thinking_tokens"] = as_value(_ASSUMED_OUTPUT)
             self._comments[*path, "output_tokens"] = (
@@ -321,10 +320,7 @@ class _Maker:
             self._comments[*path, "thinking_tokens"] = "assumed"
         for key in ("output_tokens", "thinking_tokens", "tool_result_tokens", "tool_time"):
             if f"turn.{key}" in fits:
-                turn[key] = self._taken(fits[f"turn.{key}"], f"{block.name}turn.{key}")
-        if "tool_time" in turn and group.waiting_share >= 0.005:
-            share = f"{group.waiting_share:.0%} of it is waiting for people"
-            self._comments[*path, "tool_time"] = share
+                turn[key] = self._taken(fits[f"turn.{key}"], f"{block.name}turn.{key}", (*path, key))
         opening = {
             key: self._taken(fits[f"turn.opening.{key}"], f"{block.name}turn.opening.{key}")
             for key in ("times", "turns")
@@ -336,11 +332,11 @@ class _Maker:
         self, group: LoggedGroup, roles: Sequence[RoleFits], fits: Mapping[str, Fit], block: _Block
     ) -> Document:
         path = (*block.path, "context")
-        reads = any(np.nansum(session.read) > 0 for session in group.sessions)
-        context: Document = {"cache": cache_life(group.sessions, group.sessions[-1]) if reads else "off"}
+        caches = _uses_cache(group.sessions)
+        context: Document = {"cache": cache_life(group.sessions, group.sessions[-1]) if caches else "off"}
         if self._cycles > 1:
             context["lasts"] = "life"
-        if _OUTPUT not in fits:
+        if _OUTPUT not in fits and not len(known_outputs(group.sessions)):
             context["keeps_thinking"] = "no"
         elif KEEPS in fits:
             context["keeps_thinking"] = fits[KEEPS].written
@@ -351,9 +347,7 @@ class _Maker:
         if "first_prompt_tokens" not in context:
             mean = np.mean([session.context[0] for session in group.sessions])
             context["first_prompt_tokens"] = f"{mean:.0f}"
-            self._comments[*path, "first_prompt_tokens"] = (
-                "the mean: too few sessions to learn how they differ"
-            )
+            self._comments[*path, "first_prompt_tokens"] = mean_of_few(len(group.sessions), "session")
         if "shared_prefix_tokens" in context:
             self._comments[*path, "shared_prefix_tokens"] = fits[
                 "context.shared_prefix_tokens"
@@ -373,13 +367,27 @@ class _Maker:
             self._comments[*path, "compacted_to_tokens"] = "assumed: compactions are too few to learn from"
         return context
 
-    def _speeds(self, fits: Mapping[str, Fit], models: Sequence[str]) -> Document:
+    def _speeds(
+        self, fits: Mapping[str, Fit], models: Sequence[str], sessions: Sequence[Session]
+    ) -> Document:
+        """Return the models' speeds; where durations do not grow with outputs, the default output speed stays."""
         speeds: Document = {}
         for model in (*models, OTHERS):
-            for key in ("first_token", "output_speed"):
-                name = f"models[{model}].{key}"
-                if name in fits:
-                    speeds.setdefault(model, {})[key] = self._taken(fits[name], name)
+            first, output = (fits.get(f"models[{model}].{key}") for key in ("first_token", "output_speed"))
+            if first is None or output is None:
+                continue
+            found: Document = {}
+            if tells_no_speed(output):
+                default = ModelSpeed.read(Reading(Path()), None, "models", None).output_speed
+                rng = np.random.default_rng(0)
+                rest = fit_first_token(model, sessions, default.typical, WORLDS, rng)
+                self._notes.append(no_speed_noted(model, str(default.text), sessions, rest is not None))
+                first, output = (first, output) if rest is None else (rest, None)
+            path: KeyPath = ("models", model)
+            found["first_token"] = self._taken(first, first.name, (*path, "first_token"))
+            if output is not None:
+                found["output_speed"] = self._taken(output, output.name)
+            speeds[model] = found
         return {"models": speeds} if speeds else {}
 
     def _prices(self, days: Sequence[str]) -> Document:
@@ -392,7 +400,7 @@ class _Maker:
         for session in sessions:
             by_model.setdefault(session.model, []).append(session)
         for model, alike in by_model.items():
-            if model in _UNNAMED:
+            if is_unnamed(model):
                 self._notes.append(
                     f"the logs name no model for {len(alike):,} sessions: {DEFAULT_MODEL} is assumed"
                 )
@@ -413,7 +421,9 @@ class _Maker:
             for group in self._groups
             for session in group.sessions
         )
-        return min(_MOST_DAYS, int(np.ceil((span_s + _LONGEST_TIMES * longest_s) / _DAY_S)) + 1)
+        count = sum(len(group.sessions) for group in self._groups)
+        times = _LONGEST_TIMES_OF_FEW if count < _FEW else _LONGEST_TIMES
+        return min(_MOST_DAYS, int(np.ceil((span_s + times * longest_s) / _DAY_S)) + 1)
 
     def _note_outputs(self, sessions: Sequence[Session]) -> None:
         silent = [session for session in sessions if not session.knows_output]
@@ -423,10 +433,14 @@ class _Maker:
                 f"without output, to which the scenario adds what is assumed, about {usd(_assumed_usd(silent))}"
             )
 
-    def _taken(self, fit: Fit, name: str) -> Any:
-        """Return the value of a fit, and store the fit under this name."""
+    def _taken(self, fit: Fit, name: str, path: KeyPath | None = None) -> Any:
+        """Return the value of a fit, and store the fit under this name; remark at its path on how it varies."""
         if fit.quantity is not None:
             self._quantities[name] = replace(fit.quantity, name=name)
+        if path is not None and (remark := remark_on(fit)):
+            self._comments[path] = remark
+            if (note := note_on(fit, name)) and note not in self._notes:
+                self._notes.append(note)
         return as_value(fit.written)
 
 
@@ -440,6 +454,10 @@ def _heading(sessions: Sequence[Session], days: Sequence[str]) -> tuple[str, ...
         f"What {many} {verb} ({source}{until}): as many over again, one an agent.",
         "Ranges were learnt from them; `simbudget check` prints what each rests on.",
     )
+
+
+def _uses_cache(sessions: Sequence[Session]) -> bool:
+    return any(np.nansum(session.read) + np.nansum(session.write) > 0 for session in sessions)
 
 
 def _summary(fits: Mapping[str, Fit]) -> dict[str, Fit]:

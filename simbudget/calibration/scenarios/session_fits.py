@@ -50,6 +50,9 @@ _MOST_TRIES: Final = 25
 _FEWEST_SPEAKING: Final = 30
 """Fewest calls with outputs for learning a speed."""
 
+_MOST_SLOWED: Final = 1.1
+"""An assumed speed may lengthen logged calls by a tenth; with more, the log contradicts it."""
+
 _SEED: Final = 20_261_129
 """For resampling that is kept apart from other draws, so that adding it leaves these as they are."""
 _YES_NO: Final = {True: "yes", False: "no"}
@@ -142,7 +145,7 @@ def fit_sessions(
     for model in [*own, *([OTHERS] if len(own) < len(models) else [])]:
         yield from fit_speeds(model, callers, people, worlds, rng)
     yield from _errors(callers, worlds, rng)
-    yield from _misses(sessions, worlds, rng)
+    yield from fit_misses(sessions, worlds, rng)
 
 
 def telling_outputs(sessions: Sequence[Session]) -> Sequence[Session]:
@@ -296,6 +299,34 @@ def fit_speeds(
     yield _speed(f"models[{model}].output_speed", slope, at, evidence)
 
 
+def fit_first_token(
+    model: str, sessions: Sequence[Session], speed: float, worlds: int, rng: np.random.Generator
+) -> Fit | None:
+    """Return the fit of what calls took beyond their output at a given speed; None if their output alone took longer.
+
+    For logs whose durations do not tell the speed, such as those of calls with equal outputs.
+
+    Args:
+        model: the model's name, or `others`.
+        sessions: of all callers.
+        speed: tokens per second.
+        worlds: number of joint draws.
+        rng: what the draws are made from.
+    """
+    whose = [session for session in _telling_speed(model, sessions) if session.knows_output]
+    if not whose:
+        return None
+    output_s = np.concatenate([session.output for session in whose]) / speed
+    duration_s = np.concatenate([session.duration_s for session in whose])
+    known = np.isfinite(output_s) & np.isfinite(duration_s)
+    taken_s = np.maximum(output_s, duration_s)[known].sum()
+    if not known.any() or taken_s > _MOST_SLOWED * duration_s[known].sum():
+        return None
+    place = _Place(f"models[{model}].first_token", Dimension.DURATION, "at the default output speed")
+    values = observe(whose, speed=speed).values["first_token"]
+    return next(_varying("first_token", place, values, whose, worlds, rng), None)
+
+
 def _telling_speed(model: str, sessions: Sequence[Session]) -> list[Session]:
     """Return the sessions that a model's speed is learnt from: its own if they say outputs, else those of all models.
 
@@ -332,7 +363,7 @@ def _speed(name: str, slope: Slope | None, at: Floats, evidence: Evidence) -> Fi
     if slope is not None:
         speeds = np.clip(1.0 / (slope.seconds + at * slope.error), 1.0, NO_SPEED)
     low, high = (
-        f"{value:.4g}" if value < NO_SPEED else "1000000" for value in np.quantile(speeds, (0.1, 0.9))
+        f"{value:.3g}" if value < 1000 else f"{value:.0f}" for value in np.quantile(speeds, (0.1, 0.9))
     )
     written = f"{low} tokens/s" if low == high else f"{{unknown: {low} tokens/s to {high} tokens/s}}"
     return fit_of_fact(name, speeds, written, evidence)
@@ -348,15 +379,25 @@ def _errors(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) 
         )
 
 
-def _misses(sessions: Sequence[Session], worlds: int, rng: np.random.Generator) -> Iterator[Fit]:
-    """Yield the rate of misses of young caches, if logs have caches and misses."""
+def fit_misses(
+    sessions: Sequence[Session], worlds: int, rng: np.random.Generator, people: bool = True
+) -> Iterator[Fit]:
+    """Yield the rate of misses of young caches, if logs have caches and misses.
+
+    Args:
+        sessions: of callers of one kind.
+        worlds: number of joint draws.
+        rng: what the draws are made from.
+        people: whether waiting for people ages caches; see `misses_of`.
+    """
     whose = [session for session in sessions if session.knows_input and np.nansum(session.read) > 0]
-    misses = [misses_of(session, cache_life(sessions, session)) for session in whose]
+    misses = [misses_of(session, cache_life(sessions, session), people) for session in whose]
     missed, calls = np.array([of.missed for of in misses]), np.array([of.calls for of in misses])
     if missed.sum() > 0:
-        evidence = evidence_of_sessions(
-            whose, int(calls.sum()), "calls that found a part of their cache count as a part"
-        )
+        remark = "calls that found a part of their cache count as a part"
+        if not people:
+            remark += "; so do calls whose cache expired while a person was waited for"
+        evidence = evidence_of_sessions(whose, int(calls.sum()), remark)
         yield fit_of_rate("context.cache_misses", missed, calls, evidence, worlds, rng)
 
 
