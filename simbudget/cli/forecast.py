@@ -42,7 +42,9 @@ def _days_until(ledger: Any, date: Any) -> float:
     "--like", metavar="PROFILE", help="Without logs: forecast runs like those of a reference profile."
 )
 @click.option("--phases", metavar="A,B,...", help="With --like: the phases that each run goes through.")
-@click.option("--model", help="With --like: the model that the runs use.")
+@click.option(
+    "--model", help="Model of calls whose logs name none; with --like: the model that the runs use."
+)
 @click.option("--budget", callback=money, metavar="$", help="Report the probability of staying within this.")
 @click.option("--history", multiple=True, type=click.Path(path_type=Path), help="Further logs to learn from.")
 @click.option("--columns", metavar="A=B,...", help="Column mapping for other tables; see `import`.")
@@ -110,15 +112,16 @@ def forecast_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         return
     if not logs:
         raise click.UsageError("give a LOG or a folder of logs, or a profile with --like")
-    if phases or model:
-        raise click.UsageError("--phases and --model need --like")
+    if phases:
+        raise click.UsageError("--phases needs --like")
     from simbudget.forecast.forecast import Asked, forecast  # noqa: PLC0415
-    from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
+    from simbudget.ledger.readers import Assumed, column_map, read_logs  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar, reading  # noqa: PLC0415
 
     with reading() as begins:
-        ledger = read_logs(logs, column_map(columns), begins)
-        before = read_logs(history, column_map(columns), begins) if history else None
+        assumed = Assumed(model or "")
+        ledger = read_logs(logs, column_map(columns), begins, assumed)
+        before = read_logs(history, column_map(columns), begins, assumed) if history else None
     of_days = _days_until(ledger, until) if until is not None else days
     asked = Asked(calls, seconds, runs, of_days, run, budget, draws, seed)
     with progress_bar(quiet or as_json) as progress:

@@ -50,7 +50,10 @@ def money(_: click.Context, __: click.Parameter, text: str | None) -> float | No
         amount = Amount(Dimension.MONEY, exact=True).parse(text if "$" in text else f"${text}")
     except ValueError:
         raise click.BadParameter(f"{text!r} is not an amount of money; write for example $20,000") from None
-    return amount.distribution.mean()
+    value = amount.distribution.mean()
+    if value < 0:
+        raise click.BadParameter(f"{text!r} is below zero; write for example $20,000")
+    return value
 
 
 def amount(dimension: str, *, may_be_zero: bool = False, at_most: float = math.inf) -> Any:

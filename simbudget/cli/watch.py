@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -26,6 +27,7 @@ from simbudget.cli.options import (
     help="The plan of the run.  [default: none; forecast from the logs alone]",
 )
 @click.option("--budget", callback=money, metavar="$", help="Without a scenario: budget for the whole run.")
+@click.option("--model", default="", help="Without a scenario: model of calls whose logs name none.")
 @click.option("--follow", is_flag=True, help="Update repeatedly, until the planned end or Ctrl-C.")
 @click.option(
     "--interval",
@@ -61,6 +63,7 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     logs: tuple[Path, ...],
     scenario: Path | None,
     budget: float | None,
+    model: str,
     follow: bool,
     interval: float,
     elapsed: float | None,
@@ -83,8 +86,12 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     Example: simbudget watch pilot/ledger.sqlite --scenario scenario.yaml --worth '$50,000'
     """
     if scenario is None:
-        _watch_logs(logs, budget, seed, interval if follow else None, as_json)
+        from simbudget.forecast.forecast import Asked  # noqa: PLC0415
+
+        _watch_logs(logs, model, Asked(budget_usd=budget, seed=seed), interval if follow else None, as_json)
         return
+    if model:
+        raise click.UsageError("--model cannot be combined with --scenario, which names the models itself")
     if budget is not None:
         raise click.UsageError(
             "--budget cannot be combined with --scenario, which sets the budget itself: `stop.budget`"
@@ -111,18 +118,18 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
 
 def _watch_logs(
-    logs: tuple[Path, ...], budget: float | None, seed: int, interval_s: float | None, as_json: bool
+    logs: tuple[Path, ...], model: str, asked: Any, interval_s: float | None, as_json: bool
 ) -> None:
     """Show the forecast of the sessions in progress: once, or after every change of a log until Ctrl-C."""
     from simbudget.forecast.following import state_of  # noqa: PLC0415
-    from simbudget.forecast.forecast import Asked, forecast  # noqa: PLC0415
-    from simbudget.ledger.readers import read_logs  # noqa: PLC0415
+    from simbudget.forecast.forecast import forecast  # noqa: PLC0415
+    from simbudget.ledger.readers import Assumed, read_logs  # noqa: PLC0415
 
-    asked, before = Asked(budget_usd=budget, seed=seed), None
+    before = None
     while True:
         state = state_of(logs)
         if state != before:
-            show(forecast(read_logs(logs), asked), as_json=as_json)
+            show(forecast(read_logs(logs, assumed=Assumed(model)), asked), as_json=as_json)
         if interval_s is None:
             return
         before = state

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from simbudget.ledger.costs import counted_usd, is_counted
 from simbudget.ledger.imported import ImportedLedger
 
 Floats = npt.NDArray[np.float64]
@@ -49,13 +50,10 @@ class DailySpend:
 
 
 def daily_spend(ledger: ImportedLedger) -> DailySpend | None:
-    """Return what each day cost; None if no run has a date or nothing has a price."""
+    """Return what each day cost, as `usage` counts it; None if no run has a date or nothing has a price."""
     began = ledger.runs.set_index("run")["began_at"]
     entries = ledger.entries
-    listed, told = (
-        entries[name].to_numpy(np.float64, na_value=np.nan) for name in ("list_cost_usd", "cost_usd")
-    )
-    cost = pd.Series(np.where(np.isfinite(listed), listed, told), index=entries.index)
+    cost = counted_usd(entries).where(is_counted(entries))
     started_s = entries["started_s"].to_numpy(np.float64, na_value=np.nan)
     at = entries["run"].map(began) + pd.to_timedelta(started_s, unit="s")
     known = at.notna() & (cost > 0)

@@ -4,7 +4,7 @@ No scenario is needed. What the logs hold is what the forecast rests on, and wha
 """
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +20,7 @@ from simbudget.forecast.past_runs import Library
 from simbudget.forecast.profiles import profile
 from simbudget.forecast.remaining_run import Horizon, remaining_session
 from simbudget.forecast.whole_runs import QUANTITIES, further_runs, run_totals
+from simbudget.ledger.costs import counted_usd, is_counted
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.numbers import hours, percent, rounded, usd
 from simbudget.results import Number, Result, Table, as_plain
@@ -47,6 +48,9 @@ _FEWEST_SAID: Final = 8
 """With fewer other sessions the note says how little the forecast rests on."""
 _LEVELS: Final = (0.1, 0.5, 0.9)
 _DAY_S: Final = 86_400.0
+_WHOLE: Final = 100.0
+"""Counts below this would be shown with decimals."""
+_MOST_NAMED: Final = 3
 _VAGUE: Final = 10.0
 """Where p90 is this many times p10, the answer begins by saying so."""
 
@@ -116,6 +120,8 @@ class Forecast(Result):
             line += (
                 f"; within {usd(self.asked.budget_usd)} in all with probability {percent(self.within_budget)}"
             )
+        if name != "cost_usd" and self.asked.days is None:
+            line += "; the cost is unknown"
         if high > _VAGUE * max(float(low), 1e-9):
             line = f"Very uncertain: {line[:1].lower()}{line[1:]}"
         return f"{line}."
@@ -184,7 +190,8 @@ def forecast(
         return _of_runs(ledger, asked)
     chosen = _chosen(sessions, ledger, asked)
     further = [] if before is None else sessions_of(before)
-    return _of_sessions(sessions, chosen, further, asked, progress)
+    found = _of_sessions(sessions, chosen, further, asked, progress)
+    return replace(found, notes=(*found.notes, *_cost_notes(ledger, "cost_usd" in found.remaining)))
 
 
 def forecast_like(
@@ -206,9 +213,10 @@ def forecast_like(
         seed: the same seed, the same draws.
 
     Raises:
-        UserError: there is no such profile.
+        UserError: there is no such profile, or it knows no run of such a phase.
     """
     known = profile(name)
+    known.require(phases)
     taken = tuple(phases) or known.usual_phases
     draws = known.forecast(runs, taken, model, seed)
     what = f"{runs:,} {'idea' if taken else 'run'}{'s' * (runs != 1)}"
@@ -352,9 +360,30 @@ def _session_notes(
     ]
     if unknown and "cost_usd" in names:
         notes.append("the logs do not say how much was put out, so cost is without output: a lower bound")
-    if "cost_usd" not in names:
-        notes.append("the logs give no prices, so cost is left out")
     return notes
+
+
+def _cost_notes(ledger: ImportedLedger, knows_cost: bool) -> list[str]:
+    """Return what has to be said of costs that the logs leave open, and what to do about it."""
+    entries = ledger.entries
+    paid = entries[is_counted(entries)]
+    models = sorted(set(paid.loc[counted_usd(paid).isna(), "model"].astype(str)))
+    said = []
+    if "" in models:
+        said.append("the logs name no model for some calls; --model M prices them as calls of M")
+    unlisted = [model for model in models if model]
+    if unlisted:
+        more = f" and {len(unlisted) - _MOST_NAMED} more" if len(unlisted) > _MOST_NAMED else ""
+        said.append(
+            f"neither the price list nor the logs have a price for {', '.join(unlisted[:_MOST_NAMED])}{more}; a "
+            "scenario takes one under `prices`"
+        )
+    if not knows_cost:
+        return [f"the cost is unknown: {'; '.join(said) or 'the logs give no counts to price'}"]
+    if paid["cost_usd"].isna().any():
+        why = said or ["some counts of tokens are unknown"]
+        return [f"part of the past cost is unknown, so that costs are lower bounds: {'; '.join(why)}"]
+    return []
 
 
 def _of_runs(ledger: ImportedLedger, asked: Asked) -> Forecast:
@@ -363,7 +392,8 @@ def _of_runs(ledger: ImportedLedger, asked: Asked) -> Forecast:
     if totals.empty:
         raise UserError(
             Problem(
-                "these logs hold no model calls to forecast from", remedy="see docs/logs.md for what is read"
+                "these logs hold neither model calls nor costs to forecast from",
+                remedy="`simbudget import LOG` shows what they hold",
             )
         )
     runs = asked.runs or 1
@@ -381,6 +411,7 @@ def _of_runs(ledger: ImportedLedger, asked: Asked) -> Forecast:
         notes.append(
             f"{len(totals)} known run{'s' * (len(totals) != 1)} say little of others: intervals are wide"
         )
+    notes += _cost_notes(ledger, "cost_usd" in found.all)
     if asked.runs is None:
         notes.append("these logs hold no run call by call, so a further run is forecast")
     subject = "a further run" if runs == 1 else f"{runs:,} further runs"
@@ -394,7 +425,10 @@ def _of_days(ledger: ImportedLedger, asked: Asked) -> Forecast:
     past = daily_spend(ledger)
     if past is None:
         raise UserError(
-            Problem("these logs have no dates or no prices", remedy="--runs forecasts runs without dates")
+            Problem(
+                "these logs have no dates or no prices",
+                remedy="--runs forecasts runs without dates, --model M prices calls whose logs name no model",
+            )
         )
     if len(past.usd) < FEWEST_DAYS:
         raise UserError(
@@ -415,6 +449,7 @@ def _of_days(ledger: ImportedLedger, asked: Asked) -> Forecast:
     idle = float((past.usd == 0).mean())
     if idle:
         notes.append(f"{percent(idle)} of the past days cost nothing")
+    notes += _cost_notes(ledger, knows_cost=True)
     rests_on = (
         f"learnt from {len(past.usd)} days to {last.date()}: {usd(float(past.usd.mean()))} a day, "
         f"{usd(float(past.usd[-7:].mean()))} in the last week"
@@ -428,7 +463,7 @@ def _shown(name: str, value: float) -> str:
         return usd(value)
     if name.endswith("_s"):
         return hours(value / 3600.0)
-    return rounded(value)
+    return f"{value:.0f}" if value < _WHOLE else rounded(value)  # calls and tokens are whole
 
 
 def _figure(values: Floats) -> dict[str, float]:

@@ -15,6 +15,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from simbudget.ledger.costs import counted_usd
+
 Floats = npt.NDArray[np.float64]
 
 CALL_KINDS: Final = ("call", "post", "poll", "compaction")
@@ -61,16 +63,11 @@ def amounts_in_flight(seen: pd.DataFrame, elapsed_s: float, totals: Mapping[str,
     clock = _Clock(elapsed_s, len(agents), silent)
     found = {name: _of_calls(calls, column, clock) for name, column in TOKENS.items()}
     found["model_calls"] = _of_calls(calls.assign(one=1.0), "one", clock)
-    found["spend_tokens_usd"] = _of_calls(calls.assign(usd=charged_usd(calls)), "usd", clock)
+    found["spend_tokens_usd"] = _of_calls(calls.assign(usd=counted_usd(calls)), "usd", clock)
     found["gpu_hours_used"] = _of_jobs(jobs, _numbers(jobs, "gpus") / 3600.0, clock)
-    per_s_usd = charged_usd(jobs).to_numpy(np.float64) / np.maximum(_numbers(jobs, "duration_s"), 1e-9)
+    per_s_usd = counted_usd(jobs).to_numpy(np.float64) / np.maximum(_numbers(jobs, "duration_s"), 1e-9)
     found["spend_gpu_usd"] = _of_jobs(jobs, per_s_usd, clock)
     return {name: amount for name, amount in found.items() if name in totals and amount.mean > 0.0}
-
-
-def charged_usd(entries: pd.DataFrame) -> pd.Series:
-    """Return what each entry cost: as it was charged, else by the price list."""
-    return entries["cost_usd"].where(entries["cost_usd"].notna(), entries["list_cost_usd"])
 
 
 @dataclass(frozen=True)

@@ -57,6 +57,13 @@ class Profile:
             found[name] = hierarchy.draws_of_ideas(parts, runs, rng).sum(axis=1)
         return found
 
+    def require(self, phases: Sequence[str]) -> None:
+        """Raise UserError if no run of one of these phases is known."""
+        unknown = [phase for phase in phases if phase not in self.phases]
+        if unknown:
+            remedy = f"there are {', '.join(self.phases)}" if self.phases else "its runs have no phases"
+            raise UserError(Problem(f"{self.name} has no phase {unknown[0]!r}", remedy=remedy))
+
     @property
     def usual_phases(self) -> tuple[str, ...]:
         """Return the phases of which enough runs are known."""

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from simbudget.errors import Problem, UserError
-from simbudget.forecast.in_flight import CALL_KINDS, TOKENS, Amount, amounts_in_flight, charged_usd
+from simbudget.forecast.in_flight import CALL_KINDS, TOKENS, Amount, amounts_in_flight
+from simbudget.ledger.costs import counted_usd
 from simbudget.ledger.entry import CALLS
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.ledger.store import OPEN
@@ -141,7 +142,7 @@ def _of_calls(calls: pd.DataFrame) -> dict[str, float]:
 
 def _of_money(seen: pd.DataFrame) -> dict[str, float]:
     """Return what was paid by component."""
-    paid = charged_usd(seen).groupby(seen["component"].astype(str)).agg(["sum", "count", "size"])
+    paid = counted_usd(seen).groupby(seen["component"].astype(str)).agg(["sum", "count", "size"])
     return {
         f"spend_{name}_usd": float(row["sum"])
         for name, row in paid.iterrows()

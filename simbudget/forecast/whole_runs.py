@@ -13,6 +13,8 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from simbudget.ledger.costs import counted_usd, is_counted
+from simbudget.ledger.entry import CALLS
 from simbudget.ledger.imported import ImportedLedger
 
 Floats = npt.NDArray[np.float64]
@@ -40,32 +42,39 @@ _P90: Final = 1.2816
 """Normal score of p90."""
 _SHOW_SIDES: Final = 10
 """With this many runs their p90 says something."""
+_TELLING: Final = 8
+"""From this many runs on their scatter stands alone; before, the usual one counts as part of a run: all at one run."""
 _DEFAULT_SCATTER: Final = 1.0
 """Scatter of the logarithm where one run is known: between tasks of a project 0.6 to 1.5 was measured."""
 
 
 def run_totals(ledger: ImportedLedger) -> pd.DataFrame:
-    """Return a row for each run that made model calls: `run`, `source`, `project`, `name`, `began_at`, and its totals.
+    """Return a row per run with model calls or a known cost: `run`, `source`, `project`, `name`, `began_at`, totals.
 
-    A total that the log does not say is NaN. Wall time is from the first entry to the end of the last.
+    A total that the log does not say is NaN. Costs are those that `usage` counts. Wall time is from the first entry to
+    the end of the last.
     """
     entries = ledger.entries
-    calls = entries[entries["kind"].isin(_CALL_KINDS) & (entries["outcome"].astype(str) != "failed")]
+    is_call = entries["kind"].isin(_CALL_KINDS) & (entries["outcome"].astype(str) != "failed")
+    calls = entries[is_call]
     by_run = calls["run"].to_numpy()
-    number = _numbers(calls["calls"]).fillna(1.0)
-    cost = _numbers(calls["list_cost_usd"]).fillna(_numbers(calls["cost_usd"]))
+    number = _numbers(calls["calls"]).where(calls["kind"] == CALLS, 1.0)
+    cost = _numbers(counted_usd(entries).where(is_counted(entries)))
+    besides = cost[~is_call & (cost > 0)].groupby(entries["run"]).sum()
     duration_s = _numbers(entries["duration_s"])
     ends_s = (_numbers(entries["started_s"]) + duration_s.fillna(0.0)).groupby(entries["run"]).max()
     starts_s = _numbers(entries["started_s"]).groupby(entries["run"]).min()
     summed = duration_s[calls.index].groupby(by_run).sum(min_count=1)
     totals = pd.DataFrame(
         {
-            "calls": number.groupby(by_run).sum(),
+            "calls": _filled(number, by_run),
             "input_tokens": calls[_INPUT].apply(_numbers).sum(axis=1, min_count=1).groupby(by_run).sum(),
             "output_tokens": _filled(_numbers(calls["output_tokens"]), by_run),
-            "cost_usd": _filled(cost, by_run),
+            "cost_usd": _filled(cost[is_call], by_run) + besides.reindex(np.unique(by_run), fill_value=0.0),
         }
     )
+    without_calls = besides[~besides.index.isin(totals.index)].rename("cost_usd")
+    totals = pd.concat([totals, without_calls.to_frame()])
     span_s = (ends_s - starts_s).reindex(totals.index)
     totals["wall_time_s"] = span_s.where(span_s > 0.0, summed)
     totals = totals.where(totals > 0.0)
@@ -123,7 +132,7 @@ def further_runs(
         if not known.any():
             continue
         logs = np.log(values[known])
-        scatter = float(logs.std(ddof=1)) if len(logs) > 1 else _DEFAULT_SCATTER
+        scatter = _scatter(logs)
         middle, above = _upper(logs, scatter)
         filled = np.where(known, np.log(np.where(known, values, 1.0)), logs.mean())
         kernel = _KERNEL * scatter * len(logs) ** -0.2
@@ -135,6 +144,13 @@ def further_runs(
         drawn *= np.exp(np.clip(apart, -_MOST_APART, _MOST_APART))[:, None]
         one[name], every[name] = drawn[:, 0], drawn.sum(axis=1) * (runs / summed)
     return FurtherRuns(one, every)
+
+
+def _scatter(logs: Floats) -> float:
+    """Return the scatter of runs, of which a few runs that happen to agree show little."""
+    doubt = max(0.0, (_TELLING - len(logs)) / (_TELLING - 1))
+    seen = (len(logs) - 1) * float(logs.var(ddof=1)) if len(logs) > 1 else 0.0
+    return float(np.sqrt((seen + doubt * _DEFAULT_SCATTER**2) / (len(logs) - 1 + doubt)))
 
 
 def _upper(logs: Floats, scatter: float) -> tuple[float, float]:

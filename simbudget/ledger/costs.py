@@ -136,6 +136,21 @@ def list_costs(entries: pd.DataFrame, moments: pd.Series) -> pd.Series:
     return pd.Series(costs, index=entries.index)
 
 
+def counted_usd(entries: pd.DataFrame) -> pd.Series:
+    """Return what each entry counts as in every sum of past costs: the ledger's cost, else that by the list.
+
+    The ledger's cost is the reported one, or that by the list if the log reports none and all counts are known. Where a
+    count is missing, the list gives a lower bound. NaN where neither is known.
+    """
+    return entries["cost_usd"].where(entries["cost_usd"].notna(), entries["list_cost_usd"])
+
+
+def is_counted(entries: pd.DataFrame) -> pd.Series:
+    """Return which entries count as usage: paid work, and experiments whose cost is known."""
+    is_work = (entries["component"] != "") & (entries["kind"] != "experiment")
+    return is_work | (entries["cost_usd"].fillna(0) > 0)
+
+
 class Apart:
     """Costs other than for plain tokens at the standard service: services, places and searches, listed separately."""
 

@@ -91,9 +91,10 @@ def _answer(figures: Figures) -> str:
     if figures["experiments"]:
         parts.append(_many(figures["experiments"], "experiment"))
     if figures["calls"]:
-        at_least = "at least " if cost["entries_without_cost"] else ""
-        known = max(cost["ledger_usd"], cost["by_list_usd"] or 0.0) if at_least else cost["ledger_usd"]
-        parts.append(f"{at_least}{usd_exactly(known)}")
+        at_least = "at least " if cost["counted_is_lower_bound"] else ""
+        counted = f"{at_least}{usd_exactly(cost['counted_usd'])}"
+        some = cost["runs_counted"] < figures["runs"]
+        parts.append(f"{counted} in {cost['runs_counted']:,} of the runs" if some else counted)
     line = f"Found {', '.join(parts)}"
     unread = figures["unread_lines"]
     return f"{line}; {unread:,} lines or files could not be read." if unread else f"{line}."

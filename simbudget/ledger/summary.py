@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from simbudget.ledger.cost_check import CostCheck
+from simbudget.ledger.costs import counted_usd, is_counted
 from simbudget.ledger.imported import Ledger
 
 _LONG_GAP_H: Final = 1.0
@@ -94,6 +95,12 @@ def _tally(entries: pd.DataFrame) -> pd.DataFrame:
     for name in ("reported_cost_usd", "list_cost_usd", "cost_usd"):
         paid = entries[name].where(is_paid)
         columns |= {name: paid, f"{name} known": paid.notna()}
+    counts = is_counted(entries)
+    columns |= {
+        "counted_usd": counted_usd(entries).where(counts),
+        "counted": counts,
+        "lower_bounds": counts & entries["cost_usd"].isna(),
+    }
     columns["without_price"] = is_paid & entries["list_cost_usd"].isna()
     return pd.DataFrame(columns).astype(_ADDED).groupby(entries["run"]).sum()
 
@@ -103,8 +110,8 @@ _ADDED: Final = {
     **{f"tokens {name}": "int64" for name in _CLASSES},
     **{f"not known {name}": "int64" for name in _MUST_BE_KNOWN},
     **{f"{what}_s": "float64" for what in _HOURS_OF},
-    **dict.fromkeys(("without_cost", "without_price"), "int64"),
-    **dict.fromkeys(("reported_cost_usd", "list_cost_usd", "cost_usd"), "float64"),
+    **dict.fromkeys(("without_cost", "without_price", "counted", "lower_bounds"), "int64"),
+    **dict.fromkeys(("reported_cost_usd", "list_cost_usd", "cost_usd", "counted_usd"), "float64"),
     **{f"{name} known": "int64" for name in ("reported_cost_usd", "list_cost_usd", "cost_usd")},
 }
 """Types of the additive contributions."""
@@ -130,7 +137,7 @@ def _figures(by_run: pd.DataFrame, runs: pd.DataFrame) -> Figures:
 
 
 def _cost(by_run: pd.DataFrame, runs: pd.DataFrame) -> Figures:
-    """Return the cost as reported, by the list, and as entered in the ledger."""
+    """Return the cost as reported, by the list, as entered in the ledger, and as `usage` counts it."""
     of_entries = by_run["reported_cost_usd"].where(by_run["reported_cost_usd known"] > 0).to_numpy()
     of_runs = np.where(np.isnan(of_entries), runs["reported_cost_usd"].to_numpy(), of_entries)
     return {
@@ -138,6 +145,9 @@ def _cost(by_run: pd.DataFrame, runs: pd.DataFrame) -> Figures:
         "runs_that_report": int(np.isfinite(of_runs).sum()),
         "by_list_usd": float(by_run["list_cost_usd"].sum()) if by_run["list_cost_usd known"].any() else None,
         "ledger_usd": float(by_run["cost_usd"].sum()),
+        "counted_usd": float(by_run["counted_usd"].sum()),
+        "counted_is_lower_bound": bool(by_run["lower_bounds"].any()),
+        "runs_counted": int((by_run["counted"] > 0).sum()),
         "entries_without_cost": int(by_run["without_cost"].sum()),
         "entries_without_price": int(by_run["without_price"].sum()),
     }

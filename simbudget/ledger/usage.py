@@ -18,7 +18,7 @@ import numpy as np
 import pandas as pd
 
 from simbudget.errors import Problem, UserError
-from simbudget.ledger.costs import days_of
+from simbudget.ledger.costs import counted_usd, days_of, is_counted
 from simbudget.ledger.imported import Ledger
 from simbudget.ledger.readers import NOTHING_ASSUMED, Assumed, stream_logs
 from simbudget.ledger.readers.places import usual_places
@@ -58,6 +58,9 @@ class UsageReport(Result):
     """One row per value of `by` and model: `by`'s name, `model`, `calls`, `uncached_input`, `cache_write`,
     `cache_read`, `output`, `total_tokens`, `cost_usd`, and `is_lower_bound` if part of the cost is unknown."""
     runs: int
+    """Number of runs with usage."""
+    runs_in_logs: int | None = None
+    """Number of all runs in the logs, if it is to be said beside."""
     logs: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
@@ -83,7 +86,12 @@ class UsageReport(Result):
         bound = "at least " if self.rows["is_lower_bound"].any() else ""
         many = f"{count(total['total_tokens'])} tokens" if total["total_tokens"] else "no known tokens"
         spent = f"{bound}{usd_exactly(float(total['cost_usd']))}"
-        return f"{spent[:1].upper()}{spent[1:]} was spent on {many} in {self.runs:,} {_plural(self.runs, 'run')}."
+        of = f"{self.runs:,} {_plural(self.runs, 'run')}"
+        if self.runs_in_logs is not None and self.runs_in_logs > self.runs:
+            of = f"{self.runs:,} of {self.runs_in_logs:,} {_plural(self.runs_in_logs, 'run')}"
+        if bound and not total["cost_usd"]:
+            return f"The cost of {many} in {of} is unknown."
+        return f"{spent[:1].upper()}{spent[1:]} was spent on {many} in {of}."
 
     def tables(self) -> list[Table]:
         """Return one table with a row per value of `by` and the total last."""
@@ -195,15 +203,16 @@ def of_ledger(
     parts, undated, seen = [], 0, set()
     for entries in ledger.batches():
         moments = days_of(entries, ledger.runs)
-        is_work = (entries["component"] != "") & (entries["kind"] != "experiment")
-        paid = (is_work | (entries["cost_usd"].fillna(0) > 0)).to_numpy()
+        paid = is_counted(entries).to_numpy()
         if since or until:
             undated += int((paid & moments.isna().to_numpy()).sum())
             paid = paid & _within(moments, since, until)
         seen |= set(entries["run"][paid].unique().tolist())
         parts.append(_sums(entries[paid], moments[paid], ledger.runs, by))
     rows = pd.concat(parts).groupby(_keys(by), sort=True, as_index=False).agg(_AGGREGATED)
-    return UsageReport(by, rows, len(seen), tuple(logs), tuple(_notes(ledger, rows, undated, logs)))
+    named = list(logs)
+    notes = [*_notes(ledger, rows, undated), *_silent_runs(ledger, seen, since or until), _next(rows, named)]
+    return UsageReport(by, rows, len(seen), len(ledger.runs), tuple(named), tuple(notes))
 
 
 _AGGREGATED: Final[dict[str, str]] = {**dict.fromkeys(_SUMS, "sum"), "is_lower_bound": "max"}
@@ -227,9 +236,7 @@ def _within(moments: pd.Series, since: datetime.date | None, until: datetime.dat
 def _sums(entries: pd.DataFrame, moments: pd.Series, runs: pd.DataFrame, by: By) -> pd.DataFrame:
     """Return the usage of entries by one property and by model."""
     is_call = (entries["kind"] == "call") & (entries["outcome"] != "failed")
-    reported, listed = entries["cost_usd"].to_numpy(), entries["list_cost_usd"].to_numpy()
     tokens = {name: entries[column].fillna(0).astype("int64") for name, column in _TOKENS.items()}
-    unknown = np.isnan(reported)
     prompt = entries["context_tokens"].fillna(0).astype("int64")
     classes = tokens["uncached_input"] + tokens["cache_write"] + tokens["cache_read"]
     frame = pd.DataFrame(
@@ -240,8 +247,8 @@ def _sums(entries: pd.DataFrame, moments: pd.Series, runs: pd.DataFrame, by: By)
             **tokens,
             # some logs report only the length of the whole prompt
             "total_tokens": np.maximum(classes, prompt) + tokens["output"],
-            "cost_usd": np.where(unknown, np.nan_to_num(listed), reported),
-            "is_lower_bound": unknown,
+            "cost_usd": counted_usd(entries).fillna(0.0).to_numpy(),
+            "is_lower_bound": entries["cost_usd"].isna().to_numpy(),
         }
     )
     return frame.groupby(_keys(by), as_index=False).agg(_AGGREGATED)
@@ -276,7 +283,9 @@ def _period(moments: pd.Series, by: By) -> pd.Series:
     return named
 
 
-def _notes(ledger: Ledger, rows: pd.DataFrame, undated: int, logs: Iterable[str]) -> Iterable[str]:
+def _notes(ledger: Ledger, rows: pd.DataFrame, undated: int) -> Iterable[str]:
+    if (rows["is_lower_bound"] & (rows["model"] == "")).any():
+        yield "some calls name no model; --model NAME prices them"
     if rows["is_lower_bound"].any():
         yield "costs with ≥ are lower bounds: some counts, models or prices are unknown (see simbudget import)"
     if undated:
@@ -284,8 +293,22 @@ def _notes(ledger: Ledger, rows: pd.DataFrame, undated: int, logs: Iterable[str]
     unread = sum(each.count for each in ledger.unread)
     if unread:
         yield f"{unread:,} {_plural(unread, 'line')} or files could not be read; simbudget import lists them"
+
+
+def _silent_runs(ledger: Ledger, seen: set[int], is_filtered: object) -> Iterable[str]:
+    """Yield a note on runs without usage; if days are chosen, runs of other days are no surprise."""
+    silent = len(ledger.runs) - len(seen)
+    if silent and not is_filtered:
+        has = "run in the logs has" if silent == 1 else "runs in the logs have"
+        yield f"{silent:,} {has} no model calls and no known cost"
+
+
+def _next(rows: pd.DataFrame, logs: Sequence[str]) -> str:
+    """Return what to do next: runs without calls and costs are nothing to forecast from."""
     named = " ".join(logs) or "LOG"
-    yield f"next: simbudget forecast {named}, or simbudget init --from {named}"
+    if rows.empty:
+        return f"these logs hold neither model calls nor costs; simbudget import {named} shows what they hold"
+    return f"next: simbudget forecast {named}, or simbudget init --from {named}"
 
 
 def _plural(number: float, thing: str) -> str:

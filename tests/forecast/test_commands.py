@@ -52,3 +52,9 @@ def test_watch_without_a_scenario_is_the_forecast_of_the_same_log() -> None:
     watched, forecast = run("watch", log, "--json", "--seed", "1"), run("forecast", log, "--json")
     assert watched.returncode == forecast.returncode == 0
     assert json.loads(watched.stdout) == json.loads(forecast.stdout)
+
+
+def test_a_budget_below_zero_is_a_mistake() -> None:
+    done = run("forecast", str(DATA / "agentv-codex"), "--budget=-5")
+    assert done.returncode == 2
+    assert "'-5' is below zero" in done.stderr

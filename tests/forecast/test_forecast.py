@@ -257,9 +257,16 @@ def test_forty_ideas_cost_about_forty_times_one_and_vary_less() -> None:
     assert np.ptp(np.log(np.quantile(forty, (0.1, 0.9)))) < np.ptp(np.log(np.quantile(one, (0.1, 0.9))))
 
 
-def test_a_phase_of_which_no_run_is_known_is_named() -> None:
-    found = forecast_like("research-agents", 5, ["execution", "paper_writer"])
-    assert any(note.startswith("paper_writer: fewer than") for note in found.notes)
+def test_a_phase_of_which_hardly_a_run_is_known_is_named() -> None:
+    found = forecast_like("research-agents", 5, ["execution", "rule_maker"])
+    assert any(note.startswith("rule_maker: fewer than") for note in found.notes)
+
+
+def test_a_phase_that_the_profile_does_not_have_is_a_mistake_with_those_that_it_has() -> None:
+    with pytest.raises(UserError, match=r"no phase 'foo'; there are execution, resource_finder"):
+        forecast_like("research-agents", 5, ["execution", "foo"])
+    with pytest.raises(UserError, match="its runs have no phases"):
+        forecast_like("codex", 5, ["execution"])
 
 
 def test_a_misspelt_profile_is_told_with_the_nearest() -> None:

@@ -87,3 +87,29 @@ def test_whole_projects_are_drawn_so_that_two_of_them_say_less_than_forty_runs()
         found = further_runs({"cost_usd": costs}, 40, 1000, np.random.default_rng(1), groups)
         widths.append(np.ptp(np.quantile(np.log(found.all["cost_usd"]), (0.1, 0.9))))
     assert 1.3 * widths[0] < widths[1]
+
+
+def test_two_runs_that_agree_give_no_narrow_interval() -> None:
+    found = further_runs({"calls": np.array([470.0, 476.0])}, 1, 2000, np.random.default_rng(1))
+    low, high = np.quantile(found.all["calls"], (0.1, 0.9))
+    assert high > 2.5 * low
+
+
+def test_twenty_runs_that_agree_do() -> None:
+    found = further_runs({"calls": np.linspace(470.0, 476.0, 20)}, 1, 2000, np.random.default_rng(1))
+    low, high = np.quantile(found.all["calls"], (0.1, 0.9))
+    assert high < 1.1 * low
+
+
+def test_calls_that_a_log_does_not_count_are_left_out() -> None:
+    ledger = summed_ledger(20)
+    ledger.entries["calls"] = pd.array([pd.NA] * 20, dtype="Int64")
+    assert run_totals(ledger)["calls"].isna().all()
+
+
+def test_runs_with_a_known_cost_and_no_calls_have_totals() -> None:
+    ledger = summed_ledger(20)
+    jobs = ledger.entries.assign(kind="experiment", component="tokens")
+    totals = run_totals(ImportedLedger(jobs, ledger.runs))
+    assert totals["cost_usd"].sum() == pytest.approx(jobs["cost_usd"].sum())
+    assert totals["calls"].isna().all()
