@@ -44,7 +44,7 @@ def naive_rest(
         "new_input_tokens": np.nan_to_num(begun.write) + np.nan_to_num(begun.uncached),
         "cache_read_tokens": begun.read,
         "output_tokens": begun.output,
-        "cost_usd": begun.list_cost_usd,
+        "cost_usd": begun.cost_usd,
         "model_time_s": begun.duration_s,
         "active_time_s": begun.duration_s + np.maximum(gap_s - begun.person_s, 0.0),
         "wall_time_s": begun.duration_s + gap_s,

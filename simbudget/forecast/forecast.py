@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from simbudget.calibration.observed.session_prices import counted_to_list
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.totals import truths
 from simbudget.errors import Problem, UserError
@@ -51,6 +52,8 @@ _DAY_S: Final = 86_400.0
 _WHOLE: Final = 100.0
 """Counts below this would be shown with decimals."""
 _MOST_NAMED: Final = 3
+_SAME_COST: Final = 0.01
+"""Reported costs within this share of the list's need no note."""
 _VAGUE: Final = 10.0
 """Where p90 is this many times p10, the answer begins by saying so."""
 
@@ -321,12 +324,13 @@ def _of_sessions(
     totals = [truths(session, 0) for session in chosen]
     so_far = {name: sum(total[name] for total in totals) for name in names if all(name in t for t in totals)}
     subject = f"session {chosen[0].name}" if len(chosen) == 1 else f"the {len(chosen)} sessions under way"
+    ratio_notes = _ratio_notes(chosen, library) if "cost_usd" in names else []
     until = ""
     if asked.calls is not None:
         until = f" for {asked.calls:,} more calls" + (" each" if len(chosen) > 1 else "")
     elif asked.seconds is not None:
         until = f" for {hours(asked.seconds / 3600.0)} more"
-    notes = [*_session_notes(chosen, library, asked, names, remaining)]
+    notes = [*_session_notes(chosen, library, asked, names, remaining), *ratio_notes]
     alike = len(library.like(chosen[0]).sessions)
     rests_on = f"learnt from its beginning and from {alike:,} other session{'s' * (alike != 1)}"
     return Forecast(
@@ -341,8 +345,8 @@ def _session_notes(
     alike = len(library.like(chosen[0]).sessions)
     if alike < _FEWEST_SAID:
         notes.append(
-            f"{alike} other sessions are too few to learn from: what is usual elsewhere fills in, and intervals are "
-            "wide; give more logs, such as the whole folder"
+            f"{alike} other session{'s are' if alike != 1 else ' is'} too few to learn from: what is usual elsewhere "
+            "fills in, and intervals are wide; give more logs, such as the whole folder"
         )
     if asked.calls is None and asked.seconds is None:
         low, high = np.quantile(remaining["calls"], (0.1, 0.9)) if "calls" in remaining else (0, 0)
@@ -361,6 +365,19 @@ def _session_notes(
     if unknown and "cost_usd" in names:
         notes.append("the logs do not say how much was put out, so cost is without output: a lower bound")
     return notes
+
+
+def _ratio_notes(chosen: list[Session], library: Library) -> list[str]:
+    """Return a note on how costs that logs report compare with the list's, if they differ."""
+    ratios = [counted_to_list(session, library.like(session).sessions) for session in chosen]
+    low, high = min(ratios), max(ratios)
+    if max(abs(low - 1.0), abs(high - 1.0)) < _SAME_COST:
+        return []
+    times = rounded(low) if rounded(low) == rounded(high) else f"{rounded(low)} to {rounded(high)}"
+    return [
+        f"the logs report {times} times what the price list says of the tokens that they record; past costs are as "
+        "reported, and calls to come are priced by the list times that"
+    ]
 
 
 def _cost_notes(ledger: ImportedLedger, knows_cost: bool) -> list[str]:

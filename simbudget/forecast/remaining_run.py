@@ -20,7 +20,12 @@ from simbudget.calibration.observed.caches import (
     usual_misses,
 )
 from simbudget.calibration.observed.limits import limit_draws
-from simbudget.calibration.observed.session_prices import ClassRates, session_rates
+from simbudget.calibration.observed.session_prices import (
+    ClassRates,
+    counted_to_list,
+    price_is_known,
+    session_rates,
+)
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.openings import ages_of
 from simbudget.calibration.posteriors.shapes import midpoint_scores
@@ -279,7 +284,10 @@ def _turns(session: Session) -> int:
 def _simulated(begun: Begun, known: Known, rng: np.random.Generator) -> dict[str, Floats]:
     session = begun.session
     life = cache_life(begun.past.sessions, session)
-    rates = session_rates(session, begun.past.sessions, life)
+    rates = None
+    if price_is_known(session, begun.past.sessions):
+        ratio = counted_to_list(session, begun.past.sessions)
+        rates = session_rates(session, begun.past.sessions, life).times(ratio)
     drawn = _drawn(begun, life, rng)
     if known.growth is not None:
         drawn = replace(drawn, growth=_with_mean(drawn.growth, known.growth))
@@ -372,7 +380,9 @@ class _Contexts:
         self.age = self.age + 1.0
 
 
-def _quantities(begun: Begun, drawn: _Drawn, rates: ClassRates, sums: dict[str, Floats]) -> dict[str, Floats]:
+def _quantities(
+    begun: Begun, drawn: _Drawn, rates: ClassRates | None, sums: dict[str, Floats]
+) -> dict[str, Floats]:
     found = {"calls": begun.calls_left.astype(np.float64)}
     if begun.session.knows_input:
         found["input_tokens"] = sums["read"] + sums["new"]
@@ -383,5 +393,6 @@ def _quantities(begun: Begun, drawn: _Drawn, rates: ClassRates, sums: dict[str, 
         found["model_time_s"] = sums["call_s"]
         found["active_time_s"] = sums["call_s"] + sums["gap_s"]
         found["wall_time_s"] = found["active_time_s"] + sums["wait_s"]
-    found["cost_usd"] = rates.cost_usd(sums["read"], sums["new"], sums["output"])
+    if rates is not None:
+        found["cost_usd"] = rates.cost_usd(sums["read"], sums["new"], sums["output"])
     return found

@@ -104,3 +104,31 @@ def test_a_past_with_unpriced_calls_makes_the_forecast_a_lower_bound(ledger: Imp
 
 def test_counts_are_shown_as_whole_numbers() -> None:
     assert [_shown("new_input_tokens", value) for value in (0.199, 5.0, 473.2)] == ["0", "5", "473"]
+
+
+def test_a_session_is_priced_by_what_its_logs_report(ledger: ImportedLedger, tmp_path: Path) -> None:
+    """The same calls without reported costs are the twin: the ratio is all that differs."""
+    asked = Asked(calls=10, draws=300)
+    listed = read_logs([opencode_log(tmp_path, sessions=14)])
+    reported, by_list = forecast(ledger, asked), forecast(listed, asked)
+    assert reported.so_far["cost_usd"] == pytest.approx(REPORTED * by_list.so_far["cost_usd"], rel=1e-6)
+    to_come = [float(np.median(found.remaining["cost_usd"])) for found in (reported, by_list)]
+    assert to_come[0] == pytest.approx(REPORTED * to_come[1], rel=1e-3)
+    assert "the logs report 1.80 times what the price list says" in notes_of(reported)
+    assert "times what the price list says" not in notes_of(by_list)
+
+
+@pytest.mark.parametrize("model", ["", "acme-llm-9"])
+def test_a_session_without_a_price_has_no_cost(tmp_path: Path, model: str) -> None:
+    found = forecast(read_logs([opencode_log(tmp_path, sessions=3, model=model)]), Asked(draws=100))
+    assert "cost_usd" not in found.remaining
+    assert "the cost is unknown" in found.answer()
+    remedy = (
+        "--model M prices them" if not model else "have a price for anthropic/acme-llm-9; a scenario takes"
+    )
+    assert remedy.replace("anthropic/", "") in notes_of(found).replace("anthropic/", "")
+
+
+def test_an_unlisted_model_whose_calls_report_their_cost_has_one(tmp_path: Path) -> None:
+    log = opencode_log(tmp_path, sessions=3, model="acme-llm-9", reported=1.0)
+    assert np.median(forecast(read_logs([log]), Asked(calls=10, draws=100)).remaining["cost_usd"]) > 0.1

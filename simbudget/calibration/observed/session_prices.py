@@ -43,6 +43,10 @@ class ClassRates:
         """
         return np.asarray((read * self.read + new * self.new + output * self.output) / _MTOK)
 
+    def times(self, factor: float) -> "ClassRates":
+        """Return the rates multiplied by a factor."""
+        return ClassRates(self.read * factor, self.new * factor, self.output * factor)
+
     def written(self) -> str:
         """Return the rates as a scenario writes them."""
         return (
@@ -85,6 +89,42 @@ def session_rates(begun: Session, others: Sequence[Session], life: str) -> Class
         return fitted_rates([*alike, begun])
     new = _written(prices, life) if np.nansum(begun.write) else prices.input
     return ClassRates(prices.cache_read, new, prices.output if begun.knows_output else 0.0)
+
+
+def price_is_known(begun: Session, others: Sequence[Session] = ()) -> bool:
+    """Return whether the price list has a session's model, or else calls of it report what they cost.
+
+    Args:
+        begun: the session.
+        others: further sessions.
+    """
+    alike = (begun, *(other for other in others if other.model == begun.model))
+    return list_prices(begun) is not None or any(np.isfinite(each.list_cost_usd).any() for each in alike)
+
+
+def counted_to_list(begun: Session, others: Sequence[Session] = ()) -> float:
+    """Return the ratio of what a session's calls count as in past costs to their cost by the list; 1 if unknown.
+
+    Logs report other costs than the list where the tool has other prices, or where the log leaves counts out. The other
+    sessions of the same model are worth one session of their mean cost beside the session itself.
+
+    Args:
+        begun: the session.
+        others: further sessions.
+    """
+    alike = [_both_costs(other) for other in others if other.model == begun.model]
+    counted, listed = np.mean(alike, axis=0) if alike else (0.0, 0.0)
+    own_counted, own_listed = _both_costs(begun)
+    if own_listed + listed <= 0.0:
+        return 1.0
+    return float((own_counted + counted) / (own_listed + listed))
+
+
+def _both_costs(session: Session) -> tuple[float, float]:
+    """Return what calls count as, and their cost by the list, summed over calls that have both."""
+    counted, listed = session.cost_usd, session.list_cost_usd
+    both = np.isfinite(counted) & np.isfinite(listed)
+    return float(counted[both].sum()), float(listed[both].sum())
 
 
 def _written(prices: ClassPrices, life: str) -> float:

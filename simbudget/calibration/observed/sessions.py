@@ -23,6 +23,7 @@ from simbudget.calibration.observed.steps import (
     runs_that_tell,
     without_failed_calls,
 )
+from simbudget.ledger.costs import counted_usd
 from simbudget.ledger.imported import ImportedLedger
 
 Floats = npt.NDArray[np.float64]
@@ -90,6 +91,8 @@ class Session:
     """The service of most of its calls; empty for the standard service."""
     models: npt.NDArray[np.str_] | None = None
     """[calls] the model of each, where they are of several."""
+    counted_usd: Floats | None = None
+    """[calls] what each counts as in sums of past costs: reported where the log reports it; None: as by the list."""
     sub_agents_s: Floats | None = None
     """[calls - 1] seconds of each gap during which sub-agents worked; None without sub-agents."""
 
@@ -138,15 +141,21 @@ class Session:
         """Return the session of some of its calls; what is known of the whole session stays."""
         arrays = {name: getattr(self, name)[which] for name in (*_COLUMNS.values(), "person_s")}
         models = None if self.models is None else self.models[which]
+        counted_usd = None if self.counted_usd is None else self.counted_usd[which]
         sub_agents_s = None
         if self.sub_agents_s is not None:
             sub_agents_s = np.append(self.sub_agents_s, 0.0)[which][:-1]
-        return replace(self, **arrays, models=models, sub_agents_s=sub_agents_s)
+        return replace(self, **arrays, models=models, counted_usd=counted_usd, sub_agents_s=sub_agents_s)
 
     @property
     def is_left(self) -> bool:
         """Return whether its agent waited for sub-agents, or worked in another context, before it went on."""
         return self.sub_agents_s is not None or (self.steps is not None and bool(self.steps.is_left.any()))
+
+    @property
+    def cost_usd(self) -> Floats:
+        """[calls] what each call cost, as `usage` counts it."""
+        return self.list_cost_usd if self.counted_usd is None else self.counted_usd
 
     @property
     def knows_input(self) -> bool:
@@ -298,6 +307,7 @@ class _Rows:
         list_cost, known = values["list_cost_usd"], rows["cost_usd"].to_numpy(np.float64)
         # what the ledger says that a call cost counts where no list has its price
         values["list_cost_usd"] = np.where(np.isfinite(list_cost) | ~(known > 0), list_cost, known)
+        values["counted_usd"] = counted_usd(rows).to_numpy(np.float64, na_value=np.nan)
         is_wait = rows["kind"].eq("wait").to_numpy()
         failed = ~is_wait & rows["outcome"].astype(str).eq("failed").to_numpy()
         sent = sum(np.nan_to_num(values[name]) for name in ("uncached", "write", "read"))

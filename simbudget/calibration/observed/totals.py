@@ -33,8 +33,8 @@ def truths(session: Session, first: int) -> dict[str, float]:
     known["calls"] = float(len(rest))
     if session.knows_output:
         known["output_tokens"] = _filled_sum(rest.output)
-    if np.isfinite(rest.list_cost_usd).mean() > 0.9:
-        known["cost_usd"] = _filled_sum(rest.list_cost_usd)
+    if np.isfinite(rest.cost_usd).mean() > 0.9:
+        known["cost_usd"] = _filled_sum(rest.cost_usd)
     if np.isfinite(rest.duration_s).mean() > 0.9:
         known["model_time_s"] = _filled_sum(rest.duration_s)
         if np.isfinite(session.started_s).all():

@@ -5,7 +5,7 @@ held against the values in the logs, and simulated sessions against the real one
 """
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -157,7 +157,8 @@ def _of_sessions(sessions: Sequence[Session], fits: Sequence[Fit], seed: int) ->
     scenario = session_scenario(sessions, fits)
     options = Options(seed=seed, replications=_SIMULATED, workers=1)
     simulated = session_samples(project(scenario, options).replications)
-    totals = [truths(session, 0) for session in sessions]
+    # the simulated session pays list prices
+    totals = [truths(replace(session, counted_usd=None), 0) for session in sessions]
     for name, label in _TOTALS.items():
         observed = np.array([total[name] for total in totals if name in total])
         if len(observed) >= _FEWEST_SESSIONS and observed.max() > 0:
