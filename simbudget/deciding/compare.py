@@ -318,11 +318,11 @@ def _best_buys(comparison: Comparison) -> Iterator[str]:
     if len(buys) == 1:
         yield f"Best buy where a transferable result is worth {low} to {high}: {buys[0][1]}."
         return
-    described = [f"{name} from {usd(worth)}" for worth, name in buys]
-    yield f"Best buy by what a transferable result is worth: {', '.join(described)} on, looked at up to {high}."
+    described = [f"from {usd(worth)}: {name}" for worth, name in buys]
+    yield f"Best buy by what a transferable result is worth (up to {high}): {'; '.join(described)}."
 
 
-_UNTOLD: Final = "(the best two cannot be distinguished)"
+_UNTOLD: Final = "the best two cannot be told apart"
 
 
 def _alternatives(comparison: Comparison) -> Table:

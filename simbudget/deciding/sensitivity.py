@@ -320,6 +320,8 @@ _ROWS: Final = 8
 """Maximum number of rows of a ranked table."""
 
 _IN_WORDS: Final = 3
+_WORTH_SAYING: Final = 0.01
+"""An unknown that explains less than 1 % of the variance stands in the table, not in the answer."""
 _MOSTLY: Final = 0.5
 """An unknown with a smaller main-effect part of its share acts through interactions: its low and high say little."""
 
@@ -338,7 +340,8 @@ def _in_words(split: Split) -> str:
     named = [
         f"{driver.unknown} ({_share(driver)} of its variance: {show(driver.at_low)} at its p10, "
         f"{show(driver.at_high)} at its p90)"
-        for driver in seen[:_IN_WORDS]
+        for place, driver in enumerate(seen[:_IN_WORDS])
+        if driver.total >= _WORTH_SAYING or not place
     ]
     rest = f"; {percent(split.luck)} is chance" if split.luck >= 0.005 else ""
     label = split.outcome.label[0].upper() + split.outcome.label[1:]

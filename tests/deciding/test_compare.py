@@ -64,7 +64,7 @@ def test_a_scenario_against_itself_is_zero_in_every_replication() -> None:
     curves = comparison.acceptability
     assert curves is not None
     assert {"a and b"} < set(curves.best) <= {"a and b", "do nothing"}
-    assert "a and b from" in comparison.answer()
+    assert ": a and b." in comparison.answer()
 
 
 def test_a_higher_price_costs_just_so_much_more_in_every_replication() -> None:
