@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import click
+from click.core import ParameterSource
 
 from simbudget.cli.options import (
     LIMIT_NOT_MET,
@@ -81,11 +82,13 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     taken from it, observations so far update the unknown quantities, and the remaining run is projected anew.
     Without a scenario, shows what `simbudget forecast` shows.
 
-    Exit status 1: a limit of the scenario is not met, or staying within budget is less likely than --sure.
+    Exit status 1: a limit of the scenario is not met, or staying within budget is less likely than --sure; without a
+    budget, the spend is above the interval that was projected before the run.
 
     Example: simbudget watch pilot/ledger.sqlite --scenario scenario.yaml --worth '$50,000'
     """
     if scenario is None:
+        _require_scenario_for("worth", "elapsed", "sure", "runs")
         from simbudget.forecast.forecast import Asked  # noqa: PLC0415
 
         _watch_logs(logs, model, Asked(budget_usd=budget, seed=seed), interval if follow else None, as_json)
@@ -115,6 +118,14 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         outlook = live_view(looks(look, interval))
     if not outlook.is_on_track:
         sys.exit(LIMIT_NOT_MET)
+
+
+def _require_scenario_for(*options: str) -> None:
+    """Raise click.UsageError if an option was given that has no meaning without a scenario."""
+    context = click.get_current_context()
+    for option in options:
+        if context.get_parameter_source(option) is ParameterSource.COMMANDLINE:
+            raise click.UsageError(f"--{option} needs a plan to compare with: add --scenario SCENARIO")
 
 
 def _watch_logs(

@@ -94,9 +94,21 @@ class Outlook(Result):
 
     @property
     def is_on_track(self) -> bool:
-        """Return whether every limit is kept, and the budget as surely as asked for."""
-        kept = self.within_budget is None or self.within_budget >= self.sure
-        return kept and all(limit["holds"] for limit in self.limits)
+        """Return whether every limit is kept, and the budget as surely as asked for.
+
+        Without a budget and a limit of the spend, what was projected before the run is the standard.
+        """
+        if not all(limit["holds"] for limit in self.limits):
+            return False
+        if self.within_budget is not None:
+            return self.within_budget >= self.sure
+        return not self.is_beyond_plan or any(limit["limit"].startswith("spend") for limit in self.limits)
+
+    @property
+    def is_beyond_plan(self) -> bool:
+        """Return whether the spend is above the interval projected before the run, by now or at the planned end."""
+        now = self.spent_usd["p50"] > self.expected_by_now_usd["p90"]
+        return now or self.spend_usd["p50"] > self.spend_before_usd["p90"]
 
     @property
     def elapsed_hours(self) -> float:

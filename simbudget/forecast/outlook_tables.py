@@ -25,6 +25,9 @@ def verdict(outlook: "Outlook") -> str:
     rest = (
         f"the planned end at {hours(outlook.ends_hours)} would come to {usd(ends['p50'])} ({_interval(ends)})"
     )
+    before = outlook.spend_before_usd
+    if ends["p50"] > before["p90"]:
+        rest += f", more than the {usd(before['p10'])} to {usd(before['p90'])} projected before the run"
     track = "On track" if outlook.is_on_track else "Off track"
     return f"{track}: {so_far}; {rest}{_budget(outlook)}{_limits(outlook)}."
 

@@ -93,6 +93,8 @@ class Amount:
     low: float = 0.0
     high: float = math.inf
     optional: bool = False
+    percent: bool = False
+    """Whether a number may be written as a percentage, as scores and factors may; shares always may, counts never."""
     basis: str | None = None
     """What the default rests on, such as published settings; None if it is self-evident."""
 
@@ -265,8 +267,7 @@ class Amount:
         """Convert a value to this dimension's base unit; raise if it has another dimension."""
         if dimension == self.dimension:
             return value
-        alike = {Dimension.NUMBER, Dimension.FRACTION}
-        if dimension in alike and self.dimension in alike:
+        if dimension is Dimension.FRACTION and self.dimension is Dimension.NUMBER and self.percent:
             return value
         if dimension is Dimension.NUMBER and (self.dimension in _BARE_IS_FINE or value == 0):
             return value

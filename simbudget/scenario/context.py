@@ -68,7 +68,7 @@ class Opening(Block):
     1 + (times - 1) exp(-k / turns).
     """
 
-    times: Annotated[Quantity, fact(Dimension.NUMBER, "1")]
+    times: Annotated[Quantity, fact(Dimension.NUMBER, "1", percent=True)]
     """Factor by which the first results are larger."""
     turns: Annotated[Quantity, Amount(Dimension.NUMBER, "4", is_fact=True, low=0.1, high=1e6)]
     """Number of turns after which the excess has fallen to 37 %."""

@@ -182,9 +182,9 @@ def whole(
     return Parsed(parse, default, stand_in, schema, form, required)
 
 
-def number(dimension: Dimension, low: float, high: float) -> Parsed:
+def number(dimension: Dimension, low: float, high: float, percent: bool = False) -> Parsed:
     """Return the expectation of an exact amount between two bounds, or nothing."""
-    amount = Amount(dimension, exact=True, low=low, high=high)
+    amount = Amount(dimension, exact=True, low=low, high=high, percent=percent)
 
     def parse(text: str) -> float:
         value = amount.parse(text).distribution.mean()
@@ -248,11 +248,15 @@ def time(default: str | None = None, exact: bool = False, low: float = 0.0, opti
 
 
 def fact(
-    dimension: Dimension, default: str | None = None, low: float = 0.0, basis: str | None = None
+    dimension: Dimension,
+    default: str | None = None,
+    low: float = 0.0,
+    percent: bool = False,
+    basis: str | None = None,
 ) -> Amount:
     """Return the expectation of a fact: a bare range is one unknown value."""
     high = {Dimension.DURATION: TEN_YEARS_S, Dimension.FRACTION: 1.0}.get(dimension, 1e9)
-    return Amount(dimension, default, is_fact=True, low=low, high=high, basis=basis)
+    return Amount(dimension, default, is_fact=True, low=low, high=high, percent=percent, basis=basis)
 
 
 def share(default: str | None = None, basis: str | None = None) -> Amount:

@@ -63,7 +63,9 @@ def _probability(key: str) -> Amount:
 def _number(key: str, low: float, high: float, is_fact: bool = False) -> Amount:
     """Return the expectation of another number of `research`."""
     default = RESEARCH[key]
-    return Amount(Dimension.NUMBER, default.text, is_fact, low=low, high=high, basis=default.basis)
+    return Amount(
+        Dimension.NUMBER, default.text, is_fact, low=low, high=high, percent=True, basis=default.basis
+    )
 
 
 class Review(Block):
@@ -105,9 +107,9 @@ class Gate(Block):
     """How far from the benchmark the gate tests, which sets the default of `keeps`."""
     keeps: Annotated[Quantity, _Kept(Dimension.FRACTION, high=1.0)]
     """Share of a method's real effect that remains at this gate."""
-    smallest_effect: Annotated[Quantity, fact(Dimension.NUMBER, "0")]
+    smallest_effect: Annotated[Quantity, fact(Dimension.NUMBER, "0", percent=True)]
     """Smallest effect that matters."""
-    noise: Annotated[Quantity, fact(Dimension.NUMBER, "0")]
+    noise: Annotated[Quantity, fact(Dimension.NUMBER, "0", percent=True)]
     """Standard deviation of the measured effect."""
     price: Annotated[Quantity, fact(Dimension.USD_PER_TRY, "0 $/try")]
     """Price of testing one method."""

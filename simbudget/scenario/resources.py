@@ -51,7 +51,9 @@ class Gpus(Block):
     """What is billed: use, the whole pool, each agent's share of it, or use with the risk of preemption."""
     preempted: Annotated[Preempted | None, Nested(Preempted, optional=True, as_text="every")]
     """How often a spot GPU is preempted."""
-    speed: Annotated[Quantity, Amount(Dimension.NUMBER, "1", is_fact=True, low=0.001, high=1000.0)]
+    speed: Annotated[
+        Quantity, Amount(Dimension.NUMBER, "1", is_fact=True, low=0.001, high=1000.0, percent=True)
+    ]
     """Relative speed, which divides the duration of jobs."""
     checkpoint_every: Annotated[Quantity | None, time(exact=True, low=1.0, optional=True)]
     """Time between checkpoints from which preempted jobs resume; by default they start again."""
@@ -70,7 +72,7 @@ class Scorer(Block):
     """Submissions per agent and day of the run; by default unlimited."""
     price: Annotated[Quantity, fact(Dimension.USD_PER_CALL, "0 $/call")]
     """Price of one scoring."""
-    noise: Annotated[Quantity, fact(Dimension.NUMBER, "0")]
+    noise: Annotated[Quantity, fact(Dimension.NUMBER, "0", percent=True)]
     """Standard deviation of a score around the true quality."""
     model: Annotated[str | None, words()]
     """A model that judges submissions; `time` is then in addition to its calls, and by default 0 s."""
@@ -113,7 +115,7 @@ class Stop(Block):
     """Whether a call counts when it begins, as with a guard that reserves its cost, or when it has ended."""
     cycles_per_agent: Annotated[int | None, whole(1, 1_000_000_000)]
     """Number of cycles after which an agent ends."""
-    target_score: Annotated[float | None, number(Dimension.NUMBER, -10.0, 10.0)]
+    target_score: Annotated[float | None, number(Dimension.NUMBER, -10.0, 10.0, percent=True)]
     """Measured score at which the run ends."""
     reserve: Annotated[float | None, number(Dimension.MONEY, 0.0, MOST_USD)]
     """Part of the budget that agents leave for review and gates."""

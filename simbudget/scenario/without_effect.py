@@ -161,9 +161,14 @@ def _in_models(reading: Reading, scenario: ScenarioKeys) -> Iterator[_Idle]:
 
 
 def _in_pools(reading: Reading, scenario: ScenarioKeys) -> Iterator[_Idle]:
-    """Yield pools beside the first that nothing uses; the first is what jobs run on that name none."""
+    """Yield spot pools that are never preempted, and pools beside the first, the default of jobs, that nothing uses."""
     used = {speed.served_on for speed in scenario.models.values()}
     used |= {step.on for group in scenario.fleet for step in group.cycle if isinstance(step, Experiment)}
+    for pool in scenario.pools:
+        if pool.billing == "spot" and pool.preempted is None:
+            why = "nothing says how often its GPUs are preempted"
+            remedy = "write `preempted: {every: 20 h}`, or `billing: on demand`"
+            yield _Idle(f"{pool_path(scenario, pool)}.billing", why, remedy, "is `spot` in price only")
     for pool in scenario.pools[1:]:
         if pool.name not in used and pool.billing in ("on demand", "spot"):
             why = "no experiment runs `on` it, and no model is `served_on` it"

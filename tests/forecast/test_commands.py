@@ -47,6 +47,15 @@ def test_a_budget_of_the_command_line_goes_without_a_scenario() -> None:
     assert "--budget cannot be combined with --scenario" in done.stderr
 
 
+def test_what_only_a_plan_gives_a_meaning_needs_a_scenario() -> None:
+    for option, value in (("--worth", "$500"), ("--sure", "90%"), ("--elapsed", "3 h"), ("--runs", "100")):
+        done = run("watch", str(DATA / "agentv-codex"), option, value)
+        assert done.returncode == 2
+        assert f"{option} needs a plan to compare with: add --scenario SCENARIO" in " ".join(
+            done.stderr.split()
+        )
+
+
 def test_watch_without_a_scenario_is_the_forecast_of_the_same_log() -> None:
     log = str(DATA / "agentv-codex")
     watched, forecast = run("watch", log, "--json", "--seed", "1"), run("forecast", log, "--json")

@@ -76,6 +76,10 @@ IDLE_AND_NOT = {
         THINK.replace("2}]", "2, start: {context_turns: 5, context_tokens: 30000}}]"),
     ],
     "api.plan.then": [THINK + PLAN % "", THINK + PLAN % ", week: {allows: $20}"],
+    "gpus.billing": [
+        (JOBS % ("", "")).replace("1 $/h}", "1 $/h, billing: spot}"),
+        (JOBS % ("", "")).replace("1 $/h}", "1 $/h, billing: spot, preempted: {every: 20 h}}"),
+    ],
     "gpus[b].name": [
         (JOBS % ("", "")).replace("gpus: {count: 4, price: 1 $/h}\n", POOLS),
         (JOBS % (", on: b", "")).replace("gpus: {count: 4, price: 1 $/h}\n", POOLS),

@@ -41,6 +41,12 @@ MISTAKES = [
     ("turn: {output_tokens: 60 to 20}", "60 to", ["goes down", "the lower end first"]),
     ("turn: {output_tokens: -5 to 10}", "-5 to", ["is out of bounds"]),
     ("turn: {output_tokens: }", "}", ["has no value"]),
+    ("context: {shared_prefix_tokens: 30%}", "30%", ["a share, not a number", "write a number such as"]),
+    ("context: {first_prompt_tokens: 250%}", "250%", ["a share, not a number"]),
+    ("context: {limit_tokens: 80% to 90%}", "80%", ["a share, not a number"]),
+    ("turn: {output_tokens: {typical: 50%, varies: 2x}}", "50%", ["a share, not a number"]),
+    ("api: {requests_per_min: 50%}", "50%", ["a share, not a number"]),
+    ("turn: {opening: {turns: 50%}}", "50%", ["a share, not a number"]),
     ("turn: {output_tokens: [5]}", "[5]", ["found a list"]),
     ("turn: {output_tokens: {typical: 3 to 4, varies: 2}}", "2}}", ["not a spread", "`2x`"]),
     ("turn: {output_tokens: {distribution: gama, mean: 5, cv: 1}}", "gama", ["did you mean `gamma`"]),
@@ -142,6 +148,15 @@ def test_a_mistake_in_fleet_or_cycle_is_the_only_thing_said(text: str, words: li
 )
 def test_what_ends_soon_enough_may_be_fast_or_large(text: str) -> None:
     loads_scenario(text, "s.yaml")
+
+
+def test_scores_and_factors_may_be_percentages() -> None:
+    written = loads_scenario(
+        f"{FLEET}{CYCLE}research: {{first_quality: 20%}}\nscorer: {{noise: 5%}}\nturn: {{opening: {{times: 150%}}}}\n"
+        "gates: [{name: g, keeps: 50%, smallest_effect: 10%, noise: 3%}]\nstop: {target_score: 90%}\n"
+    ).scenario
+    assert written.research.first_quality.typical == 0.2
+    assert written.stop.target_score == 0.9
 
 
 def test_all_mistakes_come_at_once_in_the_order_of_the_file() -> None:

@@ -139,6 +139,18 @@ def test_a_budget_that_will_be_passed_is_told_with_the_hour(ledger):
     ).is_on_track
 
 
+def test_without_a_budget_a_run_that_spends_more_than_its_plan_is_off_track(ledger):
+    text = small().replace(", budget: $5000", "").replace("limits: [spend p90 <= $5000]\n", "")
+    loaded = loads_scenario(text)
+    dear = ledger.assign(cost_usd=3.0 * ledger["cost_usd"])
+    outlook = watch(loaded, run_state_of(imported(dear), DAY_S / 4), Watching(runs=200))
+    assert outlook.budget_usd is None and not outlook.limits
+    assert outlook.spent_usd["p50"] > outlook.expected_by_now_usd["p90"]
+    assert not outlook.is_on_track
+    assert outlook.answer().startswith("Off track: ")
+    assert "projected before the run" in outlook.answer()
+
+
 def test_a_worthless_result_says_stop_and_a_precious_one_does_not(ledger):
     loaded, state = loads_scenario(small()), run_state_of(imported(ledger), DAY_S / 4)
     poor = watch(loaded, state, Watching(runs=100, worth_usd=0.01)).worthwhile
