@@ -4,14 +4,14 @@ import json
 import shlex
 from importlib.resources import files
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
 
 from simbudget.cli.options import say_if_compiling
 from simbudget.errors import Place, Problem, UserError
 
-_WITH_VALUE: Final = ("--from", "--template")
+_WITH_VALUE: Final = ("--from", "--template", "--model")
 _TEMPLATES = ("aar", "autoresearch", "benchmark", "minimal")
 SCHEMA = "scenario.schema.json"
 """File name of the JSON Schema, which the first line of every template refers to."""
@@ -65,9 +65,10 @@ def _arguments(args: list[str]) -> tuple[list[int], int | None]:
     metavar="LOG",
     help="Derive the scenario from this log or folder of logs; may be repeated.",
 )
+@click.option("--model", default="", metavar="NAME", help="With --from: model of calls whose logs name none.")
 @click.argument("more", nargs=-1, type=click.Path(path_type=Path), metavar="[LOG]...")
 def init_command(
-    directory: Path, template: str | None, logs: tuple[Path, ...], more: tuple[Path, ...]
+    directory: Path, template: str | None, logs: tuple[Path, ...], model: str, more: tuple[Path, ...]
 ) -> None:
     """Write DIRECTORY/scenario.yaml, a commented scenario to start from.
 
@@ -83,13 +84,15 @@ def init_command(
         raise UserError(Problem("--template and --from exclude each other", remedy="leave one of them out"))
     if more and not logs:
         raise UserError(Problem(f"{more[0]} is not expected here", remedy="write --from before the logs"))
+    if model and not logs:
+        raise UserError(Problem("--model needs logs", remedy="write --from LOG"))
     if logs:
         _require_no_logs(directory)
     path = directory / "scenario.yaml"
     if path.exists():
         raise UserError(Problem("a scenario already exists", Place(str(path)), "choose another directory"))
     if logs:
-        _write_implied((*logs, *more), path)
+        _write_implied((*logs, *more), model, path)
     else:
         name = f"{template or 'minimal'}.yaml"
         text = files("simbudget.scenario").joinpath("templates", name).read_text(encoding="utf-8")
@@ -120,31 +123,50 @@ def _require_no_logs(directory: Path) -> None:
     )
 
 
-def _write_implied(logs: tuple[Path, ...], path: Path) -> None:
+def _write_implied(logs: tuple[Path, ...], model: str, path: Path) -> None:
     """Write the scenario that logs imply, and print its projected spend beside the logs' cost."""
+    from simbudget.calibration.observed.sessions import sessions_of  # noqa: PLC0415
     from simbudget.calibration.scenarios.implied import implied_scenario  # noqa: PLC0415
+    from simbudget.calibration.scenarios.logged_groups import is_unnamed  # noqa: PLC0415
     from simbudget.calibration.scenarios.writing import write_implied  # noqa: PLC0415
-    from simbudget.ledger.readers import read_logs  # noqa: PLC0415
-    from simbudget.numbers import usd  # noqa: PLC0415
-    from simbudget.projection.run import Options, project  # noqa: PLC0415
+    from simbudget.ledger.readers import Assumed, read_logs  # noqa: PLC0415
     from simbudget.report.terminal import reading  # noqa: PLC0415
-    from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
+    from simbudget.scenario.model import DEFAULT_MODEL  # noqa: PLC0415
 
     with reading() as begins:
-        ledger = read_logs(logs, None, begins)
+        ledger = read_logs(logs, None, begins, Assumed(model))
+        unnamed = sum(is_unnamed(session.model) for session in sessions_of(ledger))
+        if unnamed:  # so that the logs' cost and the projection assume the same
+            ledger = read_logs(logs, None, begins, Assumed(DEFAULT_MODEL))
     implied = implied_scenario(ledger)
     path.parent.mkdir(parents=True, exist_ok=True)
     write_implied(implied, path)
-    say_if_compiling(is_silent=False)
-    spend = project(load_scenario(path).scenario, Options(replications=_REPLICATIONS)).summary.spend_usd
     sessions = sum(len(group.sessions) for group in implied.groups)
     groups = len(implied.groups)
     contexts = sum(len(group.delegated) for group in implied.groups)
     helped = f" and {contexts:,} of sub-agents or helpers" if contexts else ""
     click.echo(
         f"{sessions:,} session{'s' * (sessions != 1)}{helped} in {groups} group{'s' * (groups != 1)}, "
-        f"{usd(implied.logged_usd)} by the price list; "
-        f"the scenario projects {usd(spend.p50)} (80 %: {usd(spend.p10)} to {usd(spend.p90)})."
+        f"{_costs(implied, path)}."
     )
+    if unnamed:
+        many = f"{unnamed:,} session{'s' * (unnamed != 1)}"
+        click.echo(
+            f"Note: the logs name no model for {many}: {DEFAULT_MODEL} is assumed; --model sets another."
+        )
     for note in implied.notes:
         click.echo(f"Note: {note}.")
+
+
+def _costs(implied: Any, path: Path) -> str:
+    """Return what the logged sessions cost and what the scenario projects."""
+    from simbudget.numbers import usd  # noqa: PLC0415
+    from simbudget.projection.run import Options, project  # noqa: PLC0415
+    from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
+
+    say_if_compiling(is_silent=False)
+    spend = project(load_scenario(path).scenario, Options(replications=_REPLICATIONS)).summary.spend_usd
+    return (
+        f"which cost {usd(implied.logged_usd)} as `usage` counts it; "
+        f"the scenario projects {usd(spend.p50)} (80 %: {usd(spend.p10)} to {usd(spend.p90)})"
+    )

@@ -203,7 +203,7 @@ def test_init_from_logs_writes_a_scenario_that_check_and_project_take(tmp_path: 
     directory = tmp_path / "mine"
     arguments = ["init", str(directory), "--from", str(LOGS / "agentv-codex")]
     said = CliRunner().invoke(commands, arguments, catch_exceptions=False)
-    assert "by the price list; the scenario projects $" in said.stdout
+    assert "; the scenario projects $" in said.stdout
     scenario = load_scenario(directory / "scenario.yaml").scenario
     assert scenario.turn.tool_time.posterior is not None
     checked = CliRunner().invoke(

@@ -60,8 +60,8 @@ class Role:
 
     @property
     def cost_usd(self) -> float:
-        """Return what its calls cost by the price list, without outputs that the logs do not say."""
-        return float(sum(np.nansum(session.list_cost_usd) for session in self.contexts))
+        """Return what its calls cost, as `usage` counts it; without outputs that the logs do not say."""
+        return float(sum(np.nansum(session.cost_usd) for session in self.contexts))
 
 
 @dataclass(frozen=True)

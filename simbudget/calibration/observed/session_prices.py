@@ -55,13 +55,14 @@ class ClassRates:
         )
 
 
-def session_prices(begun: Session, knows_output: bool, life: str) -> str:
+def session_prices(begun: Session, knows_output: bool, life: str, factor: float = 1.0) -> str:
     """Return a session's prices as a scenario writes them; outputs that no one knows cost nothing, here and there.
 
     Args:
         begun: the session.
         knows_output: whether outputs are known; otherwise they cost nothing.
         life: of its cache, `5 min` or `1 h`, since longer ones cost more to write.
+        factor: what list prices are multiplied by.
     """
     prices = list_prices(begun)
     if prices is None:
@@ -69,9 +70,12 @@ def session_prices(begun: Session, knows_output: bool, life: str) -> str:
         return ClassRates(rates.read, rates.new, rates.output if knows_output else 0.0).written()
     write = _written(prices, life) if np.nansum(begun.write) else prices.input
     output = prices.output if knows_output else 0.0
+    input_, write, read, output = (
+        price * factor for price in (prices.input, write, prices.cache_read, output)
+    )
     return (
-        f"{{input: {prices.input:.6f} $/Mtok, cache_write: {write:.6f} $/Mtok, "
-        f"cache_read: {prices.cache_read:.6f} $/Mtok, output: {output:.6f} $/Mtok}}"
+        f"{{input: {input_:.6f} $/Mtok, cache_write: {write:.6f} $/Mtok, "
+        f"cache_read: {read:.6f} $/Mtok, output: {output:.6f} $/Mtok}}"
     )
 
 
@@ -118,6 +122,12 @@ def counted_to_list(begun: Session, others: Sequence[Session] = ()) -> float:
     if own_listed + listed <= 0.0:
         return 1.0
     return float((own_counted + counted) / (own_listed + listed))
+
+
+def pooled_counted_to_list(sessions: Sequence[Session]) -> float:
+    """Return the ratio of `counted_to_list` of all calls of some sessions together; 1 if unknown."""
+    counted, listed = np.sum([_both_costs(session) for session in sessions], axis=0)
+    return float(counted / listed) if listed > 0.0 else 1.0
 
 
 def _both_costs(session: Session) -> tuple[float, float]:

@@ -17,7 +17,12 @@ from typing import Any, Final
 import numpy as np
 
 from simbudget.calibration.observed.caches import cache_life
-from simbudget.calibration.observed.session_prices import list_prices, session_prices
+from simbudget.calibration.observed.session_prices import (
+    list_prices,
+    pooled_counted_to_list,
+    price_is_known,
+    session_prices,
+)
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.scenarios.delegate_fits import RoleFits, fit_roles, service_fits
 from simbudget.calibration.scenarios.experiments import Jobs, jobs_of
@@ -47,7 +52,7 @@ from simbudget.distributions.base import NORMAL_P90
 from simbudget.distributions.posteriors import Posterior
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.numbers import usd
+from simbudget.numbers import rounded, usd
 from simbudget.pricing.catalogue import has_service
 from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
@@ -65,6 +70,8 @@ _LONGEST_TIMES_OF_FEW: Final = 10.0
 """The same for fewer than ten sessions, which have hardly shown the longest."""
 _FEW: Final = 10
 _DAY_S: Final = 86_400.0
+_SAME_COST: Final = 0.01
+"""Reported costs within this share of the list's leave the list's prices as they are."""
 _MOST_DAYS: Final = 3650
 
 _ASSUMED_OUTPUT: Final = str(getattr(keys_of(Turn)["output_tokens"], "default", "0"))
@@ -100,7 +107,7 @@ class Implied:
 
     @property
     def logged_usd(self) -> float:
-        """Return what the sessions cost by the price list, without outputs that the logs do not say."""
+        """Return what the sessions cost, as `usage` counts it; without outputs that the logs do not say."""
         return sum(group.cost_usd for group in self.groups)
 
 
@@ -111,7 +118,7 @@ def implied_scenario(ledger: ImportedLedger) -> Implied:
         ledger: logs of real runs, call by call.
 
     Raises:
-        UserError: the logs hold no session call by call.
+        UserError: the logs hold no session call by call, or a model has no price.
     """
     sessions = sessions_of(ledger)
     if not sessions:
@@ -121,10 +128,31 @@ def implied_scenario(ledger: ImportedLedger) -> Implied:
                 remedy="`simbudget forecast LOG --runs 20` forecasts further runs from their totals",
             )
         )
+    _require_prices(sessions)
     groups = groups_of(sessions)
     jobs = _paid_jobs(ledger)
     cycles = 1 if jobs is None else max(1, round(len(jobs) / sum(len(group.sessions) for group in groups)))
     return _Maker(groups, cycles, jobs).made(ledger, sessions)
+
+
+def _require_prices(sessions: Sequence[Session]) -> None:
+    """Raise UserError if nothing says what a model's calls cost: free calls would be projected."""
+    by_model: dict[str, list[Session]] = {}
+    for session in sessions:
+        by_model.setdefault(session.model, []).append(session)
+    unpriced = [
+        model
+        for model, alike in by_model.items()
+        if not is_unnamed(model) and not any(price_is_known(session) for session in alike)
+    ]
+    if unpriced:
+        raise UserError(
+            Problem(
+                f"neither the price list nor the logs have a price for {', '.join(unpriced)}",
+                remedy="leave its logs out; or write a scenario yourself (`simbudget init DIRECTORY`), with its price "
+                "under `prices`",
+            )
+        )
 
 
 def _paid_jobs(ledger: ImportedLedger) -> Jobs | None:
@@ -400,6 +428,7 @@ class _Maker:
         for session in sessions:
             by_model.setdefault(session.model, []).append(session)
         for model, alike in by_model.items():
+            ratio = pooled_counted_to_list(alike)
             if is_unnamed(model):
                 self._notes.append(
                     f"the logs name no model for {len(alike):,} sessions: {DEFAULT_MODEL} is assumed"
@@ -409,6 +438,17 @@ class _Maker:
                 dearest = max(alike, key=lambda session: float(np.nansum(session.list_cost_usd)))
                 prices[model] = as_value(session_prices(dearest, knows, cache_life(alike, alike[-1])))
                 self._comments["prices", model] = "what calls in the logs cost"
+            elif (
+                ratio > 0.0
+                and abs(ratio - 1.0) >= _SAME_COST
+                and not any(session.service for session in alike)
+            ):
+                knows = any(session.knows_output for session in alike)
+                life = cache_life(alike, alike[-1])
+                prices[model] = as_value(session_prices(alike[-1], knows, life, ratio))
+                self._comments["prices", model] = (
+                    f"list prices times {rounded(ratio)}, as the logs report costs"
+                )
         return {"prices": prices} if prices else {}
 
     def _days(self, ledger: ImportedLedger) -> int:

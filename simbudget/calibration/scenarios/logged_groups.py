@@ -36,8 +36,8 @@ class LoggedGroup:
 
     @property
     def cost_usd(self) -> float:
-        """Return what its calls cost by the price list, without outputs that the logs do not say."""
-        return float(sum(np.nansum(session.list_cost_usd) for session in (*self.sessions, *self.delegated)))
+        """Return what its calls cost, as `usage` counts it; without outputs that the logs do not say."""
+        return float(sum(np.nansum(session.cost_usd) for session in (*self.sessions, *self.delegated)))
 
     @property
     def between_s(self) -> float:
