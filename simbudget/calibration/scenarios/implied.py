@@ -180,6 +180,8 @@ class _Maker:
         self._quantities: dict[str, CalibratedQuantity] = {}
         self._comments: dict[KeyPath, str] = {}
         self._notes: list[str] = []
+        self._mixed: dict[str, list[str]] = {}
+        """Figures of quantities that mix several kinds of draws, by what they mix."""
 
     def made(self, ledger: ImportedLedger, sessions: Sequence[Session]) -> Implied:
         """Return the scenario."""
@@ -209,6 +211,7 @@ class _Maker:
         document["stop"] = {"after": after, "cycles_per_agent": str(self._cycles)}
         self._comments["stop", "after"] = "room for long sessions; the run ends with the last of them"
         self._note_outputs(sessions)
+        self._notes += [f"{'; '.join(figures)}: {mixed}" for mixed, figures in self._mixed.items()]
         self._notes += waits_noted(self._groups)
         self._notes += mixed_models_noted(self._groups)
         return Implied(
@@ -479,8 +482,9 @@ class _Maker:
             self._quantities[name] = replace(fit.quantity, name=name)
         if path is not None and (remark := remark_on(fit)):
             self._comments[path] = remark
-            if (note := note_on(fit, name)) and note not in self._notes:
-                self._notes.append(note)
+            figures, mixed = note_on(fit, name)
+            if mixed:
+                self._mixed.setdefault(mixed, []).append(figures)
         return as_value(fit.written)
 
 

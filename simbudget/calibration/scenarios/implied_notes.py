@@ -24,6 +24,10 @@ _LONG_S: Final = 1800.0
 _LEAST_SHARE: Final = 0.005
 _TIMES: Final = ("tool_time", "first_token", "time")
 _SILENT: Final = 1.0
+"""Tokens: anything less is nothing."""
+_MANY_ZEROS: Final = 0.1
+_NOTABLE_SHARE: Final = 0.01
+"""Fewer calls of another model hardly move a cost."""
 
 
 def mean_of_few(count: int, what: str) -> str:
@@ -52,8 +56,8 @@ def remark_on(fit: Fit) -> str:
     return f"{_mean(fit)} on average in the logs"
 
 
-def note_on(fit: Fit, name: str) -> str:
-    """Return the note on a quantity that mixes several kinds of draws; empty for others.
+def note_on(fit: Fit, name: str) -> tuple[str, str]:
+    """Return the figures of a quantity that mixes several kinds of draws, and what it mixes; empty for others.
 
     Args:
         fit: a quantity with draws.
@@ -62,25 +66,22 @@ def note_on(fit: Fit, name: str) -> str:
     assert fit.quantity is not None
     spread = spread_of(fit.quantity.posterior)
     if spread < _SEVERAL_KINDS and not _is_long(fit):
-        return ""
+        return "", ""
     key = fit.name.rsplit(".", maxsplit=1)[-1]
     varies = (
         f"`{name.removesuffix('[0].turns')}` is {_mean(fit)} on average and varies {spread:.3g}x (p90/median)"
     )
     if key == "tool_time":
-        return (
-            f"{varies}: it mixes tools with breaks between tasks and with people where the logs do not mark them; "
+        return varies, (
+            "that mixes tools with breaks between tasks and with people where the logs do not mark them; "
             "write what tools take if you plan runs without such breaks"
         )
     if key in _TIMES:
-        return f"{varies}: it mixes prompt answers with waits of several kinds"
+        return varies, "that mixes prompt answers with waits of several kinds"
     none = float((fit.observed < _SILENT).mean())
-    share = (
-        f": {percent(none)} of the values are 0"
-        if none >= 0.1
-        else ": many small values and a few large ones"
-    )
-    return varies + share
+    if none >= _MANY_ZEROS:
+        return varies, f"{percent(none)} of the values are 0"
+    return varies, "there are many small values and a few large ones"
 
 
 def _is_long(fit: Fit) -> bool:
@@ -116,8 +117,8 @@ def mixed_models_noted(groups: Sequence[LoggedGroup]) -> Iterator[str]:
             for model, count in zip(models, counts, strict=True)
             if model != group.model
         }
-        if others:
-            calls = sum(map(len, group.sessions))
+        calls = sum(map(len, group.sessions))
+        if others and sum(others.values()) >= _NOTABLE_SHARE * calls:
             of = " and ".join(f"{count:,} of {model}" for model, count in others.items())
             yield (
                 f"{of} among {calls:,} calls are in sessions of mostly {group.model}, and the scenario makes them with "
