@@ -42,6 +42,18 @@ def test_a_model_that_nothing_prices_is_refused(tmp_path: Path) -> None:
         implied_scenario(ledger)
 
 
+def test_sessions_of_a_model_that_nothing_prices_are_left_out_beside_others(tmp_path: Path) -> None:
+    logs = []
+    for seed, model in enumerate(("claude-opus-4-6", "acme-llm-9")):
+        (tmp_path / model).mkdir()
+        logs.append(opencode_log(tmp_path / model, sessions=3, model=model, seed=seed))
+    implied = implied_scenario(read_logs(logs))
+    alone = implied_scenario(read_logs(logs[:1]))
+    assert implied.logged_usd == alone.logged_usd
+    (note,) = [note for note in implied.notes if "acme-llm-9" in note]
+    assert note.startswith("3 of 6 sessions left out")
+
+
 def init(folder: Path, *arguments: str) -> str:
     """Return what the real command line prints."""
     command = [sys.executable, "-m", "simbudget", "init", str(folder), *arguments]

@@ -13,7 +13,11 @@ LIST_USD_PER_MTOK = (3.0, 15.0)
 
 
 def opencode_log(
-    folder: Path, sessions: int, reported: float | None = None, model: str = "claude-sonnet-4-5"
+    folder: Path,
+    sessions: int,
+    reported: float | None = None,
+    model: str = "claude-sonnet-4-5",
+    seed: int = 1,
 ) -> Path:
     """Write sessions of 8 to 20 calls, one a day, and return their folder.
 
@@ -22,18 +26,23 @@ def opencode_log(
         sessions: how many.
         reported: the cost that each call reports, relative to list prices; by default none is reported.
         model: the model of all calls; empty if the log names none.
+        seed: of the calls' tokens; part of the sessions' ids, so that other seeds give other sessions.
     """
-    rng = np.random.default_rng(1)
+    rng = np.random.default_rng(seed)
     for number in range(sessions):
         began_ms = BEGAN_MS + number * DAY_MS
         tokens = np.column_stack(
             [4000.0 + np.cumsum(rng.exponential(600.0, 20)), rng.exponential(300.0, 20)]
         ).astype(int)
         messages = [
-            _message(f"{number}-{call}", began_ms + call * 20_000, counts.tolist(), reported, model)
+            _message(f"{seed}-{number}-{call}", began_ms + call * 20_000, counts.tolist(), reported, model)
             for call, counts in enumerate(tokens[: int(rng.integers(8, 21))])
         ]
-        about = {"id": f"session-{number}", "directory": "/work/project", "time": {"created": began_ms}}
+        about = {
+            "id": f"session-{seed}-{number}",
+            "directory": "/work/project",
+            "time": {"created": began_ms},
+        }
         path = folder / f"session-{number}.json"
         path.write_text(json.dumps({"info": about, "messages": messages}), encoding="utf-8")
     return folder

@@ -128,31 +128,40 @@ def implied_scenario(ledger: ImportedLedger) -> Implied:
                 remedy="`simbudget forecast LOG --runs 20` forecasts further runs from their totals",
             )
         )
-    _require_prices(sessions)
+    sessions, left_out = _with_prices(sessions)
     groups = groups_of(sessions)
     jobs = _paid_jobs(ledger)
     cycles = 1 if jobs is None else max(1, round(len(jobs) / sum(len(group.sessions) for group in groups)))
-    return _Maker(groups, cycles, jobs).made(ledger, sessions)
+    made = _Maker(groups, cycles, jobs).made(ledger, sessions)
+    return replace(made, notes=(*left_out, *made.notes))
 
 
-def _require_prices(sessions: Sequence[Session]) -> None:
-    """Raise UserError if nothing says what a model's calls cost: free calls would be projected."""
-    by_model: dict[str, list[Session]] = {}
-    for session in sessions:
-        by_model.setdefault(session.model, []).append(session)
-    unpriced = [
-        model
-        for model, alike in by_model.items()
-        if not is_unnamed(model) and not any(price_is_known(session) for session in alike)
-    ]
-    if unpriced:
+def _with_prices(sessions: Sequence[Session]) -> tuple[list[Session], tuple[str, ...]]:
+    """Return the sessions of models that the list or the logs have a price for, and a note on those left out.
+
+    Calls without a price would be projected as free.
+
+    Raises:
+        UserError: no session is left.
+    """
+    priced = {session.model for session in sessions if is_unnamed(session.model) or price_is_known(session)}
+    kept = [session for session in sessions if session.model in priced]
+    unpriced = ", ".join(sorted({session.model for session in sessions} - priced))
+    if not kept:
         raise UserError(
             Problem(
-                f"neither the price list nor the logs have a price for {', '.join(unpriced)}",
-                remedy="leave its logs out; or write a scenario yourself (`simbudget init DIRECTORY`), with its price "
-                "under `prices`",
+                f"neither the price list nor the logs have a price for {unpriced}",
+                remedy="write a scenario yourself (`simbudget init DIRECTORY`), with its price under `prices`",
             )
         )
+    if not unpriced:
+        return kept, ()
+    many = len(sessions) - len(kept)
+    note = (
+        f"{many:,} of {len(sessions):,} sessions left out: neither the price list nor the logs have a price for "
+        f"{unpriced}; add a group with its price under `prices`"
+    )
+    return kept, (note,)
 
 
 def _paid_jobs(ledger: ImportedLedger) -> Jobs | None:
