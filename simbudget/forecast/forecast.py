@@ -115,8 +115,8 @@ class Forecast(Result):
         words = (
             f"{_shown(name, float(middle))} (80 %: {_shown(name, float(low))} to {_shown(name, float(high))})"
         )
-        what = "will cost" if name == "cost_usd" else f"will take, in {LABELS[name]},"
-        line = f"{self.subject[:1].upper()}{self.subject[1:]} {what} {words}"
+        what = " will cost" if name == "cost_usd" else f": {LABELS[name]}"
+        line = f"{self.subject[:1].upper()}{self.subject[1:]}{what} {words}"
         if self.so_far.get(name):
             line += f", after {_shown(name, self.so_far[name])} so far"
         if self.within_budget is not None and self.asked.budget_usd is not None:
@@ -345,14 +345,14 @@ def _session_notes(
     alike = len(library.like(chosen[0]).sessions)
     if alike < _FEWEST_SAID:
         notes.append(
-            f"{alike} other session{'s are' if alike != 1 else ' is'} too few to learn from: what is usual elsewhere "
-            "fills in, and intervals are wide; give more logs, such as the whole folder"
+            f"{alike} other session{'s are' if alike != 1 else ' is'} too few to learn from, so typical values from "
+            "other projects are used and intervals are wide; give more logs, such as the whole folder"
         )
     if asked.calls is None and asked.seconds is None:
         low, high = np.quantile(remaining["calls"], (0.1, 0.9)) if "calls" in remaining else (0, 0)
         notes.append(
-            f"how long the run goes on is not known: {low:,.0f} to {high:,.0f} more calls, by how other sessions went "
-            "on; --calls or --for says it"
+            f"how long the run will go on is not known: {low:,.0f} to {high:,.0f} more calls, going by other sessions; "
+            "set it with --calls or --for"
         )
     if len(chosen) > 1:
         notes.append(
@@ -363,7 +363,7 @@ def _session_notes(
         session for session in chosen if not session.knows_output and np.isfinite(session.list_cost_usd).any()
     ]
     if unknown and "cost_usd" in names:
-        notes.append("the logs do not say how much was put out, so cost is without output: a lower bound")
+        notes.append("the logs give no output tokens, so the cost excludes output and is a lower bound")
     return notes
 
 
@@ -426,7 +426,7 @@ def _of_runs(ledger: ImportedLedger, asked: Asked) -> Forecast:
         )
     if len(totals) < _FEWEST_SAID:
         notes.append(
-            f"{len(totals)} known run{'s' * (len(totals) != 1)} say little of others: intervals are wide"
+            f"{len(totals)} known run{'s are' if len(totals) != 1 else ' is'} little to go by: intervals are wide"
         )
     notes += _cost_notes(ledger, "cost_usd" in found.all)
     if asked.runs is None:

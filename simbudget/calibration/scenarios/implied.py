@@ -481,7 +481,7 @@ class _Maker:
         silent = [session for session in sessions if not session.knows_output]
         if silent:
             self._notes.append(
-                f"{len(silent):,} of {len(sessions):,} sessions do not say how much was put out: their logged cost is "
+                f"{len(silent):,} of {len(sessions):,} sessions give no output tokens: their logged cost is "
                 f"without output, to which the scenario adds what is assumed, about {usd(_assumed_usd(silent))}"
             )
 

@@ -73,11 +73,11 @@ def note_on(fit: Fit, name: str) -> tuple[str, str]:
     )
     if key == "tool_time":
         return varies, (
-            "that mixes tools with breaks between tasks and with people where the logs do not mark them; "
+            "it mixes tools with breaks between tasks and with people where the logs do not mark them; "
             "write what tools take if you plan runs without such breaks"
         )
     if key in _TIMES:
-        return varies, "that mixes prompt answers with waits of several kinds"
+        return varies, "it mixes prompt answers with waits of several kinds"
     none = float((fit.observed < _SILENT).mean())
     if none >= _MANY_ZEROS:
         return varies, f"{percent(none)} of the values are 0"
