@@ -238,7 +238,7 @@ def _listed(words: Sequence[str]) -> str:
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)
 
 
-def forecast_logs(
+def forecast_logs(  # noqa: PLR0913  one argument for each option of the command
     *logs: "str | Path | ImportedLedger",
     calls: int | None = None,
     hours: float | None = None,
@@ -246,6 +246,7 @@ def forecast_logs(
     days: float | None = None,
     run: str | None = None,
     budget_usd: float | None = None,
+    model: str = "",
 ) -> Forecast:
     """Return what is still to come, by logs alone: `simbudget.forecast("logs", hours=2)`.
 
@@ -257,17 +258,18 @@ def forecast_logs(
         days: how many further days of spend.
         run: the name, or the beginning of it, of the session to forecast; by default all that are under way.
         budget_usd: what all of it should stay within.
+        model: the model of calls whose logs name none.
 
     Raises:
         UserError: the logs hold nothing that such a forecast could rest on.
     """
-    from simbudget.ledger.readers import read_logs  # noqa: PLC0415  forty readers, for those who read logs
+    from simbudget.ledger.readers import Assumed, read_logs  # noqa: PLC0415  forty readers, for those who read logs
 
     ledgers = [log for log in logs if isinstance(log, ImportedLedger)]
     paths = [Path(log) for log in logs if not isinstance(log, ImportedLedger)]
     if len(ledgers) > 1 or (ledgers and paths):
         raise UserError(Problem("forecast takes one ledger, or logs", remedy="read all logs into one ledger"))
-    ledger = ledgers[0] if ledgers else read_logs(paths)
+    ledger = ledgers[0] if ledgers else read_logs(paths, assumed=Assumed(model))
     seconds = None if hours is None else hours * 3600.0
     return forecast(ledger, Asked(calls, seconds, runs, days, run, budget_usd))
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+import simbudget
 from simbudget.forecast.daily import daily_spend
 from simbudget.forecast.forecast import Asked, Forecast, _shown, forecast
 from simbudget.forecast.whole_runs import run_totals
@@ -132,3 +133,9 @@ def test_a_session_without_a_price_has_no_cost(tmp_path: Path, model: str) -> No
 def test_an_unlisted_model_whose_calls_report_their_cost_has_one(tmp_path: Path) -> None:
     log = opencode_log(tmp_path, sessions=3, model="acme-llm-9", reported=1.0)
     assert np.median(forecast(read_logs([log]), Asked(calls=10, draws=100)).remaining["cost_usd"]) > 0.1
+
+
+def test_python_prices_calls_of_no_named_model_as_the_command_does(tmp_path: Path) -> None:
+    log = opencode_log(tmp_path, sessions=3, model="")
+    assert "cost_usd" not in simbudget.forecast(log, runs=3).remaining
+    assert "cost_usd" in simbudget.forecast(log, runs=3, model="claude-opus-4-6").remaining
