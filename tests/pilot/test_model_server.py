@@ -8,6 +8,7 @@ import anthropic
 import httpx2
 import pytest
 
+from simbudget.pilot.model_server.limits import Limiter
 from tests.pilot.provider import FAST, MODEL, RunningProvider, providing
 
 TOOL = {
@@ -89,6 +90,16 @@ def test_an_unknown_model_and_a_missing_key_are_errors_of_their_own_kind(provide
     with client(provider) as sdk, pytest.raises(anthropic.NotFoundError):
         sdk.messages.create(**{**asking("Hello."), "model": "no-such-model"})
     assert httpx2.post(f"{provider.url}/v1/messages", json=asking("Hello.")).status_code == 401
+
+
+def test_whoever_is_refused_has_no_request_left_at_any_moment() -> None:
+    limiter = Limiter(2.0, None, None)
+    for _ in range(2):
+        limiter.take(1, 1, 0.0)
+    for now_s in range(61):
+        waits_s, _ = limiter.wait_s(1, 1, float(now_s))
+        left = int(limiter.headers(float(now_s), 30.0)["anthropic-ratelimit-requests-remaining"])
+        assert (left == 0) == (waits_s > 0.0), now_s
 
 
 def test_too_many_requests_get_429_with_its_headers_and_the_sdk_waits_as_it_is_told(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """The provider's rate limits: the engine's token buckets, and the headers that describe them."""
 
 import datetime
+import math
 from typing import Final
 
 import numpy as np
@@ -50,7 +51,8 @@ class Limiter:
             reset = datetime.datetime.now(datetime.UTC) + datetime.timedelta(seconds=full_in_s)
             name = f"anthropic-ratelimit-{limit}"
             said[f"{name}-limit"] = f"{per_minute:.0f}"
-            said[f"{name}-remaining"] = f"{max(0.0, level_at(bucket, now_ns)):.0f}"
+            # Whole ones: who is refused with 0.6 of a request left has none.
+            said[f"{name}-remaining"] = f"{math.floor(max(0.0, level_at(bucket, now_ns)))}"
             said[f"{name}-reset"] = reset.isoformat(timespec="seconds").replace("+00:00", "Z")
         return said
 
