@@ -28,6 +28,7 @@ from typing import Any, Final, get_type_hints
 
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.entry import Entry
+from simbudget.ledger.transaction import transaction
 
 OPEN: Final = "open"
 """Outcome of an entry that has not been closed."""
@@ -342,16 +343,8 @@ class LedgerStore:
     @contextmanager
     def _transaction(self) -> Iterator[None]:
         """Lock out other writers until the end of the block, which is rolled back if it raises."""
-        connection = self._connection
-        with self._lock:
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                if connection.in_transaction:  # with a full disk, SQLite has rolled back by now
-                    connection.execute("ROLLBACK")
-                raise
-            connection.execute("COMMIT")
+        with self._lock, transaction(self._connection):
+            yield
 
     def _insert(self, entry: Entry, intent: Intent | None) -> int:
         """Write an entry and return its key; the caller holds the lock."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, Literal
 
+from simbudget.ledger.transaction import transaction
 from simbudget.scenario.model import Tasks
 
 _PATIENCE_S: Final = 60.0
@@ -156,12 +157,5 @@ class TaskList:
     @contextmanager
     def _change(self) -> Iterator[None]:
         """Lock out other writers until the end of the block, which is rolled back if it raises."""
-        with self._lock:
-            self._connection.execute("BEGIN IMMEDIATE")
-            try:
-                yield
-            except BaseException:
-                if self._connection.in_transaction:  # with a full disk, SQLite has rolled back by now
-                    self._connection.execute("ROLLBACK")
-                raise
-            self._connection.execute("COMMIT")
+        with self._lock, transaction(self._connection):
+            yield

@@ -14,6 +14,8 @@ from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
+from simbudget.ledger.transaction import transaction
+
 OF_THE_TASK = -1
 """The owner of the sources that came with the task."""
 
@@ -101,14 +103,8 @@ class Store:
     @contextmanager
     def change(self) -> Iterator[None]:
         """Run the block in one transaction, which is rolled back if it raises."""
-        self._connection.execute("begin immediate")
-        try:
+        with transaction(self._connection):
             yield
-        except BaseException:
-            if self._connection.in_transaction:  # with a full disk, SQLite has rolled back by now
-                self._connection.execute("rollback")
-            raise
-        self._connection.execute("commit")
 
     def first_start_s(self) -> float:
         """Return the time of the service's first start, in seconds since the epoch."""
