@@ -11,10 +11,9 @@ from simbudget.errors import UserError
 from simbudget.pricing.catalogue import model_prices
 from simbudget.pricing.facts import CacheRule
 from simbudget.scenario.context import CACHE_LIFE_S, Context
-from simbudget.scenario.fleet import Group
 from simbudget.scenario.provider import Api
 from simbudget.scenario.reading import Provenance
-from simbudget.scenario.steps import Delegate, Experiment, OwnStep, Share, Think
+from simbudget.scenario.steps import Delegate, Think
 from simbudget.scenario.top_level import ScenarioKeys
 
 
@@ -50,22 +49,12 @@ def _contexts(scenario: ScenarioKeys) -> Iterator[tuple[str, str, Context]]:
     for group in scenario.fleet:
         if group.kind != "agents" or group.model is None:
             continue
-        if _uses_own(group):
+        if any(step.uses_group_context for step in group.cycle):
             yield f"group {group.group}", group.model, group.context
         for step in group.cycle:
             if isinstance(step, Delegate) or (isinstance(step, Think) and (step.model or step.context)):
                 context = group.context if step.context is None else step.context.over(group.context)
                 yield f"step {step.kind} of group {group.group}", step.model or group.model, context
-
-
-def _uses_own(group: Group) -> bool:
-    """Return whether any step of a group calls its model in the group's own context."""
-    return any(
-        isinstance(step, Share | OwnStep)
-        or (isinstance(step, Experiment) and step.polls is not None)
-        or (isinstance(step, Think) and step.model is None and step.context is None)
-        for step in group.cycle
-    )
 
 
 def _rule(scenario: ScenarioKeys, model: str) -> CacheRule | None:

@@ -52,6 +52,11 @@ class Step(Block):
     """Its name in a cycle."""
     if_: str | Quantity | None
 
+    @property
+    def uses_group_context(self) -> bool:
+        """Return whether the step calls a model in the context of its agent's group."""
+        return False
+
     def as_written(self) -> dict[str, Any]:
         """Return the step as an item of a cycle."""
         return {self.kind: self.document()}
@@ -139,6 +144,11 @@ class Think(Step):
     """Condition of the step: that the cycle's last experiment succeeded or failed, that its last score improved, or a
     probability."""
 
+    @property
+    def uses_group_context(self) -> bool:
+        """Return whether the step calls a model in the context of its agent's group."""
+        return self.model is None and self.context is None
+
 
 class Delegate(Step):
     """A step of parallel sub-agents, each with its own context; the agent continues when all have ended."""
@@ -213,6 +223,11 @@ class Experiment(Step):
     if_: Annotated[str | Quantity | None, Condition()]
     """Condition of the step; see `think`."""
 
+    @property
+    def uses_group_context(self) -> bool:
+        """Return whether the step calls a model in the context of its agent's group."""
+        return self.polls is not None
+
 
 class Score(Step):
     """A step that sends a submission to the scorer."""
@@ -231,6 +246,11 @@ class Share(Step):
     if_: Annotated[str | Quantity | None, Condition()]
     """Condition of the step; see `think`."""
 
+    @property
+    def uses_group_context(self) -> bool:
+        """Return whether the step calls a model in the context of its agent's group."""
+        return True
+
 
 class OwnStep(Step):
     """A step written by the user in Python, which the reference engine runs."""
@@ -242,6 +262,11 @@ class OwnStep(Step):
     """Name of its function."""
     if_: Annotated[str | Quantity | None, Condition()]
     """Condition of the step; see `think`."""
+
+    @property
+    def uses_group_context(self) -> bool:
+        """Return whether the step calls a model in the context of its agent's group."""
+        return True
 
 
 STEPS: Final[dict[str, type[Step]]] = {

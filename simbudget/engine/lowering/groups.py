@@ -161,17 +161,7 @@ def _makes_turns(step: scenarios.Step) -> bool:
 
 def _makes_calls(group: scenarios.Group) -> bool:
     """Return whether a group's agents ever call its model by its service, in its context."""
-    return any(
-        isinstance(step, scenarios.Share | scenarios.OwnStep)
-        or (isinstance(step, scenarios.Experiment) and step.polls is not None)
-        or (
-            isinstance(step, scenarios.Think)
-            and step.model is None
-            and step.context is None
-            and step.service is None
-        )
-        for step in group.cycle
-    )
+    return any(step.uses_group_context and getattr(step, "service", None) is None for step in group.cycle)
 
 
 def _cached_at_start(group: scenarios.Group) -> int:
