@@ -7,7 +7,6 @@ has GPUs only if the logs have jobs on them.
 """
 
 import datetime
-import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -17,12 +16,6 @@ from typing import Any, Final
 import numpy as np
 
 from simbudget.calibration.observed.caches import cache_life
-from simbudget.calibration.observed.session_prices import (
-    list_prices,
-    pooled_counted_to_list,
-    price_is_known,
-    session_prices,
-)
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.scenarios.delegate_fits import RoleFits, fit_roles, service_fits
 from simbudget.calibration.scenarios.experiments import Jobs, jobs_of
@@ -38,7 +31,8 @@ from simbudget.calibration.scenarios.implied_notes import (
     tells_no_speed,
     waits_noted,
 )
-from simbudget.calibration.scenarios.logged_groups import LoggedGroup, groups_of, is_unnamed, model_named
+from simbudget.calibration.scenarios.implied_prices import assumed_usd, logged_prices, with_prices
+from simbudget.calibration.scenarios.logged_groups import LoggedGroup, groups_of, model_named
 from simbudget.calibration.scenarios.new_sessions import UNSEEN_SUMMARY, least_limit
 from simbudget.calibration.scenarios.session_fits import KEEPS, fit_first_token
 from simbudget.calibration.scenarios.wording import (
@@ -48,16 +42,15 @@ from simbudget.calibration.scenarios.wording import (
     written_fact,
     written_varying,
 )
-from simbudget.distributions.base import NORMAL_P90
 from simbudget.distributions.posteriors import Posterior
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.numbers import rounded, usd
+from simbudget.numbers import usd
 from simbudget.pricing.catalogue import has_service
 from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.document import KeyPath
-from simbudget.scenario.model import DEFAULT_MODEL, Scenario, Turn, dump
+from simbudget.scenario.model import Scenario, Turn, dump
 from simbudget.scenario.provider import OTHERS, ModelSpeed
 from simbudget.scenario.reading import Reading
 from simbudget.units import Dimension
@@ -70,8 +63,6 @@ _LONGEST_TIMES_OF_FEW: Final = 10.0
 """The same for fewer than ten sessions, which have hardly shown the longest."""
 _FEW: Final = 10
 _DAY_S: Final = 86_400.0
-_SAME_COST: Final = 0.01
-"""Reported costs within this share of the list's leave the list's prices as they are."""
 _MOST_DAYS: Final = 3650
 
 _ASSUMED_OUTPUT: Final = str(getattr(keys_of(Turn)["output_tokens"], "default", "0"))
@@ -128,40 +119,12 @@ def implied_scenario(ledger: ImportedLedger) -> Implied:
                 remedy="`simbudget forecast LOG --runs 20` forecasts further runs from their totals",
             )
         )
-    sessions, left_out = _with_prices(sessions)
+    sessions, left_out = with_prices(sessions)
     groups = groups_of(sessions)
     jobs = _paid_jobs(ledger)
     cycles = 1 if jobs is None else max(1, round(len(jobs) / sum(len(group.sessions) for group in groups)))
     made = _Maker(groups, cycles, jobs).made(ledger, sessions)
     return replace(made, notes=(*left_out, *made.notes))
-
-
-def _with_prices(sessions: Sequence[Session]) -> tuple[list[Session], tuple[str, ...]]:
-    """Return the sessions of models that the list or the logs have a price for, and a note on those left out.
-
-    Calls without a price would be projected as free.
-
-    Raises:
-        UserError: no session is left.
-    """
-    priced = {session.model for session in sessions if is_unnamed(session.model) or price_is_known(session)}
-    kept = [session for session in sessions if session.model in priced]
-    unpriced = ", ".join(sorted({session.model for session in sessions} - priced))
-    if not kept:
-        raise UserError(
-            Problem(
-                f"neither the price list nor the logs have a price for {unpriced}",
-                remedy="write a scenario yourself (`simbudget init DIRECTORY`), with its price under `prices`",
-            )
-        )
-    if not unpriced:
-        return kept, ()
-    many = len(sessions) - len(kept)
-    note = (
-        f"{many:,} of {len(sessions):,} sessions left out: neither the price list nor the logs have a price for "
-        f"{unpriced}; add a group with its price under `prices`"
-    )
-    return kept, (note,)
 
 
 def _paid_jobs(ledger: ImportedLedger) -> Jobs | None:
@@ -210,7 +173,16 @@ class _Maker:
             document |= self._body(shared, learnt, _Block((), ""), days)
         by_name = {fit.name: fit for fit in fits}
         document |= self._speeds(by_name, models, sessions)
-        document |= self._prices(days)
+        prices = logged_prices(
+            [session for group in self._groups for session in (*group.sessions, *group.delegated)]
+        )
+        dated = {"on": days[-1]} if days else {}
+        if dated or prices.documents:
+            document["prices"] = dated | prices.documents
+        self._comments |= {("prices", key): comment for key, comment in prices.comments.items()}
+        if days:
+            self._comments["prices", "on"] = "the day of the last session"
+        self._notes += prices.notes
         if "api.error_rate" in by_name:
             document["api"] = {"error_rate": self._taken(by_name["api.error_rate"], "api.error_rate")}
         if self._jobs is not None:
@@ -430,39 +402,6 @@ class _Maker:
             speeds[model] = found
         return {"models": speeds} if speeds else {}
 
-    def _prices(self, days: Sequence[str]) -> Document:
-        prices: Document = {}
-        if days:
-            prices["on"] = days[-1]
-            self._comments["prices", "on"] = "the day of the last session"
-        sessions = [session for group in self._groups for session in (*group.sessions, *group.delegated)]
-        by_model: dict[str, list[Session]] = {}
-        for session in sessions:
-            by_model.setdefault(session.model, []).append(session)
-        for model, alike in by_model.items():
-            ratio = pooled_counted_to_list(alike)
-            if is_unnamed(model):
-                self._notes.append(
-                    f"the logs name no model for {len(alike):,} sessions: {DEFAULT_MODEL} is assumed"
-                )
-            elif list_prices(alike[-1]) is None:
-                knows = any(session.knows_output for session in alike)
-                dearest = max(alike, key=lambda session: float(np.nansum(session.list_cost_usd)))
-                prices[model] = as_value(session_prices(dearest, knows, cache_life(alike, alike[-1])))
-                self._comments["prices", model] = "what calls in the logs cost"
-            elif (
-                ratio > 0.0
-                and abs(ratio - 1.0) >= _SAME_COST
-                and not any(session.service for session in alike)
-            ):
-                knows = any(session.knows_output for session in alike)
-                life = cache_life(alike, alike[-1])
-                prices[model] = as_value(session_prices(alike[-1], knows, life, ratio))
-                self._comments["prices", model] = (
-                    f"list prices times {rounded(ratio)}, as the logs report costs"
-                )
-        return {"prices": prices} if prices else {}
-
     def _days(self, ledger: ImportedLedger) -> int:
         began = ledger.runs["began_at"].dropna()
         span_s = float((began.max() - began.min()).total_seconds()) if len(began) else 0.0
@@ -482,7 +421,7 @@ class _Maker:
         if silent:
             self._notes.append(
                 f"{len(silent):,} of {len(sessions):,} sessions give no output tokens: their logged cost is "
-                f"without output, to which the scenario adds what is assumed, about {usd(_assumed_usd(silent))}"
+                f"without output, to which the scenario adds what is assumed, about {usd(assumed_usd(silent))}"
             )
 
     def _taken(self, fit: Fit, name: str, path: KeyPath | None = None) -> Any:
@@ -523,7 +462,7 @@ def _least_limit(fits: Mapping[str, Fit]) -> int:
 
 
 def _per_cycle(fit: Fit, cycles: int) -> Fit:
-    """Return the share of cycles that delegate where a session has several: so many times smaller."""
+    """Divide the probability of delegating by the number of cycles in a session."""
     if cycles == 1 or fit.name != "if" or fit.quantity is None:
         return fit
     draws = fit.quantity.posterior.draws[:, 0] / cycles
@@ -540,15 +479,6 @@ def _shared_out(turns: Fit, cycles: int) -> Fit:
     return replace(
         turns, written=written, quantity=replace(turns.quantity, posterior=posterior, written=written)
     )
-
-
-def _assumed_usd(sessions: Sequence[Session]) -> float:
-    """Return the mean cost of the sessions' assumed outputs at list prices."""
-    output = Turn.read(Reading(Path()), None, "turn", None).output_tokens
-    scatter = math.log(output.spread or 1.0) / NORMAL_P90
-    each = output.distribution.mean() * math.exp(scatter**2 / 2)  # of a lognormal around its median
-    prices = ((session, list_prices(session)) for session in sessions)
-    return sum(len(session) * each * price.output / 1e6 for session, price in prices if price is not None)
 
 
 def _every_s(sessions: Sequence[Session]) -> float:
