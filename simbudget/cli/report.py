@@ -53,13 +53,8 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     if output is not None and not output.exists():
         check_place(output)
     from simbudget.projection.run import Options  # noqa: PLC0415
-    from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
-    for scenario in (file, base):  # mistakes are reported before anything is compiled
-        if scenario is not None:
-            load_scenario(scenario)
     options = Options(seed, _REPLICATIONS if replications is None else replications, workers=workers, on=on)
-    say_if_compiling(False)
     if markdown:
         text = visible(_markdown(file, base, options))
         if output is None:
@@ -85,6 +80,7 @@ def _html(file: Path, output: Path, options: "Options") -> str:
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
     loaded, text = load_scenario(file), read_file(file)
+    say_if_compiling(False)
     rows = understood(loaded.provenance, loaded.scenario)
     with progress_bar(False) as progress:
         projection = project(loaded.scenario, options, progress, loaded.notes)
@@ -106,14 +102,15 @@ def _markdown(file: Path, base: Path | None, options: "Options") -> str:
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
     loaded = load_scenario(file)
+    before = None if base is None else load_scenario(base)
+    say_if_compiling(False)
     rows = understood(loaded.provenance, loaded.scenario)
     command = f"simbudget report {shlex.quote(file.name)} --markdown"
     sample = f"--replications {options.replications} --seed {options.seed}"
     with progress_bar(False) as progress:
-        if base is None:
+        if base is None or before is None:
             projection = project(loaded.scenario, options, progress, loaded.notes)
             return projection_markdown(projection, rows, f"{command} {sample}")
-        before = load_scenario(base)
         pair = [
             Alternative("before", before.scenario),
             Alternative("now", loaded.scenario, notes=loaded.notes),
