@@ -40,7 +40,7 @@ def opencode_log(
         ]
         about = {
             "id": f"session-{seed}-{number}",
-            "directory": "/work/project",
+            "directory": "/home/me/project",
             "time": {"created": began_ms},
         }
         path = folder / f"session-{number}.json"

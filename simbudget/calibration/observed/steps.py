@@ -100,7 +100,7 @@ class RunWithSteps:
         entries = entries[[*STEP_COLUMNS]]
         own = entries[~delegated]
         self._of_agent = dict(iter(own.groupby("agent")))
-        # sub-agents work side by side: only what stands in the same context is one's own
+        # Sub-agents run in parallel, so the entries of each are those of its own context.
         self._of_sub_agent = dict(iter(entries[delegated].groupby(["agent", "session"])))
         posts = own[own["kind"] == "post"]
         self._posters = posts["agent"].to_numpy(np.int64)

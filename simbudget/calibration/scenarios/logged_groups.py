@@ -17,8 +17,8 @@ Floats = npt.NDArray[np.float64]
 _ENOUGH: Final = 20
 """With this many sessions a model's group needs nothing from other models, whether they differ or not."""
 _LEVEL: Final = 0.1
-"""Level of the test for a difference. Three sessions against three are told apart at 0.1 at best (2 of 20 orders). A
-false alarm costs only width: the group's ranges then rest on fewer sessions."""
+"""Significance level of the test for a difference. With three sessions in each group, the smallest possible p-value is
+0.1 (2 of 20 orders). A false alarm only widens intervals, since the group's ranges then rest on fewer sessions."""
 _UNNAMED: Final = frozenset({"", "nan", "None", "<NA>", "-"})
 
 

@@ -1,4 +1,4 @@
-"""Runs one agent until it finishes, is told to stop, the run's time is over, or its parent process is gone.
+"""Runs one agent until it finishes, receives SIGTERM, the run's time is over, or its parent process is gone.
 
 It prints `ready agent-N` once everything is loaded, and starts when it receives the run's clock on standard input.
 It exits with status 0 if it finished in an orderly way; the ledger's store then records the reason.
@@ -65,7 +65,7 @@ async def live(settings: AgentSettings, scenario: Scenario, task: Task, clock: R
 async def _until_it_ends(
     agent: Agent, so_far: tuple[int, int], latest: tuple[float, str], diary: Diary
 ) -> str:
-    """Let an agent work until it finishes, is told to stop, or has to end; return the reason.
+    """Let an agent work until it finishes, receives SIGTERM, or reaches its time limit; return the reason.
 
     Args:
         agent: the agent.

@@ -10,7 +10,7 @@ from simbudget.pilot.agents.allowance import Allowance, CycleOverError, StoppedE
 from simbudget.pilot.agents.bench import ENDINGS, Bench, MistakeError
 from simbudget.pilot.agents.conversation import Block, Conversation
 from simbudget.pilot.agents.diary import Diary
-from simbudget.pilot.agents.experiments import Experiments, Told
+from simbudget.pilot.agents.experiments import Experiments, Reply
 from simbudget.pilot.agents.laboratory import Laboratory
 from simbudget.pilot.agents.line import Line
 from simbudget.pilot.agents.notebook import Notebook
@@ -294,19 +294,19 @@ class Agent:
         Raises:
             CycleOverError: none of them ended well, and the step ends the cycle then.
         """
-        told = await self._experiments.run(step, (self._diary.cycle, index), self._pending, self._diary)
-        self._tell(told)
+        reply = await self._experiments.run(step, (self._diary.cycle, index), self._pending, self._diary)
+        self._reply(reply)
         if step.on_failure == "end cycle" and not self._experiments.has_succeeded:
             raise CycleOverError("the experiment failed")
 
-    def _tell(self, told: Told) -> None:
+    def _reply(self, reply: Reply) -> None:
         """Give the model the results of its pending tool calls, and what is said beside them."""
         for use in self._pending:
-            text, is_error = told.results.get(use.id, ("done", False))
+            text, is_error = reply.results.get(use.id, ("done", False))
             self._context.result(use.id, text, is_error)
         self._pending = []
-        if told.text:
-            self._context.say(told.text)
+        if reply.text:
+            self._context.say(reply.text)
 
     async def _score(self, step: Score) -> None:
         """Submit the answer that the model named, or the latest; or that of every job since the last score."""
@@ -324,7 +324,7 @@ class Agent:
             ideas.unscored = [] if not step.each else ideas.unscored[1:]
         text = "\n".join(texts) or "nothing has ended well since the last score"
         if self._pending:
-            self._tell(Told({self._pending[0].id: (text, is_error)}))
+            self._reply(Reply({self._pending[0].id: (text, is_error)}))
         else:
             self._context.say(text)
 

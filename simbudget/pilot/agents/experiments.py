@@ -22,13 +22,13 @@ from simbudget.scenario.model import Experiment as ExperimentStep
 
 
 @dataclass
-class Told:
-    """What the model is told after a step."""
+class Reply:
+    """The reply to the model after a step."""
 
     results: dict[str, tuple[str, bool]] = field(default_factory=dict)
     """By the id of each of its tool calls: the result, and whether it is an error."""
     text: str = ""
-    """What is said beside them."""
+    """Text beside the results."""
 
 
 class Experiments:
@@ -62,7 +62,7 @@ class Experiments:
 
     async def run(
         self, step: ExperimentStep, place: tuple[int, int], uses: Sequence[Any], diary: Diary
-    ) -> Told:
+    ) -> Reply:
         """Run the experiments that the model asked for, or else repeat the last one with another seed.
 
         Args:
@@ -76,10 +76,10 @@ class Experiments:
             CycleOverError: its attempt at a task has.
         """
         self._allowance.look()
-        told, asked = self._read(uses, self.at_once(step, *place))
+        reply, asked = self._read(uses, self.at_once(step, *place))
         if not asked:
             self.has_succeeded = False
-            return told
+            return reply
         jobs = self._jobs(step, place, asked)
         diary.close_gap()
         wave = await run_side_by_side(jobs, step.wait_for, self._laboratory.run)
@@ -87,29 +87,29 @@ class Experiments:
         self._remember(wave)
         if wave.refused is not None:
             raise wave.refused
-        self._tell(told, wave, [use_id for use_id, _ in asked])
-        return told
+        self._reply(reply, wave, [use_id for use_id, _ in asked])
+        return reply
 
-    def _read(self, uses: Sequence[Any], at_once: int) -> tuple[Told, list[tuple[str, Experiment]]]:
+    def _read(self, uses: Sequence[Any], at_once: int) -> tuple[Reply, list[tuple[str, Experiment]]]:
         """Return the experiments to run, each with the tool call that asked for it; none if all calls are invalid."""
-        told, asked = Told(), []
+        reply, asked = Reply(), []
         for use in uses[:at_once]:
             try:
                 asked.append((str(use.id), self._bench.experiment(dict(use.input))))
             except MistakeError as error:
-                told.results[use.id] = (str(error), True)
+                reply.results[use.id] = (str(error), True)
         for use in uses[at_once:]:
-            told.results[use.id] = (f"not run: at most {at_once} at once in this step", True)
+            reply.results[use.id] = (f"not run: at most {at_once} at once in this step", True)
         if not uses:
             try:
                 asked.append(("", self._again()))
             except MistakeError as error:
-                told.text = str(error)
+                reply.text = str(error)
         repeated = len(asked)
         while repeated and len(asked) < at_once:
             use_id, experiment = asked[-repeated]
             asked.append((use_id, replace(experiment, seed=experiment.seed + 1)))
-        return told, asked
+        return reply, asked
 
     def _again(self) -> Experiment:
         """Return the last experiment with another seed, or the task's first method if there was none."""
@@ -150,18 +150,18 @@ class Experiments:
             self.latest = (wave.ended_well or ended)[-1]
 
     @staticmethod
-    def _tell(told: Told, wave: Wave, use_ids: Sequence[str]) -> None:
-        """Write down what the model is told of the jobs of each of its tool calls."""
+    def _reply(reply: Reply, wave: Wave, use_ids: Sequence[str]) -> None:
+        """Add the outcome of the jobs of each tool call to the reply."""
         for use_id in dict.fromkeys(use_ids):
             ideas = [idea for idea, its in zip(wave.ideas, use_ids, strict=True) if its == use_id]
             texts = [text_of(idea) if idea else "cancelled, as enough others had ended" for idea in ideas]
             is_error = all(idea is None or idea.answer is None for idea in ideas)
             if use_id:
-                told.results[use_id] = ("\n".join(texts), is_error)
+                reply.results[use_id] = ("\n".join(texts), is_error)
             else:
-                told.text = "\n".join(texts)
+                reply.text = "\n".join(texts)
 
 
 def text_of(idea: Idea) -> str:
-    """Return what the model is told of an idea: the run's output, why there is no answer, and the record."""
+    """Return an idea's outcome as the model reads it: the run's output, why there is no answer, and the record."""
     return "\n".join(part for part in (idea.said, idea.why_not, record_line(idea.record())) if part)

@@ -57,7 +57,7 @@ def task_line(attempt: TaskAttempt) -> str:
 
 
 def at_once(jobs: int) -> str:
-    """Return what an agent is told of an experiment step with several jobs; empty for a single one."""
+    """Return the sentence of the prompt about several parallel jobs; empty for a single one."""
     if jobs == 1:
         return ""
     return (

@@ -68,7 +68,7 @@ class Submissions:
                 self._diary.write("wait", name=refusal.reason)
 
     async def _scored(self, idea: Idea, submission: Submission, key: str, price_usd: float) -> str:
-        """Send a submission, record it, and return what the model is told."""
+        """Send a submission, record it, and return the reply to the model."""
         diary = self._diary
         diary.close_gap()
         paid = {"component": "scorer"} if price_usd else {}

@@ -33,7 +33,7 @@ from simbudget.pilot.task_list import TaskList
 RUN: Final = 0
 """A pilot's ledger has one run."""
 INTERRUPTED: Final = "interrupted"
-"""Why a pilot ended that was told to."""
+"""The reason recorded when a pilot is stopped by a signal."""
 
 _LOOK_EVERY_S: Final = 0.25
 """Real time between two looks at the processes."""
