@@ -29,7 +29,7 @@ from simbudget.scenario.expectations import (
 from simbudget.scenario.provider import Service, ServiceKey
 from simbudget.scenario.quantities import Quantity
 from simbudget.scenario.reading import Reading, describe
-from simbudget.scenario.steps import Step, Steps
+from simbudget.scenario.steps import Delegate, Step, Steps, Think
 from simbudget.units import Dimension
 
 DEFAULT_MODEL: Final = "claude-opus-4-6"
@@ -163,6 +163,10 @@ class Group(Block):
         if "context" in own:
             values["context"] = Context.read(reading, own["context"], f"{name}.context", shared.context)
         return cls.of_values(values, frozenset(own).intersection(keys))
+
+    def context_of(self, step: Think | Delegate) -> Context:
+        """Return the context that a step's calls send: the group's, with the keys that the step writes."""
+        return self.context if step.context is None else step.context.over(self.context)
 
 
 class Shared(NamedTuple):

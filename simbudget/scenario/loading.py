@@ -9,7 +9,7 @@ from simbudget.errors import visible
 from simbudget.scenario.calibration_file import Calibration
 from simbudget.scenario.document import parse_document, read_file
 from simbudget.scenario.model import Group, OwnStep, Scenario
-from simbudget.scenario.provider_facts import facts_of_caches, notes_on_caches
+from simbudget.scenario.provider_facts import facts_on_caches
 from simbudget.scenario.reading import MOST_PROBLEMS, Provenance, Reading
 from simbudget.scenario.without_effect import notes_on_idle_keys
 
@@ -59,10 +59,12 @@ def loads_scenario(
     reading.calibration = calibration
     scenario = Scenario.read(reading, document, visible(Path(name).stem)[:_LONGEST_DEFAULT_NAME], None)
     reading.require_right()
+    facts, departures = facts_on_caches(scenario)
+    notes = (*_notes(scenario), *departures, *notes_on_idle_keys(reading, scenario))
     return LoadedScenario(
         scenario,
-        (*reading.provenance, *facts_of_caches(scenario)),
-        _notes(scenario) + notes_on_idle_keys(reading, scenario) + _record(reading.calibration),
+        (*reading.provenance, *facts),
+        notes + _record(reading.calibration),
         reading.calibration,
     )
 
@@ -79,7 +81,7 @@ def _notes(scenario: Scenario) -> tuple[str, ...]:
     scores = any(step.kind == "score" for group in scenario.fleet for step in group.cycle)
     if scenario.research is not None and not scores:
         late.append("no cycle has a `score` step, so there are no scores and no results")
-    return (*late, *notes_on_caches(scenario))
+    return tuple(late)
 
 
 def _late(group: Group, ends_s: float) -> list[str]:

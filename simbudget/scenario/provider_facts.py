@@ -5,7 +5,7 @@ shortest prompt, lifetimes of their own, and some count cache reads towards limi
 with their source and date, and a note says where a scenario departs from them, and in which direction that errs.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from simbudget.errors import UserError
 from simbudget.pricing.catalogue import model_prices
@@ -17,27 +17,31 @@ from simbudget.scenario.steps import Delegate, Think
 from simbudget.scenario.top_level import ScenarioKeys
 
 
-def facts_of_caches(scenario: ScenarioKeys) -> Iterator[Provenance]:
-    """Yield one row per model whose provider's caching is known."""
-    for model in dict.fromkeys(model for _, model, context in _contexts(scenario) if context.cache != "off"):
-        rule = _rule(scenario, model)
-        if rule is not None:
-            source = f"{rule.source}, {rule.as_of}"
-            yield Provenance(f"models[{model}].caching", rule.words, "exact", source)
+def facts_on_caches(scenario: ScenarioKeys) -> tuple[tuple[Provenance, ...], tuple[str, ...]]:
+    """Return what is known of the caches of a scenario's models, and remarks where the scenario departs from it."""
+    cached = [each for each in _contexts(scenario) if each[2].cache != "off"]
+    known = {model: _rule(scenario, model) for model in dict.fromkeys(model for _, model, _ in cached)}
+    rules = {model: rule for model, rule in known.items() if rule is not None}
+    rows = tuple(
+        Provenance(f"models[{model}].caching", rule.words, "exact", f"{rule.source}, {rule.as_of}")
+        for model, rule in rules.items()
+    )
+    return rows, tuple(_notes(scenario, cached, rules))
 
 
-def notes_on_caches(scenario: ScenarioKeys) -> Iterator[str]:
+def _notes(
+    scenario: ScenarioKeys, cached: Sequence[tuple[str, str, Context]], rules: Mapping[str, CacheRule]
+) -> Iterator[str]:
     """Yield remarks where a scenario's caches are not those of the provider."""
     places: dict[str, list[str]] = {}
-    for place, model, context in _contexts(scenario):
-        rule = _rule(scenario, model) if context.cache != "off" else None
-        if rule is not None:
+    for place, model, context in cached:
+        if model in rules:
+            rule = rules[model]
             for note in (*_too_short(model, context, rule), *_other_life(model, context, rule)):
                 places.setdefault(note, []).append(place)
     yield from (f"{'; '.join(dict.fromkeys(where))}: {note}" for note, where in places.items())
-    for model in dict.fromkeys(model for _, model, context in _contexts(scenario) if context.cache != "off"):
-        rule = _rule(scenario, model)
-        if rule is not None and rule.reads_count_towards_limit and _limits_input(scenario.api, model):
+    for model, rule in rules.items():
+        if rule.reads_count_towards_limit and _limits_input(scenario.api, model):
             yield (
                 f"{model}: its provider counts cache reads towards the limit on input tokens; here they do not count, "
                 "so agents would wait longer than projected where that limit binds"
@@ -53,8 +57,8 @@ def _contexts(scenario: ScenarioKeys) -> Iterator[tuple[str, str, Context]]:
             yield f"group {group.group}", group.model, group.context
         for step in group.cycle:
             if isinstance(step, Delegate) or (isinstance(step, Think) and (step.model or step.context)):
-                context = group.context if step.context is None else step.context.over(group.context)
-                yield f"step {step.kind} of group {group.group}", step.model or group.model, context
+                place = f"step {step.kind} of group {group.group}"
+                yield place, step.model or group.model, group.context_of(step)
 
 
 def _rule(scenario: ScenarioKeys, model: str) -> CacheRule | None:

@@ -63,7 +63,7 @@ def _contexts_of(reading: Reading, group: Group) -> list[tuple[str, Context]]:
     found = [(f"fleet[{group.group}]", group.context)]
     for step, path in steps_of(reading, group):
         if isinstance(step, Think | Delegate) and step.context is not None:
-            found.append((path, step.context.over(group.context)))
+            found.append((path, group.context_of(step)))
     return found
 
 

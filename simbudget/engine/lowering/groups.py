@@ -91,7 +91,7 @@ def _own_terms(
     is_delegated = isinstance(step, scenarios.Delegate)
     if not is_delegated and step.model is None and step.context is None and step.service is None:
         return terms
-    context = group.context if step.context is None else step.context.over(group.context)
+    context = group.context_of(step)
     service = step.service or group.service
     terms["client"] = calling.client(step.model or group.model, context.cache, service)
     if is_delegated or step.model is not None or step.context is not None:
