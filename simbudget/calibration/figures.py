@@ -8,6 +8,7 @@ import pandas as pd
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 
+from simbudget.distributions.base import NORMAL_P90
 from simbudget.drawing import INK, entitle, new_figure
 from simbudget.scenario.quantities import Quantity
 
@@ -68,7 +69,7 @@ def _quantiles(quantity: Quantity) -> tuple[float, float, float]:
         sample = quantity.posterior.sample(many[0], many[1])
     else:
         quantiles = np.array([quantity.distribution.quantile(u) for u in (np.arange(_DRAWS) + 0.5) / _DRAWS])
-        spread = np.log(quantity.spread) / 1.2815515655446004 if quantity.spread else 0.0
+        spread = np.log(quantity.spread) / NORMAL_P90 if quantity.spread else 0.0
         sample = quantiles * np.exp(spread * scores[0])
     low, middle, high = np.quantile(sample, (0.1, 0.5, 0.9))
     return float(low), float(middle), float(high)

@@ -21,6 +21,8 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.distributions.base import NORMAL_P90
+
 Floats = npt.NDArray[np.float64]
 
 _NEAREST: Final = 0.25
@@ -34,8 +36,6 @@ _SHRINK: Final = 0.1
 """Of the covariance towards its diagonal."""
 _MOST_WIDENING: Final = 4.0
 _P90: Final = 0.9
-_NORMAL_P90: Final = 1.2815515655446004
-"""The same quantile of the normal."""
 _BEYOND: Final = 0.25
 """No outcome is farther beyond the simulated ones than this share of their range (of logarithms): runs that were never
 simulated are not vouched for by a regression's straight line."""
@@ -209,7 +209,7 @@ def _regression(y: Floats, like: Likeness) -> tuple[float, Floats, float]:
 
 def _few_runs(freedom: float) -> float:
     """Return by how much Student's t reaches farther than the normal: with few runs their own scatter is uncertain."""
-    return float(_t_p90(round(freedom, 1)) / _NORMAL_P90)
+    return float(_t_p90(round(freedom, 1)) / NORMAL_P90)
 
 
 @lru_cache(maxsize=4096)
