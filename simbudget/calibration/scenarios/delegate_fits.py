@@ -7,7 +7,7 @@ are theirs, the time is that of the slowest.
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final
+from typing import Any, Final
 
 import numpy as np
 import numpy.typing as npt
@@ -24,11 +24,14 @@ from simbudget.calibration.scenarios.fit import (
     fit_of_rate,
     fit_of_varying,
 )
-from simbudget.calibration.scenarios.session_fits import KEEPS, evidence_of_sessions, fit_sessions
+from simbudget.calibration.scenarios.session_fits import (
+    ASSUMED_OUTPUT,
+    KEEPS,
+    evidence_of_sessions,
+    fit_sessions,
+)
 from simbudget.calibration.scenarios.wording import as_value
-from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.calibration_file import Evidence
-from simbudget.scenario.model import Turn
 from simbudget.units import Dimension
 
 Floats = npt.NDArray[np.float64]
@@ -62,18 +65,26 @@ class RoleFits:
         """Return the fits by key."""
         return {fit.name: fit for fit in self.fits}
 
-    def step(self, but: Sequence[str] = ()) -> dict[str, object]:
-        """Return the step as a scenario has it, as text and mappings of it, without some of its keys."""
-        step: dict[str, object] = {"model": self.role.model}
+    def step(self) -> dict[str, Any]:
+        """Return the step as a scenario has it, as text and mappings of it."""
+        step: dict[str, Any] = {"model": self.role.model}
         for fit in self.fits:
-            if fit.name in but:
-                continue
-            inner = step
-            *blocks, key = fit.name.split(".")
-            for block in blocks:
-                inner = inner.setdefault(block, {})  # type: ignore[assignment]
-            inner[key] = as_value(fit.written)
+            put(step, fit.name, as_value(fit.written))
         return step
+
+
+def put(step: dict[str, Any], name: str, value: Any) -> None:
+    """Set a value of a step's document, in the block that its name says, such as `turn.tool_time`.
+
+    Args:
+        step: the document, which is changed.
+        name: the key, after those of the blocks around it.
+        value: as a scenario has it.
+    """
+    *blocks, key = name.split(".")
+    for block in blocks:
+        step = step.setdefault(block, {})
+    step[key] = value
 
 
 def fit_roles(sessions: Sequence[Session], worlds: int, agents: Collection[str] = ()) -> list[RoleFits]:
@@ -145,8 +156,7 @@ def _not_the_groups(role: Role, fits: Mapping[str, Fit]) -> Iterator[Fit]:
             yield fit_as_text(name, written, replace(evidence, remark="none in these logs"))
     if not says_output:
         remark = "assumed: the logs do not say outputs, and what joined contexts is in the results"
-        assumed = str(getattr(keys_of(Turn)["output_tokens"], "default", "0"))
-        for name, written in (("output_tokens", "0"), ("thinking_tokens", assumed)):
+        for name, written in (("output_tokens", "0"), ("thinking_tokens", ASSUMED_OUTPUT)):
             yield fit_as_text(f"turn.{name}", written, replace(evidence, remark=remark))
         yield fit_as_text(KEEPS, "no", replace(evidence, remark=remark))
 

@@ -17,7 +17,7 @@ import numpy as np
 
 from simbudget.calibration.observed.caches import cache_life
 from simbudget.calibration.observed.sessions import Session, sessions_of
-from simbudget.calibration.scenarios.delegate_fits import RoleFits, fit_roles, service_fits
+from simbudget.calibration.scenarios.delegate_fits import RoleFits, fit_roles, put, service_fits
 from simbudget.calibration.scenarios.experiments import Jobs, jobs_of
 from simbudget.calibration.scenarios.fit import FEWEST, Fit, fit_of_fact
 from simbudget.calibration.scenarios.fits import WORLDS, expired_as_missed, fit_ledger, fit_of_sessions
@@ -34,7 +34,7 @@ from simbudget.calibration.scenarios.implied_notes import (
 from simbudget.calibration.scenarios.implied_prices import assumed_usd, logged_prices, with_prices
 from simbudget.calibration.scenarios.logged_groups import LoggedGroup, groups_of, model_named
 from simbudget.calibration.scenarios.new_sessions import UNSEEN_SUMMARY, least_limit
-from simbudget.calibration.scenarios.session_fits import KEEPS, fit_first_token
+from simbudget.calibration.scenarios.session_fits import ASSUMED_OUTPUT, KEEPS, fit_first_token
 from simbudget.calibration.scenarios.wording import (
     as_value,
     written_duration,
@@ -47,10 +47,9 @@ from simbudget.errors import Problem, UserError
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.numbers import usd
 from simbudget.pricing.catalogue import has_service
-from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.document import KeyPath
-from simbudget.scenario.model import Scenario, Turn, dump
+from simbudget.scenario.model import Scenario, dump
 from simbudget.scenario.provider import OTHERS, ModelSpeed
 from simbudget.scenario.reading import Reading
 from simbudget.units import Dimension
@@ -64,8 +63,6 @@ _LONGEST_TIMES_OF_FEW: Final = 10.0
 _FEW: Final = 10
 _DAY_S: Final = 86_400.0
 _MOST_DAYS: Final = 3650
-
-_ASSUMED_OUTPUT: Final = str(getattr(keys_of(Turn)["output_tokens"], "default", "0"))
 
 Document = dict[str, Any]
 """A block as text, or lists and dicts of text."""
@@ -291,12 +288,9 @@ class _Maker:
         for fit in (_per_cycle(fit, self._cycles) for fit in role.fits):
             if fit.name == "service" and not self._has_prices(role.role.model, fit, days):
                 continue
-            inner, keys = step, fit.name.split(".")
-            for key in keys[:-1]:
-                inner = inner.setdefault(key, {})
-            inner[keys[-1]] = self._taken(fit, f"{block.name}cycle.delegate[{number}].{fit.name}")
+            put(step, fit.name, self._taken(fit, f"{block.name}cycle.delegate[{number}].{fit.name}"))
             if fit.evidence.remark and fit.name in ("agents", "if", "context.shared_prefix_tokens"):
-                self._comments[*path, *keys] = fit.evidence.remark
+                self._comments[*path, *fit.name.split(".")] = fit.evidence.remark
         if self._cycles > 1 and "if" not in step:
             step["if"] = f"{100 / self._cycles:.3g}%"
         contexts = role.role.contexts
@@ -325,7 +319,7 @@ class _Maker:
             self._comments[*path, "output_tokens"] = mean_of_few(len(outputs), "call")
         elif _OUTPUT not in fits:
             turn["output_tokens"] = "0"
-            turn["thinking_tokens"] = as_value(_ASSUMED_OUTPUT)
+            turn["thinking_tokens"] = as_value(ASSUMED_OUTPUT)
             self._comments[*path, "output_tokens"] = (
                 "the logs do not say it: what joined contexts is in the results"
             )

@@ -32,7 +32,9 @@ from simbudget.calibration.scenarios.fit import (
 )
 from simbudget.calibration.scenarios.wording import highest_of
 from simbudget.distributions.posteriors import Posterior
+from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.calibration_file import Evidence
+from simbudget.scenario.model import Turn
 from simbudget.scenario.provider import OTHERS
 from simbudget.units import Dimension
 
@@ -57,6 +59,8 @@ _SEED: Final = 20_261_129
 """For resampling that is kept apart from other draws, so that adding it leaves these as they are."""
 _YES_NO: Final = {True: "yes", False: "no"}
 KEEPS: Final = "context.keeps_thinking"
+ASSUMED_OUTPUT: Final = str(getattr(keys_of(Turn)["output_tokens"], "default", "0"))
+"""Output of a turn, in tokens, where logs give none: the language's default."""
 
 _FEWEST_DRIFTING: Final = 8
 _FEWEST_IN_ORDER: Final = 12
