@@ -24,7 +24,7 @@ from simbudget.ledger.imported import ImportedLedger
 from simbudget.ledger.stored import typed_runs
 from simbudget.projection.economics import prices_over_worlds
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 TEXT = """
 fleet: [{group: g, agents: 4, model: m}]

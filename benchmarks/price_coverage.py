@@ -21,7 +21,7 @@ from simbudget.engine.totals import totals
 from simbudget.numbers import usd
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 HERE = Path(__file__).parent
 SEED_OF_TRUTH = 4321

@@ -28,8 +28,8 @@ from simbudget.forecast.hierarchy import Hierarchy, fit_hierarchy
 from simbudget.forecast.profiles import FILE, MODEL, PHASE, Profile, written
 from simbudget.forecast.whole_runs import run_totals
 from simbudget.ledger.readers import read_logs
-from simbudget.scenario.turn_profiles import FILE as TURN_FILE
-from simbudget.scenario.turn_profiles import TurnProfile, written_profile
+from simbudget.scenario.context import FILE as TURN_FILE
+from simbudget.scenario.context import TurnProfile, written_profile
 from simbudget.units import Dimension
 
 Floats = npt.NDArray[np.float64]

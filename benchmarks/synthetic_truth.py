@@ -28,7 +28,7 @@ from simbudget.ledger.stored import typed_runs
 from simbudget.projection.run import Options, project
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 PILOTS = {5: (1, 5), 15: (3, 5), 50: (5, 10)}
 """Cycles of a pilot: its agents, and the cycles of each."""

@@ -26,31 +26,31 @@ if TYPE_CHECKING:
     from simbudget.api import write_report as write_report
     from simbudget.errors import UserError as UserError
     from simbudget.forecast.forecast import forecast_like as forecast_like
-    from simbudget.scenario.model import Api as Api
-    from simbudget.scenario.model import Context as Context
-    from simbudget.scenario.model import Crashes as Crashes
-    from simbudget.scenario.model import Delegate as Delegate
-    from simbudget.scenario.model import Experiment as Experiment
-    from simbudget.scenario.model import Forum as Forum
-    from simbudget.scenario.model import Gate as Gate
-    from simbudget.scenario.model import Gpus as Gpus
-    from simbudget.scenario.model import Group as Group
-    from simbudget.scenario.model import ModelPrices as ModelPrices
-    from simbudget.scenario.model import ModelSpeed as ModelSpeed
-    from simbudget.scenario.model import Prices as Prices
-    from simbudget.scenario.model import Research as Research
-    from simbudget.scenario.model import Review as Review
-    from simbudget.scenario.model import Sandbox as Sandbox
-    from simbudget.scenario.model import Scenario as Scenario
-    from simbudget.scenario.model import Score as Score
-    from simbudget.scenario.model import Scorer as Scorer
-    from simbudget.scenario.model import Share as Share
-    from simbudget.scenario.model import Staff as Staff
-    from simbudget.scenario.model import Start as Start
-    from simbudget.scenario.model import Stop as Stop
-    from simbudget.scenario.model import Tasks as Tasks
-    from simbudget.scenario.model import Think as Think
-    from simbudget.scenario.model import Turn as Turn
+    from simbudget.scenario.scenario import Api as Api
+    from simbudget.scenario.scenario import Context as Context
+    from simbudget.scenario.scenario import Crashes as Crashes
+    from simbudget.scenario.scenario import Delegate as Delegate
+    from simbudget.scenario.scenario import Experiment as Experiment
+    from simbudget.scenario.scenario import Forum as Forum
+    from simbudget.scenario.scenario import Gate as Gate
+    from simbudget.scenario.scenario import Gpus as Gpus
+    from simbudget.scenario.scenario import Group as Group
+    from simbudget.scenario.scenario import ModelPrices as ModelPrices
+    from simbudget.scenario.scenario import ModelSpeed as ModelSpeed
+    from simbudget.scenario.scenario import Prices as Prices
+    from simbudget.scenario.scenario import Research as Research
+    from simbudget.scenario.scenario import Review as Review
+    from simbudget.scenario.scenario import Sandbox as Sandbox
+    from simbudget.scenario.scenario import Scenario as Scenario
+    from simbudget.scenario.scenario import Score as Score
+    from simbudget.scenario.scenario import Scorer as Scorer
+    from simbudget.scenario.scenario import Share as Share
+    from simbudget.scenario.scenario import Staff as Staff
+    from simbudget.scenario.scenario import Start as Start
+    from simbudget.scenario.scenario import Stop as Stop
+    from simbudget.scenario.scenario import Tasks as Tasks
+    from simbudget.scenario.scenario import Think as Think
+    from simbudget.scenario.scenario import Turn as Turn
 
 __version__ = "0.1.0"
 
@@ -86,7 +86,7 @@ _BLOCKS = (
 _HOMES = {
     "UserError": "simbudget.errors",
     "forecast_like": "simbudget.forecast.forecast",
-    **dict.fromkeys(_BLOCKS, "simbudget.scenario.model"),
+    **dict.fromkeys(_BLOCKS, "simbudget.scenario.scenario"),
 }
 """Modules of the public names that do not live in `api`."""
 

@@ -38,8 +38,8 @@ from simbudget.projection.run import project as project_scenario
 from simbudget.projection.trace import Trace
 from simbudget.projection.trace import trace as trace_scenario
 from simbudget.scenario.loading import LoadedScenario
-from simbudget.scenario.model import Scenario
-from simbudget.scenario.model import dump as dump_scenario
+from simbudget.scenario.scenario import Scenario
+from simbudget.scenario.scenario import dump as dump_scenario
 
 if TYPE_CHECKING:
     import pandas as pd

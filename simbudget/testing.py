@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 
 from simbudget.ledger.entry import COMPONENTS
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 
 def numbers(low: int, high: int, unit: str = "") -> st.SearchStrategy[str]:

@@ -2,7 +2,7 @@
 
 from simbudget.engine.reference import Outcome, simulate
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 SPEED = "models: {claude-opus-4-6: {first_token: 2 s, output_speed: 50 tokens/s}}"
 """A model that needs 2 s, and 20 ms a token."""

@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 
 from simbudget.distributions.base import NORMAL_P90
 from simbudget.drawing import INK, entitle, new_figure
-from simbudget.scenario.quantities import Quantity
+from simbudget.scenario.language.quantities import Quantity
 
 if TYPE_CHECKING:
     from simbudget.calibration.scenarios.calibrate import Calibrated

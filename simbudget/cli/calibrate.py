@@ -63,7 +63,7 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.ledger.readers import column_map, read_logs  # noqa: PLC0415
     from simbudget.projection.run import Options  # noqa: PLC0415
     from simbudget.report.terminal import reading, working  # noqa: PLC0415
-    from simbudget.scenario.document import read_file  # noqa: PLC0415
+    from simbudget.scenario.language.document import read_file  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
     before, text = load_scenario(scenario), read_file(scenario)

@@ -18,8 +18,11 @@ def check_command(file: Path, as_json: bool) -> None:
     Lists every value: whether it is exact, varies from draw to draw or is unknown, and whether it comes from the
     file or is a default.
     """
-    from simbudget.scenario.loading import code_notes, load_scenario  # noqa: PLC0415
-    from simbudget.scenario.understood import Understood  # noqa: PLC0415
+    from simbudget.scenario.loading import (  # noqa: PLC0415
+        Understood,
+        code_notes,
+        load_scenario,
+    )
 
     loaded = load_scenario(file)
     notes = (*loaded.notes, *code_notes(loaded.scenario))

@@ -131,7 +131,7 @@ def _write_implied(logs: tuple[Path, ...], model: str, path: Path) -> None:
     from simbudget.calibration.scenarios.writing import write_implied  # noqa: PLC0415
     from simbudget.ledger.readers import Assumed, read_logs  # noqa: PLC0415
     from simbudget.report.terminal import reading  # noqa: PLC0415
-    from simbudget.scenario.model import DEFAULT_MODEL  # noqa: PLC0415
+    from simbudget.scenario.scenario import DEFAULT_MODEL  # noqa: PLC0415
 
     with reading() as begins:
         ledger = read_logs(logs, None, begins, Assumed(model))

@@ -55,7 +55,7 @@ def _trust_options(is_hidden: bool) -> list[click.Option]:
 
     def take(_: click.Context, option: click.Parameter, value: bool | None) -> None:
         if value is not None:
-            from simbudget.scenario.trust import trust  # noqa: PLC0415  rarely used, and slow to import
+            from simbudget.scenario.language.trust import trust  # noqa: PLC0415  rarely used, and slow to import
 
             trust(**{str(option.name): value})
 

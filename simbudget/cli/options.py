@@ -43,7 +43,7 @@ def money(_: click.Context, __: click.Parameter, text: str | None) -> float | No
     """Parse an amount such as `$20,000` or `20000` into US dollars."""
     if text is None:
         return None
-    from simbudget.scenario.amounts import Amount  # noqa: PLC0415
+    from simbudget.scenario.language.amounts import Amount  # noqa: PLC0415
     from simbudget.units import Dimension  # noqa: PLC0415
 
     try:
@@ -66,7 +66,7 @@ def amount(dimension: str, *, may_be_zero: bool = False, at_most: float = math.i
     """
 
     def parsed(_: click.Context, __: click.Parameter, text: str | None) -> float | None:
-        from simbudget.scenario.amounts import Amount  # noqa: PLC0415
+        from simbudget.scenario.language.amounts import Amount  # noqa: PLC0415
         from simbudget.units import Dimension  # noqa: PLC0415
 
         if text is None:

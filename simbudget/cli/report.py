@@ -76,7 +76,7 @@ def _html(file: Path, output: Path, options: "Options") -> str:
     from simbudget.projection.run import project  # noqa: PLC0415
     from simbudget.report.html.page import Subject, report_page  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
-    from simbudget.scenario.document import read_file  # noqa: PLC0415
+    from simbudget.scenario.language.document import read_file  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
     loaded, text = load_scenario(file), read_file(file)

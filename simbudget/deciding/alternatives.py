@@ -21,7 +21,7 @@ from simbudget.errors import Problem, UserError
 from simbudget.projection.projection import Projection
 from simbudget.projection.run import project
 from simbudget.projection.schedule import Options
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 DEFAULT_REPLICATIONS: Final = 400
 

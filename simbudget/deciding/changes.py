@@ -13,11 +13,11 @@ from typing import Any, Final
 import yaml
 
 from simbudget.errors import Problem, UserError
-from simbudget.scenario.blocks import keys_of
-from simbudget.scenario.document import read_file
+from simbudget.scenario.language.blocks import keys_of
+from simbudget.scenario.language.document import read_file
+from simbudget.scenario.language.reading import nearest
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
-from simbudget.scenario.model import Scenario
-from simbudget.scenario.reading import nearest
+from simbudget.scenario.scenario import Scenario
 
 SHORT_NAMES: Final = {
     "agents": "fleet[0].agents",

@@ -13,7 +13,7 @@ from simbudget.deciding.outcomes import SPEND, outcomes_of
 from simbudget.errors import UserError
 from simbudget.projection.projection import Projection
 from simbudget.projection.run import replications_of
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 _CACHES: Final = ("off", "5 min", "1 h")
 _BILLINGS: Final = ("on demand", "reserved", "per agent")

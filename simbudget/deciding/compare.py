@@ -25,7 +25,7 @@ from simbudget.deciding.outcomes import (
 from simbudget.numbers import NOTHING, rounded, usd
 from simbudget.projection.projection import Projection
 from simbudget.results import Picture, Result, Table
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 
 @dataclass(frozen=True)

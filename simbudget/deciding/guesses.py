@@ -21,8 +21,8 @@ from simbudget.numbers import percent, usd
 from simbudget.projection.projection import Projection
 from simbudget.projection.unknowns import unknowns_of
 from simbudget.results import Cell, Table
-from simbudget.scenario.model import Scenario
-from simbudget.scenario.quantities import Kind, Quantity
+from simbudget.scenario.language.quantities import Kind, Quantity
+from simbudget.scenario.scenario import Scenario
 
 _PART: Final = 5
 """A fifth of the replications, since only the strongest influences are named."""

@@ -15,8 +15,8 @@ from simbudget.deciding.outcomes import Unit
 from simbudget.errors import Problem, UserError
 from simbudget.projection.limits import LimitCheck
 from simbudget.projection.projection import Projection
+from simbudget.scenario.language.reading import nearest
 from simbudget.scenario.limits import Limit, parse_limit
-from simbudget.scenario.reading import nearest
 
 Floats = npt.NDArray[np.float64]
 

@@ -9,7 +9,7 @@ import pandas as pd
 
 from simbudget.deciding.alternatives import ANY_RESULT
 from simbudget.numbers import NOTHING, count, hours, percent, usd
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 
 class Unit(StrEnum):

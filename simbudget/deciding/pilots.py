@@ -8,7 +8,7 @@ from typing import Any, Final
 from simbudget.deciding.information import Value
 from simbudget.numbers import NOTHING, hours, percent, usd
 from simbudget.results import Picture, Result, Table
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 WORTHWHILE: Final = 0.10
 """A pilot that narrows the interval of spend by less than this fraction is not worth running."""

@@ -28,7 +28,7 @@ from simbudget.numbers import percent, usd
 from simbudget.projection.projection import Projection
 from simbudget.results import Picture, Result, Table
 from simbudget.scenario.limits import NEEDS_RESEARCH, NEEDS_TASKS
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 Floats = npt.NDArray[np.float64]
 

@@ -41,7 +41,7 @@ from simbudget.engine.totals import SPENT_USD
 from simbudget.projection.economics import decompose
 from simbudget.projection.engines import engine_for
 from simbudget.projection.executors import cores
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

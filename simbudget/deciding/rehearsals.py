@@ -23,7 +23,7 @@ from simbudget.ledger.readers import read_logs
 from simbudget.projection.engines import engine_for
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import LoadedScenario
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -37,7 +37,7 @@ from simbudget.forecast.cases import BOOTSTRAP, STRAIGHT_LINE, Case
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
-from simbudget.scenario.model import Group, Scenario, Think
+from simbudget.scenario.scenario import Group, Scenario, Think
 
 Floats = npt.NDArray[np.float64]
 Flags = npt.NDArray[np.bool_]

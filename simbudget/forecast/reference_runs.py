@@ -25,7 +25,7 @@ from simbudget.projection.engines import engine_for
 from simbudget.projection.executors import blocks_in_order
 from simbudget.projection.months import Calendar
 from simbudget.projection.schedule import DEFAULT_REPLICATIONS, WORLD_EACH, Options, Schedule
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Final
 
-from simbudget.scenario.quantities import Kind, Quantity
+from simbudget.scenario.language.quantities import Kind, Quantity
 
 _P90: Final = NormalDist().inv_cdf(0.9)
 

@@ -8,7 +8,7 @@ from simbudget.pilot.draws import Draws
 from simbudget.pricing import catalogue
 from simbudget.pricing.charge import ClassPrices, LongPrices, Rates
 from simbudget.pricing.models import find_model
-from simbudget.scenario.model import ModelPrices, PriceTier, Scenario
+from simbudget.scenario.scenario import ModelPrices, PriceTier, Scenario
 
 _PROVIDER: Final = "anthropic"
 """Whose API a live pilot speaks."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Literal
 
 from simbudget.ledger.transaction import transaction
-from simbudget.scenario.model import Tasks
+from simbudget.scenario.scenario import Tasks
 
 _PATIENCE_S: Final = 60.0
 """How long a process waits for others that write to the same file; a change takes about a millisecond."""

@@ -11,7 +11,7 @@ from simbudget.numbers import usd
 from simbudget.pricing.models import maker_of
 from simbudget.pricing.tiers import monthly_spend_cap_usd, smallest_tier_for
 from simbudget.projection.limits import LimitCheck
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 DEAREST_MONTH: Final = "tokens_dearest_month_usd"
 """The column with the spend on tokens in each replication's most expensive calendar month."""

@@ -22,7 +22,7 @@ from simbudget.projection.economics import (
 from simbudget.projection.simulated import Simulated
 from simbudget.projection.statistics import Floats, Spread, statistics
 from simbudget.projection.unknowns import unknowns_of
-from simbudget.scenario.model import MOST_FINALISTS
+from simbudget.scenario.scenario import MOST_FINALISTS
 
 CANNOT_PRICE: Final = (
     "no gate in the scenario, so what a useful result costs cannot be said: a score on the benchmark does not tell "

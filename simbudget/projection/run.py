@@ -20,7 +20,7 @@ from simbudget.projection.projection import Projection
 from simbudget.projection.schedule import Options, Schedule
 from simbudget.projection.simulated import Simulated
 from simbudget.projection.summary import summarise
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 __all__ = ["Options", "project", "replications_of"]
 

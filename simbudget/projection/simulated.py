@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from simbudget.projection.statistics import Floats, Spread, Statistics
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 
 @dataclass(frozen=True)

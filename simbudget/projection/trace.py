@@ -15,7 +15,7 @@ from simbudget.numbers import usd_exactly
 from simbudget.projection.schedule import Options, Schedule
 from simbudget.projection.tracks import Track, sub_agents_of, tracks
 from simbudget.results import Picture, Result, as_plain
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ from simbudget.engine.laws.worlds import (
 )
 from simbudget.engine.lowering import lower
 from simbudget.engine.streams import WORLD_ITSELF, named_purpose, uniforms
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -16,7 +16,7 @@ from simbudget.projection.limits import LimitCheck
 from simbudget.projection.projection import Projection
 from simbudget.projection.tables import limit_value, projection_tables
 from simbudget.results import Table, sentence
-from simbudget.scenario.reading import Provenance
+from simbudget.scenario.language.reading import Provenance
 
 MOST_CHARACTERS: Final = 60_000
 """Below GitHub's limit, with room for what a bot may add."""

@@ -2,8 +2,8 @@
 
 from typing import Final
 
-from simbudget.scenario import model as scenarios
-from simbudget.scenario.blocks import Block
+from simbudget.scenario import scenario as scenarios
+from simbudget.scenario.language.blocks import Block
 
 EXAMPLES: Final[dict[type[Block], str]] = {
     scenarios.Scenario: """

@@ -8,12 +8,12 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final, NamedTuple, Self
 
-from simbudget.scenario.amounts import Amount
-from simbudget.scenario.blocks import Block, keys_of, read_keys
-from simbudget.scenario.calendar import OfficeHours
 from simbudget.scenario.context import Context, Turn
-from simbudget.scenario.document import Fields, Items, Node, Text
-from simbudget.scenario.expectations import (
+from simbudget.scenario.language.amounts import Amount
+from simbudget.scenario.language.blocks import Block, keys_of, read_keys
+from simbudget.scenario.language.calendar import OfficeHours
+from simbudget.scenario.language.document import Fields, Items, Node, Text
+from simbudget.scenario.language.expectations import (
     HOURS,
     MOST_AGENTS,
     MOST_USD,
@@ -26,9 +26,9 @@ from simbudget.scenario.expectations import (
     whole,
     words,
 )
+from simbudget.scenario.language.quantities import Quantity
+from simbudget.scenario.language.reading import Reading, describe
 from simbudget.scenario.provider import Service, ServiceKey
-from simbudget.scenario.quantities import Quantity
-from simbudget.scenario.reading import Reading, describe
 from simbudget.scenario.steps import Delegate, Step, Steps, Think
 from simbudget.units import Dimension
 

@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, field
 from typing import ClassVar, Final
 
-from simbudget.scenario.amounts import Amount
-from simbudget.scenario.reading import nearest
+from simbudget.scenario.language.amounts import Amount
+from simbudget.scenario.language.reading import nearest
 from simbudget.units import Dimension
 
 STATISTICS: Final = ("mean", "p10", "p50", "p90")

@@ -3,14 +3,15 @@
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from simbudget.errors import visible
+from simbudget.results import Result, Table
 from simbudget.scenario.calibration_file import Calibration
-from simbudget.scenario.document import parse_document, read_file
-from simbudget.scenario.model import Group, OwnStep, Scenario
-from simbudget.scenario.provider_facts import facts_on_caches
-from simbudget.scenario.reading import MOST_PROBLEMS, Provenance, Reading
+from simbudget.scenario.known_models import facts_on_caches
+from simbudget.scenario.language.document import parse_document, read_file
+from simbudget.scenario.language.reading import MOST_PROBLEMS, Provenance, Reading
+from simbudget.scenario.scenario import Group, OwnStep, Scenario
 from simbudget.scenario.without_effect import notes_on_idle_keys
 
 _LONGEST_DEFAULT_NAME: Final = 100
@@ -104,3 +105,41 @@ def code_notes(scenario: Scenario) -> tuple[str, ...]:
         f"a step runs the function `{function}` of {file}: code, with all the rights of the user who runs it"
         for file, function in found
     )
+
+
+@dataclass(frozen=True)
+class Understood(Result):
+    """Every value of a scenario, as shown by `simbudget check`."""
+
+    file: str
+    name: str
+    """The scenario's name."""
+    values: tuple[Provenance, ...]
+    notes: tuple[str, ...] = ()
+
+    json_name = "check.json"
+
+    def answer(self) -> str:
+        """Return the number of values and of defaults."""
+        defaults = sum(row.is_default for row in self.values)
+        return f"{self.file}: valid; {len(self.values)} values, {defaults} of them defaults."
+
+    def as_json(self) -> dict[str, Any]:
+        """Return every value with its kind and origin."""
+        return {
+            "scenario": self.name,
+            "values": [vars(row) for row in self.values],
+            "notes": list(self.notes),
+        }
+
+    def tables(self) -> list[Table]:
+        """Return a table of all values, with defaults dimmed."""
+        rows = [(row.name, row.text, row.kind, _source(row)) for row in self.values]
+        dimmed = frozenset(place for place, row in enumerate(self.values) if row.is_default)
+        columns = ("quantity", "value", "kind", "source")
+        return [Table("", columns, rows, words=(0, 1, 2, 3), dimmed=dimmed)]
+
+
+def _source(row: Provenance) -> str:
+    line = row.source.rpartition(":")[2]
+    return f"line {line}" if line.isdigit() else row.source

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
-from simbudget.scenario.document import Node, Text
-from simbudget.scenario.reading import Reading, describe, is_absent, nearest
-from simbudget.scenario.trust import allowed, is_outside
+from simbudget.scenario.language.document import Node, Text
+from simbudget.scenario.language.reading import Reading, describe, is_absent, nearest
+from simbudget.scenario.language.trust import allowed, is_outside
 
 _MOST_BYTES = 1_000_000  # no file written by hand is larger
 _NOWHERE = Path("nowhere.py")

@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Self
 
 from simbudget.pricing.tiers import TIERS
-from simbudget.scenario.amounts import Amount
-from simbudget.scenario.blocks import Block, FrozenDict, keys_of
-from simbudget.scenario.document import Fields, Given, Node, Text
-from simbudget.scenario.expectations import (
+from simbudget.scenario.language.amounts import Amount
+from simbudget.scenario.language.blocks import Block, FrozenDict, keys_of
+from simbudget.scenario.language.document import Fields, Given, Node, Text
+from simbudget.scenario.language.expectations import (
     MOST_USD,
     Named,
     Nested,
@@ -26,8 +26,8 @@ from simbudget.scenario.expectations import (
     whole,
     words,
 )
-from simbudget.scenario.quantities import Quantity
-from simbudget.scenario.reading import Reading, describe, is_absent, nearest, read_date
+from simbudget.scenario.language.quantities import Quantity
+from simbudget.scenario.language.reading import Reading, describe, is_absent, nearest, read_date
 from simbudget.units import Dimension
 
 

@@ -12,15 +12,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from simbudget.scenario.amounts import PARAMETERS, Amount
-from simbudget.scenario.blocks import Block, Expectation, keys_of
 from simbudget.scenario.examples import EXAMPLES
-from simbudget.scenario.expectations import Listed, Named, Nested, Parsed
 from simbudget.scenario.fleet import Fleet
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.language.amounts import PARAMETERS, Amount
+from simbudget.scenario.language.blocks import Block, Expectation, keys_of
+from simbudget.scenario.language.expectations import Listed, Named, Nested, Parsed
 from simbudget.scenario.own_steps import OwnFile
 from simbudget.scenario.provider import SERVICES, Amounts, Prices, ServiceKey
 from simbudget.scenario.research import ByGate, Scores
+from simbudget.scenario.scenario import Scenario
 from simbudget.scenario.steps import STEPS, Condition, Partly, Steps
 from simbudget.scenario.top_level import CalibrationKey, Limits, Pools
 from simbudget.units import EXAMPLES as AMOUNTS

@@ -11,11 +11,11 @@ from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Self
 
 from simbudget.published.defaults import KEEPS, RESEARCH
-from simbudget.scenario.amounts import Amount
-from simbudget.scenario.blocks import Block, FrozenDict
-from simbudget.scenario.calendar import OfficeHours
-from simbudget.scenario.document import Fields, Items, Node, Text
-from simbudget.scenario.expectations import (
+from simbudget.scenario.language.amounts import Amount
+from simbudget.scenario.language.blocks import Block, FrozenDict
+from simbudget.scenario.language.calendar import OfficeHours
+from simbudget.scenario.language.document import Fields, Items, Node, Text
+from simbudget.scenario.language.expectations import (
     HOURS,
     MOST_AGENTS,
     Parsed,
@@ -28,8 +28,8 @@ from simbudget.scenario.expectations import (
     whole,
     words,
 )
-from simbudget.scenario.quantities import Quantity
-from simbudget.scenario.reading import Reading, is_absent, nearest
+from simbudget.scenario.language.quantities import Quantity
+from simbudget.scenario.language.reading import Reading, is_absent, nearest
 from simbudget.units import Dimension
 
 MOST_GATES: Final = 64

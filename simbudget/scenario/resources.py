@@ -7,11 +7,11 @@ key expects, and the sentence below it what the key means; reference page and JS
 import datetime
 from typing import Annotated, Any
 
-from simbudget.scenario.amounts import Amount
-from simbudget.scenario.blocks import Block
-from simbudget.scenario.calendar import Begins, parse_begins
-from simbudget.scenario.document import Fields
-from simbudget.scenario.expectations import (
+from simbudget.scenario.language.amounts import Amount
+from simbudget.scenario.language.blocks import Block
+from simbudget.scenario.language.calendar import Begins, parse_begins
+from simbudget.scenario.language.document import Fields
+from simbudget.scenario.language.expectations import (
     MOST_USD,
     Nested,
     Parsed,
@@ -23,9 +23,9 @@ from simbudget.scenario.expectations import (
     whole,
     words,
 )
+from simbudget.scenario.language.quantities import Quantity
+from simbudget.scenario.language.reading import Reading
 from simbudget.scenario.provider import Service, ServiceKey
-from simbudget.scenario.quantities import Quantity
-from simbudget.scenario.reading import Reading
 from simbudget.units import Dimension
 
 

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, ClassVar, Final
 
-from simbudget.scenario.amounts import Amount
-from simbudget.scenario.blocks import Block
 from simbudget.scenario.context import Context, Turn
-from simbudget.scenario.document import Fields, Items, Node, Text
-from simbudget.scenario.expectations import (
+from simbudget.scenario.language.amounts import Amount
+from simbudget.scenario.language.blocks import Block
+from simbudget.scenario.language.document import Fields, Items, Node, Text
+from simbudget.scenario.language.expectations import (
     Nested,
     Parsed,
     choice,
@@ -24,10 +24,10 @@ from simbudget.scenario.expectations import (
     words,
     yes_or_no,
 )
+from simbudget.scenario.language.quantities import Quantity
+from simbudget.scenario.language.reading import Reading, describe, is_absent, nearest
 from simbudget.scenario.own_steps import OwnFile
 from simbudget.scenario.provider import Service, ServiceKey
-from simbudget.scenario.quantities import Quantity
-from simbudget.scenario.reading import Reading, describe, is_absent, nearest
 from simbudget.units import Dimension
 
 _MOST_STEPS: Final = 200

@@ -10,8 +10,6 @@ from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final
 
-from simbudget.scenario.amounts import Amount
-from simbudget.scenario.blocks import Block, FrozenDict, attribute, keys_of
 from simbudget.scenario.calibration_file import (
     Calibration,
     NotACalibrationError,
@@ -20,13 +18,24 @@ from simbudget.scenario.calibration_file import (
     read_calibration,
 )
 from simbudget.scenario.context import Context, Turn
-from simbudget.scenario.document import Fields, Given, Items, Node, Text
-from simbudget.scenario.expectations import MOST_USD, Listed, Named, Nested, Parsed, list_of, whole, words
 from simbudget.scenario.fleet import MOST_GROUPS, Fleet, Group, Tasks
+from simbudget.scenario.language.amounts import Amount
+from simbudget.scenario.language.blocks import Block, FrozenDict, attribute, keys_of
+from simbudget.scenario.language.document import Fields, Given, Items, Node, Text
+from simbudget.scenario.language.expectations import (
+    MOST_USD,
+    Listed,
+    Named,
+    Nested,
+    Parsed,
+    list_of,
+    whole,
+    words,
+)
+from simbudget.scenario.language.quantities import Quantity
+from simbudget.scenario.language.reading import Reading, describe, is_absent
 from simbudget.scenario.limits import Limit, parse_limit
 from simbudget.scenario.provider import Api, ModelSpeed, Prices
-from simbudget.scenario.quantities import Quantity
-from simbudget.scenario.reading import Reading, describe, is_absent
 from simbudget.scenario.research import Evidence, Gate, Research, Review
 from simbudget.scenario.resources import Forum, Gpus, Scorer, Stop
 from simbudget.scenario.steps import Step, Steps

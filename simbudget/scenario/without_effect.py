@@ -7,11 +7,11 @@ file has to stay valid when they do.
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from simbudget.scenario.checks import pool_path, steps_of
 from simbudget.scenario.context import Context
 from simbudget.scenario.fleet import Group
-from simbudget.scenario.paths import pool_path, steps_of
-from simbudget.scenario.quantities import Kind
-from simbudget.scenario.reading import Reading
+from simbudget.scenario.language.quantities import Kind
+from simbudget.scenario.language.reading import Reading
 from simbudget.scenario.steps import Delegate, Experiment, Score, Think
 from simbudget.scenario.top_level import ScenarioKeys
 

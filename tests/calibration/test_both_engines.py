@@ -9,7 +9,7 @@ from simbudget.engine import compiled, reference
 from simbudget.engine.lowering import lower
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 WORLDS = 5
 EVIDENCE = Evidence(10, 2, "claude-code", "2026-02-01")

@@ -23,7 +23,7 @@ from simbudget.ledger.readers import read_logs
 from simbudget.ledger.stored import typed_runs
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Delegate
+from simbudget.scenario.scenario import Delegate
 from tests.calibration.logs import runs_table
 
 TRUTH = """

@@ -22,7 +22,7 @@ from simbudget.ledger.imported import ImportedLedger
 from simbudget.ledger.readers import read_logs
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import load_scenario, loads_scenario
-from simbudget.scenario.model import Scenario, dump
+from simbudget.scenario.scenario import Scenario, dump
 from tests.calibration.logs import sessions_ledger
 
 

@@ -16,7 +16,7 @@ from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import dump
+from simbudget.scenario.scenario import dump
 from tests.calibration.logs import sessions_ledger
 
 FIRST, SECOND = "claude-opus-4-6", "claude-opus-4-5"

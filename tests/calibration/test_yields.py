@@ -18,7 +18,7 @@ from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 from tests.calibration.synthetic_campaigns import campaign
 
 FREE = "prices: {none: {input: 0 $/Mtok, cache_write: 0 $/Mtok, cache_read: 0 $/Mtok, output: 0 $/Mtok}}"

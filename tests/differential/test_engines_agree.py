@@ -15,7 +15,7 @@ from simbudget.engine.program import Program
 from simbudget.engine.totals import SPENT_USD
 from simbudget.errors import UserError
 from simbudget.scenario.loading import load_scenario
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 from simbudget.testing import scenarios, tied_scenarios
 from tests.running import PRICES, SPEED, scenario
 

@@ -21,7 +21,7 @@ from simbudget.engine.reference.running_costs import RunningCosts
 from simbudget.engine.reference.site import Forum
 from simbudget.engine.reference.timesheet import Timesheet
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 from simbudget.testing import scenarios, tied_scenarios
 from tests.differential.test_engines_agree import SLOW, both, differences
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from simbudget.engine.outcome import Outcome
 from simbudget.engine.reference import simulate
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 from simbudget.testing import documents, load, scenarios, tied_scenarios
 from tests.exact.test_calls_by_hand import ONCE, fleet
 from tests.running import run

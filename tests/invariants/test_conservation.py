@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from simbudget.engine.reference import simulate
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.projection.run import Options, project
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 from simbudget.testing import documents, load, scenarios
 from tests.running import scenario
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from simbudget.engine.reference import simulate
 from simbudget.errors import UserError
 from simbudget.ledger.entry import COMPONENTS
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 from simbudget.testing import scenarios, tied_scenarios
 from tests.running import scenario
 

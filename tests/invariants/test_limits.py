@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from simbudget.engine.reference import simulate
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 from simbudget.testing import documents, load, scenarios, tasks
 from tests.running import scenario
 

@@ -3,9 +3,9 @@
 import pytest
 
 from simbudget.errors import UserError
-from simbudget.scenario.document import KeyPath
+from simbudget.scenario.language.document import KeyPath
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario, dump
+from simbudget.scenario.scenario import Scenario, dump
 
 SCENARIO = Scenario(
     fleet=[{"group": "a", "agents": 3, "start": {"then_every": "5 min"}}, {"group": "b", "agents": 2}],

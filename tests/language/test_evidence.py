@@ -11,8 +11,8 @@ from simbudget.engine.lowering import lower
 from simbudget.errors import UserError
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.calibration_file import Evidence as Learnt
+from simbudget.scenario.language.quantities import Quantity
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
-from simbudget.scenario.quantities import Quantity
 
 BASE = "fleet: [{agents: 1}]\ncycle: [score]\n"
 BETA = "{unknown: {distribution: beta, mean: 0.3, weight: 10}}"

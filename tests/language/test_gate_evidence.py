@@ -11,7 +11,7 @@ from simbudget.engine.evidence.gates import _log_chance, after_gates
 from simbudget.engine.evidence.search import MOST_SUBMISSIONS, Finalists, play, search_of
 from simbudget.engine.lowering import lower
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Counts, Scenario
+from simbudget.scenario.scenario import Counts, Scenario
 
 TEXT = """
 fleet: [{group: g, agents: 3, model: m}]

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from simbudget.scenario.language.quantities import Kind, Quantity
 from simbudget.scenario.loading import LoadedScenario, load_scenario, loads_scenario
-from simbudget.scenario.quantities import Kind, Quantity
 
 EXAMPLE = Path(__file__).parents[1] / "data" / "aar-weak-to-strong.yaml"
 BASE = "fleet: [{agents: 2}]\ncycle: [{think: {turns: 10}}]\n"

@@ -13,12 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from simbudget.cli.init import SCHEMA, init_command
-from simbudget.scenario.blocks import Block, keys_of
-from simbudget.scenario.document import Fields, Items, Node, Text, parse_document
 from simbudget.scenario.examples import EXAMPLES
+from simbudget.scenario.language.blocks import Block, keys_of
+from simbudget.scenario.language.document import Fields, Items, Node, Text, parse_document
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Scenario
 from simbudget.scenario.reference import page, schema, sections, sentences
+from simbudget.scenario.scenario import Scenario
 from simbudget.testing import documents
 from tests.language.test_values import BUNDLED, ROOT
 

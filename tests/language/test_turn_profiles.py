@@ -9,10 +9,10 @@ from click.testing import CliRunner
 from simbudget.cli.main import commands
 from simbudget.errors import UserError
 from simbudget.projection.run import Options, project
+from simbudget.scenario.context import TURN_PROFILES, turn_profiles
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Turn, dump
 from simbudget.scenario.reference import page, schema
-from simbudget.scenario.turn_profiles import TURN_PROFILES, turn_profiles
+from simbudget.scenario.scenario import Turn, dump
 
 REST = """
 fleet: [{agents: 2, model: claude-opus-4-6}]

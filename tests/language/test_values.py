@@ -16,8 +16,9 @@ from simbudget.distributions import families
 from simbudget.distributions.posteriors import Posterior
 from simbudget.errors import UserError
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
+from simbudget.scenario.language.quantities import Kind
 from simbudget.scenario.loading import load_scenario, loads_scenario
-from simbudget.scenario.model import (
+from simbudget.scenario.scenario import (
     Context,
     Experiment,
     Gate,
@@ -32,7 +33,6 @@ from simbudget.scenario.model import (
     Turn,
     dump,
 )
-from simbudget.scenario.quantities import Kind
 from simbudget.testing import documents, load
 
 ROOT = Path(__file__).parents[2]

@@ -7,7 +7,7 @@ import pytest
 
 from simbudget.pilot.task_list import TaskAttempt, TaskList
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.model import Tasks
+from simbudget.scenario.scenario import Tasks
 
 TEXT = "fleet: [{agents: 1}]\ncycle: [score]\ntasks: {count: %d, attempts: %d, solved: 50%%, until: %s}\n"
 

@@ -3,8 +3,8 @@
 from simbudget.deciding.alternatives import Alternative, Sample
 from simbudget.deciding.compare import compare
 from simbudget.report.markdown import MOST_CHARACTERS, change_markdown, changed_values, plain
+from simbudget.scenario.language.reading import Provenance
 from simbudget.scenario.loading import loads_scenario
-from simbudget.scenario.reading import Provenance
 from tests.reporting.small import small
 
 

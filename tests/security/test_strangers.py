@@ -19,9 +19,9 @@ import pytest
 from simbudget.errors import UserError, visible
 from simbudget.ledger.store import LedgerStore
 from simbudget.pilot.service.store import Store, SubmissionRow
-from simbudget.scenario import trust as trusting
+from simbudget.scenario.language import trust as trusting
+from simbudget.scenario.language.trust import Trust, comes_from_a_fork, trust
 from simbudget.scenario.loading import load_scenario
-from simbudget.scenario.trust import Trust, comes_from_a_fork, trust
 
 HIDING = "fine\x1b[2K\x1b]0;title\x07\u202egnihtyna\u2066\x9b1A\rover\u200b"
 """Erases its line, sets a title, shows itself from right to left, moves up, goes back, and has no width."""

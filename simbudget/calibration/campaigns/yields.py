@@ -19,7 +19,7 @@ from simbudget.calibration.campaigns.beginnings import Course, thirds
 from simbudget.calibration.campaigns.campaigns import Campaign
 from simbudget.calibration.campaigns.histories import Histories, play_histories
 from simbudget.engine.lowering import lower
-from simbudget.scenario.model import Group, Scenario, Score, Think
+from simbudget.scenario.scenario import Group, Scenario, Score, Think
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.scenario.model import gates_meant
+from simbudget.scenario.scenario import gates_meant
 
 Counts = tuple[int, int]
 """Successes and trials."""

@@ -29,11 +29,11 @@ from simbudget.distributions.posteriors import Posterior
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.pricing.catalogue import has_service
-from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.calibration_file import Calibration
+from simbudget.scenario.language.blocks import keys_of
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
-from simbudget.scenario.model import Think
 from simbudget.scenario.provider import OTHERS, ModelSpeed
+from simbudget.scenario.scenario import Think
 from simbudget.units import Dimension
 
 _PROGRAMS: Final = {

@@ -8,9 +8,9 @@ from simbudget.calibration.scenarios.delegate_fits import RoleFits
 from simbudget.calibration.scenarios.fit import fit_as_text
 from simbudget.calibration.scenarios.places import steps_of_kind
 from simbudget.calibration.scenarios.session_fits import evidence_of_sessions
-from simbudget.scenario.document import flow_text, node_of
+from simbudget.scenario.language.document import flow_text, node_of
 from simbudget.scenario.loading import LoadedScenario
-from simbudget.scenario.model import Delegate, Think
+from simbudget.scenario.scenario import Delegate, Think
 
 _ALWAYS = "100%"
 """Before text of an `if` that is not written."""

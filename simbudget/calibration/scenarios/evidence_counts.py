@@ -17,8 +17,8 @@ from simbudget.calibration.scenarios.logs import evidence_of_ledger
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.calibration_file import ByRun
 from simbudget.scenario.loading import LoadedScenario
-from simbudget.scenario.model import Counts as Written
-from simbudget.scenario.model import gate_names
+from simbudget.scenario.scenario import Counts as Written
+from simbudget.scenario.scenario import gate_names
 
 GATES: Final = "evidence.gates"
 REVIEW: Final = "evidence.review"

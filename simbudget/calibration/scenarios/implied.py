@@ -48,10 +48,10 @@ from simbudget.ledger.imported import ImportedLedger
 from simbudget.numbers import usd
 from simbudget.pricing.catalogue import has_service
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
-from simbudget.scenario.document import KeyPath
-from simbudget.scenario.model import Scenario, dump
+from simbudget.scenario.language.document import KeyPath
+from simbudget.scenario.language.reading import Reading
 from simbudget.scenario.provider import OTHERS, ModelSpeed
-from simbudget.scenario.reading import Reading
+from simbudget.scenario.scenario import Scenario, dump
 from simbudget.units import Dimension
 
 _TURNS: Final = "cycle.think.turns"

@@ -21,8 +21,8 @@ from simbudget.calibration.scenarios.wording import as_value
 from simbudget.distributions.base import NORMAL_P90
 from simbudget.errors import Problem, UserError
 from simbudget.numbers import rounded
-from simbudget.scenario.model import DEFAULT_MODEL, Turn
-from simbudget.scenario.reading import Reading
+from simbudget.scenario.language.reading import Reading
+from simbudget.scenario.scenario import DEFAULT_MODEL, Turn
 
 _SAME_COST: Final = 0.01
 """Reported costs within this share of the list's leave the list's prices as they are."""

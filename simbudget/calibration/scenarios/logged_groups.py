@@ -10,7 +10,7 @@ import numpy.typing as npt
 from simbudget.calibration.observed.delegation import callers_of
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.scenarios.fit import FEWEST
-from simbudget.scenario.model import DEFAULT_MODEL
+from simbudget.scenario.scenario import DEFAULT_MODEL
 
 Floats = npt.NDArray[np.float64]
 

@@ -10,8 +10,8 @@ from simbudget.calibration.scenarios.fit import Fit
 from simbudget.calibration.scenarios.session_fits import KEEPS
 from simbudget.calibration.scenarios.wording import as_value, highest_of
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
-from simbudget.scenario.model import Group, Scenario
 from simbudget.scenario.provider import OTHERS
+from simbudget.scenario.scenario import Group, Scenario
 
 MODEL: Final = "model"
 """The model's name in the scenario."""

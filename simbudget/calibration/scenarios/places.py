@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from typing import Final, TypeVar
 
 from simbudget.scenario.loading import LoadedScenario
-from simbudget.scenario.model import Group, Scenario, Step, Think
+from simbudget.scenario.scenario import Group, Scenario, Step, Think
 
 _STEP: Final = re.compile(
     r"^(?P<cycle>(?:fleet\[.*\]\.)?cycle)\.(?P<kind>\w+)\[(?P<number>\d+)\]\.(?P<key>[\w.]+)$"

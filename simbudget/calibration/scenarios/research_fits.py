@@ -30,8 +30,8 @@ from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.calibration_file import ByRun, Evidence
+from simbudget.scenario.language.quantities import Kind
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
-from simbudget.scenario.quantities import Kind
 from simbudget.units import Dimension
 
 Floats = npt.NDArray[np.float64]

@@ -32,10 +32,10 @@ from simbudget.calibration.scenarios.fit import (
 )
 from simbudget.calibration.scenarios.wording import highest_of
 from simbudget.distributions.posteriors import Posterior
-from simbudget.scenario.blocks import keys_of
 from simbudget.scenario.calibration_file import Evidence
-from simbudget.scenario.model import Turn
+from simbudget.scenario.language.blocks import keys_of
 from simbudget.scenario.provider import OTHERS
+from simbudget.scenario.scenario import Turn
 from simbudget.units import Dimension
 
 Floats = npt.NDArray[np.float64]

@@ -22,7 +22,7 @@ from simbudget.engine.laws.hours import open_ns
 from simbudget.engine.laws.work import DAY_NS
 from simbudget.engine.lowering.units import office_hours
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.scenario.model import Review, Scenario, gate_names
+from simbudget.scenario.scenario import Review, Scenario, gate_names
 from simbudget.units import Dimension
 
 Floats = npt.NDArray[np.float64]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.distributions.posteriors import Posterior
-from simbudget.scenario.document import parse_value, plain
+from simbudget.scenario.language.document import parse_value, plain
 from simbudget.units import Dimension
 
 Floats = npt.NDArray[np.float64]

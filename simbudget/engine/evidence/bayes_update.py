@@ -19,10 +19,10 @@ from simbudget.distributions.families import Distribution, beta, discrete, empir
 from simbudget.distributions.posteriors import Posterior
 from simbudget.engine.evidence.drawing import quantiles
 from simbudget.engine.evidence.gates import after_gates
-from simbudget.scenario.model import Counts, Evidence, Research, Scenario
-from simbudget.scenario.quantities import Kind, Quantity
-from simbudget.scenario.reading import Provenance
+from simbudget.scenario.language.quantities import Kind, Quantity
+from simbudget.scenario.language.reading import Provenance
 from simbudget.scenario.research import REVIEW
+from simbudget.scenario.scenario import Counts, Evidence, Research, Scenario
 
 Floats = npt.NDArray[np.float64]
 

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.distributions.base import NORMAL_P90
-from simbudget.scenario.quantities import Kind, Quantity
+from simbudget.scenario.language.quantities import Kind, Quantity
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

@@ -17,8 +17,8 @@ import numpy.typing as npt
 from simbudget.engine.evidence.drawing import quantiles
 from simbudget.engine.evidence.search import Finalists, play, search_of
 from simbudget.engine.laws.gates import powers
-from simbudget.scenario.model import Counts, Gate, Research, Scenario, gate_names
-from simbudget.scenario.quantities import Quantity
+from simbudget.scenario.language.quantities import Quantity
+from simbudget.scenario.scenario import Counts, Gate, Research, Scenario, gate_names
 
 Floats = npt.NDArray[np.float64]
 

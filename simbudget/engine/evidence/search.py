@@ -14,9 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.engine.evidence.drawing import Draws
-from simbudget.scenario.model import Research, Scenario, Score, Share
+from simbudget.scenario.language.quantities import Quantity
 from simbudget.scenario.pace import cycle_s
-from simbudget.scenario.quantities import Quantity
+from simbudget.scenario.scenario import Research, Scenario, Score, Share
 
 Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]

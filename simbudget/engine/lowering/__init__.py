@@ -21,7 +21,7 @@ from simbudget.engine.program import (
     StepRow,
 )
 from simbudget.engine.streams import agent_key
-from simbudget.scenario import model as scenarios
+from simbudget.scenario import scenario as scenarios
 
 __all__ = ["lower"]
 

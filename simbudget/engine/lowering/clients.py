@@ -13,7 +13,7 @@ from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.units import nanoseconds
 from simbudget.engine.program import NONE, ClientRow, ContextRow, Lasts, PlanRow, PriceRow, ServedRow, TurnRow
 from simbudget.pricing.charge import SERVICES, STANDARD
-from simbudget.scenario import model as scenarios
+from simbudget.scenario import scenario as scenarios
 from simbudget.scenario.context import CACHE_LIFE_S
 
 _CACHE_LIFE_NS = {"off": NO_CACHE} | {kind: nanoseconds(life_s) for kind, life_s in CACHE_LIFE_S.items()}

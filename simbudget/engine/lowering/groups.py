@@ -7,10 +7,10 @@ from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.units import nanoseconds
 from simbudget.engine.program import NONE, Condition, GroupRow, Step, StepRow
 from simbudget.engine.streams import step_purpose
-from simbudget.scenario import model as scenarios
-from simbudget.scenario.expectations import MOST_TOKENS
-from simbudget.scenario.quantities import Quantity
-from simbudget.scenario.windows import default_limit
+from simbudget.scenario import scenario as scenarios
+from simbudget.scenario.known_models import default_limit
+from simbudget.scenario.language.expectations import MOST_TOKENS
+from simbudget.scenario.language.quantities import Quantity
 
 
 def group_row(

@@ -5,7 +5,7 @@ from typing import Final
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.units import nanoseconds
 from simbudget.engine.program import Billing, PoolRow
-from simbudget.scenario import model as scenarios
+from simbudget.scenario import scenario as scenarios
 
 _BILLING: Final = {
     "on demand": Billing.BY_USE,

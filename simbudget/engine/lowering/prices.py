@@ -8,7 +8,7 @@ from simbudget.engine.program import NONE, PriceRow
 from simbudget.ledger.entry import COMPONENTS
 from simbudget.pricing.catalogue import model_prices, rates
 from simbudget.pricing.charge import STANDARD, ClassPrices, LongPrices
-from simbudget.scenario import model as scenarios
+from simbudget.scenario import scenario as scenarios
 
 _NO_LONG_TIER = 1 << 62
 

@@ -18,7 +18,7 @@ from simbudget.engine.program import (
     NONE,
 )
 from simbudget.engine.streams import named_purpose
-from simbudget.scenario.quantities import Kind, Quantity
+from simbudget.scenario.language.quantities import Kind, Quantity
 
 _KIND_OF_DRAW = {
     Kind.EXACT: DRAWN_EACH_TIME,

@@ -12,7 +12,7 @@ from simbudget.engine.program import (
     NONE,
 )
 from simbudget.engine.streams import direction_key
-from simbudget.scenario import model as scenarios
+from simbudget.scenario import scenario as scenarios
 
 _REVIEW_OF = {None: NONE_REVIEWED, "all": ALL, "best": LEADERS}
 _QUANTITIES = (

@@ -5,7 +5,7 @@ from simbudget.engine.lowering.clients import Calling
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.units import nanoseconds
 from simbudget.engine.program import NONE, Settings
-from simbudget.scenario import model as scenarios
+from simbudget.scenario import scenario as scenarios
 
 _NO_LIMIT = 1 << 62
 

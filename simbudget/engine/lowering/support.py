@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator
 from typing import Any, Final
 
-from simbudget.scenario import model as scenarios
+from simbudget.scenario import scenario as scenarios
 
 Scenario = scenarios.Scenario
 

@@ -2,7 +2,7 @@
 
 from simbudget.engine.laws.tasks import TaskTerms
 from simbudget.engine.lowering.quantities import Quantities
-from simbudget.scenario import model as scenarios
+from simbudget.scenario import scenario as scenarios
 
 
 def tasks_of(scenario: scenarios.Scenario, quantities: Quantities) -> TaskTerms:

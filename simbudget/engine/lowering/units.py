@@ -1,7 +1,7 @@
 """Office hours and durations as programs hold them."""
 
 from simbudget.engine.laws.draws import NANOSECOND
-from simbudget.scenario import model as scenarios
+from simbudget.scenario import scenario as scenarios
 
 _ALWAYS = (0, 86_400) + 7 * (1,)
 

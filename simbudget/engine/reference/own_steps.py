@@ -27,7 +27,7 @@ from simpy.exceptions import Interrupt
 from simbudget.engine.reference.accounts import BudgetReachedError
 from simbudget.engine.reference.clock import Happens
 from simbudget.errors import Place, Problem, UserError
-from simbudget.scenario.trust import allowed
+from simbudget.scenario.language.trust import allowed
 
 if TYPE_CHECKING:
     from simbudget.engine.reference.agent import Agent

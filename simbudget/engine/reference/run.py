@@ -53,7 +53,7 @@ from simbudget.engine.totals import (
 )
 from simbudget.ledger.entry import FLEET
 from simbudget.ledger.frame import ledger_frame
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 
 def simulate(

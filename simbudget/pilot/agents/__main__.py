@@ -30,7 +30,7 @@ from simbudget.pilot.slot_server import SlotsGoneError
 from simbudget.pilot.tasks.loading import load_task
 from simbudget.pilot.tasks.task import Task
 from simbudget.scenario.loading import load_scenario
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 _RUN: Final = 0
 """A pilot's ledger holds a single run."""

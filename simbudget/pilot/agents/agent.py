@@ -23,8 +23,8 @@ from simbudget.pilot.service.client import SiteClient
 from simbudget.pilot.service.messages import NewPost
 from simbudget.pilot.task_list import TaskAttempt, TaskList
 from simbudget.pilot.tasks.task import Task
-from simbudget.scenario.model import Experiment as ExperimentStep
-from simbudget.scenario.model import Group, Scenario, Score, Share, Step, Think
+from simbudget.scenario.scenario import Experiment as ExperimentStep
+from simbudget.scenario.scenario import Group, Scenario, Score, Share, Step, Think
 
 _TOOL_THAT_ENDS: Final = {"experiment": "run_experiment", "score": "submit"}
 _TURNS_BEYOND: Final = 3

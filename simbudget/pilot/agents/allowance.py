@@ -11,8 +11,8 @@ from simbudget.ledger.store import OPEN
 from simbudget.pilot.agents.diary import Diary
 from simbudget.pilot.agents.settings import AgentSettings
 from simbudget.pilot.draws import Draws
-from simbudget.scenario.model import AgentStop, Attempt, Group
-from simbudget.scenario.quantities import Quantity
+from simbudget.scenario.language.quantities import Quantity
+from simbudget.scenario.scenario import AgentStop, Attempt, Group
 
 _HOUR_S: Final = 3600.0
 _ROUNDING_USD: Final = 1e-9

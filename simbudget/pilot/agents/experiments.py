@@ -18,7 +18,7 @@ from simbudget.pilot.agents.wave import Wave, run_side_by_side
 from simbudget.pilot.conversation import record_line
 from simbudget.pilot.draws import Draws
 from simbudget.pilot.tasks.task import Experiment, Task
-from simbudget.scenario.model import Experiment as ExperimentStep
+from simbudget.scenario.scenario import Experiment as ExperimentStep
 
 
 @dataclass

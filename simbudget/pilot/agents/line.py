@@ -17,8 +17,8 @@ from simbudget.pilot.agents.diary import Diary
 from simbudget.pilot.agents.settings import AgentSettings
 from simbudget.pilot.draws import Draws
 from simbudget.pilot.rates import called_as
-from simbudget.scenario.model import Group, Scenario
-from simbudget.scenario.quantities import Quantity
+from simbudget.scenario.language.quantities import Quantity
+from simbudget.scenario.scenario import Group, Scenario
 
 _WAITS_FOR_OTHERS_S: Final = 0.25
 """Real time between two attempts while other agents' reservations have yet to be settled."""

@@ -19,7 +19,7 @@ from simbudget.pilot.model_server.researcher import Researcher
 from simbudget.pilot.model_server.settings import ModelServerSettings
 from simbudget.pilot.model_server.tokens import pieces
 from simbudget.scenario.loading import load_scenario
-from simbudget.scenario.model import Group
+from simbudget.scenario.scenario import Group
 
 _OVERLOADED: Final = 529  # Anthropic's status for a temporary overload
 _TOO_MANY: Final = 429

@@ -20,7 +20,7 @@ from simbudget.pilot.conversation import (
 )
 from simbudget.pilot.draws import Draws
 from simbudget.pilot.model_server.requests import MessageParam, MessageRequest, TextBlock, ToolResultBlock
-from simbudget.scenario.model import Scenario, Think
+from simbudget.scenario.scenario import Scenario, Think
 
 _EXPLORES: Final = 0.35
 _HACKS: Final = 0.02

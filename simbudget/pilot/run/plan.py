@@ -18,7 +18,7 @@ from simbudget.pilot.tasks.loading import load_task
 from simbudget.pilot.tasks.task import Task
 from simbudget.pricing.tiers import monthly_spend_cap_usd
 from simbudget.scenario.loading import load_scenario
-from simbudget.scenario.model import Scenario
+from simbudget.scenario.scenario import Scenario
 
 LOCAL_TIME_SCALE: Final = 60.0
 """On the local model server, a minute of real time is an hour of the run."""

@@ -10,7 +10,7 @@ from simbudget.pilot.draws import Draws
 from simbudget.pilot.rates import pilot_rates
 from simbudget.pilot.task_list import TaskList
 from simbudget.pricing.charge import charge
-from simbudget.scenario.model import Tasks
+from simbudget.scenario.scenario import Tasks
 
 if TYPE_CHECKING:
     from simbudget.pilot.run.pilot import Prepared

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from simbudget.errors import Place, Problem
 from simbudget.pilot.tasks.task import Task
 from simbudget.scenario.loading import LoadedScenario
-from simbudget.scenario.model import Group, Scenario, Step, Think
+from simbudget.scenario.scenario import Group, Scenario, Step, Think
 
 _OWN_OF_A_STEP = ("model", "context", "turn", "returns_tokens")
 _STEPS = {

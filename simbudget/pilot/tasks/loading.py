@@ -10,8 +10,8 @@ from pydantic import BaseModel, ValidationError
 from simbudget.errors import Problem, UserError
 from simbudget.pilot.tasks.command import CommandDescription, CommandTask, GateDescription, KnobDescription
 from simbudget.pilot.tasks.task import Task
-from simbudget.scenario.document import Fields, Items, Node, Text, parse_document, read_file
-from simbudget.scenario.reading import nearest
+from simbudget.scenario.language.document import Fields, Items, Node, Text, parse_document, read_file
+from simbudget.scenario.language.reading import nearest
 
 SHIPPED = ("weak-to-strong",)
 

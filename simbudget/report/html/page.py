@@ -20,7 +20,7 @@ from simbudget.report.html.charts import Chart, charts
 from simbudget.report.html.headline import headline
 from simbudget.results import Number
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
-from simbudget.scenario.reading import Provenance
+from simbudget.scenario.language.reading import Provenance
 
 _HERE: Final = "simbudget.report.html"
 _FONTS: Final = {

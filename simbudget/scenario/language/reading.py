@@ -9,7 +9,7 @@ from typing import Final
 
 from simbudget.errors import Place, Problem, UserError
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
-from simbudget.scenario.document import Fields, Given, Items, Node, Text, clipped
+from simbudget.scenario.language.document import Fields, Given, Items, Node, Text, clipped
 
 DEFAULT = "default"
 CODE = "code"

@@ -9,11 +9,11 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
-from simbudget.scenario.amounts import Amount
-from simbudget.scenario.blocks import Block, Expectation, FrozenDict
-from simbudget.scenario.calendar import parse_office_hours
-from simbudget.scenario.document import Fields, Items, Node, Text
-from simbudget.scenario.reading import Reading, describe, is_absent, nearest
+from simbudget.scenario.language.amounts import Amount
+from simbudget.scenario.language.blocks import Block, Expectation, FrozenDict
+from simbudget.scenario.language.calendar import parse_office_hours
+from simbudget.scenario.language.document import Fields, Items, Node, Text
+from simbudget.scenario.language.reading import Reading, describe, is_absent, nearest
 from simbudget.units import Dimension, written_amount
 
 TEN_YEARS_S: Final = 10 * 365 * 86_400.0

@@ -11,9 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, ClassVar, Final, Protocol, Self, TypeVar, get_type_hints, runtime_checkable
 
-from simbudget.scenario.document import Fields, Node, node_of
-from simbudget.scenario.quantities import Quantity
-from simbudget.scenario.reading import Reading, describe, is_absent
+from simbudget.scenario.language.document import Fields, Node, node_of
+from simbudget.scenario.language.quantities import Quantity
+from simbudget.scenario.language.reading import Reading, describe, is_absent
 
 
 @runtime_checkable

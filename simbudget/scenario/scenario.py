@@ -1,9 +1,9 @@
 """The scenario as a value: read from YAML or made in code, compared, changed, printed and written.
 
 scenario = Scenario(
-fleet=[Group(group="a", agents=9, model="claude-opus-4-6")],
-cycle=[Think(turns="20 to 60"), Experiment(time="1 h")],
-stop=Stop(after="5 days", budget="$20,000"),
+    fleet=[Group(group="a", agents=9, model="claude-opus-4-6")],
+    cycle=[Think(turns="20 to 60"), Experiment(time="1 h")],
+    stop=Stop(after="5 days", budget="$20,000"),
 )
 longer = scenario.replace(stop={"after": "10 days"})
 """
@@ -13,15 +13,10 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
 
-from simbudget.scenario.amounts import write_quantity
-from simbudget.scenario.blocks import Block, FrozenDict, changed, keys_of, read_keys
-from simbudget.scenario.calendar import OfficeHours
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.calibration_file import Evidence as LearntFrom
-from simbudget.scenario.checks import check_scenario
+from simbudget.scenario.checks import check_scenario, is_priced
 from simbudget.scenario.context import Context, Opening, Turn, WhenFull
-from simbudget.scenario.document import Fields, KeyPath, Node, flow_text, node_of, write_yaml
-from simbudget.scenario.expectations import mapping_of
 from simbudget.scenario.fleet import (
     DEFAULT_MODEL,
     AgentStop,
@@ -36,7 +31,12 @@ from simbudget.scenario.fleet import (
     models_of,
     read_fleet,
 )
-from simbudget.scenario.model_checks import is_priced
+from simbudget.scenario.language.amounts import write_quantity
+from simbudget.scenario.language.blocks import Block, FrozenDict, changed, keys_of, read_keys
+from simbudget.scenario.language.calendar import OfficeHours
+from simbudget.scenario.language.document import Fields, KeyPath, Node, flow_text, node_of, write_yaml
+from simbudget.scenario.language.expectations import mapping_of
+from simbudget.scenario.language.reading import Reading
 from simbudget.scenario.provider import (
     OTHERS,
     Api,
@@ -51,7 +51,6 @@ from simbudget.scenario.provider import (
     Week,
     Window,
 )
-from simbudget.scenario.reading import Reading
 from simbudget.scenario.research import (
     MOST_FINALISTS,
     MOST_GATES,

@@ -5,7 +5,7 @@ import re
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
-from simbudget.scenario.reading import read_date
+from simbudget.scenario.language.reading import read_date
 
 DAYS: Final = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 DAY_S: Final = 86_400

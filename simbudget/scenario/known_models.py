@@ -1,20 +1,55 @@
-"""How providers cache prompts, where that is known, and what a scenario has otherwise.
+"""What is known of a model, and assumed where a scenario says nothing: the limit of its contexts, and its cache.
+
+A context is full at a part of the window that the price list names.
 
 The engine caches by the scenario's own rules: every prompt, for as long as `context.cache` says. Providers have a
 shortest prompt, lifetimes of their own, and some count cache reads towards limits on input. `check` lists these facts
 with their source and date, and a note says where a scenario departs from them, and in which direction that errs.
 """
 
+import datetime
 from collections.abc import Iterator, Mapping, Sequence
+from typing import Final
 
+from simbudget.distributions.families import constant
 from simbudget.errors import UserError
 from simbudget.pricing.catalogue import model_prices
 from simbudget.pricing.facts import CacheRule
 from simbudget.scenario.context import CACHE_LIFE_S, Context
+from simbudget.scenario.language.expectations import MOST_TOKENS
+from simbudget.scenario.language.quantities import Kind, Quantity
+from simbudget.scenario.language.reading import Provenance
 from simbudget.scenario.provider import Api
-from simbudget.scenario.reading import Provenance
 from simbudget.scenario.steps import Delegate, Think
 from simbudget.scenario.top_level import ScenarioKeys
+
+PART_OF_WINDOW: Final = 0.8
+"""Coding agents compact before the window is full, to have room for an answer and the summary."""
+
+WITHOUT_WINDOW: Final = 160_000
+"""Where the list knows no window: this part of 200,000 tokens."""
+
+
+def default_limit(name: str, model: str | None, on: datetime.date) -> Quantity:
+    """Return the limit of a model's contexts, by the price list of a day, as the quantity of this name."""
+    window = _window(model, on)
+    tokens = WITHOUT_WINDOW if window is None else round(PART_OF_WINDOW * window)
+    return Quantity(name, Kind.EXACT, constant(tokens), None, 0.0, MOST_TOKENS, str(tokens))
+
+
+def basis_of_limit(model: str | None, on: datetime.date) -> str:
+    """Return what such a limit rests on, in words."""
+    window = _window(model, on)
+    if window is None:
+        return "the list has no window of the model"
+    return f"{PART_OF_WINDOW:.0%} of the {window:,} tokens of {model}'s window"
+
+
+def _window(model: str | None, on: datetime.date) -> int | None:
+    try:
+        return model_prices(model, on).context_window if model else None
+    except UserError:  # a model that the scenario prices, or that is no model: said elsewhere
+        return None
 
 
 def facts_on_caches(scenario: ScenarioKeys) -> tuple[tuple[Provenance, ...], tuple[str, ...]]:
