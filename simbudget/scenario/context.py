@@ -1,7 +1,7 @@
 """Turns and contexts: what a call sends and what follows it, caching, and what happens to a full context.
 
-A turn profile (`like: claude-code`) holds turns measured on real agents, for users without logs: posterior draws of each
-quantity of `turn`. Profiles ship with the package and are fitted by `make profiles`. Their typical values are as
+A turn profile (`like: claude-code`) holds turns measured on real agents, for users without logs: posterior draws of
+each quantity of `turn`. Profiles ship with the package and are fitted by `make profiles`. Their typical values are as
 uncertain as projects differ, which is what a project not seen before calls for.
 
 Field names are the keys of the scenario language; quantities are in base units. A field's annotation says what its
