@@ -15,7 +15,7 @@ from scipy.stats import binomtest
 
 from simbudget.calibration.scenarios.calibrate import calibrate
 from simbudget.engine.compiled.run import simulate, simulate_many
-from simbudget.engine.laws.worlds import draw_world
+from simbudget.engine.laws.draws import draw_world
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.engine.totals import totals

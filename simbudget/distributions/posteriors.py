@@ -52,7 +52,7 @@ class Posterior:
         return self.is_fact, self.draws.shape, self.draws.tobytes(), shape
 
     def row(self, table: list[float]) -> Row:
-        """Return the row; the shape and the draws are appended to the table (see `engine.laws.worlds`)."""
+        """Return the row; the shape and the draws are appended to the table (see `engine.laws.draws`)."""
         shape_start = len(table)
         if self.shape is not None:
             table.extend(self.shape.tolist())

@@ -10,10 +10,9 @@ from typing import Final, NamedTuple
 
 import numpy as np
 
-from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.draws import Floats, Integers, draw_world
 from simbudget.engine.laws.research import Lab, Research
 from simbudget.engine.laws.tasks import TaskTerms
-from simbudget.engine.laws.worlds import draw_world
 from simbudget.errors import Problem
 
 NONE: Final = -1
@@ -334,7 +333,7 @@ class Program:
     table: Floats
     """Numbers that rows refer to, such as the points of an empirical distribution."""
     kinds: Integers
-    """[quantities] when each is drawn, see `laws.worlds`."""
+    """[quantities] when each is drawn, see `laws.draws`."""
     spreads: Floats
     """[quantities] p90/median of the draws around an unknown typical value."""
     purposes: Integers

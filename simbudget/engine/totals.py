@@ -7,8 +7,8 @@ from typing import Final
 
 import numpy as np
 
+from simbudget.engine.laws.accounts import HOUR_NS
 from simbudget.engine.laws.draws import Floats
-from simbudget.engine.laws.money import HOUR_NS
 from simbudget.engine.laws.tally import LOOKS, TALLY
 from simbudget.engine.laws.tasks import TASK_TALLY, TENTHS, TWENTIETHS
 from simbudget.engine.program import Billing, Program

@@ -15,8 +15,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from simbudget.distributions.base import CONSTANT
-from simbudget.engine.laws.money import BINS, HOUR_NS
-from simbudget.engine.laws.worlds import ONE_A_WORLD, TYPICAL_A_WORLD
+from simbudget.engine.laws.accounts import BINS, HOUR_NS
+from simbudget.engine.laws.draws import ONE_A_WORLD, TYPICAL_A_WORLD
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.engine.streams import named_purpose

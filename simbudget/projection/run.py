@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from simbudget.engine.laws.money import BINS, HOUR_NS
+from simbudget.engine.laws.accounts import BINS, HOUR_NS
 from simbudget.engine.lowering import lower
 from simbudget.interrupts import showing
 from simbudget.projection.aggregate import Aggregate

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from simbudget.distributions.base import LOGNORMAL
 from simbudget.engine.evidence import weigh
-from simbudget.engine.laws.worlds import (
+from simbudget.engine.laws.draws import (
     DRAWN_EACH_TIME,
     ONE_A_REPLICATION,
     ONE_A_WORLD,

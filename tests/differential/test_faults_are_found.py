@@ -12,14 +12,14 @@ from simbudget.engine import compiled, reference
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.engine.reference import calls, judge, reviewer
+from simbudget.engine.reference.accounts import RunningCosts
 from simbudget.engine.reference.agent import Agent
 from simbudget.engine.reference.board import Board
 from simbudget.engine.reference.calls import Line
 from simbudget.engine.reference.experiments import Wave
-from simbudget.engine.reference.pool import Pool
-from simbudget.engine.reference.running_costs import RunningCosts
+from simbudget.engine.reference.records import Timesheet
+from simbudget.engine.reference.scheduling import Pool
 from simbudget.engine.reference.site import Forum
-from simbudget.engine.reference.timesheet import Timesheet
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.scenario import Scenario
 from simbudget.testing import scenarios, tied_scenarios

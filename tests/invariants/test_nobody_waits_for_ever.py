@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from simbudget.engine import compiled, reference
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
-from simbudget.engine.reference.pool import Pool
-from simbudget.engine.reference.tasks import Tasks
+from simbudget.engine.reference.scheduling import Pool
+from simbudget.engine.reference.site import Tasks
 from simbudget.testing import documents, load, with_calls
 from tests.running import scenario
 

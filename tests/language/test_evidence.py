@@ -6,7 +6,7 @@ from scipy import stats
 
 from simbudget.distributions.posteriors import Posterior
 from simbudget.engine.evidence import understood, weigh
-from simbudget.engine.laws.worlds import ONE_A_WORLD
+from simbudget.engine.laws.draws import ONE_A_WORLD
 from simbudget.engine.lowering import lower
 from simbudget.errors import UserError
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration

@@ -5,9 +5,9 @@ import pytest
 
 from simbudget.distributions import families
 from simbudget.distributions.sampling import quantile
-from simbudget.engine.laws.buckets import call_starts_ns, level_at, take
 from simbudget.engine.laws.calls import token_classes
 from simbudget.engine.laws.hours import closes_ns, is_open, open_ns, opens_ns
+from simbudget.engine.laws.provider import call_starts_ns, level_at, take
 from simbudget.engine.streams import philox
 
 

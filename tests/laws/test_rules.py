@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simbudget.engine.laws.buckets import call_starts_ns, level_at, take
 from simbudget.engine.laws.calls import NEVER, back_off_ns, call_cost_usd, token_classes
 from simbudget.engine.laws.hours import closes_ns, is_open, open_ns, opens_ns
+from simbudget.engine.laws.provider import call_starts_ns, level_at, take
 
 SECOND = 1_000_000_000
 HOUR = 3600 * SECOND

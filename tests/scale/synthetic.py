@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from simbudget.engine.laws.money import BINS
+from simbudget.engine.laws.accounts import BINS
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.engine.totals import (

@@ -12,10 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.compilation import compiled
-from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.draws import Floats, Integers, draw_world
 from simbudget.engine.laws.notebook import LEADS, SCORE, Notebook, best_known, clear, empty_notebook, learn
 from simbudget.engine.laws.research import Lab, submit
-from simbudget.engine.laws.worlds import draw_world
 from simbudget.engine.program import Program
 
 _FIRST: Final = 1

@@ -1,35 +1,29 @@
-"""The accounts of a run, and what agents cost by being there; see `accounts` and `running_costs` of `reference`."""
+"""Money: what a run and each agent have spent, what accrues, and the limits on both; see `reference.accounts`."""
 
 import math
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.entries import (
-    NO_COMPONENT,
-    NO_MODEL,
-    PLAN,
-    RESERVED,
-    SANDBOXES,
-    SERVED_GPUS,
-    STAFF_HOURS,
-    add_entry,
-    add_fleet_entry,
-)
+from simbudget.engine.compiled import records
+from simbudget.engine.compiled.records import add_entry, add_fleet_entry
 from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.laws.accounts import (
+    FIXED,
+    GPU,
+    SANDBOX,
+    STAFF,
+    accrued_usd,
+    begin_to_cost,
+    bin_of,
+    cease_to_cost,
+    is_at_limit,
+    is_reached,
+    spread,
+    time_cost_usd,
+)
 from simbudget.engine.laws.hours import closes_ns, open_ns, opens_ns
-from simbudget.engine.laws.limits import begin_to_cost, cease_to_cost
-from simbudget.engine.laws.money import accrued_usd, bin_of, is_reached, spread, time_cost_usd
+from simbudget.engine.laws.tasks import NO_TASK
 from simbudget.engine.program import Billing
-from simbudget.ledger.entry import COMPONENTS
-
-TOKENS: Final = COMPONENTS.index("tokens")
-GPU: Final = COMPONENTS.index("gpu")
-SCORER: Final = COMPONENTS.index("scorer")
-SANDBOX: Final = COMPONENTS.index("sandbox")
-REVIEW: Final = COMPONENTS.index("review")
-GATES: Final = COMPONENTS.index("gates")
-STAFF: Final = COMPONENTS.index("staff")
-FIXED: Final = COMPONENTS.index("fixed")
 
 _FLEET: Final = -1
 
@@ -147,7 +141,7 @@ def pause_costs(site: Site, run: Record, agent: Record) -> None:
     if run.keeps_accounts:
         usd_per_hour = site.meters[run.gpu_pools + agent.group].usd_per_hour
         cease_to_cost(agent.account, usd_per_hour, started, cost_usd)
-    _pay_and_record(site, run, agent, SANDBOX, SANDBOXES, cost_usd, started, run.now)
+    _pay_and_record(site, run, agent, SANDBOX, records.SANDBOXES, cost_usd, started, run.now)
 
 
 @internal
@@ -158,7 +152,7 @@ def end_costs(site: Site, run: Record, agent: Record) -> None:
     for number in range(run.gpu_pools):
         if _has_share(site, agent, number):
             cost_usd = stop_meter(site, run, number, agent.started, 1)
-            _pay_and_record(site, run, agent, GPU, RESERVED, cost_usd, agent.started, run.now)
+            _pay_and_record(site, run, agent, GPU, records.RESERVED, cost_usd, agent.started, run.now)
     if site.groups[agent.group].is_people:
         stop_meter(site, run, _staff_meter(site, run, agent), agent.started, 1)
         _pay_staff(site, run, agent)
@@ -180,7 +174,7 @@ def pay_reserved_pools(site: Site, run: Record) -> None:
         if pool.billing == _RESERVED_POOL:
             cost_usd = stop_meter(site, run, number, 0, pool.gpus)
             pay_for_time(run, GPU, cost_usd, 0, run.now)
-            add_fleet_entry(site, run, RESERVED, GPU, cost_usd, pool.gpus)
+            add_fleet_entry(site, run, records.RESERVED, GPU, cost_usd, pool.gpus)
 
 
 @internal
@@ -199,11 +193,11 @@ def end_serving(site: Site, run: Record) -> None:
         served = site.served[number]
         pool = site.pools[served.pool]
         pool.used_ns += float(served.gpus) * float(run.now)
-        component, cost_usd = NO_COMPONENT, 0.0
+        component, cost_usd = records.NO_COMPONENT, 0.0
         if pool.billing == _BY_USE:
             component, cost_usd = GPU, stop_meter(site, run, served.pool, 0, served.gpus)
             pay_for_time(run, GPU, cost_usd, 0, run.now)
-        add_fleet_entry(site, run, SERVED_GPUS, component, cost_usd, served.gpus)
+        add_fleet_entry(site, run, records.SERVED_GPUS, component, cost_usd, served.gpus)
         if run.records:
             site.entries[min(run.entries, len(site.entries)) - 1].model = served.model
 
@@ -213,7 +207,7 @@ def pay_month(site: Site, run: Record) -> None:
     """Pay for a month of the subscription that begins now."""
     pay(run, FIXED, run.plan_month_usd)
     if run.records:
-        row = site.entries[add_entry(site, run, _FLEET, PLAN, run.now, run.now)]
+        row = site.entries[add_entry(site, run, _FLEET, records.PLAN, run.now, run.now)]
         row.component = FIXED
         row.cost_usd = run.plan_month_usd
 
@@ -229,7 +223,7 @@ def _pay_staff(site: Site, run: Record, agent: Record) -> None:
         closes = closes_ns(hours, opens)
         from_ns, to_ns = opens - run.begins_ns, min(closes - run.begins_ns, ended)
         cost_usd = time_cost_usd(usd_per_hour, 1.0, float(to_ns - from_ns))
-        _pay_and_record(site, run, agent, STAFF, STAFF_HOURS, cost_usd, from_ns, to_ns)
+        _pay_and_record(site, run, agent, STAFF, records.STAFF_HOURS, cost_usd, from_ns, to_ns)
         opens = opens_ns(hours, closes)
 
 
@@ -249,7 +243,7 @@ def _pay_and_record(  # noqa: PLR0913, PLR0917  the site, whose costs they are, 
     pay_for_time(run, component, cost_usd, started, ended)
     if run.records:
         row = site.entries[add_entry(site, run, agent.number, kind, started, ended)]
-        row.model = NO_MODEL
+        row.model = records.NO_MODEL
         row.component = component
         row.cost_usd = cost_usd
 
@@ -264,3 +258,30 @@ def _has_share(site: Site, agent: Record, pool: int) -> bool:
 def _staff_meter(site: Site, run: Record, agent: Record) -> int:
     number: int = run.gpu_pools + len(site.groups) + agent.group
     return number
+
+
+@internal
+def may_not_start(site: Site, run: Record, caller: Record) -> bool:
+    """Return whether the budget, the agent's limits or its attempt's do not allow that something is started.
+
+    The caller is the agent, one of its sub-agents, or a model that reviews, which only the budget stops. Notes whether
+    it is the attempt that is over, and not the agent.
+    """
+    agent = site.agents[caller.owner]
+    agent.attempt_is_over = 0
+    if budget_is_reached(site, run):
+        return True
+    return run.keeps_accounts == 1 and caller.number < run.first_reviewer and _is_limited(site, run, agent)
+
+
+@internal
+def _is_limited(site: Site, run: Record, agent: Record) -> bool:
+    group = site.groups[agent.group]
+    if group.is_limited and is_at_limit(agent.account, agent.marks, group.limits, run.now, 0):
+        return True
+    if agent.task != NO_TASK and is_at_limit(
+        agent.account, agent.task_marks, run.task_limits, run.now, run.now - agent.task_taken
+    ):
+        agent.attempt_is_over = 1
+        return True
+    return False

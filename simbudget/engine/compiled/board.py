@@ -8,14 +8,15 @@ import math
 from typing import NamedTuple
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.accounts import GATES, REVIEW, pay_at, pay_for_time
-from simbudget.engine.compiled.entries import BLAMED as IS_BLAMED
-from simbudget.engine.compiled.entries import FAILED, GATE, OK, add_entry
-from simbudget.engine.compiled.entries import REVIEW as IS_REVIEW
-from simbudget.engine.compiled.events import HORIZON, SLOTS, after, cancel
-from simbudget.engine.compiled.reviewing import ask_for_review
+from simbudget.engine.compiled import points, records
+from simbudget.engine.compiled.accounts import pay_at, pay_for_time
+from simbudget.engine.compiled.judging import ask_for_review
+from simbudget.engine.compiled.records import BLAMED as IS_BLAMED
+from simbudget.engine.compiled.records import REVIEW as IS_REVIEW
+from simbudget.engine.compiled.records import add_entry
+from simbudget.engine.compiled.scheduling import HORIZON, SLOTS, after, cancel
 from simbudget.engine.compiled.state import Record, Site
-from simbudget.engine.compiled.steps.common import FOR_KNOWN, FOR_POSTS, FOR_REVIEW, FOR_SCORE
+from simbudget.engine.laws.accounts import GATES, REVIEW, is_reached
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.gates import (
     FOR_EVER_NS,
@@ -27,7 +28,6 @@ from simbudget.engine.laws.gates import (
     rank_finalists,
     try_at_gate,
 )
-from simbudget.engine.laws.money import is_reached
 from simbudget.engine.laws.notebook import (
     AUTHOR,
     BLAMED,
@@ -77,13 +77,13 @@ def answer(site: Site, run: Record, desk: Desk) -> None:
     """Do what was asked of the board."""
     number, asked = run.board_agent, run.board_asked
     run.board_asked = 0
-    if asked == FOR_SCORE:
+    if asked == points.FOR_SCORE:
         _submit(site, run, desk, site.agents[number])
-    elif asked == FOR_KNOWN:
+    elif asked == points.FOR_KNOWN:
         site.agents[number].known_at_start = best_known(desk.notebook, number, run.now)
-    elif asked == FOR_REVIEW:
+    elif asked == points.FOR_REVIEW:
         _take_verdict(site, run, desk, site.agents[number])
-    elif asked == FOR_POSTS:
+    elif asked == points.FOR_POSTS:
         own = site.agents[number].own_post
         for post in range(run.board_first_post, run.posts):
             if post != own:
@@ -197,7 +197,7 @@ def _pay_review(site: Site, run: Record, desk: Desk, submission: int) -> None:
     entry = site.entries[number]
     entry.queued_ns = row[REVIEW_STARTS_NS] - row[SCORED_NS]
     entry.score = desk.notebook.worths[submission, SCORE]
-    entry.outcome = IS_BLAMED if row[BLAMED] == 1 else OK
+    entry.outcome = IS_BLAMED if row[BLAMED] == 1 else records.OK
     if cost_usd != 0.0:
         entry.component = REVIEW
         entry.cost_usd = cost_usd
@@ -226,10 +226,10 @@ def _try_at(site: Site, run: Record, desk: Desk, submission: int, gate: int, sta
     run.concluded = max(run.concluded, starts + duration_ns)
     if run.records:
         author = desk.notebook.submissions[submission, AUTHOR]
-        entry = site.entries[add_entry(site, run, author, GATE, starts, starts + duration_ns)]
+        entry = site.entries[add_entry(site, run, author, records.GATE, starts, starts + duration_ns)]
         entry.turn = gate
         entry.score = measured
-        entry.outcome = OK if passes else FAILED
+        entry.outcome = records.OK if passes else records.FAILED
         if price_usd != 0.0:
             entry.component = GATES
             entry.cost_usd = price_usd

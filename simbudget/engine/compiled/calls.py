@@ -1,51 +1,25 @@
-"""An agent's line to its model: the calls that it makes; see `reference.calls`."""
+"""A caller's line to its models: the context that it sends, and the calls that it makes; see `reference.calls`."""
 
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.accounts import pay
-from simbudget.engine.compiled.contexts import BEGAN, HELD, LIFE, SENT, empty_context, open_context_with
-from simbudget.engine.compiled.entries import (
-    CALL,
-    COMPACTION,
-    CUT,
-    DROP,
-    FAILED,
-    JUDGE,
-    OK,
-    POLL,
-    POST,
-    RESTART,
-    add_agent_entry,
-    add_call_entry,
-    paid_under,
+from simbudget.engine.compiled import points, records, scheduling
+from simbudget.engine.compiled.accounts import may_not_start, pay
+from simbudget.engine.compiled.records import add_agent_entry, add_call_entry, notes, paid_under
+from simbudget.engine.compiled.scheduling import (
+    after,
+    ask,
+    at_once,
+    is_due,
+    is_idle,
+    leave,
+    place_before_provider,
 )
-from simbudget.engine.compiled.events import ASK, AT_ONCE, END, ITSELF, SLOTS, after, at_once, is_due
-from simbudget.engine.compiled.limits import may_not_start
-from simbudget.engine.compiled.points import (
-    ANSWERED,
-    AT_HEAD_OF_LINE,
-    AT_PLAN,
-    ATTEMPT_FAILED,
-    BUDGET_REACHED,
-    JUDGED,
-    LEAVES_LINE,
-    LET_THROUGH,
-    POLL_ANSWERED,
-    POST_ANSWERED,
-    REVIEW_ANSWERED,
-    TRIES,
-    TRIES_IN_TURN,
-    TURN_ANSWERED,
-    WAITS,
-    WAITS_FOR_LIMITS,
-)
-from simbudget.engine.compiled.pools import ask, is_idle, leave, place_before_provider
 from simbudget.engine.compiled.state import Record, Site
-from simbudget.engine.compiled.timesheet import MODEL, SCORING, WAITING_API, notes
-from simbudget.engine.laws.buckets import call_starts_ns, take
+from simbudget.engine.laws.accounts import count_call
 from simbudget.engine.laws.calls import (
     COMPACT,
+    NEVER,
     NO_CACHE,
     back_off_ns,
     cached_tokens,
@@ -54,17 +28,162 @@ from simbudget.engine.laws.calls import (
     draw_attempt,
     draw_carried,
     draw_compacted,
+    draw_first_prompt,
     draw_returns_ns,
+    draw_shared_prefix,
     finds_cache,
     is_full,
     part_of_limit,
     shared_speed,
     token_classes,
+    tokens_under_way,
 )
 from simbudget.engine.laws.calls import RESTART as RESTARTS
-from simbudget.engine.laws.limits import count_call
-from simbudget.engine.laws.plans import allowed_from_ns, use
-from simbudget.engine.program import NONE
+from simbudget.engine.laws.provider import allowed_from_ns, call_starts_ns, take, use
+from simbudget.engine.program import NONE, Lasts
+
+_LIFE_LONG: Final = int(Lasts.LIFE)
+
+HELD: Final = 0
+SENT: Final = 1
+BEGAN: Final = 2
+LIFE: Final = 3
+"""The cells of a context: tokens, tokens that the last call sent, when it began, the cache's life in nanoseconds."""
+
+
+@internal
+def open_context(site: Site, run: Record, agent: Record) -> None:
+    """Begin a new context with nothing but the first prompt."""
+    open_context_with(site, run, agent, 0)
+
+
+@internal
+def take_up_context(site: Site, run: Record, agent: Record) -> None:
+    """Let the context with which an agent starts be under way already, if its group's contexts are."""
+    group = site.groups[agent.group]
+    started = tokens_under_way(site.rows, group.start_context_tokens)
+    if started:
+        agent.opened_with_tokens = agent.context[HELD] = started
+        agent.context[SENT] = min(started, group.start_cached_tokens)
+        agent.context[BEGAN] = run.now
+        agent.context_results = group.start_context_turns
+
+
+@internal
+def open_context_with(site: Site, run: Record, agent: Record, more_tokens: int) -> None:
+    """Begin a new context with the first prompt and further tokens."""
+    row = site.contexts[agent.context_row]
+    prompt = draw_first_prompt(site.rows, site.table, row.first_prompt, agent.stream, agent.contexts)
+    agent.prefix_tokens = draw_shared_prefix(
+        site.rows, site.table, row.shared_prefix, agent.stream, agent.contexts
+    )
+    agent.first_prompt_tokens = prompt
+    agent.opened_with_tokens = prompt + more_tokens
+    agent.context_turns = 0
+    agent.context[LIFE] = site.clients[agent.client].cache_life_ns
+    empty_context(agent, prompt + more_tokens, 0)
+    agent.context_number = agent.contexts
+    owner = site.agents[agent.owner]
+    agent.session = owner.sessions
+    agent.contexts += 1
+    owner.sessions += 1
+
+
+@internal
+def context_is_used(agent: Record) -> bool:
+    """Return whether a call has been made, or anything has joined the first prompt."""
+    return agent.context_turns > 0 or agent.context[HELD] != agent.opened_with_tokens
+
+
+@internal
+def empty_context(agent: Record, tokens: int, results: int) -> None:
+    """Reduce a context to `tokens` that the cache does not hold; tool results count from `results` on."""
+    agent.context[HELD] = tokens
+    agent.context[SENT] = 0
+    agent.context[BEGAN] = NEVER
+    agent.context_results = results
+
+
+# A step's own terms.
+
+
+@internal
+def begin_own_terms(site: Site, run: Record, agent: Record) -> None:
+    """Make calls on the terms of the agent's step, in its own context if it has one; the group's stands still."""
+    step = site.steps[agent.step]
+    if step.client != NONE:
+        agent.client = step.client
+    if step.turn != NONE:
+        agent.turn_row = step.turn
+    if step.context == NONE:
+        return
+    _keep(site, agent, 0)
+    agent.is_on_own_context = 1
+    agent.context_row = step.context
+    if site.kept[agent.number, step.kept].is_kept:
+        _take_back(site, agent, step.kept)
+    else:
+        open_context(site, run, agent)
+
+
+@internal
+def end_own_terms(site: Site, agent: Record) -> None:
+    """Make calls on the group's terms again, in its context."""
+    group = site.groups[agent.group]
+    if agent.is_on_own_context:
+        if site.contexts[agent.context_row].lasts == _LIFE_LONG:
+            _keep(site, agent, site.steps[agent.step].kept)
+        _take_back(site, agent, 0)
+        agent.is_on_own_context = 0
+    agent.client = group.client
+    agent.turn_row = group.turn
+    agent.context_row = group.context
+
+
+@internal
+def put_context_aside(site: Site, agent: Record) -> None:
+    """Keep an agent's context while its judge makes calls; the last place of those that stand still is for it."""
+    _keep(site, agent, site.kept.shape[1] - 1)
+
+
+@internal
+def take_context_back(site: Site, agent: Record) -> None:
+    """Go on with the context that was put aside."""
+    _take_back(site, agent, site.kept.shape[1] - 1)
+
+
+@internal
+def forget_contexts(site: Site, agent: Record) -> None:
+    """Lose the lasting contexts of steps, at a crash."""
+    for place in range(site.kept.shape[1]):
+        site.kept[agent.number, place].is_kept = 0
+
+
+@internal
+def _keep(site: Site, agent: Record, place: int) -> None:
+    kept = site.kept[agent.number, place]
+    kept.is_kept = 1
+    _copy_context(agent, kept)
+
+
+@internal
+def _take_back(site: Site, agent: Record, place: int) -> None:
+    _copy_context(site.kept[agent.number, place], agent)
+
+
+@internal
+def _copy_context(source: Record, target: Record) -> None:
+    """Copy what an agent and a context that stands still have in common; see `state.CONTEXT_AT_HAND`."""
+    for cell in range(len(source.context)):
+        target.context[cell] = source.context[cell]
+    target.first_prompt_tokens = source.first_prompt_tokens
+    target.opened_with_tokens = source.opened_with_tokens
+    target.context_turns = source.context_turns
+    target.context_results = source.context_results
+    target.context_number = source.context_number
+    target.prefix_tokens = source.prefix_tokens
+    target.session = source.session
+
 
 _NO_SESSION: Final = -1
 
@@ -92,14 +211,21 @@ def _makes_room(site: Site, run: Record, agent: Record) -> int:
     row = site.contexts[agent.context_row]
     run.full_contexts += 1 - row.limit_is_written
     if row.when_full == COMPACT:
-        agent.request_kind = COMPACTION
+        agent.request_kind = records.COMPACTION
         agent.request_output = draw_compacted(
             site.rows, site.table, row.compacted, agent.stream, agent.compactions
         )
         agent.compactions += 1
         return _requests(run, agent)
     if run.records:
-        add_agent_entry(site, run, agent, RESTART if row.when_full == RESTARTS else DROP, run.now, OK)
+        add_agent_entry(
+            site,
+            run,
+            agent,
+            records.RESTART if row.when_full == RESTARTS else records.DROP,
+            run.now,
+            records.OK,
+        )
     if row.when_full == RESTARTS:
         carried = draw_carried(site.rows, site.table, row.carried, agent.stream, agent.contexts)
         open_context_with(site, run, agent, carried)
@@ -135,33 +261,33 @@ def calls_alone(
 def _requests(run: Record, agent: Record) -> int:
     agent.request_asked = run.now
     agent.failures = 0
-    return TRIES
+    return points.TRIES
 
 
 @internal
 def tries(site: Site, run: Record, agent: Record) -> int:
     """Wait for the agent's turn at this instant."""
     if is_due(run, site):
-        after(site, run, SLOTS * agent.number + ITSELF, 0, ASK, agent.rank)
-        agent.point = TRIES_IN_TURN
-        return WAITS
-    return TRIES_IN_TURN
+        after(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, 0, scheduling.ASK, agent.rank)
+        agent.point = points.TRIES_IN_TURN
+        return points.WAITS
+    return points.TRIES_IN_TURN
 
 
 @internal
 def tries_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Look at the budget, and ask to be let through."""
     if may_not_start(site, run, agent):
-        return BUDGET_REACHED
-    notes(site, run, agent, WAITING_API)
+        return points.BUDGET_REACHED
+    notes(site, run, agent, records.WAITING_API)
     client = site.clients[agent.client]
     if client.is_planned:
         run.plan_places += 1
         agent.plan_place = run.plan_places
-        return WAITS_FOR_LIMITS
+        return points.WAITS_FOR_LIMITS
     if client.line == NONE or not site.limits[client.line].is_limited:
-        return LET_THROUGH
-    return WAITS_FOR_LIMITS
+        return points.LET_THROUGH
+    return points.WAITS_FOR_LIMITS
 
 
 @internal
@@ -174,8 +300,8 @@ def waits_for_limits(site: Site, run: Record, agent: Record) -> int:
     if is_idle(site, run.line + client.line) and _call_starts(site, run, agent) <= run.now:
         return _looks_at_plan(site, run, agent)
     ask(site, run, place_before_provider(run, agent), run.line + client.line, 1)
-    agent.point = AT_HEAD_OF_LINE
-    return WAITS
+    agent.point = points.AT_HEAD_OF_LINE
+    return points.WAITS
 
 
 @internal
@@ -183,10 +309,17 @@ def at_head_of_line(site: Site, run: Record, agent: Record) -> int:
     """Wait until every bucket can pay for the call."""
     starts = _call_starts(site, run, agent)
     if starts <= run.now:
-        return LEAVES_LINE
-    after(site, run, SLOTS * agent.number + ITSELF, starts - run.now, ASK, agent.rank)
-    agent.point = LEAVES_LINE
-    return WAITS
+        return points.LEAVES_LINE
+    after(
+        site,
+        run,
+        scheduling.SLOTS * agent.number + scheduling.ITSELF,
+        starts - run.now,
+        scheduling.ASK,
+        agent.rank,
+    )
+    agent.point = points.LEAVES_LINE
+    return points.WAITS
 
 
 @internal
@@ -212,23 +345,30 @@ def _looks_at_plan(site: Site, run: Record, agent: Record) -> int:
     if client.is_planned and run.plan_pays == 0 and _plan_allows_from(run) > run.now:
         agent.plan_asked = run.now
         _join_plan_line(site, run, agent)
-        return AT_PLAN
-    return BUDGET_REACHED if may_not_start(site, run, agent) else LET_THROUGH
+        return points.AT_PLAN
+    return points.BUDGET_REACHED if may_not_start(site, run, agent) else points.LET_THROUGH
 
 
 @internal
 def at_plan(site: Site, run: Record, agent: Record) -> int:
     """Wait to be the first in the subscription's line, and then for its window or week to end."""
-    agent.point = AT_PLAN
+    agent.point = points.AT_PLAN
     if site.plan_line[0] != agent.number:
         agent.waits_for_bell = 1
-        return WAITS
+        return points.WAITS
     allowed = _plan_allows_from(run)
     if allowed > run.now:
-        after(site, run, SLOTS * agent.number + ITSELF, allowed - run.now, ASK, agent.rank)
-        return WAITS
+        after(
+            site,
+            run,
+            scheduling.SLOTS * agent.number + scheduling.ITSELF,
+            allowed - run.now,
+            scheduling.ASK,
+            agent.rank,
+        )
+        return points.WAITS
     leave_plan_line(site, run, agent)
-    return WAITS_FOR_LIMITS
+    return points.WAITS_FOR_LIMITS
 
 
 @internal
@@ -265,7 +405,7 @@ def leave_plan_line(site: Site, run: Record, agent: Record) -> None:
         first = site.agents[site.plan_line[0]]
         if first.waits_for_bell:
             first.waits_for_bell = 0
-            at_once(site, run, SLOTS * first.number + ITSELF, AT_ONCE)
+            at_once(site, run, scheduling.SLOTS * first.number + scheduling.ITSELF, scheduling.AT_ONCE)
 
 
 @internal
@@ -300,9 +440,16 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
     agent.entry_began = run.now
     if fails:
         agent.giving_up_ns = giving_up_ns
-        agent.point = ATTEMPT_FAILED
-        after(site, run, SLOTS * agent.number + ITSELF, first_ns, END, agent.rank)
-        return WAITS
+        agent.point = points.ATTEMPT_FAILED
+        after(
+            site,
+            run,
+            scheduling.SLOTS * agent.number + scheduling.ITSELF,
+            first_ns,
+            scheduling.END,
+            agent.rank,
+        )
+        return points.WAITS
     duration_ns = _duration_ns(site, agent, first_ns, speed)
     _pay_call(site, run, agent, uncached, write, read)
     context[BEGAN] = agent.call_began = run.now
@@ -310,10 +457,17 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
         site.prefixes[agent.group, client.model] = run.now
     context[SENT] = context[HELD]
     agent.context_turns += 1
-    notes(site, run, agent, SCORING if agent.is_judged else MODEL)
-    agent.point = ANSWERED
-    after(site, run, SLOTS * agent.number + ITSELF, duration_ns, END, agent.rank)
-    return WAITS
+    notes(site, run, agent, records.SCORING if agent.is_judged else records.MODEL)
+    agent.point = points.ANSWERED
+    after(
+        site,
+        run,
+        scheduling.SLOTS * agent.number + scheduling.ITSELF,
+        duration_ns,
+        scheduling.END,
+        agent.rank,
+    )
+    return points.WAITS
 
 
 @internal
@@ -362,7 +516,7 @@ def _pay_call(site: Site, run: Record, agent: Record, uncached: int, write: int,
             site.agents[agent.owner].account,
             cost_usd,
             uncached + write + read + output,
-            agent.request_kind == CALL,
+            agent.request_kind == records.CALL,
         )
     if run.counts_when_billed:
         agent.unbilled_usd = cost_usd
@@ -384,16 +538,16 @@ def _pay_call(site: Site, run: Record, agent: Record, uncached: int, write: int,
 @internal
 def attempt_failed(site: Site, run: Record, agent: Record) -> int:
     """Back off after an attempt that failed, or give up for a while."""
-    record_failed_attempt(site, run, agent, FAILED)
+    record_failed_attempt(site, run, agent, records.FAILED)
     agent.failures += 1
-    slot = SLOTS * agent.number + ITSELF
+    slot = scheduling.SLOTS * agent.number + scheduling.ITSELF
     if agent.failures <= run.retries:
-        after(site, run, slot, back_off_ns(agent.failures), END, agent.rank)
+        after(site, run, slot, back_off_ns(agent.failures), scheduling.END, agent.rank)
     else:
-        after(site, run, slot, agent.giving_up_ns, END, agent.rank)
+        after(site, run, slot, agent.giving_up_ns, scheduling.END, agent.rank)
         agent.failures = 0
-    agent.point = TRIES
-    return WAITS
+    agent.point = points.TRIES
+    return points.WAITS
 
 
 @internal
@@ -412,17 +566,17 @@ def answered(site: Site, run: Record, agent: Record, outcome: int) -> int:
     if run.records:
         add_call_entry(site, run, agent, outcome)
     _is_over(site, agent)
-    if agent.request_kind == COMPACTION:
+    if agent.request_kind == records.COMPACTION:
         empty_context(agent, agent.first_prompt_tokens + agent.request_output, 0)
         return _requests_call(run, agent)
     agent.context[HELD] += agent.call_joins
-    if agent.call_kind == CALL:
-        return TURN_ANSWERED
-    if agent.call_kind == POST:
-        return POST_ANSWERED
-    if agent.call_kind == POLL:
-        return POLL_ANSWERED
-    return JUDGED if agent.call_kind == JUDGE else REVIEW_ANSWERED
+    if agent.call_kind == records.CALL:
+        return points.TURN_ANSWERED
+    if agent.call_kind == records.POST:
+        return points.POST_ANSWERED
+    if agent.call_kind == records.POLL:
+        return points.POLL_ANSWERED
+    return points.JUDGED if agent.call_kind == records.JUDGE else points.REVIEW_ANSWERED
 
 
 @internal
@@ -435,14 +589,14 @@ def is_billed(run: Record, agent: Record) -> None:
 @internal
 def break_off_call(site: Site, run: Record, agent: Record) -> None:
     """Leave the call wherever it stands, because the agent is interrupted."""
-    if agent.point in (AT_HEAD_OF_LINE, LEAVES_LINE):
+    if agent.point in (points.AT_HEAD_OF_LINE, points.LEAVES_LINE):
         _leave_line(site, run, agent)
-    elif agent.point == ATTEMPT_FAILED:
-        record_failed_attempt(site, run, agent, CUT)
-    elif agent.point == AT_PLAN:
+    elif agent.point == points.ATTEMPT_FAILED:
+        record_failed_attempt(site, run, agent, records.CUT)
+    elif agent.point == points.AT_PLAN:
         leave_plan_line(site, run, agent)
-    elif agent.point == ANSWERED:
+    elif agent.point == points.ANSWERED:
         is_billed(run, agent)
         if run.records:
-            add_call_entry(site, run, agent, CUT)
+            add_call_entry(site, run, agent, records.CUT)
         _is_over(site, agent)

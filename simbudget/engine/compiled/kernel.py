@@ -10,12 +10,9 @@ import numpy as np
 
 from simbudget.compilation import compiled, internal
 from simbudget.compilation.references import by_reference
+from simbudget.engine import totals
+from simbudget.engine.compiled import scheduling
 from simbudget.engine.compiled.accounts import (
-    FIXED,
-    GPU,
-    SANDBOX,
-    SCORER,
-    STAFF,
     begin_reserved_pools,
     begin_serving,
     end_serving,
@@ -23,80 +20,34 @@ from simbudget.engine.compiled.accounts import (
     pay_month,
     pay_reserved_pools,
 )
-from simbudget.engine.compiled.advance import advance, jobs_tell
+from simbudget.engine.compiled.advance import BY_CRASH, BY_HORIZON, advance, interrupt, jobs_tell
 from simbudget.engine.compiled.board import Desk, answer, ask_for_late_reviews, conclude, open_board
-from simbudget.engine.compiled.contexts import LIFE
-from simbudget.engine.compiled.entries import FIXED_COSTS, add_fleet_entry
-from simbudget.engine.compiled.events import (
-    ASK,
-    AT_ONCE,
-    CRASH,
-    HORIZON,
-    INTERRUPTION,
-    ITSELF,
-    JOB_INTERRUPTION,
-    JOB_SLOTS,
-    JOBS_OVER,
-    MONTH,
-    NOWHERE,
-    OVER,
-    SLOTS,
-    SLOTS_OF_RUN,
-    STOP,
-    URGENT,
-    after,
-    at_once,
-    next_slot,
-    rank_of,
-)
-from simbudget.engine.compiled.interruptions import BY_CRASH, BY_HORIZON, interrupt
-from simbudget.engine.compiled.jobs import break_off_job, play_job
+from simbudget.engine.compiled.calls import LIFE
+from simbudget.engine.compiled.delegates import interrupt_sub_agent
+from simbudget.engine.compiled.experiments import break_off_job, play_job
+from simbudget.engine.compiled.judging import open_reviews
 from simbudget.engine.compiled.points import JOBS_ENDED, STARTS
-from simbudget.engine.compiled.pools import open_pools
-from simbudget.engine.compiled.reviewing import open_reviews
+from simbudget.engine.compiled.records import FIXED_COSTS, NOTHING, add_fleet_entry
+from simbudget.engine.compiled.scheduling import after, at_once, next_slot, open_pools, rank_of
 from simbudget.engine.compiled.state import Record, Site
-from simbudget.engine.compiled.steps.delegating import interrupt_sub_agent
-from simbudget.engine.compiled.timesheet import NOTHING
+from simbudget.engine.laws.accounts import (
+    BINS,
+    FIXED,
+    GPU,
+    SANDBOX,
+    SCORER,
+    STAFF,
+    TURNS,
+    USED_TOKENS,
+    settle_limits,
+)
+from simbudget.engine.laws.accounts import SPENT_USD as SPEND
 from simbudget.engine.laws.calls import NEVER
-from simbudget.engine.laws.draws import Floats, Integers
-from simbudget.engine.laws.limits import SPENT_USD as SPEND
-from simbudget.engine.laws.limits import TURNS, USED_TOKENS, settle_limits
-from simbudget.engine.laws.money import BINS
-from simbudget.engine.laws.plans import MONTH_NS, SPANS
+from simbudget.engine.laws.draws import Floats, Integers, draw_world
+from simbudget.engine.laws.provider import MONTH_NS, SPANS
 from simbudget.engine.laws.tally import research_tally, results_by_time
 from simbudget.engine.laws.tasks import NO_TASK, open_tasks, task_tally
-from simbudget.engine.laws.worlds import draw_world
 from simbudget.engine.program import NONE
-from simbudget.engine.totals import (
-    ACTIVITY_NS,
-    BUSIEST_LINE,
-    COMPONENT_USD,
-    CONCLUDED_NS,
-    CYCLES,
-    ENDED_NS,
-    EXPERIMENTS,
-    FULL_CONTEXTS,
-    GPU_NS,
-    JOBS,
-    JOBS_CANCELLED,
-    LIFE_NS,
-    LIFE_OF_GPU_USERS_NS,
-    LIMIT_QUEUED_NS,
-    LIMIT_USED,
-    MODEL_CALLS,
-    PLAN_QUEUED_NS,
-    POOL_GPU_NS,
-    POOL_SUMS,
-    POOL_WAITED_NS,
-    RESEARCH,
-    RESULTS,
-    SCORER_CALLS,
-    SCORER_NS,
-    SPENT_USD,
-    SUMS,
-    TASKS,
-    TOKENS,
-)
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 
 _TOKEN_CLASSES: Final = 4
@@ -156,17 +107,17 @@ def _play(site: Site, run: Record, desk: Desk) -> None:
 @internal
 def _goes_on(site: Site, run: Record, desk: Desk) -> None:
     """Let what is scheduled happen until all that is waited for has ended."""
-    of_run = SLOTS * run.callers
+    of_run = scheduling.SLOTS * run.callers
     run.is_over = 0
     while run.is_over == 0 and run.never_ends == 0:
         slot = next_slot(site, run)
         if slot < of_run:
-            _happens(site, run, site.agents[slot // SLOTS], slot % SLOTS)
-        elif slot >= of_run + SLOTS_OF_RUN:
-            _happens_to_job(site, run, slot - of_run - SLOTS_OF_RUN)
-        elif slot == of_run + MONTH:
+            _happens(site, run, site.agents[slot // scheduling.SLOTS], slot % scheduling.SLOTS)
+        elif slot >= of_run + scheduling.SLOTS_OF_RUN:
+            _happens_to_job(site, run, slot - of_run - scheduling.SLOTS_OF_RUN)
+        elif slot == of_run + scheduling.MONTH:
             _begin_month(site, run)
-        elif slot == of_run + OVER:
+        elif slot == of_run + scheduling.OVER:
             run.is_over = 1
         else:
             _meet_horizon(site, run)
@@ -184,7 +135,7 @@ def _await_reviews(site: Site, run: Record, desk: Desk) -> None:
         if asked:
             run.awaits_reviews = 1
             if run.reviews_under_way == 0:
-                at_once(site, run, SLOTS * run.callers + OVER, AT_ONCE)
+                at_once(site, run, scheduling.SLOTS * run.callers + scheduling.OVER, scheduling.AT_ONCE)
             _goes_on(site, run, desk)
             run.awaits_reviews = 0
         asked = ask_for_late_reviews(site, run, desk)
@@ -195,16 +146,16 @@ def _await_reviews(site: Site, run: Record, desk: Desk) -> None:
 @internal
 def _happens(site: Site, run: Record, agent: Record, what: int) -> None:
     """Let one thing happen to an agent."""
-    if what == ITSELF:
+    if what == scheduling.ITSELF:
         advance(site, run, agent, agent.point)
-    elif what == JOBS_OVER:
+    elif what == scheduling.JOBS_OVER:
         jobs_tell(site, run, agent)
-    elif what == CRASH:
+    elif what == scheduling.CRASH:
         agent.interrupted_by = BY_CRASH
-        at_once(site, run, SLOTS * agent.number + INTERRUPTION, URGENT)
-    elif what == STOP:
+        at_once(site, run, scheduling.SLOTS * agent.number + scheduling.INTERRUPTION, scheduling.URGENT)
+    elif what == scheduling.STOP:
         agent.interrupted_by = BY_HORIZON
-        at_once(site, run, SLOTS * agent.number + INTERRUPTION, URGENT)
+        at_once(site, run, scheduling.SLOTS * agent.number + scheduling.INTERRUPTION, scheduling.URGENT)
     elif agent.sub_agent:
         interrupt_sub_agent(site, run, agent)
     else:
@@ -214,9 +165,9 @@ def _happens(site: Site, run: Record, agent: Record, what: int) -> None:
 @internal
 def _happens_to_job(site: Site, run: Record, slot: int) -> None:
     """Let one thing happen to a job; `slot` counts from the first of the jobs' slots."""
-    job = site.jobs[slot // JOB_SLOTS]
+    job = site.jobs[slot // scheduling.JOB_SLOTS]
     agent = site.agents[job.agent]
-    if slot % JOB_SLOTS == JOB_INTERRUPTION:
+    if slot % scheduling.JOB_SLOTS == scheduling.JOB_INTERRUPTION:
         break_off_job(site, run, agent, job)
         return
     play_job(site, run, agent, job, job.point)
@@ -230,7 +181,7 @@ def _meet_horizon(site: Site, run: Record) -> None:
         agent = site.agents[number]
         if agent.is_alive:
             agent.interrupted_by = BY_HORIZON
-            at_once(site, run, SLOTS * number + INTERRUPTION, URGENT)
+            at_once(site, run, scheduling.SLOTS * number + scheduling.INTERRUPTION, scheduling.URGENT)
 
 
 # How a run begins.
@@ -247,7 +198,7 @@ def _begin(site: Site, run: Record, key: Integers) -> None:
     run.tokens[:] = 0
     run.model_calls = run.full_contexts = run.experiments = run.scorer_calls = run.cycles = 0
     run.jobs = run.cancelled_jobs = 0
-    site.places[:] = NOWHERE
+    site.places[:] = scheduling.NOWHERE
     open_pools(site)
     run.jobs_are_short = run.sub_agents_are_short = 0
     open_reviews(site, run)
@@ -257,11 +208,11 @@ def _begin(site: Site, run: Record, key: Integers) -> None:
     for number in range(run.agents):
         _place(site, run, site.agents[number], key)
     if run.alive == 0:
-        at_once(site, run, SLOTS * run.callers + OVER, AT_ONCE)
+        at_once(site, run, scheduling.SLOTS * run.callers + scheduling.OVER, scheduling.AT_ONCE)
     pay_fixed(site, run)
     if run.has_plan:
         _begin_month(site, run)
-    after(site, run, SLOTS * run.callers, run.horizon, HORIZON, 0)
+    after(site, run, scheduling.SLOTS * run.callers, run.horizon, scheduling.HORIZON, 0)
 
 
 @internal
@@ -295,7 +246,7 @@ def _open_plan(site: Site, run: Record) -> None:
 def _begin_month(site: Site, run: Record) -> None:
     """Pay for a month of the subscription, and for the next one when that begins."""
     pay_month(site, run)
-    after(site, run, SLOTS * run.callers + MONTH, MONTH_NS, ASK, 0)
+    after(site, run, scheduling.SLOTS * run.callers + scheduling.MONTH, MONTH_NS, scheduling.ASK, 0)
 
 
 @internal
@@ -388,7 +339,9 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
         agent.is_alive = 1
         run.alive += 1
         agent.point = STARTS
-        after(site, run, SLOTS * agent.number + ITSELF, start, ASK, agent.rank)
+        after(
+            site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, start, scheduling.ASK, agent.rank
+        )
 
 
 # Results of a run.
@@ -398,46 +351,46 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
 def _add_up(site: Site, run: Record, sums: Floats) -> None:
     """Write a run's sums; see `engine.totals`."""
     sums[:] = 0.0
-    sums[SPENT_USD] = run.spent_usd
+    sums[totals.SPENT_USD] = run.spent_usd
     for component in range(len(COMPONENTS)):
-        sums[COMPONENT_USD + component] = run.by_component_usd[component]
+        sums[totals.COMPONENT_USD + component] = run.by_component_usd[component]
     for number in range(run.agents):
         _add_up_life(site, site.agents[number], sums)
-    sums[ENDED_NS] = run.ended
-    sums[CONCLUDED_NS] = max(run.ended, run.concluded)
-    sums[MODEL_CALLS] = run.model_calls
+    sums[totals.ENDED_NS] = run.ended
+    sums[totals.CONCLUDED_NS] = max(run.ended, run.concluded)
+    sums[totals.MODEL_CALLS] = run.model_calls
     for token_class in range(_TOKEN_CLASSES):
-        sums[TOKENS + token_class] = run.tokens[token_class]
+        sums[totals.TOKENS + token_class] = run.tokens[token_class]
     for number in range(run.gpu_pools):
-        pool, place = site.pools[number], SUMS + POOL_SUMS * number
-        sums[GPU_NS] += pool.used_ns
-        sums[place + POOL_GPU_NS] = pool.used_ns
-        sums[place + POOL_WAITED_NS] = np.float64(pool.waited_ns)
-    sums[EXPERIMENTS] = run.experiments
-    sums[JOBS] = run.jobs
-    sums[JOBS_CANCELLED] = run.cancelled_jobs
-    sums[SCORER_CALLS] = run.scorer_calls
-    sums[SCORER_NS] = run.scorer_ns
-    sums[CYCLES] = run.cycles
+        pool, place = site.pools[number], totals.SUMS + totals.POOL_SUMS * number
+        sums[totals.GPU_NS] += pool.used_ns
+        sums[place + totals.POOL_GPU_NS] = pool.used_ns
+        sums[place + totals.POOL_WAITED_NS] = np.float64(pool.waited_ns)
+    sums[totals.EXPERIMENTS] = run.experiments
+    sums[totals.JOBS] = run.jobs
+    sums[totals.JOBS_CANCELLED] = run.cancelled_jobs
+    sums[totals.SCORER_CALLS] = run.scorer_calls
+    sums[totals.SCORER_NS] = run.scorer_ns
+    sums[totals.CYCLES] = run.cycles
     if run.has_tasks:
-        task_tally(site.tasks, sums[TASKS:SUMS])
+        task_tally(site.tasks, sums[totals.TASKS : totals.SUMS])
     for limit in range(_LIMITS):
-        sums[LIMIT_USED + limit] = site.limits[0].used[limit]
+        sums[totals.LIMIT_USED + limit] = site.limits[0].used[limit]
         for number in range(len(site.limits)):
             limits = site.limits[number]
-            sums[LIMIT_QUEUED_NS + limit] += limits.queued_ns[limit]
+            sums[totals.LIMIT_QUEUED_NS + limit] += limits.queued_ns[limit]
             if limits.per_min[limit] > 0.0:
                 minutes = limits.used[limit] / limits.per_min[limit]
-                sums[BUSIEST_LINE + limit] = max(sums[BUSIEST_LINE + limit], minutes)
-    sums[FULL_CONTEXTS] = run.full_contexts
-    sums[PLAN_QUEUED_NS] = run.plan_queued_ns
+                sums[totals.BUSIEST_LINE + limit] = max(sums[totals.BUSIEST_LINE + limit], minutes)
+    sums[totals.FULL_CONTEXTS] = run.full_contexts
+    sums[totals.PLAN_QUEUED_NS] = run.plan_queued_ns
 
 
 @internal
 def _add_up_research(run: Record, desk: Desk, sums: Floats) -> None:
     if run.has_research:
-        research_tally(desk.lab, desk.notebook, sums[RESEARCH:RESULTS])
-        results_by_time(desk.lab, desk.notebook, run.horizon, sums[RESULTS:JOBS])
+        research_tally(desk.lab, desk.notebook, sums[totals.RESEARCH : totals.RESULTS])
+        results_by_time(desk.lab, desk.notebook, run.horizon, sums[totals.RESULTS : totals.JOBS])
 
 
 @internal
@@ -450,8 +403,8 @@ def _copy_spans(run: Record, by_time_usd: Floats) -> None:
 @internal
 def _add_up_life(site: Site, agent: Record, sums: Floats) -> None:
     for activity in range(len(ACTIVITIES)):
-        sums[ACTIVITY_NS + activity] += np.float64(agent.spent_ns[activity])
+        sums[totals.ACTIVITY_NS + activity] += np.float64(agent.spent_ns[activity])
     life_ns = np.float64(agent.ended - agent.started) if agent.has_lived else 0.0
-    sums[LIFE_NS] += life_ns
+    sums[totals.LIFE_NS] += life_ns
     if site.groups[agent.group].is_people == 0:
-        sums[LIFE_OF_GPU_USERS_NS] += life_ns
+        sums[totals.LIFE_OF_GPU_USERS_NS] += life_ns

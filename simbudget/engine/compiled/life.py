@@ -1,57 +1,84 @@
-"""An agent's life from its start to its end: cycle after cycle, down after crashes; see `reference.agent`."""
+"""An agent's life from its start to its end: cycles, tasks, and downtime after crashes; see `reference.agent`."""
 
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.accounts import begin_costs, end_costs, resume_costs
-from simbudget.engine.compiled.contexts import end_own_terms, forget_contexts, open_context, take_up_context
-from simbudget.engine.compiled.entries import DOWN, OK, WAIT
-from simbudget.engine.compiled.events import (
-    AT_ONCE,
-    CRASH,
-    CRASHES,
-    HORIZON,
-    ITSELF,
-    OVER,
-    SLOTS,
-    STOP,
-    after,
-    at_once,
-    cancel,
-)
-from simbudget.engine.compiled.points import (
-    AWAITS_JOBS,
-    BEGINS_CYCLE,
-    BUDGET_REACHED,
-    DELEGATES,
-    DOES_STEP,
-    ENDS,
-    EXPERIMENTS,
-    GONE,
-    NEXT_CYCLE,
-    NEXT_STEP,
-    OFFICE_OPENS,
-    RESTARTS,
-    SCORES,
-    SHARES,
-    STARTS,
-    STEP_DONE,
-    TAKES_TASK,
-    THINKS,
-    WAITS,
-    WORKS,
-)
-from simbudget.engine.compiled.reviewing import review_is_refused
+from simbudget.engine.compiled import points, records, scheduling
+from simbudget.engine.compiled.accounts import begin_costs, end_costs, may_not_start, resume_costs, total_usd
+from simbudget.engine.compiled.calls import end_own_terms, forget_contexts, open_context, take_up_context
+from simbudget.engine.compiled.delegates import sub_agent_ends
+from simbudget.engine.compiled.judging import review_is_refused
+from simbudget.engine.compiled.points import asks_board, record_spent, waits_for_office
+from simbudget.engine.compiled.records import does, end_timesheet
+from simbudget.engine.compiled.scheduling import after, at_once, cancel
 from simbudget.engine.compiled.state import Record, Site
-from simbudget.engine.compiled.steps.common import FOR_KNOWN, asks_board, record_spent, waits_for_office
-from simbudget.engine.compiled.steps.delegating import sub_agent_ends
-from simbudget.engine.compiled.steps.scoring import breaks_off_scoring
-from simbudget.engine.compiled.tasks import ends_attempt
-from simbudget.engine.compiled.timesheet import end_timesheet
+from simbudget.engine.compiled.steps import breaks_off_scoring
+from simbudget.engine.laws.accounts import SPENT_USD, TIME_NS, mark, spent_by_now
 from simbudget.engine.laws.draws import nanoseconds
-from simbudget.engine.laws.limits import TIME_NS, mark
+from simbudget.engine.laws.tasks import (
+    NO_TASK,
+    all_is_done,
+    attempt_solves,
+    end_attempt,
+    may_be_returned,
+    note_money,
+    take_task,
+)
 from simbudget.engine.laws.work import draw_crash, is_done
 from simbudget.engine.program import IDLE_CYCLES, NONE, Condition, Lasts, Step
+
+
+@internal
+def takes_task(site: Site, run: Record, agent: Record) -> int:
+    """Take the next task, wait for one that may become free, or end."""
+    if may_not_start(site, run, agent):
+        return points.BUDGET_REACHED
+    task = take_task(site.tasks, site.terms.attempts, site.terms.takes_all)
+    if task == NO_TASK:
+        return _waits_for_task(site, run, agent)
+    agent.task = task
+    agent.task_attempt = site.tasks.begun[task] - 1
+    agent.task_taken = run.now
+    mark(agent.account, run.now, agent.task_marks)
+    return points.BEGINS_CYCLE
+
+
+@internal
+def _waits_for_task(site: Site, run: Record, agent: Record) -> int:
+    if not may_be_returned(site.tasks):
+        return points.ENDS
+    does(run, agent, records.WAITING_OTHER)
+    agent.entry_began = run.now
+    agent.waits_for_task = 1
+    agent.point = points.WAITS_FOR_TASK
+    return points.WAITS
+
+
+@internal
+def asks_again(site: Site, run: Record, agent: Record) -> int:
+    """Ask for a task again, now that an attempt has ended."""
+    agent.waits_for_task = 0
+    record_spent(site, run, agent, records.WAIT, records.OK)
+    return points.TAKES_TASK_IN_TURN
+
+
+@internal
+def ends_attempt(site: Site, run: Record, agent: Record, is_whole: bool) -> None:
+    """End the attempt at the task that the agent is at, if it is at one, and let others ask anew."""
+    if agent.task == NO_TASK:
+        return
+    solves = is_whole and attempt_solves(site.rows, site.terms, agent.stream, agent.task, agent.task_attempt)
+    cost_usd = spent_by_now(agent.account, run.now) - agent.task_marks[SPENT_USD]
+    if end_attempt(site.tasks, site.terms, agent.task, solves, cost_usd):
+        note_money(site.tasks, total_usd(site, run))
+    agent.task = NO_TASK
+    for number in range(run.agents):
+        slot = scheduling.SLOTS * number + scheduling.ITSELF
+        if site.agents[number].waits_for_task and site.places[slot] == scheduling.NOWHERE:
+            after(site, run, slot, 0, scheduling.ASK, site.agents[number].rank)
+    if all_is_done(site.tasks):
+        after(site, run, scheduling.SLOTS * run.callers + scheduling.LAST_TASK, 0, scheduling.HORIZON, 0)
+
 
 _CYCLE: Final = int(Lasts.CYCLE)
 _STEP_THINK: Final = int(Step.THINK)
@@ -70,21 +97,21 @@ _UNKNOWN: Final = -1
 @internal
 def lives(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: PLR0911  one line a point
     """Return where an agent goes on from a point between its start and its end that is in no step."""
-    if point == STARTS:
+    if point == points.STARTS:
         return _starts(site, run, agent)
-    if point == NEXT_CYCLE:
+    if point == points.NEXT_CYCLE:
         return _next_cycle(site, run, agent)
-    if point == NEXT_STEP:
+    if point == points.NEXT_STEP:
         return _next_step(site, run, agent)
-    if point == OFFICE_OPENS:
-        record_spent(site, run, agent, WAIT, OK)
-        return DOES_STEP
-    if point == DOES_STEP:
+    if point == points.OFFICE_OPENS:
+        record_spent(site, run, agent, records.WAIT, records.OK)
+        return points.DOES_STEP
+    if point == points.DOES_STEP:
         return _does_step(site, agent)
-    if point == STEP_DONE:
+    if point == points.STEP_DONE:
         agent.step += 1
-        return NEXT_STEP
-    if point == RESTARTS:
+        return points.NEXT_STEP
+    if point == points.RESTARTS:
         return _restarts(site, run, agent)
     if agent.sub_agent:
         return sub_agent_ends(site, run, agent)
@@ -92,9 +119,9 @@ def lives(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: P
         return review_is_refused(site, run, agent)
     if agent.is_judged:
         breaks_off_scoring(site, run, agent)
-    if point == BUDGET_REACHED and agent.polls_now:
-        return AWAITS_JOBS  # the job is being paid for, and goes on
-    if point == BUDGET_REACHED and agent.attempt_is_over:
+    if point == points.BUDGET_REACHED and agent.polls_now:
+        return points.AWAITS_JOBS  # the job is being paid for, and goes on
+    if point == points.BUDGET_REACHED and agent.attempt_is_over:
         end_own_terms(site, agent)
         return cycle_done(site, run, agent, is_whole=False)
     return ends(site, run, agent)
@@ -109,9 +136,16 @@ def _starts(site: Site, run: Record, agent: Record) -> int:
     stop_after = site.groups[agent.group].stop[TIME_NS]
     if stop_after != NONE:
         after_ns = nanoseconds(site.rows[stop_after, 1])
-        after(site, run, SLOTS * agent.number + STOP, after_ns, HORIZON, agent.rank)
+        after(
+            site,
+            run,
+            scheduling.SLOTS * agent.number + scheduling.STOP,
+            after_ns,
+            scheduling.HORIZON,
+            agent.rank,
+        )
     _await_crash(site, run, agent)
-    return NEXT_CYCLE
+    return points.NEXT_CYCLE
 
 
 @internal
@@ -120,12 +154,12 @@ def ends(site: Site, run: Record, agent: Record) -> int:
     ends_attempt(site, run, agent, False)
     end_timesheet(run, agent)
     end_costs(site, run, agent)
-    cancel(site, run, SLOTS * agent.number + CRASH)
-    cancel(site, run, SLOTS * agent.number + STOP)
+    cancel(site, run, scheduling.SLOTS * agent.number + scheduling.CRASH)
+    cancel(site, run, scheduling.SLOTS * agent.number + scheduling.STOP)
     agent.is_alive = 0
-    agent.point = GONE
-    at_once(site, run, SLOTS * agent.number + ITSELF, AT_ONCE)
-    return WAITS
+    agent.point = points.GONE
+    at_once(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, scheduling.AT_ONCE)
+    return points.WAITS
 
 
 @internal
@@ -133,16 +167,16 @@ def is_gone(site: Site, run: Record) -> int:
     """Let the run be over when all agents have ended: that, like the end of each, is an event in the other engine."""
     run.alive -= 1
     if run.alive == 0:
-        at_once(site, run, SLOTS * run.callers + OVER, AT_ONCE)
-    return WAITS
+        at_once(site, run, scheduling.SLOTS * run.callers + scheduling.OVER, scheduling.AT_ONCE)
+    return points.WAITS
 
 
 @internal
 def _next_cycle(site: Site, run: Record, agent: Record) -> int:
     if agent.completed_cycles >= run.most_cycles:
-        return ENDS
+        return points.ENDS
     agent.cycle_began = run.now
-    return TAKES_TASK if run.has_tasks else BEGINS_CYCLE
+    return points.TAKES_TASK if run.has_tasks else points.BEGINS_CYCLE
 
 
 @internal
@@ -158,8 +192,8 @@ def begins_cycle(site: Site, run: Record, agent: Record) -> int:
     agent.step = group.first_step
     agent.has_succeeded = agent.has_improved = _UNKNOWN
     if group.submits_each and run.has_research:
-        return asks_board(run, agent, FOR_KNOWN, NEXT_STEP)
-    return NEXT_STEP
+        return asks_board(run, agent, points.FOR_KNOWN, points.NEXT_STEP)
+    return points.NEXT_STEP
 
 
 @internal
@@ -168,10 +202,10 @@ def _next_step(site: Site, run: Record, agent: Record) -> int:
     if agent.step == group.first_step + group.steps:
         return cycle_done(site, run, agent, is_whole=True)
     if not _is_done(site, agent):
-        return STEP_DONE
-    if waits_for_office(site, run, agent, OFFICE_OPENS):
-        return WAITS
-    return DOES_STEP
+        return points.STEP_DONE
+    if waits_for_office(site, run, agent, points.OFFICE_OPENS):
+        return points.WAITS
+    return points.DOES_STEP
 
 
 @internal
@@ -196,22 +230,22 @@ def cycle_done(site: Site, run: Record, agent: Record, is_whole: bool) -> int:
     agent.idle_cycles = agent.idle_cycles + 1 if run.now == agent.cycle_began else 0
     if agent.idle_cycles == IDLE_CYCLES:
         run.never_ends = 1 + agent.group
-        return WAITS
-    return NEXT_CYCLE
+        return points.WAITS
+    return points.NEXT_CYCLE
 
 
 @internal
 def _does_step(site: Site, agent: Record) -> int:
     kind = site.steps[agent.step].kind
     if kind == _STEP_THINK:
-        return THINKS
+        return points.THINKS
     if kind == _STEP_WORK:
-        return WORKS
+        return points.WORKS
     if kind == _STEP_EXPERIMENT:
-        return EXPERIMENTS
+        return points.EXPERIMENTS
     if kind == _STEP_DELEGATE:
-        return DELEGATES
-    return SCORES if kind == _STEP_SCORE else SHARES
+        return points.DELEGATES
+    return points.SCORES if kind == _STEP_SCORE else points.SHARES
 
 
 @internal
@@ -223,15 +257,17 @@ def _await_crash(site: Site, run: Record, agent: Record) -> None:
     up_ns, restart_ns = draw_crash(site.rows, site.table, crash, agent.stream, agent.crashes)
     agent.restart_ns = restart_ns
     agent.crashes += 1
-    after(site, run, SLOTS * agent.number + CRASH, up_ns, CRASHES, agent.rank)
+    after(
+        site, run, scheduling.SLOTS * agent.number + scheduling.CRASH, up_ns, scheduling.CRASHES, agent.rank
+    )
 
 
 @internal
 def _restarts(site: Site, run: Record, agent: Record) -> int:
-    record_spent(site, run, agent, DOWN, OK)
+    record_spent(site, run, agent, records.DOWN, records.OK)
     resume_costs(site, run, agent)
     agent.needs_context = 1
     forget_contexts(site, agent)
     agent.ended_well = 0
     _await_crash(site, run, agent)
-    return NEXT_CYCLE
+    return points.NEXT_CYCLE

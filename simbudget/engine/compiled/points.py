@@ -1,4 +1,4 @@
-"""The points of an agent's life: where it goes on when what it waited for has happened.
+"""The points of an agent's life, where it goes on when what it waited for has happened, and how it waits at them.
 
 A process of the reference engine stops at its `yield`s and goes on behind them. Here every stretch between two of them
 is a function; it returns the point at which the agent goes on at once, or `WAITS` after it has noted in `agent.point`
@@ -6,6 +6,17 @@ where the agent goes on when its event comes.
 """
 
 from typing import Final
+
+from simbudget.compilation import internal
+from simbudget.engine.compiled import scheduling
+from simbudget.engine.compiled.records import (
+    WAITING_OTHER,
+    add_agent_entry,
+    notes,
+)
+from simbudget.engine.compiled.scheduling import after, is_due
+from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.laws.hours import is_open, opens_ns
 
 WAITS: Final = 0
 
@@ -92,3 +103,66 @@ SUB_AGENT_STARTS: Final = 60
 DELEGATES: Final = 61
 IN_DELEGATION: Final = 62
 TEAM_TOLD: Final = 63
+
+
+# What can be asked of the board.
+FOR_SCORE: Final = 1
+FOR_POSTS: Final = 2
+FOR_TELLING: Final = 3
+FOR_KNOWN: Final = 4
+FOR_REVIEW: Final = 5
+
+
+@internal
+def spends(site: Site, run: Record, agent: Record, activity: int, duration_ns: int, then: int) -> int:
+    """Do one thing for a given time, and go on at the point `then`."""
+    notes(site, run, agent, activity)
+    agent.entry_began = run.now
+    agent.point = then
+    after(
+        site,
+        run,
+        scheduling.SLOTS * agent.number + scheduling.ITSELF,
+        duration_ns,
+        scheduling.END,
+        agent.rank,
+    )
+    return WAITS
+
+
+@internal
+def asks(site: Site, run: Record, agent: Record, then: int) -> int:
+    """Wait until it is the agent's turn to ask for something at this instant, and go on at the point `then`."""
+    if not is_due(run, site):
+        return then
+    after(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, 0, scheduling.ASK, agent.rank)
+    agent.point = then
+    return WAITS
+
+
+@internal
+def asks_board(run: Record, agent: Record, what: int, then: int) -> int:
+    """Ask something of the board, which answers at once, and go on at the point `then`."""
+    run.board_asked = what
+    run.board_agent = agent.number
+    agent.point = then
+    return WAITS
+
+
+@internal
+def record_spent(site: Site, run: Record, agent: Record, kind: int, outcome: int) -> None:
+    """Record what the agent has spent its time on."""
+    if run.records:
+        add_agent_entry(site, run, agent, kind, agent.entry_began, outcome)
+
+
+@internal
+def waits_for_office(site: Site, run: Record, agent: Record, then: int) -> bool:
+    """Return whether the office is closed, and then wait for it and go on at the point `then`."""
+    group = site.groups[agent.group]
+    week_ns = run.begins_ns + run.now
+    if group.is_people == 0 or is_open(group.hours, week_ns):
+        return False
+    opens = opens_ns(group.hours, week_ns)
+    spends(site, run, agent, WAITING_OTHER, opens - week_ns, then)
+    return True

@@ -8,8 +8,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from simbudget.compilation import CODE_FOLDER
-from simbudget.engine.compiled.entries import JUDGE, KINDS, NO_COMPONENT, NO_MODEL, NO_POOL, OUTCOMES
-from simbudget.engine.compiled.events import ITSELF, JOB_ITSELF, JOB_SLOTS, SLOTS, SLOTS_OF_RUN
+from simbudget.engine.compiled import records, scheduling
 from simbudget.engine.compiled.state import (
     AGENT,
     CLIENT,
@@ -29,9 +28,8 @@ from simbudget.engine.compiled.state import (
     TURN,
     Site,
 )
+from simbudget.engine.laws.accounts import BINS, USES
 from simbudget.engine.laws.draws import Integers
-from simbudget.engine.laws.limits import USES
-from simbudget.engine.laws.money import BINS
 from simbudget.engine.laws.tasks import empty_task_list
 from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import (
@@ -245,11 +243,11 @@ def _with_room(site: Site, program: Program, room: Room) -> Site:
     jobs = np.zeros(agents * jobs_of_agent, dtype=JOB)
     jobs["agent"] = np.repeat(np.arange(agents), jobs_of_agent)
     jobs["number"] = np.tile(np.arange(jobs_of_agent), agents)
-    own_slots = SLOTS * callers + SLOTS_OF_RUN
-    slots = own_slots + JOB_SLOTS * len(jobs)
+    own_slots = scheduling.SLOTS * callers + scheduling.SLOTS_OF_RUN
+    slots = own_slots + scheduling.JOB_SLOTS * len(jobs)
     standing = np.zeros(2 * callers + len(jobs), dtype=PLACE)
-    of_callers = SLOTS * np.arange(callers) + ITSELF
-    of_jobs = own_slots + JOB_SLOTS * np.arange(len(jobs)) + JOB_ITSELF
+    of_callers = scheduling.SLOTS * np.arange(callers) + scheduling.ITSELF
+    of_jobs = own_slots + scheduling.JOB_SLOTS * np.arange(len(jobs)) + scheduling.JOB_ITSELF
     standing["slot"] = np.concatenate([of_callers, of_callers, of_jobs])
     return site._replace(
         agents=_agents(program, callers),
@@ -400,12 +398,14 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
     """Return the entries as a ledger, in the order of their starts."""
     rows = entries[np.lexsort((entries["agent"], entries["started"] / _SECOND_NS))]
     names = {
-        "kind": np.array(KINDS, dtype=object)[rows["kind"]],
-        "model": np.array([*program.models, ""], dtype=object)[_or_last(rows["model"], NO_MODEL)],
+        "kind": np.array(records.KINDS, dtype=object)[rows["kind"]],
+        "model": np.array([*program.models, ""], dtype=object)[_or_last(rows["model"], records.NO_MODEL)],
         "service": np.array(SERVICES, dtype=object)[rows["service"]],
-        "component": np.array([*COMPONENTS, ""], dtype=object)[_or_last(rows["component"], NO_COMPONENT)],
-        "outcome": np.array(OUTCOMES, dtype=object)[rows["outcome"]],
-        "name": np.array([*program.pools_told, ""], dtype=object)[_or_last(rows["pool"], NO_POOL)],
+        "component": np.array([*COMPONENTS, ""], dtype=object)[
+            _or_last(rows["component"], records.NO_COMPONENT)
+        ],
+        "outcome": np.array(records.OUTCOMES, dtype=object)[rows["outcome"]],
+        "name": np.array([*program.pools_told, ""], dtype=object)[_or_last(rows["pool"], records.NO_POOL)],
     }
     tokens = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
     columns: dict[str, Any] = {
@@ -419,7 +419,7 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
         **names,
         "source": "simulated",
     }
-    columns["name"] = np.where(names["kind"] == KINDS[JUDGE], "judge", columns["name"])
+    columns["name"] = np.where(names["kind"] == records.KINDS[records.JUDGE], "judge", columns["name"])
     by_sub_agent = rows["sub_agent"] > 0
     columns["name"] = np.where(by_sub_agent, _numbered("sub-agent", rows["sub_agent"]), columns["name"])
     columns["parent"] = np.where(by_sub_agent, _numbered("agent", rows["agent"]), "")

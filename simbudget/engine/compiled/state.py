@@ -9,9 +9,8 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
+from simbudget.engine.laws.accounts import ACCOUNT, BINS, USES
 from simbudget.engine.laws.draws import Floats, Integers
-from simbudget.engine.laws.limits import ACCOUNT, USES
-from simbudget.engine.laws.money import BINS
 from simbudget.engine.laws.tasks import TaskList, TaskTerms
 from simbudget.engine.program import ContextRow, ServedRow
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS

@@ -8,9 +8,9 @@ known from its end on; until then a hack misleads everyone who reads about it.
 from typing import Final
 
 from simbudget.compilation import compiled
+from simbudget.engine.laws.accounts import time_cost_usd
 from simbudget.engine.laws.draws import Integers, draw_ns
 from simbudget.engine.laws.hours import closes_ns, opens_ns
-from simbudget.engine.laws.money import time_cost_usd
 from simbudget.engine.laws.notebook import (
     AUTHOR,
     BLAMED,

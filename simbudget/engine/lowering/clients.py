@@ -7,7 +7,7 @@ import numpy as np
 
 from simbudget.engine.laws.calls import COMPACT, DROP, NO_CACHE, RESTART
 from simbudget.engine.laws.draws import Floats
-from simbudget.engine.laws.plans import WEEK_NS
+from simbudget.engine.laws.provider import WEEK_NS
 from simbudget.engine.lowering.prices import no_prices, price_row, service_factor
 from simbudget.engine.lowering.quantities import Quantities
 from simbudget.engine.lowering.units import nanoseconds

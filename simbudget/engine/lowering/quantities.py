@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from simbudget.distributions.families import constant
-from simbudget.engine.laws.worlds import (
+from simbudget.engine.laws.draws import (
     CALIBRATED,
     CALIBRATED_FACT,
     DRAWN_EACH_TIME,

@@ -11,6 +11,7 @@ import numpy as np
 from simpy.events import Event, Process
 from simpy.exceptions import Interrupt
 
+from simbudget.engine.laws.accounts import SCORER
 from simbudget.engine.laws.calls import draw_post, draw_returned
 from simbudget.engine.laws.draws import Integers, nanoseconds
 from simbudget.engine.laws.hours import closes_ns, is_open, opens_ns
@@ -24,20 +25,21 @@ from simbudget.engine.laws.work import (
     is_done,
 )
 from simbudget.engine.program import IDLE_CYCLES, NONE, Condition, Lasts, Step, StepRow
-from simbudget.engine.reference.accounts import BudgetReachedError
+from simbudget.engine.reference.accounts import (
+    AttemptOverError,
+    BudgetReachedError,
+    Limits,
+    RunningCosts,
+    Usage,
+)
 from simbudget.engine.reference.calls import Caller, Line, Terms
-from simbudget.engine.reference.clock import Happens, Phase
 from simbudget.engine.reference.delegates import delegate
 from simbudget.engine.reference.experiments import experiment
-from simbudget.engine.reference.judge import Judge
-from simbudget.engine.reference.limits import AttemptOverError, Limits, Usage
+from simbudget.engine.reference.judging import Judge
 from simbudget.engine.reference.own_steps import own_step
-from simbudget.engine.reference.pool import holding
-from simbudget.engine.reference.record import EntryInTheMaking
-from simbudget.engine.reference.running_costs import RunningCosts
-from simbudget.engine.reference.site import SCORER, Site
-from simbudget.engine.reference.tasks import Attempt
-from simbudget.engine.reference.timesheet import Timesheet
+from simbudget.engine.reference.records import EntryInTheMaking, Timesheet
+from simbudget.engine.reference.scheduling import Happens, Phase, holding
+from simbudget.engine.reference.site import Attempt, Site
 from simbudget.errors import UserError
 from simbudget.ledger.entry import ACTIVITIES
 

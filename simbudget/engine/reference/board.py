@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from simpy.events import AllOf, Process
 
+from simbudget.engine.laws.accounts import GATES, REVIEW, is_reached
 from simbudget.engine.laws.gates import (
     FOR_EVER_NS,
     PRICE,
@@ -17,7 +18,6 @@ from simbudget.engine.laws.gates import (
     rank_finalists,
     try_at_gate,
 )
-from simbudget.engine.laws.money import is_reached
 from simbudget.engine.laws.notebook import (
     AUTHOR,
     BLAMED,
@@ -40,15 +40,11 @@ from simbudget.engine.laws.notebook import (
 from simbudget.engine.laws.research import submit
 from simbudget.engine.laws.review import LEADERS, is_chosen, review, review_cost_usd
 from simbudget.engine.program import NONE
-from simbudget.engine.reference.clock import Happens, Phase
-from simbudget.engine.reference.pool import Pool
-from simbudget.ledger.entry import COMPONENTS
+from simbudget.engine.reference.scheduling import Happens, Phase, Pool
 
 if TYPE_CHECKING:
     from simbudget.engine.reference.site import Site
 
-_REVIEW = COMPONENTS.index("review")
-_GATES = COMPONENTS.index("gates")
 _ROOM = 64
 """Number of submissions that there is room for at the start; the room doubles when it is full."""
 
@@ -201,8 +197,8 @@ class Board:
     def _pay_review(self, submission: int) -> None:
         site, row = self._site, self.notebook.submissions[submission]
         starts_ns, ends_ns = int(row[REVIEW_STARTS_NS]), int(row[REVIEWED_NS])
-        cost_usd = review_cost_usd(self.lab, self.notebook, submission) * site.charged[_REVIEW]
-        site.accounts.pay_for_time(_REVIEW, cost_usd, starts_ns, ends_ns)
+        cost_usd = review_cost_usd(self.lab, self.notebook, submission) * site.charged[REVIEW]
+        site.accounts.pay_for_time(REVIEW, cost_usd, starts_ns, ends_ns)
         self.concluded_ns = max(self.concluded_ns, ends_ns)
         columns = {
             "queued_ns": starts_ns - int(row[SCORED_NS]),
@@ -227,9 +223,9 @@ class Board:
     def _try_at(self, submission: int, gate: int, starts_ns: int) -> int:
         """Try a submission at a gate, and return how long that takes."""
         site = self._site
-        price_usd = site.fact(int(self.lab.gates[gate, PRICE])) * site.charged[_GATES]
+        price_usd = site.fact(int(self.lab.gates[gate, PRICE])) * site.charged[GATES]
         measured, duration_ns, passes = try_at_gate(self.lab, self.notebook, submission, gate)
-        site.accounts.pay_at(_GATES, price_usd, starts_ns)
+        site.accounts.pay_at(GATES, price_usd, starts_ns)
         self.concluded_ns = max(self.concluded_ns, starts_ns + duration_ns)
         columns = {
             "turn": gate,

@@ -15,8 +15,8 @@ from simbudget.engine.laws.work import draw_turns
 from simbudget.engine.program import StepRow
 from simbudget.engine.reference.accounts import BudgetReachedError
 from simbudget.engine.reference.calls import Caller, Line, Terms
-from simbudget.engine.reference.clock import Happens
-from simbudget.engine.reference.record import EntryInTheMaking
+from simbudget.engine.reference.records import EntryInTheMaking
+from simbudget.engine.reference.scheduling import Happens
 
 if TYPE_CHECKING:
     from simbudget.engine.reference.agent import Agent

@@ -10,6 +10,7 @@ import numpy as np
 from simpy.events import Event, Process
 from simpy.exceptions import Interrupt
 
+from simbudget.engine.laws.accounts import GPU
 from simbudget.engine.laws.calls import draw_poll
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.work import (
@@ -21,11 +22,8 @@ from simbudget.engine.laws.work import (
     saved_ns,
 )
 from simbudget.engine.program import NONE, StepRow
-from simbudget.engine.reference.accounts import BudgetReachedError
-from simbudget.engine.reference.clock import Happens, Phase
-from simbudget.engine.reference.limits import AttemptOverError
-from simbudget.engine.reference.pool import holding
-from simbudget.engine.reference.site import GPU
+from simbudget.engine.reference.accounts import AttemptOverError, BudgetReachedError
+from simbudget.engine.reference.scheduling import Happens, Phase, holding
 
 if TYPE_CHECKING:
     from simbudget.engine.reference.agent import Agent

@@ -25,7 +25,7 @@ from simpy.events import Event
 from simpy.exceptions import Interrupt
 
 from simbudget.engine.reference.accounts import BudgetReachedError
-from simbudget.engine.reference.clock import Happens
+from simbudget.engine.reference.scheduling import Happens
 from simbudget.errors import Place, Problem, UserError
 from simbudget.scenario.language.trust import allowed
 

@@ -5,52 +5,20 @@ from functools import partial
 import numpy as np
 from simpy.events import AllOf
 
+from simbudget.engine import totals
+from simbudget.engine.laws.accounts import FIXED, GPU
 from simbudget.engine.laws.draws import Floats, Integers
-from simbudget.engine.laws.plans import MONTH_NS
+from simbudget.engine.laws.provider import MONTH_NS
 from simbudget.engine.laws.tally import research_tally, results_by_time
 from simbudget.engine.laws.tasks import task_tally
 from simbudget.engine.lowering import lower
 from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import Billing, Program
 from simbudget.engine.reference.agent import Agent
-from simbudget.engine.reference.clock import Phase
-from simbudget.engine.reference.plan import Subscription
-from simbudget.engine.reference.reviewer import review_by_model
-from simbudget.engine.reference.served import begin_serving, end_serving
-from simbudget.engine.reference.site import FIXED, GPU, Key, Site
-from simbudget.engine.totals import (
-    ACTIVITY_NS,
-    API_LIMITS,
-    BUSIEST_LINE,
-    COMPONENT_USD,
-    CONCLUDED_NS,
-    CYCLES,
-    ENDED_NS,
-    EXPERIMENTS,
-    FULL_CONTEXTS,
-    GPU_NS,
-    JOBS,
-    JOBS_CANCELLED,
-    LIFE_NS,
-    LIFE_OF_GPU_USERS_NS,
-    LIMIT_QUEUED_NS,
-    LIMIT_USED,
-    MODEL_CALLS,
-    PLAN_QUEUED_NS,
-    POOL_GPU_NS,
-    POOL_SUMS,
-    POOL_WAITED_NS,
-    RESEARCH,
-    RESULTS,
-    SCORER_CALLS,
-    SCORER_NS,
-    SPENT_USD,
-    SUMS,
-    TASKS,
-    TOKENS,
-    sums_length,
-    totals,
-)
+from simbudget.engine.reference.judging import review_by_model
+from simbudget.engine.reference.provider import Subscription
+from simbudget.engine.reference.scheduling import Phase
+from simbudget.engine.reference.site import Key, Site, begin_serving, end_serving
 from simbudget.ledger.entry import FLEET
 from simbudget.ledger.frame import ledger_frame
 from simbudget.scenario.scenario import Scenario
@@ -76,7 +44,7 @@ def simulate(
     ledger = None
     if record:
         ledger = ledger_frame(sorted(site.record.entries, key=lambda entry: (entry.started_s, entry.agent)))
-    figures = totals(program, sums[np.newaxis])
+    figures = totals.totals(program, sums[np.newaxis])
     return Outcome(
         {name: float(of_run[0]) for name, of_run in figures.items()}, site.accounts.by_time_usd, ledger
     )
@@ -157,37 +125,41 @@ def _pay_reserved_pools(site: Site) -> None:
 def _sums(site: Site, agents: list[Agent], ended_ns: int) -> Floats:
     """Return the sums of a run that ended at `ended_ns`."""
     accounts, tally, limiters = site.accounts, site.tally, site.limiters
-    sums: Floats = np.zeros(sums_length(site.program))
-    sums[SPENT_USD] = accounts.spent_usd
-    sums[COMPONENT_USD:ACTIVITY_NS] = accounts.by_component_usd
+    sums: Floats = np.zeros(totals.sums_length(site.program))
+    sums[totals.SPENT_USD] = accounts.spent_usd
+    sums[totals.COMPONENT_USD : totals.ACTIVITY_NS] = accounts.by_component_usd
     for agent in agents:
-        sums[ACTIVITY_NS:LIFE_NS] += agent.timesheet.spent_ns
-        sums[LIFE_NS] += agent.timesheet.life_ns
-        sums[SUMS + POOL_WAITED_NS :: POOL_SUMS] += agent.timesheet.waited_ns_by_pool
+        sums[totals.ACTIVITY_NS : totals.LIFE_NS] += agent.timesheet.spent_ns
+        sums[totals.LIFE_NS] += agent.timesheet.life_ns
+        sums[totals.SUMS + totals.POOL_WAITED_NS :: totals.POOL_SUMS] += agent.timesheet.waited_ns_by_pool
         if not agent.group.is_people:
-            sums[LIFE_OF_GPU_USERS_NS] += agent.timesheet.life_ns
-    sums[ENDED_NS] = ended_ns
-    sums[CONCLUDED_NS] = max(ended_ns, site.board.concluded_ns)
-    sums[MODEL_CALLS] = tally.model_calls
-    sums[TOKENS:GPU_NS] = tally.tokens
-    sums[GPU_NS] = sum(tally.gpu_ns)
-    sums[SUMS + POOL_GPU_NS :: POOL_SUMS] = tally.gpu_ns
-    sums[EXPERIMENTS] = tally.experiments
-    sums[JOBS], sums[JOBS_CANCELLED] = tally.jobs, tally.cancelled_jobs
-    sums[SCORER_CALLS] = tally.scorer_calls
-    sums[SCORER_NS] = tally.scorer_ns
-    sums[CYCLES] = tally.cycles
-    sums[LIMIT_QUEUED_NS:LIMIT_USED] = np.sum([limiter.queued_ns for limiter in limiters], axis=0)
-    sums[LIMIT_USED:RESEARCH] = limiters[0].used
-    sums[BUSIEST_LINE : BUSIEST_LINE + len(API_LIMITS)] = np.max(
+            sums[totals.LIFE_OF_GPU_USERS_NS] += agent.timesheet.life_ns
+    sums[totals.ENDED_NS] = ended_ns
+    sums[totals.CONCLUDED_NS] = max(ended_ns, site.board.concluded_ns)
+    sums[totals.MODEL_CALLS] = tally.model_calls
+    sums[totals.TOKENS : totals.GPU_NS] = tally.tokens
+    sums[totals.GPU_NS] = sum(tally.gpu_ns)
+    sums[totals.SUMS + totals.POOL_GPU_NS :: totals.POOL_SUMS] = tally.gpu_ns
+    sums[totals.EXPERIMENTS] = tally.experiments
+    sums[totals.JOBS], sums[totals.JOBS_CANCELLED] = tally.jobs, tally.cancelled_jobs
+    sums[totals.SCORER_CALLS] = tally.scorer_calls
+    sums[totals.SCORER_NS] = tally.scorer_ns
+    sums[totals.CYCLES] = tally.cycles
+    sums[totals.LIMIT_QUEUED_NS : totals.LIMIT_USED] = np.sum(
+        [limiter.queued_ns for limiter in limiters], axis=0
+    )
+    sums[totals.LIMIT_USED : totals.RESEARCH] = limiters[0].used
+    sums[totals.BUSIEST_LINE : totals.BUSIEST_LINE + len(totals.API_LIMITS)] = np.max(
         [limiter.used_minutes for limiter in limiters], axis=0
     )
-    sums[FULL_CONTEXTS] = tally.full_contexts
-    sums[PLAN_QUEUED_NS] = 0.0 if site.plan is None else site.plan.queued_ns
+    sums[totals.FULL_CONTEXTS] = tally.full_contexts
+    sums[totals.PLAN_QUEUED_NS] = 0.0 if site.plan is None else site.plan.queued_ns
     if site.board.is_on:
         board = site.board
-        research_tally(board.lab, board.notebook, sums[RESEARCH:RESULTS])
-        results_by_time(board.lab, board.notebook, site.program.settings.horizon_ns, sums[RESULTS:JOBS])
+        research_tally(board.lab, board.notebook, sums[totals.RESEARCH : totals.RESULTS])
+        results_by_time(
+            board.lab, board.notebook, site.program.settings.horizon_ns, sums[totals.RESULTS : totals.JOBS]
+        )
     if site.tasks.are_given:
-        task_tally(site.tasks.list, sums[TASKS:SUMS])
+        task_tally(site.tasks.list, sums[totals.TASKS : totals.SUMS])
     return sums

@@ -1,27 +1,119 @@
-"""The site: what the agents of one run share."""
+"""The site: what the agents of one run share, from the clock and the accounts to the tasks and the forum."""
 
+from __future__ import annotations
+
+from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Final
 
+import numpy as np
+from simpy.events import Event
+
+from simbudget.engine.laws.accounts import GPU, STAFF
 from simbudget.engine.laws.draws import Floats
-from simbudget.engine.program import NONE, Billing, PoolRow, Program
-from simbudget.engine.reference.accounts import Accounts, Meter, StaffMeter
+from simbudget.engine.laws.tasks import (
+    NO_TASK,
+    all_is_done,
+    attempt_solves,
+    empty_task_list,
+    end_attempt,
+    may_be_returned,
+    note_money,
+    take_task,
+)
+from simbudget.engine.program import NONE, Billing, PoolRow, Program, ServedRow
+from simbudget.engine.reference.accounts import Accounts, Limits, Meter, StaffMeter, Usage
 from simbudget.engine.reference.board import Board
-from simbudget.engine.reference.clients import clients_of, turns_of
-from simbudget.engine.reference.clock import Clock
-from simbudget.engine.reference.limiter import Limiter
-from simbudget.engine.reference.plan import Subscription
-from simbudget.engine.reference.pool import Pool
-from simbudget.engine.reference.record import Record
-from simbudget.engine.reference.tasks import Tasks
-from simbudget.ledger.entry import COMPONENTS
+from simbudget.engine.reference.provider import Limiter, Subscription, clients_of, turns_of
+from simbudget.engine.reference.records import Record
+from simbudget.engine.reference.scheduling import Clock, Happens, Phase, Pool
+from simbudget.ledger.entry import COMPONENTS, FLEET
 
-TOKENS: Final = COMPONENTS.index("tokens")
-GPU: Final = COMPONENTS.index("gpu")
-SCORER: Final = COMPONENTS.index("scorer")
-SANDBOX: Final = COMPONENTS.index("sandbox")
-STAFF: Final = COMPONENTS.index("staff")
-FIXED: Final = COMPONENTS.index("fixed")
+
+@dataclass(frozen=True)
+class Attempt:
+    """An attempt at a task that is under way."""
+
+    task: int
+    number: int
+    """Of the task's attempts, from 0."""
+    limits: Limits
+
+
+class Tasks:
+    """The tasks of one run, which agents take one at a time."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+        self._terms = site.program.tasks
+        self.are_given = self._terms.total > 0
+        self.list = empty_task_list(max(1, self._terms.total))
+        self._waiting: dict[int, Event] = {}
+        """By the numbers of the agents that wait for a task."""
+        self.end_run: Callable[[], None] = lambda: None
+        """Ends the run; set by `run`."""
+
+    @property
+    def may_become_free(self) -> bool:
+        """Return whether a task that somebody is at can be taken again if the attempt does not solve it."""
+        return bool(may_be_returned(self.list))
+
+    def take(self, usage: Usage) -> Attempt | None:
+        """Begin an attempt at the next task; None if none can be taken now."""
+        terms = self._terms
+        task = take_task(self.list, terms.attempts, terms.takes_all)
+        if task == NO_TASK:
+            return None
+        quantities = (terms.time, terms.spend, terms.tokens, terms.turns)
+        limits = Limits(usage, self._site.rows, quantities, self._site.clock.now)
+        return Attempt(task, int(self.list.begun[task]) - 1, limits)
+
+    def wait(self, agent: int) -> Happens:
+        """Wait until an attempt has ended, and it is the agent's turn to ask again."""
+        self._waiting[agent] = Event(self._site.clock)
+        try:
+            yield self._waiting[agent]
+        finally:
+            self._waiting.pop(agent, None)
+
+    def end(self, attempt: Attempt, is_whole: bool) -> None:
+        """Note the end of an attempt, which may have solved its task if it is whole, and let others ask anew."""
+        site, terms = self._site, self._terms
+        key = np.array([site.key.seed, site.key.world, site.key.replication], dtype=np.int64)
+        solves = is_whole and attempt_solves(site.rows, terms, key, attempt.task, attempt.number)
+        if end_attempt(self.list, terms, attempt.task, solves, attempt.limits.spent_usd):
+            note_money(self.list, site.accounts.total_usd())
+        for agent, event in self._waiting.items():
+            if not event.triggered:
+                site.clock.after(0, Phase.ASK, agent, event=event)
+        if all_is_done(self.list):
+            over = site.clock.after(0, Phase.HORIZON)
+            assert over.callbacks is not None
+            over.callbacks.append(lambda _: self.end_run())
+
+
+def begin_serving(site: Site) -> None:
+    """Let the GPUs of all served models begin to cost, where a pool is paid by use."""
+    for served in site.program.served:
+        if (meter := _meter(site, served)) is not None:
+            meter.start(0, served.gpus)
+
+
+def end_serving(site: Site) -> None:
+    """Count and pay what the served models have held until now."""
+    now_ns = site.clock.now
+    for served in site.program.served:
+        site.tally.gpu_ns[served.pool] += float(served.gpus) * float(now_ns)
+        columns = {"model": site.program.models[served.model], "gpus": served.gpus}
+        if (meter := _meter(site, served)) is not None:
+            cost_usd = meter.stop(0, now_ns, served.gpus)
+            site.accounts.pay_for_time(GPU, cost_usd, 0, now_ns)
+            columns |= {"component": "gpu", "cost_usd": cost_usd}
+        site.record.add(FLEET, "served", 0, now_ns, columns)
+
+
+def _meter(site: Site, served: ServedRow) -> Meter | None:
+    """Return the meter of a served model's pool; None if the pool is paid whatever it is used for."""
+    return site.gpu_meters[served.pool] if site.program.pools[served.pool].is_metered else None
 
 
 @dataclass

@@ -6,11 +6,11 @@ from typing import Final
 
 import numpy as np
 
-from simbudget.engine.laws.buckets import all_pay_from_ns, level_at, pays_from_ns, take
 from simbudget.engine.laws.draws import NANOSECOND
+from simbudget.engine.laws.provider import all_pay_from_ns, level_at, pays_from_ns, take
 
 _NAMES: Final = ("requests", "input-tokens", "output-tokens")
-"""Names of the buckets in headers, in the order of `laws.buckets`."""
+"""Names of the buckets in headers, in the order of `laws.provider`."""
 
 
 class Limiter:

@@ -1,33 +1,66 @@
-"""Models that review submissions: callers of their own that hold no agent up; see `reference.reviewer`.
+"""Models that assess submissions: the scorer's judge, and reviewers; see `reference.judging`.
 
-Each review that has been asked for has a record among the callers until it is over. Records are used again, so that
-there are as many as reviews have waited and run at the same time.
+The judge is a caller with its own model, streams and attempts. While it is at work its agent waits for the score and
+calls nobody, so its calls are made on the agent's record: what the agent needs later is put aside.
+
+Reviewers hold no agent up. Each review that has been asked for has a record among the callers until it is over. Records
+are used again, so that there are as many as reviews have waited and run at the same time.
 """
 
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.calls import calls_alone
-from simbudget.engine.compiled.entries import REVIEW
-from simbudget.engine.compiled.events import AT_ONCE, ITSELF, OVER, SLOTS, URGENT, at_once, rank_of
-from simbudget.engine.compiled.points import (
-    ASKED_FOR_REVIEW,
-    AT_REVIEWERS,
-    REVIEW_NOTED,
-    REVIEW_OVER,
-    WAITS,
-)
-from simbudget.engine.compiled.pools import ask, leave, place_before_server
+from simbudget.engine.compiled import points, scheduling
+from simbudget.engine.compiled.calls import calls_alone, put_context_aside, take_context_back
+from simbudget.engine.compiled.points import asks_board
+from simbudget.engine.compiled.records import JUDGE, REVIEW
+from simbudget.engine.compiled.scheduling import ask, at_once, leave, place_before_server, rank_of
 from simbudget.engine.compiled.state import Record, Site
-from simbudget.engine.compiled.steps.common import FOR_REVIEW, asks_board
 from simbudget.engine.laws.notebook import AUTHOR, NUMBER, SCORE, Notebook
 from simbudget.engine.laws.research import Lab
 from simbudget.engine.laws.review import review_key, takes_for_hack
 from simbudget.engine.laws.tasks import NO_TASK
-from simbudget.engine.laws.work import draw_judge_call
+from simbudget.engine.laws.work import draw_judge_call, draw_judging, judge_key
 
 _KEY: Final = 3
 """The place in a stream of the number that tells callers apart."""
+
+
+@internal
+def begin_judging(site: Site, run: Record, agent: Record) -> None:
+    """Let the calls to come be the judge's, and draw how many it makes for the agent's last submission."""
+    put_context_aside(site, agent)
+    agent.is_judged = 1
+    agent.client = run.judge
+    agent.own_key = agent.stream[_KEY]
+    agent.stream[_KEY] = judge_key(agent.stream)
+    agent.own_attempts = agent.attempts
+    agent.attempts = agent.judge_attempts
+    agent.judge_calls_left = draw_judging(
+        site.rows, site.table, run.judge_calls, agent.stream, agent.submissions - 1
+    )
+
+
+@internal
+def end_judging(site: Site, agent: Record) -> None:
+    """Let the calls to come be the agent's own again."""
+    agent.is_judged = 0
+    agent.judge_attempts = agent.attempts
+    agent.attempts = agent.own_attempts
+    agent.stream[_KEY] = agent.own_key
+    agent.client = site.groups[agent.group].client
+    take_context_back(site, agent)
+
+
+@internal
+def judges(site: Site, run: Record, agent: Record) -> int:
+    """Make the judge's next call."""
+    input_tokens, output_tokens = draw_judge_call(
+        site.rows, site.table, run.judge_input, run.judge_output, agent.stream, agent.judge_calls
+    )
+    agent.judge_calls += 1
+    return calls_alone(site, run, agent, JUDGE, input_tokens, output_tokens)
+
 
 _NOBODY: Final = -1
 
@@ -65,8 +98,8 @@ def ask_for_review(
     caller.awaits_gates = 1 if awaits_gates else 0
     caller.entry_score = notebook.worths[submission, SCORE]
     caller.blames = 1 if takes_for_hack(lab, notebook, submission) else 0
-    caller.point = ASKED_FOR_REVIEW
-    at_once(site, run, SLOTS * number + ITSELF, URGENT)
+    caller.point = points.ASKED_FOR_REVIEW
+    at_once(site, run, scheduling.SLOTS * number + scheduling.ITSELF, scheduling.URGENT)
 
 
 @internal
@@ -87,9 +120,9 @@ def _make_caller(site: Site, run: Record, caller: Record, author: int) -> None:
 @internal
 def joins_reviewers(site: Site, run: Record, caller: Record) -> int:
     """Stand in line for one of the reviewers."""
-    caller.point = AT_REVIEWERS
+    caller.point = points.AT_REVIEWERS
     ask(site, run, place_before_server(caller), run.reviewers, 1)
-    return WAITS
+    return points.WAITS
 
 
 @internal
@@ -106,7 +139,7 @@ def reviews(site: Site, run: Record, caller: Record) -> int:
 def review_answered(site: Site, run: Record, caller: Record) -> int:
     """Make place for the next review, and let the board have the verdict."""
     leave(site, run, place_before_server(caller), run.reviewers)
-    return asks_board(run, caller, FOR_REVIEW, REVIEW_NOTED)
+    return asks_board(run, caller, points.FOR_REVIEW, points.REVIEW_NOTED)
 
 
 @internal
@@ -119,9 +152,9 @@ def review_is_refused(site: Site, run: Record, caller: Record) -> int:
 @internal
 def ends_review(site: Site, run: Record, caller: Record) -> int:
     """End a review, which is an event in the other engine."""
-    caller.point = REVIEW_OVER
-    at_once(site, run, SLOTS * caller.number + ITSELF, AT_ONCE)
-    return WAITS
+    caller.point = points.REVIEW_OVER
+    at_once(site, run, scheduling.SLOTS * caller.number + scheduling.ITSELF, scheduling.AT_ONCE)
+    return points.WAITS
 
 
 @internal
@@ -131,5 +164,5 @@ def review_is_over(site: Site, run: Record, caller: Record) -> int:
     run.idle_reviewer = caller.number
     run.reviews_under_way -= 1
     if run.awaits_reviews and run.reviews_under_way == 0:
-        at_once(site, run, SLOTS * run.callers + OVER, AT_ONCE)
-    return WAITS
+        at_once(site, run, scheduling.SLOTS * run.callers + scheduling.OVER, scheduling.AT_ONCE)
+    return points.WAITS

@@ -1,7 +1,7 @@
-"""The entries of a run, if requested: rows of numbers, each added when the thing it records has ended.
+"""What is written down during a run: its entries, if requested, and how agents spend their time.
 
-The table of entries has a fixed length. When it is full, entries are still counted, so that the run can be played again
-with a table that is long enough.
+Entries are rows of numbers, each added when the thing it records has ended. Their table has a fixed length. When it is
+full, entries are still counted, so that the run can be played again with a table that is long enough.
 """
 
 import math
@@ -9,8 +9,10 @@ from typing import Final
 
 from simbudget.compilation import internal
 from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.laws.accounts import REVIEW as REVIEWS
+from simbudget.engine.laws.accounts import SCORER, TOKENS
 from simbudget.engine.laws.tasks import NO_TASK
-from simbudget.ledger.entry import COMPONENTS
+from simbudget.ledger.entry import ACTIVITIES
 
 KINDS: Final = (
     "call",
@@ -69,17 +71,13 @@ NO_POOL: Final = -1
 _NO_PLACE: Final = -1
 _FLEET: Final = -1
 
-_TOKENS: Final = COMPONENTS.index("tokens")
-_SCORER: Final = COMPONENTS.index("scorer")
-_REVIEW: Final = COMPONENTS.index("review")
-
 
 @internal
 def paid_under(kind: int) -> int:
     """Return the component under which a call of a kind is paid."""
     if kind == JUDGE:
-        return _SCORER
-    return _REVIEW if kind == REVIEW else _TOKENS
+        return SCORER
+    return REVIEWS if kind == REVIEW else TOKENS
 
 
 @internal
@@ -154,3 +152,66 @@ def add_fleet_entry(site: Site, run: Record, kind: int, component: int, cost_usd
         row.component = component
         row.cost_usd = cost_usd
         row.gpus = gpus
+
+
+# What an agent does.
+MODEL: Final = ACTIVITIES.index("model")
+USES_TOOL: Final = ACTIVITIES.index("tool")
+EXPERIMENTING: Final = ACTIVITIES.index("experiment")
+SCORING: Final = ACTIVITIES.index("scoring")
+WAITING_GPU: Final = ACTIVITIES.index("waiting_gpu")
+WAITING_SCORER: Final = ACTIVITIES.index("waiting_scorer")
+WAITING_API: Final = ACTIVITIES.index("waiting_api")
+WAITING_OTHER: Final = ACTIVITIES.index("waiting_other")
+IS_DOWN: Final = ACTIVITIES.index("down")
+NOTHING: Final = -1
+
+
+@internal
+def does(run: Record, agent: Record, activity: int) -> None:
+    """Note what the agent does from now on."""
+    _add_up(run, agent)
+    agent.activity = activity
+
+
+@internal
+def notes(site: Site, run: Record, caller: Record, activity: int) -> None:
+    """Note what an agent does from now on, or one of its sub-agents; NOTHING: the sub-agent has ended."""
+    if caller.sub_agent == 0:
+        does(run, caller, activity)
+        return
+    agent = site.agents[caller.owner]
+    agent.team_calling += (1 if activity == MODEL else 0) - (1 if caller.activity == MODEL else 0)
+    agent.team_waiting += (1 if activity == WAITING_API else 0) - (1 if caller.activity == WAITING_API else 0)
+    caller.activity = activity
+    if agent.team_is_broken_up or agent.team_left == 0:
+        return
+    if agent.team_calling > 0:
+        does(run, agent, MODEL)
+    else:
+        does(run, agent, WAITING_API if agent.team_waiting == agent.team_left else USES_TOOL)
+
+
+@internal
+def waits_for_experiment(site: Site, run: Record, agent: Record, activity: int) -> None:
+    """Note what the experiment does, for which the agent waits from now on; NOTHING: it has ended."""
+    _add_up(run, agent)
+    if agent.activity_of_job == WAITING_GPU:
+        site.pools[agent.pool].waited_ns += run.now - agent.waits_for_gpus_since
+    agent.activity_of_job = activity
+    agent.waits_for_gpus_since = run.now
+
+
+@internal
+def end_timesheet(run: Record, agent: Record) -> None:
+    """End the agent's life."""
+    _add_up(run, agent)
+    agent.ended = run.now
+
+
+@internal
+def _add_up(run: Record, agent: Record) -> None:
+    activity = agent.activity if agent.activity_of_job == NOTHING else agent.activity_of_job
+    if activity != NOTHING:
+        agent.spent_ns[activity] += run.now - agent.since
+    agent.since = run.now

@@ -1,33 +1,12 @@
 """Sub-agents: what an agent delegates to callers with contexts of their own; see `reference.delegates`."""
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.calls import break_off_call
-from simbudget.engine.compiled.contexts import HELD, open_context
-from simbudget.engine.compiled.entries import CUT, TOOL
-from simbudget.engine.compiled.events import (
-    AT_ONCE,
-    INTERRUPTION,
-    ITSELF,
-    SLOTS,
-    URGENT,
-    at_once,
-    cancel,
-    rank_of,
-)
-from simbudget.engine.compiled.points import (
-    CALLS,
-    IN_DELEGATION,
-    STEP_DONE,
-    SUB_AGENT_STARTS,
-    TEAM_TOLD,
-    THINKS,
-    TOOL_DONE,
-    TURNS,
-    WAITS,
-)
+from simbudget.engine.compiled import points, records, scheduling
+from simbudget.engine.compiled.calls import HELD, break_off_call, open_context
+from simbudget.engine.compiled.points import record_spent
+from simbudget.engine.compiled.records import notes
+from simbudget.engine.compiled.scheduling import at_once, cancel, rank_of
 from simbudget.engine.compiled.state import Record, Site
-from simbudget.engine.compiled.steps.common import record_spent
-from simbudget.engine.compiled.timesheet import NOTHING, WAITING_API, notes
 from simbudget.engine.laws.calls import draw_returned, draw_sub_agents, sub_agent_key
 from simbudget.engine.laws.work import draw_turns
 from simbudget.engine.program import NONE
@@ -47,9 +26,9 @@ def delegates(site: Site, run: Record, agent: Record) -> int:
         _open_sub_agent(site, run, agent, sub_agent_of(site, run, agent, place), place)
     agent.delegations += 1
     if count == 0:
-        return STEP_DONE
-    agent.point = IN_DELEGATION
-    return WAITS
+        return points.STEP_DONE
+    agent.point = points.IN_DELEGATION
+    return points.WAITS
 
 
 @internal
@@ -78,9 +57,9 @@ def _open_sub_agent(site: Site, run: Record, agent: Record, caller: Record, plac
     caller.is_alive = 1
     caller.polls_now = caller.waits_for_bell = 0
     caller.contexts = caller.turns = caller.attempts = caller.compactions = 0
-    caller.activity = WAITING_API
-    caller.point = SUB_AGENT_STARTS
-    at_once(site, run, SLOTS * caller.number + ITSELF, URGENT)
+    caller.activity = records.WAITING_API
+    caller.point = points.SUB_AGENT_STARTS
+    at_once(site, run, scheduling.SLOTS * caller.number + scheduling.ITSELF, scheduling.URGENT)
 
 
 @internal
@@ -89,7 +68,7 @@ def sub_agent_starts(site: Site, run: Record, caller: Record) -> int:
     open_context(site, run, caller)
     cells = site.steps[caller.step].cells
     caller.turns_left = draw_turns(site.rows, site.table, cells, caller.stream, 0)
-    return TURNS
+    return points.TURNS
 
 
 @internal
@@ -97,19 +76,19 @@ def sub_agent_ends(site: Site, run: Record, caller: Record) -> int:
     """End a sub-agent, whose turns are made or whose budget is reached; the last one lets its agent go on."""
     agent = site.agents[caller.owner]
     agent.team_left -= 1
-    notes(site, run, caller, NOTHING)
+    notes(site, run, caller, records.NOTHING)
     caller.is_alive = 0
     if agent.team_left == 0:
-        at_once(site, run, SLOTS * agent.number + ITSELF, AT_ONCE)
-    return WAITS
+        at_once(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, scheduling.AT_ONCE)
+    return points.WAITS
 
 
 @internal
 def team_has_ended(site: Site, run: Record, agent: Record) -> int:
     """Go on one event later: in the other engine the last one's end is an event, and that all have ended another."""
-    agent.point = TEAM_TOLD
-    at_once(site, run, SLOTS * agent.number + ITSELF, AT_ONCE)
-    return WAITS
+    agent.point = points.TEAM_TOLD
+    at_once(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, scheduling.AT_ONCE)
+    return points.WAITS
 
 
 @internal
@@ -119,7 +98,7 @@ def team_is_told(site: Site, run: Record, agent: Record) -> int:
     for place in range(agent.team):
         stream = sub_agent_of(site, run, agent, place).stream
         agent.context[HELD] += draw_returned(site.rows, site.table, step.returns, stream, step.cells[0], 0)
-    return STEP_DONE
+    return points.STEP_DONE
 
 
 @internal
@@ -129,15 +108,15 @@ def break_up_team(site: Site, run: Record, agent: Record) -> None:
     for place in range(agent.team):
         caller = sub_agent_of(site, run, agent, place)
         if caller.is_alive:
-            at_once(site, run, SLOTS * caller.number + INTERRUPTION, URGENT)
+            at_once(site, run, scheduling.SLOTS * caller.number + scheduling.INTERRUPTION, scheduling.URGENT)
 
 
 @internal
 def interrupt_sub_agent(site: Site, run: Record, caller: Record) -> None:
     """Break off whatever a sub-agent does."""
-    cancel(site, run, SLOTS * caller.number + ITSELF)
-    if CALLS <= caller.point < THINKS:
+    cancel(site, run, scheduling.SLOTS * caller.number + scheduling.ITSELF)
+    if points.CALLS <= caller.point < points.THINKS:
         break_off_call(site, run, caller)
-    elif caller.point == TOOL_DONE:
-        record_spent(site, run, caller, TOOL, CUT)
+    elif caller.point == points.TOOL_DONE:
+        record_spent(site, run, caller, records.TOOL, records.CUT)
     caller.is_alive = 0

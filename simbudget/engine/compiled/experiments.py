@@ -1,57 +1,30 @@
-"""Experiments: jobs on GPUs, side by side, with their queue, failures, pre-emptions and bill.
+"""Experiments: jobs on GPUs, side by side, and how their agent waits for them; see `reference.experiments`.
 
-See `reference.experiments`. A job has its own record, its own points and its own slots of events. The only job of an
-agent that does not poll is the agent's own doing, which goes on when the job has ended; jobs beside their agent tell of
-their end by an event.
+A job has its own record, its own points and its own slots of events. The only job of an agent that does not poll is the
+agent's own doing, which goes on when the job has ended; jobs beside their agent tell of their end by an event.
 """
 
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.accounts import (
-    GPU,
-    pay_for_time,
-    start_meter,
-    stop_meter,
-)
-from simbudget.engine.compiled.entries import (
-    CUT,
-    EXPERIMENT,
-    FAILED,
-    OK,
-    PREEMPTED,
-    UNSERVED,
-    add_agent_entry,
-    note_task,
-)
-from simbudget.engine.compiled.events import (
-    ASK,
-    AT_ONCE,
-    END,
-    JOB_INTERRUPTION,
-    JOB_ITSELF,
-    JOBS_OVER,
-    SLOTS,
-    URGENT,
+from simbudget.engine.compiled import points, records, scheduling
+from simbudget.engine.compiled.accounts import may_not_start, pay_for_time, start_meter, stop_meter
+from simbudget.engine.compiled.calls import HELD, wants_call
+from simbudget.engine.compiled.records import add_agent_entry, note_task, waits_for_experiment
+from simbudget.engine.compiled.scheduling import (
+    after,
     after_of_job,
+    ask,
     at_once,
     cancel,
     first_slot_of_job,
     is_due,
+    leave,
+    place_of_job,
 )
-from simbudget.engine.compiled.limits import may_not_start
-from simbudget.engine.compiled.points import (
-    JOB_AT_GPUS,
-    JOB_QUEUES,
-    JOB_STAYED,
-    JOB_TRIES,
-    WAITS,
-)
-from simbudget.engine.compiled.pools import ask, leave, place_of_job
 from simbudget.engine.compiled.state import Record, Site
-from simbudget.engine.compiled.timesheet import EXPERIMENT as EXPERIMENTING
-from simbudget.engine.compiled.timesheet import NOTHING, WAITING_GPU, waits_for_experiment
-from simbudget.engine.laws.limits import begin_to_cost, cease_to_cost
+from simbudget.engine.laws.accounts import GPU, begin_to_cost, cease_to_cost
+from simbudget.engine.laws.calls import draw_poll
 from simbudget.engine.laws.work import (
     draw_at_once,
     draw_attempt_at_experiment,
@@ -90,11 +63,11 @@ def open_jobs(site: Site, run: Record, agent: Record, polls: bool) -> None:
         job.gpus = min(gpus, units)
         job.is_alive = 1
         job.task, job.task_attempt = agent.task, agent.task_attempt
-        job.activity = NOTHING
+        job.activity = records.NOTHING
         job.attempt = 0
-        job.point = JOB_TRIES
+        job.point = points.JOB_TRIES
         if agent.jobs_are_beside:
-            at_once(site, run, first_slot_of_job(run, job) + JOB_ITSELF, URGENT)
+            at_once(site, run, first_slot_of_job(run, job) + scheduling.JOB_ITSELF, scheduling.URGENT)
 
 
 @internal
@@ -113,12 +86,12 @@ def _draw_jobs(site: Site, run: Record, agent: Record) -> int:
 @internal
 def play_job(site: Site, run: Record, agent: Record, job: Record, point: int) -> None:
     """Let a job go on from a point until it waits or has ended."""
-    while point != WAITS:
-        if point == JOB_AT_GPUS:
+    while point != points.WAITS:
+        if point == points.JOB_AT_GPUS:
             point = _at_gpus(site, run, agent, job)
-        elif point == JOB_STAYED:
+        elif point == points.JOB_STAYED:
             point = _stayed(site, run, agent, job)
-        elif point == JOB_QUEUES:
+        elif point == points.JOB_QUEUES:
             point = _queues(site, run, agent, job)
         else:
             point = _tries(site, run, agent, job)
@@ -132,16 +105,16 @@ def _tries(site: Site, run: Record, agent: Record, job: Record) -> int:
     job.work_ns = work_ns
     job.fails = 1 if fails else 0
     job.done_ns = 0
-    return JOB_QUEUES
+    return points.JOB_QUEUES
 
 
 @internal
 def _queues(site: Site, run: Record, agent: Record, job: Record) -> int:
-    _does(site, run, agent, job, WAITING_GPU)
+    _does(site, run, agent, job, records.WAITING_GPU)
     job.asked = run.now
-    job.point = JOB_AT_GPUS
+    job.point = points.JOB_AT_GPUS
     ask(site, run, place_of_job(run, job), agent.pool, job.gpus)
-    return WAITS
+    return points.WAITS
 
 
 @internal
@@ -155,7 +128,7 @@ def _at_gpus(site: Site, run: Record, agent: Record, job: Record) -> int:
         run.cancelled_jobs += 1
         agent.job_is_refused = 1
         return _ends(site, run, agent, job, 0)
-    _does(site, run, agent, job, EXPERIMENTING)
+    _does(site, run, agent, job, records.EXPERIMENTING)
     _draw_stay(site, run, agent, job)
     job.began = run.now
     job.session = agent.session
@@ -164,9 +137,9 @@ def _at_gpus(site: Site, run: Record, agent: Record, job: Record) -> int:
         start_meter(site, run, agent.pool, job.gpus)
         if run.keeps_accounts:
             begin_to_cost(agent.account, job.gpus * site.meters[agent.pool].usd_per_hour, run.now)
-    job.point = JOB_STAYED
-    after_of_job(site, run, job, job.stay_ns, END)
-    return WAITS
+    job.point = points.JOB_STAYED
+    after_of_job(site, run, job, job.stay_ns, scheduling.END)
+    return points.WAITS
 
 
 @internal
@@ -188,12 +161,12 @@ def _draw_stay(site: Site, run: Record, agent: Record, job: Record) -> None:
 @internal
 def _stayed(site: Site, run: Record, agent: Record, job: Record) -> int:
     """Give the GPUs back, and go on with what is left: the rest, another attempt, or nothing."""
-    outcome = FAILED if job.fails else OK
-    _bill(site, run, agent, job, PREEMPTED if job.is_preempted else outcome)
+    outcome = records.FAILED if job.fails else records.OK
+    _bill(site, run, agent, job, records.PREEMPTED if job.is_preempted else outcome)
     leave(site, run, place_of_job(run, job), agent.pool)
     if job.is_preempted:
         job.done_ns = saved_ns(job.done_ns + job.stay_ns, site.pools[agent.pool].checkpoint_every_ns)
-        return _asks(site, run, job, JOB_QUEUES)
+        return _asks(site, run, job, points.JOB_QUEUES)
     if job.fails == 0:
         run.experiments += 1
         run.jobs += 1
@@ -202,7 +175,7 @@ def _stayed(site: Site, run: Record, agent: Record, job: Record) -> int:
     if job.attempt == site.steps[agent.step].attempts:
         run.jobs += 1
         return _ends(site, run, agent, job, 0)
-    return _asks(site, run, job, JOB_TRIES)
+    return _asks(site, run, job, points.JOB_TRIES)
 
 
 @internal
@@ -210,27 +183,27 @@ def _asks(site: Site, run: Record, job: Record, point: int) -> int:
     """Wait for the job's turn at this instant."""
     if not is_due(run, site):
         return point
-    after_of_job(site, run, job, 0, ASK)
+    after_of_job(site, run, job, 0, scheduling.ASK)
     job.point = point
-    return WAITS
+    return points.WAITS
 
 
 @internal
 def _ends(site: Site, run: Record, agent: Record, job: Record, is_well: int) -> int:
     """End a job; when its agent need not wait any longer, the others are cancelled."""
-    _does(site, run, agent, job, NOTHING)
+    _does(site, run, agent, job, records.NOTHING)
     job.is_alive = 0
     agent.jobs_left -= 1
     agent.jobs_well += is_well
     if agent.jobs_are_over:
-        return WAITS
+        return points.WAITS
     enough = is_well and agent.jobs_well == site.steps[agent.step].wait_for
     if agent.jobs_left == 0 or enough:
         agent.jobs_are_over = 1
         if agent.jobs_are_beside:
-            at_once(site, run, SLOTS * agent.number + JOBS_OVER, AT_ONCE)
+            at_once(site, run, scheduling.SLOTS * agent.number + scheduling.JOBS_OVER, scheduling.AT_ONCE)
             interrupt_jobs(site, run, agent)
-    return WAITS
+    return points.WAITS
 
 
 @internal
@@ -239,26 +212,26 @@ def interrupt_jobs(site: Site, run: Record, agent: Record) -> None:
     for number in range(agent.jobs):
         job = job_of(site, run, agent, number)
         if job.is_alive:
-            at_once(site, run, first_slot_of_job(run, job) + JOB_INTERRUPTION, URGENT)
+            at_once(site, run, first_slot_of_job(run, job) + scheduling.JOB_INTERRUPTION, scheduling.URGENT)
 
 
 @internal
 def _does(site: Site, run: Record, agent: Record, job: Record, activity: int) -> None:
     """Note what a job does: the agent's experiment runs if one of them does."""
-    if job.activity == EXPERIMENTING:
+    if job.activity == records.EXPERIMENTING:
         agent.jobs_running -= 1
-    elif job.activity == WAITING_GPU:
+    elif job.activity == records.WAITING_GPU:
         agent.jobs_waiting -= 1
     job.activity = activity
-    if activity == EXPERIMENTING:
+    if activity == records.EXPERIMENTING:
         agent.jobs_running += 1
-    elif activity == WAITING_GPU:
+    elif activity == records.WAITING_GPU:
         agent.jobs_waiting += 1
-    shown = NOTHING
+    shown = records.NOTHING
     if agent.jobs_running:
-        shown = EXPERIMENTING
+        shown = records.EXPERIMENTING
     elif agent.jobs_waiting:
-        shown = WAITING_GPU
+        shown = records.WAITING_GPU
     waits_for_experiment(site, run, agent, shown)
 
 
@@ -274,7 +247,7 @@ def _bill(site: Site, run: Record, agent: Record, job: Record, outcome: int) -> 
             usd_per_hour = job.gpus * site.meters[agent.pool].usd_per_hour
             cease_to_cost(agent.account, usd_per_hour, job.began, cost_usd)
     if run.records:
-        row = site.entries[add_agent_entry(site, run, agent, EXPERIMENT, job.began, outcome)]
+        row = site.entries[add_agent_entry(site, run, agent, records.EXPERIMENT, job.began, outcome)]
         note_task(row, job)
         row.session = job.session
         row.turn = job.turn
@@ -294,7 +267,7 @@ def _is_metered(site: Site, agent: Record) -> bool:
 @internal
 def _record_unserved(site: Site, run: Record, agent: Record, job: Record) -> None:
     if run.records:
-        row = site.entries[add_agent_entry(site, run, agent, EXPERIMENT, run.now, UNSERVED)]
+        row = site.entries[add_agent_entry(site, run, agent, records.EXPERIMENT, run.now, records.UNSERVED)]
         note_task(row, job)
         row.queued_ns = run.now - job.asked
         row.gpus = job.gpus
@@ -306,12 +279,93 @@ def break_off_job(site: Site, run: Record, agent: Record, job: Record) -> None:
     """Leave a job wherever it stands: its agent is interrupted, or waits for it no longer."""
     if job.is_alive == 0:
         return
-    cancel(site, run, first_slot_of_job(run, job) + JOB_ITSELF)
-    if job.point == JOB_AT_GPUS:
+    cancel(site, run, first_slot_of_job(run, job) + scheduling.JOB_ITSELF)
+    if job.point == points.JOB_AT_GPUS:
         _record_unserved(site, run, agent, job)
         leave(site, run, place_of_job(run, job), agent.pool)
-    elif job.point == JOB_STAYED:
-        _bill(site, run, agent, job, CUT)
+    elif job.point == points.JOB_STAYED:
+        _bill(site, run, agent, job, records.CUT)
         leave(site, run, place_of_job(run, job), agent.pool)
     run.cancelled_jobs += 1
     _ends(site, run, agent, job, 0)
+
+
+@internal
+def experiments_in_turn(site: Site, run: Record, agent: Record) -> int:
+    """Begin an experiment, and wait for it; or poll beside it."""
+    if may_not_start(site, run, agent):
+        return points.BUDGET_REACHED
+    polls = site.steps[agent.step].poll[0] != NONE
+    open_jobs(site, run, agent, polls)
+    if polls:
+        agent.poll_asked = run.now
+        return points.NEXT_POLL
+    if agent.jobs_are_beside:
+        return awaits_jobs(agent)
+    agent.point = points.IN_EXPERIMENT
+    play_job(site, run, agent, job_of(site, run, agent, 0), points.JOB_TRIES)
+    return points.WAITS
+
+
+@internal
+def next_poll(site: Site, run: Record, agent: Record) -> int:
+    """Wait until the next poll is due, or the experiment has ended."""
+    if agent.jobs_are_over:
+        return points.AWAITS_JOBS
+    every_ns, output, result = draw_poll(
+        site.rows, site.table, site.steps[agent.step].poll, agent.stream, agent.polls
+    )
+    agent.polls += 1
+    agent.poll_output = output
+    agent.poll_result_tokens = result
+    agent.waits_for_poll = 1
+    agent.point = points.POLL_DUE
+    due_ns = max(0, agent.poll_asked + every_ns - run.now)
+    after(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, due_ns, scheduling.ASK, agent.rank)
+    return points.WAITS
+
+
+@internal
+def poll_due(site: Site, run: Record, agent: Record) -> int:
+    """Make the poll, unless the experiment has ended."""
+    agent.waits_for_poll = 0
+    if agent.jobs_are_over:
+        return points.AWAITS_JOBS
+    agent.polls_now = 1
+    wants_call(site, agent, records.POLL, agent.poll_output, 0)
+    return points.CALLS
+
+
+@internal
+def poll_answered(agent: Record) -> int:
+    """Take the poll's result into the context."""
+    agent.polls_now = 0
+    agent.context[HELD] += agent.poll_result_tokens
+    agent.poll_asked = agent.call_began
+    return points.NEXT_POLL
+
+
+@internal
+def awaits_jobs(agent: Record) -> int:
+    """Poll no more, and wait for the experiment's end."""
+    agent.polls_now = 0
+    if agent.jobs_are_told:
+        return points.JOBS_ENDED
+    agent.waits_for_job = 1
+    agent.point = points.JOBS_ENDED
+    return points.WAITS
+
+
+@internal
+def jobs_ended(site: Site, agent: Record) -> int:
+    """Go on after an experiment: with the next step, or with the next cycle if that is said of failures."""
+    agent.ended_well += agent.jobs_well
+    agent.has_succeeded = 1 if agent.jobs_well > 0 else 0
+    if agent.job_is_refused:
+        agent.attempt_is_over = agent.job_is_over_limit
+        return points.BUDGET_REACHED
+    return (
+        points.CYCLE_BREAKS_OFF
+        if site.steps[agent.step].ends_cycle and agent.jobs_well == 0
+        else points.STEP_DONE
+    )

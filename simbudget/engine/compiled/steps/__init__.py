@@ -1,1 +1,0 @@
-"""The steps of a cycle, each from point to point; see `reference.agent` and `reference.experiments`."""
