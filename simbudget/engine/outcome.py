@@ -14,7 +14,7 @@ class Outcome:
     totals: dict[str, float]
     """Sums over the fleet, by name; see `engine.totals`."""
     by_time_usd: Floats
-    """[components, `laws.accounts.BINS`] US dollars spent in each of equal spans of time from 0 to the horizon."""
+    """[components, `laws.accounts.BINS`] US dollars spent in equal spans of time from 0 to the horizon."""
     ledger: pd.DataFrame | None
     """Every entry, in the order of their starts; None if they were not recorded."""
 
@@ -26,4 +26,4 @@ class Sums:
     sums: Floats
     """[runs, sums] see `engine.totals`."""
     by_time_usd: Floats
-    """[runs, components, `laws.accounts.BINS`] US dollars spent in each of equal spans of time from 0 to the horizon."""
+    """[runs, components, `laws.accounts.BINS`] US dollars spent in equal spans of time from 0 to the horizon."""

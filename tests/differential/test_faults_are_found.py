@@ -11,7 +11,7 @@ from hypothesis import HealthCheck, Phase, find, settings
 from simbudget.engine import compiled, reference
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
-from simbudget.engine.reference import calls, judge, reviewer
+from simbudget.engine.reference import calls, judging
 from simbudget.engine.reference.accounts import RunningCosts
 from simbudget.engine.reference.agent import Agent
 from simbudget.engine.reference.board import Board
@@ -202,7 +202,7 @@ def test_submissions_for_each_job_that_build_on_one_another_are_found(
 
 
 def a_judge_has_its_agents_luck(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(judge, "judge_key", lambda stream: int(stream[3]))
+    patch.setattr(judging, "judge_key", lambda stream: int(stream[3]))
 
 
 def a_judge_that_is_cut_short_leaves_no_mark(patch: pytest.MonkeyPatch) -> None:
