@@ -214,12 +214,12 @@ def a_judge_that_is_cut_short_leaves_no_mark(patch: pytest.MonkeyPatch) -> None:
             of_agent._calls = calls_before
             raise
 
-    real = judge.Judge.judges
-    patch.setattr(judge.Judge, "judges", judges)
+    real = judging.Judge.judges
+    patch.setattr(judging.Judge, "judges", judges)
 
 
 def reviews_do_not_wait_for_one_another(patch: pytest.MonkeyPatch) -> None:
-    patch.setattr(reviewer.Reviewer, "reviews", _reviewed_at_once)
+    patch.setattr(judging.Reviewer, "reviews", _reviewed_at_once)
 
 
 def _reviewed_at_once(of_submission: Any, reviewers: Pool) -> Any:
@@ -227,7 +227,7 @@ def _reviewed_at_once(of_submission: Any, reviewers: Pool) -> Any:
     yield from _REVIEWS(of_submission, idle)
 
 
-_REVIEWS = reviewer.Reviewer.reviews
+_REVIEWS = judging.Reviewer.reviews
 
 
 @pytest.mark.parametrize(
