@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from simbudget.engine.lowering.support import not_compiled
+from simbudget.engine.lowering.settings import not_compiled
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import load_scenario
 

@@ -72,7 +72,7 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
 
 def _html(file: Path, output: Path, options: "Options") -> str:
     """Write the HTML page, and return the answer in one line."""
-    from simbudget.engine.evidence import understood  # noqa: PLC0415
+    from simbudget.engine.lowering.evidence import understood  # noqa: PLC0415
     from simbudget.projection.run import project  # noqa: PLC0415
     from simbudget.report.html.page import Subject, report_page  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
@@ -95,7 +95,7 @@ def _html(file: Path, output: Path, options: "Options") -> str:
 def _markdown(file: Path, base: Path | None, options: "Options") -> str:
     from simbudget.deciding.alternatives import Alternative, Sample  # noqa: PLC0415
     from simbudget.deciding.compare import compare  # noqa: PLC0415
-    from simbudget.engine.evidence import understood  # noqa: PLC0415
+    from simbudget.engine.lowering.evidence import understood  # noqa: PLC0415
     from simbudget.projection.run import project  # noqa: PLC0415
     from simbudget.report.markdown import change_markdown, projection_markdown  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415

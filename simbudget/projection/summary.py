@@ -7,7 +7,7 @@ from typing import Any, Final
 import numpy as np
 
 from simbudget.engine.lowering.pools import pool_names
-from simbudget.engine.lowering.support import not_compiled
+from simbudget.engine.lowering.settings import not_compiled
 from simbudget.engine.totals import pool_column
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 from simbudget.projection.engines import SIMULATES_ALL

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.distributions.base import LOGNORMAL
-from simbudget.engine.evidence import weigh
 from simbudget.engine.laws.draws import (
     DRAWN_EACH_TIME,
     ONE_A_REPLICATION,
@@ -18,6 +17,7 @@ from simbudget.engine.laws.draws import (
     draw_world,
 )
 from simbudget.engine.lowering import lower
+from simbudget.engine.lowering.evidence import weigh
 from simbudget.engine.streams import WORLD_ITSELF, named_purpose, uniforms
 from simbudget.scenario.scenario import Scenario
 

@@ -12,7 +12,7 @@ from simbudget.calibration.scenarios.calibrate import Calibrated, calibrate
 from simbudget.calibration.scenarios.fit import Fit
 from simbudget.calibration.scenarios.trial_fits import fit_trials
 from simbudget.calibration.scenarios.writing import write_calibrated
-from simbudget.engine.evidence import understood, weigh
+from simbudget.engine.lowering.evidence import understood, weigh
 from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.ledger.stored import typed_runs

@@ -5,9 +5,9 @@ import pytest
 from scipy import stats
 
 from simbudget.distributions.posteriors import Posterior
-from simbudget.engine.evidence import understood, weigh
 from simbudget.engine.laws.draws import ONE_A_WORLD
 from simbudget.engine.lowering import lower
+from simbudget.engine.lowering.evidence import understood, weigh
 from simbudget.errors import UserError
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
 from simbudget.scenario.calibration_file import Evidence as Learnt

@@ -1,4 +1,4 @@
-"""What finalists are like in the search played small, and what gates say of them, against the engine's own laws."""
+"""The finalists of the search without a clock, and what gates say of them, beside those of the compiled engine."""
 
 from typing import Final
 
@@ -6,10 +6,9 @@ import numpy as np
 import pytest
 
 from simbudget.engine.compiled import simulate
-from simbudget.engine.evidence import gates
-from simbudget.engine.evidence.gates import _log_chance, after_gates
-from simbudget.engine.evidence.search import MOST_SUBMISSIONS, Finalists, play, search_of
-from simbudget.engine.lowering import lower
+from simbudget.engine.lowering import gate_evidence, lower
+from simbudget.engine.lowering.finalists import MOST_SUBMISSIONS, Finalists, finalists_of, search_of
+from simbudget.engine.lowering.gate_evidence import _log_chance, after_gates
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.scenario import Counts, Scenario
 
@@ -49,19 +48,18 @@ def effects(of: Scenario, runs: int) -> list[np.ndarray]:
     return found
 
 
-def small(of: Scenario) -> tuple[np.ndarray, np.ndarray]:
-    assert of.research is not None
-    found = play(of.research, search_of(of), RUNS, 1, np.random.default_rng(3))
+def without_a_clock(of: Scenario) -> tuple[np.ndarray, np.ndarray]:
+    found = finalists_of(of, RUNS, 1)
     return np.where(found.is_hack, 0.0, found.first), found.counts
 
 
-def test_improvements_of_the_search_played_small_are_those_of_the_engine() -> None:
+@pytest.mark.parametrize("share", [True, False])
+def test_improvements_of_the_search_without_a_clock_are_those_of_the_engine(share: bool) -> None:
     """As below, of the quality that each improvement added; methods in their best versions differ by far."""
     improved = ("finalists: 3", "finalists: 20, unit: improvement")
-    of = scenario(False, real=("real_share: 0%", "real_share: 100%"), unit=improved)
+    of = scenario(share, real=("real_share: 0%", "real_share: 100%"), unit=improved)
     engine = effects(of, RUNS)
-    assert of.research is not None
-    found = play(of.research, search_of(of), RUNS, 1, np.random.default_rng(3))
+    found = finalists_of(of, RUNS, 1)
     played = np.where(found.is_hack, 0.0, found.first + found.refined)
     all_of = np.concatenate(engine)
     error = np.hypot(all_of.std() / np.sqrt(len(all_of)), played.std() / np.sqrt(len(played)))
@@ -69,26 +67,26 @@ def test_improvements_of_the_search_played_small_are_those_of_the_engine() -> No
     counts = np.array([len(one) for one in engine])
     error = np.hypot(counts.std() / np.sqrt(RUNS), found.counts.std() / np.sqrt(RUNS))
     assert abs(counts.mean() - found.counts.mean()) < 4 * error
-    methods = np.concatenate(effects(scenario(False, real=("real_share: 0%", "real_share: 100%")), RUNS))
+    methods = np.concatenate(effects(scenario(share, real=("real_share: 0%", "real_share: 100%")), RUNS))
     assert methods.mean() - all_of.mean() > 0.1
 
 
 @pytest.mark.parametrize("share", [True, False])
-def test_finalists_of_the_search_played_small_are_those_of_the_engine(share: bool) -> None:
+def test_finalists_of_the_search_without_a_clock_are_those_of_the_engine(share: bool) -> None:
     """Two means of some 900 finalists differ by less than four standard errors; those of another search by more."""
     of = scenario(share)
-    engine, (played, counts) = np.concatenate(effects(of, RUNS)), small(of)
+    engine, (played, counts) = np.concatenate(effects(of, RUNS)), without_a_clock(of)
     error = np.hypot(engine.std() / np.sqrt(len(engine)), played.std() / np.sqrt(len(played)))
     assert abs(engine.mean() - played.mean()) < 4 * error
     assert abs(np.mean(engine == 0.0) - np.mean(played == 0.0)) < 0.03
     assert counts.mean() == pytest.approx(3, abs=0.05)
-    other, _ = small(scenario(share, explores=("explores: 30%", "explores: 90%")))
+    other, _ = without_a_clock(scenario(share, explores=("explores: 30%", "explores: 90%")))
     assert abs(engine.mean() - other.mean()) > 4 * error
 
 
 def test_a_search_is_as_long_as_typical_times_make_it() -> None:
     assert search_of(scenario(False)).submissions == pytest.approx(60, abs=2)
-    assert search_of(scenario(True)).shares
+    assert search_of(scenario(True)).reads_at_most > 0
     assert search_of(scenario(True, after=("20 h", "900 h"))).submissions == MOST_SUBMISSIONS
 
 
@@ -114,10 +112,10 @@ def test_two_gates_that_pass_the_same_methods_say_hardly_more_than_one() -> None
     )
     assert of.research is not None
     name = "only what it began with"
-    one = after_gates(of.research, of, {name: Counts(3, 9)}).transfers
-    both = after_gates(of.research, of, {name: Counts(3, 9), "again": Counts(3, 9)}).transfers
+    one = after_gates(of, {name: Counts(3, 9)}).transfers
+    both = after_gates(of, {name: Counts(3, 9), "again": Counts(3, 9)}).transfers
     assert both.std() > 0.85 * one.std()
-    twice = after_gates(of.research, of, {name: Counts(6, 18)}).transfers
+    twice = after_gates(of, {name: Counts(6, 18)}).transfers
     assert twice.std() < 0.85 * one.std()
 
 
@@ -149,7 +147,7 @@ def held(worlds: int) -> float:
             for row in frame.loc[frame["kind"] == "gate", "outcome"]
         ]
         counts = Counts(tries.count("ok"), len(tries))
-        after = after_gates(prior.research, prior, {"only what it began with": counts}).real_share
+        after = after_gates(prior, {"only what it began with": counts}).real_share
         inside.append(np.quantile(after, 0.1) <= real <= np.quantile(after, 0.9))
     return float(np.mean(inside))
 
@@ -158,7 +156,7 @@ def test_intervals_after_gates_hold_the_truth(monkeypatch: pytest.MonkeyPatch) -
     """Of 30 intervals at 80 % fewer than 18 hold it once in 300 times; if finalists are taken for others, they do."""
     found = held(30)
     assert found >= 0.6
-    monkeypatch.setattr(gates, "play", refined_far)
+    monkeypatch.setattr(gate_evidence, "finalists_of", refined_far)
     assert held(30) < found - 0.15
 
 

@@ -20,7 +20,7 @@ from simbudget.calibration.scenarios.logs import evidence_of_ledger
 from simbudget.calibration.scenarios.wording import written_exact, written_fact
 from simbudget.engine.laws.hours import open_ns
 from simbudget.engine.laws.work import DAY_NS
-from simbudget.engine.lowering.units import office_hours
+from simbudget.engine.lowering.quantities import office_hours
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.scenario import Review, Scenario, gate_names
 from simbudget.units import Dimension

@@ -4,17 +4,14 @@ from collections.abc import Iterable
 
 import numpy as np
 
-from simbudget.engine.evidence import weigh
 from simbudget.engine.lowering.clients import Calling
+from simbudget.engine.lowering.evidence import weigh
 from simbudget.engine.lowering.groups import group_row, step_rows
 from simbudget.engine.lowering.pools import pool_names, pool_row
 from simbudget.engine.lowering.prices import discounts_of
-from simbudget.engine.lowering.quantities import Quantities
+from simbudget.engine.lowering.quantities import Quantities, office_hours
 from simbudget.engine.lowering.research import directions_of, gates_of, research_of
-from simbudget.engine.lowering.settings import settings_of
-from simbudget.engine.lowering.support import not_compiled
-from simbudget.engine.lowering.tasks import tasks_of
-from simbudget.engine.lowering.units import office_hours
+from simbudget.engine.lowering.settings import not_compiled, settings_of, tasks_of
 from simbudget.engine.program import (
     GroupRow,
     Program,

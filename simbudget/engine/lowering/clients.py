@@ -9,8 +9,7 @@ from simbudget.engine.laws.calls import COMPACT, DROP, NO_CACHE, RESTART
 from simbudget.engine.laws.draws import Floats
 from simbudget.engine.laws.provider import WEEK_NS
 from simbudget.engine.lowering.prices import no_prices, price_row, service_factor
-from simbudget.engine.lowering.quantities import Quantities
-from simbudget.engine.lowering.units import nanoseconds
+from simbudget.engine.lowering.quantities import Quantities, nanoseconds
 from simbudget.engine.program import NONE, ClientRow, ContextRow, Lasts, PlanRow, PriceRow, ServedRow, TurnRow
 from simbudget.pricing.charge import SERVICES, STANDARD
 from simbudget.scenario import scenario as scenarios

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 from simbudget.engine.lowering.clients import Calling
-from simbudget.engine.lowering.quantities import Quantities
-from simbudget.engine.lowering.units import nanoseconds
+from simbudget.engine.lowering.quantities import Quantities, nanoseconds
 from simbudget.engine.program import NONE, Condition, GroupRow, Step, StepRow
 from simbudget.engine.streams import step_purpose
 from simbudget.scenario import scenario as scenarios

@@ -2,8 +2,7 @@
 
 from typing import Final
 
-from simbudget.engine.lowering.quantities import Quantities
-from simbudget.engine.lowering.units import nanoseconds
+from simbudget.engine.lowering.quantities import Quantities, nanoseconds
 from simbudget.engine.program import Billing, PoolRow
 from simbudget.scenario import scenario as scenarios
 

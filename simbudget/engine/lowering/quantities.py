@@ -1,4 +1,4 @@
-"""The quantities of a program, numbered as they come."""
+"""Quantities and times as programs hold them: quantities numbered as they come, durations in nanoseconds."""
 
 from dataclasses import dataclass, field
 
@@ -9,6 +9,7 @@ from simbudget.engine.laws.draws import (
     CALIBRATED,
     CALIBRATED_FACT,
     DRAWN_EACH_TIME,
+    NANOSECOND,
     ONE_A_REPLICATION,
     ONE_A_WORLD,
     TYPICAL_A_WORLD,
@@ -18,6 +19,7 @@ from simbudget.engine.program import (
     NONE,
 )
 from simbudget.engine.streams import named_purpose
+from simbudget.scenario import scenario as scenarios
 from simbudget.scenario.language.quantities import Kind, Quantity
 
 _KIND_OF_DRAW = {
@@ -83,3 +85,21 @@ class Quantities:
         self.spreads.append(spread)
         self.purposes.append(purpose)
         return len(self.rows) - 1
+
+
+_ALWAYS = (0, 86_400) + 7 * (1,)
+
+
+def office_hours(office: scenarios.Staff | scenarios.Review | None) -> tuple[int, ...]:
+    """Return when an office opens and closes, in nanoseconds of a day, and on which days; always without one."""
+    if office is None:
+        opens_s, closes_s, *days = _ALWAYS
+    else:
+        hours = office.hours
+        opens_s, closes_s, days = hours.opens_s, hours.closes_s, [int(day) for day in hours.days]
+    return opens_s * NANOSECOND, closes_s * NANOSECOND, *days
+
+
+def nanoseconds(duration_s: float) -> int:
+    """Return a duration in nanoseconds."""
+    return round(duration_s * NANOSECOND)

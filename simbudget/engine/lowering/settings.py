@@ -1,9 +1,12 @@
-"""What holds for a whole run: its end, forum and scorer."""
+"""What holds for a whole run: its end, forum, scorer and tasks; and which engine can simulate it."""
+
+from collections.abc import Callable, Iterator
+from typing import Any, Final
 
 from simbudget.engine.laws.draws import NANOSECOND
+from simbudget.engine.laws.tasks import TaskTerms
 from simbudget.engine.lowering.clients import Calling
-from simbudget.engine.lowering.quantities import Quantities
-from simbudget.engine.lowering.units import nanoseconds
+from simbudget.engine.lowering.quantities import Quantities, nanoseconds
 from simbudget.engine.program import NONE, Settings
 from simbudget.scenario import scenario as scenarios
 
@@ -47,3 +50,43 @@ def settings_of(scenario: scenarios.Scenario, quantities: Quantities, calling: C
 def has_step(scenario: scenarios.Scenario, kind: type[scenarios.Step]) -> bool:
     """Return whether any group's cycle has a step of a kind; what no step uses is not lowered."""
     return any(isinstance(step, kind) for group in scenario.fleet for step in group.cycle)
+
+
+def tasks_of(scenario: scenarios.Scenario, quantities: Quantities) -> TaskTerms:
+    """Return the terms on which a scenario's tasks are worked on."""
+    tasks = scenario.tasks
+    if tasks is None:
+        return TaskTerms()
+    limit = tasks.limit
+    return TaskTerms(
+        total=tasks.count,
+        attempts=tasks.attempts,
+        takes_all=int(tasks.until == "all attempts"),
+        solved=quantities.fact(tasks.solved),
+        difficulty=quantities.fact(tasks.difficulty),
+        time=quantities.fact(limit.time if limit else None),
+        spend=quantities.fact(limit.spend if limit else None),
+        tokens=quantities.fact(limit.tokens if limit else None),
+        turns=quantities.fact(limit.turns if limit else None),
+    )
+
+
+Scenario = scenarios.Scenario
+
+
+def _steps(scenario: Scenario) -> Iterator[Any]:
+    return (step for group in scenario.fleet for step in group.cycle)
+
+
+NOT_COMPILED: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
+    (
+        "steps written in Python",
+        lambda scenario: any(isinstance(s, scenarios.OwnStep) for s in _steps(scenario)),
+    ),
+)
+"""What the reference engine alone can simulate, by the words that a note has for it: whether a scenario asks for it."""
+
+
+def not_compiled(scenario: Scenario) -> tuple[str, ...]:
+    """Return what of a scenario the reference engine alone can simulate, in words."""
+    return tuple(words for words, asks in NOT_COMPILED if asks(scenario))

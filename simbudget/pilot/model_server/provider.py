@@ -5,9 +5,9 @@ import uuid
 from dataclasses import dataclass
 from typing import Any, Final
 
-from simbudget.engine.evidence import weigh
 from simbudget.engine.laws.calls import back_off_ns
 from simbudget.engine.laws.draws import NANOSECOND
+from simbudget.engine.lowering.evidence import weigh
 from simbudget.pilot.conversation import SUMMARISE
 from simbudget.pilot.draws import Draws
 from simbudget.pilot.model_server.answers import Size, make_message

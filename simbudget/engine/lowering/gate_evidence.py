@@ -1,6 +1,6 @@
 """The update of `transfers` and `real_share` by gates, from the probability that finalists pass them.
 
-Both probabilities are drawn from their priors, with finalists of a simplified simulation (`search`); each draw is
+Both probabilities are drawn from their priors, with finalists of searches without a clock (`finalists`); each draw is
 weighted by the likelihood of the counts. A method's core, its first quality and the quality added by refinements are
 the same at every gate, so that trials of one method at several gates are not independent; and runs of one world share
 its other unknowns. The number of passes among methods with different probabilities follows Poisson's binomial
@@ -14,11 +14,10 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from simbudget.engine.evidence.drawing import quantiles
-from simbudget.engine.evidence.search import Finalists, play, search_of
 from simbudget.engine.laws.gates import powers
+from simbudget.engine.lowering.finalists import Finalists, finalists_of
 from simbudget.scenario.language.quantities import Quantity
-from simbudget.scenario.scenario import Counts, Gate, Research, Scenario, gate_names
+from simbudget.scenario.scenario import Counts, Gate, Scenario, gate_names
 
 Floats = npt.NDArray[np.float64]
 
@@ -26,7 +25,8 @@ _DRAWS: Final = 20_000
 _ROWS: Final = 500
 """Number of joint draws kept, the same as in a calibration."""
 _STRIPS: Final = 20
-_WORLDS: Final = 150
+_WORLDS: Final = 400
+"""Their Monte-Carlo error is then small beside that of the counts; a search takes a tenth of a millisecond."""
 _RUNS_EACH: Final = 4
 _MOST_TRIALS: Final = 60
 """More trials at a gate count as this number with the same rate of success, since finalists are known no better."""
@@ -46,16 +46,16 @@ class AfterGates:
     """By gate, the share of its trials that is expected to pass."""
 
 
-def after_gates(research: Research, scenario: Scenario, counts: Mapping[str, Counts]) -> AfterGates:
+def after_gates(scenario: Scenario, counts: Mapping[str, Counts]) -> AfterGates:
     """Return `transfers` and `real_share` updated by counts of finalists that passed gates.
 
     Args:
-        research: the priors.
-        scenario: fleet, review and gates.
+        scenario: the priors in its research, its fleet, review and gates.
         counts: passes and trials by the names of gates.
     """
-    rng = np.random.default_rng(0)
-    finalists = play(research, search_of(scenario), _WORLDS, _RUNS_EACH, rng)
+    rng, research = np.random.default_rng(0), scenario.research
+    assert research is not None
+    finalists = finalists_of(scenario, _WORLDS, _RUNS_EACH)
     prior = {key: _prior(getattr(research, key), rng) for key in ("transfers", "real_share")}
     tried = {name: _at_most(of) for name, of in counts.items()}
     most = max((of.trials for of in tried.values()), default=1) or 1
@@ -76,6 +76,14 @@ def after_gates(research: Research, scenario: Scenario, counts: Mapping[str, Cou
     kept = _systematic(weights, prior["transfers"], prior["real_share"], rng)
     expected = {name: float(weights @ of.mean(axis=1)) if of.size else 0.0 for name, of in passes.items()}
     return AfterGates(prior["transfers"][kept], prior["real_share"][kept], expected)
+
+
+def quantiles(quantity: Quantity, count: int) -> Floats:
+    """Return the [count] quantiles at the middles of equal steps of probability; those of its draws, if calibrated."""
+    if quantity.posterior is not None and quantity.posterior.is_fact:
+        middles = (np.arange(count) + 0.5) / count
+        return np.asarray(np.quantile(quantity.posterior.draws[:, 0], middles))
+    return np.array([quantity.distribution.quantile((k + 0.5) / count) for k in range(count)])
 
 
 def _prior(quantity: Quantity, rng: np.random.Generator) -> Floats:

@@ -3,7 +3,7 @@
 Counts of trials update a beta prior by the beta-binomial rule: they are added to its two parameters. Any other prior is
 represented by its values at equal steps of probability, weighted by the likelihood of the observation (importance
 weights). Reviews update three probabilities together (of hacks, of catching them, and of blaming honest work), of which
-the marginal distributions are kept; gates update two, see `gates`. A sequence of scores updates `refines`.
+the marginal distributions are kept; gates update two, see `gate_evidence`. A sequence of scores updates `refines`.
 (A. Gelman et al., "Bayesian Data Analysis", 3rd ed. 2013, sections 2.4, 3.7 and 10.4.)
 """
 
@@ -17,8 +17,7 @@ import numpy.typing as npt
 
 from simbudget.distributions.families import Distribution, beta, discrete, empirical
 from simbudget.distributions.posteriors import Posterior
-from simbudget.engine.evidence.drawing import quantiles
-from simbudget.engine.evidence.gates import after_gates
+from simbudget.engine.lowering.gate_evidence import after_gates, quantiles
 from simbudget.scenario.language.quantities import Kind, Quantity
 from simbudget.scenario.language.reading import Provenance
 from simbudget.scenario.research import REVIEW
@@ -49,7 +48,7 @@ class Weighed:
 
 @functools.lru_cache(
     maxsize=256
-)  # with gates it takes seconds, and plans look at one scenario again and again
+)  # plans look at one scenario again and again, a tenth of a second with gates
 def weigh(scenario: Scenario) -> Weighed:
     """Return a scenario with the priors of `research` updated by its evidence; unchanged without evidence."""
     evidence, research = scenario.evidence, scenario.research
@@ -146,7 +145,7 @@ def _from_reviews(research: Research, counts: Counts) -> Found:
 
 def _from_gates(research: Research, scenario: Scenario, evidence: Evidence) -> Found:
     """Return joint draws of `transfers` and `real_share` updated by the number of finalists that passed each gate."""
-    found = after_gates(research, scenario, evidence.gates)
+    found = after_gates(scenario.filled(research=research), evidence.gates)
     why = ", ".join(
         f"{name} {counts}{_contradiction(counts, found.expected[name])}"
         for name, counts in evidence.gates.items()
