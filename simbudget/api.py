@@ -24,11 +24,10 @@ from simbudget.deciding.choices import one_at_a_time, one_change_each
 from simbudget.deciding.compare import Comparison
 from simbudget.deciding.compare import compare as compare_alternatives
 from simbudget.deciding.pilots import PilotPlan, Pilots
-from simbudget.deciding.plan import BestPlan
+from simbudget.deciding.plan import BestPlan, ask
 from simbudget.deciding.plan import plan as search_plan
 from simbudget.deciding.plan_pilot import plan_pilot as plan_pilots
 from simbudget.deciding.plan_pilot import usual_pilots
-from simbudget.deciding.questions import ask
 from simbudget.deciding.sensitivity import DEFAULT_REPLICATIONS, Sensitivity
 from simbudget.deciding.sensitivity import sensitivity as sensitivity_of
 from simbudget.errors import Problem, UserError

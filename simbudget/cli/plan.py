@@ -71,8 +71,11 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """  # noqa: D301  click looks for the character itself
     from simbudget.deciding.alternatives import Sample  # noqa: PLC0415
     from simbudget.deciding.changes import Source  # noqa: PLC0415
-    from simbudget.deciding.plan import plan, require_sense  # noqa: PLC0415
-    from simbudget.deciding.questions import ask  # noqa: PLC0415
+    from simbudget.deciding.plan import (  # noqa: PLC0415
+        ask,
+        plan,
+        require_sense,
+    )
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
     if (goal is None) == (requirement is None):

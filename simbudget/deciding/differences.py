@@ -12,8 +12,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from simbudget.arrays import Floats, Integers
 
 LEVEL: Final = 0.95
 """Confidence level of Monte-Carlo intervals."""

@@ -17,9 +17,8 @@ from itertools import combinations
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from simbudget.arrays import Floats
 
 ERROR: Final = 0.01
 """The probability that a fit includes a term without any influence."""

@@ -13,11 +13,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.deciding.emulator import ALONE, CURVED, Basis, Emulator, fit
-
-Floats = npt.NDArray[np.float64]
 
 _RESAMPLES: Final = 100
 """Bootstrap resamples; the standard error of a standard error is then 7 %."""

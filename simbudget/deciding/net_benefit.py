@@ -12,12 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Flags, Floats, Integers
 from simbudget.deciding.differences import difference
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 NOTHING: Final = "do nothing"
 
@@ -34,9 +31,9 @@ class Acceptability:
     """[worths, alternatives] the share of replications in which each has the highest net benefit; ties are shared."""
     expected_usd: Floats
     """[worths, alternatives] mean net benefit in US dollars, on which a decision should be based."""
-    is_told: npt.NDArray[np.bool_]
+    is_told: Flags
     """[worths] whether the highest mean is significantly above that of the next alternative that differs, at 95 %."""
-    is_best: npt.NDArray[np.bool_]
+    is_best: Flags
     """[worths, alternatives] whether each has the highest mean; several if they are the same in every replication."""
 
     @property

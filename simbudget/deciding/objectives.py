@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats
 from simbudget.deciding.alternatives import ANY_RESULT
 from simbudget.deciding.differences import by_world
 from simbudget.deciding.outcomes import Unit
@@ -17,8 +17,6 @@ from simbudget.projection.limits import LimitCheck
 from simbudget.projection.projection import Projection
 from simbudget.scenario.language.reading import nearest
 from simbudget.scenario.limits import Limit, parse_limit
-
-Floats = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True)

@@ -1,12 +1,12 @@
 """Planning a pilot: how much a short real run is expected to narrow the projection and improve the decision.
 
 A preposterior analysis. In each of many worlds, the whole run and the pilot are simulated independently, and the run's
-outcomes are regressed on the figures of the pilot's record (`deciding.evidence`). The explained part is the expected
-information from the pilot: for the projection, the reduction of variance; for the decision, the
-expected value of sample information: M. Strong, J. E. Oakley, A. Brennan and P. Breeze, "Estimating the expected value
-of sample information using the probabilistic sensitivity analysis sample: a fast, nonparametric regression-based
-method", Medical Decision Making 35 (2015), 570-583. A pilot that shows nothing is expected to narrow nothing. The pilot
-ends before any gate, so it informs about transfer only as far as benchmark scores do.
+outcomes are regressed on the figures of the pilot's record (`deciding.pilot_evidence`). The explained part is the
+expected information from the pilot: for the projection, the reduction of variance; for the decision, the expected value
+of sample information: M. Strong, J. E. Oakley, A. Brennan and P. Breeze, "Estimating the expected value of sample
+information using the probabilistic sensitivity analysis sample: a fast, nonparametric regression-based method",
+Medical Decision Making 35 (2015), 570-583. A pilot that shows nothing is expected to narrow nothing. The pilot ends
+before any gate, so it informs about transfer only as far as benchmark scores do.
 """
 
 from collections.abc import Sequence
@@ -16,8 +16,8 @@ from functools import partial
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats, Integers
 from simbudget.deciding.alternatives import (
     Alternative,
     Progress,
@@ -28,13 +28,19 @@ from simbudget.deciding.alternatives import (
 )
 from simbudget.deciding.changes import Change, Source
 from simbudget.deciding.emulator import PLAIN
-from simbudget.deciding.evidence import standing, variance_left
 from simbudget.deciding.information import of_group
 from simbudget.deciding.net_benefit import net_benefits
 from simbudget.deciding.outcomes import RESULTS, SPEND, counts_results
-from simbudget.deciding.pilot_record import FIGURES, figures_of
+from simbudget.deciding.pilot_evidence import (
+    FIGURES,
+    Stage,
+    figures_of,
+    narrowing,
+    ranks,
+    stage,
+    variance_left,
+)
 from simbudget.deciding.pilots import WORTHWHILE, Pilot, PilotPlan, Pilots, does_enough, recommend
-from simbudget.deciding.rehearsals import Stage, narrowing, stage
 from simbudget.deciding.splits import means
 from simbudget.engine.lowering import lower
 from simbudget.engine.totals import SPENT_USD
@@ -42,9 +48,6 @@ from simbudget.projection.economics import decompose
 from simbudget.projection.engines import engine_for
 from simbudget.projection.executors import cores
 from simbudget.scenario.scenario import Scenario
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 LUCK_OF_PILOT: Final = 1 << 40
 """The replication number of a pilot: the same world as the run's replications, with other random numbers."""
@@ -216,7 +219,7 @@ def records(
 def _expected(
     run: Run, benefits: Floats | None, size: int, hours: float, shown: Floats, spends_usd: Floats
 ) -> Pilot:
-    evidence = standing(shown)
+    evidence = ranks(shown)
     between = max(0.0, run.spend_between - _told(evidence, run.spends_usd[0]))
     before, after = run.spend_between + run.spend_within, between + run.spend_within
     results_explained = None

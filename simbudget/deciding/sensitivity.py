@@ -7,9 +7,9 @@ from functools import partial
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats
 from simbudget.deciding.alternatives import (
     FEW_TWICE,
     Alternative,
@@ -31,8 +31,6 @@ from simbudget.numbers import percent, usd
 from simbudget.projection.projection import Projection
 from simbudget.projection.unknowns import Unknowns, unknowns_of
 from simbudget.results import Picture, Result, Table
-
-Floats = npt.NDArray[np.float64]
 
 DEFAULT_REPLICATIONS: Final = 250
 """In 200 worlds, an unknown that explains some 5 % of the variance between them is detected."""

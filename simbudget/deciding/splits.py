@@ -4,17 +4,15 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats, Integers
 from simbudget.deciding.alternatives import Alternative
 from simbudget.deciding.differences import by_world
 from simbudget.deciding.emulator import Emulator, fit
 from simbudget.deciding.outcomes import Outcome, counts_results
 from simbudget.projection.economics import decompose
 from simbudget.projection.unknowns import Unknowns
-
-Floats = npt.NDArray[np.float64]
 
 LOW: Final = 0.1
 HIGH: Final = 0.9
@@ -129,7 +127,7 @@ def split_of(outcome: Outcome, frame: pd.DataFrame, emulator: Emulator, unknowns
     )
 
 
-def _within(values: Floats, worlds: npt.NDArray[np.int64]) -> float:
+def _within(values: Floats, worlds: Integers) -> float:
     """Return the variance between runs in the same world; 0 if no world has two."""
     parts = decompose(values, worlds)
     return parts.within if parts else 0.0

@@ -8,11 +8,9 @@ everywhere.
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.distributions.base import CONSTANT, LOGNORMAL, SCORE_LIMIT, SCORE_POINTS, SHAPED, Row
-
-Floats = npt.NDArray[np.float64]
 
 
 def score_grid() -> Floats:

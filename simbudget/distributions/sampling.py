@@ -7,9 +7,7 @@ scenarios with the same uniform numbers are compared under common random numbers
 import math
 from typing import Final
 
-import numpy as np
-import numpy.typing as npt
-
+from simbudget.arrays import Floats
 from simbudget.compilation import compiled
 from simbudget.distributions.base import (
     CONSTANT,
@@ -25,8 +23,6 @@ from simbudget.distributions.base import (
     TRIANGULAR,
     UNIFORM,
 )
-
-Floats = npt.NDArray[np.float64]
 
 _SCORES_PER_UNIT: Final = (SCORE_POINTS - 1) / (2 * SCORE_LIMIT)
 _LARGEST_EXPONENT: Final = 709.0  # exp(710) overflows

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.distributions.base import (
     EXPONENTIAL,
     LOG_SCORES,
@@ -29,7 +29,7 @@ _SMALLEST_WEIGHT = 1e-3
 _LARGEST_WEIGHT = 1e9  # between these, a beta goes from two points to nearly a constant
 
 
-def _scores() -> npt.NDArray[np.float64]:
+def _scores() -> Floats:
     return np.linspace(-SCORE_LIMIT, SCORE_LIMIT, SCORE_POINTS)
 
 

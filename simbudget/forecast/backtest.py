@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.totals import calls_within, truths
 from simbudget.forecast.campaigns import campaign_forecasts
@@ -19,7 +19,6 @@ from simbudget.forecast.remaining_run import Horizon, remaining_session
 from simbudget.forecast.scores import score
 from simbudget.ledger.imported import ImportedLedger
 
-Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 BY: Final = ("calls", "time", "unknown", "runs", "days")

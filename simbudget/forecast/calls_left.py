@@ -3,14 +3,11 @@
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats, Integers
 from simbudget.calibration.observed.sessions import Session
 from simbudget.forecast.durations import CALLS_LEFT, predictive
 from simbudget.forecast.past_runs import PastRuns
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 _LINDY_SESSIONS: Final = 3.0
 """The scale-free prior counts as this many other sessions: with it a session may outlast all that were seen."""

@@ -11,8 +11,8 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.campaigns.beginnings import (
     DAY_S,
     Beginning,
@@ -38,9 +38,6 @@ from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
 from simbudget.scenario.scenario import Group, Scenario, Think
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 LAST_VALUE: Final = "last_value"
 LOG_LINEAR: Final = "log_linear"

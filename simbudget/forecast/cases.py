@@ -4,11 +4,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.sessions import Session
-
-Floats = npt.NDArray[np.float64]
 
 STRAIGHT_LINE: Final = "straight_line"
 BOOTSTRAP: Final = "bootstrap"

@@ -4,15 +4,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats, Integers
 from simbudget.forecast.conditioning import Likeness, conditioned
 from simbudget.forecast.in_flight import NOTHING
 from simbudget.forecast.reference_runs import ReferenceRuns
 from simbudget.forecast.run_state import RunState
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 _HOUR_S: Final = 3600.0
 _UNLIKELY: Final = 0.05
 """From here on down the scenario did not expect what was seen: one simulated run in twenty lies as far out."""

@@ -19,11 +19,9 @@ from functools import cached_property, lru_cache
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.distributions.base import NORMAL_P90
-
-Floats = npt.NDArray[np.float64]
 
 _NEAREST: Final = 0.25
 """The part of the runs that counts at all, where that is enough for the regression."""

@@ -17,11 +17,9 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.forecast.cases import Case
-
-Floats = npt.NDArray[np.float64]
 
 _FEWEST: Final = 8
 """With fewer past cases nothing is changed: there is no saying by how much."""

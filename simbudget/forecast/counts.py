@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.posteriors.shapes import Shape, midpoint_scores, observed_shape
 from simbudget.distributions.posteriors import Posterior, score_grid
-
-Floats = npt.NDArray[np.float64]
 
 _CUT: Final = (0.05, 0.95)
 _FEWEST: Final = 5

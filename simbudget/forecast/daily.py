@@ -10,13 +10,11 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Flags, Floats
 from simbudget.ledger.costs import counted_usd, is_counted
 from simbudget.ledger.imported import ImportedLedger
-
-Floats = npt.NDArray[np.float64]
 
 FEWEST_DAYS: Final = 5
 """Fewer days say nothing of days to come."""
@@ -40,7 +38,7 @@ class DailySpend:
     """[days]"""
 
     @property
-    def weekend(self) -> npt.NDArray[np.bool_]:
+    def weekend(self) -> Flags:
         """[days] whether each is a Saturday or a Sunday."""
         return (self.first.day_of_week + np.arange(len(self.usd))) % _WEEK >= 5
 

@@ -13,12 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.posteriors.durations import level_of, ratios_of, shape_of_ratios, without_chance
 from simbudget.distributions.posteriors import Posterior
-
-Floats = npt.NDArray[np.float64]
 
 _FEWEST: Final = 5
 """Shorter runs have no beginning and no rest."""

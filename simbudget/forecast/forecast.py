@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.session_prices import counted_to_list
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.totals import truths
@@ -26,7 +26,6 @@ from simbudget.ledger.imported import ImportedLedger
 from simbudget.numbers import hours, percent, rounded, usd
 from simbudget.results import Number, Result, Table, as_plain
 
-Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 DRAWS: Final = 1000

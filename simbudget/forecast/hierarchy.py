@@ -13,10 +13,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from simbudget.arrays import Floats, Integers
 
 GROUP: Final = "group"
 """The label of what runs of one piece of work share."""

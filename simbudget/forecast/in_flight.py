@@ -12,12 +12,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats
 from simbudget.ledger.costs import counted_usd
-
-Floats = npt.NDArray[np.float64]
 
 CALL_KINDS: Final = ("call", "post", "poll", "compaction")
 TOKENS: Final = {

@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats
 from simbudget.forecast.cases import BOOTSTRAP, STRAIGHT_LINE, Case
 from simbudget.forecast.whole_runs import QUANTITIES, further_runs, run_totals
 from simbudget.ledger.imported import ImportedLedger
-
-Floats = npt.NDArray[np.float64]
 
 SPLITS: Final = 4
 """How many random splits into known and unknown runs are tried."""

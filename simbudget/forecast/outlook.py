@@ -3,15 +3,11 @@
 from dataclasses import dataclass
 from typing import Any, Final
 
-import numpy as np
-import numpy.typing as npt
-
+from simbudget.arrays import Floats
 from simbudget.forecast.outlook_tables import outlook_json, outlook_tables, verdict, worthwhile_words
 from simbudget.forecast.run_state import RunState
 from simbudget.results import Result, Table
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 _HOUR_S: Final = 3600.0
 
 

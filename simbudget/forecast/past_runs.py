@@ -10,8 +10,8 @@ from functools import cached_property
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.caches import Misses, misses_of, pauses_of
 from simbudget.calibration.observed.observations import FLOORS, NO_SPEED, observe
 from simbudget.calibration.observed.sessions import Session
@@ -22,8 +22,6 @@ from simbudget.forecast.counts import CountHistory, count_history
 from simbudget.forecast.durations import PRIORS, DurationHistory, duration_history, telling
 from simbudget.forecast.regression import Regression, regressions
 from simbudget.scenario.context import CACHE_LIFE_S
-
-Floats = npt.NDArray[np.float64]
 
 FEWEST_ALIKE: Final = 8
 """With fewer other sessions of its own project, a session is compared with all of the same agent."""

@@ -14,12 +14,10 @@ from importlib.resources import files
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.errors import Problem, UserError
 from simbudget.forecast.hierarchy import Hierarchy
-
-Floats = npt.NDArray[np.float64]
 
 FILE: Final = "profiles.json"
 PHASE: Final = "phase"

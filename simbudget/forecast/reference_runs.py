@@ -11,9 +11,9 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats
 from simbudget.distributions.base import CONSTANT
 from simbudget.engine.laws.accounts import BINS, HOUR_NS
 from simbudget.engine.laws.draws import ONE_A_WORLD, TYPICAL_A_WORLD
@@ -27,7 +27,6 @@ from simbudget.projection.months import Calendar
 from simbudget.projection.schedule import DEFAULT_REPLICATIONS, WORLD_EACH, Options, Schedule
 from simbudget.scenario.scenario import Scenario
 
-Floats = npt.NDArray[np.float64]
 Progress = Callable[[int, int], None]
 
 

@@ -11,12 +11,10 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.observed.totals import truths
-
-Floats = npt.NDArray[np.float64]
 
 CUTS: Final = (0.1, 0.2, 0.35, 0.5, 0.7)
 """Where other sessions are cut to learn what followed."""

@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Flags, Floats, Integers
 from simbudget.calibration.observed.caches import (
     cache_life,
     misses_of,
@@ -36,9 +36,6 @@ from simbudget.forecast.durations import remaining_durations
 from simbudget.forecast.past_runs import DURATIONS, Library, PastRuns, finite, settled_growth
 from simbudget.forecast.regression import features_of, least, pooled
 from simbudget.scenario.context import CACHE_LIFE_S
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 _OUTPUT: Final = Usual(6.2, 1.5)
 _GROWTH: Final = Usual(6.6, 0.3, 5.0)
@@ -110,7 +107,7 @@ class Known:
     """Mean tokens that join the context in a turn, each counted as if it came late (`past_runs.settled_growth`)."""
     output_tokens: float | None = None
     """Tokens that all of these calls put out together."""
-    pauses: npt.NDArray[np.bool_] | None = None
+    pauses: Flags | None = None
     """[calls] or [worlds, calls] which calls come after a pause that outlasts the cache."""
     missed: Floats | None = None
     """[calls] the share of the preceding context that each call does not find in the cache, whatever the reason."""
@@ -367,7 +364,7 @@ class _Contexts:
         if known.contexts is not None:
             self.context = np.full(len(self.age), known.contexts[call])
 
-    def send(self, missed: Floats, goes_on: npt.NDArray[np.bool_]) -> None:
+    def send(self, missed: Floats, goes_on: Flags) -> None:
         """Send the contexts: what the cache holds is read, the remainder is new."""
         read = (1.0 - missed) * np.minimum(self.cached, self.context)
         self.read += read * goes_on

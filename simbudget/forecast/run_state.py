@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats
 from simbudget.errors import Problem, UserError
 from simbudget.forecast.in_flight import CALL_KINDS, TOKENS, Amount, amounts_in_flight
 from simbudget.ledger.costs import counted_usd
@@ -150,6 +150,6 @@ def _of_money(seen: pd.DataFrame) -> dict[str, float]:
     }
 
 
-def _filled(values: npt.NDArray[np.float64]) -> float:
+def _filled(values: Floats) -> float:
     """Return a sum, a few values that are not known taken as the mean of the others."""
     return float(np.nanmean(values) * len(values))

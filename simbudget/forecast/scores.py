@@ -4,11 +4,8 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
 from simbudget.forecast.cases import Case
-
-Floats = npt.NDArray[np.float64]
 
 _RESAMPLES: Final = 400
 _SEED: Final = 5

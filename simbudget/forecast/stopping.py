@@ -1,15 +1,12 @@
 """When to stop: from which hour on another one costs more than it brings."""
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.engine.laws.tally import LOOKS
 from simbudget.engine.totals import result_column
 from simbudget.forecast.conditioned import Conditioned, spent_at
 from simbudget.forecast.outlook import Worthwhile
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 
 def worthwhile(given: Conditioned, worth_usd: float, seed: int, curve: Floats, at_end: Floats) -> Worthwhile:

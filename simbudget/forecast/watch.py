@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.errors import Problem, UserError
 from simbudget.forecast.conditioned import Conditioned
 from simbudget.forecast.conditioning import Likeness, conditioned, likeness
@@ -25,9 +25,6 @@ from simbudget.ledger.entry import COMPONENTS
 from simbudget.projection.schedule import Options
 from simbudget.scenario.limits import Limit
 from simbudget.scenario.loading import LoadedScenario
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 DEFAULT_RUNS: Final = 600
 SURE: Final = 0.8

@@ -10,14 +10,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats, Integers
 from simbudget.ledger.costs import counted_usd, is_counted
 from simbudget.ledger.entry import CALLS
 from simbudget.ledger.imported import ImportedLedger
-
-Floats = npt.NDArray[np.float64]
 
 QUANTITIES: Final = ("calls", "input_tokens", "output_tokens", "cost_usd", "wall_time_s")
 _CALL_KINDS: Final = ("call", "post", "poll", "compaction", "calls")
@@ -87,7 +85,7 @@ def _numbers(values: pd.Series) -> pd.Series:
     return pd.Series(values.to_numpy(np.float64, na_value=np.nan), index=values.index)
 
 
-def _filled(values: pd.Series, by_run: npt.NDArray[np.int64]) -> pd.Series:
+def _filled(values: pd.Series, by_run: Integers) -> pd.Series:
     """Return each run's sum, a few values that are not known taken as the mean of the others; NaN if many are not."""
     grouped = values.groupby(by_run)
     known = grouped.count() / grouped.size()

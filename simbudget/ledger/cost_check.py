@@ -12,9 +12,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Flags
 from simbudget.ledger.costs import Apart, Priced, calls_of, cost_of, days_of, groups_of_rates, usage_of
 from simbudget.pricing.catalogue import has_service, known_rates
 from simbudget.pricing.charge import Numbers, Rates, Usage
@@ -261,9 +261,9 @@ def _no_price(model: str) -> str:
     return "the price list does not have this model" if model else "the log names no model"
 
 
-def _are_same(own: Numbers, reported: Numbers, share: float, usd: float) -> npt.NDArray[np.bool_]:
+def _are_same(own: Numbers, reported: Numbers, share: float, usd: float) -> Flags:
     off = np.abs(own - reported)
-    same: npt.NDArray[np.bool_] = (off <= share * np.abs(reported)) | (off <= usd)
+    same: Flags = (off <= share * np.abs(reported)) | (off <= usd)
     return same
 
 

@@ -5,9 +5,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Integers
 from simbudget.ledger.entry import CALLS
 from simbudget.pricing.catalogue import changes_of_price, known_rates
 from simbudget.pricing.charge import Numbers, Rates, Usage, charge
@@ -49,7 +49,7 @@ def days_of(entries: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
 class Priced:
     """Entries with the same rates."""
 
-    rows: npt.NDArray[np.int64]
+    rows: Integers
     """Their positions among all entries, shape (rows,)."""
     model: str
     day: datetime.date
@@ -83,7 +83,7 @@ def groups_of_rates(entries: pd.DataFrame, moments: pd.Series) -> Iterator[Price
         yield Priced(rows, model, day, None if hour < 0 else hour, service, place)
 
 
-def _hours(entries: pd.DataFrame, moments: pd.Series) -> npt.NDArray[np.int64]:
+def _hours(entries: pd.DataFrame, moments: pd.Series) -> Integers:
     """Return, per entry, the second of the day of the model's last price change; -1 if its prices are constant."""
     found = np.full(len(entries), -1, dtype=np.int64)
     codes = entries["model"].cat.codes.to_numpy()

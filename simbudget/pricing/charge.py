@@ -11,7 +11,9 @@ from typing import Any, Final
 import numpy as np
 import numpy.typing as npt
 
-Numbers = npt.NDArray[np.float64]
+from simbudget.arrays import Floats
+
+Numbers = Floats
 Count = int | float | Numbers
 """A count, or an array of counts with one element per call."""
 

@@ -11,14 +11,13 @@ from typing import Final
 import numpy as np
 import pandas as pd
 
-from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.arrays import Floats, Integers
 from simbudget.engine.program import Program
 from simbudget.engine.totals import totals
 from simbudget.ledger.entry import COMPONENTS
 from simbudget.projection.blocks import Block
 from simbudget.projection.months import DEAREST_MONTH, Calendar
-from simbudget.projection.sketches import Sketches
-from simbudget.projection.statistics import QUANTILES, Statistics, monte_carlo_errors, statistics
+from simbudget.projection.statistics import QUANTILES, Sketches, Statistics, monte_carlo_errors, statistics
 
 KEPT: Final = 10_000
 """Maximum number of replications kept as rows."""

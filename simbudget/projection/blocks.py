@@ -8,7 +8,7 @@ import time
 from dataclasses import dataclass, field
 from typing import Final
 
-from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.arrays import Floats, Integers
 from simbudget.projection.engines import engine_named
 from simbudget.projection.schedule import Schedule
 

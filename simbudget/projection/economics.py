@@ -10,10 +10,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
+from simbudget.arrays import Floats, Integers
 
 _RESAMPLES: Final = 2000
 _SEED: Final = 0  # fixed, so that equal projections state equal intervals

@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from simbudget.arrays import Integers
 from simbudget.compilation import has_code
 from simbudget.engine import compiled, reference
-from simbudget.engine.laws.draws import Integers
 from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import Program
 from simbudget.errors import Problem, UserError

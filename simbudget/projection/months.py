@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats, Integers
 from simbudget.numbers import usd
 from simbudget.pricing.models import maker_of
 from simbudget.pricing.tiers import monthly_spend_cap_usd, smallest_tier_for
@@ -23,11 +23,11 @@ _LONGEST_MONTH_HOURS = 31 * 24.0
 class Calendar:
     """The spans of a run's time that fall into each calendar month."""
 
-    windows: npt.NDArray[np.int64]
+    windows: Integers
     """[windows, 2] the first span of each month, and the one after its last."""
 
     @staticmethod
-    def of(scenario: Scenario, bin_edges_hours: npt.NDArray[np.float64]) -> "Calendar":
+    def of(scenario: Scenario, bin_edges_hours: Floats) -> "Calendar":
         """Return the calendar of a run.
 
         If the scenario does not state the date on which the run begins, any 31 consecutive days may be a month.
@@ -41,13 +41,11 @@ class Calendar:
         first = np.flatnonzero(np.diff(months, prepend=months[0] - 1))
         return Calendar(np.column_stack([first, [*first[1:], len(months)]]))
 
-    def dearest_month(self, spend_usd: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    def dearest_month(self, spend_usd: Floats) -> Floats:
         """Return the [replications] spend in the most expensive month, from [replications, bins] spend in dollars."""
         until = np.zeros((len(spend_usd), spend_usd.shape[1] + 1))
         np.cumsum(spend_usd, axis=1, out=until[:, 1:])
-        dearest: npt.NDArray[np.float64] = (until[:, self.windows[:, 1]] - until[:, self.windows[:, 0]]).max(
-            axis=1
-        )
+        dearest: Floats = (until[:, self.windows[:, 1]] - until[:, self.windows[:, 0]]).max(axis=1)
         return dearest
 
 
@@ -84,7 +82,7 @@ def _note(tier: str, most_usd: float) -> str:
     return f"Anthropic's usage tier {tier} is needed (p90 of tokens in the most expensive month: {usd(most_usd)})"
 
 
-def _months(begins: datetime.date, begins_s: float, hours: npt.NDArray[np.float64]) -> npt.NDArray[np.int64]:
+def _months(begins: datetime.date, begins_s: float, hours: Floats) -> Integers:
     """Return the number of the calendar month that contains each hour of the run."""
     midnight = datetime.datetime.combine(begins, datetime.time())
     instants = [midnight + datetime.timedelta(seconds=begins_s, hours=float(hour)) for hour in hours]

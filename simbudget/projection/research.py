@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats, Integers
 from simbudget.engine.laws.gates import power
 from simbudget.engine.laws.tally import LOOKS
 from simbudget.engine.totals import result_column
@@ -20,7 +20,7 @@ from simbudget.projection.economics import (
     prices_over_worlds,
 )
 from simbudget.projection.simulated import Simulated
-from simbudget.projection.statistics import Floats, Spread, statistics
+from simbudget.projection.statistics import Spread, statistics
 from simbudget.projection.unknowns import unknowns_of
 from simbudget.scenario.scenario import MOST_FINALISTS
 
@@ -259,7 +259,7 @@ def _by_world(prices: PricesOverWorlds) -> PriceByWorld:
     )
 
 
-def _prior_share(true: Floats, expected: Floats, worlds: npt.NDArray[np.int64]) -> float | None:
+def _prior_share(true: Floats, expected: Floats, worlds: Integers) -> float | None:
     """Return the share of the variance of results that lies between worlds.
 
     Expected results have the same mean in each world as results and less variance within it, so the variance between

@@ -1,4 +1,8 @@
-"""Running a projection: replication after replication, until there are enough."""
+"""Running a projection: replication after replication, until there are enough.
+
+Precision is checked at fixed numbers of replications that are further and further apart, since each check costs a
+bootstrap, and a single replication matters less and less.
+"""
 
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -15,7 +19,6 @@ from simbudget.projection.aggregate import Aggregate
 from simbudget.projection.blocks import Block
 from simbudget.projection.executors import blocks_in_order
 from simbudget.projection.months import Calendar
-from simbudget.projection.precision import FIRST_LOOK, is_precise, next_look
 from simbudget.projection.projection import Projection
 from simbudget.projection.schedule import Options, Schedule
 from simbudget.projection.simulated import Simulated
@@ -25,6 +28,13 @@ from simbudget.scenario.scenario import Scenario
 __all__ = ["Options", "project", "replications_of"]
 
 _ENOUGH: Final = -1
+"""In place of the number of replications at the next check: there is none."""
+
+_FIRST_LOOK: Final = 40
+"""Replications at the first check: fewer give no usable estimate of the error of p10 and p90."""
+_LEAST_STEP: Final = 20
+_STEP_PART: Final = 10
+"""A check comes after a tenth more replications, which narrows the error by a twentieth, and at least 20 more."""
 
 
 def project(
@@ -91,7 +101,7 @@ def _run(
     schedule: Schedule, options: Options, aggregate: Aggregate, progress: Callable[[int, int], None]
 ) -> bool:
     """Aggregate the schedule's replications until they are enough; return whether an interrupt ended that."""
-    look = FIRST_LOOK
+    look = _FIRST_LOOK
     progress(0, schedule.replications)
     try:
         with closing(blocks_in_order(schedule, options.workers, options.on)) as blocks:
@@ -120,7 +130,18 @@ def _add_and_look(aggregate: Aggregate, block: Block, look: int, precision: floa
         aggregate.add(block.part(first, end))
         first = end
         if aggregate.replications == look:
-            if is_precise(aggregate, precision):
+            if _is_precise(aggregate, precision):
                 return _ENOUGH
-            look = next_look(look)
+            look = _next_look(look)
     return look
+
+
+def _next_look(look: int) -> int:
+    """Return the number of replications at the next check."""
+    return look + max(_LEAST_STEP, look // _STEP_PART)
+
+
+def _is_precise(aggregate: Aggregate, precision: float) -> bool:
+    """Return whether the Monte-Carlo error of every figure of spend is at most this fraction of the figure."""
+    spend = aggregate.statistics("spend_usd")
+    return bool((spend.errors <= precision * np.abs(spend.values)).all())

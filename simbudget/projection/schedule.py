@@ -12,7 +12,8 @@ from typing import Final
 
 import numpy as np
 
-from simbudget.engine.laws.draws import UNKNOWN_KINDS, Integers
+from simbudget.arrays import Integers
+from simbudget.engine.laws.draws import UNKNOWN_KINDS
 from simbudget.engine.program import Program
 from simbudget.errors import Problem, UserError
 from simbudget.projection.engines import DEFAULT_ENGINE, engine_for, engine_named

@@ -4,7 +4,8 @@ from dataclasses import dataclass
 
 import pandas as pd
 
-from simbudget.projection.statistics import Floats, Spread, Statistics
+from simbudget.arrays import Floats
+from simbudget.projection.statistics import Spread, Statistics
 from simbudget.scenario.scenario import Scenario
 
 

@@ -15,8 +15,7 @@ from simbudget.projection.limits import LimitCheck, check_limits
 from simbudget.projection.months import DEAREST_MONTH, check_spend_cap
 from simbudget.projection.research import Research, notes_on_research, summarise_research
 from simbudget.projection.simulated import Simulated
-from simbudget.projection.sketches import ACCURACY
-from simbudget.projection.statistics import Spread, Statistics
+from simbudget.projection.statistics import ACCURACY, Spread, Statistics
 from simbudget.projection.tasks import TaskFigures, summarise_tasks
 from simbudget.results import as_plain
 from simbudget.scenario.provider import Api

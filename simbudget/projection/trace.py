@@ -46,7 +46,7 @@ class Trace(Result):
 
     def figures(self) -> dict[str, Picture]:
         """Return the Gantt chart."""
-        from simbudget.projection.gantt import gantt  # noqa: PLC0415  matplotlib is slow to import
+        from simbudget.projection.figures import gantt  # noqa: PLC0415  matplotlib is slow to import
 
         return {"gantt": Picture("What each agent does", partial(gantt, self.ledger, self.agent_names))}
 

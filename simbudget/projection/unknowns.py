@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Flags, Floats, Integers
 from simbudget.distributions.base import LOGNORMAL
 from simbudget.engine.laws.draws import (
     DRAWN_EACH_TIME,
@@ -20,9 +20,6 @@ from simbudget.engine.lowering import lower
 from simbudget.engine.lowering.evidence import weigh
 from simbudget.engine.streams import WORLD_ITSELF, named_purpose, uniforms
 from simbudget.scenario.scenario import Scenario
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 _DRAWN_BY_ITSELF: Final = (ONE_A_WORLD, TYPICAL_A_WORLD, TYPICAL_A_WORLD_ONE_A_REPLICATION)
 """Kinds of unknowns with their own uniform in each world; others come from joint draws."""
@@ -96,7 +93,7 @@ def _ranks(values: Floats) -> Floats:
     return np.asarray((rankdata(values) - 0.5) / len(values), dtype=np.float64)
 
 
-def _first_of_each(names: list[str], moves: npt.NDArray[np.bool_]) -> list[int]:
+def _first_of_each(names: list[str], moves: Flags) -> list[int]:
     """Return the places of the varying unknowns, each name once, since one unknown may be looked up in two ways."""
     return list({name: place for place, name in reversed(list(enumerate(names))) if moves[place]}.values())[
         ::-1

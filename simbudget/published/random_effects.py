@@ -16,11 +16,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.published.claims import Claim, claims_of
-
-Floats = npt.NDArray[np.float64]
 
 TRIALS_OF_A_BARE_RATE: Final = 20
 """A rate without counts informs the mean, but can hardly narrow the spread."""

@@ -8,10 +8,8 @@ import pytest
 from simbudget.deciding.alternatives import Sample
 from simbudget.deciding.changes import Source
 from simbudget.deciding.objectives import parse_objective, parse_requirement
-from simbudget.deciding.plan import BestPlan, plan, written_plan
-from simbudget.deciding.questions import ask
-from simbudget.deciding.search import Tried, search
-from simbudget.deciding.space import Point, Space, parse_dimension
+from simbudget.deciding.plan import BestPlan, ask, plan, written_plan
+from simbudget.deciding.search import Point, Space, Tried, parse_dimension, search
 from simbudget.errors import UserError
 from simbudget.scenario.loading import loads_scenario
 

@@ -10,11 +10,10 @@ import pytest
 from simbudget.deciding.alternatives import Sample, as_it_stands
 from simbudget.deciding.changes import Source
 from simbudget.deciding.emulator import PLAIN, fit
-from simbudget.deciding.evidence import standing, variance_left
 from simbudget.deciding.information import Value
+from simbudget.deciding.pilot_evidence import ranks, stage, variance_left
 from simbudget.deciding.pilots import Pilot, PilotPlan, Pilots, recommend
 from simbudget.deciding.plan_pilot import plan_pilot, records, whole_run
-from simbudget.deciding.rehearsals import stage
 from simbudget.numbers import usd
 from simbudget.scenario.loading import loads_scenario
 
@@ -50,7 +49,7 @@ def test_the_narrowing_is_that_of_the_closed_form(cycles: int) -> None:
     run = whole_run([as_it_stands(source())], Sample(1200))
     text = JOBS.replace("cycles_per_agent: 40", f"cycles_per_agent: {cycles}")
     shown, _ = records(source(text), 2, [400.0], run.worlds, 1)[400.0]
-    left = variance_left(standing(shown), run.spends_usd[0])
+    left = variance_left(ranks(shown), run.spends_usd[0])
     assert left / run.spends_usd[0].var(ddof=1) == pytest.approx(conjugate(2 * cycles), abs=0.06)
 
 
@@ -60,15 +59,15 @@ def test_many_weak_habits_that_a_record_shows_are_told_and_noise_is_not() -> Non
     figures, noise = rng.standard_normal((400, 12)), rng.standard_normal((400, 12))
     weights = np.array([0.3, 0.3, 0.3, 0.3, *[0.1] * 8])
     outcome = 100.0 * np.exp(figures @ weights)
-    sparse = fit(standing(figures), outcome, PLAIN).residual_variance
-    assert variance_left(standing(figures), outcome) < 0.05 * outcome.var() < 0.5 * sparse
-    assert variance_left(standing(noise), outcome) > 0.97 * outcome.var()
+    sparse = fit(ranks(figures), outcome, PLAIN).residual_variance
+    assert variance_left(ranks(figures), outcome) < 0.05 * outcome.var() < 0.5 * sparse
+    assert variance_left(ranks(noise), outcome) > 0.97 * outcome.var()
 
 
 def test_predicted_narrowing_is_achieved_on_truths_that_were_not_fitted() -> None:
     fitted, fresh = (whole_run([as_it_stands(source())], Sample(600, seed)) for seed in (1, 2))
     shown = [records(source(), 4, [1.0], run.worlds, seed)[1.0][0] for run, seed in ((fitted, 1), (fresh, 2))]
-    both = standing(np.vstack(shown))  # ranks among all that pilots show, not of what the runs come to
+    both = ranks(np.vstack(shown))  # ranks among all that pilots show, not of what the runs come to
     emulator = fit(both[: len(shown[0])], fitted.spends_usd[0], PLAIN)
     new = both[len(shown[0]) :]
     missed = (fresh.spends_usd[0] - emulator.predict(new)) ** 2

@@ -11,8 +11,7 @@ import pytest
 from simbudget.deciding.alternatives import Sample, alternatives
 from simbudget.deciding.changes import Source, parse_changes
 from simbudget.deciding.compare import compare
-from simbudget.deciding.plan import plan
-from simbudget.deciding.questions import ask
+from simbudget.deciding.plan import ask, plan
 from simbudget.errors import UserError
 from simbudget.numbers import usd
 from simbudget.projection.run import Options, project

@@ -7,7 +7,7 @@ from rich.box import SIMPLE_HEAD
 from rich.console import Console
 from rich.table import Table
 
-from simbudget.report.narrow import ReadableTables
+from simbudget.report.terminal import ReadableTables
 
 FIGURES = ("$3,320", "$10,000", "$16,600", "0.4 %")
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from simbudget.engine.reference import simulate
-from simbudget.projection.gantt import MOST_ROWS, gantt
+from simbudget.projection.figures import MOST_ROWS, gantt
 from simbudget.projection.trace import timeline
 from tests.running import scenario
 

@@ -7,8 +7,7 @@ import pytest
 
 from simbudget.engine.totals import totals
 from simbudget.projection.aggregate import ERRORS_FROM, KEPT
-from simbudget.projection.sketches import ACCURACY, Sketches
-from simbudget.projection.statistics import STATISTICS, statistics
+from simbudget.projection.statistics import ACCURACY, STATISTICS, Sketches, statistics
 from tests.scale.synthetic import BUDGET_USD, PROGRAM, aggregate, in_blocks, replications
 
 MANY = KEPT + 5_500
@@ -67,7 +66,7 @@ def test_a_sketch_keeps_its_word_for_any_distribution_and_a_coarser_one_does_not
     stopped = np.minimum(random.lognormal(9, 0.5, 20_000), 9000.0)
     values = np.column_stack([stopped, random.pareto(1.5, 20_000) + 1e-9, -random.lognormal(0, 4, 20_000)])
     assert _worst_part(values, Sketches(3)) <= ACCURACY * (1 + 1e-9)
-    monkeypatch.setattr("simbudget.projection.sketches.ACCURACY", 10 * ACCURACY)
+    monkeypatch.setattr("simbudget.projection.statistics.ACCURACY", 10 * ACCURACY)
     assert _worst_part(values, Sketches(3)) > ACCURACY
 
 

@@ -11,12 +11,10 @@ from importlib.resources import files
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats
 from simbudget.calibration.campaigns.campaigns import Campaign
-
-Floats = npt.NDArray[np.float64]
 
 FILE: Final = "known_campaigns.csv"
 CUTS: Final = (0.1, 0.2, 0.3, 0.4, 0.5)

@@ -9,14 +9,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Flags, Floats, Integers
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.calibration_file import Evidence
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 FEWEST: Final = 12
 """Campaigns of fewer experiments are too short to be split."""
@@ -33,7 +30,7 @@ class Campaign:
     name: str
     source: str
     project: str
-    agent: npt.NDArray[np.int64]
+    agent: Integers
     started_s: Floats
     ended_s: Floats
     """As far as is known: the start where a duration is not known."""

@@ -19,12 +19,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.campaigns.beginnings import Beginning, Course
 from simbudget.calibration.posteriors.shapes import midpoint_scores
-
-Floats = npt.NDArray[np.float64]
 
 _HALF: Final = 0.5
 _FEWEST: Final = 4

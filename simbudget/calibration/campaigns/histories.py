@@ -11,8 +11,9 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.arrays import Flags, Floats, Integers
 from simbudget.compilation import compiled
-from simbudget.engine.laws.draws import Floats, Integers, draw_world
+from simbudget.engine.laws.draws import draw_world
 from simbudget.engine.laws.notebook import LEADS, SCORE, Notebook, best_known, clear, empty_notebook, learn
 from simbudget.engine.laws.research import Lab, submit
 from simbudget.engine.program import Program
@@ -25,7 +26,7 @@ _FIRST: Final = 1
 class Histories:
     """Simulated campaigns, one world per row."""
 
-    kept: npt.NDArray[np.bool_]
+    kept: Flags
     """[worlds, experiments] whether an experiment's score was above all before it."""
     best: npt.NDArray[np.float32]
     """[worlds, experiments] the best score so far, less the one that the campaign began with."""
@@ -36,7 +37,7 @@ class Histories:
 
 
 @compiled
-def _play(lab: Lab, notebook: Notebook, agents: int, kept: npt.NDArray[np.bool_], best: Floats) -> float:
+def _play(lab: Lab, notebook: Notebook, agents: int, kept: Flags, best: Floats) -> float:
     """Simulate submissions in turn with shared results, record the leaders, and return the first score."""
     clear(notebook)
     first, leader = 0.0, 0.0

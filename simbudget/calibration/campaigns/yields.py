@@ -15,14 +15,12 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
+from simbudget.arrays import Floats, Integers
 from simbudget.calibration.campaigns.beginnings import Course, thirds
 from simbudget.calibration.campaigns.campaigns import Campaign
 from simbudget.calibration.campaigns.histories import Histories, play_histories
 from simbudget.engine.lowering import lower
 from simbudget.scenario.scenario import Group, Scenario, Score, Think
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 _MOST_WORLDS: Final = 8000
 _MOST_PLAYED: Final = 12_000_000

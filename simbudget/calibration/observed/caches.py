@@ -11,12 +11,10 @@ from typing import Final
 from weakref import WeakKeyDictionary
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Flags, Floats
 from simbudget.calibration.observed.sessions import Session
 from simbudget.scenario.context import CACHE_LIFE_S
-
-Floats = npt.NDArray[np.float64]
 
 FIVE_MINUTES: Final = "5 min"
 ONE_HOUR: Final = "1 h"
@@ -142,7 +140,7 @@ def _missed(session: Session) -> Floats:
     return _MISSED[session]
 
 
-def _aged(session: Session, youngest_s: float, oldest_s: float, people: bool = True) -> npt.NDArray[np.bool_]:
+def _aged(session: Session, youngest_s: float, oldest_s: float, people: bool = True) -> Flags:
     """Return [calls - 1] which calls began so long after the one before, in a context that went on."""
     apart_s = np.nan_to_num(np.diff(session.started_s))
     if not people:

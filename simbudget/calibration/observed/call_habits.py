@@ -10,12 +10,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.rates import pooled_rate
-
-Floats = npt.NDArray[np.float64]
 
 _RESAMPLED: Final = 200
 """Bootstrap samples: enough for the 10 % and 90 % quantiles that are shown."""

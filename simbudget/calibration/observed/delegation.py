@@ -13,12 +13,9 @@ from itertools import groupby
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Flags, Floats, Integers
 from simbudget.calibration.observed.sessions import Session
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 _GOES_ON: Final = 0.75
 """A context of at least this fraction of the one before goes on; a smaller one may have been compacted."""
@@ -43,7 +40,7 @@ class Role:
     """One for each sub-agent, or for each helper's call."""
     counts: Floats
     """[cycles] sub-agents started in each; a session whose log records no cycles is one."""
-    runs: npt.NDArray[np.int64]
+    runs: Integers
     """[cycles] the run of each."""
     kind: str = SUB_AGENT
     """`sub-agent`, `helper` or `step`."""

@@ -8,11 +8,9 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.sessions import Session
-
-Floats = npt.NDArray[np.float64]
 
 _CLEARED: Final = 0.8
 """Compactions below this fraction of the median count as clearing of a context that was not full."""

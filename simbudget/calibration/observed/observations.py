@@ -12,13 +12,11 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.observed.steps import Steps
 from simbudget.calibration.posteriors.openings import Opening, ages_of
-
-Floats = npt.NDArray[np.float64]
 
 TURN_QUANTITIES: Final = ("output", "thinking", "tool_result", "tool_time", "first_token")
 

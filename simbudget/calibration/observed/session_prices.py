@@ -6,15 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.caches import ONE_HOUR
 from simbudget.calibration.observed.sessions import Session
 from simbudget.errors import UserError
 from simbudget.pricing.catalogue import model_prices
 from simbudget.pricing.charge import ClassPrices
-
-Floats = npt.NDArray[np.float64]
 
 _MTOK: Final = 1e6
 _USUAL_RATIOS: Final = np.array([0.1, 1.0, 5.0])

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Flags, Floats, Integers
 from simbudget.calibration.observed.steps import (
     STEP_COLUMNS,
     RunWithSteps,
@@ -25,8 +26,6 @@ from simbudget.calibration.observed.steps import (
 )
 from simbudget.ledger.costs import counted_usd
 from simbudget.ledger.imported import ImportedLedger
-
-Floats = npt.NDArray[np.float64]
 
 _CALL_KINDS: Final = ("call", "post", "poll", "compaction")
 _PEOPLE: Final = ("person", "AskUserQuestion", "ExitPlanMode")
@@ -117,7 +116,7 @@ class Session:
         return self.gap_s if self.sub_agents_s is None else np.maximum(self.gap_s - self.sub_agents_s, 0.0)
 
     @cached_property
-    def compacts(self) -> npt.NDArray[np.bool_]:
+    def compacts(self) -> Flags:
         """[calls - 1] whether the context was compacted or cleared between a call and the next."""
         before, after = self.context[:-1], self.context[1:]
         return (after < _KEPT_AFTER_COMPACTION * before) & (before > _SMALLEST_COMPACTED)
@@ -137,7 +136,7 @@ class Session:
         part = self.taken(slice(first, end))
         return replace(part, failures=0, steps=None)
 
-    def taken(self, which: slice | npt.NDArray[np.bool_]) -> "Session":
+    def taken(self, which: slice | Flags) -> "Session":
         """Return the session of some of its calls; what is known of the whole session stays."""
         arrays = {name: getattr(self, name)[which] for name in (*_COLUMNS.values(), "person_s")}
         models = None if self.models is None else self.models[which]
@@ -287,15 +286,15 @@ class _Rows:
     values: dict[str, Floats]
     """By the names of a session's arrays."""
     models: npt.NDArray[np.str_]
-    failed: npt.NDArray[np.bool_]
+    failed: Flags
     """Calls that failed."""
-    answered: npt.NDArray[np.bool_]
+    answered: Flags
     """Calls that succeeded and sent tokens."""
-    for_people: npt.NDArray[np.bool_]
+    for_people: Flags
     """Waits for people."""
-    delegated: npt.NDArray[np.bool_]
+    delegated: Flags
     """Calls of sub-agents, in ledgers that record whose they are."""
-    cycles: npt.NDArray[np.int64]
+    cycles: Integers
     services: npt.NDArray[np.str_]
 
     @classmethod

@@ -10,14 +10,12 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.observations import FLOORS, NO_SPEED
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.posteriors.pooling import log_of
 from simbudget.distributions.posteriors import Posterior
-
-Floats = npt.NDArray[np.float64]
 
 _MOST_POINTS: Final = 800
 _FEWEST_POINTS: Final = 10

@@ -9,11 +9,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
+from simbudget.arrays import Flags, Floats, Integers
 
 STEP_COLUMNS: Final = ("agent", "session", "cycle", "kind", "started_s", "duration_s", "outcome")
 """Columns that steps are read from: a context's part of a frame with all of them takes five times as long."""
@@ -36,7 +34,7 @@ class Steps:
     """[cycles] turns of completed think steps."""
     turns_cut: Floats
     """[cycles] turns so far of think steps that the end of the run cut off."""
-    cycles: npt.NDArray[np.int64]
+    cycles: Integers
     """Numbers of this context's cycles that came to their end."""
     is_left: Flags
     """[calls] whether the agent, or its sub-agents, worked in other contexts between it and the next."""
@@ -189,7 +187,7 @@ def _is_whole(of_agent: pd.DataFrame) -> bool:
     return bool(of_agent["cycle"].nunique() == 1 and not of_agent["outcome"].eq("cut").any())
 
 
-def _ended(calls: pd.DataFrame, of_agent: pd.DataFrame) -> npt.NDArray[np.int64]:
+def _ended(calls: pd.DataFrame, of_agent: pd.DataFrame) -> Integers:
     """Return the cycles of a context that ended: all but its agent's last, which may have been cut off."""
     cycles = np.unique(calls["cycle"].to_numpy(np.int64))
     return cycles if _is_whole(of_agent) else cycles[cycles < of_agent["cycle"].max()]

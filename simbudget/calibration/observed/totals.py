@@ -3,12 +3,10 @@
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.sessions import Session
-
-Floats = npt.NDArray[np.float64]
 
 _HOUR_S: Final = 3600.0
 

@@ -9,12 +9,10 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.posteriors.shapes import EMPIRICAL, LOGNORMAL, Shape, choose_shape, midpoint_scores
 from simbudget.distributions.posteriors import Posterior, score_grid
-
-Floats = npt.NDArray[np.float64]
 
 _FLOOR_S: Final = 0.1
 """Added to a mean before its logarithm is taken; smaller values are negligible."""

@@ -12,11 +12,9 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.distributions.posteriors import Posterior
-
-Floats = npt.NDArray[np.float64]
 
 _FEWEST_CONTEXTS: Final = 8
 _CERTAIN: Final = 2.5

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from simbudget.arrays import Flags, Floats
 
 _TIMES: Final = np.array([1.0, 1.5, 2.0, 2.5, 3.0, 4.0, 5.0, 6.0, 8.0, 11.0, 15.0, 20.0, 28.0, 40.0])
 _TURNS: Final = np.array([1.0, 1.5, 2.0, 3.0, 4.0, 6.0, 8.0, 12.0])
@@ -39,7 +38,7 @@ class Opening:
         return np.asarray(1.0 + (self.times - 1.0) * np.exp(-ages / self.turns))
 
 
-def ages_of(compacts: npt.NDArray[np.bool_], begins_at: int = 0) -> Floats:
+def ages_of(compacts: Flags, begins_at: int = 0) -> Floats:
     """Return [calls - 1] how many turns old the context is at each turn, by where it was compacted afterwards.
 
     Args:

@@ -11,12 +11,10 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.posteriors.shapes import Shape, choose_shape
 from simbudget.distributions.posteriors import score_grid
-
-Floats = npt.NDArray[np.float64]
 
 _PARTS: Final = 400
 _FARTHEST: Final = 7.0

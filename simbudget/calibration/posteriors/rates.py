@@ -1,9 +1,8 @@
 """Rates of failures, with overdispersion between runs."""
 
 import numpy as np
-import numpy.typing as npt
 
-Floats = npt.NDArray[np.float64]
+from simbudget.arrays import Floats
 
 _JEFFREYS = 0.5
 

@@ -11,13 +11,11 @@ from dataclasses import replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.posteriors.pooling import Levels, levels_of, mean_of_draws, shape_of
 from simbudget.calibration.posteriors.shapes import Shape, choose_shape
 from simbudget.distributions.posteriors import Posterior
-
-Floats = npt.NDArray[np.float64]
 
 _TAU_GRID: Final = np.linspace(0.0, 2.0, 201)
 _TAU_SCALE: Final = 0.5

@@ -11,11 +11,9 @@ from dataclasses import dataclass
 from typing import Final, Self
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.distributions.posteriors import score_grid
-
-Floats = npt.NDArray[np.float64]
 
 LOGNORMAL: Final = "lognormal"
 EMPIRICAL: Final = "empirical"

@@ -8,14 +8,12 @@ from collections.abc import Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Flags, Floats
 from simbudget.calibration.posteriors.pooling import log_of
 from simbudget.calibration.posteriors.runs_to_come import pool
 from simbudget.calibration.posteriors.shapes import LOGNORMAL, Shape, choose_shape
 from simbudget.distributions.posteriors import Posterior
-
-Floats = npt.NDArray[np.float64]
 
 _MEANS: Final = 121
 _SCATTERS: Final = 81
@@ -24,7 +22,7 @@ EXPERIMENTS_SCATTER: Final = 0.9
 
 
 def censored_lognormal(
-    runs: Sequence[tuple[Floats, npt.NDArray[np.bool_]]],
+    runs: Sequence[tuple[Floats, Flags]],
     worlds: int,
     rng: np.random.Generator,
     floor: float,

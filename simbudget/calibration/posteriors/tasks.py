@@ -17,11 +17,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.special import expit, log_expit, logsumexp
 
+from simbudget.arrays import Floats, Integers
 from simbudget.distributions.base import NORMAL_P90
 from simbudget.distributions.posteriors import Posterior
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 _PRIOR_DIFFICULTY: Final = 4.0
 _HARDEST: Final = 14.0

@@ -9,8 +9,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.delegation import callers_of
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.totals import session_samples, truths
@@ -21,8 +21,6 @@ from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
 from simbudget.scenario.calibration_file import Checked
 from simbudget.scenario.provider import OTHERS
-
-Floats = npt.NDArray[np.float64]
 
 _SIMULATED: Final = 500
 _LEVELS: Final = (0.1, 0.5, 0.9)

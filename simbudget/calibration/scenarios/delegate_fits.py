@@ -10,8 +10,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.call_habits import SharedPrefix, shared_prefix, used_service
 from simbudget.calibration.observed.delegation import HELPER, STEP, SUB_AGENT, Callers, Role, callers_of
 from simbudget.calibration.observed.sessions import Session
@@ -33,8 +33,6 @@ from simbudget.calibration.scenarios.session_fits import (
 from simbudget.calibration.scenarios.wording import as_value
 from simbudget.scenario.calibration_file import Evidence
 from simbudget.units import Dimension
-
-Floats = npt.NDArray[np.float64]
 
 _SEED: Final = 20_261_130
 _TAKEN: Final = ("turn.", "context.first_prompt_tokens", "context.keeps_thinking")

@@ -11,16 +11,14 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.campaigns.campaigns import Campaign, evidence_of
 from simbudget.calibration.posteriors.pooling import log_of
 from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
 from simbudget.calibration.scenarios.fit import Fit, fit_of_fact, fit_of_varying
 from simbudget.calibration.scenarios.wording import written_fact
 from simbudget.units import Dimension
-
-Floats = npt.NDArray[np.float64]
 
 _LONG: Final = 10.0
 _SHORTEST_S: Final = 1.0

@@ -3,21 +3,18 @@
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Flags, Floats, Integers
 from simbudget.ledger.imported import ImportedLedger
-
-Floats = npt.NDArray[np.float64]
-Flags = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, eq=False)
 class Jobs:
     """Experiments in the order of their starts within each run; arrays of one length."""
 
-    run: npt.NDArray[np.int64]
-    agent: npt.NDArray[np.int64]
+    run: Integers
+    agent: Integers
     started_s: Floats
     duration_s: Floats
     """NaN where the log does not say."""

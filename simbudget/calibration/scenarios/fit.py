@@ -5,16 +5,14 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.posteriors.rates import pooled_rate
 from simbudget.calibration.posteriors.shapes import Shape
 from simbudget.calibration.scenarios.wording import written_fact, written_varying
 from simbudget.distributions.posteriors import Posterior
 from simbudget.scenario.calibration_file import CalibratedQuantity, Evidence
 from simbudget.units import Dimension
-
-Floats = npt.NDArray[np.float64]
 
 FEWEST: Final = 3
 """Fewest values for learning a quantity."""

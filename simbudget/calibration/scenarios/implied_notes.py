@@ -4,16 +4,14 @@ from collections.abc import Iterator, Sequence
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.observations import NO_SPEED
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.scenarios.fit import Fit
 from simbudget.calibration.scenarios.logged_groups import LoggedGroup, model_named
 from simbudget.calibration.scenarios.wording import spread_of, written_duration
 from simbudget.numbers import hours, percent, rounded
-
-Floats = npt.NDArray[np.float64]
 
 _WIDE: Final = 5.0
 """From this p90/median on the typical value says little, and the mean stands beside it."""

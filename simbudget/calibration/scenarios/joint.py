@@ -5,12 +5,12 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
-import numpy.typing as npt
+
+from simbudget.arrays import Floats
 
 if TYPE_CHECKING:
     from simbudget.calibration.scenarios.fit import Fit
 
-Floats = npt.NDArray[np.float64]
 
 _FEWEST_FOR_ORDER: Final = 10
 """Fewest runs for estimating correlations."""

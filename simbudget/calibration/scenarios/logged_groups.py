@@ -5,14 +5,12 @@ from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.delegation import callers_of
 from simbudget.calibration.observed.sessions import Session
 from simbudget.calibration.scenarios.fit import FEWEST
 from simbudget.scenario.scenario import DEFAULT_MODEL
-
-Floats = npt.NDArray[np.float64]
 
 _ENOUGH: Final = 20
 """With this many sessions a model's group needs nothing from other models, whether they differ or not."""

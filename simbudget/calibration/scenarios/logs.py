@@ -2,10 +2,9 @@
 
 from collections.abc import Collection
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Integers
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.calibration_file import Evidence
 
@@ -27,7 +26,7 @@ def evidence_of_ledger(
     return Evidence(count, len(runs), sources, _last_day(runs), 0, remark)
 
 
-def evidence_of_runs(ledger: ImportedLedger, which: npt.NDArray[np.int64], remark: str = "") -> Evidence:
+def evidence_of_runs(ledger: ImportedLedger, which: Integers, remark: str = "") -> Evidence:
     """Return runs as the evidence for something learnt from one observation of each.
 
     Args:

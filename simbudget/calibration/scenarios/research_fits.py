@@ -11,8 +11,8 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats, Integers
 from simbudget.calibration.campaigns.beginnings import thirds
 from simbudget.calibration.campaigns.campaigns import Campaign, evidence_of
 from simbudget.calibration.campaigns.histories import Histories, play_histories
@@ -33,9 +33,6 @@ from simbudget.scenario.calibration_file import ByRun, Evidence
 from simbudget.scenario.language.quantities import Kind
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
 from simbudget.units import Dimension
-
-Floats = npt.NDArray[np.float64]
-Integers = npt.NDArray[np.int64]
 
 RESEARCH: Final = "research"
 """What campaigns are counted into."""

@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.calibration.observed.caches import cache_life, misses_of
 from simbudget.calibration.observed.call_habits import KeptThinking, kept_thinking
 from simbudget.calibration.observed.limits import compaction_limit
@@ -37,8 +37,6 @@ from simbudget.scenario.language.blocks import keys_of
 from simbudget.scenario.provider import OTHERS
 from simbudget.scenario.scenario import Turn
 from simbudget.units import Dimension
-
-Floats = npt.NDArray[np.float64]
 
 _FEWEST_COMPACTIONS: Final = 8
 _OPENING_EVIDENCE: Final = 2.0

@@ -9,9 +9,9 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats, Integers
 from simbudget.calibration.observed.trials import places_of_gates
 from simbudget.calibration.posteriors.pooling import log_of
 from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
@@ -24,8 +24,6 @@ from simbudget.engine.lowering.quantities import office_hours
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.scenario import Review, Scenario, gate_names
 from simbudget.units import Dimension
-
-Floats = npt.NDArray[np.float64]
 
 _SEED: Final = 20_260_305
 _SAME: Final = 1e-6
@@ -129,7 +127,7 @@ def _week_s(began_at: pd.Timestamp, begins_s: int) -> float:
     return float((began_at.weekday() * DAY_NS + (began_at - began_at.normalize()).value) / _NANOSECONDS)
 
 
-def _open_s(hours: npt.NDArray[np.int64], start_s: float, end_s: float) -> float:
+def _open_s(hours: Integers, start_s: float, end_s: float) -> float:
     if not np.isfinite(end_s - start_s):
         return float("nan")
     return float(open_ns(hours, round(start_s * _NANOSECONDS), round(end_s * _NANOSECONDS)) / _NANOSECONDS)

@@ -3,13 +3,11 @@
 from typing import Any, Final
 
 import numpy as np
-import numpy.typing as npt
 
+from simbudget.arrays import Floats
 from simbudget.distributions.posteriors import Posterior
 from simbudget.scenario.language.document import parse_value, plain
 from simbudget.units import Dimension
-
-Floats = npt.NDArray[np.float64]
 
 _EXACT_DIGITS: Final = 9
 _DIGITS: Final = 3

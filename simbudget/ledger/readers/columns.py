@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Integers
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.readers.scratch import ScratchFile
@@ -27,7 +28,7 @@ RECORD: Final = np.dtype([(name, _ON_DISK[dtype]) for name, dtype in DTYPES.item
 """A row: words as their numbers, what is not known as -1."""
 
 RecordArray = npt.NDArray[np.void]
-Rows = npt.NDArray[np.int64]
+Rows = Integers
 
 
 class Records:

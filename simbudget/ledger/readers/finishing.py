@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats, Integers
 from simbudget.ledger.costs import days_of, list_costs
 from simbudget.ledger.frame import DTYPES, with_context_tokens
 from simbudget.ledger.imported import NOTHING_ASSUMED, RUN_DTYPES, Assumed, StreamedLedger
@@ -75,7 +75,7 @@ class _Finishing:
                 entries = _of_model(entries, self._model)
             yield _priced(entries, self.runs, self.final).astype(DTYPES)
 
-    def _in_order(self) -> npt.NDArray[np.int64]:
+    def _in_order(self) -> Integers:
         """Return the rows in the order of the ledger."""
         run = np.empty(len(self._records), dtype=np.int32)
         started_s = np.empty(len(self._records))
@@ -101,7 +101,7 @@ def _of_model(entries: pd.DataFrame, model: str) -> pd.DataFrame:
     return entries.assign(model=named.astype("category"))
 
 
-def _runs(joining: Joining, began_s: npt.NDArray[np.float64]) -> pd.DataFrame:
+def _runs(joining: Joining, began_s: Floats) -> pd.DataFrame:
     """Return the table of runs, but for what their entries lack; [runs] when each began."""
     runs = joining.runs
     is_dated = np.array([run.is_dated for run in runs], dtype=bool)
@@ -130,7 +130,7 @@ def _runs(joining: Joining, began_s: npt.NDArray[np.float64]) -> pd.DataFrame:
     )
 
 
-def _moments(seconds: npt.NDArray[np.float64]) -> pd.DatetimeIndex:
+def _moments(seconds: Floats) -> pd.DatetimeIndex:
     """Return moments from seconds since 1970, to the millionth that a float can tell apart."""
     return pd.to_datetime(seconds, unit="s", utc=True).round("us").as_unit("ns")
 

@@ -6,14 +6,14 @@ Sub-agents' runs are given to the run that they are part of. What is kept of a r
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 
+from simbudget.arrays import Floats, Integers
 from simbudget.ledger.readers.columns import RecordArray, Records
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 
-Numbers = npt.NDArray[np.int64]
-Seconds = npt.NDArray[np.float64]
+Numbers = Integers
+Seconds = Floats
 
 _NO_RUN: Final = -1
 _NO_WORD: Final = -1

@@ -19,8 +19,8 @@ from simbudget import __version__
 from simbudget.compilation import CODE_FOLDER
 from simbudget.errors import Problem, UserError
 from simbudget.projection.blocks import Block, Cutter, simulate_block
+from simbudget.projection.executors.local import in_order
 from simbudget.projection.executors.uninterrupted import held_back
-from simbudget.projection.executors.window import in_order
 from simbudget.projection.schedule import Schedule
 
 if TYPE_CHECKING:

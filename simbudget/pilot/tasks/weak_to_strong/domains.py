@@ -27,7 +27,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from sklearn.tree import DecisionTreeClassifier
 
-Floats = NDArray[np.float64]
+from simbudget.arrays import Floats
+
 Classes = NDArray[np.int64]
 
 TEACHERS: Final = 5

@@ -1,16 +1,57 @@
-"""Processes on this machine, for an engine that blocks other threads."""
+"""Threads of this process, or processes on this machine for an engine that blocks other threads.
+
+All executors request a window of blocks ahead and return them in order.
+"""
 
 import multiprocessing
 import signal
-from collections.abc import Generator
-from concurrent.futures import ProcessPoolExecutor
+from collections import deque
+from collections.abc import Callable, Generator
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from typing import Final, Protocol
 
 from simbudget.errors import Problem, UserError
 from simbudget.projection.blocks import Block, Cutter, simulate_block
 from simbudget.projection.executors.uninterrupted import held_back
-from simbudget.projection.executors.window import in_order
 from simbudget.projection.schedule import Schedule
+
+AHEAD: Final = 3
+"""Blocks queued per worker, so that no worker is idle and few blocks are simulated in vain."""
+
+
+class Promised(Protocol):
+    """A block requested from a worker: a future of the standard library or of Dask."""
+
+    def result(self) -> Block:
+        """Wait for the block and return it."""
+
+
+def in_order(
+    cutter: Cutter, submit: Callable[[range], Promised], workers: Callable[[], int]
+) -> Generator[Block, None, None]:
+    """Yield the blocks that `submit` requests, in order, with a few requested ahead for each worker."""
+    under_way: deque[Promised] = deque()
+    while True:
+        while len(under_way) < AHEAD * workers() and (numbers := cutter.cut()) is not None:
+            under_way.append(submit(numbers))
+        if not under_way:
+            return
+        block = under_way.popleft().result()
+        cutter.learn(len(block), block.seconds)
+        yield block
+
+
+def in_threads(schedule: Schedule, cutter: Cutter, workers: int) -> Generator[Block, None, None]:
+    """Yield a schedule's blocks in order."""
+    pool = ThreadPoolExecutor(workers, thread_name_prefix="simbudget")
+    try:
+        yield from in_order(
+            cutter, lambda numbers: pool.submit(simulate_block, schedule, numbers), lambda: workers
+        )
+    finally:
+        pool.shutdown(wait=False, cancel_futures=True)
+
 
 _schedule: Schedule | None = None
 """The schedule of this worker process, sent once instead of with every block."""
