@@ -7,8 +7,10 @@ is whether a result's `usage` fits into what its totals grew by. Processes of on
 same time, and into several files, so a session is put together when all files have been read.
 
 Where messages have exact counts they are calls, and a process's totals add what they leave out (helpers, sub-agents).
-Else a process is one entry of kind `calls` for each of its models. A session whose own log was read too keeps that, and
-the results add what they report of the run; so results are read last.
+Else a process is one entry of kind `calls` for each of its models. Counts are exact where a message's last line has a
+`stop_reason`, or where its stream was printed too (`--include-partial-messages`). Results and messages carry no times,
+but answers of tools do in newer versions: they date what follows them. A session whose own log was read too keeps that,
+and the results add what they report of the run; so results are read last.
 """
 
 from dataclasses import dataclass, field
@@ -20,11 +22,12 @@ from simbudget.ledger.readers.counts import (
     anthropic_steps,
     place_of,
     service_of,
+    with_last_counts,
 )
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.reported import records, sample
+from simbudget.ledger.readers.reported import NO_DATE, records, sample
 from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
@@ -53,46 +56,56 @@ def _is_result(line: JsonObject) -> bool:
 
 
 def _recognises(file: LogFile) -> bool:
-    # `--output-format json --verbose` prints one array of what the stream has as lines
-    is_array = file.is_document and file.head.lstrip()[:1] == b"[" and b'"session_id"' in file.head
+    # `--output-format json` prints one result, and with `--verbose` one array of what the stream has as lines
+    is_document = file.is_document and b'"session_id"' in file.head
     return any(
         _is_result(line)
         or (line.get("type") == "system" and line.get("subtype") == "init" and "session_id" in line)
-        for line in (sample(file) if is_array else file.objects)
+        for line in (sample(file) if is_document else file.objects)
     )
+
+
+_KINDS: Final = {"result", "assistant", "system", "user", "stream_event"}
 
 
 def _read(file: LogFile, gathering: Gathering) -> None:
     def take(number: int, line: JsonObject) -> None:
         kind = line.get("type")
-        if kind not in ("result", "assistant", "system"):
+        if kind not in _KINDS:
             return
         name = text(line.get("session_id")) or text(line.get("sessionId")) or str(file.path)
         session = gathering.gathered_to_the_end(("claude session", name), lambda: _Session(name))
+        at_s = moment(line.get("timestamp"))
+        seen_s[name] = at_s if is_known(at_s) else seen_s.get(name, NOT_KNOWN)
         if kind == "system" and line.get("subtype") == "init":
             session.model = text(line.get("model")) or session.model
         elif kind == "assistant":
-            session.add_message(line, f"{file.path} {number}")
+            session.add_message(line, f"{file.path} {number}", seen_s[name])
+        elif kind == "stream_event":
+            session.add_event(line)
         elif _is_result(line):
-            _take_result(file, gathering, session, line)
+            _take_result(file, gathering, session, line, seen_s[name])
         if (session.pending or session.processes) and name not in named:
             named.add(name)
             gathering.promises(session.run_in(gathering, file))
 
     named: set[str] = set()
+    seen_s: dict[str, float] = {}
     records(file, gathering, take)
 
 
-def _take_result(file: LogFile, gathering: Gathering, session: "_Session", line: JsonObject) -> None:
-    """Add a result to its session, unless it was read before."""
+def _take_result(
+    file: LogFile, gathering: Gathering, session: "_Session", line: JsonObject, at_s: float
+) -> None:
+    """Add a result to its session, unless it was read before; `at_s` is the last time printed before it."""
     run = session.run_in(gathering, file)
     identity = text(line.get("uuid")) or repr(
         (line.get("total_cost_usd"), line.get("duration_api_ms"), line.get("usage"))
     )
-    if session.has_result(identity):
+    if session.has_result(identity, at_s):
         run.repeated += 1
     else:
-        session.add_result(identity, _Result(line, run, str(file.path)))
+        session.add_result(identity, _Result(line, run, str(file.path), at_s))
 
 
 @dataclass
@@ -103,6 +116,9 @@ class _Message:
     usage: JsonObject
     is_final: bool
     at_s: float
+    """When it was printed, if that is printed too."""
+    after_s: float
+    """The last time printed before it."""
     agent: str
     """The tool use that began the sub-agent; empty for the session's own messages."""
     tools: dict[str, str]
@@ -112,13 +128,13 @@ class _Message:
 class _Result:
     """What one result states."""
 
-    def __init__(self, line: JsonObject, run: RunInMaking, path: str) -> None:
+    def __init__(self, line: JsonObject, run: RunInMaking, path: str, at_s: float) -> None:
         usage = mapping(line.get("usage"))
         self.path = path
         self.cost_usd = run.dollars(line.get("total_cost_usd"))
         self.api_s = duration_s(line.get("duration_api_ms"), 1e-3)
         self.lasted_s = duration_s(line.get("duration_ms"), 1e-3)
-        self.at_s = moment(line.get("timestamp"))
+        self.at_s = at_s
         self.turns = run.count(line.get("num_turns"))
         self.part = _counts(usage, _SNAKE, run)
         self.for_an_hour = run.count(
@@ -210,13 +226,15 @@ class _Session:
         self.pending: dict[str, _Message] = {}
         self._covered: set[str] = set()
         """The messages that a result covers."""
-        self._of_result: dict[str, _Process] = {}
+        self._of_result: dict[str, tuple[_Process, _Result]] = {}
+        self._streamed: dict[str, str] = {}
+        """The message that each agent is streaming."""
 
     def run_in(self, gathering: Gathering, file: LogFile) -> RunInMaking:
         """Return the session's run."""
         return gathering.run(f"claude {self.name}", FORMAT.name, file.path, self.name)
 
-    def add_message(self, line: JsonObject, place: str) -> None:
+    def add_message(self, line: JsonObject, place: str, seen_s: float) -> None:
         """Take up a message, or a further line of one; `place` stands for its id where it has none."""
         message = mapping(line.get("message"))
         model = text(message.get("model"))
@@ -237,14 +255,27 @@ class _Session:
         if known is None or is_final or not known.is_final:
             agent = text(line.get("parent_tool_use_id"))
             at_s = moment(line.get("timestamp"))
-            self.pending[identity] = _Message(model, message["usage"], is_final, at_s, agent, tools)
+            self.pending[identity] = _Message(model, message["usage"], is_final, at_s, seen_s, agent, tools)
 
-    def has_result(self, identity: str) -> bool:
-        """Return whether a result was read before, be it without the messages that it covers."""
-        process = self._of_result.get(identity)
-        if process is not None:
+    def add_event(self, line: JsonObject) -> None:
+        """Take up an event of a message's stream, whose last one has the message's final counts."""
+        event, agent = mapping(line.get("event")), text(line.get("parent_tool_use_id"))
+        if event.get("type") == "message_start":
+            self._streamed[agent] = text(mapping(event.get("message")).get("id"))
+        elif event.get("type") == "message_delta" and isinstance(event.get("usage"), dict):
+            message = self.pending.get(self._streamed.get(agent, ""))
+            if message is not None and mapping(event.get("delta")).get("stop_reason") is not None:
+                message.usage = with_last_counts(message.usage, event["usage"])
+                message.is_final = True
+
+    def has_result(self, identity: str, at_s: float) -> bool:
+        """Return whether a result was read before, be it without the messages that it covers, or without its time."""
+        known = self._of_result.get(identity)
+        if known is not None:
+            process, result = known
             self._covers(process)
-        return process is not None
+            result.at_s = result.at_s if is_known(result.at_s) else at_s
+        return known is not None
 
     def add_result(self, identity: str, result: _Result) -> None:
         """Take up a result: of the process whose totals it explains best, else of a new one."""
@@ -254,7 +285,7 @@ class _Session:
         if not known:
             self.processes.append(process)
         process.add(result)
-        self._of_result[identity] = process
+        self._of_result[identity] = process, result
         self._covers(process)
 
     def _covers(self, process: _Process) -> None:
@@ -272,6 +303,8 @@ class _Session:
             _report(run, process)
             if not is_told:
                 _add_process(gathering, run, process, self.model)
+                if not is_known(process.last.at_s):
+                    run.note_missing(NO_DATE)
         if self.pending and not is_told:
             run.missing["the result of the session, which broke off"] += 1
             _add_messages(gathering, run, self.pending)
@@ -311,7 +344,7 @@ def _add_process(gathering: Gathering, run: RunInMaking, process: _Process, name
         }
         Thread(gathering, run).add(
             CALLS,
-            last.at_s - process.lasted_s,
+            last.at_s - (process.lasted_s if is_known(process.lasted_s) else 0.0),
             last.api_s if is_main else NOT_KNOWN,
             model=model,
             **paid,
@@ -414,10 +447,10 @@ def _add_messages(gathering: Gathering, run: RunInMaking, messages: dict[str, _M
         if thread is None:
             thread = threads[message.agent] = Thread(gathering, run, message.agent)
         usage, others = anthropic_steps(message.usage, run, message.model, knows_output=message.is_final)
-        is_first = not is_known(thread.last_s)  # nobody knows how long it took
-        row = thread.call(usage, message.model, message.at_s if is_first else thread.last_s, message.at_s)
-        if is_first:
-            gathering.columns.set(row, "duration_s", NOT_KNOWN)
+        # Nobody knows how long the first one took, nor one without a time of its own.
+        is_timed = is_known(message.at_s) and is_known(thread.last_s)
+        began_s = thread.last_s if is_timed else message.at_s if is_known(message.at_s) else message.after_s
+        thread.call(usage, message.model, began_s, message.at_s if is_timed else NOT_KNOWN)
         for step in others:
             helper = Thread(gathering, run, f"{step.kind} {step.model}")
             helper.call(step.usage, step.model or message.model, NOT_KNOWN, NOT_KNOWN)

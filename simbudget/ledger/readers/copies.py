@@ -44,6 +44,8 @@ class Noted(NamedTuple):
     """What had been used by then."""
     output: int
     """What the last call put out."""
+    is_foreign: bool = False
+    """Whether the note itself says that another session used it."""
 
 
 def replayed_until(
@@ -51,8 +53,8 @@ def replayed_until(
 ) -> int:
     """Return the last line of the history with which a session that continues another begins; 0: it has none.
 
-    Where the other's log was read, its totals tell. Where it is not there, time does: history is written down in one
-    go, so its calls would have been answered sooner than any model answers.
+    Where the other's log was read, its totals tell. Where it is not there, time does: history has times from before the
+    session began, or is written down in one go, so its calls would have been answered sooner than any model answers.
 
     Args:
         noted: the session's notes, in the order of its log; read no further than needed.
@@ -61,7 +63,9 @@ def replayed_until(
     """
     last_line, before_s = 0, began_s
     for note in noted:
-        if is_the_others is not None:
+        if note.is_foreign:
+            is_copied = True
+        elif is_the_others is not None:
             is_copied = is_the_others(note.totals)
         else:
             needed_s = _FIRST_ANSWER_S + note.output / _FASTEST_TOKENS_PER_S
@@ -69,5 +73,5 @@ def replayed_until(
             is_copied = not math.isnan(passed_s) and passed_s < needed_s
         if not is_copied:
             break
-        last_line, before_s = note.line, note.at_s
+        last_line, before_s = note.line, max(before_s, note.at_s)
     return last_line

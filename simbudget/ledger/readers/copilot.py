@@ -1,14 +1,19 @@
-"""GitHub Copilot CLI's events (`session-state/…/events.jsonl`): the end of a session gives its totals by model.
+"""GitHub Copilot CLI's events (`session-state/…/events.jsonl`): the end of a process gives totals by model.
 
-`inputTokens` contain what was read from the cache. `cost` counts premium requests, not dollars. A session that never
-shut down tells only what its messages put out. Where each request's usage is there (`assistant.usage`), it counts.
+`inputTokens` contain what was read from the cache and written to it. `cost` counts premium requests, not dollars. A
+session that never shut down tells only what its messages put out. Where each request's usage is there
+(`assistant.usage`), it counts.
+
+When a session is resumed, some versions' totals go on from those of the last process, and others begin at zero. What
+tells the two apart is whether totals grew in every count, and by at least what the process's messages put out.
 """
 
 from typing import Final
 
+from simbudget.ledger.readers.counts import MOST_IN_A_SESSION
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
-from simbudget.ledger.readers.gathering import Gathering
+from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.reported import CountNames, add_total, run_of, usage_named
 from simbudget.ledger.readers.rows import each, json_rows
 from simbudget.ledger.readers.thread import NO_USAGE, LoggedUsage, Thread
@@ -26,6 +31,10 @@ from simbudget.ledger.readers.values import (
 _COUNTS: Final = CountNames(
     "inputTokens", "cacheReadTokens", "cacheWriteTokens", "outputTokens", "reasoningTokens"
 )
+_REQUESTS: Final = "requests"
+
+Totals = dict[str, dict[str, int | None]]
+"""What each model used so far: counts by the names of `_COUNTS`, and the number of requests."""
 
 _MS: Final = 1e-3
 _KINDS: Final = ("session.", "assistant.", "tool.", "user.")
@@ -54,6 +63,11 @@ class _Reading:
         self._began_s = NOT_KNOWN
         self._untold: list[tuple[float, str, int | None]] = []
         """Messages whose input no line has given yet: time, model and output tokens."""
+        self._before: Totals = {}
+        """What the last process had used when it ended."""
+        self._put_out = 0
+        """What the process's messages put out."""
+        self._api_s = 0.0
         self._knows_requests = False
         self._tools: dict[str, tuple[float, str]] = {}
 
@@ -88,7 +102,9 @@ class _Reading:
             thread.ready_s = at_s
         elif kind == "assistant.message":
             model = text(data.get("model")) or self._model
-            self._untold.append((at_s, model, thread.run.count(data.get("outputTokens"))))
+            output = thread.run.count(data.get("outputTokens"))
+            self._untold.append((at_s, model, output))
+            self._put_out += output or 0
         elif kind == "assistant.usage":
             self._request(thread, data, at_s)
         elif kind == "tool.execution_start":
@@ -115,26 +131,42 @@ class _Reading:
         )
 
     def _shuts_down(self, thread: Thread, data: JsonObject, at_s: float) -> None:
-        """Add the usage of the process by model, unless each request was logged."""
-        metrics = mapping(data.get("modelMetrics"))
+        """Add what the process used, by model, unless each request was logged."""
+        metrics = {text(model): mapping(about) for model, about in mapping(data.get("modelMetrics")).items()}
         if not metrics or self._knows_requests:
             return
         self._untold.clear()
-        began_s = moment(data.get("sessionStartTime"))
-        lasted_s = duration_s(data.get("totalApiDurationMs"), _MS)
         run = thread.run
+        totals = {model: _totals(about, run) for model, about in metrics.items()}
+        began_s, api_s = moment(data.get("sessionStartTime")), duration_s(data.get("totalApiDurationMs"), _MS)
+        if not self._goes_on(totals):
+            self._before, self._api_s = {}, 0.0
+        elif self._before:
+            began_s = NOT_KNOWN  # of the session, not of this process
+        lasted_s = api_s - self._api_s if api_s >= self._api_s else api_s
         run.api_duration_s = lasted_s if not is_known(run.api_duration_s) else run.api_duration_s + lasted_s
-        for model, logged in metrics.items():
-            about = mapping(logged)
+        used = {model: _beyond(counts, self._before.get(model, {})) for model, counts in totals.items()}
+        used = {model: counts for model, counts in used.items() if any(counts.values()) or not self._before}
+        for model, counts in used.items():
             add_total(
                 thread,
-                usage_named(run, mapping(about.get("usage")), _COUNTS),
-                text(model),
-                calls=run.count(mapping(about.get("requests")).get("count")),
+                usage_named(run, counts, _COUNTS),
+                model,
+                calls=counts[_REQUESTS],
                 started_s=began_s if is_known(began_s) else self._began_s,
-                duration_s=lasted_s if len(metrics) == 1 else NOT_KNOWN,
+                duration_s=lasted_s if len(used) == 1 else NOT_KNOWN,
                 status=text(data.get("shutdownType")),
             )
+        self._before, self._api_s, self._put_out = totals, api_s if is_known(api_s) else 0.0, 0
+
+    def _goes_on(self, totals: Totals) -> bool:
+        """Return whether totals go on from those of the last process, and do not begin at zero."""
+        for model, before in self._before.items():
+            now = totals.get(model, {})
+            if any((now.get(name) or 0) < (value or 0) for name, value in before.items()):
+                return False
+        grew = _output(totals) - _output(self._before)
+        return grew >= self._put_out
 
     def ends(self) -> None:
         """Add the messages of a session that did not shut down."""
@@ -143,6 +175,23 @@ class _Reading:
         self._thread.run.missing["the input of calls: the session was never shut down"] = 1
         for at_s, model, output in self._untold:
             self._thread.call(LoggedUsage(output=output), model, NOT_KNOWN, at_s)
+
+
+def _totals(about: JsonObject, run: RunInMaking) -> dict[str, int | None]:
+    """Return the totals of one model."""
+    usage = mapping(about.get("usage"))
+    counts = {name: run.count(usage.get(name), MOST_IN_A_SESSION) for name in _COUNTS}
+    return {**counts, _REQUESTS: run.count(mapping(about.get("requests")).get("count"))}
+
+
+def _beyond(totals: dict[str, int | None], before: dict[str, int | None]) -> dict[str, int | None]:
+    return {
+        name: None if value is None else value - (before.get(name) or 0) for name, value in totals.items()
+    }
+
+
+def _output(totals: Totals) -> int:
+    return sum(counts[_COUNTS.output] or 0 for counts in totals.values())
 
 
 FORMAT: Final = Format("copilot-cli", "Copilot CLI events", _recognises, _read)

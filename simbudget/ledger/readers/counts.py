@@ -229,13 +229,27 @@ def anthropic_steps(
     return top, found
 
 
+def with_last_counts(usage: JsonObject, later: JsonObject) -> JsonObject:
+    """Return a message's usage with the counts that a later event of its stream has; both are of all of it so far."""
+    return {**usage, **{name: value for name, value in later.items() if value is not None}}
+
+
+_SERVICES: Final = {
+    "slow": "flex",
+    "batches": "batch",
+    "on_demand_priority": "priority",
+    "on_demand_flex": "flex",
+}
+"""Other words for services."""
+
+
 def service_of(*logged: object) -> str:
     """Return the service that a log names in any of several fields; empty for the standard one."""
     for word in logged:
         if word is None or word == "standard":  # what nearly every call says
             continue
         name = text(word).lower()
-        name = {"slow": "flex", "batches": "batch"}.get(name, name)
+        name = _SERVICES.get(name, name)
         if name in SERVICES and name:
             return name
     return ""
@@ -253,8 +267,8 @@ def _anthropic(usage: JsonObject, run: RunInMaking, *, knows_output: bool = True
     details = mapping(usage.get("output_tokens_details"))
     return LoggedUsage(
         uncached=run.count(usage.get("input_tokens")),
-        write=run.count(usage.get("cache_creation_input_tokens", 0)),
-        read=run.count(usage.get("cache_read_input_tokens", 0)),
+        write=_written(usage, writes, run),
+        read=run.count(_or_none(usage.get("cache_read_input_tokens"))),
         output=run.count(usage.get("output_tokens")) if knows_output else None,
         write_1h=run.count(writes.get("ephemeral_1h_input_tokens")),
         thinking=run.count(details.get("thinking_tokens")),
@@ -262,6 +276,19 @@ def _anthropic(usage: JsonObject, run: RunInMaking, *, knows_output: bool = True
         service=service_of(usage.get("speed"), usage.get("service_tier")),
         inference_geo=place_of(usage.get("inference_geo")),
     )
+
+
+def _written(usage: JsonObject, writes: JsonObject, run: RunInMaking) -> int | None:
+    """Return what was written to the cache: where the sum is missing, what its parts add up to; null is none."""
+    logged = usage.get("cache_creation_input_tokens")
+    if logged is None and writes:
+        return sum(run.count(value) or 0 for value in writes.values())
+    return run.count(_or_none(logged))
+
+
+def _or_none(logged: object) -> object:
+    """Return a count of a usage that leaves out, or calls null, what there was none of."""
+    return 0 if logged is None else logged
 
 
 def _adds_up(usage: JsonObject, steps: list[JsonObject]) -> bool:
