@@ -25,6 +25,8 @@ class Reported:
     usage: Usage
     name: str
     surprise: str = ""
+    place: str = ""
+    """Where the call was served, if that is reported (`inference_geo`)."""
 
 
 @dataclass(frozen=True)
@@ -38,7 +40,9 @@ class Api:
     read: Callable[[Mapping[str, Any]], Reported | None]
     """Returns what a complete answer reports; None if it is not an answer."""
     take: Callable[[Mapping[str, Any], dict[str, Any]], Reported | None]
-    """Takes an event of a stream; returns what was reported once that is known."""
+    """Takes an event of a stream; returns what was reported once that is final."""
+    finish: Callable[[Mapping[str, Any]], Reported | None] = lambda _: None
+    """Returns what the events of a stream reported that ends with no event of its own; None if it may be cut."""
 
 
 class Meter:
@@ -68,14 +72,17 @@ class Meter:
             return
         if self._streams:
             self._line(self._rest)
+            self._report(self._api.finish(self._seen))
         elif (body := _object(self._rest)) is not None:
             self._report(self._api.read(body))
 
     def _line(self, line: bytes | bytearray) -> None:
         if not line.startswith(b"data:") or self._is_done:
             return
-        event = _object(line[5:])
-        if event is not None:
+        if line[5:].strip() == b"[DONE]":
+            self._seen["has ended"] = True
+            self._report(self._api.finish(self._seen))
+        elif (event := _object(line[5:])) is not None:
             self._report(self._api.take(event, self._seen))
 
     def _report(self, reported: Reported | None) -> None:
@@ -126,7 +133,12 @@ def _messages_read(body: Mapping[str, Any]) -> Reported | None:
     served = usage.get("server_tool_use")
     ran = sorted(name for name in served if _count(served, name)) if isinstance(served, Mapping) else []
     surprise = f"the provider ran and bills {ran[0].removesuffix('_requests')}" if ran else ""
-    return Reported(usage_of(usage), str(body.get("id") or ""), surprise)
+    if usage.get("speed") not in (None, "standard"):
+        surprise = f"the provider served it at the speed {usage['speed']!r}"
+    place = usage.get("inference_geo")
+    return Reported(
+        usage_of(usage), str(body.get("id") or ""), surprise, place if isinstance(place, str) else ""
+    )
 
 
 def _messages_take(event: Mapping[str, Any], seen: dict[str, Any]) -> Reported | None:
@@ -152,20 +164,37 @@ def _chat_read(body: Mapping[str, Any]) -> Reported | None:
 
 
 def _chat_take(event: Mapping[str, Any], seen: dict[str, Any]) -> Reported | None:
-    return _chat_read(event)  # only the last chunk has a usage
+    """Remember a usage: some servers report one with every chunk, and only the last of them counts everything."""
+    if isinstance(event.get("usage"), Mapping):
+        seen["last"] = event
+    choices = event.get("choices")
+    for one in choices if isinstance(choices, list) else ():
+        if isinstance(one, Mapping) and one.get("finish_reason"):
+            seen["has ended"] = True
+    return None
+
+
+def _chat_finish(seen: Mapping[str, Any]) -> Reported | None:
+    return _chat_read(seen["last"]) if "last" in seen and seen.get("has ended") else None
 
 
 def _responses_read(body: Mapping[str, Any]) -> Reported | None:
     return _openai_reported(body, "input_tokens", "output_tokens")
 
 
+_LAST_EVENTS: Final = frozenset({"response.completed", "response.incomplete", "response.failed"})
+
+
 def _responses_take(event: Mapping[str, Any], seen: dict[str, Any]) -> Reported | None:
-    response = event.get("response")
+    response = event.get("response") if event.get("type") in _LAST_EVENTS else None
     return _responses_read(response) if isinstance(response, Mapping) else None
 
 
 def _openai_reported(body: Mapping[str, Any], prompt: str, output: str) -> Reported | None:
-    """Return what an answer of OpenAI's APIs reports; prompt counts include cached tokens."""
+    """Return what an answer of OpenAI's APIs reports; prompt counts include cached tokens.
+
+    Some servers leave reasoning out of the output count, but not out of the total, which they bill.
+    """
     usage = body.get("usage")
     if not isinstance(usage, Mapping) or not _are_counts(usage, prompt, output):
         return None
@@ -173,10 +202,12 @@ def _openai_reported(body: Mapping[str, Any], prompt: str, output: str) -> Repor
     of_output = usage.get(f"{output}_details")
     cached = _count(of_prompt, "cached_tokens") if isinstance(of_prompt, Mapping) else 0
     thinking = _count(of_output, "reasoning_tokens") if isinstance(of_output, Mapping) else None
+    written = _count(of_prompt, "cache_write_tokens") if isinstance(of_prompt, Mapping) else 0
     counted = Usage(
-        uncached_input=max(0, _count(usage, prompt) - cached),
+        uncached_input=max(0, _count(usage, prompt) - cached - written),
+        cache_write_1h=written,  # for how long is not reported
         cache_read=cached,
-        output=_count(usage, output),
+        output=max(_count(usage, output), _count(usage, "total_tokens") - _count(usage, prompt)),
         thinking=thinking,
     )
     tier = body.get("service_tier")
@@ -187,7 +218,14 @@ def _openai_reported(body: Mapping[str, Any], prompt: str, output: str) -> Repor
 MESSAGES: Final = Api(
     "/v1/messages", bounds.messages_parts, bounds.messages_output_tokens, _messages_read, _messages_take
 )
-CHAT: Final = Api("/chat/completions", bounds.chat_parts, bounds.chat_output_tokens, _chat_read, _chat_take)
+CHAT: Final = Api(
+    "/chat/completions",
+    bounds.chat_parts,
+    bounds.chat_output_tokens,
+    _chat_read,
+    _chat_take,
+    _chat_finish,
+)
 RESPONSES: Final = Api(
     "/responses", bounds.responses_parts, bounds.responses_output_tokens, _responses_read, _responses_take
 )

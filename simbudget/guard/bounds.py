@@ -28,6 +28,12 @@ _TOKENS_OF_A_TOOL: Final = 1_000
 """For a tool defined by the provider; the longest, the text editor, takes 700."""
 _TOKENS_PER_SEALED_BYTE: Final = 2
 """Encrypted thinking may have been compressed first, so that one byte of it may stand for more than one token."""
+_MOST_TOKENS: Final = 10**9
+"""Largest output limit that is taken for one: above any model's, and exact in every later sum."""
+_BILLS_MORE: Final = re.compile(
+    r"(?<!re)search|sonar|deep-?research|compound|online|audio|realtime|image|tts|transcribe"
+)
+"""Names of models that search by themselves, or whose output is not text: their tokens are not all that they bill."""
 _REMEMBERED: Final = 4_096
 """Maximum number of requests remembered: some hundred bytes each, and more than a fleet has conversations."""
 
@@ -40,6 +46,7 @@ _MESSAGES_KEYS: Final = _words(
     "model max_tokens messages system tools tool_choice temperature top_p top_k stop_sequences stream metadata "
     "thinking service_tier output_config output_format cache_control inference_geo speed"
 )
+_MESSAGE_KEYS: Final = _words("role content output_config clear_at")
 _CLIENT_TOOL: Final = re.compile(r"(text_editor|bash|memory|computer)_\d{8}")
 """Types of tools that the client runs, each with its date, and that cost nothing but tokens. A name that only begins
 like one of them, such as that of a tool which the provider runs, does not match."""
@@ -48,6 +55,10 @@ _CHAT_KEYS: Final = _words(
     "parallel_tool_calls response_format seed frequency_penalty presence_penalty logit_bias logprobs top_logprobs "
     "user metadata store reasoning_effort verbosity service_tier prompt_cache_key safety_identifier modalities "
     "functions function_call"
+)
+_CHAT_MESSAGE_KEYS: Final = _words(
+    "role content name tool_calls tool_call_id function_call refusal annotations reasoning reasoning_content "
+    "reasoning_details"
 )
 _RESPONSES_KEYS: Final = _words(
     "model input instructions max_output_tokens temperature top_p stream stream_options tools tool_choice "
@@ -74,8 +85,17 @@ class _Counted:
         self.tokens = 0
 
     def text(self, value: Any, tokens_per_byte: int = 1) -> None:
-        """Add a value, every byte of whose JSON may be a token."""
+        """Add a value, every byte of whose JSON may be a token.
+
+        Raises:
+            UnboundedCostError: it cannot be written as JSON.
+        """
         self.tokens += tokens_per_byte * len(_as_json(value)) + _TOKENS_EACH
+
+
+def shown(value: object) -> str:
+    """Return a value as an error message shows it: Python refuses to print numbers of thousands of digits."""
+    return "too large" if isinstance(value, int) and abs(value) > _MOST_TOKENS else repr(value)[:60]
 
 
 def _refuse(message: str) -> NoReturn:
@@ -94,8 +114,8 @@ def _whole_tokens(body: Mapping[str, Any], *keys: str) -> int:
         value = body.get(key)
         if value is None:
             continue
-        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-            _refuse(f"`{key}` is {value!r}; set it to a whole number above 0")
+        if isinstance(value, bool) or not isinstance(value, int) or not 0 < value <= _MOST_TOKENS:
+            _refuse(f"`{key}` is {shown(value)}; set it to a whole number from 1 to {_MOST_TOKENS:,}")
         return int(value)
     return _refuse(f"the request has no `{keys[0]}`, so its output has no bound; set it")
 
@@ -106,6 +126,18 @@ def _list_of_mappings(value: Any, what: str) -> Sequence[Mapping[str, Any]]:
     if not isinstance(value, list | tuple) or not all(isinstance(one, Mapping) for one in value):
         _refuse(f"`{what}` is not a list of objects, so its cost is unknown")
     return value
+
+
+def require_priced_by_tokens(model: str) -> None:
+    """Check that a model bills nothing but the tokens of text.
+
+    Raises:
+        UnboundedCostError: it does not, by its name.
+    """
+    if _BILLS_MORE.search(model.lower()):
+        _refuse(
+            f"the model {model[:80]!r} bills more than tokens of text, such as searches; take another one"
+        )
 
 
 # The Messages API.
@@ -131,6 +163,14 @@ def messages_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
     _require_known_keys(body, _MESSAGES_KEYS)
     if body.get("speed") not in (None, "standard"):
         _refuse(f"speed {body['speed']!r} is not on the price list; leave out `speed`")
+    thinking = body.get("thinking")
+    if isinstance(thinking, Mapping) and thinking.get("budget_tokens") is not None:
+        budget = _whole_tokens(thinking, "budget_tokens")
+        if budget >= messages_output_tokens(body):
+            _refuse(
+                "with a thinking budget of at least `max_tokens`, thinking between tool calls is not limited by "
+                "`max_tokens`; set `budget_tokens` below it"
+            )
     counted = _Counted()
     for tool in _list_of_mappings(body.get("tools"), "tools"):
         kind = str(tool.get("type") or "custom")
@@ -148,8 +188,9 @@ def messages_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
     apart = {key: value for key, value in body.items() if key not in ("messages", "max_tokens", "stream")}
     parts: list[tuple[Any, int]] = [(apart, counted.tokens)]
     for message in _list_of_mappings(body.get("messages"), "messages"):
+        _require_known_keys(message, _MESSAGE_KEYS)
         counted = _Counted()
-        counted.text(message.get("role"))
+        counted.text({key: value for key, value in message.items() if key != "content"})
         _count_claude(message.get("content"), counted, "content")
         parts.append((message, counted.tokens))
     return parts
@@ -234,10 +275,11 @@ def chat_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
         _refuse("audio has its own prices; leave out `modalities`")
     parts = _openai_beginning(body, "messages", "max_tokens", "max_completion_tokens")
     for message in _list_of_mappings(body.get("messages"), "messages"):
-        if message.get("audio"):
-            _refuse("audio has its own prices; leave out `audio`")
+        _require_known_keys(message, _CHAT_MESSAGE_KEYS)
         counted = _Counted()
-        counted.text({key: value for key, value in message.items() if key != "content"})
+        apart = ("content", "reasoning_details")
+        counted.text({key: value for key, value in message.items() if key not in apart})
+        counted.text(message.get("reasoning_details"), _TOKENS_PER_SEALED_BYTE)
         _count_openai(message.get("content"), counted)
         parts.append((message, counted.tokens))
     return parts
@@ -280,6 +322,11 @@ def responses_parts(body: Mapping[str, Any]) -> list[tuple[Any, int]]:
         elif kind == "function_call_output":
             _count_openai(item.get("output"), counted)
         elif kind == "reasoning":
+            if not item.get("encrypted_content") and not item.get("content"):
+                _refuse(
+                    "a reasoning item without its content stands for one that the provider has stored, whose tokens "
+                    'have no bound; leave it out, or ask for `include: ["reasoning.encrypted_content"]`'
+                )
             _count_openai(item.get("content"), counted)
             counted.text(item.get("encrypted_content"), _TOKENS_PER_SEALED_BYTE)
         elif kind in _PLAIN_ITEMS:
@@ -395,6 +442,13 @@ def _without_markers(value: Any) -> Any:
 
 
 def _as_json(value: Any) -> bytes:
-    """Return a value as JSON; lone surrogates, which are not characters, still count their bytes."""
-    text = json.dumps(value, sort_keys=True, ensure_ascii=False, default=str)
+    """Return a value as JSON; lone surrogates, which are not characters, still count their bytes.
+
+    Raises:
+        UnboundedCostError: it cannot be written as JSON, or is nested too deeply.
+    """
+    try:
+        text = json.dumps(value, sort_keys=True, ensure_ascii=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        _refuse(f"the request cannot be written as JSON ({str(error)[:80]}), so its cost is unknown")
     return text.encode("utf-8", "surrogatepass")

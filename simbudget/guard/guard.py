@@ -3,7 +3,7 @@
 Each attempt at a call, including retries, has its own reservation:
 
 - an answer arrived: the reservation is replaced by the cost of its usage (for a stream, after its last event);
-- the provider refused it without billing (429, 529, 4xx): the reservation is released;
+- the provider refused it without billing (429, 529, 400 and the like): the reservation is released;
 - no connection was made: likewise;
 - anything else (500 to 504, 524, a timeout, a broken connection, a cancelled task, a kill -9): a gateway may have
   given up on work that was done and billed, so the reservation stays, at its worst case, until that is resolved.
@@ -11,6 +11,7 @@ Each attempt at a call, including retries, has its own reservation:
 
 import datetime
 import math
+import re
 import sqlite3
 import time
 import uuid
@@ -24,7 +25,7 @@ from typing import Any, Final, Literal, TypeVar
 
 from simbudget.errors import Problem, UserError
 from simbudget.guard.answers import Api, Meter, Reported
-from simbudget.guard.bounds import PromptBounds, UnboundedCostError
+from simbudget.guard.bounds import PromptBounds, UnboundedCostError, require_priced_by_tokens, shown
 from simbudget.guard.usage import entry_columns
 from simbudget.ledger.entry import Entry
 from simbudget.ledger.store import Intent, LedgerStore, Limit, RunRow, Spend
@@ -35,8 +36,11 @@ _NEVER_SENT: Final = frozenset({"ConnectError", "ConnectTimeout", "PoolTimeout"}
 """Errors of the HTTP library before which nothing was sent; by name, as the SDK has changed libraries."""
 _OVERLOADED: Final = 529
 """The provider's own status for an overload: nothing was run, and nothing is billed."""
-_MAY_BE_BILLED: Final = frozenset({408, 499})
-"""4xx statuses that a gateway returns for a request that it lost track of, whose outcome is unknown."""
+_NOT_BILLED: Final = frozenset((*range(400, 408), *range(409, 418), 421, 422, 426, 428, 429, 431, 451))
+"""Statuses with which a server turns a request away before it does anything (RFC 9110). Any other may come from a
+gateway that has lost track of one: 408, 424, or the 444, 460 and 499 of some."""
+_FILTERED: Final = re.compile(rb"content[ _]filter", re.IGNORECASE)
+"""In the body of a 400: the provider has read the prompt, or has even written an answer, and may bill that."""
 _STOPPED: Final = "guard stopped"
 """The key under which the ledger's store records why calls are stopped."""
 _ROUNDING_USD: Final = 1e-9
@@ -86,13 +90,12 @@ def _is_an_amount(value: Any) -> bool:
     return 0 < value < math.inf
 
 
-_MAY_LABEL: Final = frozenset(
-    (
-        *("agent", "task", "kind", "cycle", "session", "turn", "task_number", "attempt", "name", "source"),
-        *("asked_s", "when_settled"),
-    )
-)
+_NUMBERS: Final = frozenset(("agent", "cycle", "session", "turn", "task_number", "attempt"))
+_TEXTS: Final = frozenset(("task", "kind", "name", "source"))
+_MAY_LABEL: Final = _NUMBERS | _TEXTS | {"asked_s", "when_settled"}
 """Anything else, such as `run`, would take a call out of its caps."""
+_MOST_NUMBER: Final = 2**31
+"""Above any agent, turn or attempt, and below what a column of the ledger holds."""
 _LABELS: ContextVar[Mapping[str, Any]] = ContextVar("labels", default={})  # noqa: B039  never changed in place
 
 Client = TypeVar("Client")
@@ -160,15 +163,22 @@ class BudgetGuard:
         entry.
 
         Raises:
-            UserError: there is no such label, or an agent is not a whole number.
+            UserError: there is no such label, or it is not of its type: a whole number, or a text.
         """
         unknown = sorted(set(columns) - _MAY_LABEL)
         if unknown:
             remedy = f"use {', '.join(sorted(_MAY_LABEL))}"
             raise UserError(Problem(f"a guarded call has no label {unknown[0]!r}", remedy=remedy))
-        agent = columns.get("agent", 0)
-        if isinstance(agent, bool) or not isinstance(agent, int) or agent < 0:
-            raise UserError(Problem(f"an agent {agent!r}", remedy="give a whole number from 0"))
+        for name in sorted(_NUMBERS & columns.keys()):
+            value, least = columns[name], 0 if name == "agent" else -1
+            if isinstance(value, bool) or not isinstance(value, int) or not least <= value < _MOST_NUMBER:
+                remedy = f"give a whole number from {least} to {_MOST_NUMBER - 1:,}"
+                raise UserError(Problem(f"the label `{name}` is {shown(value)}", remedy=remedy))
+        for name in sorted(_TEXTS & columns.keys()):
+            if not isinstance(columns[name], str):
+                raise UserError(
+                    Problem(f"the label `{name}` is {shown(columns[name])}", remedy="give a text")
+                )
         token = _LABELS.set({**_LABELS.get(), **columns})
         try:
             yield
@@ -199,9 +209,13 @@ class BudgetGuard:
         parts = api.parts(body)
         output_tokens = api.output_tokens(body)
         model = str(body.get("model"))
+        if not self.has_own_rates(model):
+            require_priced_by_tokens(model)
         rates = self.rates(model)
         prompt_tokens = self.bounds.at_most(parts)
-        worst_usd = worst_case_usd(rates, prompt_tokens, output_tokens, body.get("inference_geo") is not None)
+        # Without a place in the request, the account's default applies, which may cost more.
+        is_bound = body.get("inference_geo") != "global"
+        worst_usd = worst_case_usd(rates, prompt_tokens, output_tokens, is_bound)
         now_s = self.clock()
         labels = dict(_LABELS.get())
         task = str(labels.pop("task", ""))
@@ -234,6 +248,10 @@ class BudgetGuard:
         except sqlite3.Error as error:
             message = f"the ledger {self.store.path} cannot be written, so no call is made: {error}"
             raise UserError(Problem(message, remedy="make room on the disk, or give another file")) from None
+
+    def has_own_rates(self, model: str) -> bool:
+        """Return whether the prices of a model were given to the guard."""
+        return model in self._own_rates
 
     def rates(self, model: str) -> Rates:
         """Return the prices of a model.
@@ -299,7 +317,7 @@ class Reservation:
     def settle(self, reported: Reported) -> None:
         """Settle it with the usage reported by the provider; stops the guard if that exceeds the worst case."""
         usage = reported.usage
-        cost_usd = charge(usage, self._rates, self._place or "").total_usd
+        cost_usd = charge(usage, self._rates, reported.place or self._place or "").total_usd
         ended_s = self._guard.clock()
         columns = {"duration_s": self._lasted_s(), "cost_usd": cost_usd, "name": reported.name}
         with self._if_written():
@@ -339,7 +357,7 @@ class Reservation:
             return f"it cost ${cost_usd:.4f}, more than its worst case of ${self._intent.worst_usd:.4f}"
         return ""
 
-    def refused(self, status: int) -> None:
+    def refused(self, status: int, body: bytes) -> None:
         """Handle an error status of the provider: release the reservation if nothing is billed for it.
 
         A failed attempt becomes an entry of the ledger. An attempt that was only turned away, as too frequent or
@@ -353,7 +371,7 @@ class Reservation:
                 self._guard.store.settle(
                     self.key, outcome="failed", duration_s=duration_s, cost_usd=0.0, component="", **nothing
                 )
-            elif 400 <= status < 500 and status not in _MAY_BE_BILLED:
+            elif status in _NOT_BILLED and not _FILTERED.search(body):
                 self._guard.store.discard(self.key)
 
     def broke(self, error: BaseException) -> None:

@@ -6,8 +6,9 @@ The cost of a picture depends on pixels, not bytes: a PNG of 300 bytes can have 
 import base64
 import binascii
 import math
+import re
 import struct
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 _CLAUDE_PATCH_PIXELS: Final = 28
@@ -74,7 +75,9 @@ def _stated_size(data: bytes) -> tuple[int, int] | None:
     """Return the size that a picture's header states; None for other formats and damaged headers."""
     try:
         if data.startswith(b"\x89PNG\r\n\x1a\n"):
-            return struct.unpack(">II", data[16:24])
+            # Some decoders take the last header of several; what only looks like one makes the bound higher.
+            headers = [found.end() for found in re.finditer(b"IHDR", data)]
+            return _largest(struct.unpack(">II", data[at : at + 8]) for at in headers)
         if data.startswith(b"\xff\xd8"):
             return _jpeg_size(data)
         if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
@@ -99,11 +102,11 @@ def _patches(width: int, height: int, pixels: int) -> int:
 
 def _jpeg_size(data: bytes) -> tuple[int, int] | None:
     """Return the size stated in a JPEG's frames, the largest if there are several."""
-    found: tuple[int, int] | None = None
+    found: list[tuple[int, int]] = []
     at = 2
     while at + 4 <= len(data):
-        if data[at] != 0xFF:
-            break
+        if data[at] != 0xFF:  # decoders skip what is no marker, and may find a larger frame beyond it
+            return None
         marker = data[at + 1]
         if marker == 0xFF or marker in _JPEG_ALONE:
             at += 1 if marker == 0xFF else 2
@@ -113,9 +116,14 @@ def _jpeg_size(data: bytes) -> tuple[int, int] | None:
         (length,) = struct.unpack(">H", data[at + 2 : at + 4])
         if marker in _JPEG_FRAMES:
             height, width = struct.unpack(">HH", data[at + 5 : at + 9])
-            found = max(found or (0, 0), (width, height), key=lambda size: size[0] * size[1])
+            found.append((width, height))
         at += 2 + length
-    return found
+    return _largest(found)
+
+
+def _largest(sizes: Iterable[tuple[int, int]]) -> tuple[int, int] | None:
+    """Return the size with the most pixels; None if there is none."""
+    return max(sizes, key=lambda size: size[0] * size[1], default=None)
 
 
 def _webp_size(data: bytes) -> tuple[int, int] | None:

@@ -200,6 +200,8 @@ async def _passed_on(
     try:
         sent = client.build_request(request.method, url, headers=headers, content=content)
         answer = await client.send(sent, stream=True)
+        if reservation is not None and not answer.is_success:
+            reservation.refused(answer.status_code, await answer.aread())
     except BaseException as error:
         await client.aclose()
         if reservation is not None:
@@ -209,12 +211,8 @@ async def _passed_on(
         message = f"simbudget guard: the provider cannot be reached: {error}"
         return _error(request.path_params["provider"], 502, "api_error", message)
     meter = None
-    if reservation is not None:
-        if 200 <= answer.status_code < 300:
-            kind = answer.headers.get("content-type", "")
-            meter = reservation.meter("event-stream" in kind)
-        else:
-            reservation.refused(answer.status_code)
+    if reservation is not None and answer.is_success:
+        meter = reservation.meter("event-stream" in answer.headers.get("content-type", ""))
     back = [(n, v) for n, v in answer.headers.items() if n.lower() not in _NOT_PASSED_BACK]
     response = StreamingResponse(_chunks(client, answer, meter, hides_usage), answer.status_code)
     response.raw_headers = [(n.lower().encode("latin-1"), v.encode("latin-1")) for n, v in back]

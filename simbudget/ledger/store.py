@@ -159,6 +159,7 @@ class LedgerStore:
             UserError: the file is not a store, or cannot be opened.
         """
         self.path = Path(path)
+        self._file = self.path.absolute()  # for a forked process, which may have changed its directory
         self._open()
 
     def _open(self) -> None:
@@ -169,7 +170,7 @@ class LedgerStore:
         self._pid = os.getpid()
         try:
             self._opened = sqlite3.connect(
-                self.path, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
+                self._file, timeout=_PATIENCE_S, isolation_level=None, check_same_thread=False
             )
         except sqlite3.Error as error:
             message = f"the ledger {self.path} cannot be opened: {error}"
