@@ -88,18 +88,32 @@ class PoolRow(NamedTuple):
         return self.gpus - self.held
 
 
-class StepRow(NamedTuple):
-    """One step of a cycle. `purpose` names its stream; the others are quantities, or `NONE`."""
+class WorkDraws(NamedTuple):
+    """What the laws of work look up for a step: the purpose of its stream, and quantities or `NONE`."""
 
-    kind: int
     purpose: int
     size: int = NONE
     """Turns of a think step or a sub-agent, seconds of a person's work or of an experiment."""
     gpus: int = NONE
     fails: int = NONE
-    poll_every: int = NONE
-    poll_output: int = NONE
-    poll_result: int = NONE
+    speed: int = NONE
+    """Of the pool, by which the time of an experiment is divided."""
+
+
+class PollDraws(NamedTuple):
+    """Calls that an agent makes beside an experiment, as quantities."""
+
+    every: int = NONE
+    output: int = NONE
+    result: int = NONE
+
+
+class StepRow(NamedTuple):
+    """One step of a cycle; what is drawn are quantities, or `NONE`."""
+
+    kind: int
+    work: WorkDraws
+    polls: PollDraws = PollDraws()
     pool: int = 0
     """The number of the pool on which an experiment runs."""
     attempts: int = 3
@@ -140,6 +154,15 @@ class PriceRow(NamedTuple):
     long_output: int
 
 
+class CallDraws(NamedTuple):
+    """What is drawn for each attempt at a call, as quantities."""
+
+    first_token: int
+    output_speed: int
+    error_rate: int
+    gives_up_for: int
+
+
 class ClientRow(NamedTuple):
     """One way to call a model: how quick it is, how often it fails, what it costs, and how long its cache lives."""
 
@@ -147,10 +170,7 @@ class ClientRow(NamedTuple):
     """The number of the model's name."""
     cache_life_ns: int
     """It also decides what is paid for writing to the cache."""
-    first_token: int
-    output_speed: int
-    error_rate: int
-    gives_up_for: int
+    attempt: CallDraws
     prices: PriceRow
     price_factor: int = NONE
     """The factor by which prices are multiplied; `NONE`: 1."""
@@ -166,13 +186,19 @@ class ClientRow(NamedTuple):
     """The row of the served model that it calls; `NONE`: a provider's."""
 
 
-class TurnRow(NamedTuple):
-    """The parts of one turn, as quantities."""
+class TurnDraws(NamedTuple):
+    """What is drawn for each turn, as quantities."""
 
     output: int
     thinking: int
     tool_result: int
     tool_time: int
+
+
+class TurnRow(NamedTuple):
+    """One kind of turn, as quantities."""
+
+    parts: TurnDraws
     opening_times: int
     """Factor by which the first tool results of a context are larger than later ones; `NONE`: 1."""
     opening_turns: int
@@ -215,14 +241,28 @@ class PlanRow(NamedTuple):
     price: int
     """Of a seat, for 30 days."""
     seats: int
-    window_ns: int
-    """0: there is no window."""
-    window_allows: int
-    week_ns: int
-    """A week; 0: there is no weekly limit."""
-    week_allows: int
+    lengths_ns: tuple[int, int]
+    """Of its window and of a week; 0: there is no such limit."""
+    allows: tuple[int, int]
+    """What may be used in its window and in a week."""
     pays: int
     """Whether a call at the limit is paid at list prices; otherwise it waits."""
+
+
+class CrashDraws(NamedTuple):
+    """How often an agent crashes and how long it is down then, as quantities."""
+
+    every: int = NONE
+    restart: int = NONE
+
+
+class StopDraws(NamedTuple):
+    """What ends an agent, as quantities: the time after its start, and limits on what it may use (`laws.accounts`)."""
+
+    after: int = NONE
+    spend: int = NONE
+    tokens: int = NONE
+    turns: int = NONE
 
 
 class GroupRow(NamedTuple):
@@ -238,8 +278,8 @@ class GroupRow(NamedTuple):
     client: int
     turn: int
     context: int
-    crash_every: int
-    crash_restart: int
+    crashes: CrashDraws
+    stop: StopDraws
     sandbox_price: int
     staff_price: int
     start_context_tokens: int = NONE
@@ -248,11 +288,11 @@ class GroupRow(NamedTuple):
     """Maximum number of those tokens that the cache holds when the agent starts."""
     start_context_turns: int = 0
     """Number of turns that context already has behind it."""
-    stop_after: int = NONE
-    """The time after its start at which each agent ends; then limits on what it may use: quantities."""
-    stop_spend: int = NONE
-    stop_tokens: int = NONE
-    stop_turns: int = NONE
+
+    @property
+    def is_limited(self) -> bool:
+        """Return whether anything but time limits each of its agents."""
+        return self.stop[1:] != StopDraws()[1:]
 
 
 class Settings(NamedTuple):
@@ -386,11 +426,11 @@ class Program:
         """Return whether every replication in every world is the same."""
         if self.own_steps:
             return False
-        crashes = any(group.crash_every != NONE for group in self.groups)
-        fails = any(not self._is_surely(step.fails, 0.0) for step in self.steps)
+        crashes = any(group.crashes.every != NONE for group in self.groups)
+        fails = any(not self._is_surely(step.work.fails, 0.0) for step in self.steps)
         parts = [step.part for step in self.steps]
         branches = not all(self._is_surely(part, 0.0) or self._is_surely(part, 1.0) for part in parts)
-        errors = any(not self._is_surely(client.error_rate, 0.0) for client in self.clients)
+        errors = any(not self._is_surely(client.attempt.error_rate, 0.0) for client in self.clients)
         chance = (
             crashes or fails or branches or errors or any(pool.preempted_every != NONE for pool in self.pools)
         )

@@ -426,7 +426,7 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
     """Begin the call, which may turn out to fail."""
     client = site.clients[agent.client]
     first_ns, speed, fails, giving_up_ns = draw_attempt(
-        site.rows, site.table, client.call, agent.stream, agent.attempts
+        site.rows, site.table, client.attempt, agent.stream, agent.attempts
     )
     agent.attempts += 1
     context, life_ns = agent.context, agent.context[LIFE]

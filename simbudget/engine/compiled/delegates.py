@@ -8,7 +8,7 @@ from simbudget.engine.compiled.records import notes
 from simbudget.engine.compiled.scheduling import at_once, cancel, rank_of
 from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.laws.calls import draw_returned, draw_sub_agents, sub_agent_key
-from simbudget.engine.laws.work import draw_turns
+from simbudget.engine.laws.work import PURPOSE, draw_turns
 from simbudget.engine.program import NONE
 
 
@@ -16,7 +16,9 @@ from simbudget.engine.program import NONE
 def delegates(site: Site, run: Record, agent: Record) -> int:
     """Start the sub-agents of a step."""
     step = site.steps[agent.step]
-    count = draw_sub_agents(site.rows, site.table, step.sub_agents, agent.stream, step.cells[0], agent.cycle)
+    count = draw_sub_agents(
+        site.rows, site.table, step.sub_agents, agent.stream, step.work[PURPOSE], agent.cycle
+    )
     if count > run.sub_agents_of_agent:  # the run is played again, with more room
         run.sub_agents_are_short = max(run.sub_agents_are_short, count)
         count = run.sub_agents_of_agent
@@ -66,8 +68,8 @@ def _open_sub_agent(site: Site, run: Record, agent: Record, caller: Record, plac
 def sub_agent_starts(site: Site, run: Record, caller: Record) -> int:
     """Begin the sub-agent's turns in a new context."""
     open_context(site, run, caller)
-    cells = site.steps[caller.step].cells
-    caller.turns_left = draw_turns(site.rows, site.table, cells, caller.stream, 0)
+    work = site.steps[caller.step].work
+    caller.turns_left = draw_turns(site.rows, site.table, work, caller.stream, 0)
     return points.TURNS
 
 
@@ -97,7 +99,9 @@ def team_is_told(site: Site, run: Record, agent: Record) -> int:
     step = site.steps[agent.step]
     for place in range(agent.team):
         stream = sub_agent_of(site, run, agent, place).stream
-        agent.context[HELD] += draw_returned(site.rows, site.table, step.returns, stream, step.cells[0], 0)
+        agent.context[HELD] += draw_returned(
+            site.rows, site.table, step.returns, stream, step.work[PURPOSE], 0
+        )
     return points.STEP_DONE
 
 

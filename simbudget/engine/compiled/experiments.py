@@ -26,6 +26,7 @@ from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.laws.accounts import GPU, begin_to_cost, cease_to_cost
 from simbudget.engine.laws.calls import draw_poll
 from simbudget.engine.laws.work import (
+    PURPOSE,
     draw_at_once,
     draw_attempt_at_experiment,
     draw_experiment,
@@ -57,8 +58,8 @@ def open_jobs(site: Site, run: Record, agent: Record, polls: bool) -> None:
     units = site.pools[step.pool].units
     for number in range(agent.jobs):
         job = job_of(site, run, agent, number)
-        uniforms = job_lanes(agent.stream, step.cells[0], agent.cycle, number, 0)
-        job_ns, gpus = draw_experiment(site.rows, site.table, step.cells, uniforms)
+        uniforms = job_lanes(agent.stream, step.work[PURPOSE], agent.cycle, number, 0)
+        job_ns, gpus = draw_experiment(site.rows, site.table, step.work, uniforms)
         job.job_ns = job_ns
         job.gpus = min(gpus, units)
         job.is_alive = 1
@@ -76,7 +77,7 @@ def _draw_jobs(site: Site, run: Record, agent: Record) -> int:
     step = site.steps[agent.step]
     if step.at_once == NONE:
         return 1
-    count = draw_at_once(site.rows, site.table, step.at_once, agent.stream, step.cells[0], agent.cycle)
+    count = draw_at_once(site.rows, site.table, step.at_once, agent.stream, step.work[PURPOSE], agent.cycle)
     if count > run.jobs_of_agent:
         run.jobs_are_short = max(run.jobs_are_short, count)
         return int(run.jobs_of_agent)
@@ -99,9 +100,9 @@ def play_job(site: Site, run: Record, agent: Record, job: Record, point: int) ->
 
 @internal
 def _tries(site: Site, run: Record, agent: Record, job: Record) -> int:
-    cells = site.steps[agent.step].cells
-    uniforms = job_lanes(agent.stream, cells[0], agent.cycle, job.number, job.attempt)
-    work_ns, fails = draw_attempt_at_experiment(site.rows, cells, uniforms, job.job_ns)
+    work = site.steps[agent.step].work
+    uniforms = job_lanes(agent.stream, work[PURPOSE], agent.cycle, job.number, job.attempt)
+    work_ns, fails = draw_attempt_at_experiment(site.rows, work, uniforms, job.job_ns)
     job.work_ns = work_ns
     job.fails = 1 if fails else 0
     job.done_ns = 0
@@ -295,7 +296,7 @@ def experiments_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Begin an experiment, and wait for it; or poll beside it."""
     if may_not_start(site, run, agent):
         return points.BUDGET_REACHED
-    polls = site.steps[agent.step].poll[0] != NONE
+    polls = site.steps[agent.step].polls[0] != NONE
     open_jobs(site, run, agent, polls)
     if polls:
         agent.poll_asked = run.now
@@ -313,7 +314,7 @@ def next_poll(site: Site, run: Record, agent: Record) -> int:
     if agent.jobs_are_over:
         return points.AWAITS_JOBS
     every_ns, output, result = draw_poll(
-        site.rows, site.table, site.steps[agent.step].poll, agent.stream, agent.polls
+        site.rows, site.table, site.steps[agent.step].polls, agent.stream, agent.polls
     )
     agent.polls += 1
     agent.poll_output = output

@@ -212,7 +212,7 @@ def _begin(site: Site, run: Record, key: Integers) -> None:
     pay_fixed(site, run)
     if run.has_plan:
         _begin_month(site, run)
-    after(site, run, scheduling.SLOTS * run.callers, run.horizon, scheduling.HORIZON, 0)
+    after(site, run, scheduling.SLOTS * run.callers, run.horizon_ns, scheduling.HORIZON, 0)
 
 
 @internal
@@ -334,8 +334,8 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
     agent.marks[:] = 0.0
     agent.task = NO_TASK
     agent.waits_for_task = agent.attempt_is_over = agent.job_is_over_limit = 0
-    start = group.first_start + (agent.number - group.first_agent) * group.start_every_ns
-    if start < run.horizon:
+    start = group.first_start_ns + (agent.number - group.first_agent) * group.start_every_ns
+    if start < run.horizon_ns:
         agent.is_alive = 1
         run.alive += 1
         agent.point = STARTS
@@ -390,7 +390,7 @@ def _add_up(site: Site, run: Record, sums: Floats) -> None:
 def _add_up_research(run: Record, desk: Desk, sums: Floats) -> None:
     if run.has_research:
         research_tally(desk.lab, desk.notebook, sums[totals.RESEARCH : totals.RESULTS])
-        results_by_time(desk.lab, desk.notebook, run.horizon, sums[totals.RESULTS : totals.JOBS])
+        results_by_time(desk.lab, desk.notebook, run.horizon_ns, sums[totals.RESULTS : totals.JOBS])
 
 
 @internal

@@ -24,7 +24,7 @@ from simbudget.engine.laws.tasks import (
     note_money,
     take_task,
 )
-from simbudget.engine.laws.work import draw_crash, is_done
+from simbudget.engine.laws.work import PURPOSE, draw_crash, is_done
 from simbudget.engine.program import IDLE_CYCLES, NONE, Condition, Lasts, Step
 
 
@@ -215,7 +215,7 @@ def _is_done(site: Site, agent: Record) -> bool:
     if step.condition == _ALWAYS:
         return True
     if step.condition == _PART:
-        return is_done(site.rows, step.part, agent.stream, step.cells[0], agent.cycle)
+        return is_done(site.rows, step.part, agent.stream, step.work[PURPOSE], agent.cycle)
     if step.condition == _IMPROVED:
         return agent.has_improved == 1
     return agent.has_succeeded == (1 if step.condition == _SUCCEEDED else 0)
@@ -251,10 +251,10 @@ def _does_step(site: Site, agent: Record) -> int:
 @internal
 def _await_crash(site: Site, run: Record, agent: Record) -> None:
     """Let the next crash come in its time."""
-    crash = site.groups[agent.group].crash
-    if crash[0] == NONE:
+    crashes = site.groups[agent.group].crashes
+    if crashes[0] == NONE:
         return
-    up_ns, restart_ns = draw_crash(site.rows, site.table, crash, agent.stream, agent.crashes)
+    up_ns, restart_ns = draw_crash(site.rows, site.table, crashes, agent.stream, agent.crashes)
     agent.restart_ns = restart_ns
     agent.crashes += 1
     after(

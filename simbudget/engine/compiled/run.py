@@ -27,21 +27,18 @@ from simbudget.engine.compiled.state import (
     STEP,
     TURN,
     Site,
+    records_of,
+    write_row,
 )
-from simbudget.engine.laws.accounts import BINS, USES
+from simbudget.engine.laws.accounts import BINS
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.tasks import empty_task_list
 from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import (
     NONE,
     Billing,
-    ClientRow,
-    GroupRow,
-    PlanRow,
     Program,
     Step,
-    StepRow,
-    TurnRow,
 )
 from simbudget.engine.totals import sums_length, totals
 from simbudget.errors import UserError
@@ -61,12 +58,6 @@ _SUBMISSIONS: Final = 1024
 
 _JOBS: Final = 8
 """Jobs that an agent may have side by side, to begin with, if it may have several; as above."""
-
-_OF_A_STEP: Final = (
-    *("pool", "attempts", "ends_cycle", "at_once", "wait_for", "each", "condition", "part"),
-    *("client", "turn", "context", "returns", "sub_agents"),
-)
-"""What a step's record has of its row as it stands there."""
 
 _SUB_AGENTS: Final = 8
 """Sub-agents that an agent may have side by side, to begin with, if it delegates; as above."""
@@ -178,26 +169,14 @@ def _site(program: Program, records: bool) -> Site:
     site = Site(
         run=_run(program, records),
         agents=nothing,
-        groups=np.array([_group(program, number) for number in range(len(program.groups))], dtype=GROUP),
-        steps=np.array(
-            [
-                (
-                    step.kind,
-                    _step_cells(program, step),
-                    (step.poll_every, step.poll_output, step.poll_result),
-                    *(getattr(step, name) for name in _OF_A_STEP),
-                    kept,
-                )
-                for step, kept in zip(program.steps, _places_of_contexts(program), strict=True)
-            ],
-            dtype=STEP,
-        ),
-        clients=np.array([_client(row) for row in program.clients], dtype=CLIENT),
-        turns=np.array([_turn(row) for row in program.turns], dtype=TURN),
-        contexts=np.array([tuple(row) for row in program.contexts], dtype=CONTEXT),
+        groups=_groups(program),
+        steps=records_of(STEP, program.steps, kept=_places_of_contexts(program)),
+        clients=records_of(CLIENT, program.clients, price_row=[tuple(row.prices) for row in program.clients]),
+        turns=records_of(TURN, program.turns),
+        contexts=records_of(CONTEXT, program.contexts),
         kept=_kept(program),
         limits=_limits(program),
-        served=np.array([(*row, 0) for row in program.served], dtype=SERVED),
+        served=records_of(SERVED, program.served),
         prefixes=np.zeros((len(program.groups), len(program.models)), dtype=np.int64),
         plan_line=nothing,
         jobs=nothing,
@@ -269,15 +248,10 @@ def _desk(program: Program, site: Site, room: int) -> "Desk":
     return Desk(lab, notebook, np.zeros_like(site.forum))
 
 
-def _step_cells(program: Program, step: StepRow) -> tuple[int, ...]:
-    return step.purpose, step.size, step.gpus, step.fails, program.pools[step.pool].speed
-
-
 def _run(program: Program, records: bool) -> npt.NDArray[Any]:
     settings, run = program.settings, np.zeros(1, dtype=RUN)
     row = run[0]
     row["agents"] = program.agents
-    row["horizon"] = settings.horizon_ns
     row["bin_ns"] = settings.horizon_ns / BINS
     row["budget_usd"] = program.agents_budget_usd
     row["budget_with_gates_usd"] = program.budget_usd
@@ -285,16 +259,16 @@ def _run(program: Program, records: bool) -> npt.NDArray[Any]:
     row["has_research"] = program.research.is_on
     row["models"] = len(program.models)
     if program.plan is not None:
-        _write_plan(row, program.plan)
+        write_row(row, program.plan, "plan_")
+        row["has_plan"] = 1
     row["records"] = records
     row["discounts"] = program.discounts
     row["has_tasks"] = program.tasks.total > 0
-    row["keeps_accounts"] = program.tasks.total > 0 or any(map(_is_limited, program.groups))
+    row["keeps_accounts"] = program.tasks.total > 0 or any(group.is_limited for group in program.groups)
     row["gpu_pools"] = row["scorers"] = len(program.pools)
     row["line"] = len(program.pools) + 1
     row["reviewers"] = len(program.pools) + 1 + len(program.limits_per_min)
-    for name in set(RUN.names or ()) & set(settings._fields):
-        row[name] = getattr(settings, name)
+    write_row(row, settings)
     return run
 
 
@@ -319,28 +293,15 @@ def _agents(program: Program, callers: int) -> npt.NDArray[Any]:
     return agents
 
 
-def _group(program: Program, number: int) -> tuple[Any, ...]:
-    row = program.groups[number]
-    cells = {
-        "first_start": row.first_start_ns,
-        "crash": (row.crash_every, row.crash_restart),
-        "stop": (row.stop_after, row.stop_spend, row.stop_tokens, row.stop_turns),
-        "is_limited": _is_limited(row),
-        "limits": USES * (0.0,),
-        "hours": tuple(program.hours[number]),
-        "submits_each": any(step.each for step in program.steps[row.first_step :][: row.steps]),
-    }
-    named = {name: getattr(row, name) for name in GroupRow._fields}
-    return tuple((cells | named | {"first_start": row.first_start_ns})[name] for name in GROUP.names or ())
-
-
-def _client(row: ClientRow) -> tuple[Any, ...]:
-    cells = {
-        "call": (row.first_token, row.output_speed, row.error_rate, row.gives_up_for),
-        "price_row": tuple(row.prices),
-        "prices": len(row.prices) * (0.0,),
-    }
-    return tuple(cells[name] if name in cells else getattr(row, name) for name in CLIENT.names or ())
+def _groups(program: Program) -> npt.NDArray[Any]:
+    of_groups = (program.steps[row.first_step :][: row.steps] for row in program.groups)
+    return records_of(
+        GROUP,
+        program.groups,
+        is_limited=[row.is_limited for row in program.groups],
+        hours=program.hours,
+        submits_each=[any(step.each for step in steps) for steps in of_groups],
+    )
 
 
 def _limits(program: Program) -> npt.NDArray[Any]:
@@ -365,23 +326,6 @@ def _kept(program: Program) -> npt.NDArray[Any]:
     """Return room for contexts that stand still: the last place is for what an agent's judge puts aside."""
     judged = int(program.settings.judge != NONE)
     return np.zeros((program.agents, 1 + max(_places_of_contexts(program)) + judged), dtype=KEPT)
-
-
-def _write_plan(run: Any, plan: PlanRow) -> None:
-    run["has_plan"], run["plan_pays"] = 1, plan.pays
-    run["plan_seats"], run["plan_price"] = plan.seats, plan.price
-    run["plan_allows"] = plan.window_allows, plan.week_allows
-    run["plan_lengths_ns"] = plan.window_ns, plan.week_ns
-
-
-def _turn(row: TurnRow) -> tuple[Any, ...]:
-    draws = row.output, row.thinking, row.tool_result, row.tool_time
-    return draws, row.opening_times, row.opening_turns
-
-
-def _is_limited(group: GroupRow) -> bool:
-    """Return whether anything but time limits each of a group's agents."""
-    return any(quantity != NONE for quantity in (group.stop_spend, group.stop_tokens, group.stop_turns))
 
 
 def _meters(program: Program) -> npt.NDArray[Any]:

@@ -5,14 +5,27 @@ memory grows linearly with the agents; only the entries, which are kept when a l
 Times are nanoseconds and end in no suffix where the field's name says what happens then; durations end in `_ns`.
 """
 
-from typing import Any, Final, NamedTuple
+from collections.abc import Sequence
+from typing import Any, Final, NamedTuple, get_args, get_type_hints
 
 import numpy as np
+import numpy.typing as npt
 
 from simbudget.engine.laws.accounts import ACCOUNT, BINS, USES
 from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.hours import OFFICE
+from simbudget.engine.laws.provider import SPANS
 from simbudget.engine.laws.tasks import TaskList, TaskTerms
-from simbudget.engine.program import ContextRow, ServedRow
+from simbudget.engine.program import (
+    ClientRow,
+    ContextRow,
+    GroupRow,
+    PlanRow,
+    ServedRow,
+    Settings,
+    StepRow,
+    TurnRow,
+)
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 
 Record = Any
@@ -21,40 +34,56 @@ Record = Any
 _INT: Final = np.int64
 _FLOAT: Final = np.float64
 
+
+def _fields_of(row: Any, prefix: str = "", without: tuple[str, ...] = ()) -> list[Any]:
+    """Return the fields of one of a program's rows as those of a record; a group of numbers is an array."""
+    fields: list[Any] = []
+    for name, kind in get_type_hints(row).items():
+        members = getattr(kind, "_fields", None) or get_args(kind)
+        if name not in without:
+            fields.append((prefix + name, _INT, len(members)) if members else (prefix + name, _INT))
+    return fields
+
+
+def records_of(dtype: np.dtype[Any], rows: Sequence[Any], **own: Any) -> npt.NDArray[Any]:
+    """Return a program's rows as records.
+
+    Args:
+        dtype: one of the dtypes below, derived from the type of the rows.
+        rows: the rows, named tuples.
+        own: [rows] what the records have beside their rows, by field; other fields begin with 0.
+    """
+    records = np.zeros(len(rows), dtype)
+    for record, row in zip(records, rows, strict=True):
+        write_row(record, row)
+    for name, column in own.items():
+        records[name] = column
+    return records
+
+
+def write_row(record: Any, row: Any, prefix: str = "") -> None:
+    """Write what a record has of a program's row."""
+    for name, value in row._asdict().items():
+        if prefix + name in record.dtype.names:
+            record[prefix + name] = value
+
+
 RUN: Final = np.dtype(
     [
-        # what the run is
+        *_fields_of(Settings),
+        *_fields_of(PlanRow, "plan_"),
+        # what else the run is
         ("agents", _INT),
-        ("horizon", _INT),
-        ("begins_ns", _INT),
         ("bin_ns", _FLOAT),
         ("budget_usd", _FLOAT),
-        ("fixed", _INT),
-        ("score_price", _INT),
         ("score_price_usd", _FLOAT),
-        ("most_cycles", _INT),
-        ("reads_at_most", _INT),
-        ("post_tokens", _INT),
-        ("retries", _INT),
-        ("scoring_time", _INT),
-        ("judge", _INT),
-        ("judge_calls", _INT),
-        ("judge_input", _INT),
-        ("judge_output", _INT),
-        ("reviewer", _INT),
-        ("review_input", _INT),
-        ("review_output", _INT),
-        ("cool_down_ns", _INT),
-        ("quota", _INT),
         ("models", _INT),
         ("records", _INT),
         ("has_research", _INT),
         ("target_score", _FLOAT),
-        ("no_improvement_ns", _INT),
         ("budget_with_gates_usd", _FLOAT),
         ("discounts", _INT, len(COMPONENTS)),
         ("charged", _FLOAT, len(COMPONENTS)),  # after discounts, the part of each component's prices
-        ("counts_when_billed", _INT),
         ("keeps_accounts", _INT),  # whether what each agent uses is kept: something limits it
         ("has_tasks", _INT),
         ("task_limits", _FLOAT, USES),
@@ -87,14 +116,9 @@ RUN: Final = np.dtype(
         ("reviewers_are_short", _INT),
         # the subscription: its window and week, and the line of calls that wait for their end
         ("has_plan", _INT),
-        ("plan_pays", _INT),
-        ("plan_seats", _INT),
-        ("plan_price", _INT),
-        ("plan_allows", _INT, 2),
-        ("plan_lengths_ns", _INT, 2),
-        ("plan_ends", _INT, 2),
-        ("plan_used_usd", _FLOAT, 2),
-        ("plan_allows_usd", _FLOAT, 2),
+        ("plan_ends", _INT, SPANS),
+        ("plan_used_usd", _FLOAT, SPANS),
+        ("plan_allows_usd", _FLOAT, SPANS),
         ("plan_month_usd", _FLOAT),
         ("plan_places", _INT),
         ("plan_waiting", _INT),
@@ -284,45 +308,17 @@ AGENT: Final = np.dtype(
 
 GROUP: Final = np.dtype(
     [
-        ("first_agent", _INT),
-        ("first_step", _INT),
-        ("steps", _INT),
-        ("is_people", _INT),
-        ("first_start", _INT),
-        ("start_every_ns", _INT),
-        ("client", _INT),
-        ("turn", _INT),
-        ("context", _INT),
-        ("crash", _INT, 2),
-        ("stop", _INT, USES),
+        *_fields_of(GroupRow),
         ("is_limited", _INT),
         ("limits", _FLOAT, USES),
-        ("sandbox_price", _INT),
-        ("staff_price", _INT),
-        ("start_context_tokens", _INT),
-        ("start_cached_tokens", _INT),
-        ("start_context_turns", _INT),
-        ("hours", _INT, 9),
+        ("hours", _INT, OFFICE),
         ("submits_each", _INT),
     ],
     align=True,
 )
 
 CLIENT: Final = np.dtype(
-    [
-        ("model", _INT),
-        ("cache_life_ns", _INT),
-        ("call", _INT, 4),
-        ("price_row", _INT, 9),
-        ("prices", _FLOAT, 9),
-        ("price_factor", _INT),
-        ("service", _INT),
-        ("line", _INT),
-        ("is_planned", _INT),
-        ("returns_in", _INT),
-        ("served", _INT),
-    ],
-    align=True,
+    [*_fields_of(ClientRow, without=("prices",)), ("price_row", _INT, 9), ("prices", _FLOAT, 9)], align=True
 )
 
 LIMITS: Final = np.dtype(
@@ -338,40 +334,17 @@ LIMITS: Final = np.dtype(
 )
 """The limits of all models that have none of their own, then of each model that has."""
 
-SERVED: Final = np.dtype([*((name, _INT) for name in ServedRow._fields), ("calls", _INT)], align=True)
+SERVED: Final = np.dtype([*_fields_of(ServedRow), ("calls", _INT)], align=True)
 
 KEPT: Final = np.dtype([("is_kept", _INT), *CONTEXT_AT_HAND], align=True)
 """Contexts that stand still: of each agent its group's, then those of its steps that have their own."""
 
-TURN: Final = np.dtype(
-    [("draws", _INT, 4), ("opening_times", _INT), ("opening_turns", _INT)],
-    align=True,
-)
+TURN: Final = np.dtype(_fields_of(TurnRow), align=True)
 
-CONTEXT: Final = np.dtype([(name, _INT) for name in ContextRow._fields], align=True)
+CONTEXT: Final = np.dtype(_fields_of(ContextRow), align=True)
 
-STEP: Final = np.dtype(
-    [
-        ("kind", _INT),
-        ("cells", _INT, 5),
-        ("poll", _INT, 3),
-        ("pool", _INT),
-        ("attempts", _INT),
-        ("ends_cycle", _INT),
-        ("at_once", _INT),
-        ("wait_for", _INT),
-        ("each", _INT),
-        ("condition", _INT),
-        ("part", _INT),
-        ("client", _INT),
-        ("turn", _INT),
-        ("context", _INT),
-        ("returns", _INT),
-        ("sub_agents", _INT),
-        ("kept", _INT),  # the place of its context among those of an agent that stand still
-    ],
-    align=True,
-)
+STEP: Final = np.dtype([*_fields_of(StepRow), ("kept", _INT)], align=True)
+"""`kept` is the place of a step's context among those of an agent that stand still."""
 
 JOB: Final = np.dtype(
     [

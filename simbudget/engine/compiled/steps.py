@@ -21,7 +21,7 @@ from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.laws.accounts import SCORER, SPENT_USD
 from simbudget.engine.laws.calls import draw_post, draw_returned, draw_turn, opened_result
 from simbudget.engine.laws.hours import closes_ns
-from simbudget.engine.laws.work import DAY_NS, draw_scoring_ns, draw_turns, draw_work_ns
+from simbudget.engine.laws.work import DAY_NS, PURPOSE, draw_scoring_ns, draw_turns, draw_work_ns
 from simbudget.engine.program import NONE, Lasts
 
 _THINK: Final = int(Lasts.THINK)
@@ -34,7 +34,7 @@ def thinks(site: Site, run: Record, agent: Record) -> int:
     is_own = step.context != NONE
     if not is_own and site.contexts[agent.context_row].lasts == _THINK and context_is_used(agent):
         open_context(site, run, agent)
-    agent.turns_left = draw_turns(site.rows, site.table, step.cells, agent.stream, agent.cycle)
+    agent.turns_left = draw_turns(site.rows, site.table, step.work, agent.stream, agent.cycle)
     if is_own or step.client != NONE or step.turn != NONE:
         begin_own_terms(site, run, agent)
     return points.TURNS
@@ -46,9 +46,9 @@ def turns(site: Site, run: Record, agent: Record) -> int:
     if agent.turns_left == 0:
         return points.ENDS if agent.sub_agent else _thought(site, agent)
     agent.turns_left -= 1
-    draws = site.turns[agent.turn_row].draws
+    parts = site.turns[agent.turn_row].parts
     output, thinking, tool_result, tool_ns = draw_turn(
-        site.rows, site.table, draws, agent.stream, agent.turns, agent.context_number
+        site.rows, site.table, parts, agent.stream, agent.turns, agent.context_number
     )
     agent.turns += 1
     agent.tool_ns = tool_ns
@@ -64,7 +64,7 @@ def _thought(site: Site, agent: Record) -> int:
     if step.context != NONE or step.client != NONE or step.turn != NONE:
         end_own_terms(site, agent)
         agent.context[HELD] += draw_returned(
-            site.rows, site.table, step.returns, agent.stream, step.cells[0], agent.cycle
+            site.rows, site.table, step.returns, agent.stream, step.work[PURPOSE], agent.cycle
         )
     return points.STEP_DONE
 
@@ -98,8 +98,8 @@ def tool_done(site: Site, run: Record, agent: Record) -> int:
 @internal
 def works(site: Site, run: Record, agent: Record) -> int:
     """Begin to work for a time, in office hours only."""
-    cells = site.steps[agent.step].cells
-    agent.work_left_ns = draw_work_ns(site.rows, site.table, cells, agent.stream, agent.cycle)
+    work = site.steps[agent.step].work
+    agent.work_left_ns = draw_work_ns(site.rows, site.table, work, agent.stream, agent.cycle)
     return points.BUDGET_REACHED if may_not_start(site, run, agent) else points.GOES_ON_WORKING
 
 

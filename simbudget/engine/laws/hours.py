@@ -10,6 +10,9 @@ from simbudget.compilation import compiled
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.work import DAY_NS
 
+OFFICE: Final = 9
+"""Length of the array of an office's hours."""
+
 _FIRST_DAY: Final = 2
 _WEEK_DAYS: Final = 7
 

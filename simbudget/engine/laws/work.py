@@ -26,6 +26,9 @@ from simbudget.engine.streams import (
     stream_key,
 )
 
+PURPOSE: Final = 0
+"""The place of the purpose of a step's stream among what the laws look up for it (`program.WorkDraws`)."""
+
 _MOST_JOBS: Final = 1 << 14
 """Power of two above the 10,000 jobs that a step may run in parallel."""
 

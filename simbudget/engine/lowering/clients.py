@@ -10,7 +10,18 @@ from simbudget.engine.laws.draws import Floats
 from simbudget.engine.laws.provider import WEEK_NS
 from simbudget.engine.lowering.prices import no_prices, price_row, service_factor
 from simbudget.engine.lowering.quantities import Quantities, nanoseconds
-from simbudget.engine.program import NONE, ClientRow, ContextRow, Lasts, PlanRow, PriceRow, ServedRow, TurnRow
+from simbudget.engine.program import (
+    NONE,
+    CallDraws,
+    ClientRow,
+    ContextRow,
+    Lasts,
+    PlanRow,
+    PriceRow,
+    ServedRow,
+    TurnDraws,
+    TurnRow,
+)
 from simbudget.pricing.charge import SERVICES, STANDARD
 from simbudget.scenario import scenario as scenarios
 from simbudget.scenario.context import CACHE_LIFE_S
@@ -61,10 +72,12 @@ class Calling:
         """Return the number of a turn; one that nobody makes has no quantities."""
         add, fact = self.quantities.add, self.quantities.fact
         row = TurnRow(
-            output=add(turn.output_tokens if is_made else None),
-            thinking=add(turn.thinking_tokens if is_made else None),
-            tool_result=add(turn.tool_result_tokens if is_made else None),
-            tool_time=add(turn.tool_time if is_made else None),
+            parts=TurnDraws(
+                output=add(turn.output_tokens if is_made else None),
+                thinking=add(turn.thinking_tokens if is_made else None),
+                tool_result=add(turn.tool_result_tokens if is_made else None),
+                tool_time=add(turn.tool_time if is_made else None),
+            ),
             opening_times=fact(turn.opening.times if is_made else None),
             opening_turns=fact(turn.opening.turns if is_made else None),
         )
@@ -127,10 +140,14 @@ class Calling:
         return PlanRow(
             price=fact(plan.price),
             seats=plan.seats,
-            window_ns=0 if plan.window is None else nanoseconds(plan.window.every.exact_value),
-            window_allows=fact(None if plan.window is None else plan.window.allows),
-            week_ns=0 if plan.week is None else WEEK_NS,
-            week_allows=fact(None if plan.week is None else plan.week.allows),
+            lengths_ns=(
+                0 if plan.window is None else nanoseconds(plan.window.every.exact_value),
+                0 if plan.week is None else WEEK_NS,
+            ),
+            allows=(
+                fact(None if plan.window is None else plan.window.allows),
+                fact(None if plan.week is None else plan.week.allows),
+            ),
             pays=int(plan.then == "pay"),
         )
 
@@ -145,10 +162,12 @@ class Calling:
         return ClientRow(
             model=_number(self.models, model or ""),
             cache_life_ns=_CACHE_LIFE_NS[call.cache],
-            first_token=add(speed.first_token if speed else None),
-            output_speed=self._constant(1.0) if is_free else output_speed,
-            error_rate=self._constant(0.0) if is_free else self.quantities.fact(api.error_rate),
-            gives_up_for=add(api.gives_up_for),
+            attempt=CallDraws(
+                first_token=add(speed.first_token if speed else None),
+                output_speed=self._constant(1.0) if is_free else output_speed,
+                error_rate=self._constant(0.0) if is_free else self.quantities.fact(api.error_rate),
+                gives_up_for=add(api.gives_up_for),
+            ),
             prices=self._prices(call, served),
             price_factor=service_factor(self.scenario, model, call.service, self.quantities),
             service=SERVICES.index(call.service),

@@ -1,10 +1,21 @@
 """Groups and the steps of their cycles, as a program's rows."""
 
 from collections.abc import Iterable
+from typing import Any
 
 from simbudget.engine.lowering.clients import Calling
 from simbudget.engine.lowering.quantities import Quantities, nanoseconds
-from simbudget.engine.program import NONE, Condition, GroupRow, Step, StepRow
+from simbudget.engine.program import (
+    NONE,
+    Condition,
+    CrashDraws,
+    GroupRow,
+    PollDraws,
+    Step,
+    StepRow,
+    StopDraws,
+    WorkDraws,
+)
 from simbudget.engine.streams import step_purpose
 from simbudget.scenario import scenario as scenarios
 from simbudget.scenario.known_models import default_limit
@@ -34,21 +45,22 @@ def group_row(
         client=calling.client(group.model, group.context.cache, group.service, _makes_calls(group)),
         turn=calling.turn(group.turn, thinks),
         context=calling.context(group.context, _limit_is_written(scenario, group.context)),
-        crash_every=quantities.fact(crashes.every if crashes else None),
-        crash_restart=quantities.add(crashes.restart if crashes else None),
+        crashes=CrashDraws(
+            every=quantities.fact(crashes.every if crashes else None),
+            restart=quantities.add(crashes.restart if crashes else None),
+        ),
+        stop=_stop(group, quantities),
         sandbox_price=quantities.fact(group.sandbox.price),
         staff_price=quantities.fact(staff.price if staff else None),
         start_context_tokens=quantities.fact(group.start.context_tokens),
         start_cached_tokens=_cached_at_start(group),
         start_context_turns=round(group.start.context_turns.exact_value),
-        **_stop(group, quantities),
     )
 
 
-def _stop(group: scenarios.Group, quantities: Quantities) -> dict[str, int]:
-    """Return when each agent of a group ends, as fields of its row."""
-    names = ("after", "spend", "tokens", "turns")
-    return {f"stop_{name}": quantities.fact(getattr(group.stop, name, None)) for name in names}
+def _stop(group: scenarios.Group, quantities: Quantities) -> StopDraws:
+    """Return when each agent of a group ends."""
+    return StopDraws(*(quantities.fact(getattr(group.stop, name, None)) for name in StopDraws._fields))
 
 
 def step_rows(
@@ -62,7 +74,8 @@ def step_rows(
         ordinal = counted[kind] = counted.get(kind, -1) + 1
         purpose = step_purpose(kind, ordinal)
         if isinstance(step, scenarios.Experiment):
-            row = _experiment(step, purpose, calling.quantities, 0 if step.on is None else pools[step.on])
+            pool = 0 if step.on is None else pools[step.on]
+            row = _experiment(step, purpose, calling.quantities, pool, scenario.pools[pool].speed)
         else:
             row = _step(step, kind, purpose, calling.quantities, own_steps)
         if isinstance(step, scenarios.Think | scenarios.Delegate) and kind != Step.WORK:
@@ -84,9 +97,9 @@ def _own_terms(
     group: scenarios.Group,
     step: scenarios.Think | scenarios.Delegate,
     calling: Calling,
-) -> dict[str, int]:
+) -> dict[str, Any]:
     """Return the client, turn and context of a step that has its own; sub-agents always have a context."""
-    terms = {} if step.turn is None else {"turn": calling.turn(step.turn.over(group.turn))}
+    terms: dict[str, Any] = {} if step.turn is None else {"turn": calling.turn(step.turn.over(group.turn))}
     is_delegated = isinstance(step, scenarios.Delegate)
     if not is_delegated and step.model is None and step.context is None and step.service is None:
         return terms
@@ -117,32 +130,30 @@ def _step(
 ) -> StepRow:
     if isinstance(step, scenarios.Think):
         size = quantities.add(step.time if kind == Step.WORK else step.turns)
-        return StepRow(kind, purpose, size, returns=quantities.add(step.returns_tokens))
+        return StepRow(kind, WorkDraws(purpose, size), returns=quantities.add(step.returns_tokens))
     if isinstance(step, scenarios.Delegate):
         return StepRow(
             kind,
-            purpose,
-            size=quantities.add(step.turns),
+            WorkDraws(purpose, quantities.add(step.turns)),
             returns=quantities.add(step.returns_tokens),
             sub_agents=quantities.add(step.agents),
         )
     if isinstance(step, scenarios.OwnStep):
         own_steps.append((str(step.file.resolve()), step.function))
-        return StepRow(kind, purpose, size=len(own_steps) - 1)
-    return StepRow(kind, purpose, each=int(isinstance(step, scenarios.Score) and step.each))
+        return StepRow(kind, WorkDraws(purpose, len(own_steps) - 1))
+    return StepRow(kind, WorkDraws(purpose), each=int(isinstance(step, scenarios.Score) and step.each))
 
 
-def _experiment(step: scenarios.Experiment, purpose: int, quantities: Quantities, pool: int) -> StepRow:
-    polls = step.polls
+def _experiment(
+    step: scenarios.Experiment, purpose: int, quantities: Quantities, pool: int, speed: Quantity
+) -> StepRow:
+    add, fact, polls = quantities.add, quantities.fact, step.polls
     return StepRow(
         Step.EXPERIMENT,
-        purpose,
-        size=quantities.add(step.time),
-        gpus=quantities.add(step.gpus),
-        fails=quantities.fact(step.fails),
-        poll_every=quantities.add(polls.every if polls else None),
-        poll_output=quantities.add(polls.output_tokens if polls else None),
-        poll_result=quantities.add(polls.result_tokens if polls else None),
+        WorkDraws(purpose, add(step.time), add(step.gpus), fact(step.fails), fact(speed)),
+        PollDraws(add(polls.every), add(polls.output_tokens), add(polls.result_tokens))
+        if polls
+        else PollDraws(),
         pool=pool,
         attempts=step.attempts,
         ends_cycle=int(step.on_failure == "end cycle"),

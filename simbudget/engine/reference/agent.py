@@ -88,10 +88,7 @@ class Agent(Caller):
         self._judge = None if program.settings.judge == NONE else Judge(self)
         self._steps = program.steps[self.group.first_step : self.group.first_step + self.group.steps]
         self._terms = {step: Terms.of(site, self.group, step) for step in self._steps}
-        self._cells = {
-            step: np.array([step.purpose, step.size, step.gpus, step.fails, program.pools[step.pool].speed])
-            for step in self._steps
-        }
+        self._draws = {step: np.array(step.work) for step in self._steps}
         self.process: Process = site.clock.process(self._life())
 
     # From start to end.
@@ -166,15 +163,15 @@ class Agent(Caller):
             elif step.kind == Step.WORK:
                 yield from self._work(step)
             elif step.kind == Step.EXPERIMENT:
-                yield from experiment(self, step, self._cells[step])
+                yield from experiment(self, step, self._draws[step])
                 if step.ends_cycle and not self.has_succeeded:
                     return False
             elif step.kind == Step.SCORE:
                 yield from self._score(step)
             elif step.kind == Step.DELEGATE:
-                yield from delegate(self, step, self._cells[step])
+                yield from delegate(self, step, self._draws[step])
             elif step.kind == Step.PYTHON:
-                yield from own_step(self, self.site.program.own_steps[step.size])
+                yield from own_step(self, self.site.program.own_steps[step.work.size])
             else:
                 yield from self._share()
         return True
@@ -182,7 +179,7 @@ class Agent(Caller):
     def _is_done(self, step: StepRow) -> bool:
         """Return whether a step of this cycle is done, or left out."""
         if step.condition == Condition.PART:
-            return is_done(self.site.rows, step.part, self.stream, step.purpose, self.cycle)
+            return is_done(self.site.rows, step.part, self.stream, step.work.purpose, self.cycle)
         said = {
             Condition.SUCCEEDED: self.has_succeeded is True,
             Condition.FAILED: self.has_succeeded is False,
@@ -216,11 +213,11 @@ class Agent(Caller):
     def _set_limits(self) -> None:
         """Let the agent's own limits hold from now on, and its end come in its time."""
         group, site = self.group, self.site
-        uses = (group.stop_spend, group.stop_tokens, group.stop_turns)
-        if any(quantity != NONE for quantity in uses):
-            self._limits = Limits(self.usage, site.rows, (NONE, *uses), site.clock.now)
-        if group.stop_after != NONE:
-            after_ns = nanoseconds(site.fact(group.stop_after))
+        if group.is_limited:
+            uses = group.stop._replace(after=NONE)
+            self._limits = Limits(self.usage, site.rows, uses, site.clock.now)
+        if group.stop.after != NONE:
+            after_ns = nanoseconds(site.fact(group.stop.after))
             end = site.clock.after(after_ns, Phase.HORIZON, self.number)
             assert end.callbacks is not None
             end.callbacks.append(lambda _: self.cut())
@@ -248,9 +245,9 @@ class Agent(Caller):
 
     def _await_crash(self) -> None:
         """Let the next crash come in its time."""
-        if self.group.crash_every == NONE:
+        if self.group.crashes.every == NONE:
             return
-        quantities = np.array([self.group.crash_every, self.group.crash_restart])
+        quantities = np.array(self.group.crashes)
         site = self.site
         up_ns, self._restart_ns = draw_crash(
             site.rows, site.program.table, quantities, self.stream, self._crashes
@@ -283,18 +280,18 @@ class Agent(Caller):
         is_own = step.context != NONE
         if not is_own and line.terms.context.lasts == Lasts.THINK and line.context.is_used:
             line.open_context()
-        turns = draw_turns(site.rows, table, self._cells[step], self.stream, self.cycle)
+        turns = draw_turns(site.rows, table, self._draws[step], self.stream, self.cycle)
         with line.on(step, self._terms[step]):
             for _ in range(turns):
                 yield from line.turn()
         line.context.tokens += draw_returned(
-            site.rows, table, step.returns, self.stream, step.purpose, self.cycle
+            site.rows, table, step.returns, self.stream, step.work.purpose, self.cycle
         )
 
     def _work(self, step: StepRow) -> Happens:
         """Work for a time, in office hours only."""
         site, clock = self.site, self.site.clock
-        left_ns = draw_work_ns(site.rows, site.program.table, self._cells[step], self.stream, self.cycle)
+        left_ns = draw_work_ns(site.rows, site.program.table, self._draws[step], self.stream, self.cycle)
         self.look()
         while left_ns > 0:
             yield from self._in_office_hours()

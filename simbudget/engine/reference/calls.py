@@ -251,7 +251,7 @@ class Line:
         output, thinking, tool_result, tool_ns = draw_turn(
             site.rows,
             site.program.table,
-            self.terms.turn.cells,
+            self.terms.turn.parts,
             caller.stream,
             self._turns,
             self.context.number,
@@ -359,7 +359,7 @@ class Line:
         return draw_attempt(
             site.rows,
             site.program.table,
-            self.terms.client.cells,
+            self.terms.client.attempt,
             self._caller.stream,
             self._attempts - 1,
         )

@@ -22,13 +22,13 @@ if TYPE_CHECKING:
     from simbudget.engine.reference.agent import Agent
 
 
-def delegate(agent: Agent, step: StepRow, cells: Integers) -> Happens:
+def delegate(agent: Agent, step: StepRow, work: Integers) -> Happens:
     """Start sub-agents, and go on when the last of them has ended; what they return joins the agent's context."""
     site = agent.site
     count = draw_sub_agents(
-        site.rows, site.program.table, step.sub_agents, agent.stream, step.purpose, agent.cycle
+        site.rows, site.program.table, step.sub_agents, agent.stream, step.work.purpose, agent.cycle
     )
-    team = Team(agent, step, cells, count)
+    team = Team(agent, step, work, count)
     if count == 0:
         return
     working = [site.clock.process(sub_agent.works()) for sub_agent in team.sub_agents]
@@ -46,12 +46,12 @@ def delegate(agent: Agent, step: StepRow, cells: Integers) -> Happens:
 class Team:
     """The sub-agents of one step: the agent does what at least one of them does."""
 
-    def __init__(self, agent: Agent, step: StepRow, cells: Integers, count: int) -> None:
+    def __init__(self, agent: Agent, step: StepRow, work: Integers, count: int) -> None:
         terms = Terms.of(agent.site, agent.group, step)
         self.agent = agent
         self._activities = count * ["waiting_api"]
         self._is_broken_up = False
-        self.sub_agents = [SubAgent(self, number, step, cells, terms) for number in range(count)]
+        self.sub_agents = [SubAgent(self, number, step, work, terms) for number in range(count)]
         agent.delegations += 1
 
     def does(self, number: int, activity: str) -> None:
@@ -73,21 +73,21 @@ class Team:
 class SubAgent(Caller):
     """One of the sub-agents of a step."""
 
-    def __init__(self, team: Team, number: int, step: StepRow, cells: Integers, terms: Terms) -> None:
+    def __init__(self, team: Team, number: int, step: StepRow, work: Integers, terms: Terms) -> None:
         agent = team.agent
         self.site, self.number, self.place = agent.site, agent.number, number
         self.sessions, self.usage = agent.sessions, agent.usage
         key = sub_agent_key(agent.stream, agent.delegations, number)
         self.stream = np.array([*agent.stream[:3], key], dtype=np.int64)
         self.line = Line(self, agent.group_number, terms)
-        self._team, self._step, self._cells = team, step, cells
+        self._team, self._step, self._work = team, step, work
         self._cycle, self._task = agent.cycle, agent.task
 
     def works(self) -> Generator[Event, Any, None]:
         """Make the turns of the step in a separate context, until all are made or the budget is reached."""
         site = self.site
         self.line.open_context()
-        turns = draw_turns(site.rows, site.program.table, self._cells, self.stream, 0)
+        turns = draw_turns(site.rows, site.program.table, self._work, self.stream, 0)
         try:
             for _ in range(turns):
                 yield from self.line.turn()
@@ -100,7 +100,7 @@ class SubAgent(Caller):
     def returned_tokens(self) -> int:
         """Return what of its work joins the agent's context."""
         site, step = self.site, self._step
-        return draw_returned(site.rows, site.program.table, step.returns, self.stream, step.purpose, 0)
+        return draw_returned(site.rows, site.program.table, step.returns, self.stream, step.work.purpose, 0)
 
     def look(self) -> None:
         """Look at the budget and at what limits its agent."""

@@ -32,7 +32,7 @@ CANCELLED: Final = "cancelled"
 """Why a job is interrupted for which its agent waits no longer."""
 
 
-def experiment(agent: Agent, step: StepRow, cells: Integers) -> Happens:
+def experiment(agent: Agent, step: StepRow, work: Integers) -> Happens:
     """Run a step's jobs on GPUs, and go on when they have ended, or as many as the step waits for have ended well.
 
     Raises:
@@ -41,9 +41,9 @@ def experiment(agent: Agent, step: StepRow, cells: Integers) -> Happens:
     site = agent.site
     yield from site.clock.asks(agent.number)
     agent.look()
-    wave = Wave(agent, step, cells)
+    wave = Wave(agent, step, work)
     try:
-        if step.poll_every != NONE:
+        if step.polls.every != NONE:
             yield from _poll_beside(agent, step, wave)
         elif len(wave.jobs) > 1:
             wave.start()
@@ -63,9 +63,9 @@ def experiment(agent: Agent, step: StepRow, cells: Integers) -> Happens:
 class Wave:
     """The jobs of one step, side by side, and what of them their agent waits for."""
 
-    def __init__(self, agent: Agent, step: StepRow, cells: Integers) -> None:
+    def __init__(self, agent: Agent, step: StepRow, work: Integers) -> None:
         site = agent.site
-        self.step, self.cells = step, cells
+        self.step, self.work = step, work
         self.over = Event(site.clock)
         """What the agent waits for: that all have ended, or as many well as the step waits for."""
         self.ended_well = 0
@@ -75,7 +75,7 @@ class Wave:
         count = 1
         if step.at_once != NONE:
             count = draw_at_once(
-                site.rows, site.program.table, step.at_once, agent.stream, step.purpose, agent.cycle
+                site.rows, site.program.table, step.at_once, agent.stream, step.work.purpose, agent.cycle
             )
         self.jobs = [_Job(agent, self, number) for number in range(count)]
         self._processes: list[Process] = []
@@ -127,7 +127,7 @@ class _Job:
         self._columns |= agent.task
         """What its entries say of it, also when the agent has been interrupted and is at no task any more."""
         rows, table = agent.site.rows, agent.site.program.table
-        self._work_ns, gpus = draw_experiment(rows, table, wave.cells, self._lanes(0))
+        self._work_ns, gpus = draw_experiment(rows, table, wave.work, self._lanes(0))
         self._gpus = min(gpus, self._pool.free_gpus)
         self._columns |= {"gpus": self._gpus}
 
@@ -165,12 +165,12 @@ class _Job:
 
     def _lanes(self, attempt: int) -> tuple[float, float, float, float]:
         agent, wave = self._agent, self._wave
-        return job_lanes(agent.stream, wave.step.purpose, agent.cycle, self.number, attempt)
+        return job_lanes(agent.stream, wave.step.work.purpose, agent.cycle, self.number, attempt)
 
     def _try(self, attempt: int) -> Generator[Event, Any, bool]:
         """Do the job's work, or what of it is done until it fails; return whether it was done."""
         work_ns, fails = draw_attempt_at_experiment(
-            self._site.rows, self._wave.cells, self._lanes(attempt), self._work_ns
+            self._site.rows, self._wave.work, self._lanes(attempt), self._work_ns
         )
         yield from self._attempt(work_ns, "failed" if fails else "ok")
         return not fails
@@ -230,7 +230,7 @@ class _Job:
 def _poll_beside(agent: Agent, step: StepRow, wave: Wave) -> Happens:
     """Run a wave of jobs, and make a short call every so often until the agent need not wait any longer."""
     clock = agent.site.clock
-    quantities = np.array([step.poll_every, step.poll_output, step.poll_result])
+    quantities = np.array(step.polls)
     asked_ns = clock.now
     wave.start()
     while not wave.over.triggered:

@@ -26,7 +26,7 @@ class Client:
     model: str
     service: str
     row: ClientRow
-    cells: Integers
+    attempt: Integers
     """The quantities of an attempt, see `laws.calls.draw_attempt`."""
     prices: Floats
     """See `laws.calls.call_cost_usd`."""
@@ -39,7 +39,7 @@ class Turn:
     """What one turn is made of."""
 
     row: TurnRow
-    cells: Integers
+    parts: Integers
     """The quantities of a turn, see `laws.calls.draw_turn`."""
 
 
@@ -50,10 +50,7 @@ def clients_of(program: Program, rows: Floats, limiters: Sequence[Limiter]) -> t
 
 def turns_of(program: Program) -> tuple[Turn, ...]:
     """Return the turns of a program."""
-    return tuple(
-        Turn(row, np.array([row.output, row.thinking, row.tool_result, row.tool_time]))
-        for row in program.turns
-    )
+    return tuple(Turn(row, np.array(row.parts)) for row in program.turns)
 
 
 def _client(program: Program, row: ClientRow, rows: Floats, limiters: Sequence[Limiter]) -> Client:
@@ -64,7 +61,7 @@ def _client(program: Program, row: ClientRow, rows: Floats, limiters: Sequence[L
         model=program.models[row.model],
         service=SERVICES[row.service],
         row=row,
-        cells=np.array([row.first_token, row.output_speed, row.error_rate, row.gives_up_for]),
+        attempt=np.array(row.attempt),
         prices=np.array([float(above), *usd_per_mtok]),
         limiter=None if row.line == NONE else limiters[row.line],
     )
@@ -148,10 +145,9 @@ class Subscription:
         self.queued_ns = 0
         """For how long calls have waited for it."""
         self._clock = clock
-        self._lengths_ns: Integers = np.array([plan.window_ns, plan.week_ns], dtype=np.int64)
-        allows = (plan.window_allows, plan.week_allows)
+        self._lengths_ns: Integers = np.array(plan.lengths_ns, dtype=np.int64)
         self._allows_usd: Floats = np.array(
-            [0.0 if quantity == NONE else plan.seats * rows[quantity, 1] for quantity in allows]
+            [0.0 if quantity == NONE else plan.seats * rows[quantity, 1] for quantity in plan.allows]
         )
         self._ends_ns: Integers = np.zeros(SPANS, dtype=np.int64)
         self._used_usd: Floats = np.zeros(SPANS)
