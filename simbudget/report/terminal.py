@@ -5,6 +5,7 @@ that is too narrow it is printed row by row instead: the row's first cell, and b
 name.
 """
 
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
@@ -29,7 +30,7 @@ from rich.progress import (
     TimeRemainingColumn,
 )
 from rich.segment import Segment
-from rich.table import Row
+from rich.table import Column, Row
 from rich.table import Table as RichTable
 from rich.text import Text
 
@@ -176,11 +177,10 @@ _INDENT = 2
 _TIGHT = (0, 1, 0, 0)
 _ENDLESS = 10_000
 """A width that no table reaches, to measure how wide a table wants to be."""
-_USUAL = 72
-"""From this width on, rich's own layout is kept, although it may break words of a header."""
-
 _FOLDED = 20
 """A column whose words may be broken is still readable at this width."""
+_PIECE = re.compile(r"[^\s._/,-]*[._/,-]*")
+"""A part of a long word such as `context.first_prompt_tokens` or an address, after which it may be broken."""
 
 
 class ReadableTables(RenderHook):
@@ -205,27 +205,32 @@ class ReadableTables(RenderHook):
             table = copy(renderable)
             table.padding = padding
             if widths := self._widths(table):
-                return table if self._console.width >= _USUAL else _of_widths(table, widths)
+                return _of_widths(table, widths)
         return Group(*_paragraphs(renderable))
 
     def _widths(self, table: RichTable) -> list[int] | None:
         """Return a width for each column such that no word is cut, or None if there is not enough room.
 
-        Remaining room is distributed in proportion to what each column lacks.
+        Long words of columns that may fold are kept whole from the left on as far as there is room, and otherwise
+        broken between their parts. Remaining room is distributed in proportion to what each column lacks.
         """
         cells = [[column.header, *column.cells] for column in table.columns]
         found = [[Measurement.get(self._console, self._wide, cell) for cell in column] for column in cells]
         words = [max(cell.minimum for cell in column) for column in found]
         most = [max(cell.maximum for cell in column) for column in found]
         gaps = Measurement.get(self._console, self._wide, table).minimum - sum(words)
-        least = [
-            wide if column.no_wrap else min(word, _FOLDED) if column.overflow == "fold" else word
+        widths = [
+            wide if column.no_wrap else _folded(column, word) if column.overflow == "fold" else word
             for column, word, wide in zip(table.columns, words, most, strict=True)
         ]
-        room = self._console.width - gaps - sum(least)
+        room = self._console.width - gaps - sum(widths)
         if room < 0:
             return None
-        return _given(least, most, room)
+        for place, word in enumerate(words):
+            if 0 < word - widths[place] <= room:
+                room -= word - widths[place]
+                widths[place] = word
+        return _given(widths, most, room)
 
     @property
     def _wide(self) -> ConsoleOptions:
@@ -239,13 +244,37 @@ def _given(widths: list[int], wanted: list[int], room: int) -> list[int]:
     return [width + int(part * lack) for width, lack in zip(widths, lacks, strict=True)]
 
 
+def _folded(column: Column, longest_word: int) -> int:
+    """Return the least width of a column whose long words may be broken between their parts."""
+    pieces = (len(piece) for cell in column.cells for piece in _PIECE.findall(_plain(cell)))
+    header = max(map(len, _plain(column.header).split()), default=0)
+    return min(longest_word, max(header, min(_FOLDED, max(pieces, default=0))))
+
+
 def _of_widths(table: RichTable, widths: list[int]) -> RichTable:
     """Return the table with fixed column widths."""
     fixed = copy(table)
     fixed.columns = [copy(column) for column in table.columns]
     for column, width in zip(fixed.columns, widths, strict=True):
         column.width = width
+        if column.overflow == "fold":
+            column._cells = [_broken(cell, width) for cell in column.cells]
     return fixed
+
+
+def _broken(cell: RenderableType, width: int) -> RenderableType:
+    """Return a cell whose words longer than the width are broken between their parts, where that is possible."""
+    text = _text(cell)
+    if all(len(word) <= width for word in text.plain.split()):
+        return cell
+    breaks = []
+    for word in re.finditer(r"\S+", text.plain):
+        line = word.start()
+        for piece in _PIECE.finditer(text.plain, word.start(), word.end()):
+            if piece.end() - line > width and piece.start() > line:
+                line = piece.start()
+                breaks.append(line)
+    return Text("\n").join(text.divide(breaks))
 
 
 def _paragraphs(table: RichTable) -> Iterator[RenderableType]:

@@ -5,6 +5,7 @@ import io
 import pytest
 from rich.box import SIMPLE_HEAD
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from simbudget.report.terminal import ReadableTables
@@ -82,3 +83,33 @@ def test_a_row_keeps_its_name_and_each_value_the_name_of_its_column() -> None:
     )
     assert lines[0] == "What is spent"
     assert "with its errors" in lines
+
+
+def shown_names(width: int, *names: str) -> list[str]:
+    """Return the lines of the first column of a table that has these names and long values."""
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("quantity", "value", "source"):
+        made.add_column(name, overflow="fold")
+    for name in names:
+        made.add_row(escape(name), "a value of several words", "https://example.org/docs/build-with-it/caching")
+    console = Console(width=width, file=io.StringIO(), force_terminal=False)
+    console.push_render_hook(ReadableTables(console))
+    console.print(made)
+    assert isinstance(console.file, io.StringIO)
+    lines = console.file.getvalue().splitlines()
+    end = lines[1].index("value")
+    return [line[:end].strip() for line in lines[3:] if line[:end].strip()]
+
+
+def test_long_names_are_whole_where_there_is_room() -> None:
+    assert shown_names(80, "fleet[researchers].start.context_tokens") == [
+        "fleet[researchers].start.context_tokens"
+    ]
+
+
+@pytest.mark.parametrize("width", range(45, 60, 3))
+def test_long_names_are_broken_between_their_parts(width: int) -> None:
+    shown = shown_names(width, "fleet[researchers].start.context_tokens")
+    assert "".join(shown) == "fleet[researchers].start.context_tokens"
+    assert len(shown) > 1
+    assert all(line.endswith((".", "_")) for line in shown[:-1])
