@@ -37,6 +37,28 @@ class Problem:
         return f"{where}{self.message}{remedy}"
 
 
+_interface = {"has_options": False}
+
+
+def speak_of_options() -> None:
+    """Let messages of this process name the command line's options instead of Python's arguments."""
+    _interface["has_options"] = True
+
+
+def argument(name: str, value: str = "", option: str = "") -> str:
+    """Return how a user gives an argument: `model="NAME"` in Python, `--model NAME` on the command line.
+
+    Args:
+        name: the argument of the Python function.
+        value: an example of its text; empty to name the argument alone.
+        option: the option, where it is not the argument's name with hyphens.
+    """
+    if not _interface["has_options"]:
+        return f'{name}="{value}"' if value else f"`{name}`"
+    option = option or f"--{name.replace('_', '-')}"
+    return f"{option} {value}" if value else option
+
+
 def why(error: OSError) -> str:
     """Return the operating system's description of an error, since libraries phrase the same error differently."""
     return (os.strerror(error.errno) if error.errno else str(error)).lower()

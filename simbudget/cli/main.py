@@ -11,7 +11,7 @@ from typing import Final
 import click
 
 from simbudget import __version__, interrupts
-from simbudget.errors import UserError, visible, why
+from simbudget.errors import UserError, speak_of_options, visible, why
 
 WRONG_INPUT: Final = 2
 
@@ -135,6 +135,7 @@ def commands() -> None:
 def main() -> None:
     """Run the command line and exit."""
     interrupts.watch()
+    speak_of_options()
     try:
         commands.main(prog_name="simbudget", standalone_mode=False)
         if interrupts.came():  # the partial result has been shown by now

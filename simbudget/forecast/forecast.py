@@ -15,7 +15,7 @@ from simbudget.arrays import Floats
 from simbudget.calibration.observed.session_prices import counted_to_list
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.totals import truths
-from simbudget.errors import Problem, UserError
+from simbudget.errors import Problem, UserError, argument
 from simbudget.forecast.daily import FEWEST_DAYS, daily_spend, next_days
 from simbudget.forecast.past_runs import Library
 from simbudget.forecast.profiles import profile
@@ -309,7 +309,7 @@ def _of_sessions(
             Problem(
                 f"the calls of session {timeless[0].name} have no times, so how many it makes in "
                 f"{hours(asked.seconds / 3600.0)} cannot be forecast",
-                remedy="give the number of calls instead (--calls)",
+                remedy=f"give the number of calls instead ({argument('calls')})",
             )
         )
     runs = {session.run for session in chosen}
@@ -353,12 +353,12 @@ def _session_notes(
         low, high = np.quantile(remaining["calls"], (0.1, 0.9)) if "calls" in remaining else (0, 0)
         notes.append(
             f"how long the run will go on is not known: {low:,.0f} to {high:,.0f} more calls, going by other sessions; "
-            "set it with --calls or --for"
+            f"set it with {argument('calls')} or {argument('hours', option='--for')}"
         )
     if len(chosen) > 1:
         notes.append(
             f"{len(chosen)} sessions count as under way, since their last entries are within an hour of the newest; "
-            "--run forecasts one of them"
+            f"{argument('run')} forecasts one of them"
         )
     unknown = [
         session for session in chosen if not session.knows_output and np.isfinite(session.list_cost_usd).any()
@@ -388,7 +388,8 @@ def _cost_notes(ledger: ImportedLedger, knows_cost: bool) -> list[str]:
     models = sorted(set(paid.loc[counted_usd(paid).isna(), "model"].astype(str)))
     said = []
     if "" in models:
-        said.append("the logs name no model for some calls; --model M prices them as calls of M")
+        named = argument("model", "M")
+        said.append(f"the logs name no model for some calls; {named} prices them as calls of M")
     unlisted = [model for model in models if model]
     if unlisted:
         more = f" and {len(unlisted) - _MOST_NAMED} more" if len(unlisted) > _MOST_NAMED else ""
@@ -445,7 +446,8 @@ def _of_days(ledger: ImportedLedger, asked: Asked) -> Forecast:
         raise UserError(
             Problem(
                 "these logs have no dates or no prices",
-                remedy="--runs forecasts runs without dates, --model M prices calls whose logs name no model",
+                remedy=f"{argument('runs')} forecasts runs without dates, {argument('model')} prices calls whose "
+                "logs name no model",
             )
         )
     if len(past.usd) < FEWEST_DAYS:
@@ -453,7 +455,7 @@ def _of_days(ledger: ImportedLedger, asked: Asked) -> Forecast:
             Problem(
                 f"the logs cover {len(past.usd)} day{'s' * (len(past.usd) != 1)}, and {FEWEST_DAYS} are needed to "
                 "forecast further ones",
-                remedy="--runs forecasts runs; or give older logs too",
+                remedy=f"{argument('runs')} forecasts runs; or give older logs too",
             )
         )
     assert asked.days is not None

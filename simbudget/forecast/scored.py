@@ -125,7 +125,7 @@ def _table(source: str, quantities: dict[str, dict[str, Any]]) -> Table:
     rows = [(LABELS.get(quantity, quantity), *_cells(figures)) for quantity, figures in quantities.items()]
     caption = (
         "error: median; covered: by 80 % intervals, which are as wide as `width`; line: a straight one. "
-        "--json has more."
+        "The JSON has more."
     )
     columns = ("", "cases", "error (90 %)", "bias", "covered (90 %)", "width", "line's error")
     return Table(source, columns, rows, caption)

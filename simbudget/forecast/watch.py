@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from simbudget.arrays import Floats
-from simbudget.errors import Problem, UserError
+from simbudget.errors import Problem, UserError, argument
 from simbudget.forecast.conditioned import Conditioned
 from simbudget.forecast.conditioning import Likeness, conditioned, likeness
 from simbudget.forecast.in_flight import NOTHING
@@ -74,8 +74,9 @@ def watch(
     """
     how, scenario = how or Watching(), loaded.scenario
     if how.worth_usd is not None and (scenario.research is None or not scenario.gates):
-        message = "--worth needs to know what a result is, and the scenario has no gate"
-        raise UserError(Problem(message, remedy="write `gates`, or leave --worth out"))
+        worth = argument("worth_usd", option="--worth")
+        message = f"{worth} needs to know what a result is, and the scenario has no gate"
+        raise UserError(Problem(message, remedy=f"write `gates`, or leave {worth} out"))
     runs = reference_runs_for(loaded, state.elapsed_s, how, progress)
     return outlook_of(loaded, state, runs, how)
 

@@ -17,7 +17,7 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 import pandas as pd
 
-from simbudget.errors import Problem, UserError
+from simbudget.errors import Problem, UserError, argument
 from simbudget.ledger.costs import counted_usd, days_of, is_counted
 from simbudget.ledger.imported import Ledger
 from simbudget.ledger.readers import NOTHING_ASSUMED, Assumed, stream_logs
@@ -104,7 +104,7 @@ class UsageReport(Result):
         total = self.totals().to_dict() | {"is_lower_bound": self.rows["is_lower_bound"].any(), "models": []}
         rows.append(self._row("total", total, "totals"))
         left = len(groups) - len(shown)
-        caption = f"{left:,} more {_plural(left, self.by)} in --json and --csv." if left else ""
+        caption = f"{left:,} more {_plural(left, self.by)} in the JSON and the CSV." if left else ""
         words = (0,) if self.by == "model" else (0, 1)
         return [
             Table(
@@ -285,11 +285,11 @@ def _period(moments: pd.Series, by: By) -> pd.Series:
 
 def _notes(ledger: Ledger, rows: pd.DataFrame, undated: int) -> Iterable[str]:
     if (rows["is_lower_bound"] & (rows["model"] == "")).any():
-        yield "some calls name no model; --model NAME prices them"
+        yield f"some calls name no model; {argument('model', 'NAME')} prices them"
     if rows["is_lower_bound"].any():
         yield "costs with ≥ are lower bounds: some counts, models or prices are unknown (see simbudget import)"
     if undated:
-        yield f"{undated:,} entries without a date were left out; --on DATE gives them one"
+        yield f"{undated:,} entries without a date were left out; {argument('on')} gives them one"
     unread = sum(each.count for each in ledger.unread)
     if unread:
         yield f"{unread:,} {_plural(unread, 'line')} or files could not be read; simbudget import lists them"

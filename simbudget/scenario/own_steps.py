@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from simbudget.scenario.language.document import Node, Text
 from simbudget.scenario.language.reading import Reading, describe, is_absent, nearest
-from simbudget.scenario.language.trust import allowed, is_outside
+from simbudget.scenario.language.trust import allowed, allowing, is_outside
 
 _MOST_BYTES = 1_000_000  # no file written by hand is larger
 _NOWHERE = Path("nowhere.py")
@@ -37,11 +37,11 @@ class OwnFile:
         path = reading.folder / node.text
         if not allowed().runs_python:
             message = f"`file`: {node.text[:80]} is code, and `python` steps do not run here"
-            reading.problem(message, place, "read it first, then run this with --python")
+            reading.problem(message, place, f"read it first, then {allowing('runs_python')}")
             return _NOWHERE
         if is_outside(path, reading.folder):
             message = f"`file`: {node.text[:80]} is outside the scenario's folder"
-            reading.problem(message, place, "move it there, or allow this with --allow-outside")
+            reading.problem(message, place, f"move it there, or {allowing('leaves_folder')}")
             return _NOWHERE
         problem = _problem_of(path)
         if problem:

@@ -85,7 +85,7 @@ def test_further_runs_without_a_price_have_no_cost_and_say_what_to_write(tmp_pat
     found = forecast(read_logs([opencode_log(tmp_path, sessions=9, model="")]), Asked(runs=3, draws=100))
     assert "cost_usd" not in found.remaining
     assert "the cost is unknown" in found.answer()
-    assert "--model M prices them" in notes_of(found)
+    assert 'model="M" prices them' in notes_of(found)
 
 
 def test_an_assumed_model_prices_calls_that_name_none(tmp_path: Path) -> None:

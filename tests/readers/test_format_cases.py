@@ -86,7 +86,7 @@ def test_a_model_and_a_day_that_a_log_does_not_name_can_be_given() -> None:
     path = CASES / "codex-exec.jsonl"
     silent = read_logs([path])
     paid = silent.entries["component"] == "tokens"
-    assert silent.entries["cost_usd"][paid].isna().all() and "--model" in silent.runs["not_known"][0]
+    assert silent.entries["cost_usd"][paid].isna().all() and "`model`" in silent.runs["not_known"][0]
     told = read_logs([path], assumed=Assumed("gpt-5.4", datetime.date(2026, 11, 1)))
     # 60,000 at $2.50, 200,000 at $0.25 and 4,200 at $15 a million
     assert told.entries["cost_usd"].sum() == pytest.approx(0.15 + 0.05 + 0.063)

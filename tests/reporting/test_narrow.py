@@ -91,7 +91,9 @@ def shown_names(width: int, *names: str) -> list[str]:
     for name in ("quantity", "value", "source"):
         made.add_column(name, overflow="fold")
     for name in names:
-        made.add_row(escape(name), "a value of several words", "https://example.org/docs/build-with-it/caching")
+        made.add_row(
+            escape(name), "a value of several words", "https://example.org/docs/build-with-it/caching"
+        )
     console = Console(width=width, file=io.StringIO(), force_terminal=False)
     console.push_render_hook(ReadableTables(console))
     console.print(made)

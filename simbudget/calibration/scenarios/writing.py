@@ -4,7 +4,7 @@ from pathlib import Path
 
 from simbudget.calibration.scenarios.calibrate import Calibrated
 from simbudget.calibration.scenarios.implied import Implied
-from simbudget.errors import Place, Problem, UserError
+from simbudget.errors import Place, Problem, UserError, argument
 from simbudget.scenario.calibration_file import write_calibration
 
 
@@ -21,10 +21,14 @@ def require_writable(scenario: Path, text: str, output: Path) -> None:
         text: its text.
         output: path of the new one.
     """
+    option = argument("output", option="-o")
     if output.suffix not in (".yaml", ".yml"):
-        raise UserError(Problem(f"-o {output}: a scenario's name ends in .yaml", remedy="write -o NEW.yaml"))
+        written = argument("output", "NEW.yaml", "-o")
+        raise UserError(Problem(f"{option}: {output} does not end in .yaml", remedy=f"write {written}"))
     if output.resolve() == scenario.resolve():
-        raise UserError(Problem("-o is the scenario itself, which would be lost", remedy="name another file"))
+        raise UserError(
+            Problem(f"{option} is the scenario itself, which would be lost", remedy="name another file")
+        )
     if not output.parent.is_dir():
         raise UserError(Problem("there is no such folder", Place(str(output.parent)), "make it first"))
     if "distribution: empirical" in text and output.parent.resolve() != scenario.parent.resolve():

@@ -6,7 +6,7 @@
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
-from simbudget.errors import Problem, UserError
+from simbudget.errors import Problem, UserError, argument
 from simbudget.ledger.imported import NOTHING_ASSUMED as NOTHING_ASSUMED
 from simbudget.ledger.imported import Assumed as Assumed
 from simbudget.ledger.imported import ImportedLedger, StreamedLedger
@@ -65,5 +65,7 @@ def column_map(columns: str | None) -> dict[str, str]:
     wrong = [name for name, mark, column in pairs if not (mark and name.strip() and column.strip())]
     if wrong:
         shown = ", ".join(repr(name) for name in wrong)
-        raise UserError(Problem(f"--columns: found {shown}", remedy="write started=ts,input=in_tokens,…"))
+        raise UserError(
+            Problem(f"{argument('columns')}: found {shown}", remedy="write started=ts,input=in_tokens,…")
+        )
     return {name.strip(): column.strip() for name, _, column in pairs}

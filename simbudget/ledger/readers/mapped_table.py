@@ -8,7 +8,7 @@ import difflib
 from collections.abc import Mapping
 from typing import Any, Final
 
-from simbudget.errors import Problem, UserError, visible
+from simbudget.errors import Problem, UserError, argument, visible
 from simbudget.ledger.entry import FLEET, Entry
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
@@ -60,13 +60,14 @@ def mapped_format(columns: Mapping[str, str]) -> Format:
     if problems:
         raise UserError(*problems)
     mapped = _Mapped(columns)
-    return Format("table", "table with --columns", mapped.recognises, mapped.read)
+    return Format("table", "table with named columns", mapped.recognises, mapped.read)
 
 
 def _unknown(name: str) -> Problem:
     near = difflib.get_close_matches(name, _NAMES, 3) or sorted(_NAMES)
     return Problem(
-        f"--columns: {name!r} is not a column of a ledger", remedy=f"write one of {', '.join(near)}"
+        f"{argument('columns')}: {name!r} is not a column of a ledger",
+        remedy=f"write one of {', '.join(near)}",
     )
 
 
@@ -74,7 +75,9 @@ def _no_column(file: LogFile, name: str, column: str) -> Problem:
     there = list(dict.fromkeys([*file.header, *(key for line in file.objects[:100] for key in line)]))
     near = difflib.get_close_matches(column, there, 3, 0.5) or there[:_COLUMNS_NAMED]
     remedy = f"write one of {', '.join(map(visible, near))}, or leave {name!r} out"
-    return Problem(f"--columns {name}={column}: {visible(file.path.name)} has no such column", remedy=remedy)
+    return Problem(
+        f"{argument('columns')} {name}={column}: {visible(file.path.name)} has no such column", remedy=remedy
+    )
 
 
 class _Mapped:
@@ -92,7 +95,9 @@ class _Mapped:
         kind = constants.get("kind", "call")
         if kind not in _KINDS:
             remedy = f"name a column of the table, or one of {', '.join(_KINDS)}"
-            raise UserError(Problem(f"--columns: {kind!r} is neither a column nor a kind", remedy=remedy))
+            raise UserError(
+                Problem(f"{argument('columns')}: {kind!r} is neither a column nor a kind", remedy=remedy)
+            )
         for name, value in constants.items():
             if name not in _TEXTS and not (is_known(number(value)) or is_known(moment(value))):
                 raise UserError(_no_column(file, name, value))

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Final
 
-from simbudget.errors import Place, Problem, UserError
+from simbudget.errors import Place, Problem, UserError, argument
 from simbudget.ledger.imported import NOTHING_ASSUMED, Assumed, StreamedLedger
 from simbudget.ledger.readers.files import WRONG_CONTENT, LogFile
 from simbudget.ledger.readers.finishing import finish
@@ -166,7 +166,8 @@ def _no_logs(paths: Sequence[Path], gathering: Gathering) -> Problem:
     what = "; ".join(f"{each.path}: {each.why}" for each in unread[:_SHOWN])
     if len(unread) > _SHOWN:
         what += f"; and {len(unread) - _SHOWN:,} more"
+    columns = argument("columns")
     return Problem(
         f"nothing to read in {', '.join(map(str, paths))}" + (f" ({what})" if what else ""),
-        remedy="`simbudget import --help` lists the formats; for another table name its columns with --columns",
+        remedy=f"`simbudget import --help` lists the formats; for another table name its columns with {columns}",
     )

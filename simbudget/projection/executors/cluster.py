@@ -17,7 +17,7 @@ from urllib.parse import urlsplit
 
 from simbudget import __version__
 from simbudget.compilation import CODE_FOLDER
-from simbudget.errors import Problem, UserError
+from simbudget.errors import Problem, UserError, argument
 from simbudget.projection.blocks import Block, Cutter, simulate_block
 from simbudget.projection.executors.local import in_order
 from simbudget.projection.executors.uninterrupted import held_back
@@ -154,7 +154,7 @@ def _local_cluster(workers: int) -> Any:
 
     if find_spec("cryptography") is None:
         remedy = "install it with: pip install 'simbudget[dask]'"
-        raise UserError(Problem("--on local:N needs the package cryptography", remedy=remedy))
+        raise UserError(Problem(f"{argument('on', 'local:N')} needs the package cryptography", remedy=remedy))
     # Its servers would tell anybody on the machine over HTTP what runs where; with no routes they tell nothing.
     silent: dict[str, list[str]] = {
         f"distributed.{who}.http.routes": [] for who in ("scheduler", "worker", "nanny")

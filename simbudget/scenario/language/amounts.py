@@ -29,7 +29,7 @@ from simbudget.scenario.language.document import (
 )
 from simbudget.scenario.language.quantities import Kind, Quantity
 from simbudget.scenario.language.reading import DEFAULT, Reading, describe, is_absent, nearest
-from simbudget.scenario.language.trust import is_outside
+from simbudget.scenario.language.trust import allowing, is_outside
 from simbudget.units import EXAMPLES, Dimension, parse_amount, parse_range, parse_spread, written_amount
 
 
@@ -355,7 +355,7 @@ class Amount:
             path = reading.folder / _text(file)
             if is_outside(path, reading.folder):
                 raise ValueError(
-                    f"{path.name} is outside the scenario's folder; move it there, or allow this with --allow-outside"
+                    f"{path.name} is outside the scenario's folder; move it there, or {allowing('leaves_folder')}"
                 )
             return read_column(path, _text(column))
         except ValueError as error:

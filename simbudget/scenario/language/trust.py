@@ -12,6 +12,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from simbudget.errors import argument
+
 
 @dataclass(frozen=True)
 class Trust:
@@ -34,10 +36,22 @@ def allowed() -> Trust:
     return _allowed
 
 
-def trust(**changes: bool) -> None:
-    """Change what scenarios may do in this process: `runs_python`, `leaves_folder`."""
+def trust(*, runs_python: bool | None = None, leaves_folder: bool | None = None) -> None:
+    """Change what scenarios may do in this process.
+
+    Args:
+        runs_python: whether `python` steps run; by default they do, except in a pull request from a fork.
+        leaves_folder: whether a scenario may name files outside its folder; by default it may not.
+    """
     global _allowed  # noqa: PLW0603
-    _allowed = replace(allowed(), **changes)
+    wanted = {"runs_python": runs_python, "leaves_folder": leaves_folder}
+    _allowed = replace(allowed(), **{name: value for name, value in wanted.items() if value is not None})
+
+
+def allowing(permission: str) -> str:
+    """Return how a user gives a permission, `runs_python` or `leaves_folder`, as a clause of a message."""
+    option = {"runs_python": "--python", "leaves_folder": "--allow-outside"}[permission]
+    return f"allow it with {argument(f'simbudget.trust({permission}=True)', option=option)}"
 
 
 def is_outside(path: Path, folder: Path) -> bool:
