@@ -272,7 +272,9 @@ def _broken(cell: RenderableType, width: int) -> RenderableType:
         line = word.start()
         for piece in _PIECE.finditer(text.plain, word.start(), word.end()):
             if piece.end() - line > width and piece.start() > line:
-                line = piece.start()
+                # A path is broken between folders where that is possible, so that file names stay whole.
+                folders = text.plain.rfind("/", line, piece.start()) + 1
+                line = folders if folders > line else piece.start()
                 breaks.append(line)
     return Text("\n").join(text.divide(breaks))
 

@@ -125,7 +125,7 @@ def test_a_session_without_a_price_has_no_cost(tmp_path: Path, model: str) -> No
     assert "cost_usd" not in found.remaining
     assert "the cost is unknown" in found.answer()
     remedy = (
-        "--model M prices them" if not model else "have a price for anthropic/acme-llm-9; a scenario takes"
+        'model="M" prices them' if not model else "have a price for anthropic/acme-llm-9; a scenario takes"
     )
     assert remedy.replace("anthropic/", "") in notes_of(found).replace("anthropic/", "")
 
