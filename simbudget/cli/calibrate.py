@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from simbudget.cli.options import ScenarioPath, cores_options, say_if_compiling, show
+from simbudget.cli.options import ScenarioPath, cores_options, show
 
 _STEPS: Final = 4
 """Parts of the work that the bar shows, reading apart."""
@@ -70,7 +70,6 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     require_writable(scenario, text, output)
     with reading() as begins:
         ledger = read_logs(logs, column_map(columns), begins)
-    say_if_compiling(quiet or as_json)
     with working(quiet or as_json, _STEPS) as does:
         does(f"learning from {len(ledger.entries):,} entries")
         calibrated = calibrate(before, text, ledger, calibration_name(output), keep)

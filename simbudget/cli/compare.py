@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import ScenarioPath, sample_options, say_if_compiling, show
+from simbudget.cli.options import ScenarioPath, sample_options, show
 
 
 @click.command("compare")
@@ -41,7 +41,6 @@ def compare_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
     compared = alternatives(files, [parse_changes(setting) for setting in settings])
-    say_if_compiling(quiet or as_json)
     with progress_bar(quiet or as_json) as progress:
         comparison = compare(compared, Sample(replications, seed, workers, on), progress)
     show(comparison, as_json=as_json, quiet=quiet, out=out)

@@ -8,7 +8,6 @@ from typing import Any, Final
 
 import click
 
-from simbudget.cli.options import say_if_compiling
 from simbudget.errors import Place, Problem, UserError
 
 _WITH_VALUE: Final = ("--from", "--template", "--model")
@@ -162,10 +161,12 @@ def _costs(implied: Any, path: Path) -> str:
     """Return what the logged sessions cost and what the scenario projects."""
     from simbudget.numbers import usd  # noqa: PLC0415
     from simbudget.projection.run import Options, project  # noqa: PLC0415
+    from simbudget.report.terminal import progress_bar  # noqa: PLC0415
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
-    say_if_compiling(is_silent=False)
-    spend = project(load_scenario(path).scenario, Options(replications=_REPLICATIONS)).summary.spend_usd
+    with progress_bar(False) as progress:
+        projection = project(load_scenario(path).scenario, Options(replications=_REPLICATIONS), progress)
+    spend = projection.summary.spend_usd
     return (
         f"which cost {usd(implied.logged_usd)} as `usage` counts it; "
         f"the scenario projects {usd(spend.p50)} (80 %: {usd(spend.p10)} to {usd(spend.p90)})"

@@ -1,10 +1,9 @@
-"""Shared by several commands: options, the display of results, and the progress bar of a compilation."""
+"""Shared by several commands: options, and the display of results."""
 
 import datetime
 import json
 import math
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, TypeVar
@@ -18,11 +17,6 @@ if TYPE_CHECKING:
 
 LIMIT_NOT_MET: Final = 1
 """The exit status of a command whose result breaks a limit of the scenario."""
-
-
-_BAR_WIDTH: Final = 24
-_NAME_WIDTH: Final = 30
-"""Characters of a function's name: with bar, percentage and time left, the line fits into 80 columns."""
 
 
 class ScenarioPath(click.Path):
@@ -159,48 +153,6 @@ def sample_options(replications: int) -> Callable[[F], F]:
         return function
 
     return add
-
-
-def say_if_compiling(is_silent: bool, engine: str | None = None) -> None:
-    """If an engine has to be compiled first, print how long that takes and show its progress.
-
-    Args:
-        is_silent: print nothing.
-        engine: name of the engine; None for the default one.
-    """
-    from simbudget.projection.engines import DEFAULT_ENGINE, engine_named  # noqa: PLC0415
-
-    to_compile = engine_named(engine or DEFAULT_ENGINE)
-    if is_silent or to_compile.is_compiled():
-        return
-    click.echo(f"Compiling the engine (once, about {to_compile.compiling_takes}).", err=True)
-    if sys.stderr.isatty():
-        from simbudget.compilation import compiler  # noqa: PLC0415
-
-        compiler.watch(CompilationBar())
-
-
-class CompilationBar:
-    """A progress bar on the terminal: the function being compiled, the share done and the time left."""
-
-    def __init__(self) -> None:
-        self._began = time.monotonic()
-
-    def __call__(self, name: str, part: float) -> None:
-        """Redraw the line, or erase it when compilation is complete.
-
-        Args:
-            name: the function being compiled.
-            part: share of the compilation that is done, 0 to 1.
-        """
-        if part >= 1.0:
-            click.echo("\r\033[K", err=True, nl=False)
-            return
-        left_s = (time.monotonic() - self._began) * (1.0 - part) / max(part, 0.01)
-        filled = round(part * _BAR_WIDTH)
-        bar = "█" * filled + "░" * (_BAR_WIDTH - filled)
-        text = f"{bar} {part:4.0%}, about {left_s:.0f} s left: {name[:_NAME_WIDTH]}"
-        click.echo(f"\r\033[K{text}", err=True, nl=False)
 
 
 def show(result: "Result", *, as_json: bool = False, quiet: bool = False, out: Path | None = None) -> None:

@@ -8,7 +8,6 @@ from simbudget.cli.options import (
     file_argument,
     money,
     sample_options,
-    say_if_compiling,
     show,
 )
 
@@ -74,7 +73,6 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.deciding.plan import (  # noqa: PLC0415
         ask,
         plan,
-        require_sense,
     )
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
@@ -82,8 +80,6 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         raise click.UsageError("give one of --for and --least-cost-for, such as --for 'P(any transferable)'")
     question = ask(varied, budget, goal, requirement, evaluations)
     source = Source.of(file)
-    require_sense(source, question)  # mistakes are reported before anything is compiled
-    say_if_compiling(quiet or as_json)
     with progress_bar(quiet or as_json) as progress:
         found = plan(source, question, Sample(replications, seed, workers, on), progress)
     show(found, as_json=as_json, quiet=quiet, out=out)

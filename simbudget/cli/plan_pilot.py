@@ -8,7 +8,6 @@ from simbudget.cli.options import (
     file_argument,
     money,
     sample_options,
-    say_if_compiling,
     show,
 )
 
@@ -85,7 +84,6 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     sizes = tuple(int(number) for number in agents) or usual.sizes
     looked_at = Pilots(sizes, hours or usual.hours, rehearsals)
     plans = [plan, *with_each(source, [parse_changes(setting) for setting in settings])]
-    say_if_compiling(quiet or as_json)
     with progress_bar(quiet or as_json) as progress:
         found = plan_pilot(source, looked_at, Sample(replications, seed, workers, on), plans, worth, progress)
     show(found, as_json=as_json, quiet=quiet, out=out)

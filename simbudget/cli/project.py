@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import ON_HELP, amount, file_argument, say_if_compiling, show
+from simbudget.cli.options import ON_HELP, amount, file_argument, show
 
 
 @click.command("project")
@@ -55,7 +55,6 @@ def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     if out is not None:
         out.mkdir(parents=True, exist_ok=True)
     options = Options(seed, replications, worlds, workers, precision, engine, on)
-    say_if_compiling(quiet or as_json, engine)
     with progress_bar(quiet or as_json) as progress:
         projection = project(loaded.scenario, options, progress, loaded.notes)
     show(projection, as_json=as_json, quiet=quiet, out=out)

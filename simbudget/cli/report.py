@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from simbudget.cli.options import ScenarioPath, cores_options, file_argument, say_if_compiling
+from simbudget.cli.options import ScenarioPath, cores_options, file_argument
 from simbudget.errors import visible
 from simbudget.ledger.whole_files import check_place, written_whole
 
@@ -80,7 +80,6 @@ def _html(file: Path, output: Path, options: "Options") -> str:
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
     loaded, text = load_scenario(file), read_file(file)
-    say_if_compiling(False)
     rows = understood(loaded.provenance, loaded.scenario)
     with progress_bar(False) as progress:
         projection = project(loaded.scenario, options, progress, loaded.notes)
@@ -103,7 +102,6 @@ def _markdown(file: Path, base: Path | None, options: "Options") -> str:
 
     loaded = load_scenario(file)
     before = None if base is None else load_scenario(base)
-    say_if_compiling(False)
     rows = understood(loaded.provenance, loaded.scenario)
     command = f"simbudget report {shlex.quote(file.name)} --markdown"
     sample = f"--replications {options.replications} --seed {options.seed}"

@@ -9,7 +9,6 @@ from simbudget.cli.options import (
     file_argument,
     money,
     sample_options,
-    say_if_compiling,
     show,
 )
 
@@ -59,7 +58,6 @@ def sensitivity_command(  # noqa: PLR0913, PLR0917  one parameter for each optio
     plan = as_it_stands(source)
     others = with_each(source, [parse_changes(setting) for setting in settings])
     sample = Sample(replications, seed, workers, on)
-    say_if_compiling(quiet or as_json)
     with progress_bar(quiet or as_json) as progress:
         found = sensitivity([plan, *others], sample, worth, progress)
     if choices:

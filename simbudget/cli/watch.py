@@ -15,7 +15,6 @@ from simbudget.cli.options import (
     amount,
     cores_options,
     money,
-    say_if_compiling,
     show,
 )
 
@@ -105,7 +104,6 @@ def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
 
     look = Look(load_scenario(scenario), logs, elapsed, Watching(runs, seed, sure, worth, workers, on))
-    say_if_compiling(as_json)
     if not follow:
         with progress_bar(as_json) as progress:
             outlook = look.now(progress)

@@ -98,20 +98,27 @@ def compiled(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Resu
 
     It releases the GIL while it runs. A law must not allocate arrays.
     """
-    made = numba.njit(cache=True, **_OPTIONS)(law) if IS_PLAIN else compiler.law(law, _OPTIONS)
-    return cast(Callable[_Parameters, _Result], made)
+    if IS_PLAIN:
+        return _plain(law)
+    return cast(Callable[_Parameters, _Result], compiler.law(law, _OPTIONS))
 
 
 def internal(law: Callable[_Parameters, _Result]) -> Callable[_Parameters, _Result]:
     """Compile a law as `compiled` does, but callable from compiled code only, which takes less compilation time."""
-    made = (
-        numba.njit(cache=True, **_OPTIONS, **_NO_WRAPPERS)(law) if IS_PLAIN else compiler.inner(law, _OPTIONS)
-    )
+    if IS_PLAIN:
+        return _plain(law, **_NO_WRAPPERS)
+    return cast(Callable[_Parameters, _Result], compiler.inner(law, _OPTIONS))
+
+
+def _plain(law: Callable[_Parameters, _Result], **options: Any) -> Callable[_Parameters, _Result]:
+    """Compile a law as numba does by default."""
+    made = numba.njit(cache=True, **_OPTIONS, **options)(law)
+    compiler.count(made)
     return cast(Callable[_Parameters, _Result], made)
 
 
 @contextmanager
-def compilation_told(watcher: compiler.Watcher) -> Iterator[None]:
+def compilation_reported(watcher: compiler.Watcher) -> Iterator[None]:
     """Report compilation inside the block to `watcher`: the name of each function, and the share of the engine done."""
     compiler.watch(watcher)
     try:

@@ -22,7 +22,7 @@ from contextlib import contextmanager
 from typing import Any, Final
 
 import numba
-from numba.core import typed_passes, types, untyped_passes
+from numba.core import event, typed_passes, types, untyped_passes
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import CompilerBase
 from numba.core.compiler_machinery import PassManager
@@ -35,12 +35,14 @@ _LINKING_PART: Final = 0.25
 """Share of the compilation time that linking, optimising and emitting the engine takes, as measured."""
 
 Watcher = Callable[[str, float], None]
-"""Called with the function compiled next and the share of the engine done; 1 when everything is ready to run."""
+"""Called with the function compiled next and the share of the engine done; 1 when all that was asked for is ready."""
+
+_COMPILATION: Final = "numba:compile"
+"""Numba's event around every compilation, whichever compiler makes it."""
 
 _watchers: list[Watcher] = []
 _dispatchers: Final[list[Any]] = []
 """All functions that may have to be compiled, for the progress display."""
-_compiled_count = 0
 
 
 def fits() -> bool:
@@ -90,12 +92,9 @@ class LinkedLibrary(JITCodeLibrary):
             if not function.is_declaration and function.name not in own:
                 function.linkage = "internal"
         self._linking_libraries = outside
-        is_engine = linked > len(_dispatchers) / 2  # only the engine's kernel calls most functions
-        if is_engine:
+        if linked > len(_dispatchers) / 2:  # only the engine's kernel calls most functions
             _tell("machine code", 1.0 - _LINKING_PART)
         super().finalize()
-        if is_engine:
-            _tell("machine code", 1.0)
 
 
 def _all_called(libraries: list[Any]) -> Iterator[Any]:
@@ -187,7 +186,6 @@ class InnerCompiler(_Compiler):
     def define_pipelines(self) -> list[Any]:
         """Return numba's own passes, without generating machine code."""
         self.state.flags.no_compile = True
-        _tell_next(self.state.func_id.func_qualname)
         return super().define_pipelines()
 
 
@@ -257,7 +255,7 @@ def inner(function: Callable[..., Any], options: dict[str, Any]) -> Any:
     dispatcher = InnerDispatcher(
         py_func=function, targetoptions=_nopython(options) | no_wrappers, pipeline_class=InnerCompiler
     )
-    _dispatchers.append(dispatcher)
+    count(dispatcher)
     return dispatcher
 
 
@@ -268,20 +266,48 @@ def _nopython(options: dict[str, Any]) -> dict[str, Any]:
 # Progress of compilation.
 
 
+class _Progress(event.Listener):
+    """Counts what numba compiles, and tells the watchers; what is found on disk is not compiled."""
+
+    def __init__(self) -> None:
+        self.count = 0
+        self._depth = 0
+
+    def on_start(self, event: Any) -> None:
+        """Tell that a compilation begins; those of the functions that it calls begin and end within it."""
+        dispatcher = event.data["dispatcher"]
+        self._depth += 1
+        self.count += not isinstance(dispatcher, Law)  # whose inner compilation counts
+        part = min(1.0, self.count / max(1, len(_dispatchers))) * (1.0 - _LINKING_PART)
+        _tell(dispatcher.py_func.__qualname__, part)
+
+    def on_end(self, event: Any) -> None:
+        """Tell that everything is ready to run, at the end of the outermost compilation."""
+        self._depth -= 1
+        if self._depth == 0:
+            _tell(event.data["dispatcher"].py_func.__qualname__, 1.0)
+
+
+_progress: Final = _Progress()
+
+
+def count(dispatcher: Any) -> None:
+    """Count a function among those that may have to be compiled."""
+    _dispatchers.append(dispatcher)
+
+
 def watch(watcher: Watcher) -> None:
     """Call `watcher` for every function compiled from now on."""
+    if not _watchers:
+        event.register(_COMPILATION, _progress)
     _watchers.append(watcher)
 
 
 def unwatch(watcher: Watcher) -> None:
     """Stop calling `watcher`."""
     _watchers.remove(watcher)
-
-
-def _tell_next(name: str) -> None:
-    global _compiled_count  # noqa: PLW0603  the count is the process's, as compiled functions are
-    _compiled_count += 1
-    _tell(name, min(1.0, _compiled_count / max(1, len(_dispatchers))) * (1.0 - _LINKING_PART))
+    if not _watchers:
+        event.unregister(_COMPILATION, _progress)
 
 
 def _tell(name: str, part: float) -> None:

@@ -249,7 +249,7 @@ def plan(
     Raises:
         UserError: the scenario or a plan of the space is wrong, or what is searched for makes no sense for it.
     """
-    require_sense(source, question)
+    _require_sense(source, question)
     total = min(question.space.size, question.evaluations) + FINALISTS + 1
     done = [0]
 
@@ -279,7 +279,7 @@ def plan(
     )
 
 
-def require_sense(source: Source, question: Question) -> None:
+def _require_sense(source: Source, question: Question) -> None:
     """Check a question against the scenario, before anything is simulated.
 
     Raises:

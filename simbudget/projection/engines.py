@@ -31,15 +31,13 @@ class Engine:
     """Whether other threads can run at the same time; otherwise each worker is a process."""
     is_compiled: Callable[[], bool]
     """Returns whether its machine code is on disk."""
-    compiling_takes: str
-    """On one idle core, as shown to a user who waits."""
 
 
 ENGINES: Final = {
     engine.name: engine
     for engine in (
-        Engine("compiled", compiled.simulate, compiled.simulate_many, True, compiled.is_compiled, "a minute"),
-        Engine("reference", reference.simulate, reference.simulate_many, False, has_code, "10 s"),
+        Engine("compiled", compiled.simulate, compiled.simulate_many, True, compiled.is_compiled),
+        Engine("reference", reference.simulate, reference.simulate_many, False, has_code),
     )
 }
 """Every engine by its name; the first is the default."""

@@ -25,6 +25,7 @@ from rich.progress import (
     MofNCompleteColumn,
     Progress,
     SpinnerColumn,
+    TaskID,
     TextColumn,
     TimeElapsedColumn,
     TimeRemainingColumn,
@@ -134,18 +135,49 @@ def working(hidden: bool, steps: int | None = None) -> Iterator[Callable[[str], 
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not is_shown) as progress:
         task = progress.add_task("", total=steps)
         called = count(0)
-        yield lambda doing: progress.update(task, description=doing, completed=next(called))
+        with _compilation_shown(progress, hidden):
+            yield lambda doing: progress.update(task, description=doing, completed=next(called))
 
 
 @contextmanager
 def progress_bar(hidden: bool) -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar on stderr, if it is a terminal; yields the function to call with (done, total)."""
-    columns = (TextColumn("simulating"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(
         *columns, console=Console(stderr=True), transient=True, disable=hidden or not sys.stderr.isatty()
     ) as bar:
         task = bar.add_task("simulating", total=None)
-        yield lambda done, total: bar.update(task, completed=done, total=total)
+        with _compilation_shown(bar, hidden):
+            yield lambda done, total: bar.update(task, completed=done, total=total)
+
+
+_COMPILING = "Compiling (once on this machine, about half a minute of processor time for all of it)."
+"""Printed when a compilation begins; some of it takes a second, the engine's kernel most of the time."""
+
+_NAME_WIDTH = 28
+"""Characters of a function's name, so that the line of a compilation fits into 80 columns."""
+
+
+@contextmanager
+def _compilation_shown(bar: Progress, hidden: bool) -> Iterator[None]:
+    """Say on stderr that something is being compiled when that begins, and show in the bar how far it is."""
+    from simbudget.compilation import compilation_reported  # noqa: PLC0415  numba is slow to import
+
+    tasks: list[TaskID] = []
+
+    def show(name: str, part: float) -> None:
+        if not tasks:
+            Console(stderr=True).print(_COMPILING, highlight=False, soft_wrap=True)
+            tasks.append(bar.add_task("", total=100))
+        short = name.rpartition(".")[2].strip("_")[:_NAME_WIDTH]
+        description = f"compiling {short}"
+        bar.update(tasks[0], description=description, completed=round(100 * part), visible=part < 1.0)
+
+    if hidden:
+        yield
+        return
+    with compilation_reported(show):
+        yield
 
 
 def live_view(results: Iterator[R]) -> R:

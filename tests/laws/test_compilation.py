@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pytest
 
-from simbudget.cli.options import CompilationBar
-from simbudget.compilation import IS_PLAIN, compilation_told, compiled, compiler, internal
+from simbudget.compilation import IS_PLAIN, compilation_reported, compiled, compiler, internal
 from simbudget.compilation.references import by_reference
 
 needs_own_compiler = pytest.mark.skipif(IS_PLAIN, reason="numba compiles in its own way here")
@@ -98,7 +97,6 @@ def test_a_reference_reads_as_the_tuple_does_and_shares_its_arrays() -> None:
     assert numbers.tolist() == [1, 7, 3]
 
 
-@needs_own_compiler
 def test_who_waits_is_told_what_is_compiled_and_how_far_it_is() -> None:
     told: list[tuple[str, float]] = []
 
@@ -110,21 +108,10 @@ def test_who_waits_is_told_what_is_compiled_and_how_far_it_is() -> None:
     def fresh_caller(number: int) -> int:
         return fresh(number)
 
-    with compilation_told(lambda name, part: told.append((name, part))):
+    with compilation_reported(lambda name, part: told.append((name, part))):
         fresh_caller.compile((compiler.types.int64,))  # type: ignore[attr-defined]
-    assert [name.rpartition(".")[2] for name, _ in told] == ["fresh_caller", "fresh"]
-    assert all(0.0 < part < 1.0 for _, part in told)
+    assert [name.rpartition(".")[2] for name, _ in told] == ["fresh_caller", "fresh", "fresh_caller"]
+    assert all(0.0 < part < 1.0 for _, part in told[:-1])
+    assert told[-1][1] == 1.0
     fresh_caller.compile((compiler.types.float64,))  # type: ignore[attr-defined]
-    assert len(told) == 2
-
-
-def test_the_line_of_a_compilation_fits_a_terminal_and_is_wiped_out_at_the_end(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    bar = CompilationBar()
-    bar("_goes_on_in_experiment_and_elsewhere", 0.25)
-    line = capsys.readouterr().err.removeprefix("\r")
-    assert line.startswith("██████░░") and " 25%, about 0 s left: _goes_on" in line
-    assert len(line) <= 80
-    bar("machine code", 1.0)
-    assert capsys.readouterr().err == "\r"
+    assert len(told) == 3

@@ -1,14 +1,19 @@
 """What a user sees of many replications and of an engine that has to be compiled."""
 
 import json
+import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pytest
 from click.testing import CliRunner
+from numba.core import types
 
 from simbudget.cli.project import project_command
+from simbudget.compilation import internal
+from simbudget.engine.outcome import Sums
 from simbudget.projection.aggregate import KEPT
 from simbudget.projection.engines import ENGINES
 
@@ -44,10 +49,30 @@ def test_what_rests_on_fewer_replications_than_were_made_says_so(plan: str, tmp_
 def test_who_waits_for_the_compiler_is_told(
     option: tuple[str, ...], said: bool, plan: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(ENGINES, "compiled", replace(ENGINES["compiled"], is_compiled=lambda: False))
-    done = CliRunner().invoke(project_command, [plan, "--replications", "3", *option])
+    def compiles_first(*of: Any) -> Sums:
+        @internal
+        def fresh(number: int) -> int:
+            return number + 1
+
+        if not begun:
+            begun.append("Compiling" in stderr())
+            fresh.compile((types.int64,))  # type: ignore[attr-defined]
+            begun.append("Compiling" in stderr())
+        return engine.simulate_many(*of)
+
+    begun: list[bool] = []
+    engine = ENGINES["compiled"]
+    monkeypatch.setitem(ENGINES, "compiled", replace(engine, simulate_many=compiles_first))
+    done = CliRunner().invoke(project_command, [plan, "--replications", "3", "--workers", "1", *option])
     assert done.exit_code == 0, done.output
-    assert ("Compiling the engine (once, about" in done.stderr) is said
+    assert begun == [False, said]
+    assert done.stderr.count("Compiling (once on this machine") == said
+
+
+def stderr() -> str:
+    """Return what has been written to click's stand-in for stderr."""
+    sys.stderr.flush()
+    return sys.stderr.buffer.getvalue().decode()  # type: ignore[attr-defined]
 
 
 def test_an_engine_on_disk_needs_no_word(plan: str) -> None:
