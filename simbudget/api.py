@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simbudget.bundled import scenario_path
-from simbudget.deciding.alternatives import Alternative, Sample, with_each
+from simbudget.deciding.alternatives import Sample, alternatives, as_it_stands, with_each
 from simbudget.deciding.changes import Change, Source, parse_changes
 from simbudget.deciding.choices import one_at_a_time, one_change_each
 from simbudget.deciding.compare import Comparison
@@ -30,7 +30,6 @@ from simbudget.deciding.plan_pilot import plan_pilot as plan_pilots
 from simbudget.deciding.plan_pilot import usual_pilots
 from simbudget.deciding.sensitivity import DEFAULT_REPLICATIONS, Sensitivity
 from simbudget.deciding.sensitivity import sensitivity as sensitivity_of
-from simbudget.errors import Problem, UserError
 from simbudget.projection.projection import Projection
 from simbudget.projection.run import Options
 from simbudget.projection.run import project as project_scenario
@@ -115,10 +114,10 @@ class Loaded:
         """Search for the best plan; see `simbudget.plan`."""
         return plan(self, vary, **options)
 
-    def alternative(self) -> Alternative:
-        """Return the scenario as an alternative for `compare`."""
-        name = " ".join(map(str, self.changes)) or Path(self.source.path).stem
-        return Alternative(name, self.scenario, self.changes, self.notes)
+    @property
+    def name(self) -> str:
+        """Return its name as an alternative of `compare`: the changes made to it, or its file's name."""
+        return " ".join(map(str, self.changes)) or Path(self.source.path).stem
 
 
 AnyScenario = Loaded | Scenario | str | Path
@@ -200,7 +199,8 @@ def compare(
 
     Args:
         scenarios: two or more, or one together with `vary`.
-        vary: values to replace, such as `"agents=4,9"`; every combination is an alternative.
+        vary: values to replace, such as `"agents=4,9"`; every combination is an alternative. A single combination
+            for a single scenario is compared with the scenario as it stands.
         replications: number of replications of each alternative.
         progress: called with the numbers of replications done and to do.
         options: `seed`, `workers`, `on`.
@@ -210,16 +210,8 @@ def compare(
     """
     loaded = [_loaded(scenario) for scenario in scenarios]
     choices = [parse_changes(setting) for setting in vary]
-    compared = [each.alternative() for each in loaded]
-    if choices:
-        compared = [] if len(loaded) > 1 else compared[:1]
-        for each in loaded:
-            compared += with_each(each.source, choices)
-    if len(compared) < 2:
-        problem = Problem(
-            "there is nothing to compare with", remedy="give a second scenario, or vary=['agents=4,9']"
-        )
-        raise UserError(problem)
+    named = [each.name for each in loaded]
+    compared = alternatives([each.source for each in loaded], choices, named)
     return compare_alternatives(compared, Sample(replications, **options), progress)
 
 
@@ -245,7 +237,7 @@ def sensitivity(
         options: `seed`, `workers`, `on`.
     """
     source, sample = _loaded(scenario).source, Sample(replications, **options)
-    plans = [_as_it_stands(source), *with_each(source, [parse_changes(setting) for setting in against])]
+    plans = [as_it_stands(source), *with_each(source, [parse_changes(setting) for setting in against])]
     found = sensitivity_of(plans, sample, worth_usd, progress)
     if not choices:
         return found
@@ -308,7 +300,7 @@ def plan_pilot(
         options: `seed`, `workers`, `on`.
     """
     source = _loaded(scenario).source
-    first = _as_it_stands(source)
+    first = as_it_stands(source)
     usual = usual_pilots(first.scenario)
     looked_at = Pilots(tuple(agents) or usual.sizes, tuple(hours) or usual.hours, rehearsals)
     plans = [first, *with_each(source, [parse_changes(setting) for setting in against])]
@@ -487,8 +479,3 @@ def _loaded(scenario: AnyScenario) -> Loaded:
     if isinstance(scenario, Scenario):
         return loads(dump(scenario), f"{scenario.name}.yaml")
     return scenario if isinstance(scenario, Loaded) else load(scenario)
-
-
-def _as_it_stands(source: Source) -> Alternative:
-    loaded = source.load()
-    return Alternative("as it stands", loaded.scenario, (), loaded.notes)

@@ -1,10 +1,11 @@
 """`simbudget compare`: two or more plans side by side, with intervals on their differences."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from simbudget.cli.options import ScenarioPath, sample_options, show
+from simbudget.cli.options import ScenarioPath, View, sample_options
 
 
 @click.command("compare")
@@ -13,16 +14,11 @@ from simbudget.cli.options import ScenarioPath, sample_options, show
     "--set", "settings", multiple=True, metavar="KEY=VALUE[,VALUE...]", help="Replace a value of FILE."
 )
 @sample_options(400)
-def compare_command(  # noqa: PLR0913, PLR0917  one parameter for each option
+def compare_command(
     files: tuple[Path, ...],
     settings: tuple[str, ...],
-    replications: int,
-    seed: int,
-    workers: int | None,
-    on: str | None,
-    out: Path | None,
-    as_json: bool,
-    quiet: bool,
+    sample: dict[str, Any],
+    view: View,
 ) -> None:
     """Compare scenarios, or one FILE with some of its values replaced.
 
@@ -35,12 +31,9 @@ def compare_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     model, hours, budget, gpus, billing, servers, reviewers, finalists, cache. All plans are simulated in the same
     worlds with the same random numbers.
     """  # noqa: D301  click looks for the character itself
-    from simbudget.deciding.alternatives import Sample, alternatives  # noqa: PLC0415
-    from simbudget.deciding.changes import parse_changes  # noqa: PLC0415
-    from simbudget.deciding.compare import compare  # noqa: PLC0415
+    from simbudget import api  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
-    compared = alternatives(files, [parse_changes(setting) for setting in settings])
-    with progress_bar(quiet or as_json) as progress:
-        comparison = compare(compared, Sample(replications, seed, workers, on), progress)
-    show(comparison, as_json=as_json, quiet=quiet, out=out)
+    with progress_bar(view.is_silent) as progress:
+        comparison = api.compare(*files, vary=settings, progress=progress, **sample)
+    view.show(comparison)

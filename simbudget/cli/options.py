@@ -5,8 +5,10 @@ import json
 import math
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 import click
 
@@ -115,44 +117,177 @@ def cores_options(function: F) -> F:
     return click.option("--workers", type=click.IntRange(1), help=help_text)(function)
 
 
+@dataclass(frozen=True)
+class View:
+    """How a command shows its result: the options `--out`, `--json` and `--quiet`."""
+
+    out: Path | None = None
+    as_json: bool = False
+    quiet: bool = False
+
+    @property
+    def is_silent(self) -> bool:
+        """Return whether progress is not shown."""
+        return self.as_json or self.quiet
+
+    def show(self, result: "Result") -> None:
+        """Show a result; see `show`."""
+        show(result, as_json=self.as_json, quiet=self.quiet, out=self.out)
+
+
+def view_options(function: F) -> F:
+    """Add `--out`, `--json` and `--quiet`, which the command receives as `view`."""
+
+    @wraps(function)
+    def collected(*, out: Path | None, as_json: bool, quiet: bool, **others: Any) -> Any:
+        return function(view=View(out, as_json, quiet), **others)
+
+    options = (
+        click.option(
+            "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for pictures and data."
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print only JSON."),
+        click.option("--quiet", is_flag=True, help="Print only the answer."),
+    )
+    return cast(F, _with(collected, *options))
+
+
 def sample_options(replications: int) -> Callable[[F], F]:
     """Return a decorator that adds the options for the number of runs, their randomness, workers and output.
+
+    The command receives them as `sample`, keyword arguments of the functions of `simbudget.api`, and as `view`.
 
     Args:
         replications: default of `--replications`.
     """
+    count = click.option(
+        "--replications",
+        type=click.IntRange(2),
+        default=replications,
+        show_default=True,
+        help="Number of simulated runs.",
+    )
+    seed = click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed.")
 
     def add(function: F) -> F:
-        for option in reversed(
-            (
-                click.option(
-                    "--replications",
-                    type=click.IntRange(2),
-                    default=replications,
-                    show_default=True,
-                    help="Number of simulated runs.",
-                ),
-                click.option(
-                    "--seed",
-                    type=click.IntRange(0),
-                    default=1,
-                    show_default=True,
-                    help="Random seed.",
-                ),
-                cores_options,
-                click.option(
-                    "--out",
-                    type=click.Path(path_type=Path, file_okay=False),
-                    help="Folder for pictures and data.",
-                ),
-                click.option("--json", "as_json", is_flag=True, help="Print only JSON."),
-                click.option("--quiet", is_flag=True, help="Print only the answer."),
-            )
-        ):
-            function = option(function)
-        return function
+        @wraps(function)
+        def collected(
+            *, replications: int, seed: int, workers: int | None, on: str | None, **others: Any
+        ) -> Any:
+            sample = {"replications": replications, "seed": seed, "workers": workers, "on": on}
+            return function(sample=sample, **others)
+
+        return cast(F, _with(view_options(collected), count, seed, cores_options))
 
     return add
+
+
+def _with(function: Any, *options: Callable[[Any], Any]) -> Any:
+    """Return a function with options, which the help lists in the given order."""
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def show(self, result: "Result") -> None:
+        """Show a result; see `show`."""
+        show(result, as_json=self.as_json, quiet=self.quiet, out=self.out)
+
+
+def view_options(function: F) -> F:
+    """Add `--out`, `--json` and `--quiet`, which the command receives as `view`."""
+
+    @wraps(function)
+    def collected(*, out: Path | None, as_json: bool, quiet: bool, **others: Any) -> Any:
+        return function(view=View(out, as_json, quiet), **others)
+
+    options = (
+        click.option(
+            "--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for pictures and data."
+        ),
+        click.option("--json", "as_json", is_flag=True, help="Print only JSON."),
+        click.option("--quiet", is_flag=True, help="Print only the answer."),
+    )
+    return cast(F, _with(collected, *options))
+
+
+def sample_options(replications: int) -> Callable[[F], F]:
+    """Return a decorator that adds the options for the number of runs, their randomness, workers and output.
+
+    The command receives them as `sample`, keyword arguments of the functions of `simbudget.api`, and as `view`.
+
+    Args:
+        replications: default of `--replications`.
+    """
+    count = click.option(
+        "--replications",
+        type=click.IntRange(2),
+        default=replications,
+        show_default=True,
+        help="Number of simulated runs.",
+    )
+    seed = click.option("--seed", type=click.IntRange(0), default=1, show_default=True, help="Random seed.")
+
+    def add(function: F) -> F:
+        @wraps(function)
+        def collected(
+            *, replications: int, seed: int, workers: int | None, on: str | None, **others: Any
+        ) -> Any:
+            sample = {"replications": replications, "seed": seed, "workers": workers, "on": on}
+            return function(sample=sample, **others)
+
+        return cast(F, _with(view_options(collected), count, seed, cores_options))
+
+    return add
+
+
+def _with(function: Any, *options: Callable[[Any], Any]) -> Any:
+    """Return a function with options, which the help lists in the given order."""
+    for option in reversed(options):
+        function = option(function)
+    return function
+
+
+def say_if_compiling(is_silent: bool, engine: str | None = None) -> None:
+    """If an engine has to be compiled first, print how long that takes and show its progress.
+
+    Args:
+        is_silent: print nothing.
+        engine: name of the engine; None for the default one.
+    """
+    from simbudget.projection.engines import DEFAULT_ENGINE, engine_named  # noqa: PLC0415
+
+    to_compile = engine_named(engine or DEFAULT_ENGINE)
+    if is_silent or to_compile.is_compiled():
+        return
+    click.echo(f"Compiling the engine (once, about {to_compile.compiling_takes}).", err=True)
+    if sys.stderr.isatty():
+        from simbudget.compilation import compiler  # noqa: PLC0415
+
+        compiler.watch(CompilationBar())
+
+
+class CompilationBar:
+    """A progress bar on the terminal: the function being compiled, the share done and the time left."""
+
+    def __init__(self) -> None:
+        self._began = time.monotonic()
+
+    def __call__(self, name: str, part: float) -> None:
+        """Redraw the line, or erase it when compilation is complete.
+
+        Args:
+            name: the function being compiled.
+            part: share of the compilation that is done, 0 to 1.
+        """
+        if part >= 1.0:
+            click.echo("\r\033[K", err=True, nl=False)
+            return
+        left_s = (time.monotonic() - self._began) * (1.0 - part) / max(part, 0.01)
+        filled = round(part * _BAR_WIDTH)
+        bar = "█" * filled + "░" * (_BAR_WIDTH - filled)
+        text = f"{bar} {part:4.0%}, about {left_s:.0f} s left: {name[:_NAME_WIDTH]}"
+        click.echo(f"\r\033[K{text}", err=True, nl=False)
 
 
 def show(result: "Result", *, as_json: bool = False, quiet: bool = False, out: Path | None = None) -> None:

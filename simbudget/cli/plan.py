@@ -1,15 +1,11 @@
 """`simbudget plan`: search for the best plan within a budget and the scenario's limits."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from simbudget.cli.options import (
-    file_argument,
-    money,
-    sample_options,
-    show,
-)
+from simbudget.cli.options import View, file_argument, money, sample_options
 
 
 @click.command("plan")
@@ -45,13 +41,8 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     goal: str | None,
     requirement: str | None,
     evaluations: int,
-    replications: int,
-    seed: int,
-    workers: int | None,
-    on: str | None,
-    out: Path | None,
-    as_json: bool,
-    quiet: bool,
+    sample: dict[str, Any],
+    view: View,
 ) -> None:
     """Search for the best plan of the scenario FILE.
 
@@ -68,18 +59,20 @@ def plan_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     scenario's own limits. The best plan is written to plan.yaml in the folder of --out. Exit status 1: none meets
     them.
     """  # noqa: D301  click looks for the character itself
-    from simbudget.deciding.alternatives import Sample  # noqa: PLC0415
-    from simbudget.deciding.changes import Source  # noqa: PLC0415
-    from simbudget.deciding.plan import (  # noqa: PLC0415
-        ask,
-        plan,
-    )
-    from simbudget.report.terminal import progress_bar  # noqa: PLC0415
-
     if (goal is None) == (requirement is None):
         raise click.UsageError("give one of --for and --least-cost-for, such as --for 'P(any transferable)'")
-    question = ask(varied, budget, goal, requirement, evaluations)
-    source = Source.of(file)
-    with progress_bar(quiet or as_json) as progress:
-        found = plan(source, question, Sample(replications, seed, workers, on), progress)
-    show(found, as_json=as_json, quiet=quiet, out=out)
+    from simbudget import api  # noqa: PLC0415
+    from simbudget.report.terminal import progress_bar  # noqa: PLC0415
+
+    with progress_bar(view.is_silent) as progress:
+        found = api.plan(
+            file,
+            varied,
+            budget_usd=budget,
+            goal=goal,
+            least_cost_for=requirement,
+            evaluations=evaluations,
+            progress=progress,
+            **sample,
+        )
+    view.show(found)

@@ -1,15 +1,11 @@
 """`simbudget plan-pilot`: find the short real run that would narrow the projection most per dollar."""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
-from simbudget.cli.options import (
-    file_argument,
-    money,
-    sample_options,
-    show,
-)
+from simbudget.cli.options import View, file_argument, money, sample_options
 
 
 def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> tuple[float, ...]:
@@ -54,13 +50,8 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     worth: float | None,
     settings: tuple[str, ...],
     rehearsals: int,
-    replications: int,
-    seed: int,
-    workers: int | None,
-    on: str | None,
-    out: Path | None,
-    as_json: bool,
-    quiet: bool,
+    sample: dict[str, Any],
+    view: View,
 ) -> None:
     """Find the short pilot of the scenario FILE to run first, or report that none would change the decision.
 
@@ -72,18 +63,18 @@ def plan_pilot_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     Pilots are simulated alongside the whole run in the same worlds, and end before any gate. The cheapest ones are
     rehearsed: simulated, calibrated on as by `calibrate`, and followed by a new projection of the run.
     """  # noqa: D301  click looks for the character itself
-    from simbudget.deciding.alternatives import Sample, as_it_stands, with_each  # noqa: PLC0415
-    from simbudget.deciding.changes import Source, parse_changes  # noqa: PLC0415
-    from simbudget.deciding.pilots import Pilots  # noqa: PLC0415
-    from simbudget.deciding.plan_pilot import plan_pilot, usual_pilots  # noqa: PLC0415
+    from simbudget import api  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
-    source = Source.of(file)
-    plan = as_it_stands(source)
-    usual = usual_pilots(plan.scenario)
-    sizes = tuple(int(number) for number in agents) or usual.sizes
-    looked_at = Pilots(sizes, hours or usual.hours, rehearsals)
-    plans = [plan, *with_each(source, [parse_changes(setting) for setting in settings])]
-    with progress_bar(quiet or as_json) as progress:
-        found = plan_pilot(source, looked_at, Sample(replications, seed, workers, on), plans, worth, progress)
-    show(found, as_json=as_json, quiet=quiet, out=out)
+    with progress_bar(view.is_silent) as progress:
+        found = api.plan_pilot(
+            file,
+            hours=hours,
+            agents=[int(size) for size in agents],
+            worth_usd=worth,
+            against=settings,
+            rehearsals=rehearsals,
+            progress=progress,
+            **sample,
+        )
+    view.show(found)

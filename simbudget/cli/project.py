@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import ON_HELP, amount, file_argument, show
+from simbudget.cli.options import View, amount, cores_options, file_argument, view_options
 
 
 @click.command("project")
@@ -21,12 +21,9 @@ from simbudget.cli.options import ON_HELP, amount, file_argument, show
     help="Stop when the relative error of spend is below this, such as 2%.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")
-@click.option("--workers", type=int, help="CPU cores to use; does not change the result.  [default: all]")
-@click.option("--on", metavar="CLUSTER", help=ON_HELP)
+@cores_options
 @click.option("--engine", type=click.Choice(["compiled", "reference"]), default="compiled", show_default=True)
-@click.option("--out", type=click.Path(path_type=Path, file_okay=False), help="Folder for pictures and data.")
-@click.option("--json", "as_json", is_flag=True, help="Print only the summary, as JSON.")
-@click.option("--quiet", is_flag=True, help="Print only the answer.")
+@view_options
 def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     file: Path,
     replications: int | None,
@@ -36,9 +33,7 @@ def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     workers: int | None,
     on: str | None,
     engine: str,
-    out: Path | None,
-    as_json: bool,
-    quiet: bool,
+    view: View,
 ) -> None:
     """Project the scenario FILE.
 
@@ -52,9 +47,9 @@ def project_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     from simbudget.projection.run import Options, project  # noqa: PLC0415
     from simbudget.report.terminal import progress_bar  # noqa: PLC0415
 
-    if out is not None:
-        out.mkdir(parents=True, exist_ok=True)
+    if view.out is not None:
+        view.out.mkdir(parents=True, exist_ok=True)
     options = Options(seed, replications, worlds, workers, precision, engine, on)
-    with progress_bar(quiet or as_json) as progress:
+    with progress_bar(view.is_silent) as progress:
         projection = project(loaded.scenario, options, progress, loaded.notes)
-    show(projection, as_json=as_json, quiet=quiet, out=out)
+    view.show(projection)

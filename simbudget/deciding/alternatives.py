@@ -43,26 +43,34 @@ class Alternative:
     notes: tuple[str, ...] = ()
 
 
-def alternatives(files: Sequence[Path], choices: Sequence[Sequence[Change]]) -> list[Alternative]:
-    """Return every file with every combination of choices; a single changed file is compared with its original.
+def alternatives(
+    sources: Sequence[Source], choices: Sequence[Sequence[Change]], names: Sequence[str] = ()
+) -> list[Alternative]:
+    """Return every scenario with every combination of choices; a single changed one is compared with its original.
+
+    Args:
+        sources: the scenarios.
+        choices: for each key that is varied, the changes to choose from.
+        names: names of the scenarios; by default those of their files.
 
     Raises:
-        UserError: a file or a change is wrong, or there is nothing to decide between.
+        UserError: a change is wrong, or there is nothing to decide between.
     """
-    sources = [Source.of(file) for file in files]
     combinations = list(product(*choices))
-    if len(files) == 1 and len(combinations) == 1 and choices:
+    if len(sources) == 1 and len(combinations) == 1 and choices:
         combinations = [(), *combinations]
-    if len(files) * len(combinations) < 2:
-        remedy = "give a second scenario, or changes such as `agents=4,9`"
+    if len(sources) * len(combinations) < 2:
+        remedy = "give a second scenario, or changes such as agents=4,9"
         raise UserError(Problem("there is nothing to compare with", remedy=remedy))
-    names = _distinct([Path(source.path).stem for source in sources], [source.path for source in sources])
+    names = _distinct(
+        list(names) or [Path(source.path).stem for source in sources], [source.path for source in sources]
+    )
     made = []
     for source, name in zip(sources, names, strict=True):
         for changes in combinations:
             loaded = source.load(*changes)
-            label = " ".join(map(str, changes)) or ("as it stands" if len(files) == 1 else "")
-            full = label if len(files) == 1 else f"{name} {label}".strip()
+            label = " ".join(map(str, changes)) or ("as it stands" if len(sources) == 1 else "")
+            full = label if len(sources) == 1 else f"{name} {label}".strip()
             made.append(Alternative(full, loaded.scenario, changes, loaded.notes))
     return made
 

@@ -170,14 +170,14 @@ def test_best_buys_add_up_ties_are_shared_and_nothing_is_best_where_results_are_
 def test_one_file_with_choices_makes_every_combination(tmp_path: Path) -> None:
     path = tmp_path / "plan.yaml"
     path.write_text(RESEARCH)
-    made = alternatives([path], [parse_changes("agents=2,3"), parse_changes("hours=6,12")])
+    made = alternatives([Source.of(path)], [parse_changes("agents=2,3"), parse_changes("hours=6,12")])
     assert [each.name for each in made] == [
         "agents=2 hours=6",
         "agents=2 hours=12",
         "agents=3 hours=6",
         "agents=3 hours=12",
     ]
-    assert [each.name for each in alternatives([path], [parse_changes("agents=2")])] == [
+    assert [each.name for each in alternatives([Source.of(path)], [parse_changes("agents=2")])] == [
         "as it stands",
         "agents=2",
     ]

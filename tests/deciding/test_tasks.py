@@ -41,13 +41,17 @@ def test_the_cheapest_number_of_attempts_that_solves_enough_tasks_is_found() -> 
 def test_attempts_do_not_change_the_price_of_a_solved_task_and_its_probability_does(tmp_path: Path) -> None:
     file = tmp_path / "workers.yaml"
     file.write_text(WORKERS)
-    more = compare(alternatives([file], [parse_changes("attempts=1,3")]), SAMPLE).against[0].solved_price_usd
+    more = (
+        compare(alternatives([Source.of(file)], [parse_changes("attempts=1,3")]), SAMPLE)
+        .against[0]
+        .solved_price_usd
+    )
     assert more is not None
     assert more.estimate is not None
     assert more.low is not None
     assert more.high is not None
     assert abs(more.estimate) < 4 * (more.high - more.low) / (2 * 1.96)  # |z| < 4
-    dearer = compare(alternatives([file], [parse_changes("tasks.solved=50%,25%")]), SAMPLE)
+    dearer = compare(alternatives([Source.of(file)], [parse_changes("tasks.solved=50%,25%")]), SAMPLE)
     price = dearer.against[0].solved_price_usd
     assert price is not None
     assert price.estimate == pytest.approx(4.0 - 2.0, abs=0.3)
@@ -106,7 +110,9 @@ def test_a_cheaper_model_is_not_said_to_be_better_without_saying_what_that_rests
     file.write_text(MODELS)
     other.write_text(MODELS.replace("sonnet", "haiku").replace("50%", "40%"))
     assumed = "claude-haiku-4-5 and claude-sonnet-4-5 are taken to solve tasks equally often"
-    same = compare(alternatives([file], [parse_changes("model=claude-sonnet-4-5,claude-haiku-4-5")]), SAMPLE)
+    same = compare(
+        alternatives([Source.of(file)], [parse_changes("model=claude-sonnet-4-5,claude-haiku-4-5")]), SAMPLE
+    )
     assert any(note.startswith(assumed) for note in same.notes)
     question = ask(["model=claude-sonnet-4-5,claude-haiku-4-5"], least_cost_for="tasks.solved >= 10")
     chosen = plan(source(MODELS), question, SAMPLE)
@@ -114,7 +120,7 @@ def test_a_cheaper_model_is_not_said_to_be_better_without_saying_what_that_rests
     assert chosen.as_json()["notes"] == list(chosen.notes)
     for each in (
         compare(alternatives([file, other], []), SAMPLE),  # each says how often it solves a task
-        compare(alternatives([file], [parse_changes("attempts=1,2")]), SAMPLE),  # one model
+        compare(alternatives([Source.of(file)], [parse_changes("attempts=1,2")]), SAMPLE),  # one model
     ):
         assert not any("equally often" in note for note in each.notes)
 
