@@ -9,16 +9,21 @@ if TYPE_CHECKING:
     from simbudget import forecast as forecast
     from simbudget.api import backtest as backtest
     from simbudget.api import calibrate as calibrate
+    from simbudget.api import check as check
     from simbudget.api import compare as compare
     from simbudget.api import dump as dump
+    from simbudget.api import evidence as evidence
     from simbudget.api import import_logs as import_logs
-    from simbudget.api import list_prices as list_prices
+    from simbudget.api import init as init
     from simbudget.api import load as load
     from simbudget.api import loads as loads
     from simbudget.api import plan as plan
     from simbudget.api import plan_pilot as plan_pilot
     from simbudget.api import project as project
     from simbudget.api import read_logs as read_logs
+    from simbudget.api import report_markdown as report_markdown
+    from simbudget.api import review as review
+    from simbudget.api import schema as schema
     from simbudget.api import sensitivity as sensitivity
     from simbudget.api import trace as trace
     from simbudget.api import usage as usage
@@ -26,6 +31,9 @@ if TYPE_CHECKING:
     from simbudget.api import write_report as write_report
     from simbudget.errors import UserError as UserError
     from simbudget.forecast.forecast import forecast_like as forecast_like
+    from simbudget.pricing.listing import list_gpu_prices as list_gpu_prices
+    from simbudget.pricing.listing import list_prices as list_prices
+    from simbudget.scenario.language.trust import trust as trust
     from simbudget.scenario.scenario import Api as Api
     from simbudget.scenario.scenario import Context as Context
     from simbudget.scenario.scenario import Crashes as Crashes
@@ -86,6 +94,9 @@ _BLOCKS = (
 _HOMES = {
     "UserError": "simbudget.errors",
     "forecast_like": "simbudget.forecast.forecast",
+    "list_gpu_prices": "simbudget.pricing.listing",
+    "list_prices": "simbudget.pricing.listing",
+    "trust": "simbudget.scenario.language.trust",
     **dict.fromkeys(_BLOCKS, "simbudget.scenario.scenario"),
 }
 """Modules of the public names that do not live in `api`."""
@@ -95,6 +106,14 @@ __all__ = [  # noqa: PLE0604  the linter does not look inside _BLOCKS
     "UserError",
     "__version__",
     "backtest",
+    "trust",
+    "schema",
+    "review",
+    "report_markdown",
+    "list_gpu_prices",
+    "init",
+    "evidence",
+    "check",
     "calibrate",
     "compare",
     "dump",

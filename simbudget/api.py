@@ -12,13 +12,14 @@ corresponding command prints.
 """
 
 import datetime
+import shlex
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from simbudget.bundled import scenario_path
-from simbudget.deciding.alternatives import Sample, alternatives, as_it_stands, with_each
+from simbudget.deciding.alternatives import Alternative, Sample, alternatives, as_it_stands, with_each
 from simbudget.deciding.changes import Change, Source, parse_changes
 from simbudget.deciding.choices import one_at_a_time, one_change_each
 from simbudget.deciding.compare import Comparison
@@ -30,12 +31,13 @@ from simbudget.deciding.plan_pilot import plan_pilot as plan_pilots
 from simbudget.deciding.plan_pilot import usual_pilots
 from simbudget.deciding.sensitivity import DEFAULT_REPLICATIONS, Sensitivity
 from simbudget.deciding.sensitivity import sensitivity as sensitivity_of
+from simbudget.errors import visible
 from simbudget.projection.projection import Projection
 from simbudget.projection.run import Options
 from simbudget.projection.run import project as project_scenario
 from simbudget.projection.trace import Trace
 from simbudget.projection.trace import trace as trace_scenario
-from simbudget.scenario.loading import LoadedScenario
+from simbudget.scenario.loading import LoadedScenario, Understood, code_notes
 from simbudget.scenario.scenario import Scenario
 from simbudget.scenario.scenario import dump as dump_scenario
 
@@ -43,11 +45,14 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from simbudget.calibration.scenarios.learnt import Learnt
+    from simbudget.calibration.scenarios.new_scenario import NewScenario
     from simbudget.forecast.outlook import Outlook
     from simbudget.forecast.scored import Scored
     from simbudget.ledger.found import Found
     from simbudget.ledger.imported import ImportedLedger
     from simbudget.ledger.usage import By, UsageReport
+    from simbudget.pilot.review.result import PilotReview
+    from simbudget.published.evidence import PublishedEvidence
 
 Progress = Callable[[int, int], None]
 """A callback that receives the number of steps done and the total number of steps."""
@@ -380,8 +385,11 @@ def calibrate(
     *logs: str | Path,
     output: str | Path,
     keep: Sequence[str] = (),
+    columns: str | None = None,
     check: bool = True,
     seed: int = 1,
+    workers: int | None = None,
+    on: str | None = None,
 ) -> "Learnt":
     """Learn a scenario's quantities from logs, and write the calibrated scenario to `output`.
 
@@ -390,8 +398,14 @@ def calibrate(
         logs: logs of real runs.
         output: file for the calibrated scenario; its joint draws are written beside it.
         keep: names of quantities to leave unchanged.
+        columns: column mapping for other tables: `"started=ts,input=in"`.
         check: simulate the same runs again to find what the model cannot reproduce.
         seed: seed of the simulations shown.
+        workers: CPU cores to use; by default all.
+        on: a Dask cluster instead.
+
+    Raises:
+        UserError: the logs show no quantity of the scenario, or the output cannot be written.
     """
     from simbudget.calibration.scenarios.calibrate import calibrate as learn  # noqa: PLC0415
     from simbudget.calibration.scenarios.calibrate import with_checks  # noqa: PLC0415
@@ -405,11 +419,11 @@ def calibrate(
 
     loaded, output = _loaded(scenario), Path(output)
     require_writable(Path(loaded.source.path), loaded.source.text, output)
-    ledger = read_logs(*logs)
+    ledger = read_logs(*logs, columns=columns)
     found = learn(loaded.loaded, loaded.source.text, ledger, calibration_name(output), keep)
     checks = check_calibration(ledger, seed, found.fits) if check else []
     write_calibrated(with_checks(found, checks), output)
-    return learnt(found, checks, Options(seed))
+    return learnt(found, checks, Options(seed, workers=workers, on=on))
 
 
 def watch(
@@ -430,49 +444,188 @@ def watch(
     return Look(_loaded(scenario).loaded, [Path(log) for log in logs], elapsed_s, Watching(**how)).now()
 
 
-def backtest(*logs: str | Path, cut: float = 0.2, by: str = "calls", **options: Any) -> "Scored":
+def backtest(
+    *logs: str | Path, cut: float = 0.2, by: str = "calls", columns: str | None = None, **options: Any
+) -> "Scored":
     """Measure how accurate forecasts would have been on runs whose outcome is known.
 
     Args:
         logs: logs of finished runs.
         cut: share of each run that is taken as known, 0 to 1.
         by: what is known of the remaining run or what is forecast: `calls`, `time`, `unknown`, `runs` or `days`.
+        columns: column mapping for other tables: `"started=ts,input=in"`.
         options: `replications`, `seed`.
     """
     from simbudget.forecast.backtest import Plan  # noqa: PLC0415
     from simbudget.forecast.scored import scored  # noqa: PLC0415
     from simbudget.forecast.track_record import past_cases  # noqa: PLC0415
 
-    return scored(read_logs(*logs), Plan(cut, by, past=past_cases(by), **options))
+    return scored(read_logs(*logs, columns=columns), Plan(cut, by, past=past_cases(by), **options))
 
 
 def write_report(
-    scenario: AnyScenario, output: str | Path, replications: int = 400, seed: int = 1
+    scenario: AnyScenario,
+    output: str | Path,
+    *,
+    replications: int = 400,
+    seed: int = 1,
+    workers: int | None = None,
+    on: str | None = None,
+    progress: Progress | None = None,
 ) -> Projection:
-    """Write a projection as one HTML file to share, and return the projection."""
+    """Project a scenario, write the projection as one HTML file to share, and return it.
+
+    Args:
+        scenario: the scenario to project.
+        output: file to write.
+        replications: number of simulated runs.
+        seed: random seed.
+        workers: CPU cores to use; by default all.
+        on: a Dask cluster instead.
+        progress: called with the numbers of replications done and to do.
+
+    Raises:
+        UserError: the scenario cannot be simulated, or the file cannot be written.
+    """
+    from simbudget.engine.lowering.evidence import understood  # noqa: PLC0415  only needed for a report
+    from simbudget.ledger.whole_files import check_place, written_whole  # noqa: PLC0415
     from simbudget.report.html.page import Subject, report_page  # noqa: PLC0415
 
+    output = Path(output)
+    if not output.exists():
+        check_place(output)
     loaded = _loaded(scenario)
-    projection = project(loaded, replications, seed=seed)
-    source, command = loaded.source, f"simbudget report --replications {replications} --seed {seed}"
-    read = loaded.loaded
-    name = Path(source.path).name
-    subject = Subject(projection, read.provenance, source.text, name, f"{command} {name}", read.calibration)
-    Path(output).write_text(report_page(subject), encoding="utf-8")
+    read, name = loaded.loaded, Path(loaded.source.path).name
+    projection = project(loaded, replications, seed=seed, workers=workers, on=on, progress=progress)
+    files = f"{shlex.quote(name)} -o {shlex.quote(output.name)}"
+    command = f"simbudget report {files} --replications {replications} --seed {seed}"
+    rows = understood(read.provenance, read.scenario)
+    page = report_page(Subject(projection, rows, loaded.source.text, name, command, read.calibration))
+    with written_whole(output) as fresh:
+        fresh.write_text(page, encoding="utf-8")
     return projection
 
 
-def list_prices(
-    model: str | None = None, on: datetime.date | None = None, provider: str = "anthropic"
-) -> "pd.DataFrame":
-    """Return the price in $/Mtok of a model, or of every model of a provider, on a date (by default today)."""
-    import pandas as pd  # noqa: PLC0415
+def report_markdown(
+    scenario: AnyScenario,
+    base: AnyScenario | None = None,
+    *,
+    replications: int = 400,
+    seed: int = 1,
+    workers: int | None = None,
+    on: str | None = None,
+    progress: Progress | None = None,
+) -> str:
+    """Return a projection as Markdown for a pull request.
 
-    from simbudget.pricing.catalogue import list_models, model_prices  # noqa: PLC0415
+    Args:
+        scenario: the scenario to project.
+        base: an earlier version of it; the Markdown then reports the change.
+        replications: number of simulated runs.
+        seed: random seed.
+        workers: CPU cores to use; by default all.
+        on: a Dask cluster instead.
+        progress: called with the numbers of replications done and to do.
 
-    day = on or datetime.date.today()
-    listed = [model_prices(model, day)] if model else list_models(day, provider)
-    return pd.DataFrame([{"model": each.model, **vars(each.base), "source": each.source} for each in listed])
+    Raises:
+        UserError: a scenario cannot be simulated.
+    """
+    from simbudget.engine.lowering.evidence import understood  # noqa: PLC0415  only needed for a report
+    from simbudget.report.markdown import change_markdown, projection_markdown  # noqa: PLC0415
+
+    loaded = _loaded(scenario)
+    rows = understood(loaded.loaded.provenance, loaded.scenario)
+    command = f"simbudget report {shlex.quote(Path(loaded.source.path).name)} --markdown"
+    sample = f"--replications {replications} --seed {seed}"
+    if base is None:
+        projection = project(loaded, replications, seed=seed, workers=workers, on=on, progress=progress)
+        return visible(projection_markdown(projection, rows, f"{command} {sample}"))
+    before = _loaded(base)
+    pair = [
+        Alternative("before", before.scenario),
+        Alternative("now", loaded.scenario, notes=loaded.notes),
+    ]
+    comparison = compare_alternatives(pair, Sample(replications, seed, workers, on), progress)
+    command = f"{command} --base {shlex.quote(Path(before.source.path).name)} {sample}"
+    rows_before = understood(before.loaded.provenance, before.scenario)
+    return visible(change_markdown(comparison, rows_before, rows, command))
+
+
+def check(scenario: AnyScenario) -> Understood:
+    """Return how a scenario was understood: every value, its kind and its origin.
+
+    Raises:
+        UserError: the scenario is invalid; lists every problem.
+    """
+    loaded = _loaded(scenario)
+    notes = (*loaded.notes, *code_notes(loaded.scenario))
+    return Understood(loaded.source.path, loaded.scenario.name, tuple(loaded.loaded.provenance), notes)
+
+
+def schema() -> dict[str, Any]:
+    """Return the scenario language as a JSON Schema, with which editors check and complete scenarios."""
+    from simbudget.scenario.reference import schema as of_language  # noqa: PLC0415  not needed otherwise
+
+    return of_language()
+
+
+def init(
+    folder: str | Path, *logs: str | Path, template: str | None = None, model: str = ""
+) -> "NewScenario":
+    """Write a commented scenario and its schema to a folder.
+
+    Args:
+        folder: the folder, which may not hold a scenario yet.
+        logs: logs to derive the scenario from; without any, it is a template.
+        template: `aar`, `autoresearch`, `benchmark` or, by default, `minimal`.
+        model: model of calls whose logs name none.
+
+    Raises:
+        UserError: the folder holds a scenario or logs, or the arguments do not go together.
+    """
+    from simbudget.calibration.scenarios.new_scenario import new_scenario  # noqa: PLC0415
+
+    return new_scenario(Path(folder), template, [Path(log) for log in logs], model)
+
+
+def evidence(key: str | None = None, *, claims: bool = False) -> "PublishedEvidence":
+    """Return the published evidence on how often results hold, and the defaults based on it.
+
+    Args:
+        key: a key of `research`, such as `transfers`, or `keeps`; by default all.
+        claims: whether to show the claims one by one.
+
+    Raises:
+        UserError: there is no such key.
+    """
+    from simbudget.published.evidence import published_evidence  # noqa: PLC0415
+
+    return published_evidence(key, claims)
+
+
+def review(
+    folder: str | Path,
+    *,
+    accept: Sequence[int] = (),
+    reject: Sequence[int] = (),
+    note: str = "",
+    shows_decided: bool = False,
+) -> "PilotReview":
+    """Record decisions on a pilot's submissions, and return the state of the review; `.case(n)` shows one in full.
+
+    Args:
+        folder: the pilot's folder.
+        accept: numbers of submissions to accept.
+        reject: numbers of submissions to reject.
+        note: reason, kept with each decision.
+        shows_decided: whether to list submissions that have been decided on, too.
+
+    Raises:
+        UserError: there is no such pilot or submission.
+    """
+    from simbudget.pilot.review.result import review_pilot  # noqa: PLC0415  an optional package
+
+    return review_pilot(Path(folder), accept, reject, note, shows_decided)
 
 
 def _loaded(scenario: AnyScenario) -> Loaded:

@@ -1,21 +1,15 @@
 """`simbudget init`: write a commented scenario to start from, or one derived from logs."""
 
-import json
-import shlex
-from importlib.resources import files
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import click
 
-from simbudget.errors import Place, Problem, UserError
+from simbudget.calibration.scenarios.new_scenario import TEMPLATES
+from simbudget.cli.options import show
+from simbudget.errors import Problem, UserError
 
 _WITH_VALUE: Final = ("--from", "--template", "--model")
-_TEMPLATES = ("aar", "autoresearch", "benchmark", "minimal")
-SCHEMA = "scenario.schema.json"
-"""File name of the JSON Schema, which the first line of every template refers to."""
-_REPLICATIONS: Final = 200
-"""Replications of the projection shown beside the logs' cost: enough for p10 and p90, and done in seconds."""
 
 
 class _InitCommand(click.Command):
@@ -52,7 +46,7 @@ def _arguments(args: list[str]) -> tuple[list[int], int | None]:
 @click.argument("directory", type=click.Path(path_type=Path, file_okay=False))
 @click.option(
     "--template",
-    type=click.Choice(_TEMPLATES),
+    type=click.Choice(TEMPLATES),
     help="aar: nine agents for five days; autoresearch: one agent and one GPU overnight; "
     "benchmark: a list of tasks, with attempts.",
 )
@@ -77,97 +71,12 @@ def init_command(
     derived from logs: their groups, models, sub-agents, turns, contexts and pauses. Further LOGs may follow, and
     DIRECTORY may stand last: simbudget init --from LOG LOG mine
     """
-    from simbudget.scenario.reference import schema  # noqa: PLC0415
+    from simbudget.calibration.scenarios.new_scenario import new_scenario  # noqa: PLC0415
+    from simbudget.report.terminal import reading  # noqa: PLC0415
 
-    if logs and template is not None:
-        raise UserError(Problem("--template and --from exclude each other", remedy="leave one of them out"))
     if more and not logs:
         raise UserError(Problem(f"{more[0]} is not expected here", remedy="write --from before the logs"))
-    if model and not logs:
-        raise UserError(Problem("--model needs logs", remedy="write --from LOG"))
-    if logs:
-        _require_no_logs(directory)
-    path = directory / "scenario.yaml"
-    if path.exists():
-        raise UserError(Problem("a scenario already exists", Place(str(path)), "choose another directory"))
-    if logs:
-        _write_implied((*logs, *more), model, path)
-    else:
-        name = f"{template or 'minimal'}.yaml"
-        text = files("simbudget.scenario").joinpath("templates", name).read_text(encoding="utf-8")
-        directory.mkdir(parents=True, exist_ok=True)
-        path.write_text(text, encoding="utf-8")
-    beside = directory / SCHEMA
-    beside.write_text(json.dumps(schema(), indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
-    quoted = shlex.quote(str(path))
-    click.echo(f"Wrote {path}. Now: simbudget check {quoted}; simbudget project {quoted}")
-
-
-def _require_no_logs(directory: Path) -> None:
-    """Raise UserError if a directory holds logs, so that nothing is written among them."""
-    from simbudget.ledger.readers import read_logs  # noqa: PLC0415
-
-    if not directory.is_dir() or not any(directory.iterdir()):
-        return
-    try:
-        read_logs([directory])
-    except UserError:
-        return
-    raise UserError(
-        Problem(
-            "this directory holds logs, and a scenario would be written among them",
-            Place(str(directory)),
-            "name a new directory last: `simbudget init --from LOG... DIRECTORY`",
-        )
-    )
-
-
-def _write_implied(logs: tuple[Path, ...], model: str, path: Path) -> None:
-    """Write the scenario that logs imply, and print its projected spend beside the logs' cost."""
-    from simbudget.calibration.observed.sessions import sessions_of  # noqa: PLC0415
-    from simbudget.calibration.scenarios.implied import implied_scenario  # noqa: PLC0415
-    from simbudget.calibration.scenarios.logged_groups import is_unnamed  # noqa: PLC0415
-    from simbudget.calibration.scenarios.writing import write_implied  # noqa: PLC0415
-    from simbudget.ledger.readers import Assumed, read_logs  # noqa: PLC0415
-    from simbudget.report.terminal import reading  # noqa: PLC0415
-    from simbudget.scenario.scenario import DEFAULT_MODEL  # noqa: PLC0415
-
     with reading() as begins:
-        ledger = read_logs(logs, None, begins, Assumed(model))
-        unnamed = sum(is_unnamed(session.model) for session in sessions_of(ledger))
-        if unnamed:  # so that the logs' cost and the projection assume the same
-            ledger = read_logs(logs, None, begins, Assumed(DEFAULT_MODEL))
-    implied = implied_scenario(ledger)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    write_implied(implied, path)
-    sessions = sum(len(group.sessions) for group in implied.groups)
-    groups = len(implied.groups)
-    contexts = sum(len(group.delegated) for group in implied.groups)
-    helped = f" and {contexts:,} of sub-agents or helpers" if contexts else ""
-    click.echo(
-        f"{sessions:,} session{'s' * (sessions != 1)}{helped} in {groups} group{'s' * (groups != 1)}, "
-        f"{_costs(implied, path)}."
-    )
-    if unnamed:
-        many = f"{unnamed:,} session{'s' * (unnamed != 1)}"
-        click.echo(
-            f"Note: the logs name no model for {many}: {DEFAULT_MODEL} is assumed; --model sets another."
-        )
-    for note in implied.notes:
-        click.echo(f"Note: {note}.")
-
-
-def _costs(implied: Any, path: Path) -> str:
-    """Return what the logged sessions cost and what the scenario projects."""
-    from simbudget.numbers import usd  # noqa: PLC0415
-    from simbudget.projection.run import Options, project  # noqa: PLC0415
-    from simbudget.report.terminal import progress_bar  # noqa: PLC0415
-    from simbudget.scenario.loading import load_scenario  # noqa: PLC0415
-
-    with progress_bar(False) as progress:
-        projection = project(load_scenario(path).scenario, Options(replications=_REPLICATIONS), progress)
-    spend = projection.summary.spend_usd
-    return (
-        f"which cost {usd(implied.logged_usd)} as `usage` counts it; "
-        f"the scenario projects {usd(spend.p50)} (80 %: {usd(spend.p10)} to {usd(spend.p90)})"
-    )
+        made = new_scenario(directory, template, (*logs, *more), model, begins)
+    show(made)
+    click.echo(made.next_step)

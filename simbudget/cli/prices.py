@@ -1,10 +1,11 @@
 """`simbudget prices`: prices of models and GPUs on a date, with their sources."""
 
-import dataclasses
 import datetime
 import json
 
 import click
+
+from simbudget.cli.options import show
 
 
 @click.command("prices")
@@ -20,15 +21,12 @@ def prices_command(
 
     Example: simbudget prices opus --on 2026-03-01
     """
-    from simbudget.pricing.catalogue import list_models, model_prices  # noqa: PLC0415
-    from simbudget.pricing.gpus import list_gpus  # noqa: PLC0415
-    from simbudget.report.price_tables import gpu_table, model_table  # noqa: PLC0415
-    from simbudget.report.terminal import standard_output  # noqa: PLC0415
+    from simbudget.pricing.listing import list_gpu_prices, list_prices  # noqa: PLC0415
 
-    day = on.date() if on else datetime.date.today()
-    models = [] if gpus else [model_prices(model, day)] if model else list_models(day, provider)
-    if as_json:
-        rows = [dataclasses.asdict(row) for row in (list_gpus() if gpus else models)]
-        click.echo(json.dumps(rows, indent=2, default=str))
+    # The JSON is a list of rows; the notes are for people.
+    if gpus:
+        offers = list_gpu_prices()
+        show(offers) if not as_json else click.echo(json.dumps(offers.as_json()["gpus"], indent=2))
         return
-    standard_output().print(gpu_table(list_gpus()) if gpus else model_table(models, day))
+    found = list_prices(model, on.date() if on else None, provider)
+    show(found) if not as_json else click.echo(json.dumps(found.as_json()["models"], indent=2))

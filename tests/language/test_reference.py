@@ -12,7 +12,8 @@ from click.testing import CliRunner
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from simbudget.cli.init import SCHEMA, init_command
+from simbudget.calibration.scenarios.new_scenario import SCHEMA
+from simbudget.cli.init import init_command
 from simbudget.scenario.examples import EXAMPLES
 from simbudget.scenario.language.blocks import Block, keys_of
 from simbudget.scenario.language.document import Fields, Items, Node, Text, parse_document
