@@ -39,7 +39,13 @@ def new_figure(height: float = 4.0) -> tuple[Figure, Axes]:
 
 
 def entitle(axes: Axes, title: str, rests_on: str) -> None:
-    """Set a figure's title, and a line below it that says what the figure rests on."""
+    """Set a figure's title, and a line below it that says what the figure rests on.
+
+    Args:
+        axes: where it is drawn.
+        title: the title.
+        rests_on: such as `1,000 replications in 500 worlds`.
+    """
     axes.set_title(f"{title}\n", loc="left", fontsize=11, fontweight="bold")
     axes.text(0, 1.02, rests_on, transform=axes.transAxes, fontsize=8.5, color="#555555")
 

@@ -10,7 +10,12 @@ _DIGITS: Final = 3
 
 
 def rounded(value: float, digits: int = _DIGITS) -> str:
-    """Round to a number of significant digits, with thousands separators."""
+    """Round to a number of significant digits, with thousands separators.
+
+    Args:
+        value: the number.
+        digits: significant digits.
+    """
     if not math.isfinite(value):
         return NOTHING
     if value == 0:

@@ -20,7 +20,13 @@ from simbudget.scenario.scenario import Scenario
 
 
 def numbers(low: int, high: int, unit: str = "") -> st.SearchStrategy[str]:
-    """Return exact amounts, and ranges in several forms, between two numbers."""
+    """Return exact amounts, and ranges in several forms, between two numbers.
+
+    Args:
+        low: lowest number.
+        high: highest number.
+        unit: text behind each number, such as ` min`.
+    """
     ends = st.tuples(st.integers(low, high), st.integers(low, high)).map(sorted)
     exact = st.integers(low, high).map(lambda value: f"{value}{unit}")
     ranges = ends.map(lambda pair: f"{pair[0]}{unit} to {pair[1]}{unit}")
@@ -31,7 +37,13 @@ def numbers(low: int, high: int, unit: str = "") -> st.SearchStrategy[str]:
 
 
 def exact(low: int, high: int, unit: str = "") -> st.SearchStrategy[str]:
-    """Return exact amounts between two numbers."""
+    """Return exact amounts between two numbers.
+
+    Args:
+        low: lowest number.
+        high: highest number.
+        unit: text behind each number.
+    """
     return st.integers(low, high).map(lambda value: f"{value}{unit}")
 
 
@@ -441,6 +453,10 @@ def scenarios(beyond: bool = False, calls: bool = False) -> st.SearchStrategy[Sc
     """Return scenarios over the whole language.
 
     `beyond` with what the reference engine alone simulates, `calls` with several models, sub-agents, and so on.
+
+    Args:
+        beyond: whether several pools, jobs at once and conditions occur.
+        calls: whether agents call models in all the ways that the language knows.
     """
     made = documents(beyond).flatmap(with_calls) if calls else documents(beyond)
     return made.map(load).filter(lambda loaded: loaded is not None)  # type: ignore[return-value]

@@ -11,6 +11,9 @@ from enum import StrEnum
 from fractions import Fraction
 from typing import Final
 
+HOUR_S = 3600.0
+"""Seconds in an hour."""
+
 
 class Dimension(StrEnum):
     """The physical dimension of an amount; the value is its name in messages."""
@@ -178,7 +181,12 @@ def parse_spread(text: str) -> float:
 
 
 def written_amount(value: float, dimension: Dimension) -> str:
-    """Write an amount, given in base units, as text that `parse_amount` reads back to the same number."""
+    """Write an amount, given in base units, as text that `parse_amount` reads back to the same number.
+
+    Args:
+        value: in base units.
+        dimension: what is measured.
+    """
     if dimension is Dimension.DURATION:
         for unit, factor in (("days", 86400.0), ("h", 3600.0), ("min", 60.0)):
             if value >= factor and value % factor == 0:

@@ -24,6 +24,7 @@ from simbudget.projection.schedule import Options
 from simbudget.scenario.scenario import Scenario
 
 DEFAULT_REPLICATIONS: Final = 400
+"""Seconds of work for a fleet of ten; where they do not suffice, the result says how many would."""
 
 FEW_TWICE: Final = 1.25
 """Replications per world where unknowns matter most: a fifth of the replications are the second ones of their world,
@@ -84,6 +85,10 @@ def as_it_stands(source: Source) -> Alternative:
 def with_each(source: Source, choices: Sequence[Sequence[Change]]) -> list[Alternative]:
     """Return the scenario with every combination of choices; none without any.
 
+    Args:
+        source: the scenario.
+        choices: for each key that is varied, the changes to choose from.
+
     Raises:
         UserError: a change is wrong.
     """
@@ -131,6 +136,11 @@ def project_together(
     scenarios: Sequence[Scenario], sample: Sample | None = None, progress: Progress | None = None
 ) -> list[Projection]:
     """Return the projections of scenarios, with common random numbers.
+
+    Args:
+        scenarios: the scenarios, each of which gets a projection, in this order.
+        sample: numbers of replications and worlds; by default those of `Sample`.
+        progress: called with the replications done and those to do, of all scenarios together.
 
     Raises:
         UserError: an option makes no sense, or a scenario cannot be simulated.

@@ -71,8 +71,11 @@ class Change:
         return f"{self.key}={self.value}"
 
 
-def parse_changes(text: str, option: str = "set") -> tuple[Change, ...]:
+def parse_changes(text: str) -> tuple[Change, ...]:
     """Return the alternative changes of `key=value[,value...]`.
+
+    Args:
+        text: a key and its values.
 
     Raises:
         UserError: it is not of that form.
@@ -82,7 +85,7 @@ def parse_changes(text: str, option: str = "set") -> tuple[Change, ...]:
     parts = [part.strip() for part in _split(values)]
     if not sign or not _PATH.fullmatch(key) or not all(parts):
         remedy = "write for example `agents=4,9`, `model=claude-sonnet-5` or `stop.after=3 days`"
-        raise UserError(Problem(f"{option} {text[:80]!r} is no change", remedy=remedy))
+        raise UserError(Problem(f"{text[:80]!r} is no change", remedy=remedy))
     return tuple(Change(key, part) for part in parts)
 
 
@@ -131,10 +134,10 @@ class Source:
             return loads_scenario(changed.text, self.path, self.folder)
         except UserError as error:
             with_changes = "with " + " ".join(map(str, changes))
-            told = (
+            problems = (
                 replace(problem, message=f"{with_changes}: {problem.message}") for problem in error.problems
             )
-            raise UserError(*told) from None
+            raise UserError(*problems) from None
 
 
 # Changing text: the nodes of a YAML document know where they begin and end.

@@ -117,6 +117,11 @@ def compare(
 ) -> Comparison:
     """Return the comparison of two or more alternatives, the others against the first.
 
+    Args:
+        alternatives: the alternatives, the first of which is the reference.
+        sample: numbers of replications and worlds.
+        progress: called with the replications done and those to do.
+
     Raises:
         UserError: an option makes no sense, or a scenario cannot be simulated.
     """
@@ -129,7 +134,12 @@ def compare(
 
 
 def compare_projections(alternatives: Sequence[Alternative], projections: Sequence[Projection]) -> Comparison:
-    """Return the comparison of alternatives projected with common random numbers."""
+    """Return the comparison of alternatives projected with common random numbers.
+
+    Args:
+        alternatives: the alternatives.
+        projections: their projections, in the same order, from `project_together`.
+    """
     frames = paired_rows([projection.replications for projection in projections])
     scenarios = [each.scenario for each in alternatives]
     outcomes = outcomes_of(scenarios, frames)
@@ -205,7 +215,7 @@ def _against_as_json(against: Against) -> dict[str, Any]:
                 "p50": _number(found.p50),
                 "p90": _number(found.p90),
                 "monte_carlo_95": [_number(found.low), _number(found.high)],
-                "told_apart": found.is_told and not found.is_same,
+                "told_apart": found.is_significant and not found.is_same,
                 "replications_needed": found.needed,
             }
             for outcome, found in against.differences.items()
@@ -223,7 +233,7 @@ def _acceptability_as_json(curves: Acceptability | None) -> dict[str, Any] | Non
         "probability_best_buy": dict(zip(curves.names, curves.probabilities.T.tolist(), strict=True)),
         "expected_net_benefit_usd": dict(zip(curves.names, curves.expected_usd.T.tolist(), strict=True)),
         "best": curves.best,
-        "best_is_told_from_second": curves.is_told.tolist(),
+        "best_is_told_from_second": curves.is_significant.tolist(),
     }
 
 
@@ -255,19 +265,19 @@ def _assumed_speeds(scenarios: Sequence[Scenario]) -> Iterator[str]:
 def _against(against: Against) -> str:
     if against.is_same:
         return f"{against.name} and {against.first} are the same in every replication."
-    told = [
-        _told(outcome, against.differences[outcome])
+    significant = [
+        _significant(outcome, against.differences[outcome])
         for outcome in (SPEND, RESULTS, SOLVED)
-        if outcome in against.differences and against.differences[outcome].is_told
+        if outcome in against.differences and against.differences[outcome].is_significant
     ]
-    untold = [
+    insignificant = [
         (outcome, against.differences[outcome])
         for outcome in (SPEND, RESULTS, SOLVED)
-        if outcome in against.differences and not against.differences[outcome].is_told
+        if outcome in against.differences and not against.differences[outcome].is_significant
     ]
-    sentence = f"{against.name} against {against.first}: {' and '.join(told)}." if told else ""
+    sentence = f"{against.name} against {against.first}: {' and '.join(significant)}." if significant else ""
     return " ".join(
-        [sentence, _solved_price(against), *(_too_few(against, *each) for each in untold)]
+        [sentence, _solved_price(against), *(_too_few(against, *each) for each in insignificant)]
     ).strip()
 
 
@@ -283,7 +293,7 @@ def _solved_price(against: Against) -> str:
     return f"A solved task costs {usd(abs(price.estimate))} {more} ({usd(low)} to {usd(high)})."
 
 
-def _told(outcome: Outcome, found: Difference) -> str:
+def _significant(outcome: Outcome, found: Difference) -> str:
     if found.is_same:
         return f"the same {outcome.label} in every replication"
     show, more = SHOW[outcome.unit], "more" if found.mean > 0 else "less"
@@ -310,8 +320,8 @@ def _best_buys(comparison: Comparison) -> Iterator[str]:
     if curves is None:
         return
     buys: list[tuple[float, str]] = []
-    for worth, name, told in zip(curves.worths_usd, curves.best, curves.is_told, strict=True):
-        label = name if told else _UNTOLD
+    for worth, name, significant in zip(curves.worths_usd, curves.best, curves.is_significant, strict=True):
+        label = name if significant else _UNTOLD
         if not buys or label != buys[-1][1]:
             buys.append((float(worth), label))
     low, high = usd(float(curves.worths_usd[0])), usd(float(curves.worths_usd[-1]))
@@ -388,7 +398,7 @@ def _points(value: float | None) -> str:
 def _word(found: Difference) -> str:
     if found.is_same:
         return "the same"
-    if found.is_told:
+    if found.is_significant:
         return "yes"
     return f"no: needs {found.needed:,}" if found.needed else "no"
 
@@ -398,5 +408,5 @@ def _price_cells(price: RatioDifference) -> tuple[str, str, str, str]:
     if price.low is None or price.high is None:
         return usd(price.estimate), " to ".join(shown), NOTHING, "no"
     is_same = price.low == price.high == 0.0
-    told = "the same" if is_same else "no" if price.low <= 0.0 <= price.high else "yes"
-    return usd(price.estimate), " to ".join(shown), NOTHING, told
+    significant = "the same" if is_same else "no" if price.low <= 0.0 <= price.high else "yes"
+    return usd(price.estimate), " to ".join(shown), NOTHING, significant

@@ -25,6 +25,7 @@ _Z_POWER: Final = 0.84
 """Normal quantiles for a two-sided level of 95 % and a power of 80 %."""
 
 _RESAMPLES: Final = 2000
+"""Bootstrap resamples: the ends of a 95 % interval are then the 50th values from either side."""
 
 
 @dataclass(frozen=True)
@@ -45,13 +46,18 @@ class Difference:
     """Replications needed to distinguish the mean difference from zero; None if it is already, or is exactly zero."""
 
     @property
-    def is_told(self) -> bool:
+    def is_significant(self) -> bool:
         """Return whether the mean difference is distinguishable from zero, or exactly zero in every replication."""
         return self.needed is None and (self.is_same or not self.low <= 0.0 <= self.high)
 
 
 def by_world(values: Floats, worlds: Integers) -> Floats:
-    """Return the mean of each world's values."""
+    """Return the mean of each world's values.
+
+    Args:
+        values: [replications].
+        worlds: [replications] the world of each.
+    """
     _, members = np.unique(worlds, return_inverse=True)
     means: Floats = np.bincount(members, values) / np.bincount(members)
     return means
@@ -62,6 +68,11 @@ def difference(first: Floats, second: Floats, worlds: Integers) -> Difference:
 
     The Monte-Carlo interval is Student's over the means of worlds, which are independent, as replications in the
     same world are not. With one world its replications are taken.
+
+    Args:
+        first: [replications] an outcome of the first alternative.
+        second: [replications] the same outcome of the second, paired by common random numbers.
+        worlds: [replications] the world of each.
     """
     both = ~(np.isnan(first) | np.isnan(second))
     differences, worlds = (second - first)[both], worlds[both]
@@ -73,9 +84,9 @@ def difference(first: Floats, second: Floats, worlds: Integers) -> Difference:
     mean = float(differences[0] + (differences - differences[0]).mean())
     half = _half_width(means)
     is_same = not differences.any()
-    told = is_same or (abs(mean) > half and int((means != 0.0).sum()) >= min(_FEWEST, len(means)))
+    is_significant = is_same or (abs(mean) > half and int((means != 0.0).sum()) >= min(_FEWEST, len(means)))
     p10, p50, p90 = np.quantile(differences, (0.1, 0.5, 0.9))
-    needed = None if told else _needed(mean, half, len(differences))
+    needed = None if is_significant else _needed(mean, half, len(differences))
     return Difference(
         mean, float(p10), float(p50), float(p90), mean - half, mean + half, len(differences), is_same, needed
     )
@@ -115,6 +126,11 @@ def ratio_difference(
     """Return the difference in cost per effect, second minus first; None for infinite values.
 
     A paired bootstrap: worlds are drawn with replacement, and with them the replications of both alternatives.
+
+    Args:
+        costs: [replications] costs of both alternatives, in US dollars.
+        effects: [replications] effects of both, such as transferable results.
+        worlds: [replications] the world of each.
     """
     _, members = np.unique(worlds, return_inverse=True)
     if members.max() == 0:

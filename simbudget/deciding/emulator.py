@@ -55,7 +55,12 @@ Term = tuple[tuple[int, int], ...]
 
 
 def legendre(uniforms: Floats, degree: int) -> Floats:
-    """Return the [..., degree + 1] shifted Legendre polynomials, orthonormal over the uniform distribution."""
+    """Return the [..., degree + 1] shifted Legendre polynomials, orthonormal over the uniform distribution.
+
+    Args:
+        uniforms: [...] values from 0 to 1.
+        degree: highest degree.
+    """
     values = np.polynomial.legendre.legvander(2.0 * uniforms - 1.0, degree)
     scaled: Floats = values * np.sqrt(2.0 * np.arange(degree + 1) + 1.0)
     return scaled
@@ -87,7 +92,12 @@ class Emulator:
         return np.column_stack([np.ones(len(uniforms)), _columns(self.terms, uniforms)])
 
     def main_effect(self, unknown: int, uniform: float) -> float:
-        """Return the mean outcome if one unknown has this rank, averaged over all others."""
+        """Return the mean outcome if one unknown has this rank, averaged over all others.
+
+        Args:
+            unknown: column of the unknown.
+            uniform: its rank, 0 to 1.
+        """
         powers = legendre(np.array([uniform]), CURVED.one)[0]
         return self.mean + sum(
             float(coefficient * powers[term[0][1]])

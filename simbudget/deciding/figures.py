@@ -127,10 +127,16 @@ def best_buy(comparison: "Comparison") -> tuple[Figure, pd.DataFrame]:
 
 
 _BARS: Final = 12
+"""More bars than this are too thin to read in a picture of normal height."""
 
 
 def tornado(split: "Split", found: "Sensitivity") -> tuple[Figure, pd.DataFrame]:
-    """Return the picture of an outcome's mean with each unknown at its p10 and at its p90."""
+    """Return the picture of an outcome's mean with each unknown at its p10 and at its p90.
+
+    Args:
+        split: the variance decomposition of the outcome.
+        found: the sensitivity that it belongs to.
+    """
     seen = [driver for driver in split.drivers if driver.at_low != driver.at_high]
     seen.sort(key=lambda driver: -abs(driver.at_high - driver.at_low))
     rows = [(driver.unknown, driver.at_low, driver.at_high, driver.total, driver.error) for driver in seen]
@@ -152,7 +158,13 @@ def tornado(split: "Split", found: "Sensitivity") -> tuple[Figure, pd.DataFrame]
 def tornado_of_choices(
     choices: "Sequence[Against]", outcome: Outcome, mean: float
 ) -> tuple[Figure, pd.DataFrame]:
-    """Return the picture of the difference in an outcome's mean for each change, with Monte-Carlo intervals."""
+    """Return the picture of the difference in an outcome's mean for each change, with Monte-Carlo intervals.
+
+    Args:
+        choices: the plan with one choice changed, each compared with the plan.
+        outcome: the outcome that is shown.
+        mean: its mean in the plan as it stands.
+    """
     rows = [
         (against.name, found.mean, found.low, found.high)
         for against in choices

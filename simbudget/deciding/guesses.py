@@ -29,6 +29,7 @@ _PART: Final = 5
 _FEWEST: Final = 80
 """Sixty-four worlds, where a fifth of the replications are second ones."""
 _NAMED: Final = 5
+"""Names in one note: a longer list is not read."""
 
 
 @dataclass(frozen=True)

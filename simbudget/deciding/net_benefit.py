@@ -19,6 +19,7 @@ from simbudget.deciding.differences import difference
 NOTHING: Final = "do nothing"
 
 _POINTS: Final = 41
+"""Points of the curve: steps of about 12 % over two powers of ten."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Acceptability:
     """[worths, alternatives] the share of replications in which each has the highest net benefit; ties are shared."""
     expected_usd: Floats
     """[worths, alternatives] mean net benefit in US dollars, on which a decision should be based."""
-    is_told: Flags
+    is_significant: Flags
     """[worths] whether the highest mean is significantly above that of the next alternative that differs, at 95 %."""
     is_best: Flags
     """[worths, alternatives] whether each has the highest mean; several if they are the same in every replication."""
@@ -73,7 +74,7 @@ def acceptability(
         worths_usd: [worths] values of a transferable result.
         worlds: [replications] the world of each.
     """
-    probabilities, expected, told, same = [], [], [], []
+    probabilities, expected, significant, same = [], [], [], []
     for worth_usd in worths_usd:
         benefits = net_benefits(spends_usd, results, float(worth_usd))
         best = benefits == benefits.max(axis=1, keepdims=True)
@@ -82,16 +83,16 @@ def acceptability(
         first = int(benefits.mean(axis=0).argmax())
         same.append((benefits == benefits[:, [first]]).all(axis=0))
         others = benefits[:, ~same[-1]]
-        told.append(
+        significant.append(
             not others.size
-            or difference(others[:, others.mean(axis=0).argmax()], benefits[:, first], worlds).is_told
+            or difference(others[:, others.mean(axis=0).argmax()], benefits[:, first], worlds).is_significant
         )
     return Acceptability(
         worths_usd,
         (*names, NOTHING),
         np.array(probabilities),
         np.array(expected),
-        np.array(told),
+        np.array(significant),
         np.array(same),
     )
 
@@ -100,6 +101,10 @@ def worths_to_show(spends_usd: Sequence[Floats], results: Sequence[Floats]) -> F
     """Return values of a result from 1/10 of its cost in the cheapest alternative to 10 times that in the dearest.
 
     None if no alternative has a result in any replication.
+
+    Args:
+        spends_usd: for each alternative, [replications] spend in US dollars.
+        results: for each alternative, [replications] transferable results.
     """
     prices = [
         float(spend.sum() / result.sum())

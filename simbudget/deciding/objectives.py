@@ -126,6 +126,10 @@ def violations(projection: Projection, budget_usd: float | None) -> dict[str, fl
     """Return by how much a plan exceeds each limit, as a fraction of the limit, at most 1; negative if within it.
 
     A budget is a limit on the spend: nine runs in ten have to keep to it.
+
+    Args:
+        projection: the projection of the plan.
+        budget_usd: what nine in ten runs may spend at most; None for no budget.
     """
     found = {check.limit: _violation(check, limit) for check, limit in _checked(projection)}
     if budget_usd is not None:

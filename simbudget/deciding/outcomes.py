@@ -117,7 +117,12 @@ def same_skill(scenarios: Sequence[Scenario]) -> Iterator[str]:
 
 
 def outcomes_of(scenarios: Sequence[Scenario], frames: Sequence[pd.DataFrame]) -> list[Outcome]:
-    """Return the outcomes that apply to every one of these scenarios, whose replications are given."""
+    """Return the outcomes that apply to every one of these scenarios, whose replications are given.
+
+    Args:
+        scenarios: the scenarios that are compared.
+        frames: their replications, as `paired_rows` returns them.
+    """
     with_results = all(counts_results(scenario) for scenario in scenarios)
     return [
         outcome

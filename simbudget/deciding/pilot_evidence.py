@@ -37,8 +37,7 @@ from simbudget.projection.engines import engine_for
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import LoadedScenario
 from simbudget.scenario.scenario import Scenario
-
-_HOUR_S: Final = 3600.0
+from simbudget.units import HOUR_S
 
 FIGURES: Final = (
     "output per call",
@@ -73,7 +72,7 @@ def figures_of(ledger: pd.DataFrame, hours: float) -> Floats:
         ledger: the entries of the run.
         hours: length of the record, in hours since the run began.
     """
-    end_s = hours * _HOUR_S
+    end_s = hours * HOUR_S
     seen = ledger[ledger["started_s"] < end_s]
     ended_s = (seen["started_s"] + seen["duration_s"]).to_numpy()
     kind, outcome = seen["kind"].to_numpy(), seen["outcome"].to_numpy()
@@ -256,7 +255,15 @@ def narrowing(on: Stage, pilot: Scenario, replication: int) -> float:
 
 
 def after_pilot(loaded: LoadedScenario, on: Stage, pilot: Scenario, world: int, replication: int) -> Scenario:
-    """Return the scenario calibrated on a pilot in one world; unchanged if the pilot shows no quantity of it."""
+    """Return the scenario calibrated on a pilot in one world; unchanged if the pilot shows no quantity of it.
+
+    Args:
+        loaded: the scenario of the run.
+        on: where the pilot is rehearsed.
+        pilot: the pilot's scenario.
+        world: number of the world.
+        replication: number of the pilot's replication in that world.
+    """
     program = lower(pilot)
     entries = engine_for(program).simulate(program, on.seed, world, replication).ledger
     assert entries is not None

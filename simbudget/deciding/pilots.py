@@ -153,7 +153,12 @@ def for_spend(pilots: Sequence[Pilot]) -> Pilot | None:
 
 
 def does_enough(narrowing: float, most: float) -> bool:
-    """Return whether a narrowing is so close to the maximum that a larger pilot would not pay off."""
+    """Return whether a narrowing is so close to the maximum that a larger pilot would not pay off.
+
+    Args:
+        narrowing: the share by which a pilot narrows the interval of spend.
+        most: the same of the best pilot.
+    """
     return narrowing >= _MOST_OF_BEST * most
 
 
@@ -176,6 +181,7 @@ def _pilot_as_json(pilot: Pilot) -> dict[str, Any]:
 
 
 _ROUNDING: Final = 1e-9
+"""Relative spread below which a spend is constant but for rounding errors of sums."""
 
 
 def _answer(found: PilotPlan) -> str:

@@ -53,7 +53,14 @@ def ask(
     least_cost_for: str | None = None,
     evaluations: int = 60,
 ) -> Question:
-    """Return the question for command-line options.
+    """Return the question of a search for the best plan.
+
+    Args:
+        varied: dimensions of the space, such as `agents=1:32` or `model=a,b`.
+        budget_usd: what nine in ten runs may spend at most.
+        goal: the figure to maximise; either this or `least_cost_for`.
+        least_cost_for: the requirement to meet at least cost.
+        evaluations: maximum number of plans tried.
 
     Raises:
         UserError: an option is wrong, or they do not go together.
@@ -282,6 +289,10 @@ def plan(
 def _require_sense(source: Source, question: Question) -> None:
     """Check a question against the scenario, before anything is simulated.
 
+    Args:
+        source: the scenario that is varied.
+        question: what is searched for.
+
     Raises:
         UserError: a plan of the space is wrong, or what is searched for makes no sense for the scenario.
     """
@@ -339,7 +350,12 @@ def _is_worse(by_world: Floats, best: Floats) -> bool:
 
 
 def frontier(evaluations: Sequence[Evaluation], objective: Objective) -> list[Evaluation]:
-    """Return the feasible plans that no other beats in both cost and objective, the cheapest first."""
+    """Return the feasible plans that no other beats in both cost and objective, the cheapest first.
+
+    Args:
+        evaluations: the plans tried.
+        objective: what is maximised beside low cost.
+    """
     feasible = sorted((each for each in evaluations if each.is_feasible), key=lambda each: each.spend_usd)
     kept: list[Evaluation] = []
     for each in feasible:

@@ -159,7 +159,13 @@ def _rehearsed(pilots: Sequence[Pilot], on: Stage, progress: Progress | None) ->
 
 
 def whole_run(plans: Sequence[Alternative], sample: Sample, progress: Progress | None = None) -> Run:
-    """Return the outcomes of the plans in each world, and how the first one's vary."""
+    """Return the outcomes of the plans in each world, and how the first one's vary.
+
+    Args:
+        plans: the alternatives of the decision, the first of which is the plan as it stands.
+        sample: numbers of replications and worlds.
+        progress: called with the replications done and those to do.
+    """
     projections = project_together(
         [plan.scenario for plan in plans], replace(sample, in_each_world=2), progress
     )
@@ -182,7 +188,13 @@ def whole_run(plans: Sequence[Alternative], sample: Sample, progress: Progress |
 
 
 def pilot_scenario(source: Source, size: int, hours: float) -> Scenario:
-    """Return the scenario of a pilot: fewer agents, a shorter run, no gates."""
+    """Return the scenario of a pilot: fewer agents, a shorter run, no gates.
+
+    Args:
+        source: the scenario of the run.
+        size: number of agents in the first group.
+        hours: length in hours.
+    """
     changes = (Change("agents", str(size)), Change("hours", f"{hours:g}"))
     return source.load(*changes).scenario.with_values(gates=(), limits=())
 
@@ -193,6 +205,14 @@ def records(
     """Return for each length the [worlds, figures] that pilots show, and the [worlds] spend of each.
 
     A shorter pilot is the beginning of the longest one; its spend is that of a run of its own length.
+
+    Args:
+        source: the scenario of the run.
+        size: number of agents in the first group.
+        hours: lengths, in hours, in ascending order.
+        worlds: [worlds] their numbers.
+        seed: that of the worlds.
+        workers: threads to use; None for all cores.
     """
     program = lower(pilot_scenario(source, size, max(hours)))
     shown: dict[float, Floats] = {length: np.empty((len(worlds), len(FIGURES))) for length in hours}
@@ -220,11 +240,11 @@ def _expected(
     run: Run, benefits: Floats | None, size: int, hours: float, shown: Floats, spends_usd: Floats
 ) -> Pilot:
     evidence = ranks(shown)
-    between = max(0.0, run.spend_between - _told(evidence, run.spends_usd[0]))
+    between = max(0.0, run.spend_between - _explained(evidence, run.spends_usd[0]))
     before, after = run.spend_between + run.spend_within, between + run.spend_within
     results_explained = None
     if run.results_between is not None:
-        part = _told(evidence, run.results[0])
+        part = _explained(evidence, run.results[0])
         results_explained = min(1.0, part / run.results_between) if run.results_between > 0.0 else 0.0
     return Pilot(
         agents=size,
@@ -237,6 +257,6 @@ def _expected(
     )
 
 
-def _told(evidence: Floats, outcome: Floats) -> float:
-    """Return the expected share of an outcome's variance that the pilot removes."""
+def _explained(evidence: Floats, outcome: Floats) -> float:
+    """Return how much of an outcome's variance the pilot is expected to remove."""
     return float(outcome.var(ddof=1)) - variance_left(evidence, outcome) if len(outcome) > 1 else 0.0

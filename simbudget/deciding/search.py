@@ -63,7 +63,7 @@ def parse_dimension(text: str) -> Dimension:
     Raises:
         UserError: it is not of that form.
     """
-    changes = parse_changes(text, "vary")
+    changes = parse_changes(text)
     key, written = changes[0].key, [change.value for change in changes]
     if len(written) > 1:
         return _of_values(key, written)
@@ -174,9 +174,13 @@ class Space:
 
 
 _CANDIDATES: Final = 4000
+"""Points at which the processes are evaluated, which takes far less time than simulating one plan."""
 _NEIGHBOURS: Final = 2
+"""Levels on either side of the best plan that are always candidates, so that the search ends with a local one."""
 _FEASIBLE: Final = 0.0
+"""The largest excess over a limit at which the limit is met."""
 _LEARN_EVERY: Final = 6
+"""New plans after which the kernels are fitted again: fitting takes longer than predicting, and changes little."""
 
 NO_RESULT: Final = -500.0
 """Objectives below this count as infinitely bad: no result, hence no price per result."""

@@ -164,7 +164,7 @@ class Sensitivity(Result):
                         outcome.name: {
                             "mean": _finite(difference.mean),
                             "monte_carlo_95": [_finite(difference.low), _finite(difference.high)],
-                            "told_apart": difference.is_told and not difference.is_same,
+                            "told_apart": difference.is_significant and not difference.is_same,
                         }
                         for outcome, difference in against.differences.items()
                     },
@@ -437,4 +437,4 @@ def _cell(outcome: Outcome, found: Difference | None, of: Sensitivity) -> str:
     if max(abs(found.low), abs(found.high)) < _NEGLIGIBLE * abs(mean):
         return "about the same"
     cell = f"{show(found.mean)} ({show(found.low)} to {show(found.high)})"
-    return cell if found.is_told else f"{cell}?"
+    return cell if found.is_significant else f"{cell}?"

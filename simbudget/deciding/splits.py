@@ -78,7 +78,12 @@ def fitted_to(plan: Alternative, outcome: Outcome, frame: pd.DataFrame, uniforms
 
 
 def means(frame: pd.DataFrame, outcome: Outcome) -> Floats:
-    """Return the [worlds] mean outcome of each world's replications."""
+    """Return the [worlds] mean outcome of each world's replications.
+
+    Args:
+        frame: replications with their `world`.
+        outcome: the outcome that is averaged.
+    """
     return by_world(frame[outcome.of_means].to_numpy(), frame["world"].to_numpy())
 
 

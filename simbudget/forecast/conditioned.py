@@ -10,8 +10,8 @@ from simbudget.forecast.conditioning import Likeness, conditioned
 from simbudget.forecast.in_flight import NOTHING
 from simbudget.forecast.reference_runs import ReferenceRuns
 from simbudget.forecast.run_state import RunState
+from simbudget.units import HOUR_S
 
-_HOUR_S: Final = 3600.0
 _UNLIKELY: Final = 0.05
 """From here on down the scenario did not expect what was seen: one simulated run in twenty lies as far out."""
 _LEAST_LATE: Final = 0.05
@@ -58,7 +58,7 @@ class Conditioned:
         The rate of the second half differs from that of the first by as much as that of what comes will from both.
         """
         seen = self.state.so_far.get(column, 0.0)
-        left_s = float(self.runs.hours[-1]) * _HOUR_S - self.state.elapsed_s
+        left_s = float(self.runs.hours[-1]) * HOUR_S - self.state.elapsed_s
         if seen <= 0.0 or left_s <= 0.0:
             return None
         late = max(seen - self.state.halfway.get(column, 0.0), _LEAST_LATE * seen)
@@ -74,7 +74,7 @@ class Conditioned:
         spent, hours = self.runs.spent_usd[self.rows], self.runs.hours
         if gates_later:
             spent[:, -1] -= self.runs.whole["spend_gates_usd"].to_numpy()[self.rows]
-        now = spent_at(spent, hours, self.state.elapsed_s / _HOUR_S)[:, np.newaxis]
+        now = spent_at(spent, hours, self.state.elapsed_s / HOUR_S)[:, np.newaxis]
         left = np.maximum(spent[:, -1:] - now, 1e-12)
         return np.asarray(np.clip((spent - now) / left, 0.0, 1.0))
 

@@ -1,14 +1,13 @@
 """What is to be expected of a run from where it stands: the results of watching it."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any
 
 from simbudget.arrays import Floats
 from simbudget.forecast.outlook_tables import outlook_json, outlook_tables, verdict, worthwhile_words
 from simbudget.forecast.run_state import RunState
 from simbudget.results import Result, Table
-
-_HOUR_S: Final = 3600.0
+from simbudget.units import HOUR_S
 
 
 @dataclass(frozen=True)
@@ -109,4 +108,4 @@ class Outlook(Result):
     @property
     def elapsed_hours(self) -> float:
         """Return how long the run has lasted."""
-        return self.state.elapsed_s / _HOUR_S
+        return self.state.elapsed_s / HOUR_S

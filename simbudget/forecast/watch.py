@@ -25,6 +25,7 @@ from simbudget.ledger.entry import COMPONENTS
 from simbudget.projection.schedule import Options
 from simbudget.scenario.limits import Limit
 from simbudget.scenario.loading import LoadedScenario
+from simbudget.units import HOUR_S
 
 DEFAULT_RUNS: Final = 600
 SURE: Final = 0.8
@@ -43,7 +44,6 @@ _COUNTS: Final = (
     "gpu_hours_used",
 )
 _LIMITED: Final = {"spend": "spend_usd", "wall_clock": "", **{name: name for name in _COUNTS}}
-_HOUR_S: Final = 3600.0
 
 
 @dataclass(frozen=True)
@@ -157,7 +157,7 @@ def _outlook(loaded: LoadedScenario, state: RunState, how: Watching, given: Cond
     totals = {**counts, "spend_usd": total}
     limits, unsaid = _limits(scenario.limits, totals, ends_hours, within)
     notes = [*state.notes, *unsaid, *_notes(state, loaded, given.like)]
-    ahead = runs.hours >= state.elapsed_s / _HOUR_S
+    ahead = runs.hours >= state.elapsed_s / HOUR_S
     before = runs.so_far["spend_usd"].to_numpy() - (
         runs.so_far["spend_gates_usd"].to_numpy() if gates_later else 0.0
     )
@@ -233,7 +233,7 @@ def _limits(
         if limit.figure == "probability_within_budget" and within is not None:
             value, allowed = within, limit.value
         elif limit.figure == "wall_clock":
-            value, allowed = ends_hours, limit.value / _HOUR_S
+            value, allowed = ends_hours, limit.value / HOUR_S
         elif limit.figure in _LIMITED and _LIMITED[limit.figure] in totals:
             value, allowed = _figure(totals[_LIMITED[limit.figure]])[limit.statistic], limit.value
         else:

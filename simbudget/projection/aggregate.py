@@ -26,6 +26,7 @@ ERRORS_FROM: Final = 2_000
 """Maximum number of replications used to estimate Monte-Carlo errors; those of a longer projection are scaled down."""
 
 _CHUNK: Final = 1_000
+"""Replications added to the sketches at once; NumPy then counts equal values in bulk, and a chunk is a few MB."""
 _TOKENS: Final = COMPONENTS.index("tokens")
 
 

@@ -13,7 +13,9 @@ from simbudget.projection.engines import engine_named
 from simbudget.projection.schedule import Schedule
 
 _MOST_IN_BLOCK: Final = 256
+"""Replications in a block: keeps the memory of its rows small, however fast the replications are."""
 _GROWTH: Final = 4
+"""Factor by which a block may exceed the one before, since the first ones are too short to measure speed well."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,12 @@ class Block:
 
 
 def simulate_block(schedule: Schedule, numbers: range) -> Block:
-    """Return the simulated replications with these numbers."""
+    """Return the simulated replications with these numbers.
+
+    Args:
+        schedule: the replications of the projection and their engine.
+        numbers: numbers of the replications to simulate.
+    """
     began = time.perf_counter()
     worlds, replications = schedule.keys_of(numbers)
     made = engine_named(schedule.engine).simulate_many(schedule.program, schedule.seed, worlds, replications)
@@ -72,6 +79,11 @@ class Cutter:
         return numbers
 
     def learn(self, replications: int, seconds: float) -> None:
-        """Adapt the block size to the duration of a block with this number of replications."""
+        """Adapt the block size to the duration of a block with this number of replications.
+
+        Args:
+            replications: replications of a block that is done.
+            seconds: how long they took.
+        """
         fitting = int(self.seconds * replications / max(seconds, 1e-6))
         self._size = max(1, min(fitting, _GROWTH * self._size, self.most))

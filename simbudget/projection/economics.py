@@ -14,6 +14,7 @@ import numpy as np
 from simbudget.arrays import Floats, Integers
 
 _RESAMPLES: Final = 2000
+"""Bootstrap resamples, as in `deciding.differences`."""
 _SEED: Final = 0  # fixed, so that equal projections state equal intervals
 
 

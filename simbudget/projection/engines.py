@@ -49,7 +49,12 @@ SIMULATES_ALL: Final = "reference"
 
 
 def engine_for(program: Program, wanted: str = DEFAULT_ENGINE) -> Engine:
-    """Return the requested engine, or the one that simulates everything if the program needs it."""
+    """Return the requested engine, or the one that simulates everything if the program needs it.
+
+    Args:
+        program: what is simulated.
+        wanted: name of the engine.
+    """
     return engine_named(SIMULATES_ALL if program.not_compiled else wanted)
 
 

@@ -111,6 +111,7 @@ def agent_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
 
 
 _WIDTH = 0.35
+"""Half the width over which points are scattered beside each other, in units of one row's distance."""
 
 
 def _spreads(simulated: Simulated, heading: str, columns: dict[str, str]) -> pd.DataFrame:
@@ -151,6 +152,7 @@ def cost_effectiveness(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
 
 
 _POINTS = 121
+"""Points of the curve: 40 for each power of ten, which looks smooth."""
 
 
 def acceptability_curve(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
@@ -305,6 +307,10 @@ def gantt(ledger: pd.DataFrame, agent_names: tuple[str, ...]) -> tuple[Figure, p
     """Return the picture, and the bars that it shows: agent, sub-agent, activity, start and length in hours.
 
     Sub-agents have rows below their agent's, which is empty while they work.
+
+    Args:
+        ledger: the entries of one replication.
+        agent_names: names of the agents, by number.
     """
     rows = tracks(ledger, len(agent_names))
     shown = {track: row for row, track in enumerate(rows[:MOST_ROWS])}

@@ -9,6 +9,7 @@ from simbudget.projection.research import Price, Research
 from simbudget.projection.statistics import Statistics
 from simbudget.projection.tasks import TaskFigures
 from simbudget.scenario.limits import NEEDS_RESEARCH, Limit
+from simbudget.units import HOUR_S
 
 _COLUMNS: Final = {
     "spend": "spend_usd",
@@ -27,7 +28,6 @@ _COLUMNS: Final = {
     "tasks.unsolved": "tasks_unsolved",
     "tasks.spend_per_task": "spend_per_task_usd",
 }
-_HOUR_S: Final = 3600.0
 
 
 @dataclass(frozen=True)
@@ -47,7 +47,14 @@ def check_limits(
     research: Research | None,
     tasks: TaskFigures | None = None,
 ) -> list[LimitCheck]:
-    """Return the check of each limit of a scenario."""
+    """Return the check of each limit of a scenario.
+
+    Args:
+        limits: the limits.
+        statistics: of all replications.
+        research: figures on research; None if nothing is scored.
+        tasks: figures on tasks; None without tasks.
+    """
     return [_check(limit, statistics, research, tasks) for limit in limits]
 
 
@@ -55,7 +62,7 @@ def _check(
     limit: Limit, statistics: Statistics, research: Research | None, tasks: TaskFigures | None
 ) -> LimitCheck:
     value = _value(limit, statistics, research, tasks)
-    allowed = limit.value / _HOUR_S if limit.figure == "wall_clock" else limit.value
+    allowed = limit.value / HOUR_S if limit.figure == "wall_clock" else limit.value
     holds = value <= allowed if limit.at_most else value >= allowed
     return LimitCheck(limit.text, bool(holds), value if math.isfinite(value) else None)
 

@@ -31,6 +31,10 @@ class Calendar:
         """Return the calendar of a run.
 
         If the scenario does not state the date on which the run begins, any 31 consecutive days may be a month.
+
+        Args:
+            scenario: the scenario, which may say when the run begins.
+            bin_edges_hours: [bins + 1] from 0 to the horizon.
         """
         starts_hours = bin_edges_hours[:-1]
         begins = scenario.stop.begins_on

@@ -83,6 +83,11 @@ def replications_of(scenario: Scenario, options: Options, first: int = 0) -> pd.
     They are the rows that `project` has with the same options: what extends a comparison by a few replications
     does not repeat the earlier ones.
 
+    Args:
+        scenario: what is simulated.
+        options: how; see `Options`.
+        first: number of the first replication.
+
     Raises:
         UserError: an option makes no sense, or the scenario cannot be simulated.
         KeyboardInterrupt: interrupted.

@@ -94,7 +94,12 @@ class Schedule:
 
     @staticmethod
     def of(program: Program, options: Options) -> "Schedule":
-        """Return the schedule of a program's projection with these options."""
+        """Return the schedule of a program's projection with these options.
+
+        Args:
+            program: what is simulated.
+            options: numbers of replications and worlds, seed and engine.
+        """
         default = DEFAULT_REPLICATIONS if options.precision is None else MOST_FOR_PRECISION
         replications = options.replications or default
         engine = engine_for(program, options.engine).name

@@ -22,6 +22,7 @@ STATISTICS: Final = ("mean", "p10", "p50", "p90")
 QUANTILES: Final = (0.1, 0.5, 0.9)
 
 _RESAMPLES: Final = 200
+"""Bootstrap resamples: a standard error is then known to within 5 % (1 ÷ √(2 · 200))."""
 
 
 @dataclass(frozen=True)
@@ -50,7 +51,12 @@ class Statistics:
     within_budget_error: float
 
     def value(self, column: str, statistic: str = "mean") -> float:
-        """Return a statistic of a column, both by name."""
+        """Return a statistic of a column, both by name.
+
+        Args:
+            column: name of a column, such as `spend_usd`.
+            statistic: one of `STATISTICS`.
+        """
         return float(self.values[STATISTICS.index(statistic), self.columns.index(column)])
 
     def spread(self, column: str) -> Spread | None:

@@ -101,6 +101,10 @@ def timeline(ledger: pd.DataFrame, agent_names: tuple[str, ...]) -> dict[str, An
     """Return the trace: threads for each agent, its sub-agents and its jobs, and the money spent so far.
 
     Times are microseconds. What costs money by merely being there (sandboxes, pools, pay) shows in the counter.
+
+    Args:
+        ledger: the entries of one replication.
+        agent_names: names of the agents, by number.
     """
     threads = _Threads(ledger, agent_names)
     rows: list[dict[str, Any]] = ledger.assign(sub_agent=sub_agents_of(ledger)).to_dict("records")  # type: ignore[assignment]

@@ -35,7 +35,12 @@ def sub_agents_of(ledger: pd.DataFrame) -> pd.Series:
 
 
 def tracks(ledger: pd.DataFrame, agents: int) -> tuple[Track, ...]:
-    """Return the tracks of a simulated ledger: every agent, followed by its sub-agents by number."""
+    """Return the tracks of a simulated ledger: every agent, followed by its sub-agents by number.
+
+    Args:
+        ledger: the entries of one replication.
+        agents: number of agents.
+    """
     shown = pd.DataFrame({"agent": ledger["agent"], "sub_agent": sub_agents_of(ledger)})
     pairs = shown[(shown["agent"] != FLEET) & (shown["sub_agent"] != "")].drop_duplicates()
     found = [Track(int(agent), str(name)) for agent, name in pairs.itertuples(index=False)]

@@ -22,6 +22,7 @@ MOST_CHARACTERS: Final = 60_000
 """Below GitHub's limit, with room for what a bot may add."""
 
 _MOST_CHANGES: Final = 60
+"""Changed values that are listed, so that the comment stays below the 65,536 characters that GitHub accepts."""
 _SPECIAL: Final = re.compile(r"([\\`*_{}\[\]<>#|~@&])")
 
 
@@ -107,7 +108,7 @@ def _sentence(against: Against) -> str:
     spend = next(found for outcome, found in against.differences.items() if outcome.name == "spend_usd")
     if spend.is_same:
         return "**Costs the same in every simulated run.**"
-    if not spend.is_told:
+    if not spend.is_significant:
         more = "" if spend.needed is None else f"; about {spend.needed:,} replications would show one"
         return f"**No difference in cost is detectable** with {spend.replications:,} replications{more}."
     way = "more expensive" if spend.mean > 0 else "cheaper"
@@ -172,8 +173,8 @@ def _end(value: float | None) -> str:
 def _cells(outcome: Outcome, found: Difference) -> str:
     if found.is_same:
         return "none | – | –"
-    told = "" if found.is_told else " (not significant)"
-    interval = f"{_signed(found.low, outcome.unit)} to {_signed(found.high, outcome.unit)}{told}"
+    remark = "" if found.is_significant else " (not significant)"
+    interval = f"{_signed(found.low, outcome.unit)} to {_signed(found.high, outcome.unit)}{remark}"
     spread = f"{_signed(found.p10, outcome.unit)} to {_signed(found.p90, outcome.unit)}"
     return f"**{_signed(found.mean, outcome.unit)}** | {interval} | {spread}"
 

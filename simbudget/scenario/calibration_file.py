@@ -19,6 +19,7 @@ from simbudget.distributions.posteriors import Posterior
 
 _KEY: Final = b"simbudget calibration"
 _VERSION: Final = 1
+"""Version of the file format; a file of another one is refused."""
 _PARAMETERS: Final = ("location", "scatter", "between")
 
 ByRun = Mapping[str, tuple[int, int]]
@@ -89,7 +90,12 @@ class NotACalibrationError(ValueError):
 
 
 def write_calibration(calibration: Calibration, path: Path) -> None:
-    """Write a calibration; the same content gives the same bytes."""
+    """Write a calibration; the same content gives the same bytes.
+
+    Args:
+        calibration: what was learnt.
+        path: file to write, `.parquet`.
+    """
     path.write_bytes(calibration_bytes(calibration))
 
 

@@ -28,7 +28,12 @@ S = TypeVar("S", bound=ScenarioKeys)
 
 
 def check_scenario(reading: Reading, scenario: S) -> S:
-    """Note inconsistencies, and return the scenario with values filled in that depend on several parts."""
+    """Note inconsistencies, and return the scenario with values filled in that depend on several parts.
+
+    Args:
+        reading: collects mistakes and the origin of values.
+        scenario: the scenario as read.
+    """
     scenario = _fill_in_limits(reading, _fill_in_research(reading, _fill_in_gpus(reading, scenario)))
     _check_evidence(reading, scenario)
     for group in scenario.fleet:
@@ -496,7 +501,12 @@ def _drop_defaults(reading: Reading, path: str, keys: tuple[str, ...]) -> None:
 
 
 def held_gpus(scenario: ScenarioKeys, pool: Gpus) -> int:
-    """Return how many GPUs of a pool are held by models that are served on it."""
+    """Return how many GPUs of a pool are held by models that are served on it.
+
+    Args:
+        scenario: the scenario.
+        pool: one of its pools.
+    """
     return sum(
         speed.replicas * speed.gpus_each
         for speed in scenario.models.values()

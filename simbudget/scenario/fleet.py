@@ -34,6 +34,7 @@ from simbudget.units import Dimension
 
 DEFAULT_MODEL: Final = "claude-opus-4-6"
 MOST_GROUPS: Final = 200
+"""Far above any fleet described by hand, and few enough to check in a fraction of a second."""
 
 
 class Start(Block):
@@ -196,7 +197,13 @@ class Fleet:
 
 
 def read_fleet(reading: Reading, document: Fields, shared: Shared) -> tuple[Group, ...]:
-    """Return the groups of the fleet; `shared` are the scenario's settings, which a group may override."""
+    """Return the groups of the fleet; `shared` are the scenario's settings, which a group may override.
+
+    Args:
+        reading: collects mistakes and the origin of values.
+        document: the top level of the scenario.
+        shared: settings of the scenario, which a group may override.
+    """
     node = document.values.get("fleet")
     if isinstance(node, Fields):
         node = Items((node,), node.place)
@@ -225,7 +232,12 @@ def read_fleet(reading: Reading, document: Fields, shared: Shared) -> tuple[Grou
 
 
 def models_of(fleet: Sequence[Group], others: Sequence[str] = ()) -> list[str]:
-    """Return the distinct models that a fleet calls, followed by others."""
+    """Return the distinct models that a fleet calls, followed by others.
+
+    Args:
+        fleet: the groups.
+        others: further models, such as that of a judge.
+    """
     used: list[str] = []
     for group in fleet:
         steps = (getattr(step, "model", None) for step in group.cycle)

@@ -31,14 +31,25 @@ WITHOUT_WINDOW: Final = 160_000
 
 
 def default_limit(name: str, model: str | None, on: datetime.date) -> Quantity:
-    """Return the limit of a model's contexts, by the price list of a day, as the quantity of this name."""
+    """Return the limit of a model's contexts, by the price list of a day, as the quantity of this name.
+
+    Args:
+        name: path of the quantity, such as `context.limit_tokens`.
+        model: the model; None for people.
+        on: the day of the price list.
+    """
     window = _window(model, on)
     tokens = WITHOUT_WINDOW if window is None else round(PART_OF_WINDOW * window)
     return Quantity(name, Kind.EXACT, constant(tokens), None, 0.0, MOST_TOKENS, str(tokens))
 
 
 def basis_of_limit(model: str | None, on: datetime.date) -> str:
-    """Return what such a limit rests on, in words."""
+    """Return what such a limit rests on, in words.
+
+    Args:
+        model: the model; None for people.
+        on: the day of the price list.
+    """
     window = _window(model, on)
     if window is None:
         return "the list has no window of the model"

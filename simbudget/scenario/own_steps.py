@@ -68,7 +68,12 @@ def _problem_of(path: Path) -> str | None:
 
 
 def problem_of_function(path: Path, function: str) -> str | None:
-    """Return what is wrong with the name of a function in a file, or None."""
+    """Return what is wrong with the name of a function in a file, or None.
+
+    Args:
+        path: the Python file.
+        function: the name of the function.
+    """
     if path == _NOWHERE:
         return None
     tree = ast.parse(path.read_text(encoding="utf-8"))

@@ -32,6 +32,10 @@ def cycle_s(scenario: ScenarioKeys, group: Group) -> float:
     """Return how long a cycle of a group takes, in seconds, if everything takes its typical time and nobody waits.
 
     Steps written in Python count as nothing.
+
+    Args:
+        scenario: the scenario.
+        group: one of its groups.
     """
     return sum(_of_step(scenario, group, step)[1] for step in group.cycle)
 

@@ -36,6 +36,7 @@ MOST_GATES: Final = 64
 """Gates of a run fit into the bits of a 64-bit integer."""
 MOST_METHODS: Final = 1_000_000
 MOST_FINALISTS: Final = 1000
+"""Far above what has been published; arrays of a replication grow with both."""
 
 
 def _parse_of(text: str) -> str | float:
@@ -294,6 +295,11 @@ def gate_names(gates: Sequence[Gate]) -> list[str]:
 
 
 def gates_meant(word: str, names: Sequence[str]) -> list[int]:
-    """Return the indices of the gates that a word refers to: exact matches, or else those whose name begins with it."""
+    """Return the indices of the gates that a word refers to: exact matches, or else those whose name begins with it.
+
+    Args:
+        word: a name, or its beginning.
+        names: the names of the gates.
+    """
     exactly = [place for place, name in enumerate(names) if name == word]
     return exactly or [place for place, name in enumerate(names) if name.startswith(word)]

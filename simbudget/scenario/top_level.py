@@ -42,6 +42,7 @@ from simbudget.scenario.steps import Step, Steps
 from simbudget.units import Dimension
 
 VERSION: Final = 1
+"""Version of the language, which `simbudget:` may state; a file of a later one is refused."""
 
 
 class Limits:

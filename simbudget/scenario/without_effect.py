@@ -26,7 +26,12 @@ class _Idle(NamedTuple):
 
 
 def notes_on_idle_keys(reading: Reading, scenario: ScenarioKeys) -> tuple[str, ...]:
-    """Return a note on each written key that has no effect."""
+    """Return a note on each written key that has no effect.
+
+    Args:
+        reading: knows which keys are written.
+        scenario: the scenario as read.
+    """
     finders = (_in_contexts, _in_cycles, _in_scoring, _in_models, _in_pools, _in_limits)
     found = (idle for find in finders for idle in find(reading, scenario))
     return tuple(_note(reading, idle) for idle in found if idle.path in reading.places)

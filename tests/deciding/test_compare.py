@@ -132,7 +132,7 @@ def test_the_stated_number_of_replications_tells_the_difference_in_most_repeats(
         stated.append(found.needed or 50)
     needed = int(np.median(stated))
     told = [
-        difference(np.zeros(needed), random.normal(0.2, 1.0, needed), np.arange(needed)).is_told
+        difference(np.zeros(needed), random.normal(0.2, 1.0, needed), np.arange(needed)).is_significant
         for _ in range(400)
     ]
     assert 0.6 < np.mean(told) < 0.99
@@ -141,9 +141,9 @@ def test_the_stated_number_of_replications_tells_the_difference_in_most_repeats(
 def test_a_difference_in_fewer_than_six_worlds_is_not_told() -> None:
     second = np.zeros(1000)
     second[:5] = 100.0
-    assert not difference(np.zeros(1000), second, np.arange(1000)).is_told
+    assert not difference(np.zeros(1000), second, np.arange(1000)).is_significant
     second[:8] = 100.0
-    assert difference(np.zeros(1000), second, np.arange(1000)).is_told
+    assert difference(np.zeros(1000), second, np.arange(1000)).is_significant
 
 
 def test_replications_in_the_same_world_are_not_counted_as_independent() -> None:

@@ -1,14 +1,11 @@
 """Totals of sessions from a given call on: observed, and from a projection's replications."""
 
-from typing import Final
-
 import numpy as np
 import pandas as pd
 
 from simbudget.arrays import Floats
 from simbudget.calibration.observed.sessions import Session
-
-_HOUR_S: Final = 3600.0
+from simbudget.units import HOUR_S
 
 
 def truths(session: Session, first: int) -> dict[str, float]:
@@ -84,7 +81,7 @@ def session_samples(replications: pd.DataFrame) -> dict[str, Floats]:
         "cache_read_tokens": column["tokens_cache_read"],
         "output_tokens": column["tokens_output"],
         "cost_usd": column["spend_tokens_usd"],
-        "model_time_s": np.nan_to_num(column["share_model"]) * hours * _HOUR_S,
-        "wall_time_s": hours * _HOUR_S,
+        "model_time_s": np.nan_to_num(column["share_model"]) * hours * HOUR_S,
+        "wall_time_s": hours * HOUR_S,
         "calls": column["model_calls"],
     }

@@ -23,13 +23,12 @@ from simbudget.engine.laws.work import DAY_NS
 from simbudget.engine.lowering.quantities import office_hours
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.scenario.scenario import Review, Scenario, gate_names
-from simbudget.units import Dimension
+from simbudget.units import HOUR_S, Dimension
 
 _SEED: Final = 20_260_305
 _SAME: Final = 1e-6
 _SHORTEST_S: Final = 1.0
 _NANOSECONDS: Final = 1e9
-_HOUR_S: Final = 3600.0
 
 
 def fit_trials(ledger: ImportedLedger, scenario: Scenario, worlds: int) -> Iterator[Fit]:
@@ -46,7 +45,7 @@ def fit_trials(ledger: ImportedLedger, scenario: Scenario, worlds: int) -> Itera
     reviews = entries[(entries["kind"] == "review") & ended]
     if scenario.review is not None and len(reviews) >= FEWEST:
         work_s = _work_s(reviews, ledger.runs, scenario.review, scenario.stop.begins_s)
-        per_hour = reviews["cost_usd"].to_numpy(np.float64) / np.maximum(work_s, _SHORTEST_S) * _HOUR_S
+        per_hour = reviews["cost_usd"].to_numpy(np.float64) / np.maximum(work_s, _SHORTEST_S) * HOUR_S
         told = _Told("review", ledger, reviews, worlds, rng)
         yield from told.time("review.time", work_s)
         yield from told.price("review.price", per_hour, Dimension.USD_PER_HOUR)

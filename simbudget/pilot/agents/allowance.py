@@ -13,8 +13,8 @@ from simbudget.pilot.agents.settings import AgentSettings
 from simbudget.pilot.draws import Draws
 from simbudget.scenario.language.quantities import Quantity
 from simbudget.scenario.scenario import AgentStop, Attempt, Group
+from simbudget.units import HOUR_S
 
-_HOUR_S: Final = 3600.0
 _ROUNDING_USD: Final = 1e-9
 """Sums of floats may differ in their last bits; a billionth of a dollar is below any price."""
 _USED: Final = f"""
@@ -112,7 +112,7 @@ class Allowance:
         settled_usd, open_gpu_s, tokens, turns, down_s = self._guard.store.query(
             _USED, (now_s, self._guard.run, self._settings.agent)
         )[0]
-        accrued_usd = open_gpu_s / _HOUR_S * self._settings.gpu_usd_per_hour
+        accrued_usd = open_gpu_s / HOUR_S * self._settings.gpu_usd_per_hour
         lived_s = max(0.0, now_s - self._settings.starts_at_s - down_s)
-        sandbox_usd = lived_s / _HOUR_S * self._sandbox_usd_per_hour
+        sandbox_usd = lived_s / HOUR_S * self._sandbox_usd_per_hour
         return Used(settled_usd + accrued_usd + sandbox_usd, int(tokens), turns)

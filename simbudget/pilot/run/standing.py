@@ -6,8 +6,7 @@ Nobody bills them in a pilot. They are in the ledger so that a pilot's spend has
 from simbudget.ledger.entry import FLEET, Entry
 from simbudget.pilot.draws import Draws
 from simbudget.pilot.run.plan import Plan
-
-_HOUR_S = 3600.0
+from simbudget.units import HOUR_S
 
 
 def gpu_usd_per_hour_of_use(plan: Plan) -> float:
@@ -65,7 +64,7 @@ def _entry(agent: int, kind: str, usd_per_hour: float, life_s: tuple[float, floa
         duration_s=ended_s - began_s,
         queued_s=0.0,
         component="gpu" if kind == "reserved" else kind,
-        cost_usd=usd_per_hour * (ended_s - began_s) / _HOUR_S,
+        cost_usd=usd_per_hour * (ended_s - began_s) / HOUR_S,
         source=source,
     )
 

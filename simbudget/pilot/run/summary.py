@@ -11,12 +11,12 @@ from simbudget.pilot.rates import pilot_rates
 from simbudget.pilot.task_list import TaskList
 from simbudget.pricing.charge import charge
 from simbudget.scenario.scenario import Tasks
+from simbudget.units import HOUR_S
 
 if TYPE_CHECKING:
     from simbudget.pilot.run.pilot import Prepared
 
 _RUN: Final = 0
-_HOUR_S: Final = 3600.0
 _CALLS: Final = ("call", "post", "compaction", "poll")
 _A_CENT_S_HUNDREDTH: Final = 1e-6
 """Dollars by which ledger and provider may differ: rounding errors of sums, far below the price of a token."""
@@ -36,7 +36,7 @@ def summarise(store: LedgerStore, prepared: "Prepared") -> dict[str, Any]:
         "source": row.source,
         "ledger": str(store.path),
         "agents": row.agents,
-        "run_hours": float(store.recall("clock") or 0.0) / _HOUR_S,
+        "run_hours": float(store.recall("clock") or 0.0) / HOUR_S,
         "time_scale": row.time_scale,
         "cap_usd": row.cap_usd,
         "billed_usd": spend.settled_usd,
@@ -122,7 +122,7 @@ def _agent_hours(store: LedgerStore) -> float:
         (_RUN,),
     )
     down = store.query("SELECT total(duration_s) FROM entries WHERE run = ? AND kind = 'down'", (_RUN,))[0][0]
-    return float(sum(life for (life,) in lives if life) - down) / _HOUR_S
+    return float(sum(life for (life,) in lives if life) - down) / HOUR_S
 
 
 def time_spent_s(store: LedgerStore) -> dict[str, float]:

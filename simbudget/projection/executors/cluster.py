@@ -57,6 +57,11 @@ class Maker:
 def on_cluster(schedule: Schedule, cutter: Cutter, on: str) -> Generator[Block, None, None]:
     """Yield a schedule's blocks in order, simulated by the workers of a Dask cluster.
 
+    Args:
+        schedule: the replications and their engine.
+        cutter: cuts them into blocks.
+        on: `local:4`, or the address of a scheduler.
+
     Raises:
         UserError: Dask is not installed, the cluster cannot be reached, has no workers or unfit ones.
     """
@@ -103,7 +108,13 @@ class _Awaited:
 
 
 def make_block(maker: Maker, schedule: Schedule, numbers: range) -> Block:
-    """Return a block, in a worker; UserError if the worker has different software."""
+    """Return a block, in a worker; UserError if the worker has different software.
+
+    Args:
+        maker: the software that the projection began with.
+        schedule: the replications and their engine.
+        numbers: numbers of the replications to simulate.
+    """
     if (here := Maker.here()) != maker:
         raise UserError(_unfit(maker, here))
     return simulate_block(schedule, numbers)

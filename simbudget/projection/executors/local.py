@@ -30,20 +30,32 @@ class Promised(Protocol):
 def in_order(
     cutter: Cutter, submit: Callable[[range], Promised], workers: Callable[[], int]
 ) -> Generator[Block, None, None]:
-    """Yield the blocks that `submit` requests, in order, with a few requested ahead for each worker."""
-    under_way: deque[Promised] = deque()
+    """Yield the blocks that `submit` requests, in order, with a few requested ahead for each worker.
+
+    Args:
+        cutter: cuts the schedule into blocks.
+        submit: requests the block of these replications from a worker.
+        workers: returns the number of workers, which may change on a cluster.
+    """
+    in_flight: deque[Promised] = deque()
     while True:
-        while len(under_way) < AHEAD * workers() and (numbers := cutter.cut()) is not None:
-            under_way.append(submit(numbers))
-        if not under_way:
+        while len(in_flight) < AHEAD * workers() and (numbers := cutter.cut()) is not None:
+            in_flight.append(submit(numbers))
+        if not in_flight:
             return
-        block = under_way.popleft().result()
+        block = in_flight.popleft().result()
         cutter.learn(len(block), block.seconds)
         yield block
 
 
 def in_threads(schedule: Schedule, cutter: Cutter, workers: int) -> Generator[Block, None, None]:
-    """Yield a schedule's blocks in order."""
+    """Yield a schedule's blocks in order.
+
+    Args:
+        schedule: the replications and their engine.
+        cutter: cuts them into blocks.
+        workers: number of threads.
+    """
     pool = ThreadPoolExecutor(workers, thread_name_prefix="simbudget")
     try:
         yield from in_order(
@@ -59,6 +71,11 @@ _schedule: Schedule | None = None
 
 def in_processes(schedule: Schedule, cutter: Cutter, workers: int) -> Generator[Block, None, None]:
     """Yield a schedule's blocks in order.
+
+    Args:
+        schedule: the replications and their engine.
+        cutter: cuts them into blocks.
+        workers: number of processes.
 
     Raises:
         UserError: the scenario never ends, or a worker was killed.

@@ -25,7 +25,13 @@ class Expectation(Protocol):
         """Return whether the key has to be written."""
 
     def read(self, reading: Reading, node: Node | None, name: str) -> Any:
-        """Read a node, or the default for None; mistakes are noted in `reading`, never raised."""
+        """Read a node, or the default for None; mistakes are noted in `reading`, never raised.
+
+        Args:
+            reading: collects mistakes and the origin of values.
+            node: the node; None if the key is not written.
+            name: path of the value, such as `stop.after`.
+        """
 
     def write(self, value: Any) -> Any:
         """Return a value as text, or lists and dicts of text, that reads back to an equal one."""
@@ -76,7 +82,14 @@ class Block:
 
     @classmethod
     def read(cls, reading: Reading, node: Node | None, name: str, base: Self | None) -> Self:
-        """Read a block from a node; missing keys are taken from `base`, or have their default."""
+        """Read a block from a node; missing keys are taken from `base`, or have their default.
+
+        Args:
+            reading: collects mistakes and the origin of values.
+            node: the node; None if the key is not written.
+            name: path of the value, such as `stop.after`.
+            base: values of keys that are not written; by default their defaults.
+        """
         fields = _fields(reading, node, name, keys_of(cls))
         written = frozenset(fields.values if fields else ()).intersection(keys_of(cls))
         if fields is None and node is not None and not is_absent(node):
@@ -86,7 +99,13 @@ class Block:
 
     @classmethod
     def depending(cls, reading: Reading, fields: Fields | None, name: str) -> dict[str, Any]:
-        """Return the values of keys whose default depends on other keys."""
+        """Return the values of keys whose default depends on other keys.
+
+        Args:
+            reading: collects mistakes and the origin of values.
+            fields: the keys that are written; None for none.
+            name: path of the value, such as `stop.after`.
+        """
         return {}
 
     def document(self) -> dict[str, Any]:
@@ -208,7 +227,12 @@ def _with_quantities(value: Any, change: Callable[[Quantity], Quantity]) -> Any:
 
 
 def changed(document: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """Merge changes into a block's written values; a mapping changes only the keys it names, None removes a key."""
+    """Merge changes into a block's written values; a mapping changes only the keys it names, None removes a key.
+
+    Args:
+        document: the written values, by key.
+        changes: new values, by key.
+    """
     result = dict(document)
     for name, value in changes.items():
         key, before = name.removesuffix("_"), document.get(name.removesuffix("_"))
@@ -273,7 +297,16 @@ def read_keys(
     base: Block | None = None,
     known: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """Read the values of a block's fields; `known` are those that have been read already."""
+    """Read the values of a block's fields; `known` are those that have been read already.
+
+    Args:
+        reading: collects mistakes and the origin of values.
+        model: the block.
+        node: the mapping; None if it is not written.
+        name: path of the value, such as `stop.after`.
+        base: values of keys that are not written.
+        known: values that have been read already, by field.
+    """
     known = known or {}
     values: dict[str, Any] = {}
     for key, expectation in keys_of(model).items():

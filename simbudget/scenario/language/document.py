@@ -31,8 +31,11 @@ _DEEPEST: Final = 40
 _NULLS: Final = ("", "null", "Null", "NULL", "~")
 _NEEDS_QUOTES: Final = re.compile(r"""[,\[\]{}#:'"&*!|>%@`]""")
 _ONE_LINE: Final = 100
+"""A mapping or list of at most this many characters is written on one line."""
 _WIDTH: Final = 110
+"""Width at which longer ones are wrapped: that of the bundled scenarios."""
 _COMMENT_COLUMN: Final = 60
+"""Column in which comments start, unless the value is longer."""
 _SPLIT_NUMBER: Final = re.compile(r"\d{3}(?!\d)[^:]*")
 _ENDS_IN_NUMBER: Final = re.compile(r".*(?:^|[\s$])\$?\d{1,3}(?:,\d{3})*")
 
@@ -90,6 +93,10 @@ def node_of(value: Any, path: str) -> Node:
     """Convert a value given in Python to a node whose place is its path, such as `stop.after`.
 
     Keys of a mapping or a block whose value is None count as not written.
+
+    Args:
+        value: a plain value, a block, a quantity or a distribution.
+        path: its path, for messages.
     """
     place = Place(path)
     as_written = getattr(value, "as_written", None)
@@ -165,6 +172,10 @@ def read_file(path: Path) -> str:
 def parse_document(text: str, name: str) -> tuple[Fields, list[Problem]]:
     """Parse a YAML text into a mapping, and the mistakes that do not prevent reading on.
 
+    Args:
+        text: YAML.
+        name: file name to use in messages.
+
     Raises:
         UserError: the text is not YAML, not a single mapping, or too large or deep for a scenario.
     """
@@ -185,14 +196,24 @@ def parse_document(text: str, name: str) -> tuple[Fields, list[Problem]]:
 
 
 def parse_value(text: str, name: str) -> Node:
-    """Parse a trusted YAML text with a single value, such as a default."""
+    """Parse a trusted YAML text with a single value, such as a default.
+
+    Args:
+        text: YAML.
+        name: name to use in messages.
+    """
     node = yaml.compose(text, _Loader)
     assert node is not None
     return _Builder(name).build(node, 0)
 
 
 def flow_text(node: Node, within: bool = False) -> str:
-    """Return a node as one line of YAML, which `parse_value` reads back to the same node."""
+    """Return a node as one line of YAML, which `parse_value` reads back to the same node.
+
+    Args:
+        node: the node.
+        within: whether it stands within brackets, where commas have to be quoted.
+    """
     if isinstance(node, Items):
         return "[" + ", ".join(flow_text(item, True) for item in node.items) + "]"
     if isinstance(node, Fields):

@@ -162,7 +162,15 @@ def list_of(reading: Reading, node: Node | None, name: str) -> tuple[Node, ...]:
 def whole(
     low: int, high: int, default: str | None = None, stand_in: int | None = None, required: bool = False
 ) -> Parsed:
-    """Return the expectation of a whole number between two bounds."""
+    """Return the expectation of a whole number between two bounds.
+
+    Args:
+        low: lowest value that is allowed.
+        high: highest value that is allowed.
+        default: as a scenario would write it; None for no value.
+        stand_in: value to go on with after a mistake.
+        required: whether the key has to be written.
+    """
     amount = Amount(Dimension.NUMBER)
 
     def parse(text: str) -> int:
@@ -183,7 +191,14 @@ def whole(
 
 
 def number(dimension: Dimension, low: float, high: float, percent: bool = False) -> Parsed:
-    """Return the expectation of an exact amount between two bounds, or nothing."""
+    """Return the expectation of an exact amount between two bounds, or nothing.
+
+    Args:
+        dimension: what is measured, which determines the units.
+        low: lowest value that is allowed, in base units.
+        high: highest value that is allowed, in base units.
+        percent: whether it may be written as a percentage.
+    """
     amount = Amount(dimension, exact=True, low=low, high=high, percent=percent)
 
     def parse(text: str) -> float:
@@ -243,7 +258,14 @@ def tokens(default: str | None = None, exact: bool = False, optional: bool = Fal
 
 
 def time(default: str | None = None, exact: bool = False, low: float = 0.0, optional: bool = False) -> Amount:
-    """Return the expectation of a duration of at most ten years."""
+    """Return the expectation of a duration of at most ten years.
+
+    Args:
+        default: as a scenario would write it.
+        exact: whether only an exact duration is allowed.
+        low: shortest duration, in seconds.
+        optional: whether the key may be absent.
+    """
     return Amount(Dimension.DURATION, default, exact=exact, low=low, high=TEN_YEARS_S, optional=optional)
 
 
@@ -254,7 +276,15 @@ def fact(
     percent: bool = False,
     basis: str | None = None,
 ) -> Amount:
-    """Return the expectation of a fact: a bare range is one unknown value."""
+    """Return the expectation of a fact: a bare range is one unknown value.
+
+    Args:
+        dimension: what is measured, which determines the units.
+        default: as a scenario would write it; None if the key may be absent.
+        low: lowest value that is allowed, in base units.
+        percent: whether it may be written as a percentage.
+        basis: what the default is based on, as shown by `check`.
+    """
     high = {Dimension.DURATION: TEN_YEARS_S, Dimension.FRACTION: 1.0}.get(dimension, 1e9)
     return Amount(dimension, default, is_fact=True, low=low, high=high, percent=percent, basis=basis)
 

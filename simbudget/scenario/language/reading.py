@@ -61,7 +61,13 @@ class Reading:
         return Place("")
 
     def problem(self, message: str, place: Place | None, remedy: str | None = None) -> None:
-        """Note a mistake; raises UserError as soon as there are too many to list."""
+        """Note a mistake; raises UserError as soon as there are too many to list.
+
+        Args:
+            message: what was found.
+            place: where; None if it has no place.
+            remedy: what to write instead.
+        """
         self.problems.append(Problem(clipped(message), place, None if remedy is None else clipped(remedy)))
         if len(self.problems) >= MOST_PROBLEMS:
             end = Problem(f"there may be more than these {MOST_PROBLEMS} mistakes; reading stopped here")
@@ -74,7 +80,15 @@ class Reading:
             self.problem(message, place, remedy)
 
     def note(self, name: str, text: str, kind: str, node: Node | None, source: str | None = None) -> None:
-        """Note the origin of a value: its node, a default, or what `source` says."""
+        """Note the origin of a value: its node, a default, or what `source` says.
+
+        Args:
+            name: path of the value, such as `stop.after`.
+            text: the value as text.
+            kind: `exact`, `varies`, `unknown`, `both` or `setting`.
+            node: the node that sets it; None for a default.
+            source: its origin, where it is neither.
+        """
         if source is None:
             source = DEFAULT if node is None else CODE
             if node is not None and node.place.line is not None:
@@ -122,7 +136,12 @@ def _one_line(text: str) -> str:
 
 
 def nearest(word: str, allowed: Iterable[str]) -> str:
-    """Return advice that names the nearest allowed word, or all of them."""
+    """Return advice that names the nearest allowed word, or all of them.
+
+    Args:
+        word: what was written.
+        allowed: the words that are allowed.
+    """
     names = list(allowed)
     if not names:
         return "nothing can be set here; write `{}`"

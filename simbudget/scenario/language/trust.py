@@ -55,7 +55,12 @@ def allowing(permission: str) -> str:
 
 
 def is_outside(path: Path, folder: Path) -> bool:
-    """Return whether a path leads out of a folder, following links, and that is not allowed."""
+    """Return whether a path leads out of a folder, following links, and that is not allowed.
+
+    Args:
+        path: the path, which need not exist.
+        folder: the scenario's folder.
+    """
     return not allowed().leaves_folder and not path.resolve().is_relative_to(folder.resolve())
 
 
