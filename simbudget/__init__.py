@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from simbudget import forecast as forecast
+    from simbudget import guard as guard
     from simbudget.api import backtest as backtest
     from simbudget.api import calibrate as calibrate
     from simbudget.api import check as check
@@ -101,6 +102,9 @@ _HOMES = {
 }
 """Modules of the public names that do not live in `api`."""
 
+_SUBPACKAGES = ("forecast", "guard")
+"""Public subpackages; `forecast` makes itself callable."""
+
 __all__ = [  # noqa: PLE0604  the linter does not look inside _BLOCKS
     *_BLOCKS,
     "UserError",
@@ -119,6 +123,7 @@ __all__ = [  # noqa: PLE0604  the linter does not look inside _BLOCKS
     "dump",
     "forecast",
     "forecast_like",
+    "guard",
     "import_logs",
     "list_prices",
     "load",
@@ -141,8 +146,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(f"module 'simbudget' has no attribute {name!r}")
     from importlib import import_module  # noqa: PLC0415
 
-    if name == "forecast":  # the subpackage of that name makes itself callable
-        return import_module("simbudget.forecast")
+    if name in _SUBPACKAGES:
+        return import_module(f"simbudget.{name}")
     return getattr(import_module(_HOMES.get(name, "simbudget.api")), name)
 
 
