@@ -72,11 +72,11 @@ def init_command(
     DIRECTORY may stand last: simbudget init --from LOG LOG mine
     """
     from simbudget.calibration.scenarios.new_scenario import new_scenario  # noqa: PLC0415
-    from simbudget.report.terminal import reading  # noqa: PLC0415
+    from simbudget.report.terminal import working  # noqa: PLC0415
 
     if more and not logs:
         raise UserError(Problem(f"{more[0]} is not expected here", remedy="write --from before the logs"))
-    with reading() as begins:
-        made = new_scenario(directory, template, (*logs, *more), model, begins)
+    with working(not logs) as does:
+        made = new_scenario(directory, template, (*logs, *more), model, lambda path: does(f"reading {path}"))
     show(made)
     click.echo(made.next_step)
