@@ -84,6 +84,9 @@ KEYS = {
 }
 SPLITS, TOGETHER = 16, 20
 """Number of splits, each leaving out half of the repositories, and number of runs whose total is forecast."""
+RESAMPLES = 2000
+DRAWS_EACH = 16
+"""Draws of a run for each draw of the posterior, so that quantiles do not move by chance."""
 MOST_APART = 3.0
 """A project is not beyond e^3 times what was seen: between two of the nine times differ by a factor of 500."""
 
@@ -188,33 +191,30 @@ def _counts(runs: pd.DataFrame, label: str) -> dict[str, int]:
 
 
 def _score(name: str, quantity: str, runs: pd.DataFrame) -> None:
-    """Print raw coverage and CRPS of runs whose group was left out."""
+    """Print raw coverage and CRPS of runs whose group was left out, by phase and in all."""
     known = runs[runs[quantity] > 0]
     if len(known) < 10 or known["group"].nunique() < 3:
         return
     rows = []
     for group in known["group"].unique():
-        fitted = _fitted(known[known["group"] != group], quantity)
+        others, own = known[known["group"] != group], known[known["group"] == group]
+        fitted = _fitted(others, quantity)
         if fitted is None:
             continue
-        for row in known[known["group"] == group].to_dict("records"):
-            labels: dict[str, str] = {label: str(row[label]) for label in (PHASE, MODEL) if label in row}
-            draws = fitted.draws(labels, 4, np.random.default_rng(2)).ravel()
-            like = known[known["group"] != group]
-            like = like[like[PHASE] == row[PHASE]] if PHASE in like else like
-            truth = float(row[quantity])
-            low, high = np.quantile(draws, (0.1, 0.9))
-            rows.append((low <= truth <= high, _crps(draws, truth), _crps(like[quantity].to_numpy(), truth)))
-    held, ours, empirical = np.array(rows, dtype=np.float64).T
-    print(
-        f"{name:24} {quantity:14} {len(rows):4} runs: held {held.mean():.0%}, "
-        f"CRPS {ours.mean() / empirical.mean():.2f} of the empirical distribution's",
-        flush=True,
-    )
+        for row in own.to_dict("records"):
+            labels = {label: str(row[label]) for label in (PHASE, MODEL) if label in row}
+            draws = fitted.draws(labels, DRAWS_EACH, np.random.default_rng(2)).ravel()
+            like = others[others[PHASE] == row[PHASE]] if PHASE in others else others
+            rows.append(_case(group, labels.get(PHASE, ""), draws, like[quantity], float(row[quantity])))
+    cases = pd.DataFrame(rows)
+    phases = [phase for phase, count in cases["phase"].value_counts().items() if count >= 10]
+    for phase in phases if len(phases) > 1 else []:
+        print(f"{name:24} {quantity:14} {_summary(cases[cases['phase'] == phase])}, {phase}")
+    print(f"{name:24} {quantity:14} {_summary(cases)}", flush=True)
 
 
 def _score_totals(name: str, quantity: str, runs: pd.DataFrame) -> None:
-    """Print how totals of about 20 new runs, of repositories that were left out, were forecast."""
+    """Print how totals of new runs, of repositories that were left out, were forecast."""
     known = runs[runs[quantity] > 0]
     groups = known["group"].unique()
     if PHASE not in known:
@@ -234,16 +234,36 @@ def _score_totals(name: str, quantity: str, runs: pd.DataFrame) -> None:
             for part in parts:
                 like = known[~left_out & (known[PHASE] == part[PHASE])][quantity].to_numpy(np.float64)
                 empirical += rng.choice(like, len(empirical)) if len(like) else 0.0
-        truth = float(new[quantity].sum())
-        low, high = np.quantile(ours, (0.1, 0.9))
-        rows.append((low <= truth <= high, _crps(ours, truth), _crps(empirical, truth)))
-    if not rows:
-        return
-    held, mine, others = np.array(rows, dtype=np.float64).T
-    print(
-        f"{name:24} {quantity:14} {len(rows):4} totals of {TOGETHER} runs: held {held.mean():.0%}, "
-        f"CRPS {mine.mean() / others.mean():.2f} of the empirical distribution's",
-        flush=True,
+        rows.append(_case(str(split), "", ours, empirical, float(new[quantity].sum())))
+    if rows:
+        print(f"{name:24} {quantity:14} totals of {TOGETHER}: {_summary(pd.DataFrame(rows))}", flush=True)
+
+
+def _case(group: str, phase: str, draws: Floats, like: Any, truth: float) -> dict[str, Any]:
+    """Return how a truth was forecast, and how by the empirical distribution, if it has any value."""
+    low, high = np.quantile(draws, (0.1, 0.9))
+    empirical = np.asarray(like, dtype=np.float64)
+    return {
+        "group": group,
+        "phase": phase,
+        "held": low <= truth <= high,
+        "crps": _crps(draws, truth),
+        "empirical": _crps(empirical, truth) if len(empirical) > 1 else np.nan,
+    }
+
+
+def _summary(cases: pd.DataFrame) -> str:
+    """Return coverage and CRPS, each with 90 % of a bootstrap over groups; a group counts once, whatever its size."""
+    means = cases.groupby("group")[["held", "crps", "empirical"]].mean()
+    both = means.dropna().to_numpy(np.float64)
+    held, rng = means["held"].to_numpy(np.float64), np.random.default_rng(3)
+    of_held = np.quantile(rng.choice(held, (RESAMPLES, len(held))).mean(axis=1), (0.05, 0.95))
+    drawn = both[rng.integers(len(both), size=(RESAMPLES, len(both)))].sum(axis=1)
+    of_ratio = np.quantile(drawn[:, 1] / drawn[:, 2], (0.05, 0.95))
+    ratio = both[:, 1].sum() / both[:, 2].sum()
+    return (
+        f"{len(cases):4} cases: held {held.mean():.0%} ({of_held[0]:.0%} to {of_held[1]:.0%}), CRPS "
+        f"{ratio:.2f} ({of_ratio[0]:.2f} to {of_ratio[1]:.2f}) of the empirical distribution's"
     )
 
 

@@ -12,8 +12,8 @@ from simbudget.forecast.reference_runs import ReferenceRuns
 from simbudget.forecast.run_state import RunState
 from simbudget.units import HOUR_S
 
-_UNLIKELY: Final = 0.05
-"""From here on down the scenario did not expect what was seen: one simulated run in twenty lies as far out."""
+SURPRISING: Final = 0.02
+"""From here on down the scenario did not expect what was seen: one simulated run in fifty lies as far out."""
 _LEAST_LATE: Final = 0.05
 _RATE_SPREAD: Final = 0.3
 """Scatter of the logarithm of a rate from one half of a run to the next: measured on fleets, 0.2 to 0.4."""
@@ -46,7 +46,7 @@ class Conditioned:
         """
         rest = self.runs.whole[column].to_numpy() - self.runs.so_far[column].to_numpy()
         simulated = conditioned(np.maximum(rest, 0.0), self.like)[self.rows]
-        weight = max(0.0, 1.0 - self.like.surprise / _UNLIKELY)
+        weight = max(0.0, 1.0 - self.like.surprise / SURPRISING)
         at_rate = self._at_rate(column)
         if not weight or at_rate is None or not simulated.any():
             return simulated

@@ -14,7 +14,7 @@ import numpy as np
 
 from simbudget.arrays import Floats
 from simbudget.errors import Problem, UserError, argument
-from simbudget.forecast.conditioned import Conditioned
+from simbudget.forecast.conditioned import SURPRISING, Conditioned
 from simbudget.forecast.conditioning import Likeness, conditioned, likeness
 from simbudget.forecast.in_flight import NOTHING
 from simbudget.forecast.outlook import Learnt, Outlook
@@ -30,7 +30,6 @@ from simbudget.units import HOUR_S
 DEFAULT_RUNS: Final = 600
 SURE: Final = 0.8
 """A run is on track if it stays within its budget with at least this probability, unless another is asked for."""
-SURPRISING: Final = 0.02
 
 _DRAWS: Final = 4_000
 _COUNTS: Final = (
@@ -118,9 +117,11 @@ def _statistics(runs: ReferenceRuns, state: RunState, rng: np.random.Generator) 
         if np.isnan(now).any() or not (now.any() or value):
             continue
         in_flight = state.in_flight.get(name, NOTHING)
-        looked = now + in_flight.error * rng.standard_normal(len(now))
-        simulated += [np.maximum(looked, 0.0), np.maximum(looked - half, 0.0)]
-        # as much is taken to have been under way at half time as now
+        looked, looked_half = (
+            np.maximum(true + in_flight.error * rng.standard_normal(len(true)), 0.0) for true in (now, half)
+        )
+        simulated += [looked, np.maximum(looked - looked_half, 0.0)]
+        # as much is taken to have been under way at half time as now, with the same error
         observed += [value + in_flight.mean, max(value - state.halfway[name], 0.0)]
     if not simulated:
         return np.zeros((len(runs.so_far), 0)), np.zeros(0)

@@ -57,6 +57,21 @@ def test_a_scatter_that_would_hold_too_few_trials_is_widened() -> None:
     assert spread[1] > 1.2 * spread[0]
 
 
+def test_trials_as_typical_as_the_run_count_most() -> None:
+    statistics, outcomes = world(np.random.default_rng(5), 301)
+    like = likeness(statistics[1:], statistics[0])
+    trials = tuple(
+        (row, replace(beside, widening=0.4 if beside.surprise < 0.3 else 1.0)) for row, beside in like.trials
+    )
+    spread = [
+        np.ptp(
+            conditioned(outcomes[1:], replace(like, trials=trials, surprise=surprise))[like.weights > 0],
+        )
+        for surprise in (0.05, 0.9)
+    ]
+    assert spread[0] > 1.5 * spread[1]
+
+
 def test_no_trial_is_forecast_from_itself() -> None:
     statistics, _ = world(np.random.default_rng(6), 200)
     like = likeness(statistics[1:], statistics[0])
