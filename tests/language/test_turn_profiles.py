@@ -96,4 +96,4 @@ def test_check_names_the_profile(tmp_path) -> None:
     path.write_text(f"turn: {{like: claude-code}}{REST}", encoding="utf-8")
     done = CliRunner().invoke(commands, ["check", str(path), "--json"], catch_exceptions=False)
     sources = {row["name"]: row["source"] for row in json.loads(done.stdout)["values"]}
-    assert sources["turn.tool_time"].startswith("like claude-code (n=19,172 from 268 sessions of 5 projects")
+    assert sources["turn.tool_time"].startswith("like claude-code (n=19,173 from 268 sessions of 5 projects")
