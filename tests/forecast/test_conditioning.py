@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from simbudget.forecast.conditioning import Floats, Likeness, conditioned, likeness
+from simbudget.arrays import Floats
+from simbudget.forecast.conditioning import Likeness, conditioned, likeness
 
 CASES = 50
 
