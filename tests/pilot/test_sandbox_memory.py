@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from simbudget.pilot.sandbox import cgroups, sandbox, usage
@@ -202,6 +203,67 @@ TRICKS = {
             time.sleep(60)
         children(30, hold)
         """,
+    "connections that nobody accepts": """
+        def hold():
+            while True:
+                listening = socket.socket(socket.AF_UNIX)
+                name = f"s{os.getpid()}-{time.time()}"
+                listening.bind(name); listening.listen(4096); kept.append(listening)
+                for _ in range(4000):
+                    one = socket.socket(socket.AF_UNIX); one.setblocking(False); one.connect(name)
+                    try:
+                        while True: one.send(b"x" * 4096)
+                    except BlockingIOError: pass
+                    one.close()
+        kept = []
+        quietly(hold)
+        """,
+    "datagrams of senders that are gone": """
+        kept = []
+        def hold():
+            for number in range(200):
+                name = f"d{os.getpid()}-{number}"
+                here = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); here.bind(name); kept.append(here)
+                for _ in range(600):
+                    one = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM); one.setblocking(False)
+                    try: one.sendto(b"x" * 200_000, name)
+                    except BlockingIOError: break
+                    finally: one.close()
+        children(6, hold); time.sleep(5)
+        """,
+    "memory in many pieces": """
+        def hold():
+            libc.mmap.restype = ctypes.c_void_p
+            libc.mmap.argtypes = [ctypes.c_void_p, ctypes.c_size_t] + [ctypes.c_int] * 3 + [ctypes.c_long]
+            libc.mprotect.argtypes = [ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int]
+            at = libc.mmap(None, 65000 * 4096, 1, 0x22, -1, 0)
+            for number in range(0, 65000, 2):
+                libc.mprotect(at + number * 4096, 4096, 0)
+            time.sleep(60)
+        children(36, hold); time.sleep(20)
+        """,
+    "huge pages, at the same moment": """
+        begin = time.time() + 1
+        def hold():
+            kept = mmap.mmap(-1, 300 * MIB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS); kept.madvise(14)
+            while time.time() < begin: pass
+            for at in range(0, 300 * MIB, 2 * MIB): kept[at] = 1
+            time.sleep(60)
+        children(4, hold); time.sleep(4)
+        """,
+    "sockets of a program that hides": """
+        kept = []
+        def hold():
+            libc.prctl(4, 0, 0, 0, 0)
+            for _ in range(110):
+                pair = socket.socketpair(); kept.append(pair)
+                for one in pair:
+                    one.setblocking(False)
+                    try:
+                        while True: one.send(b"x" * 4096)
+                    except BlockingIOError: pass
+        children(12, hold)
+        """,
 }  # fmt: skip
 """Each holds what it can, up to several times the limit, and then sleeps."""
 
@@ -316,6 +378,65 @@ def test_without_the_filter_and_the_sums_a_trick_holds_what_it_likes(
     held = measuring.peak_bytes
     measuring.remove()
     assert held > 1.2 * LIMITS.memory_bytes
+
+
+@needs_bubblewrap
+def test_calls_by_which_memory_is_held_unseen_are_refused_and_what_a_script_needs_is_not(
+    tmp_path: Path,
+) -> None:
+    done = run(
+        Sandbox(tmp_path / "agent", LIMITS, "bubblewrap"),
+        """
+        import mmap, multiprocessing, shutil
+        def refused(function):
+            try: function()
+            except OSError: return
+            print(function, "was not refused")
+        stream = socket.socket(socket.AF_UNIX); stream.bind("s")
+        refused(lambda: stream.listen())
+        refused(lambda: socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM))
+        refused(lambda: socket.socketpair(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK))
+        refused(lambda: socket.socket(socket.AF_INET))
+        refused(lambda: socket.socket(40, socket.SOCK_STREAM))  # of virtual machines
+        refused(lambda: mmap.mmap(-1, 2 * MIB, mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS | 0x40000))
+        refused(os.openpty)
+        open("a", "wb").write(b"x" * MIB)
+        refused(lambda: os.sendfile(1, os.open("a", os.O_RDONLY), 0, 1))
+        for name, *arguments in (("prctl", 4, 0, 0, 0, 0), ("syscall", 438, 0, 0, 0)):
+            if getattr(libc, name)(*arguments) != -1: print(name, "was not refused")
+        shutil.copyfile("a", "b")
+        assert os.path.getsize("b") == MIB
+        a, b = socket.socketpair(); a.send(b"x"); assert b.recv(1) == b"x"
+        with multiprocessing.get_context("fork").Pool(2) as pool:
+            assert pool.map(abs, [-1, 2]) == [1, 2]
+        """,
+    )
+    assert (done.stdout, done.stderr) == ("done\n", "")
+
+
+def test_a_process_that_hides_what_it_holds_counts_as_holding_what_it_can(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hides = psutil.Process()
+    processes = [psutil.Process(os.getppid()), hides]
+    plainly = usage._held_bytes(processes)
+    listed = os.listdir
+
+    def refusing(path: str) -> list[str]:
+        if path == f"/proc/{hides.pid}/fd":
+            raise PermissionError
+        return listed(path)
+
+    monkeypatch.setattr(os, "listdir", refusing)
+    assert usage._held_bytes(processes) > plainly + 90 * MIB
+    assert usage._held_bytes(processes[1:]) < 90 * MIB, "the launcher hides by right"
+
+
+def test_records_of_memory_that_are_not_counted_stay_within_the_tolerance() -> None:
+    for number in (1, 5, 20, 64, 1000):
+        processes = [psutil.Process()] * (number + usage._OWN_PROCESSES)
+        uncounted = number * usage._RECORDS_BYTES - usage._records_bytes(processes, LIMITS)
+        assert uncounted <= 0.15 * LIMITS.memory_bytes
 
 
 @needs_bubblewrap

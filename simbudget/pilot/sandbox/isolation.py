@@ -23,7 +23,7 @@ from typing import Final, Literal
 import psutil
 
 from simbudget.errors import Problem, UserError
-from simbudget.pilot.sandbox.limits import MIB, Limits
+from simbudget.pilot.sandbox.limits import MIB, OPEN_FILES, Limits
 from simbudget.pilot.sandbox.system_calls import filter_for
 
 Isolation = Literal["bubblewrap", "limits only"]
@@ -38,8 +38,6 @@ _FIRST_USER: Final = 1_900_000_000
 _USERS: Final = 100_000_000
 _SHARED_MEMORY_BYTES: Final = 16 * MIB
 _TMP_BYTES: Final = 64 * MIB
-_OPEN_FILES: Final = 256
-"""Enough for scikit-learn with its libraries, and few enough to bound what pipes and sockets can hold."""
 _PENDING_SIGNALS: Final = 1024
 """Also limits timers, each of which takes some hundred bytes of kernel memory."""
 _COUNTS_BY_NAMESPACE: Final = (5, 14)
@@ -162,7 +160,7 @@ def _limits(limits: Limits, others: int) -> dict[str, int]:
         "RLIMIT_CPU": max(1, round(limits.cpu_s + 0.5)),
         "RLIMIT_FSIZE": limits.disk_bytes,
         "RLIMIT_NPROC": limits.processes + others,
-        "RLIMIT_NOFILE": _OPEN_FILES,
+        "RLIMIT_NOFILE": OPEN_FILES,
         "RLIMIT_CORE": 0,
         "RLIMIT_MSGQUEUE": 0,
         "RLIMIT_SIGPENDING": _PENDING_SIGNALS,
@@ -233,8 +231,9 @@ def _file_system(directory: Path) -> list[str]:
         str(_SHARED_MEMORY_BYTES),
         "--tmpfs",
         "/dev/shm",
-        # A shared mapping of /dev/zero would be memory that belongs to no process.
+        # A shared mapping of /dev/zero would be memory that belongs to no process; a terminal holds what nobody reads.
         *("--dev-bind", "/dev/null", "/dev/zero"),
+        *("--tmpfs", "/dev/pts", "--remount-ro", "/dev/pts"),
         "--remount-ro",
         "/dev",
     ]

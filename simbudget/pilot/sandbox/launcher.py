@@ -135,6 +135,7 @@ def _run(order: dict[str, Any], command: list[str]) -> int:
     _prctl(_PR_SET_DUMPABLE, 0)  # the command may have the same user, and must not trace this process
     child = os.fork()
     if child == 0:
+        _prctl(_PR_SET_DUMPABLE, 1)  # the sandbox has to see what the command holds
         signal.signal(signal.SIGTERM, signal.SIG_DFL)
         _confine(order["limits"], order["user"])
         _filter(order["filter"])

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 MIB = 1024 * 1024
+OPEN_FILES = 256
+"""Of each process: enough for scikit-learn with its libraries, and few enough to bound what pipes and sockets hold."""
 
 Killed = Literal["timeout", "memory", "cpu", "processes", "disk", "cancelled"]
 """Why a run was stopped; None if it ended without being stopped."""

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import psutil
 
-from simbudget.pilot.sandbox.limits import Killed, Limits
+from simbudget.pilot.sandbox.limits import OPEN_FILES, Killed, Limits
 
 
 @dataclass
@@ -40,6 +40,8 @@ def passed_limit(
     processes = _tree(pid)
     seen.cpu_s = max(seen.cpu_s, sum(_cpu_s(one) for one in processes))
     held_bytes = _held_bytes(processes)
+    if not counted_by_kernel:
+        held_bytes += _records_bytes(processes, limits)
     memory_bytes = held_bytes + sum(_status_bytes(one.pid) for one in processes)
     if memory_bytes > limits.memory_bytes:
         # Shared pages were counted once per process, so count them in proportion, which is slower.
@@ -91,7 +93,7 @@ def _status_bytes(pid: int) -> int:
     try:
         with open(f"/proc/{pid}/status", "rb") as file:  # noqa: PTH123  many of them, often
             for line in file:
-                if line.startswith((b"VmRSS:", b"VmSwap:", b"VmPTE:")):
+                if line.startswith((b"VmRSS:", b"VmSwap:", b"VmPTE:", b"HugetlbPages:")):
                     kilobytes += int(line.split()[1])
     except (OSError, ValueError):
         return 0
@@ -105,6 +107,7 @@ def _held_bytes(processes: list[psutil.Process]) -> int:
     """
     files: dict[tuple[int, int], int] = {}
     channels: dict[str, int] = {}
+    own = _own(processes)
     for process in processes:
         folder = f"/proc/{process.pid}/fd"
         try:
@@ -120,11 +123,40 @@ def _held_bytes(processes: list[psutil.Process]) -> int:
                     channels[what] = _SOCKET_BYTES
                 elif what == "anon_inode:[eventpoll]":
                     channels[f"{process.pid} {name}"] = _POLL_BYTES
-        except OSError:  # the process has ended, or belongs to bubblewrap
+                elif what.startswith(("/dev/pt", "/dev/tty")):
+                    channels[f"{process.pid} {name}"] = _TERMINAL_BYTES
+        except PermissionError:
+            if process not in own and _status_bytes(process.pid):  # it hides, and may hold anything
+                channels[f"hidden {process.pid}"] = OPEN_FILES * _SOCKET_BYTES
+        except OSError:  # the process has ended
             continue
     return sum(files.values()) + sum(channels.values()) + _small_file_systems_bytes(processes)
 
 
+def _own(processes: list[psutil.Process]) -> list[psutil.Process]:
+    """Return the sandbox's own processes, which are the oldest: bubblewrap's two, and the launcher."""
+    try:
+        return processes[: _OWN_PROCESSES if processes and processes[0].name() == "bwrap" else 1]
+    except psutil.Error:
+        return processes[:_OWN_PROCESSES]
+
+
+def _records_bytes(processes: list[psutil.Process], limits: Limits) -> int:
+    """Return what the kernel's records of processes' memory may take, beyond what a few processes may take unnoticed.
+
+    A process can divide its memory into many small pieces, without touching any. They could be counted by reading
+    `/proc/PID/maps`, but not in time: a process that is dividing its memory holds the lock that this needs.
+    """
+    unnoticed = int(_UNNOTICED * limits.memory_bytes / _RECORDS_BYTES)
+    return max(0, len(processes) - _OWN_PROCESSES - unnoticed) * _RECORDS_BYTES
+
+
+_RECORDS_BYTES = 12 * 1024 * 1024
+"""The kernel's default of 65,530 pieces of memory at most, at some 190 bytes each."""
+_UNNOTICED = 0.15
+"""Share of the limit on memory for records of memory that are not counted."""
+_TERMINAL_BYTES = 128 * 1024
+"""What a terminal holds that nobody reads."""
 _PIPE_BYTES = 64 * 1024
 """The default capacity of a pipe, which the sandbox's filter does not allow to be changed."""
 _SOCKET_BYTES = 416 * 1024
