@@ -25,10 +25,10 @@ from simbudget.calibration.observed.caches import cache_life
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.totals import truths
 from simbudget.forecast.backtest import FEWEST_CALLS, FEWEST_KNOWN
-from simbudget.forecast.cases import Case, naive_rest
+from simbudget.forecast.cases import KNOWN_RUNS, Case, known_runs, naive_rest
 from simbudget.forecast.past_runs import Library, settled_growth
 from simbudget.forecast.remaining_run import Horizon, Known, remaining_session, simulated_run
-from simbudget.forecast.scores import score
+from simbudget.forecast.scores import log_crps, score
 from simbudget.ledger.readers import read_logs
 from simbudget.numbers import percent
 from simbudget.scenario.context import CACHE_LIFE_S
@@ -204,16 +204,11 @@ def _growth(cut: Cut) -> float | None:
 def simple_methods(cut: Cut, draws: int, rng: np.random.Generator) -> dict[str, dict[str, Floats]]:
     """Return forecasts by quantity and method: straight line, bootstrap of calls, known runs, last calls."""
     found = naive_rest(cut.begun, cut.left, draws, rng)
-    others = [
-        truths(other, round(CUT * len(other)))
-        for other in cut.library.like(cut.begun).sessions
-        if len(other) >= FEWEST_CALLS
-    ]
     recent = truths(cut.begun, max(cut.first - max(cut.first // 4, 1), 0))
+    others = known_runs(cut.library.like(cut.begun).sessions, cut.first, cut.left, draws, rng)
     for quantity, methods in found.items():
-        per_call = [other[quantity] / other["calls"] for other in others if quantity in other]
-        if per_call:
-            methods["known_runs"] = rng.choice(per_call, draws) * cut.left
+        if quantity in others:
+            methods[KNOWN_RUNS] = others[quantity]
         if quantity in recent:
             methods["last_calls"] = np.array([recent[quantity] / recent["calls"] * cut.left])
     return found
@@ -316,14 +311,6 @@ class Group:
         ratios = 1.0 - ours[drawn].mean(axis=1) / theirs[drawn].mean(axis=1)
         low, high = np.quantile(ratios, (0.05, 0.95))
         return float(1.0 - ours.mean() / theirs.mean()), float(low), float(high)
-
-
-def log_crps(sample: Floats, truth: float) -> float:
-    """Return the CRPS of the logarithm, from the sample's quantiles."""
-    logs = np.sort(np.log(np.maximum(sample, 1e-9)))
-    levels = (np.arange(len(logs)) + 0.5) / len(logs)
-    away = np.log(truth) - logs
-    return float(2.0 * np.maximum(levels * away, (levels - 1.0) * away).mean())
 
 
 def groups(found: Sequence[tuple[str, str, Case]]) -> dict[tuple[str, str, str, str], Group]:

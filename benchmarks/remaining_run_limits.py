@@ -7,11 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from benchmarks.remaining_run import KINDS, QUANTITIES, RESAMPLES, Cut, log_crps
+from benchmarks.remaining_run import KINDS, QUANTITIES, RESAMPLES, Cut
 from simbudget.calibration.observed.caches import cache_life
 from simbudget.calibration.observed.totals import truths
 from simbudget.forecast.regression import features_of, least, pooled
 from simbudget.forecast.remaining_run import WEIGHTS, Horizon, remaining_session, simulated_run
+from simbudget.forecast.scores import log_crps
 from simbudget.numbers import percent
 from simbudget.scenario.context import CACHE_LIFE_S
 

@@ -10,7 +10,7 @@ from simbudget.arrays import Floats
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.totals import calls_within, truths
 from simbudget.forecast.campaigns import campaign_forecasts
-from simbudget.forecast.cases import Case, naive_rest
+from simbudget.forecast.cases import KNOWN_RUNS, Case, known_runs, naive_rest
 from simbudget.forecast.conformal import PastCase, Stretch, conformal
 from simbudget.forecast.new_runs import across_runs
 from simbudget.forecast.past_days import across_days
@@ -28,6 +28,9 @@ _FOLDS: Final = 10
 FEWEST_CALLS: Final = 15
 """Shorter sessions have no beginning and no rest to speak of."""
 FEWEST_KNOWN: Final = 3
+SEEN: Final = (5, 10, 20, 40, 80, 160)
+"""Calls after which a run of unknown length is forecast, if it goes on. After a share of the calls the remaining run is
+always the same multiple of what was, which nobody who asks knows; a forecast that covers that is no honest one."""
 DEFAULT_REPLICATIONS: Final = 200
 
 
@@ -107,7 +110,7 @@ def forecasts_of(
 
 def _rests(sessions: Sequence[Session], plan: Plan, progress: Progress) -> Iterator[Case]:
     """Yield the forecasts of the remaining run of each session that is long enough, the others known."""
-    long = [session for session in sessions if len(session) >= FEWEST_CALLS]
+    long = [session for session in sessions if len(session) >= _fewest_calls(plan)]
     if plan.most_cases is not None:
         long = long[:: -(-len(long) // plan.most_cases) or 1]
     folds = min(_FOLDS, len(sessions))
@@ -118,17 +121,24 @@ def _rests(sessions: Sequence[Session], plan: Plan, progress: Progress) -> Itera
         mine = fold[session.run]
         if mine not in libraries:
             libraries = {mine: Library([other for other in sessions if fold[other.run] != mine])}
-        first = _first(session, plan)
-        if first is not None:
+        for first in _firsts(session, plan):
             yield from _rest(session, first, libraries[mine], plan)
     progress(len(long), len(long))
 
 
-def _first(session: Session, plan: Plan) -> int | None:
-    """Return how many calls of a session are its beginning; None if it has no beginning or no rest."""
+def _fewest_calls(plan: Plan) -> int:
+    """Return how many calls a run has at least; a longer minimum would tell how long runs of unknown length are."""
+    return SEEN[0] + 1 if plan.by == "unknown" else FEWEST_CALLS
+
+
+def _firsts(session: Session, plan: Plan) -> list[int]:
+    """Return of how many calls the beginnings of a session are that are forecast from."""
+    if plan.by == "unknown":
+        return [first for first in SEEN if first < len(session)]
     if plan.by == "time":
-        return calls_within(session, plan.cut, FEWEST_KNOWN)
-    return min(max(FEWEST_KNOWN, int(np.ceil(plan.cut * len(session)))), len(session) - 1)
+        first = calls_within(session, plan.cut, FEWEST_KNOWN)
+        return [] if first is None else [first]
+    return [min(max(FEWEST_KNOWN, int(np.ceil(plan.cut * len(session)))), len(session) - 1)]
 
 
 def _rest(session: Session, first: int, library: Library, plan: Plan) -> Iterator[Case]:
@@ -142,6 +152,10 @@ def _rest(session: Session, first: int, library: Library, plan: Plan) -> Iterato
     rng = np.random.default_rng([plan.seed, session.run])
     left = known or _calls_by_rate(begun, seconds) or _usual_calls(first, library.like(begun).lengths)
     naive = naive_rest(begun, left, plan.replications, rng)
+    if plan.by != "time":
+        others = library.like(begun).sessions
+        for quantity, sample in known_runs(others, first, known, plan.replications, rng).items():
+            naive.setdefault(quantity, {})[KNOWN_RUNS] = sample
     for quantity, value in truth.items():
         if quantity in samples and quantity in naive:
             yield Case(

@@ -1,5 +1,6 @@
 """Forecasts and what came true: one case of a backtest, and the projections it is compared with."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -7,9 +8,13 @@ import numpy as np
 
 from simbudget.arrays import Floats
 from simbudget.calibration.observed.sessions import Session
+from simbudget.calibration.observed.totals import per_call, truths
 
 STRAIGHT_LINE: Final = "straight_line"
 BOOTSTRAP: Final = "bootstrap"
+KNOWN_RUNS: Final = "known_runs"
+_FEWEST_CALLS: Final = 15
+"""Shorter sessions have no remaining run to speak of."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,20 +41,8 @@ def naive_rest(
     A straight line takes the mean of a call so far; the bootstrap draws calls like those so far, independently,
     from a lognormal fitted to them.
     """
-    gap_s = np.append(begun.gap_s, np.nan)
-    per_call = {
-        "input_tokens": begun.context,
-        "new_input_tokens": np.nan_to_num(begun.write) + np.nan_to_num(begun.uncached),
-        "cache_read_tokens": begun.read,
-        "output_tokens": begun.output,
-        "cost_usd": begun.cost_usd,
-        "model_time_s": begun.duration_s,
-        "active_time_s": begun.duration_s + np.maximum(gap_s - begun.person_s, 0.0),
-        "wall_time_s": begun.duration_s + gap_s,
-        "calls": np.ones(len(begun)),
-    }
     forecasts = {}
-    for quantity, values in per_call.items():
+    for quantity, values in per_call(begun).items():
         known = values[np.isfinite(values)]
         if len(known):
             line = np.array([known.mean() * calls_left])
@@ -58,6 +51,34 @@ def naive_rest(
                 BOOTSTRAP: lognormal_sums(known, calls_left, replications, rng),
             }
     return forecasts
+
+
+def known_runs(
+    others: Sequence[Session], so_far: int, calls_left: int | None, draws: int, rng: np.random.Generator
+) -> dict[str, Floats]:
+    """Return by quantity [draws] of what remained of other sessions, resampled.
+
+    Args:
+        others: other whole sessions.
+        so_far: calls of the session that is forecast.
+        calls_left: how many it still makes; the mean call of other remaining runs is then taken as often. None: nobody
+            knows, and what remained of longer sessions after as many calls is taken as it is.
+        draws: how many.
+        rng: what they are made from.
+    """
+    if calls_left is None:
+        remaining = [truths(other, so_far) for other in others if len(other) > so_far]
+    else:
+        share = so_far / (so_far + calls_left)
+        firsts = [(other, round(share * len(other))) for other in others if len(other) >= _FEWEST_CALLS]
+        remaining = [
+            {name: total / (len(other) - first) * calls_left for name, total in truths(other, first).items()}
+            for other, first in firsts
+        ]
+    names = dict.fromkeys(name for totals in remaining for name in totals)
+    return {
+        name: rng.choice([totals[name] for totals in remaining if name in totals], draws) for name in names
+    }
 
 
 def lognormal_sums(values: Floats, count: int, replications: int, rng: np.random.Generator) -> Floats:

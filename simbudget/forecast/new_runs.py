@@ -12,11 +12,11 @@ from simbudget.forecast.cases import BOOTSTRAP, STRAIGHT_LINE, Case
 from simbudget.forecast.whole_runs import QUANTITIES, further_runs, run_totals
 from simbudget.ledger.imported import ImportedLedger
 
-SPLITS: Final = 4
+SPLITS: Final = 20
 """How many random splits into known and unknown runs are tried."""
 _FEWEST_RUNS: Final = 10
 _FEWEST_KNOWN: Final = 4
-_NEW_RUNS: Final = 15
+NEW_RUNS: Final = 5
 """Single runs scored in each split; more would only say the same again."""
 _TOTAL: Final = "total_"
 
@@ -59,7 +59,7 @@ class _Split:
             truth = float(after.sum())
             yield self._case(f"{len(after)} runs", _TOTAL + quantity, truth, found.all[quantity], naive)
             naive = {STRAIGHT_LINE: np.array([before.mean()]), BOOTSTRAP: before}
-            for name, value in list(zip(rest["name"], after, strict=True))[:_NEW_RUNS]:
+            for name, value in list(zip(rest["name"], after, strict=True))[:NEW_RUNS]:
                 yield self._case(str(name), quantity, float(value), found.one[quantity], naive)
 
     def _case(self, run: str, quantity: str, truth: float, sample: Floats, naive: dict[str, Floats]) -> Case:

@@ -159,7 +159,7 @@ def _ridge(z: Floats, y: Floats, weights: Floats) -> tuple[float, Floats]:
     return level - float(centre @ slopes), np.asarray(slopes)
 
 
-def pooled(simulated: Floats, regressed: Floats, weight: float) -> Floats:
+def pooled(simulated: Floats, other: Floats, weight: float, errors_alike: float = _ERRORS_ALIKE) -> Floats:
     """Return [worlds] draws whose quantiles are the geometric means of both, in the order of the simulated ones.
 
     The average of two forecasts errs less than either, so its quantiles are drawn towards their median by as much as
@@ -167,13 +167,14 @@ def pooled(simulated: Floats, regressed: Floats, weight: float) -> Floats:
 
     Args:
         simulated: [worlds] draws, whose order over worlds is kept, so that what goes together stays together.
-        regressed: [worlds] draws of the same.
-        weight: of the regression, from 0 to 1.
+        other: [worlds] draws of the same by another forecaster.
+        weight: of the other, from 0 to 1.
+        errors_alike: correlation of their errors; 1: what neither knows decides.
     """
     smallest = 1e-9
     order = np.argsort(np.argsort(simulated, kind="stable"), kind="stable")
     logs = (1.0 - weight) * np.log(np.maximum(np.sort(simulated), smallest))
-    logs += weight * np.log(np.maximum(np.sort(regressed), smallest))
-    spread = np.sqrt(1.0 - 2.0 * (1.0 - _ERRORS_ALIKE) * weight * (1.0 - weight))
+    logs += weight * np.log(np.maximum(np.sort(other), smallest))
+    spread = np.sqrt(1.0 - 2.0 * (1.0 - errors_alike) * weight * (1.0 - weight))
     middle = np.median(logs)
     return np.asarray(np.exp(middle + spread * (logs - middle))[order])

@@ -42,7 +42,7 @@ LABELS: Final = {
 KNOWN: Final = {
     "calls": "the first {cut} of the calls of each run",
     "time": "the first {cut} of the time of each run",
-    "unknown": "the first {cut} of the calls of each run, their number not known",
+    "unknown": "the first 5, 10, 20, 40, 80 and 160 calls of each run that goes on, its length unknown",
     "runs": "{cut} of the runs",
     "days": "the days before",
 }

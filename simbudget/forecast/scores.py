@@ -10,7 +10,9 @@ from simbudget.forecast.cases import Case
 _RESAMPLES: Final = 400
 _SEED: Final = 5
 _SMALL: Final = 1.0
-"""A truth of zero counts as this where an error is divided by it."""
+"""A truth of zero counts as this where an error is divided by it, and in logarithms."""
+_SMALLEST: Final = 1e-9
+"""Smaller draws count as this in logarithms."""
 
 
 def score(forecasts: Sequence[Case], raw: Sequence[Case] | None = None) -> dict[str, Any]:
@@ -30,7 +32,15 @@ def score(forecasts: Sequence[Case], raw: Sequence[Case] | None = None) -> dict[
         before = unstretched.scores()
         result["raw"] = {
             key: before[key]
-            for key in ("median_abs_error", "bias", "coverage_50", "coverage_80", "relative_width_80", "crps")
+            for key in (
+                "median_abs_error",
+                "bias",
+                "coverage_50",
+                "coverage_80",
+                "relative_width_80",
+                "crps",
+                "log_crps",
+            )
         }
         result["raw"] |= unstretched.uncertainty()
     methods = sorted({method for forecast in forecasts for method in forecast.naive})
@@ -61,6 +71,8 @@ class _Cases:
         self.within_50 = (at[:, 1] <= truth) & (truth <= at[:, 3])
         self.width = (at[:, 4] - at[:, 0]) / unit
         self.crps = np.array([_crps(f) for f in forecasts]) / unit
+        smallest = _SMALL if (truth == 0).any() else _SMALLEST
+        self.log_crps = np.array([log_crps(f.sample, f.truth, smallest) for f in forecasts])
 
     def scores(self) -> dict[str, float | None]:
         """Return the scores of all cases."""
@@ -92,8 +104,23 @@ _FIGURES: Final[dict[str, Callable[[Any, Any], Any]]] = {
         float(np.median(cases.width[which])) if cases.has_interval else None
     ),
     "crps": lambda cases, which: float(np.median(cases.crps[which])),
+    "log_crps": lambda cases, which: float(np.mean(cases.log_crps[which])),
 }
 """Each figure of some cases; a method that gives one number only has no intervals."""
+
+
+def log_crps(sample: Floats, truth: float, smallest: float = _SMALLEST) -> float:
+    """Return the CRPS of the logarithm, from the sample's quantiles: large and small cases count alike.
+
+    Args:
+        sample: [draws] the forecast.
+        truth: what came true.
+        smallest: what smaller values count as.
+    """
+    logs = np.sort(np.log(np.maximum(sample, smallest)))
+    levels = (np.arange(len(logs)) + 0.5) / len(logs)
+    away = np.log(max(truth, smallest)) - logs
+    return float(2.0 * np.maximum(levels * away, (levels - 1.0) * away).mean())
 
 
 def _crps(forecast: Case) -> float:

@@ -26,7 +26,7 @@ _UNSEEN_RUNS: Final = 2.0
 """The lognormal counts as this many known runs."""
 _WIDENED: Final = 1.3
 """Its scatter is this many times what was seen: five runs show about three quarters of the true scatter."""
-_KERNEL: Final = 0.5
+_KERNEL: Final = 0.25
 """Bandwidth around a known run, as a share of the scatter times runs^-1/5 (Silverman's rule has 0.9, for one peak)."""
 _MOST_SUMMED: Final = 2000
 """Sums of more runs are in proportion to one of this many."""
@@ -140,6 +140,8 @@ def further_runs(
         apart = (few - 1.0) * np.log(weights @ np.exp(filled) / np.exp(filled).mean())
         apart += _LEVEL * scatter / np.sqrt(len(logs)) * level_scores
         drawn *= np.exp(np.clip(apart, -_MOST_APART, _MOST_APART))[:, None]
+        if name == "calls":
+            drawn = np.maximum(np.rint(drawn), 1.0)
         one[name], every[name] = drawn[:, 0], drawn.sum(axis=1) * (runs / summed)
     return FurtherRuns(one, every)
 

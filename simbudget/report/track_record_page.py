@@ -8,7 +8,7 @@ from simbudget.numbers import NOTHING, percent
 
 _TASKS: Final = {
     "calls": "The remaining run from the first 20 % of its calls, given the number of calls",
-    "unknown": "The remaining run from the first 20 % of its calls, of unknown length",
+    "unknown": "The remaining run from its first 5, 10, 20, 40, 80 and 160 calls, of unknown length",
     "time": "The remaining run from the first 20 % of its time, given its length; campaigns likewise",
     "runs": "Further runs from 20 % of the runs: their total, and each of them",
     "days": "Spend over the next 7 and 30 days, from every other day after the first 60 %",
@@ -32,13 +32,15 @@ _HEADINGS: Final = (
 _HOW: Final = """\
 Each session is forecast from its beginning and from sessions outside its tenth of the project. *Held*: how often the
 truth lay in the 80 % interval as forecast; *stretched*: the same after adjusting intervals by the errors of other
-runs. Errors, widths and CRPS are shares of the truth, medians over cases; ranges in brackets are 90 % intervals of a
-bootstrap over runs. *Of simple methods*: the CRPS of a straight line through the mean so far, of a lognormal
-bootstrap of calls, of resampled known runs, and of last week. Where a log's output counts are placeholders, cost is
-that of input only. A few cases prove little: look at the ranges."""
+runs. Errors and widths are shares of the truth, medians over cases; ranges in brackets are 90 % intervals of a
+bootstrap over runs. *CRPS*: that of the logarithm, before stretching, mean over cases, so that short and long runs
+count alike. *Of simple methods*: the CRPS of a straight line through the mean so far, of a lognormal bootstrap of
+calls, of what remained of other sessions resampled (known runs; for further runs, bootstrap), and of last week. Where
+a log's output counts are placeholders, cost is that of input only. A few cases prove little: look at the ranges."""
 _METHODS: Final = {
     "straight_line": "line",
     "bootstrap": "bootstrap",
+    "known_runs": "known runs",
     "last_value": "last value",
     "log_linear": "log-linear",
     "last_week": "last week",
@@ -98,9 +100,13 @@ def _cells(figures: dict[str, Any]) -> Iterator[str]:
     yield f"{percent(figures['median_abs_error'])} {_range(figures['median_abs_error_interval'])}"
     yield signed(figures["bias"])
     yield percent(raw["relative_width_80"])
-    yield percent(raw["crps"])
+    yield _crps(raw)
     simple = {name: figures["naive"][key] for key, name in _METHODS.items() if key in figures["naive"]}
-    yield ", ".join(f"{name} {percent(scores['crps'])}" for name, scores in simple.items()) or NOTHING
+    yield ", ".join(f"{name} {_crps(scores)}" for name, scores in simple.items()) or NOTHING
+
+
+def _crps(scores: dict[str, Any]) -> str:
+    return f"{scores['log_crps']:.3f}"
 
 
 def _range(interval: list[float] | None) -> str:

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from simbudget.forecast.new_runs import SPLITS, across_runs
+from simbudget.forecast.new_runs import NEW_RUNS, SPLITS, across_runs
 from simbudget.forecast.whole_runs import further_runs, run_totals
 from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.imported import ImportedLedger
@@ -42,7 +42,7 @@ def test_every_split_is_forecast_as_a_total_and_run_by_run() -> None:
     found = list(across_runs(summed_ledger(60), 0.2, 100, 1))
     costs = [case for case in found if case.quantity == "total_cost_usd"]
     assert len(costs) == SPLITS
-    assert sum(case.quantity == "cost_usd" for case in found) == 15 * SPLITS
+    assert sum(case.quantity == "cost_usd" for case in found) == NEW_RUNS * SPLITS
     assert all(case.truth < summed_ledger(60).entries["cost_usd"].sum() for case in costs)
 
 

@@ -36,6 +36,8 @@ agents are peers."""
 _KEPT_AFTER_COMPACTION: Final = 0.75
 """A context that shrinks below this fraction was compacted or cleared."""
 _SMALLEST_COMPACTED: Final = 30_000
+_GROWING: Final = 1 / 3
+"""Share of calls with a larger context than the call before; calls that share no context have about a half."""
 _SMALLEST_CONTEXT: Final = 500
 """Tokens; no agent has a shorter system prompt."""
 _COLUMNS: Final = {
@@ -158,8 +160,14 @@ class Session:
 
     @property
     def knows_input(self) -> bool:
-        """Return whether full context sizes are known: some logs omit tokens read from the cache."""
-        return len(self) > 0 and bool(np.median(self.context) >= _SMALLEST_CONTEXT)
+        """Return whether full context sizes are known: some logs omit tokens read from the cache.
+
+        Where no call names what it read from a cache, the sizes have to grow as an agent's context does.
+        """
+        if not len(self) or np.median(self.context) < _SMALLEST_CONTEXT:
+            return False
+        says_read = np.isfinite(self.read).any() or len(self) == 1
+        return bool(says_read or (np.diff(self.context) > 0).mean() >= _GROWING)
 
     @property
     def knows_output(self) -> bool:

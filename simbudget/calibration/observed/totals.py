@@ -39,6 +39,25 @@ def truths(session: Session, first: int) -> dict[str, float]:
     return known
 
 
+def per_call(session: Session) -> dict[str, Floats]:
+    """Return by quantity: [calls] what each call of a session came to; NaN where the log does not say.
+
+    A call's active time is its duration and the gap after it without waits for people; wall time includes these.
+    """
+    gap_s = np.append(session.gap_s, np.nan)
+    return {
+        "input_tokens": session.context,
+        "new_input_tokens": np.nan_to_num(session.write) + np.nan_to_num(session.uncached),
+        "cache_read_tokens": session.read,
+        "output_tokens": session.output,
+        "cost_usd": session.cost_usd,
+        "model_time_s": session.duration_s,
+        "active_time_s": session.duration_s + np.maximum(gap_s - session.person_s, 0.0),
+        "wall_time_s": session.duration_s + gap_s,
+        "calls": np.ones(len(session)),
+    }
+
+
 def calls_within(session: Session, cut: float, at_least: int = 3) -> int | None:
     """Return the number of calls that ended within a share of a session's time, with a minimum; None if unknown.
 
