@@ -5,6 +5,7 @@ from typing import Any, Final
 
 import numpy as np
 
+from simbudget.arrays import Floats
 from simbudget.forecast.cases import Case
 
 _RESAMPLES: Final = 400
