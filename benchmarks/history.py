@@ -1,7 +1,7 @@
 """What was measured, commit by commit: `python -m benchmarks.history` adds the tables' present figures to history.csv.
 
 A row is a date, a commit, a benchmark, a case, a figure's name and its value. Seconds depend on the machine and on what
-else it does; ratios to a yardstick of the same run (`× python`) can be compared across rows.
+else it does; ratios to a yardstick of the same run (`in loops`) can be compared across rows.
 """
 
 import csv
@@ -13,7 +13,7 @@ from pathlib import Path
 HERE = Path(__file__).parent
 HISTORY = HERE / "history.csv"
 COLUMNS = ("date", "commit", "benchmark", "case", "figure", "value")
-TABLES = ("start_up", "memory", "import_logs", "fleets")
+TABLES = ("start_up", "cold_start", "memory", "import_logs", "fleets")
 
 
 def figures(page: Path) -> Iterator[tuple[str, str, float]]:
