@@ -402,20 +402,37 @@ class Program:
         return len(self.agent_groups)
 
     def world(self, seed: int, world: int, replication: int) -> Floats:
-        """Return the [quantities, 8] rows of one world, facts settled as in one replication."""
+        """Return the [quantities, 8] rows of one world, facts settled as in one replication.
+
+        Args:
+            seed: seed of all draws.
+            world: the number of the world.
+            replication: the number of the replication.
+        """
         stream = np.array([seed, world, replication], dtype=np.int64)
         rows = np.empty_like(self.rows)
         draw_world(rows, self.rows, self.table, self.kinds, self.spreads, self.purposes, stream)
         return rows
 
     def lab(self, rows: Floats, seed: int, world: int, replication: int) -> Lab:
-        """Return the lookup tables of the laws of research in one world, whose `rows` are given."""
+        """Return the lookup tables of the laws of research in one world, whose `rows` are given.
+
+        Args:
+            rows: [quantities, 8] the rows of the world.
+            seed: seed of all draws.
+            world: the number of the world.
+            replication: the number of the replication.
+        """
         run = np.array([seed, world, replication], dtype=np.int64)
         keys = np.asarray(self.agent_keys, dtype=np.int64)
         return Lab(rows, self.table, self.research, self.gates, self.review_hours, keys, run)
 
     def never_ends(self, group: int) -> Problem:
-        """Return the mistake of a group whose agents go through cycles that take no time."""
+        """Return the mistake of a group whose agents go through cycles that take no time.
+
+        Args:
+            group: the number of the group.
+        """
         return Problem(
             f"group {self.group_names[group]!r}: {IDLE_CYCLES:,} cycles in a row took no time, "
             "so the run would never end",

@@ -90,7 +90,16 @@ def _high_word(typing_context: Any, left: Any, right: Any) -> Any:
 def philox(
     seed: int, world: int, replication: int, agent: int, purpose: int, index: int
 ) -> tuple[int, int, int, int]:
-    """Return the four words that Philox4x64-10 gives for this key and counter."""
+    """Return the four words that Philox4x64-10 gives for this key and counter.
+
+    Args:
+        seed: first word of the key.
+        world: second word of the key.
+        replication: fourth word of the counter.
+        agent: third word of the counter: the number of the streams.
+        purpose: second word of the counter: what the draw is for.
+        index: first word of the counter: the number of the draw.
+    """
     key_0, key_1 = _unsigned(seed), _unsigned(world)
     word_0, word_1 = _unsigned(index), _unsigned(purpose)
     word_2, word_3 = _unsigned(agent), _unsigned(replication)
@@ -106,7 +115,11 @@ def philox(
 
 @compiled
 def unit(word: int) -> float:
-    """Return the uniform in (0, 1), both ends excluded, that a word stands for."""
+    """Return the uniform in (0, 1), both ends excluded, that a word stands for.
+
+    Args:
+        word: 64 bits, of which the upper 53 are used.
+    """
     return (float(word >> _unsigned(11)) + 0.5) * _UNIT
 
 
@@ -114,28 +127,56 @@ def unit(word: int) -> float:
 def uniforms(
     seed: int, world: int, replication: int, agent: int, purpose: int, index: int
 ) -> tuple[float, float, float, float]:
-    """Return the four uniforms in (0, 1) of one draw: its lanes."""
+    """Return the four uniforms in (0, 1) of one draw: its lanes.
+
+    Args:
+        seed: seed of all draws.
+        world: the number of the world.
+        replication: the number of the replication.
+        agent: the number of the streams.
+        purpose: what the draw is for.
+        index: the number of the draw.
+    """
     word_0, word_1, word_2, word_3 = philox(seed, world, replication, agent, purpose, index)
     return unit(word_0), unit(word_1), unit(word_2), unit(word_3)
 
 
 def step_purpose(kind: int, ordinal: int) -> int:
-    """Return the purpose of the draws of the `ordinal`-th step of a kind, whatever other steps stand around it."""
+    """Return the purpose of the draws of the `ordinal`-th step of a kind, whatever other steps stand around it.
+
+    Args:
+        kind: the kind of the step.
+        ordinal: which of its kind it is in the cycle, from 0.
+    """
     return STEPS * (1 + kind) + ordinal
 
 
 def named_purpose(name: str) -> int:
-    """Return the purpose that a quantity's name stands for: the same on every machine and in every version."""
+    """Return the purpose that a quantity's name stands for: the same on every machine and in every version.
+
+    Args:
+        name: the quantity's path in the scenario.
+    """
     return int.from_bytes(hashlib.blake2b(name.encode(), digest_size=8).digest(), "little") >> 1
 
 
 def direction_key(group: str, direction: int) -> int:
-    """Return the number of the streams of one of the directions in which a group's agents look for ideas."""
+    """Return the number of the streams of one of the directions in which a group's agents look for ideas.
+
+    Args:
+        group: the group's name.
+        direction: the number of the direction within the group.
+    """
     return (named_purpose(f"direction of {group}") & 0x7FFFFFFF) << 32 | direction
 
 
 def agent_key(group: str, member: int) -> int:
-    """Return the number of an agent's streams: other groups may grow and its luck stays the same."""
+    """Return the number of an agent's streams: other groups may grow and its luck stays the same.
+
+    Args:
+        group: the group's name.
+        member: the number of the agent within the group.
+    """
     return (named_purpose(f"group {group}") & 0x7FFFFFFF) << 32 | member
 
 

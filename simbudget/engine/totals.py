@@ -74,7 +74,11 @@ _MINUTE_NS: Final = 60e9
 
 
 def sums_length(program: Program) -> int:
-    """Return how many sums a run of a program has."""
+    """Return how many sums a run of a program has.
+
+    Args:
+        program: the program.
+    """
     return SUMS + POOL_SUMS * len(program.pools)
 
 
@@ -82,6 +86,10 @@ def totals(program: Program, sums: Floats) -> dict[str, Floats]:
     """Return the [runs] totals by name of [runs, sums] sums: US dollars, hours, shares of the agents' lives.
 
     What does not apply is NaN.
+
+    Args:
+        program: the program.
+        sums: [runs, sums] what the engines add up.
     """
     sums = np.asarray(sums, dtype=np.float64)
     spent, life, ended = sums[:, SPENT_USD], sums[:, LIFE_NS], sums[:, ENDED_NS]
@@ -139,12 +147,20 @@ def _tasks(program: Program, sums: Floats) -> dict[str, Floats]:
 
 
 def task_tenth_column(tenth: int) -> str:
-    """Return the column of what a task costs on average in one of the tenths of the tasks, the cheapest first."""
+    """Return the column of what a task costs on average in one of the tenths of the tasks, the cheapest first.
+
+    Args:
+        tenth: which tenth, from 0.
+    """
     return f"task_usd_tenth_{tenth + 1:02d}"
 
 
 def money_column(step: int) -> str:
-    """Return the column of what the run had spent when `step + 1` 20ths of the tasks were solved; NaN if never."""
+    """Return the column of what the run had spent when `step + 1` 20ths of the tasks were solved; NaN if never.
+
+    Args:
+        step: which 20th, from 0.
+    """
     return f"usd_at_{step + 1:02d}_of_{TWENTIETHS}_solved"
 
 
@@ -160,7 +176,12 @@ OF_A_LOOK: Final = ("transferable", "expected", "finalists")
 
 
 def result_column(look: int, what: str = "transferable") -> str:
-    """Return the column of one of `OF_A_LOOK` had the run stopped after `look + 1` 24ths of its horizon."""
+    """Return the column of one of `OF_A_LOOK` had the run stopped after `look + 1` 24ths of its horizon.
+
+    Args:
+        look: which look, from 0.
+        what: one of `OF_A_LOOK`.
+    """
     return f"{what}_after_{look + 1:02d}_of_{LOOKS}"
 
 
@@ -174,7 +195,12 @@ OF_A_POOL: Final = ("used_hours", "billed_hours", "utilisation", "queued_hours")
 
 
 def pool_column(name: str, what: str) -> str:
-    """Return the column of one of `OF_A_POOL` of the pool of a name."""
+    """Return the column of one of `OF_A_POOL` of the pool of a name.
+
+    Args:
+        name: the pool's name.
+        what: one of `OF_A_POOL`.
+    """
     return f"gpu_pool_{name}_{what}"
 
 

@@ -3,7 +3,11 @@
 It plays the same program by the same laws with the same streams as the reference engine, and gives the same ledger
 to the last bit; `tests/differential` holds the two to that. Where the reference engine has processes that yield,
 this one has points between which an agent goes (`points`), records instead of objects (`state`), and one heap of
-events (`events`).
+events (`scheduling`).
+
+Functions take the same things in the same order: `site`, all arrays of the run; `run`, the record of the run itself;
+then the record of whom they are about (`agent`, `caller`: an agent, a sub-agent or a reviewer, `job`). Times are
+nanoseconds from the start of the run.
 """
 
 from simbudget.engine.compiled.run import is_compiled, simulate, simulate_many

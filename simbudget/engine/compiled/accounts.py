@@ -34,7 +34,13 @@ _PER_AGENT: Final = int(Billing.PER_AGENT)
 
 @internal
 def pay(run: Record, component: int, cost_usd: float) -> None:
-    """Spend money on a component now."""
+    """Spend money on a component now.
+
+    Args:
+        run: the run's record.
+        component: the number of the component in `COMPONENTS`.
+        cost_usd: the amount, in US dollars.
+    """
     run.spent_usd += cost_usd
     run.by_component_usd[component] += cost_usd
     run.by_time_usd[component, bin_of(run.now, run.bin_ns)] += cost_usd
@@ -42,7 +48,15 @@ def pay(run: Record, component: int, cost_usd: float) -> None:
 
 @internal
 def pay_for_time(run: Record, component: int, cost_usd: float, started: int, ended: int) -> None:
-    """Spend money on a component that has accrued evenly from `started` to `ended`."""
+    """Spend money on a component that has accrued evenly from `started` to `ended`.
+
+    Args:
+        run: the run's record.
+        component: the number of the component in `COMPONENTS`.
+        cost_usd: the amount, in US dollars.
+        started: when it began, in nanoseconds.
+        ended: when it ended, in nanoseconds.
+    """
     run.spent_usd += cost_usd
     run.by_component_usd[component] += cost_usd
     spread(run.by_time_usd[component], cost_usd, started, ended, run.bin_ns)
@@ -50,7 +64,14 @@ def pay_for_time(run: Record, component: int, cost_usd: float, started: int, end
 
 @internal
 def pay_at(run: Record, component: int, cost_usd: float, at: int) -> None:
-    """Spend money on a component that is due at an instant to come, and settled now."""
+    """Spend money on a component that is due at an instant to come, and settled now.
+
+    Args:
+        run: the run's record.
+        component: the number of the component in `COMPONENTS`.
+        cost_usd: the amount, in US dollars.
+        at: the instant, in nanoseconds.
+    """
     run.spent_usd += cost_usd
     run.by_component_usd[component] += cost_usd
     run.by_time_usd[component, bin_of(at, run.bin_ns)] += cost_usd
@@ -91,7 +112,14 @@ def _reading_ns(site: Site, run: Record, meter: Record, at: int) -> int:
 
 @internal
 def start_meter(site: Site, run: Record, number: int, units: int) -> None:
-    """Start to charge for units."""
+    """Start to charge for units.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        number: the number of the meter.
+        units: number of units.
+    """
     meter = site.meters[number]
     meter.units += float(units)
     meter.sum_of_starts_ns += float(units) * float(_reading_ns(site, run, meter, run.now))
@@ -99,7 +127,15 @@ def start_meter(site: Site, run: Record, number: int, units: int) -> None:
 
 @internal
 def stop_meter(site: Site, run: Record, number: int, started: int, units: int) -> float:
-    """Stop charging for units, and return their cost in US dollars."""
+    """Stop charging for units, and return their cost in US dollars.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        number: the number of the meter.
+        started: when it began, in nanoseconds.
+        units: number of units.
+    """
     meter = site.meters[number]
     began = _reading_ns(site, run, meter, started)
     meter.units -= float(units)

@@ -85,7 +85,14 @@ from simbudget.engine.compiled.steps import (
 
 @internal
 def advance(site: Site, run: Record, agent: Record, point: int) -> None:
-    """Let an agent go on from a point until it waits or its life is over."""
+    """Let an agent go on from a point until it waits or its life is over.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        point: the point, one of `points`.
+    """
     while point != points.WAITS:
         if point < points.THINKS:
             point = (

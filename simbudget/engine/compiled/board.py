@@ -63,7 +63,14 @@ class Desk(NamedTuple):
 
 @internal
 def open_board(site: Site, run: Record, desk: Desk, key: Integers) -> None:
-    """Begin with nothing on the board."""
+    """Begin with nothing on the board.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        desk: the board's tables.
+        key: [3] seed, world and replication.
+    """
     run.board_asked = run.notebook_is_short = run.target_is_reached = run.concluded = 0
     for part in range(len(key)):
         desk.lab.run[part] = key[part]

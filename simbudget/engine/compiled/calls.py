@@ -71,7 +71,14 @@ def take_up_context(site: Site, run: Record, agent: Record) -> None:
 
 @internal
 def open_context_with(site: Site, run: Record, agent: Record, more_tokens: int) -> None:
-    """Begin a new context with the first prompt and further tokens."""
+    """Begin a new context with the first prompt and further tokens.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        more_tokens: tokens beside the first prompt.
+    """
     row = site.contexts[agent.context_row]
     prompt = draw_first_prompt(site.rows, site.table, row.first_prompt, agent.stream, agent.contexts)
     agent.prefix_tokens = draw_shared_prefix(
@@ -97,7 +104,13 @@ def context_is_used(agent: Record) -> bool:
 
 @internal
 def empty_context(agent: Record, tokens: int, results: int) -> None:
-    """Reduce a context to `tokens` that the cache does not hold; tool results count from `results` on."""
+    """Reduce a context to `tokens` that the cache does not hold; tool results count from `results` on.
+
+    Args:
+        agent: the agent's record.
+        tokens: the tokens that are left.
+        results: turns' tool results that count as joined.
+    """
     agent.context[HELD] = tokens
     agent.context[SENT] = 0
     agent.context[BEGAN] = NEVER
@@ -190,7 +203,15 @@ _NO_SESSION: Final = -1
 
 @internal
 def wants_call(site: Site, agent: Record, kind: int, output_tokens: int, thinking_tokens: int) -> None:
-    """Note the call that the agent makes next."""
+    """Note the call that the agent makes next.
+
+    Args:
+        site: the arrays of the run.
+        agent: the agent's record.
+        kind: one of `KINDS`, by its number.
+        output_tokens: output tokens, without thinking.
+        thinking_tokens: output tokens that are thinking; the context keeps them or drops them.
+    """
     agent.call_kind = kind
     agent.call_output = output_tokens + thinking_tokens
     agent.call_joins = output_tokens + site.contexts[agent.context_row].keeps_thinking * thinking_tokens
@@ -246,7 +267,16 @@ def _requests_call(run: Record, agent: Record) -> int:
 def calls_alone(
     site: Site, run: Record, caller: Record, kind: int, input_tokens: int, output_tokens: int
 ) -> int:
-    """Make one call that has nothing to do with any other: all that it sends is uncached input."""
+    """Make one call that has nothing to do with any other: all that it sends is uncached input.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        caller: the caller's record.
+        kind: one of `KINDS`, by its number.
+        input_tokens: what it sends.
+        output_tokens: output tokens.
+    """
     empty_context(caller, input_tokens, 0)
     caller.context[LIFE] = site.clients[caller.client].cache_life_ns
     caller.prefix_tokens = 0
@@ -552,7 +582,14 @@ def attempt_failed(site: Site, run: Record, agent: Record) -> int:
 
 @internal
 def record_failed_attempt(site: Site, run: Record, agent: Record, outcome: int) -> None:
-    """Record an attempt that bills nothing."""
+    """Record an attempt that bills nothing.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        outcome: one of `OUTCOMES`, by its number.
+    """
     if run.records:
         number = add_agent_entry(site, run, agent, agent.request_kind, agent.entry_began, outcome)
         site.entries[number].model = site.clients[agent.client].model
@@ -561,7 +598,14 @@ def record_failed_attempt(site: Site, run: Record, agent: Record, outcome: int) 
 
 @internal
 def answered(site: Site, run: Record, agent: Record, outcome: int) -> int:
-    """Take the answer: into the context, or as the sum of it."""
+    """Take the answer: into the context, or as the sum of it.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        outcome: one of `OUTCOMES`, by its number.
+    """
     is_billed(run, agent)
     if run.records:
         add_call_entry(site, run, agent, outcome)

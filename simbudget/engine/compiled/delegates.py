@@ -35,7 +35,14 @@ def delegates(site: Site, run: Record, agent: Record) -> int:
 
 @internal
 def sub_agent_of(site: Site, run: Record, agent: Record, place: int) -> Record:
-    """Return one of an agent's sub-agents, from 0."""
+    """Return one of an agent's sub-agents, from 0.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        place: which of the agent's it is, from 0.
+    """
     return site.agents[run.agents + agent.number * run.sub_agents_of_agent + place]
 
 

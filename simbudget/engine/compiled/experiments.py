@@ -41,13 +41,27 @@ _BY_USE: Final = int(Billing.BY_USE)
 
 @internal
 def job_of(site: Site, run: Record, agent: Record, number: int) -> Record:
-    """Return one of the jobs of an agent's experiment, by its number from 0."""
+    """Return one of the jobs of an agent's experiment, by its number from 0.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        number: which of the experiment's it is, from 0.
+    """
     return site.jobs[agent.number * run.jobs_of_agent + number]
 
 
 @internal
 def open_jobs(site: Site, run: Record, agent: Record, polls: bool) -> None:
-    """Draw the jobs of an experiment, and let them begin where they are beside their agent."""
+    """Draw the jobs of an experiment, and let them begin where they are beside their agent.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        polls: whether the agent polls meanwhile.
+    """
     step = site.steps[agent.step]
     agent.jobs = _draw_jobs(site, run, agent)
     agent.pool = step.pool
@@ -86,7 +100,15 @@ def _draw_jobs(site: Site, run: Record, agent: Record) -> int:
 
 @internal
 def play_job(site: Site, run: Record, agent: Record, job: Record, point: int) -> None:
-    """Let a job go on from a point until it waits or has ended."""
+    """Let a job go on from a point until it waits or has ended.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        job: the job's record.
+        point: the point, one of `points`.
+    """
     while point != points.WAITS:
         if point == points.JOB_AT_GPUS:
             point = _at_gpus(site, run, agent, job)

@@ -79,7 +79,16 @@ def open_reviews(site: Site, run: Record) -> None:
 def ask_for_review(
     site: Site, run: Record, lab: Lab, notebook: Notebook, submission: int, awaits_gates: bool
 ) -> None:
-    """Let a model review a submission in its turn; a finalist may wait for that to be tried at the gates."""
+    """Let a model review a submission in its turn; a finalist may wait for that to be tried at the gates.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+        awaits_gates: whether it is a finalist that waits to be tried.
+    """
     number = run.idle_reviewer
     if number == _NOBODY:  # the run is played again, with more room
         run.reviewers_are_short = 1

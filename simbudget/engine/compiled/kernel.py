@@ -68,8 +68,18 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
 ) -> None:
     """Run replications, and write the results of each.
 
-    `keys` is [runs, 3]: seed, world and replication of each; `sums` is [runs, sums], `by_time_usd` [runs, components,
-    bins]. After a run that could not be finished the others are left undone; `site.run` says why.
+    After a run that could not be finished the others are left undone; `site.run` says why.
+
+    Args:
+        site: the arrays of the run.
+        desk: the board's tables.
+        rows: [quantities, 8] the program's quantities.
+        kinds: [quantities] when each is drawn, see `laws.draws`.
+        spreads: [quantities] scatter around an unknown typical value, as p90 / median.
+        purposes: [quantities] the purpose of each one's stream.
+        keys: [runs, 3] seed, world and replication of each run.
+        sums: [runs, sums] is written, see `engine.totals`.
+        by_time_usd: [runs, components, BINS] is written, in US dollars.
     """
     here, board = by_reference(site), by_reference(desk)
     for number in range(len(keys)):

@@ -64,7 +64,14 @@ def asks_again(site: Site, run: Record, agent: Record) -> int:
 
 @internal
 def ends_attempt(site: Site, run: Record, agent: Record, is_whole: bool) -> None:
-    """End the attempt at the task that the agent is at, if it is at one, and let others ask anew."""
+    """End the attempt at the task that the agent is at, if it is at one, and let others ask anew.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        is_whole: whether the last step of the cycle was reached.
+    """
     if agent.task == NO_TASK:
         return
     solves = is_whole and attempt_solves(site.rows, site.terms, agent.stream, agent.task, agent.task_attempt)
@@ -96,7 +103,14 @@ _UNKNOWN: Final = -1
 
 @internal
 def lives(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: PLR0911  one line a point
-    """Return where an agent goes on from a point between its start and its end that is in no step."""
+    """Return where an agent goes on from a point between its start and its end that is in no step.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        point: the point, one of `points`.
+    """
     if point == points.STARTS:
         return _starts(site, run, agent)
     if point == points.NEXT_CYCLE:
@@ -223,7 +237,14 @@ def _is_done(site: Site, agent: Record) -> bool:
 
 @internal
 def cycle_done(site: Site, run: Record, agent: Record, is_whole: bool) -> int:
-    """Begin the next cycle, after one that was completed or broken off."""
+    """Begin the next cycle, after one that was completed or broken off.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        is_whole: whether the last step of the cycle was reached.
+    """
     ends_attempt(site, run, agent, is_whole)
     agent.completed_cycles += 1
     run.cycles += 1

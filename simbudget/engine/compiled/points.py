@@ -115,7 +115,16 @@ FOR_REVIEW: Final = 5
 
 @internal
 def spends(site: Site, run: Record, agent: Record, activity: int, duration_ns: int, then: int) -> int:
-    """Do one thing for a given time, and go on at the point `then`."""
+    """Do one thing for a given time, and go on at the point `then`.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        activity: one of `ACTIVITIES`, by its number.
+        duration_ns: the time, in nanoseconds.
+        then: the point.
+    """
     notes(site, run, agent, activity)
     agent.entry_began = run.now
     agent.point = then
@@ -132,7 +141,14 @@ def spends(site: Site, run: Record, agent: Record, activity: int, duration_ns: i
 
 @internal
 def asks(site: Site, run: Record, agent: Record, then: int) -> int:
-    """Wait until it is the agent's turn to ask for something at this instant, and go on at the point `then`."""
+    """Wait until it is the agent's turn to ask for something at this instant, and go on at the point `then`.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        then: the point.
+    """
     if not is_due(run, site):
         return then
     after(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, 0, scheduling.ASK, agent.rank)
@@ -142,7 +158,14 @@ def asks(site: Site, run: Record, agent: Record, then: int) -> int:
 
 @internal
 def asks_board(run: Record, agent: Record, what: int, then: int) -> int:
-    """Ask something of the board, which answers at once, and go on at the point `then`."""
+    """Ask something of the board, which answers at once, and go on at the point `then`.
+
+    Args:
+        run: the run's record.
+        agent: the agent's record.
+        what: one of `FOR_SCORE`, `FOR_POSTS`, `FOR_TELLING`, `FOR_KNOWN`, `FOR_REVIEW`.
+        then: the point.
+    """
     run.board_asked = what
     run.board_agent = agent.number
     agent.point = then
@@ -151,14 +174,29 @@ def asks_board(run: Record, agent: Record, what: int, then: int) -> int:
 
 @internal
 def record_spent(site: Site, run: Record, agent: Record, kind: int, outcome: int) -> None:
-    """Record what the agent has spent its time on."""
+    """Record what the agent has spent its time on.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        kind: one of `KINDS`, by its number.
+        outcome: one of `OUTCOMES`, by its number.
+    """
     if run.records:
         add_agent_entry(site, run, agent, kind, agent.entry_began, outcome)
 
 
 @internal
 def waits_for_office(site: Site, run: Record, agent: Record, then: int) -> bool:
-    """Return whether the office is closed, and then wait for it and go on at the point `then`."""
+    """Return whether the office is closed, and then wait for it and go on at the point `then`.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        then: the point.
+    """
     group = site.groups[agent.group]
     week_ns = run.begins_ns + run.now
     if group.is_people == 0 or is_open(group.hours, week_ns):

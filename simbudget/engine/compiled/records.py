@@ -74,7 +74,11 @@ _FLEET: Final = -1
 
 @internal
 def paid_under(kind: int) -> int:
-    """Return the component under which a call of a kind is paid."""
+    """Return the component under which a call of a kind is paid.
+
+    Args:
+        kind: one of `KINDS`, by its number.
+    """
     if kind == JUDGE:
         return SCORER
     return REVIEWS if kind == REVIEW else TOKENS
@@ -82,7 +86,16 @@ def paid_under(kind: int) -> int:
 
 @internal
 def add_entry(site: Site, run: Record, agent: int, kind: int, started: int, ended: int) -> int:
-    """Add an entry that has no place in an agent's work; return its number, to fill in what else it has."""
+    """Add an entry that has no place in an agent's work; return its number, to fill in what else it has.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the number of the agent, or of the fleet.
+        kind: one of `KINDS`, by its number.
+        started: when it began, in nanoseconds.
+        ended: when it ended, in nanoseconds.
+    """
     number = min(run.entries, len(site.entries) - 1)
     run.entries += 1
     row = site.entries[number]
@@ -107,7 +120,16 @@ def add_entry(site: Site, run: Record, agent: int, kind: int, started: int, ende
 
 @internal
 def add_agent_entry(site: Site, run: Record, agent: Record, kind: int, started: int, outcome: int) -> int:
-    """Add an entry of what an agent has done until now; return its number."""
+    """Add an entry of what an agent has done until now; return its number.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        kind: one of `KINDS`, by its number.
+        started: when it began, in nanoseconds.
+        outcome: one of `OUTCOMES`, by its number.
+    """
     number = add_entry(site, run, agent.owner, kind, started, run.now)
     row = site.entries[number]
     row.sub_agent = agent.sub_agent
@@ -121,7 +143,12 @@ def add_agent_entry(site: Site, run: Record, agent: Record, kind: int, started: 
 
 @internal
 def note_task(row: Record, of: Record) -> None:
-    """Note at which task an agent, a sub-agent or a job is, if it is at one."""
+    """Note at which task an agent, a sub-agent or a job is, if it is at one.
+
+    Args:
+        row: the entry.
+        of: the record of the agent, the sub-agent or the job.
+    """
     if of.task != NO_TASK:
         row.task = of.task
         row.attempt = of.task_attempt
@@ -129,7 +156,14 @@ def note_task(row: Record, of: Record) -> None:
 
 @internal
 def add_call_entry(site: Site, run: Record, agent: Record, outcome: int) -> None:
-    """Add the entry of a call that was paid; that of a review has the verdict."""
+    """Add the entry of a call that was paid; that of a review has the verdict.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        outcome: one of `OUTCOMES`, by its number.
+    """
     row = site.entries[add_agent_entry(site, run, agent, agent.request_kind, agent.entry_began, outcome)]
     if agent.request_kind == REVIEW:
         row.cycle = _NO_PLACE
@@ -146,7 +180,16 @@ def add_call_entry(site: Site, run: Record, agent: Record, outcome: int) -> None
 
 @internal
 def add_fleet_entry(site: Site, run: Record, kind: int, component: int, cost_usd: float, gpus: int) -> None:
-    """Add an entry of the fleet as a whole, from the start until now."""
+    """Add an entry of the fleet as a whole, from the start until now.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        kind: one of `KINDS`, by its number.
+        component: the number of the component in `COMPONENTS`.
+        cost_usd: the amount, in US dollars.
+        gpus: GPUs that were held.
+    """
     if run.records:
         row = site.entries[add_entry(site, run, _FLEET, kind, 0, run.now)]
         row.component = component
@@ -169,14 +212,27 @@ NOTHING: Final = -1
 
 @internal
 def does(run: Record, agent: Record, activity: int) -> None:
-    """Note what the agent does from now on."""
+    """Note what the agent does from now on.
+
+    Args:
+        run: the run's record.
+        agent: the agent's record.
+        activity: one of `ACTIVITIES`, by its number.
+    """
     _add_up(run, agent)
     agent.activity = activity
 
 
 @internal
 def notes(site: Site, run: Record, caller: Record, activity: int) -> None:
-    """Note what an agent does from now on, or one of its sub-agents; NOTHING: the sub-agent has ended."""
+    """Note what an agent does from now on, or one of its sub-agents; NOTHING: the sub-agent has ended.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        caller: the caller's record.
+        activity: one of `ACTIVITIES`, by its number.
+    """
     if caller.sub_agent == 0:
         does(run, caller, activity)
         return
@@ -194,7 +250,14 @@ def notes(site: Site, run: Record, caller: Record, activity: int) -> None:
 
 @internal
 def waits_for_experiment(site: Site, run: Record, agent: Record, activity: int) -> None:
-    """Note what the experiment does, for which the agent waits from now on; NOTHING: it has ended."""
+    """Note what the experiment does, for which the agent waits from now on; NOTHING: it has ended.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        activity: one of `ACTIVITIES`, by its number.
+    """
     _add_up(run, agent)
     if agent.activity_of_job == WAITING_GPU:
         site.pools[agent.pool].waited_ns += run.now - agent.waits_for_gpus_since

@@ -78,6 +78,12 @@ def is_compiled() -> bool:
 def simulate_many(program: Program, seed: int, worlds: Integers, replications: Integers) -> Sums:
     """Return the outcomes of runs of a program, each given by its world and replication. Lets other threads run.
 
+    Args:
+        program: the program.
+        seed: seed of all draws.
+        worlds: [runs] worlds.
+        replications: [runs] replications.
+
     Raises:
         UserError: the scenario never ends.
     """
@@ -89,6 +95,13 @@ def simulate(
     program: Program, seed: int = 1, world: int = 0, replication: int = 0, record: bool = True
 ) -> Outcome:
     """Return the outcome of one run of a program, with its ledger if requested.
+
+    Args:
+        program: the program.
+        seed: seed of all draws.
+        world: which draw of everything unknown.
+        replication: which draw of everything that varies.
+        record: whether to keep every entry.
 
     Raises:
         UserError: the scenario never ends.

@@ -59,7 +59,13 @@ def is_due(run: Record, site: Site) -> bool:
 def after(site: Site, run: Record, slot: int, delay_ns: int, phase: int, rank: int) -> None:
     """Schedule a slot's event `delay_ns` from now, in its place among those of that instant.
 
-    `rank` orders what happens in one phase: see `rank_of`.
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        slot: the number of the slot.
+        delay_ns: the time until then, in nanoseconds.
+        phase: END, CRASHES, HORIZON or ASK.
+        rank: the order of what happens in one phase, see `rank_of`.
     """
     priority = _OWN_PRIORITIES + phase * run.agents * run.places_of_agent + rank
     schedule(site, run, slot, run.now + delay_ns, priority)
@@ -67,7 +73,13 @@ def after(site: Site, run: Record, slot: int, delay_ns: int, phase: int, rank: i
 
 @internal
 def rank_of(run: Record, agent: int, place: int) -> int:
-    """Return in which order things happen at one instant: by agents, and for each by its jobs or sub-agents."""
+    """Return in which order things happen at one instant: by agents, and for each by its jobs or sub-agents.
+
+    Args:
+        run: the run's record.
+        agent: the number of the agent.
+        place: which of its jobs or sub-agents it is, from 0.
+    """
     rank: int = agent * run.places_of_agent + place
     return rank
 
@@ -80,20 +92,43 @@ def first_slot_of_job(run: Record, job: Record) -> int:
 
 @internal
 def after_of_job(site: Site, run: Record, job: Record, delay_ns: int, phase: int) -> None:
-    """Schedule a job's event `delay_ns` from now: in its agent's place, and there in its own."""
+    """Schedule a job's event `delay_ns` from now: in its agent's place, and there in its own.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        job: the job's record.
+        delay_ns: the time until then, in nanoseconds.
+        phase: END, CRASHES, HORIZON or ASK.
+    """
     rank = rank_of(run, job.agent, job.number)
     after(site, run, first_slot_of_job(run, job) + JOB_ITSELF, delay_ns, phase, rank)
 
 
 @internal
 def at_once(site: Site, run: Record, slot: int, priority: int) -> None:
-    """Schedule a slot's event before all that is still to happen at this instant: how one process tells another."""
+    """Schedule a slot's event before all that is still to happen at this instant: how one process tells another.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        slot: the number of the slot.
+        priority: URGENT or AT_ONCE, or that of a phase.
+    """
     schedule(site, run, slot, run.now, priority)
 
 
 @internal
 def schedule(site: Site, run: Record, slot: int, at: int, priority: int) -> None:
-    """Put a slot's event into the heap; it must not be there."""
+    """Put a slot's event into the heap; it must not be there.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        slot: the number of the slot.
+        at: when it comes, in nanoseconds.
+        priority: URGENT or AT_ONCE, or that of a phase.
+    """
     heap, places = site.heap, site.places
     rank = priority * _PRIORITY_UNIT + run.scheduled
     run.scheduled += 1
@@ -104,7 +139,13 @@ def schedule(site: Site, run: Record, slot: int, at: int, priority: int) -> None
 
 @internal
 def cancel(site: Site, run: Record, slot: int) -> None:
-    """Take a slot's event out of the heap, if it is there."""
+    """Take a slot's event out of the heap, if it is there.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        slot: the number of the slot.
+    """
     place = site.places[slot]
     if place != NOWHERE:
         _take_out(site, run, place)
@@ -220,14 +261,27 @@ def place_of_job(run: Record, job: Record) -> int:
 
 @internal
 def is_idle(site: Site, number: int) -> bool:
-    """Return whether nobody holds anything of a pool."""
+    """Return whether nobody holds anything of a pool.
+
+    Args:
+        site: the arrays of the run.
+        number: the number of the pool.
+    """
     pool = site.pools[number]
     return pool.free == pool.units
 
 
 @internal
 def ask(site: Site, run: Record, place: int, number: int, units: int) -> None:
-    """Join the queue of a pool for `units`; granting them is an event of the agent or job at `place`."""
+    """Join the queue of a pool for `units`; granting them is an event of the agent or job at `place`.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        place: the place, see `state.PLACE`.
+        number: the number of the pool.
+        units: units that are wanted.
+    """
     standing, pool = site.standing[place], site.pools[number]
     last = pool.tail
     standing.wants = units
@@ -244,7 +298,14 @@ def ask(site: Site, run: Record, place: int, number: int, units: int) -> None:
 
 @internal
 def leave(site: Site, run: Record, place: int, number: int) -> None:
-    """Give back what was got, or leave the line."""
+    """Give back what was got, or leave the line.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        place: the place, see `state.PLACE`.
+        number: the number of the pool.
+    """
     standing, pool = site.standing[place], site.pools[number]
     if standing.waits:
         _step_out(site, standing, pool)

@@ -62,7 +62,13 @@ def records_of(dtype: np.dtype[Any], rows: Sequence[Any], **own: Any) -> npt.NDA
 
 
 def write_row(record: Any, row: Any, prefix: str = "") -> None:
-    """Write what a record has of a program's row."""
+    """Write what a record has of a program's row.
+
+    Args:
+        record: the record.
+        row: the row, a named tuple.
+        prefix: what the fields' names begin with in the record.
+    """
     for name, value in row._asdict().items():
         if prefix + name in record.dtype.names:
             record[prefix + name] = value

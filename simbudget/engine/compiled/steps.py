@@ -279,7 +279,14 @@ def scoring_done(site: Site, run: Record, agent: Record) -> int:
 
 @internal
 def scored(site: Site, run: Record, agent: Record, outcome: int) -> int:
-    """Make place for the next submission."""
+    """Make place for the next submission.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        outcome: one of `OUTCOMES`, by its number.
+    """
     if run.records:
         row = site.entries[add_agent_entry(site, run, agent, records.SCORE, agent.scoring_began, outcome)]
         row.queued_ns = agent.scoring_began - agent.scorer_asked

@@ -56,13 +56,23 @@ def accrued_usd(usd_per_hour: float, units: float, sum_of_starts_ns: float, read
 
 @compiled
 def is_reached(budget_usd: float, spent_and_accrued_usd: float) -> bool:
-    """Return whether a budget is used up, to within a millionth of a dollar."""
+    """Return whether a budget is used up, to within a millionth of a dollar.
+
+    Args:
+        budget_usd: the budget, in US dollars.
+        spent_and_accrued_usd: what has been spent and has accrued, in US dollars.
+    """
     return spent_and_accrued_usd >= budget_usd - _A_MILLIONTH_USD
 
 
 @compiled
 def bin_of(at_ns: int, bin_ns: float) -> int:
-    """Return the index of the span that contains an instant; the horizon belongs to the last span."""
+    """Return the index of the span that contains an instant; the horizon belongs to the last span.
+
+    Args:
+        at_ns: the instant, in nanoseconds.
+        bin_ns: length of a span, in nanoseconds.
+    """
     return min(int(at_ns / bin_ns), BINS - 1)
 
 
@@ -172,7 +182,12 @@ def cease_to_cost(account: Floats, usd_per_hour: float, started_ns: int, cost_us
 
 @compiled
 def spent_by_now(account: Floats, now_ns: int) -> float:
-    """Return what an agent has spent in US dollars, including charges that are still accruing."""
+    """Return what an agent has spent in US dollars, including charges that are still accruing.
+
+    Args:
+        account: [ACCOUNT] the agent's account.
+        now_ns: the current time, in nanoseconds.
+    """
     if account[RUNNING] == 0.0:
         return account[SPENT_USD]
     return account[SPENT_USD] + (account[USD_PER_HOUR] * float(now_ns) - account[STARTS]) / HOUR_NS

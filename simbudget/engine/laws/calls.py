@@ -282,7 +282,12 @@ def draw_attempt(
 
 @compiled
 def tokens_under_way(rows: Floats, quantity: int) -> int:
-    """Return the tokens of the context with which an agent starts; 0: it begins as any other."""
+    """Return the tokens of the context with which an agent starts; 0: it begins as any other.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        quantity: the row of the tokens, or `NONE`: the group's contexts are not under way.
+    """
     return 0 if quantity == NONE else int(np.rint(rows[quantity, 1]))
 
 
@@ -370,7 +375,11 @@ def shared_speed(rows: Floats, throughput: int, replicas: int, at_most: int, cal
 
 @compiled
 def back_off_ns(failures: int) -> int:
-    """Return how long is waited after the `failures`-th failure in a row: 0.5 s, 1 s, 2 s ... at most 8 s."""
+    """Return how long is waited after the `failures`-th failure in a row: 0.5 s, 1 s, 2 s ... at most 8 s.
+
+    Args:
+        failures: number of failures in a row, from 1.
+    """
     return min(_FIRST_WAIT_NS << min(failures - 1, 4), _LONGEST_WAIT_NS)
 
 

@@ -98,7 +98,12 @@ def draw(rows: Floats, table: Floats, quantity: int, u: float) -> float:
 
 @compiled
 def differs(rows: Floats, quantity: int) -> bool:
-    """Return whether a quantity's typical value differs between contexts: its row's `c` says by how much."""
+    """Return whether a quantity's typical value differs between contexts: its row's `c` says by how much.
+
+    Args:
+        rows: [quantities, 8] the world's quantities; see `laws.draws`.
+        quantity: the row of the quantity.
+    """
     return rows[quantity, 3] > 0.0 and (rows[quantity, 0] == LOGNORMAL or rows[quantity, 0] == SHAPED)
 
 
@@ -153,7 +158,11 @@ def draw_count(rows: Floats, table: Floats, quantity: int, u: float) -> int:
 
 @compiled
 def nanoseconds(duration_s: float) -> int:
-    """Return a duration in seconds as the nearest whole number of nanoseconds."""
+    """Return a duration in seconds as the nearest whole number of nanoseconds.
+
+    Args:
+        duration_s: the duration, in seconds.
+    """
     return int(np.rint(min(duration_s, LONGEST_S) * NANOSECOND))
 
 
@@ -172,7 +181,12 @@ def draw_ns(rows: Floats, table: Floats, quantity: int, u: float) -> int:
 
 @compiled
 def exponential_ns(mean_s: float, u: float) -> int:
-    """Return an exponential time of this mean for the uniform `u`, by inversion, in nanoseconds."""
+    """Return an exponential time of this mean for the uniform `u`, by inversion, in nanoseconds.
+
+    Args:
+        mean_s: the mean, in seconds.
+        u: uniform in (0, 1).
+    """
     return nanoseconds(-mean_s * math.log1p(-u))
 
 

@@ -214,7 +214,13 @@ def stands_alone(lab: Lab, notebook: Notebook, submission: int) -> bool:
 
 @compiled
 def tried_as(lab: Lab, notebook: Notebook, submission: int) -> int:
-    """Return the submission that was tried at the gates for the result that this one belongs to, or NOBODY."""
+    """Return the submission that was tried at the gates for the result that this one belongs to, or NOBODY.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+    """
     row = notebook.submissions[submission]
     if stands_alone(lab, notebook, submission):
         return submission if row[IS_TRIED] == 1 else NOBODY
@@ -249,13 +255,24 @@ def effect_at_gate(lab: Lab, notebook: Notebook, submission: int, gate: int) -> 
 
 @compiled
 def reaches(effect: float, smallest: float) -> bool:
-    """Return whether an effect is at least the smallest that matters, and an effect at all."""
+    """Return whether an effect is at least the smallest that matters, and an effect at all.
+
+    Args:
+        effect: the effect, true or measured.
+        smallest: the smallest effect that matters.
+    """
     return effect > 0.0 and effect >= smallest
 
 
 @compiled
 def holds_everywhere(lab: Lab, notebook: Notebook, submission: int) -> bool:
-    """Return whether a submission holds at every gate in truth: whether it is a transferable result."""
+    """Return whether a submission holds at every gate in truth: whether it is a transferable result.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        submission: the number of the submission.
+    """
     for gate in range(len(lab.gates)):
         effect, _, _ = effect_at_gate(lab, notebook, submission, gate)
         if not reaches(effect, certain(lab, lab.gates[gate, SMALLEST])):
@@ -272,6 +289,11 @@ def chance_of_holding(lab: Lab, notebook: Notebook, submission: int) -> float:
     depends on them before the result itself has been tried, so the expected number of results is the expectation of
     the chances of those tried, whose variance is smaller (D. Blackwell, "Conditional expectation and unbiased
     sequential estimation", Annals of Mathematical Statistics 18 (1947), 105-110).
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        submission: the number of the submission.
     """
     worth, row = notebook.worths[submission], notebook.submissions[submission]
     if math.isnan(worth[CHANCE]):
@@ -377,7 +399,12 @@ def find_finalists(lab: Lab, notebook: Notebook, now_ns: int) -> int:
 
 @compiled
 def gates_begin_ns(notebook: Notebook, ended_ns: int) -> int:
-    """Return when the gates begin after a run that ended at `ended_ns`: when every review is done."""
+    """Return when the gates begin after a run that ended at `ended_ns`: when every review is done.
+
+    Args:
+        notebook: the state of research in the run.
+        ended_ns: the end of the run, in nanoseconds.
+    """
     begin_ns = ended_ns
     for submission in range(notebook.counts[SUBMISSIONS]):
         begin_ns = max(begin_ns, notebook.submissions[submission, REVIEWED_NS])

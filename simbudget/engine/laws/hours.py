@@ -19,14 +19,24 @@ _WEEK_DAYS: Final = 7
 
 @compiled
 def is_open(hours: Integers, week_ns: int) -> bool:
-    """Return whether the office is open at a time; at the closing time it is not."""
+    """Return whether the office is open at a time; at the closing time it is not.
+
+    Args:
+        hours: [OFFICE] office hours.
+        week_ns: the time, in nanoseconds after a Monday 0:00.
+    """
     day, clock = week_ns // DAY_NS, week_ns % DAY_NS
     return hours[_FIRST_DAY + day % _WEEK_DAYS] == 1 and hours[0] <= clock < hours[1]
 
 
 @compiled
 def opens_ns(hours: Integers, week_ns: int) -> int:
-    """Return the first time from `week_ns` on at which the office is open."""
+    """Return the first time from `week_ns` on at which the office is open.
+
+    Args:
+        hours: [OFFICE] office hours.
+        week_ns: the time, in nanoseconds after a Monday 0:00.
+    """
     if is_open(hours, week_ns):
         return week_ns
     day = week_ns // DAY_NS
@@ -39,7 +49,12 @@ def opens_ns(hours: Integers, week_ns: int) -> int:
 
 @compiled
 def closes_ns(hours: Integers, week_ns: int) -> int:
-    """Return when the office, open at `week_ns`, closes on that day."""
+    """Return when the office, open at `week_ns`, closes on that day.
+
+    Args:
+        hours: [OFFICE] office hours.
+        week_ns: the time, in nanoseconds after a Monday 0:00.
+    """
     return week_ns // DAY_NS * DAY_NS + hours[1]
 
 

@@ -125,7 +125,11 @@ def empty_notebook(
 
 
 def with_room(notebook: Notebook) -> Notebook:
-    """Return a notebook with room for one more submission; the room is doubled if it is full."""
+    """Return a notebook with room for one more submission; the room is doubled if it is full.
+
+    Args:
+        notebook: the state of research in the run.
+    """
     if not is_full(notebook):
         return notebook
     twice = {
@@ -137,7 +141,11 @@ def with_room(notebook: Notebook) -> Notebook:
 
 @compiled
 def clear(notebook: Notebook) -> None:
-    """Reset a notebook to the start of a run."""
+    """Reset a notebook to the start of a run.
+
+    Args:
+        notebook: the state of research in the run.
+    """
     notebook.counts[:] = 0
     notebook.counts[BEST] = NOBODY
     notebook.directions[:, NEWEST] = NOBODY
@@ -149,7 +157,11 @@ def clear(notebook: Notebook) -> None:
 
 @compiled
 def is_full(notebook: Notebook) -> bool:
-    """Return whether the notebook has no room for another submission."""
+    """Return whether the notebook has no room for another submission.
+
+    Args:
+        notebook: the state of research in the run.
+    """
     return notebook.counts[SUBMISSIONS] == len(notebook.submissions)
 
 
@@ -217,7 +229,12 @@ def learn(notebook: Notebook, agent: int, submission: int, now_ns: int) -> None:
 
 @compiled
 def tell(notebook: Notebook, agent: int) -> int:
-    """Return the submission that an agent's post reports; the next post will report later ones only."""
+    """Return the submission that an agent's post reports; the next post will report later ones only.
+
+    Args:
+        notebook: the state of research in the run.
+        agent: the number of the agent.
+    """
     submission = notebook.agents[agent, TOLD]
     notebook.agents[agent, TOLD] = NOBODY
     return submission

@@ -20,7 +20,12 @@ _ROUNDING: Final = 1e-9
 
 @compiled
 def level_at(bucket: Floats, now_ns: int) -> float:
-    """Return how much a bucket holds at `now_ns`."""
+    """Return how much a bucket holds at `now_ns`.
+
+    Args:
+        bucket: [3] capacity, level and the time of that level in nanoseconds.
+        now_ns: the current time, in nanoseconds.
+    """
     return min(bucket[0], bucket[1] + bucket[0] * ((now_ns - bucket[2]) / _MINUTE_NS))
 
 

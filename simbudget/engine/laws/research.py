@@ -111,7 +111,12 @@ def agent_lanes(lab: Lab, agent: int, purpose: int, index: int) -> tuple[float, 
 
 @compiled
 def certain(lab: Lab, quantity: int) -> float:
-    """Return the one value that a fact has in this world; 0 for none."""
+    """Return the one value that a fact has in this world; 0 for none.
+
+    Args:
+        lab: the tables of one world.
+        quantity: the row of the fact; negative for none.
+    """
     return 0.0 if quantity < 0 else lab.rows[quantity, 1]
 
 

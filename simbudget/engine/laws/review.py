@@ -127,7 +127,12 @@ def note_review(lab: Lab, notebook: Notebook, submission: int, starts_ns: int, e
 
 @compiled
 def review_key(stream: Integers, submission: int) -> int:
-    """Return the number of the streams of a model's review of an agent's `submission`-th submission."""
+    """Return the number of the streams of a model's review of an agent's `submission`-th submission.
+
+    Args:
+        stream: [4] the author's stream: seed, world, replication and agent.
+        submission: the number of the submission among the author's.
+    """
     return stream_key(stream, REVIEWER, submission)
 
 

@@ -72,7 +72,13 @@ _HOUR_NS: Final = 3.6e12
 
 @compiled
 def research_tally(lab: Lab, notebook: Notebook, figures: Floats) -> None:
-    """Write the [TALLY] figures of a run whose reviews and gates are done; NaN for the best of no submissions."""
+    """Write the [TALLY] figures of a run whose reviews and gates are done; NaN for the best of no submissions.
+
+    Args:
+        lab: the tables of one world.
+        notebook: the state of research in the run.
+        figures: [TALLY_LENGTH] is written.
+    """
     figures[:] = 0.0
     figures[0] = notebook.counts[SUBMISSIONS]
     _tally_scores(notebook, figures)

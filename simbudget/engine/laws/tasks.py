@@ -67,7 +67,11 @@ class TaskList(NamedTuple):
 
 
 def empty_task_list(tasks: int) -> TaskList:
-    """Return the list of a run that begins."""
+    """Return the list of a run that begins.
+
+    Args:
+        tasks: number of tasks.
+    """
     listed = TaskList(
         counts=np.zeros(_COUNTS, dtype=np.int64),
         queue=np.zeros(tasks, dtype=np.int64),
@@ -82,7 +86,11 @@ def empty_task_list(tasks: int) -> TaskList:
 
 @compiled
 def open_tasks(tasks: TaskList) -> None:
-    """Make a list as it is when a run begins: all tasks can be taken."""
+    """Make a list as it is when a run begins: all tasks can be taken.
+
+    Args:
+        tasks: the run's list of tasks.
+    """
     tasks.counts[:] = 0
     tasks.counts[IN_QUEUE] = len(tasks.queue)
     for task in range(len(tasks.queue)):
@@ -95,7 +103,13 @@ def open_tasks(tasks: TaskList) -> None:
 
 @compiled
 def take_task(tasks: TaskList, attempts: int, takes_all: int) -> int:
-    """Begin an attempt at the next task, and return its number; NO_TASK if none can be taken now."""
+    """Begin an attempt at the next task, and return its number; NO_TASK if none can be taken now.
+
+    Args:
+        tasks: the run's list of tasks.
+        attempts: maximum number of attempts at a task.
+        takes_all: whether all of them are made, even after one has solved the task.
+    """
     counts = tasks.counts
     if counts[IN_QUEUE] == 0:
         return NO_TASK
@@ -113,13 +127,21 @@ def take_task(tasks: TaskList, attempts: int, takes_all: int) -> int:
 
 @compiled
 def may_be_returned(tasks: TaskList) -> bool:
-    """Return whether an attempt is under way after which its task may be free again."""
+    """Return whether an attempt is under way after which its task may be free again.
+
+    Args:
+        tasks: the run's list of tasks.
+    """
     return tasks.counts[RETURNABLE] > 0
 
 
 @compiled
 def all_is_done(tasks: TaskList) -> bool:
-    """Return whether no task is open and nobody is at one."""
+    """Return whether no task is open and nobody is at one.
+
+    Args:
+        tasks: the run's list of tasks.
+    """
     return tasks.counts[IN_QUEUE] == 0 and tasks.counts[UNDER_WAY] == 0
 
 
@@ -150,7 +172,12 @@ def end_attempt(tasks: TaskList, terms: TaskTerms, task: int, solves: bool, cost
 
 @compiled
 def note_money(tasks: TaskList, spent_usd: float) -> None:
-    """Record the money spent when one more task is solved."""
+    """Record the money spent when one more task is solved.
+
+    Args:
+        tasks: the run's list of tasks.
+        spent_usd: what the run has spent, in US dollars.
+    """
     count = len(tasks.queue)
     for step in range(TWENTIETHS):
         if tasks.counts[SOLVED] * TWENTIETHS >= (step + 1) * count and math.isnan(tasks.money_usd[step]):
@@ -230,6 +257,10 @@ def task_tally(tasks: TaskList, figures: Floats) -> None:
 
     Attempts begun, tasks solved, what attempts have cost together; then what each tenth of the tasks cost, the
     cheapest first (a tenth may hold a part of a task); then the money at each step, see `TaskList`.
+
+    Args:
+        tasks: the run's list of tasks.
+        figures: [TASK_TALLY] is written.
     """
     count, summed = len(tasks.spent_usd), tasks.spent_usd
     _sort(summed)

@@ -193,7 +193,12 @@ def draw_preemption_ns(rows: Floats, every: int, stream: Integers, stretch: int,
 
 @compiled
 def saved_ns(done_ns: int, checkpoint_every_ns: int) -> int:
-    """Return how much of the work done is in the last checkpoint, in nanoseconds; without checkpoints 0."""
+    """Return how much of the work done is in the last checkpoint, in nanoseconds; without checkpoints 0.
+
+    Args:
+        done_ns: work done, in nanoseconds.
+        checkpoint_every_ns: time between checkpoints, in nanoseconds; 0: there are none.
+    """
     if checkpoint_every_ns <= 0:
         return 0
     return done_ns // checkpoint_every_ns * checkpoint_every_ns
@@ -215,7 +220,11 @@ def draw_scoring_ns(rows: Floats, table: Floats, quantity: int, stream: Integers
 
 @compiled
 def judge_key(stream: Integers) -> int:
-    """Return the number of the streams of the model that judges an agent's submissions."""
+    """Return the number of the streams of the model that judges an agent's submissions.
+
+    Args:
+        stream: [4] the agent's stream: seed, world, replication and agent.
+    """
     return stream_key(stream, JUDGE, 0)
 
 

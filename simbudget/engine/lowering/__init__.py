@@ -26,6 +26,9 @@ __all__ = ["lower"]
 def lower(scenario: scenarios.Scenario) -> Program:
     """Return the program of a scenario.
 
+    Args:
+        scenario: its evidence is weighed first.
+
     Raises:
         UserError: a model without a price in the scenario is not on the price list either.
     """

@@ -60,7 +60,14 @@ class Calling:
     def client(
         self, model: str | None, cache: str, service: scenarios.Service | None, is_called: bool = True
     ) -> int:
-        """Return the number of the client of a model, for contexts that are cached so; people have one of no model."""
+        """Return the number of the client of a model, for contexts that are cached so; people have one of no model.
+
+        Args:
+            model: the model's name; None for people.
+            cache: `off`, `5 min` or `1 h`.
+            service: the service of the provider; None for the standard one.
+            is_called: whether anybody calls it: the speed of a model that nobody calls is not looked up.
+        """
         name = STANDARD if service is None or service.name == "standard" else service.name
         returns_in = service.returns_in if service is not None and name == _BATCH else None
         call = _Call(model, cache, name, "" if returns_in is None else returns_in.name, is_called)
@@ -69,7 +76,12 @@ class Calling:
         return list(self.clients).index(call)
 
     def turn(self, turn: scenarios.Turn, is_made: bool = True) -> int:
-        """Return the number of a turn; one that nobody makes has no quantities."""
+        """Return the number of a turn; one that nobody makes has no quantities.
+
+        Args:
+            turn: the turn.
+            is_made: whether anybody makes it.
+        """
         add, fact = self.quantities.add, self.quantities.fact
         row = TurnRow(
             parts=TurnDraws(
@@ -84,7 +96,12 @@ class Calling:
         return _number(self.turns, row)
 
     def context(self, context: scenarios.Context, limit_is_written: bool) -> int:
-        """Return the number of a context."""
+        """Return the number of a context.
+
+        Args:
+            context: the context.
+            limit_is_written: whether the scenario writes at how many tokens it is full.
+        """
         add, fact, how = self.quantities.add, self.quantities.fact, context.when_full.how
         prefix = context.shared_prefix_tokens
         row = ContextRow(

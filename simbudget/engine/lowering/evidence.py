@@ -50,7 +50,11 @@ class Weighed:
     maxsize=256
 )  # plans look at one scenario again and again, a tenth of a second with gates
 def weigh(scenario: Scenario) -> Weighed:
-    """Return a scenario with the priors of `research` updated by its evidence; unchanged without evidence."""
+    """Return a scenario with the priors of `research` updated by its evidence; unchanged without evidence.
+
+    Args:
+        scenario: the scenario.
+    """
     evidence, research = scenario.evidence, scenario.research
     if evidence is None or research is None:
         return Weighed(scenario)
@@ -73,7 +77,12 @@ def weigh(scenario: Scenario) -> Weighed:
 
 
 def understood(provenance: Iterable[Provenance], scenario: Scenario) -> tuple[Provenance, ...]:
-    """Return the provenance of a scenario's quantities, with updated quantities in place of priors."""
+    """Return the provenance of a scenario's quantities, with updated quantities in place of priors.
+
+    Args:
+        provenance: what the scenario says of its quantities.
+        scenario: the scenario, evidence included.
+    """
     after = {row.name: row for row in weigh(scenario).rows}
     rows = [after.pop(row.name, row) for row in provenance]
     return (*rows, *after.values())

@@ -103,7 +103,11 @@ def finalists_of(scenario: Scenario, worlds: int, runs_each: int) -> Finalists:
 
 
 def search_of(scenario: Scenario) -> Search:
-    """Return the search of a scenario, with the number of submissions that typical times allow."""
+    """Return the search of a scenario, with the number of submissions that typical times allow.
+
+    Args:
+        scenario: the scenario.
+    """
     of_agents, _ = directions_of(scenario)
     keys: list[int] = []
     directions: list[int] = []

@@ -79,7 +79,12 @@ def after_gates(scenario: Scenario, counts: Mapping[str, Counts]) -> AfterGates:
 
 
 def quantiles(quantity: Quantity, count: int) -> Floats:
-    """Return the [count] quantiles at the middles of equal steps of probability; those of its draws, if calibrated."""
+    """Return the [count] quantiles at the middles of equal steps of probability; those of its draws, if calibrated.
+
+    Args:
+        quantity: the quantity.
+        count: number of quantiles.
+    """
     if quantity.posterior is not None and quantity.posterior.is_fact:
         middles = (np.arange(count) + 0.5) / count
         return np.asarray(np.quantile(quantity.posterior.draws[:, 0], middles))

@@ -31,7 +31,16 @@ def group_row(
     first_agent: int,
     first_step: int,
 ) -> GroupRow:
-    """Return the row of a group whose agents and steps begin at these numbers."""
+    """Return the row of a group whose agents and steps begin at these numbers.
+
+    Args:
+        scenario: the scenario.
+        group: the group.
+        calling: the program's clients, turns and contexts; new ones are added.
+        quantities: the program's quantities; new ones are added.
+        first_agent: the number of its first agent.
+        first_step: the number of the first step of its cycle.
+    """
     thinks = any(_makes_turns(step) for step in group.cycle)
     crashes, staff = group.crashes, group.staff
     return GroupRow(
@@ -66,7 +75,14 @@ def _stop(group: scenarios.Group, quantities: Quantities) -> StopDraws:
 def step_rows(
     scenario: scenarios.Scenario, group: scenarios.Group, calling: Calling, own_steps: list[tuple[str, str]]
 ) -> Iterable[StepRow]:
-    """Yield the rows of a cycle's steps; those written in Python are added to `own_steps`."""
+    """Yield the rows of a cycle's steps; those written in Python are added to `own_steps`.
+
+    Args:
+        scenario: the scenario.
+        group: the group.
+        calling: the program's clients, turns and contexts; new ones are added.
+        own_steps: file and function of each step written in Python.
+    """
     counted: dict[int, int] = {}
     pools = {pool.name: number for number, pool in enumerate(scenario.pools)}
     for step in group.cycle:

@@ -16,7 +16,13 @@ _BILLING: Final = {
 
 
 def pool_row(pool: scenarios.Gpus, quantities: Quantities, held: int) -> PoolRow:
-    """Return the row of a pool, some of whose GPUs are held by served models."""
+    """Return the row of a pool, some of whose GPUs are held by served models.
+
+    Args:
+        pool: the pool.
+        quantities: the program's quantities; new ones are added.
+        held: GPUs that served models hold.
+    """
     checkpoint = pool.checkpoint_every
     return PoolRow(
         gpus=pool.count,
@@ -30,5 +36,9 @@ def pool_row(pool: scenarios.Gpus, quantities: Quantities, held: int) -> PoolRow
 
 
 def pool_names(scenario: scenarios.Scenario) -> tuple[str, ...]:
-    """Return the names of the pools; one without a name is called as the block that describes it."""
+    """Return the names of the pools; one without a name is called as the block that describes it.
+
+    Args:
+        scenario: the scenario.
+    """
     return tuple(pool.name or "gpus" for pool in scenario.pools)

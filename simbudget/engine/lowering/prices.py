@@ -19,6 +19,13 @@ def price_row(
     """Return the prices of a model whose context is cached so: the scenario's own, else the list's for the service.
 
     Own prices are those of the standard service; see `service_factor`.
+
+    Args:
+        scenario: the scenario.
+        model: the model's name.
+        cache: `off`, `5 min` or `1 h`.
+        service: the service of the provider.
+        quantities: the program's quantities; new ones are added.
     """
     own = scenario.prices.models.get(model)
     if own is None:
@@ -30,14 +37,25 @@ def price_row(
 
 
 def no_prices(quantities: Quantities) -> PriceRow:
-    """Return the prices of what costs nothing by token."""
+    """Return the prices of what costs nothing by token.
+
+    Args:
+        quantities: the program's quantities; new ones are added.
+    """
     return PriceRow(_NO_LONG_TIER, *8 * [quantities.number(0.0)])
 
 
 def service_factor(
     scenario: scenarios.Scenario, model: str | None, service: str, quantities: Quantities
 ) -> int:
-    """Return by what the scenario's own prices of a model are multiplied for a service; `NONE` for nothing."""
+    """Return by what the scenario's own prices of a model are multiplied for a service; `NONE` for nothing.
+
+    Args:
+        scenario: the scenario.
+        model: the model's name.
+        service: the service of the provider.
+        quantities: the program's quantities; new ones are added.
+    """
     own = scenario.prices.models.get(model or "")
     if own is None or service not in own.services:
         return NONE
@@ -45,7 +63,12 @@ def service_factor(
 
 
 def discounts_of(scenario: scenarios.Scenario, quantities: Quantities) -> Integers:
-    """Return the [components] quantities that are the part by which each component costs less, or `NONE`."""
+    """Return the [components] quantities that are the part by which each component costs less, or `NONE`.
+
+    Args:
+        scenario: the scenario.
+        quantities: the program's quantities; new ones are added.
+    """
     discount = scenario.prices.discount
     return np.array([quantities.fact(discount.get(name)) for name in COMPONENTS], dtype=np.int64)
 

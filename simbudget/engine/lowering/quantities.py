@@ -47,7 +47,12 @@ class Quantities:
     numbers: dict[tuple[str, bool], int] = field(default_factory=dict)
 
     def add(self, quantity: Quantity | None, is_fact: bool = False) -> int:
-        """Return the number of a quantity, the same for the same name; `NONE` for no quantity."""
+        """Return the number of a quantity, the same for the same name; `NONE` for no quantity.
+
+        Args:
+            quantity: the quantity, as the scenario has it.
+            is_fact: whether it is one number in every replication, instead of a draw each time.
+        """
         if quantity is None:
             return NONE
         key = quantity.name, is_fact
@@ -61,11 +66,19 @@ class Quantities:
         return self.numbers[key]
 
     def fact(self, quantity: Quantity | None) -> int:
-        """Return the number of a quantity that is one number in every replication."""
+        """Return the number of a quantity that is one number in every replication.
+
+        Args:
+            quantity: the quantity, as the scenario has it.
+        """
         return self.add(quantity, is_fact=True)
 
     def number(self, value: float) -> int:
-        """Return the number of the quantity that is always `value`."""
+        """Return the number of the quantity that is always `value`.
+
+        Args:
+            value: the value, in base units.
+        """
         row = (*constant(value).row(self.table), value, value)
         return self._append(row, DRAWN_EACH_TIME, 1.0, 0)
 
@@ -91,7 +104,11 @@ _ALWAYS = (0, 86_400) + 7 * (1,)
 
 
 def office_hours(office: scenarios.Staff | scenarios.Review | None) -> tuple[int, ...]:
-    """Return when an office opens and closes, in nanoseconds of a day, and on which days; always without one."""
+    """Return when an office opens and closes, in nanoseconds of a day, and on which days; always without one.
+
+    Args:
+        office: who works in it; None: it is always open.
+    """
     if office is None:
         opens_s, closes_s, *days = _ALWAYS
     else:
@@ -101,5 +118,9 @@ def office_hours(office: scenarios.Staff | scenarios.Review | None) -> tuple[int
 
 
 def nanoseconds(duration_s: float) -> int:
-    """Return a duration in nanoseconds."""
+    """Return a duration in nanoseconds.
+
+    Args:
+        duration_s: the duration, in seconds.
+    """
     return round(duration_s * NANOSECOND)

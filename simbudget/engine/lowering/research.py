@@ -37,7 +37,12 @@ _QUANTITIES = (
 
 
 def research_of(scenario: scenarios.Scenario, quantities: Quantities) -> Research:
-    """Return the parameters of research and review; all absent where nothing is scored."""
+    """Return the parameters of research and review; all absent where nothing is scored.
+
+    Args:
+        scenario: the scenario.
+        quantities: the program's quantities; new ones are added.
+    """
     fact, draw = quantities.fact, quantities.add
     research, review = scenario.research, scenario.review
     is_on = research is not None and has_step(scenario, scenarios.Score)
@@ -72,7 +77,12 @@ def research_of(scenario: scenarios.Scenario, quantities: Quantities) -> Researc
 
 
 def gates_of(scenario: scenarios.Scenario, quantities: Quantities) -> Integers:
-    """Return the [gates, 6] gates; none where nothing is scored."""
+    """Return the [gates, 6] gates; none where nothing is scored.
+
+    Args:
+        scenario: the scenario.
+        quantities: the program's quantities; new ones are added.
+    """
     fact, draw = quantities.fact, quantities.add
     rows = [
         [
@@ -93,6 +103,9 @@ def directions_of(scenario: scenarios.Scenario) -> tuple[Integers, Integers]:
     """Return the direction of each agent, and the keys of the directions.
 
     Without a word about it each agent has its own; where all choose among known methods there is one for all.
+
+    Args:
+        scenario: the scenario.
     """
     if scenario.research is not None and scenario.research.known_methods is not None:
         agents = sum(group.agents for group in scenario.fleet)

@@ -14,7 +14,13 @@ _NO_LIMIT = 1 << 62
 
 
 def settings_of(scenario: scenarios.Scenario, quantities: Quantities, calling: Calling) -> Settings:
-    """Return what holds for the whole run."""
+    """Return what holds for the whole run.
+
+    Args:
+        scenario: the scenario.
+        quantities: the program's quantities; new ones are added.
+        calling: the program's clients, turns and contexts; new ones are added.
+    """
     stop, scorer = scenario.stop, scenario.scorer
     review = scenario.review if has_step(scenario, scenarios.Score) else None
     by_model = review is not None and review.by is not None
@@ -48,12 +54,22 @@ def settings_of(scenario: scenarios.Scenario, quantities: Quantities, calling: C
 
 
 def has_step(scenario: scenarios.Scenario, kind: type[scenarios.Step]) -> bool:
-    """Return whether any group's cycle has a step of a kind; what no step uses is not lowered."""
+    """Return whether any group's cycle has a step of a kind; what no step uses is not lowered.
+
+    Args:
+        scenario: the scenario.
+        kind: the class of the step.
+    """
     return any(isinstance(step, kind) for group in scenario.fleet for step in group.cycle)
 
 
 def tasks_of(scenario: scenarios.Scenario, quantities: Quantities) -> TaskTerms:
-    """Return the terms on which a scenario's tasks are worked on."""
+    """Return the terms on which a scenario's tasks are worked on.
+
+    Args:
+        scenario: the scenario.
+        quantities: the program's quantities; new ones are added.
+    """
     tasks = scenario.tasks
     if tasks is None:
         return TaskTerms()
@@ -88,5 +104,9 @@ NOT_COMPILED: Final[tuple[tuple[str, Callable[[Scenario], bool]], ...]] = (
 
 
 def not_compiled(scenario: Scenario) -> tuple[str, ...]:
-    """Return what of a scenario the reference engine alone can simulate, in words."""
+    """Return what of a scenario the reference engine alone can simulate, in words.
+
+    Args:
+        scenario: the scenario.
+    """
     return tuple(words for words, asks in NOT_COMPILED if asks(scenario))

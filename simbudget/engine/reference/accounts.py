@@ -52,24 +52,43 @@ class Meter:
         self._units = self._sum_of_starts_ns = 0.0
 
     def start(self, now_ns: int, units: int = 1) -> None:
-        """Start to charge for units."""
+        """Start to charge for units.
+
+        Args:
+            now_ns: the current time, in nanoseconds.
+            units: number of units.
+        """
         self._units += units
         self._sum_of_starts_ns += float(units) * float(self.reading_ns(now_ns))
 
     def stop(self, started_ns: int, now_ns: int, units: int = 1) -> float:
-        """Stop charging for units, and return their cost in US dollars."""
+        """Stop charging for units, and return their cost in US dollars.
+
+        Args:
+            started_ns: when it began, in nanoseconds.
+            now_ns: the current time, in nanoseconds.
+            units: number of units.
+        """
         started = self.reading_ns(started_ns)
         self._units -= units
         self._sum_of_starts_ns -= float(units) * float(started)
         return time_cost_usd(self.usd_per_hour, float(units), float(self.reading_ns(now_ns) - started))
 
     def accrued_usd(self, now_ns: int) -> float:
-        """Return what the running units have cost so far."""
+        """Return what the running units have cost so far.
+
+        Args:
+            now_ns: the current time, in nanoseconds.
+        """
         reading_ns = float(self.reading_ns(now_ns))
         return accrued_usd(self.usd_per_hour, self._units, self._sum_of_starts_ns, reading_ns)
 
     def reading_ns(self, now_ns: int) -> int:
-        """Return the time on this meter: the clock's."""
+        """Return the time on this meter: the clock's.
+
+        Args:
+            now_ns: the current time, in nanoseconds.
+        """
         return now_ns
 
 
@@ -81,7 +100,11 @@ class StaffMeter(Meter):
         self._hours, self._begins_ns = hours, begins_ns
 
     def reading_ns(self, now_ns: int) -> int:
-        """Return for how long the office has been open since the Monday before the run."""
+        """Return for how long the office has been open since the Monday before the run.
+
+        Args:
+            now_ns: the current time, in nanoseconds.
+        """
         return open_ns(self._hours, 0, self._begins_ns + now_ns)
 
 
@@ -103,21 +126,43 @@ class Accounts:
         self._meters: list[Meter] = []
 
     def add(self, meter: Meter) -> Meter:
-        """Let a meter's money count towards the budget while it accrues; return the meter."""
+        """Let a meter's money count towards the budget while it accrues; return the meter.
+
+        Args:
+            meter: the meter.
+        """
         self._meters.append(meter)
         return meter
 
     def pay(self, component: int, cost_usd: float) -> None:
-        """Spend money on a component now."""
+        """Spend money on a component now.
+
+        Args:
+            component: the number of the component in `COMPONENTS`.
+            cost_usd: the amount, in US dollars.
+        """
         self.pay_at(component, cost_usd, self._clock.now)
 
     def pay_at(self, component: int, cost_usd: float, at_ns: int) -> None:
-        """Spend money on a component that is due at `at_ns`, and settled now."""
+        """Spend money on a component that is due at `at_ns`, and settled now.
+
+        Args:
+            component: the number of the component in `COMPONENTS`.
+            cost_usd: the amount, in US dollars.
+            at_ns: the instant, in nanoseconds.
+        """
         self._spend(component, cost_usd)
         self.by_time_usd[component, bin_of(at_ns, self._bin_ns)] += cost_usd
 
     def pay_for_time(self, component: int, cost_usd: float, started_ns: int, ended_ns: int) -> None:
-        """Spend money on a component that has accrued evenly from `started_ns` to `ended_ns`."""
+        """Spend money on a component that has accrued evenly from `started_ns` to `ended_ns`.
+
+        Args:
+            component: the number of the component in `COMPONENTS`.
+            cost_usd: the amount, in US dollars.
+            started_ns: when it began, in nanoseconds.
+            ended_ns: when it ended, in nanoseconds.
+        """
         self._spend(component, cost_usd)
         spread(self.by_time_usd[component], cost_usd, started_ns, ended_ns, self._bin_ns)
 
@@ -141,7 +186,11 @@ class Accounts:
 
     @contextmanager
     def unbilled(self, cost_usd: float) -> Iterator[None]:
-        """Let the budget not count a call that is paid until the end of the block, if it counts what is billed."""
+        """Let the budget not count a call that is paid until the end of the block, if it counts what is billed.
+
+        Args:
+            cost_usd: the amount, in US dollars.
+        """
         if not self._counts_when_billed:
             yield
             return
@@ -174,19 +223,39 @@ class Usage:
         return spent_by_now(self.account, self._clock.now)
 
     def pay(self, cost_usd: float) -> None:
-        """Note money spent."""
+        """Note money spent.
+
+        Args:
+            cost_usd: the amount, in US dollars.
+        """
         self.account[SPENT_USD] += cost_usd
 
     def call(self, cost_usd: float, tokens: int, is_turn: bool) -> None:
-        """Note a call that begins, with its tokens of all classes; a turn's call counts the turn."""
+        """Note a call that begins, with its tokens of all classes; a turn's call counts the turn.
+
+        Args:
+            cost_usd: the amount, in US dollars.
+            tokens: number of tokens.
+            is_turn: whether it is the call of a turn.
+        """
         count_call(self.account, cost_usd, tokens, is_turn)
 
     def begin_to_cost(self, usd_per_hour: float) -> None:
-        """Let something cost money by the hour from now on."""
+        """Let something cost money by the hour from now on.
+
+        Args:
+            usd_per_hour: the price, in $/h.
+        """
         begin_to_cost(self.account, usd_per_hour, self._clock.now)
 
     def cease_to_cost(self, usd_per_hour: float, started_ns: int, cost_usd: float) -> None:
-        """Stop a charge by the hour that began at `started_ns`, and book its total, `cost_usd`."""
+        """Stop a charge by the hour that began at `started_ns`, and book its total, `cost_usd`.
+
+        Args:
+            usd_per_hour: the price, in $/h.
+            started_ns: when it began, in nanoseconds.
+            cost_usd: the amount, in US dollars.
+        """
         cease_to_cost(self.account, usd_per_hour, started_ns, cost_usd)
 
 
@@ -207,7 +276,11 @@ class Limits:
         return self._usage.spent_usd - float(self._marks[SPENT_USD])
 
     def are_reached(self, now_ns: int) -> bool:
-        """Return whether what has been used is at or past one of them."""
+        """Return whether what has been used is at or past one of them.
+
+        Args:
+            now_ns: the current time, in nanoseconds.
+        """
         return is_at_limit(self._usage.account, self._marks, self._limits, now_ns, now_ns - self._since_ns)
 
 

@@ -386,15 +386,29 @@ class Agent(Caller):
     # What every step uses.
 
     def does(self, activity: str) -> None:
-        """Note what the agent does from now on."""
+        """Note what the agent does from now on.
+
+        Args:
+            activity: one of `ACTIVITIES`.
+        """
         self.timesheet.does(_NUMBER_OF_ACTIVITY[activity])
 
     def waits_for_experiment(self, activity: str | None, pool: int) -> None:
-        """Note what the agent's experiment does from now on, which the agent waits for; None: it has ended."""
+        """Note what the agent's experiment does from now on, which the agent waits for; None: it has ended.
+
+        Args:
+            activity: `waiting_gpu` or `experiment`; None: it has ended.
+            pool: the number of the pool.
+        """
         self.timesheet.waits_for_experiment(None if activity is None else _NUMBER_OF_ACTIVITY[activity], pool)
 
     def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
-        """Return the context manager that records what happens within it as one entry."""
+        """Return the context manager that records what happens within it as one entry.
+
+        Args:
+            kind: the kind of entry, see `ledger.entry`.
+            **columns: further columns of `Entry`, by name.
+        """
         line = self.line
         place = {"cycle": self.cycle, "session": line.context.session, "turn": line.context.turns - 1}
         return self.site.record.entry(self.number, kind, {**place, **self.task, **columns})
@@ -407,7 +421,12 @@ class Agent(Caller):
 
     @contextmanager
     def queues(self, kind: str, **columns: object) -> Iterator[None]:
-        """Record what is waited for within, if it is never served."""
+        """Record what is waited for within, if it is never served.
+
+        Args:
+            kind: the kind of entry, see `ledger.entry`.
+            **columns: further columns of `Entry`, by name.
+        """
         asked_ns = self.site.clock.now
         try:
             yield

@@ -79,11 +79,21 @@ class Board:
             self._await_improvement()
 
     def best_known(self, agent: int) -> int:
-        """Return the best submission that an agent knows of and that stands, or NOBODY."""
+        """Return the best submission that an agent knows of and that stands, or NOBODY.
+
+        Args:
+            agent: the number of the agent.
+        """
         return best_known(self.notebook, agent, self._site.clock.now) if self.is_on else NOBODY
 
     def submit(self, agent: int, number: int, asked_ns: int, parent: int | None) -> tuple[float, bool | None]:
         """Score an agent's submission that was made at `asked_ns`, and do what follows from it.
+
+        Args:
+            agent: the number of the agent.
+            number: the number of the submission among the agent's.
+            asked_ns: when it was submitted, in nanoseconds.
+            parent: the submission that the idea builds on; None: the best that the agent knows of.
 
         Returns:
             The score, and whether it beats all that the agent knew of; NaN and None where nothing is scored.
@@ -115,7 +125,11 @@ class Board:
         return score, bar == NOBODY or score > float(notebook.worths[bar, SCORE])
 
     def is_reviewed(self, submission: int) -> None:
-        """Try a finalist at the gates now that its review is over, if it is to be tried as it appears."""
+        """Try a finalist at the gates now that its review is over, if it is to be tried as it appears.
+
+        Args:
+            submission: the number of the submission.
+        """
         row = self.notebook.submissions[submission]
         self.concluded_ns = max(self.concluded_ns, int(row[REVIEWED_NS]))
         if submission in self._awaiting_gates and not row[BLAMED]:
@@ -149,11 +163,20 @@ class Board:
                 return
 
     def tell(self, agent: int) -> int:
-        """Return the submission that an agent's post reports, or NOBODY."""
+        """Return the submission that an agent's post reports, or NOBODY.
+
+        Args:
+            agent: the number of the agent.
+        """
         return tell(self.notebook, agent) if self.is_on else NOBODY
 
     def learn(self, agent: int, submissions: list[int]) -> None:
-        """Let an agent know of what it has read."""
+        """Let an agent know of what it has read.
+
+        Args:
+            agent: the number of the agent.
+            submissions: what the posts that it has read report.
+        """
         if self.is_on:
             for submission in submissions:
                 learn(self.notebook, agent, submission, self._site.clock.now)

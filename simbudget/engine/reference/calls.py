@@ -79,7 +79,12 @@ class Context:
         return self.turns > 0 or self.tokens != self.opened_with_tokens
 
     def empty(self, tokens: int, results: int) -> None:
-        """Reduce the context to `tokens` that the cache does not hold; tool results count from `results` on."""
+        """Reduce the context to `tokens` that the cache does not hold; tool results count from `results` on.
+
+        Args:
+            tokens: the tokens that are left.
+            results: turns' tool results that count as joined.
+        """
         self.tokens, self.results = tokens, results
         self.sent_tokens, self.began_ns = 0, NEVER
 
@@ -108,18 +113,34 @@ class Caller(ABC):
 
     @abstractmethod
     def does(self, activity: str) -> None:
-        """Note what the caller does from now on."""
+        """Note what the caller does from now on.
+
+        Args:
+            activity: one of `ACTIVITIES`.
+        """
 
     @abstractmethod
     def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
-        """Return the context manager that records what happens within it as one entry."""
+        """Return the context manager that records what happens within it as one entry.
+
+        Args:
+            kind: the kind of entry, see `ledger.entry`.
+            **columns: further columns of `Entry`, by name.
+        """
 
     @abstractmethod
     def look(self) -> None:
         """Look at the budget and the agent's limits before something is started; BudgetReachedError at one of them."""
 
     def spends(self, activity: str, kind: str, duration_ns: int, **columns: object) -> Happens:
-        """Do one thing for a given time."""
+        """Do one thing for a given time.
+
+        Args:
+            activity: one of `ACTIVITIES`.
+            kind: the kind of entry, see `ledger.entry`.
+            duration_ns: the time, in nanoseconds.
+            **columns: further columns of `Entry`, by name.
+        """
         self.does(activity)
         with self.entry(kind, **columns):
             yield self.site.clock.after(duration_ns, Phase.END, self.number, self.place)
@@ -135,7 +156,13 @@ class Terms:
 
     @staticmethod
     def of(site: Site, group: GroupRow, step: StepRow | None = None) -> Terms:
-        """Return the terms of a group, or of a step of its cycle, which has the group's where it has no own."""
+        """Return the terms of a group, or of a step of its cycle, which has the group's where it has no own.
+
+        Args:
+            site: what the run shares.
+            group: the group's row.
+            step: the step's row; None: the group's own terms.
+        """
         own = (NONE, NONE, NONE) if step is None else (step.client, step.turn, step.context)
         of_group = group.client, group.turn, group.context
         client, turn, context = (
@@ -166,7 +193,11 @@ class Line:
         self.context = self._new_context(0)
 
     def take_up(self, group: GroupRow) -> None:
-        """Let the context with which an agent starts be under way already, if its group's contexts are."""
+        """Let the context with which an agent starts be under way already, if its group's contexts are.
+
+        Args:
+            group: the group's row.
+        """
         started = tokens_under_way(self._site.rows, group.start_context_tokens)
         if started:
             context = self.context
@@ -193,7 +224,12 @@ class Line:
 
     @contextmanager
     def on(self, step: StepRow, terms: Terms) -> Iterator[None]:
-        """Make the calls within on a step's own terms; its own context is used in place of the caller's."""
+        """Make the calls within on a step's own terms; its own context is used in place of the caller's.
+
+        Args:
+            step: the step's row.
+            terms: the step's terms.
+        """
         terms_before, context_before = self.terms, self.context
         self.terms = terms
         try:
@@ -272,6 +308,11 @@ class Line:
     def call(self, kind: str, output_tokens: int, thinking_tokens: int = 0) -> Happens:
         """Make one call, after making room if the context is full; its output joins the context.
 
+        Args:
+            kind: the kind of entry, see `ledger.entry`.
+            output_tokens: output tokens, without thinking.
+            thinking_tokens: output tokens that are thinking.
+
         Raises:
             BudgetReachedError: the budget does not allow the call, which has not begun.
         """
@@ -283,6 +324,11 @@ class Line:
 
     def call_alone(self, kind: str, input_tokens: int, output_tokens: int) -> Happens:
         """Make one call that has nothing to do with any other: all that it sends is uncached input.
+
+        Args:
+            kind: the kind of entry, see `ledger.entry`.
+            input_tokens: what it sends.
+            output_tokens: output tokens.
 
         Raises:
             BudgetReachedError: the budget does not allow the call, which has not begun.

@@ -23,7 +23,13 @@ if TYPE_CHECKING:
 
 
 def delegate(agent: Agent, step: StepRow, work: Integers) -> Happens:
-    """Start sub-agents, and go on when the last of them has ended; what they return joins the agent's context."""
+    """Start sub-agents, and go on when the last of them has ended; what they return joins the agent's context.
+
+    Args:
+        agent: the agent.
+        step: the step's row.
+        work: what the laws of work look up for the step.
+    """
     site = agent.site
     count = draw_sub_agents(
         site.rows, site.program.table, step.sub_agents, agent.stream, step.work.purpose, agent.cycle
@@ -55,7 +61,12 @@ class Team:
         agent.delegations += 1
 
     def does(self, number: int, activity: str) -> None:
-        """Note what a sub-agent does from now on: nothing once it has ended."""
+        """Note what a sub-agent does from now on: nothing once it has ended.
+
+        Args:
+            number: which of the sub-agents it is, from 0.
+            activity: one of `ACTIVITIES`; empty: it has ended.
+        """
         self._activities[number] = activity
         doing = set(self._activities) - {""}
         if not doing or self._is_broken_up:
@@ -107,11 +118,20 @@ class SubAgent(Caller):
         self._team.agent.look()
 
     def does(self, activity: str) -> None:
-        """Note what the sub-agent does from now on."""
+        """Note what the sub-agent does from now on.
+
+        Args:
+            activity: one of `ACTIVITIES`; empty: it has ended.
+        """
         self._team.does(self.place, activity)
 
     def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
-        """Return the context manager that records what happens within it as one entry of the agent's."""
+        """Return the context manager that records what happens within it as one entry of the agent's.
+
+        Args:
+            kind: the kind of entry, see `ledger.entry`.
+            **columns: further columns of `Entry`, by name.
+        """
         context = self.line.context
         place = {"cycle": self._cycle, "session": context.session, "turn": context.turns - 1}
         names = {"name": f"sub-agent {self.place + 1}", "parent": f"agent {self.number}"}

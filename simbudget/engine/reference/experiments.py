@@ -35,6 +35,11 @@ CANCELLED: Final = "cancelled"
 def experiment(agent: Agent, step: StepRow, work: Integers) -> Happens:
     """Run a step's jobs on GPUs, and go on when they have ended, or as many as the step waits for have ended well.
 
+    Args:
+        agent: the agent.
+        step: the step's row.
+        work: what the laws of work look up for the step.
+
     Raises:
         BudgetReachedError: the budget does not allow the step, or one of its jobs.
     """
@@ -87,13 +92,23 @@ class Wave:
         self._processes = [self._agent.site.clock.process(job.as_process()) for job in self.jobs]
 
     def cancel(self, cause: object) -> None:
-        """Break off the jobs that have not ended."""
+        """Break off the jobs that have not ended.
+
+        Args:
+            cause: why: what the agent was interrupted by.
+        """
         for process in self._processes:
             if process.is_alive:
                 process.interrupt(cause)
 
     def ends(self, number: int, is_well: bool, refused: BudgetReachedError | None = None) -> None:
-        """Note the end of a job; when the agent need not wait any longer, the others are cancelled."""
+        """Note the end of a job; when the agent need not wait any longer, the others are cancelled.
+
+        Args:
+            number: the number of the job among those of its step.
+            is_well: whether it gave a result.
+            refused: what did not allow it, if it was refused.
+        """
         self._left -= 1
         self.ended_well += is_well
         if refused is not None and (self.refused is None or isinstance(self.refused, AttemptOverError)):
@@ -108,7 +123,12 @@ class Wave:
                     process.interrupt(CANCELLED)
 
     def does(self, number: int, activity: str | None) -> None:
-        """Note what a job does: the agent's experiment runs if one of them does."""
+        """Note what a job does: the agent's experiment runs if one of them does.
+
+        Args:
+            number: the number of the job among those of its step.
+            activity: `waiting_gpu` or `experiment`; None: it has ended.
+        """
         self._activities[number] = activity
         shown = next((each for each in ("experiment", "waiting_gpu") if each in self._activities), None)
         self._agent.waits_for_experiment(shown, self.step.pool)

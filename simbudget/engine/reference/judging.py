@@ -40,6 +40,9 @@ class Judge(Caller):
     def judges(self, submission: int) -> Happens:
         """Make the calls for one submission.
 
+        Args:
+            submission: the number of the submission among the agent's.
+
         Raises:
             BudgetReachedError: the budget does not allow one of them.
         """
@@ -57,17 +60,32 @@ class Judge(Caller):
         self._agent.look()
 
     def does(self, activity: str) -> None:
-        """Note what the judge does: the agent is being scored, or waits for the provider."""
+        """Note what the judge does: the agent is being scored, or waits for the provider.
+
+        Args:
+            activity: one of `ACTIVITIES`.
+        """
         self._agent.does("scoring" if activity == "model" else activity)
 
     def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
-        """Return the context manager that records what happens within it as one entry of the agent's."""
+        """Return the context manager that records what happens within it as one entry of the agent's.
+
+        Args:
+            kind: the kind of entry, see `ledger.entry`.
+            **columns: further columns of `Entry`, by name.
+        """
         place = {"cycle": self._agent.cycle, "session": -1, "turn": -1, "name": "judge"}
         return self.site.record.entry(self.number, kind, {**place, **self._agent.task, **columns})
 
 
 def review_by_model(site: Site, submission: int, reviewers: Pool) -> Happens:
-    """Let a model review a submission when it is its turn."""
+    """Let a model review a submission when it is its turn.
+
+    Args:
+        site: what the run shares.
+        submission: the number of the submission.
+        reviewers: the models that may review at the same time.
+    """
     yield from Reviewer(site, submission).reviews(reviewers)
 
 
@@ -90,7 +108,11 @@ class Reviewer(Caller):
         self._board, self._submission = site.board, submission
 
     def reviews(self, reviewers: Pool) -> Happens:
-        """Review the submission when it is its turn; the budget may not allow it, and then there is no review."""
+        """Review the submission when it is its turn; the budget may not allow it, and then there is no review.
+
+        Args:
+            reviewers: the models that may review at the same time.
+        """
         site, settings = self.site, self.site.program.settings
         tokens = draw_judge_call(
             site.rows, site.program.table, settings.review_input, settings.review_output, self.stream, 0
@@ -110,10 +132,19 @@ class Reviewer(Caller):
         self.site.accounts.look()
 
     def does(self, activity: str) -> None:
-        """Note nothing: a review is no agent's time."""
+        """Note nothing: a review is no agent's time.
+
+        Args:
+            activity: one of `ACTIVITIES`.
+        """
 
     def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
-        """Return the context manager that records what happens within it as one entry of the author's."""
+        """Return the context manager that records what happens within it as one entry of the author's.
+
+        Args:
+            kind: the kind of entry, see `ledger.entry`.
+            **columns: further columns of `Entry`, by name.
+        """
         found: dict[str, object] = {}
         if "outcome" not in columns:  # the call that succeeds, with which the verdict comes
             board, submission = self._board, self._submission

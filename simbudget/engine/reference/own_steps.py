@@ -36,6 +36,10 @@ if TYPE_CHECKING:
 def own_step(agent: Agent, step: tuple[str, str]) -> Happens:
     """Do the step of an agent that is the function of this name in this file.
 
+    Args:
+        agent: the agent.
+        step: the file, and the name of the function.
+
     Raises:
         UserError: the file or the function fails, or yields what is no event.
     """

@@ -44,12 +44,22 @@ class Turn:
 
 
 def clients_of(program: Program, rows: Floats, limiters: Sequence[Limiter]) -> tuple[Client, ...]:
-    """Return the clients of a program in a world, whose `rows` are given."""
+    """Return the clients of a program in a world, whose `rows` are given.
+
+    Args:
+        program: the program.
+        rows: [quantities, 8] the rows of the world.
+        limiters: the limits of each line.
+    """
     return tuple(_client(program, row, rows, limiters) for row in program.clients)
 
 
 def turns_of(program: Program) -> tuple[Turn, ...]:
-    """Return the turns of a program."""
+    """Return the turns of a program.
+
+    Args:
+        program: the program.
+    """
     return tuple(Turn(row, np.array(row.parts)) for row in program.turns)
 
 
@@ -92,7 +102,12 @@ class Limiter:
         return [used / limit if limit else 0.0 for used, limit in zip(self.used, limits, strict=True)]
 
     def wait(self, caller: Caller, starts: Starts) -> Happens:
-        """Wait until a call may start; after the wait a caller takes what the call uses, or leaves, at once."""
+        """Wait until a call may start; after the wait a caller takes what the call uses, or leaves, at once.
+
+        Args:
+            caller: who calls.
+            starts: when the call could start, given the buckets.
+        """
         if not self._limited:
             return
         asked_ns = self._clock.now
@@ -102,7 +117,12 @@ class Limiter:
             self.queued_ns[self._last] += self._clock.now - asked_ns
 
     def take(self, input_tokens: int, output_tokens: int) -> None:
-        """Take what a call that starts now uses; cache reads are not among its input tokens."""
+        """Take what a call that starts now uses; cache reads are not among its input tokens.
+
+        Args:
+            input_tokens: input tokens that count against the limit.
+            output_tokens: output tokens, including thinking.
+        """
         self.used[0] += 1
         self.used[1] += input_tokens
         self.used[2] += output_tokens
@@ -165,14 +185,23 @@ class Subscription:
         return self._allowed_from_ns() <= self._clock.now
 
     def charge(self, cost_usd: float) -> float:
-        """Count a call that begins now, given its cost at list prices; return what is paid for it."""
+        """Count a call that begins now, given its cost at list prices; return what is paid for it.
+
+        Args:
+            cost_usd: its cost at list prices, in US dollars.
+        """
         if not self.allows():
             return cost_usd
         use(self._lengths_ns, self._ends_ns, self._used_usd, cost_usd, self._clock.now)
         return 0.0
 
     def wait(self, caller: Caller, place: int) -> Happens:
-        """Wait in line until a call may begin."""
+        """Wait in line until a call may begin.
+
+        Args:
+            caller: who calls.
+            place: its place in line, see `next_place`.
+        """
         waiting, asked_ns = _Waiting(place, Event(self._clock)), self._clock.now
         self._line.append(waiting)
         self._line.sort(

@@ -37,11 +37,25 @@ class Record:
         self._run, self._wanted = run, wanted
 
     def entry(self, agent: int, kind: str, columns: dict[str, Any]) -> EntryInTheMaking:
-        """Return the context manager that records what happens within it."""
+        """Return the context manager that records what happens within it.
+
+        Args:
+            agent: the number of the agent.
+            kind: the kind of entry, see `ledger.entry`.
+            columns: columns of `Entry`, by name.
+        """
         return EntryInTheMaking(self, agent, kind, columns)
 
     def add(self, agent: int, kind: str, started_ns: int, ended_ns: int, columns: dict[str, Any]) -> None:
-        """Add an entry; `columns` are those of `Entry` that this kind has, and `queued_ns` for its time waited."""
+        """Add an entry; `columns` are those of `Entry` that this kind has, and `queued_ns` for its time waited.
+
+        Args:
+            agent: the number of the agent.
+            kind: the kind of entry, see `ledger.entry`.
+            started_ns: when it began, in nanoseconds.
+            ended_ns: when it ended, in nanoseconds.
+            columns: columns of `Entry`, by name.
+        """
         if not self._wanted:
             return
         place = {name: columns.pop(name, -1) for name in ("cycle", "session", "turn")}
@@ -86,12 +100,21 @@ class Timesheet:
         self.started_ns = self._since_ns = self._clock.now
 
     def does(self, activity: int) -> None:
-        """Note what the agent does from now on."""
+        """Note what the agent does from now on.
+
+        Args:
+            activity: the number of the activity in `ACTIVITIES`.
+        """
         self._add_up()
         self._own = activity
 
     def waits_for_experiment(self, activity: int | None, pool: int) -> None:
-        """Note what the experiment on a pool does, for which the agent waits from now on; None: it has ended."""
+        """Note what the experiment on a pool does, for which the agent waits from now on; None: it has ended.
+
+        Args:
+            activity: the number of the activity; None: it has ended.
+            pool: the number of the pool.
+        """
         self._add_up()
         self._of_experiment, self._pool = activity, pool
 

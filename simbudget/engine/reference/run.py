@@ -53,6 +53,12 @@ def simulate(
 def simulate_many(program: Program, seed: int, worlds: Integers, replications: Integers) -> Sums:
     """Return the outcomes of runs of a program, each given by its world and replication.
 
+    Args:
+        program: the program.
+        seed: seed of all draws.
+        worlds: [runs] worlds.
+        replications: [runs] replications.
+
     Raises:
         UserError: the scenario never ends.
     """

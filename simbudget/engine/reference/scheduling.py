@@ -50,6 +50,13 @@ class Clock(Environment):
         """Return the event that comes `delay_ns` from now, in its place among those of that instant.
 
         `event` is one that is waited for already, and comes then; else it is a new one.
+
+        Args:
+            delay_ns: the time until then, in nanoseconds.
+            phase: its phase of that instant.
+            agent: the number of the agent.
+            place: which of the agent's jobs or sub-agents it is for, from 0.
+            event: one that is waited for already, and comes then; None: a new one.
         """
         event = Event(self) if event is None else event
         event._ok, event._value = True, None  # as SimPy's own Timeout: it will happen, and cannot fail
@@ -58,7 +65,12 @@ class Clock(Environment):
         return event
 
     def asks(self, agent: int, place: int = 0) -> Happens:
-        """Wait until it is the turn of the agent, or of one of its jobs, to ask for something at this instant."""
+        """Wait until it is the turn of the agent, or of one of its jobs, to ask for something at this instant.
+
+        Args:
+            agent: the number of the agent.
+            place: which of the agent's jobs or sub-agents asks, from 0.
+        """
         if self.peek() <= self.now:  # else nothing else happens now, and the turn has come
             yield self.after(0, Phase.ASK, agent, place)
 
@@ -81,14 +93,23 @@ class Pool:
         return self._free == self._units
 
     def ask(self, units: int = 1) -> Event:
-        """Join the queue for a number of units; return the event of getting them."""
+        """Join the queue for a number of units; return the event of getting them.
+
+        Args:
+            units: units that are wanted.
+        """
         grant = Event(self._clock)
         self._line.append((grant, units))
         self._serve()
         return grant
 
     def leave(self, grant: Event, units: int = 1) -> None:
-        """Give back what was got, or leave the line."""
+        """Give back what was got, or leave the line.
+
+        Args:
+            grant: the event that `ask` returned.
+            units: the units that were asked for.
+        """
         if grant.triggered:
             self._free += units
         else:
@@ -104,7 +125,12 @@ class Pool:
 
 @contextmanager
 def holding(pool: Pool, units: int = 1) -> Iterator[Event]:
-    """Stand in line for units and hold them, until the end of the block on whatever way."""
+    """Stand in line for units and hold them, until the end of the block on whatever way.
+
+    Args:
+        pool: the pool.
+        units: number of units.
+    """
     grant = pool.ask(units)
     try:
         yield grant

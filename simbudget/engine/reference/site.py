@@ -58,7 +58,11 @@ class Tasks:
         return bool(may_be_returned(self.list))
 
     def take(self, usage: Usage) -> Attempt | None:
-        """Begin an attempt at the next task; None if none can be taken now."""
+        """Begin an attempt at the next task; None if none can be taken now.
+
+        Args:
+            usage: what the agent has used so far.
+        """
         terms = self._terms
         task = take_task(self.list, terms.attempts, terms.takes_all)
         if task == NO_TASK:
@@ -68,7 +72,11 @@ class Tasks:
         return Attempt(task, int(self.list.begun[task]) - 1, limits)
 
     def wait(self, agent: int) -> Happens:
-        """Wait until an attempt has ended, and it is the agent's turn to ask again."""
+        """Wait until an attempt has ended, and it is the agent's turn to ask again.
+
+        Args:
+            agent: the number of the agent.
+        """
         self._waiting[agent] = Event(self._site.clock)
         try:
             yield self._waiting[agent]
@@ -76,7 +84,12 @@ class Tasks:
             self._waiting.pop(agent, None)
 
     def end(self, attempt: Attempt, is_whole: bool) -> None:
-        """Note the end of an attempt, which may have solved its task if it is whole, and let others ask anew."""
+        """Note the end of an attempt, which may have solved its task if it is whole, and let others ask anew.
+
+        Args:
+            attempt: the attempt.
+            is_whole: whether the last step of the cycle was reached.
+        """
         site, terms = self._site, self._terms
         key = np.array([site.key.seed, site.key.world, site.key.replication], dtype=np.int64)
         solves = is_whole and attempt_solves(site.rows, terms, key, attempt.task, attempt.number)
@@ -92,14 +105,22 @@ class Tasks:
 
 
 def begin_serving(site: Site) -> None:
-    """Let the GPUs of all served models begin to cost, where a pool is paid by use."""
+    """Let the GPUs of all served models begin to cost, where a pool is paid by use.
+
+    Args:
+        site: what the run shares.
+    """
     for served in site.program.served:
         if (meter := _meter(site, served)) is not None:
             meter.start(0, served.gpus)
 
 
 def end_serving(site: Site) -> None:
-    """Count and pay what the served models have held until now."""
+    """Count and pay what the served models have held until now.
+
+    Args:
+        site: what the run shares.
+    """
     now_ns = site.clock.now
     for served in site.program.served:
         site.tally.gpu_ns[served.pool] += float(served.gpus) * float(now_ns)
@@ -147,13 +168,22 @@ class Forum:
         self._reads_at_most = reads_at_most
 
     def post(self, agent: int, tokens: int, submission: int) -> None:
-        """Publish a post of some tokens, which reports a submission or none."""
+        """Publish a post of some tokens, which reports a submission or none.
+
+        Args:
+            agent: the number of the agent.
+            tokens: number of tokens.
+            submission: the number of the submission that it reports, or NOBODY.
+        """
         self._posts.append((agent, tokens, submission))
 
     def read(self, agent: int) -> tuple[int, list[int]]:
         """Return the tokens of the others' latest posts since the agent last looked, and the submissions they report.
 
         Notes the look.
+
+        Args:
+            agent: the number of the agent.
         """
         unread = [post for post in self._posts[self._seen[agent] :] if post[0] != agent]
         self._seen[agent] = len(self._posts)
@@ -204,7 +234,11 @@ class Site:
         self.staff_meters = [self._staff_meter(group) for group in range(len(program.groups))]
 
     def fact(self, quantity: int) -> float:
-        """Return the one value that a fact has in this run; 0 for none."""
+        """Return the one value that a fact has in this run; 0 for none.
+
+        Args:
+            quantity: the row of the fact, or `NONE`.
+        """
         return 0.0 if quantity == NONE else float(self.rows[quantity, 1])
 
     def _gpu_meter(self, pool: PoolRow, users: int) -> Meter:
