@@ -16,6 +16,7 @@ import pandas as pd
 
 from simbudget.arrays import Flags
 from simbudget.ledger.costs import Apart, Priced, calls_of, cost_of, days_of, groups_of_rates, usage_of
+from simbudget.ledger.imported import names_no_model
 from simbudget.pricing.catalogue import has_service, known_rates
 from simbudget.pricing.charge import Numbers, Rates, Usage
 from simbudget.pricing.models import models_beside
@@ -258,7 +259,11 @@ _CLASSES: Final = ("uncached_input_tokens", "cache_write_tokens", "cache_read_to
 
 
 def _no_price(model: str) -> str:
-    return "the price list does not have this model" if model else "the log names no model"
+    if not model:
+        return "the log names no model; `--model` does"
+    if names_no_model(model):
+        return "the log names a router, and not the model that answered; `--model` does"
+    return "the price list does not have this model"
 
 
 def _are_same(own: Numbers, reported: Numbers, share: float, usd: float) -> Flags:

@@ -1,6 +1,7 @@
 """The result of reading logs of real runs: a ledger, a table of runs, and what could not be read."""
 
 import datetime
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final, Protocol
@@ -64,6 +65,14 @@ class Assumed:
 
 
 NOTHING_ASSUMED: Final = Assumed()
+
+_ROUTERS: Final = re.compile("auto(-.*)?|default")
+"""Names that stand for whichever model a tool chooses."""
+
+
+def names_no_model(model: str) -> bool:
+    """Return whether a model's name in a log does not say which model answered: empty, or a router's."""
+    return not model or _ROUTERS.fullmatch(model) is not None
 
 
 class Ledger(Protocol):

@@ -16,7 +16,7 @@ Counts = tuple[int, int, int, int]
 
 
 def at(second: int) -> str:
-    return f"2026-09-15T10:{second // 60:02}:{second % 60:02}.000Z"
+    return f"2026-11-15T10:{second // 60:02}:{second % 60:02}.000Z"
 
 
 def written(folder: Path, files: dict[str, Sequence[Line]]) -> list[Path]:

@@ -18,7 +18,7 @@ from simbudget.ledger.readers.counts import (
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.reported import first_of, no_date, records, run_of, sample
+from simbudget.ledger.readers.reported import first_of, records, run_of, sample
 from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import JsonObject, is_known, listing, mapping, moment, text
 
@@ -187,8 +187,6 @@ def _add(thread: Thread, record: JsonObject, answer: JsonObject, *, knows_output
         if "completed_at" in answer
         else moment(record.get("ended_at"))
     )
-    if not is_known(began_s):
-        run.note_missing(no_date())
     model = text(first_of(answer, "model", "modelVersion"))
     is_batch = "custom_id" in record
     columns = {"reported_cost_usd": run.dollars(first_of(mapping(answer.get("usage")), "cost", "total_cost"))}

@@ -27,7 +27,7 @@ from simbudget.ledger.readers.counts import (
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.reported import no_date, records, sample
+from simbudget.ledger.readers.reported import records, sample
 from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import (
     NOT_KNOWN,
@@ -303,8 +303,6 @@ class _Session:
             _report(run, process)
             if not is_told:
                 _add_process(gathering, run, process, self.model)
-                if not is_known(process.last.at_s):
-                    run.note_missing(no_date())
         if self.pending and not is_told:
             run.missing["the result of the session, which broke off"] += 1
             _add_messages(gathering, run, self.pending)

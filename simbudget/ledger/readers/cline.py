@@ -9,7 +9,7 @@ from typing import Final
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.reported import add_total, no_model, run_of, unpacked, usage_within
+from simbudget.ledger.readers.reported import add_total, run_of, unpacked, usage_within
 from simbudget.ledger.readers.rows import each
 from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, listing, mapping, moment, text
@@ -72,8 +72,6 @@ def _request(thread: Thread, message: JsonObject, at_s: float, model: str, *, is
     if is_sum:
         add_total(thread, usage, model, started_s=at_s, reported_cost_usd=cost_usd)
         return
-    if not model:
-        run.note_missing(no_model())
     thread.call(usage, model, at_s, NOT_KNOWN, reported_cost_usd=cost_usd)
     thread.sees(at_s)
 

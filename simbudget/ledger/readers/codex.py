@@ -23,6 +23,7 @@ from simbudget.ledger.readers.values import (
     JsonObject,
     duration_s,
     folder_name,
+    is_known,
     mapping,
     moment,
     text,
@@ -301,7 +302,8 @@ class _Reading:
         if is_new and self._gathering.is_new(("codex", str(at_s), *map(str, _plain(told.totals or grown)))):
             began_s = NOT_KNOWN if self._began_s is None else self._began_s
             usage = _usage(grown, run)._replace(service=self._service)
-            thread.call(usage, self._model, began_s, self._model_made_s)
+            is_timed = is_known(self._model_made_s)  # else it is known by when it had ended, and so its price
+            thread.call(usage, self._model, began_s, self._model_made_s if is_timed else at_s)
         else:
             run.repeated += 1
         self._began_s, self._model_made_s = None, NOT_KNOWN

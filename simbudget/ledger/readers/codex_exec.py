@@ -11,7 +11,7 @@ from typing import Final
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.reported import CountNames, add_total, first_of, no_date, usage_named
+from simbudget.ledger.readers.reported import CountNames, add_total, first_of, usage_named
 from simbudget.ledger.readers.rows import each, json_rows
 from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, is_known, mapping, moment, text
@@ -166,8 +166,6 @@ class _Reading:
         self._row, self._before = row, known
         self._gathering.remember(key, row)
         run.reported_turns = (run.reported_turns or 0) + 1
-        if not is_known(at_s):
-            run.note_missing(no_date())
 
     def _grew(self, row: int, known: tuple[int, ...]) -> bool:
         """Return whether totals contain those that an entry has; else they are older, or of a thread begun anew."""

@@ -5,7 +5,6 @@ bytes, and 36 while that is found out.
 """
 
 import datetime
-import re
 from collections.abc import Iterator
 from typing import Final
 
@@ -13,9 +12,17 @@ import numpy as np
 import pandas as pd
 
 from simbudget.arrays import Floats, Integers
+from simbudget.errors import argument
 from simbudget.ledger.costs import days_of, list_costs
+from simbudget.ledger.entry import CALLS
 from simbudget.ledger.frame import DTYPES, with_context_tokens
-from simbudget.ledger.imported import NOTHING_ASSUMED, RUN_DTYPES, Assumed, StreamedLedger
+from simbudget.ledger.imported import (
+    NOTHING_ASSUMED,
+    RUN_DTYPES,
+    Assumed,
+    StreamedLedger,
+    names_no_model,
+)
 from simbudget.ledger.readers.columns import Records
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.joining import Joining
@@ -31,10 +38,6 @@ _NOTED = {
     "cost_usd": "the cost",
 }
 """What is noted of calls if it is not known."""
-
-
-_ROUTERS: Final = re.compile("auto(-.*)?|default")
-"""Names that stand for whichever model a tool chooses."""
 
 
 def finish(gathering: Gathering, assumed: Assumed = NOTHING_ASSUMED) -> StreamedLedger:
@@ -58,7 +61,9 @@ class _Finishing:
             self._began_s = np.where(np.isnan(self._began_s), day.timestamp(), self._began_s)
         self.runs = _runs(joining, self._began_s)
         if assumed.model:
-            self.runs["model"] = [assumed.model if _is_unnamed(name) else name for name in self.runs["model"]]
+            self.runs["model"] = [
+                assumed.model if names_no_model(name) else name for name in self.runs["model"]
+            ]
         self._order = self._in_order()
         self.final = {run.number for run in joining.runs if run.is_priced}
         """The runs whose entries' costs stay as they are."""
@@ -88,14 +93,9 @@ class _Finishing:
         return np.lexsort((started_s, run))
 
 
-def _is_unnamed(model: str) -> bool:
-    """Return whether a model's name says nothing of which one answered."""
-    return not model or _ROUTERS.fullmatch(model) is not None
-
-
 def _of_model(entries: pd.DataFrame, model: str) -> pd.DataFrame:
     """Return entries in which calls that name no model are those of one."""
-    unnamed = [name for name in entries["model"].cat.categories if _is_unnamed(name)]
+    unnamed = [name for name in entries["model"].cat.categories if names_no_model(name)]
     calls = (entries["component"] == "tokens") & entries["model"].isin(unnamed)
     named = entries["model"].astype(object).mask(calls, model)
     return entries.assign(model=named.astype("category"))
@@ -177,14 +177,25 @@ def _with_missing(finishing: _Finishing) -> list[str]:
     many = len(finishing.runs)
     calls_of = np.zeros(many, dtype=np.int64)
     missing = {column: np.zeros(many, dtype=np.int64) for column in _NOTED}
+    is_unnamed, is_undated = np.zeros(many, dtype=bool), np.zeros(many, dtype=bool)
+    no_date = finishing.runs["began_at"].isna().to_numpy()
     for entries in finishing.batches():
-        calls = entries[(entries["kind"] == "call") & ~entries["run"].isin(finishing.final)]
+        read = entries[entries["kind"].isin(("call", CALLS)) & ~entries["run"].isin(finishing.final)]
+        paid = read[read["component"] == "tokens"]
+        unnamed = [model for model in paid["model"].cat.categories if names_no_model(model)]
+        is_unnamed[paid["run"][paid["model"].isin(unnamed)]] = True
+        is_undated[paid["run"][no_date[paid["run"]]]] = True
+        calls = read[read["kind"] == "call"]
         calls_of += np.bincount(calls["run"], minlength=many)
         for column in _NOTED:
             missing[column] += np.bincount(calls["run"][calls[column].isna()], minlength=many)
     noted = []
     for run, note in enumerate(finishing.runs["not_known"]):
         notes = [note] if note else []
+        if is_unnamed[run]:
+            notes.append(f"the model, which {argument('model')} names")
+        if is_undated[run]:
+            notes.append(f"the date, which {argument('on')} names")
         for column, what in _NOTED.items():
             if missing[column][run]:
                 notes.append(f"{what} of {missing[column][run]:,} of {calls_of[run]:,} calls")

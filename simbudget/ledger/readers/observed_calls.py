@@ -21,7 +21,16 @@ from simbudget.ledger.readers.reported import (
 )
 from simbudget.ledger.readers.rows import each, table_rows
 from simbudget.ledger.readers.thread import LoggedUsage, Thread
-from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, amount, is_known, mapping, moment, text
+from simbudget.ledger.readers.values import (
+    NOT_KNOWN,
+    JsonObject,
+    amount,
+    is_known,
+    listing,
+    mapping,
+    moment,
+    text,
+)
 from simbudget.pricing.models import qualified
 
 _LIST: Final = ("data", "runs", "observations", "logs", "results", "items")
@@ -268,9 +277,9 @@ def _langsmith(thread: Thread, record: JsonObject, began_s: float, ended_s: floa
 
 def _langsmith_usage(run: RunInMaking, record: JsonObject, metadata: JsonObject) -> LoggedUsage:
     """Return a run's usage: LangChain's input contains what was read from the cache and written to it."""
-    used = unpacked(metadata.get("usage_metadata")) or mapping(
-        unpacked(record.get("outputs")).get("usage_metadata")
-    )
+    outputs = unpacked(record.get("outputs"))
+    used = unpacked(metadata.get("usage_metadata")) or mapping(outputs.get("usage_metadata"))
+    used = used or _of_generations(outputs)
     into = unpacked(first_of(record, "prompt_token_details")) or mapping(used.get("input_token_details"))
     out = unpacked(first_of(record, "completion_token_details")) or mapping(used.get("output_token_details"))
     prompt = run.count(
@@ -285,6 +294,16 @@ def _langsmith_usage(run: RunInMaking, record: JsonObject, metadata: JsonObject)
         output,
         thinking=tokens(run, out, "reasoning"),
     )
+
+
+def _of_generations(outputs: JsonObject) -> JsonObject:
+    """Return the usage that LangChain's answers carry with them; empty if none does."""
+    for generation in listing(next(iter(listing(outputs.get("generations"))), None)):
+        message = mapping(mapping(generation).get("message"))
+        found = mapping((mapping(message.get("kwargs")) or message).get("usage_metadata"))
+        if found:
+            return found
+    return {}
 
 
 LANGSMITH: Final = Format("langsmith", "LangSmith runs", _recognises_langsmith, _read_langsmith)

@@ -9,7 +9,7 @@ from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering
 from simbudget.ledger.readers.opencode import usage_of
-from simbudget.ledger.readers.reported import first_of, no_model, run_of
+from simbudget.ledger.readers.reported import first_of, run_of
 from simbudget.ledger.readers.rows import each, json_rows
 from simbudget.ledger.readers.thread import Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, mapping, moment, text
@@ -52,11 +52,9 @@ def _read(file: LogFile, gathering: Gathering) -> None:
 
 def _step(thread: Thread, part: JsonObject, began_s: float, ended_s: float) -> None:
     model = text(first_of(part, "modelID", "model"))
-    if not model:
-        thread.run.note_missing(no_model())
     cost_usd = thread.run.dollars(part.get("cost"))
     # Tools run before a step ends, so how long the model took is not known.
-    row = thread.call(
+    thread.call(
         usage_of(part, thread.run),
         model,
         began_s,
@@ -65,7 +63,6 @@ def _step(thread: Thread, part: JsonObject, began_s: float, ended_s: float) -> N
         status=text(part.get("reason")),
     )
     thread.sees(ended_s)
-    del row
 
 
 FORMAT: Final = Format("opencode-run", "opencode run --format json output", _recognises, _read)

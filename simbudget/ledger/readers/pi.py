@@ -57,7 +57,8 @@ def _is_copy(gathering: Gathering, run: RunInMaking, entry_id: str, line: JsonOb
     if not entry_id:
         return False
     message = mapping(line.get("message"))
-    content = entry_id, message.get("role"), message.get("model"), mapping(message.get("usage"))
+    usage = mapping(message.get("usage"))  # tells a call from others of its moment, whatever its id in a fork
+    content = "" if usage else entry_id, message.get("role"), message.get("model"), usage
     moments = at_s, moment(message.get("timestamp"))
     is_new = gathering.is_new(("pi", run.name, entry_id))
     return not (is_first_telling(gathering, FORMAT.name, moments, *content) and is_new)

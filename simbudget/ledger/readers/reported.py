@@ -6,7 +6,6 @@ kind `calls`.
 
 from typing import Any, NamedTuple
 
-from simbudget.errors import argument
 from simbudget.ledger.entry import CALLS
 from simbudget.ledger.readers.counts import MOST_IN_A_SESSION
 from simbudget.ledger.readers.files import LogFile, loads
@@ -14,16 +13,6 @@ from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.rows import each
 from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, listing, mapping, text
-
-
-def no_model() -> str:
-    """Return what is noted as missing where a format has no models; it names the argument that takes their place."""
-    return f"the model, which {argument('model')} names"
-
-
-def no_date() -> str:
-    """Return what is noted as missing where a format has no dates; it names the argument that takes their place."""
-    return f"the date, which {argument('on')} names"
 
 
 def first_of(values: JsonObject, *names: str) -> Any:
@@ -93,8 +82,6 @@ def add_total(thread: Thread, usage: LoggedUsage, model: str, **columns: Any) ->
     """
     started_s = columns.pop("started_s", NOT_KNOWN)
     lasted_s = columns.pop("duration_s", NOT_KNOWN)
-    if not model:
-        thread.run.note_missing(no_model())
     known = {"component": "tokens", "cost_usd": NOT_KNOWN, "model": model, **usage.columns(), **columns}
     return thread.add(CALLS, started_s, lasted_s, **known)
 

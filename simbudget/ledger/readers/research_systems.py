@@ -11,7 +11,7 @@ from simbudget.ledger.readers.experiments import Experiment, add_experiment
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.reported import add_total, first_of, no_date, run_of, tokens, usage_within
+from simbudget.ledger.readers.reported import add_total, first_of, run_of, tokens, usage_within
 from simbudget.ledger.readers.rows import each
 from simbudget.ledger.readers.thread import Thread
 from simbudget.ledger.readers.values import JsonObject, duration_s, listing, mapping, moment, number, text
@@ -90,7 +90,6 @@ def _is_total(about: Any) -> bool:
 
 def _read_tracker(file: LogFile, gathering: Gathering) -> None:
     run = run_of(gathering, file, TRACKER.name, "")
-    run.note_missing(no_date())
     for model, about in mapping(file.document).items():
         _total(Thread(gathering, run), text(model), mapping(about), run)
 

@@ -21,6 +21,7 @@ from simbudget.ledger.readers.values import (
     listing,
     mapping,
     moment,
+    number,
     text,
 )
 from simbudget.pricing.models import qualified
@@ -33,6 +34,12 @@ def _repeats(gathering: Gathering, run: RunInMaking, row: JsonObject) -> bool:
     is_new = gathering.is_new(("export", run.source, str(sorted(row.items(), key=str))))
     run.repeated += not is_new
     return not is_new
+
+
+def _add_cost(run: RunInMaking, cost_usd: float) -> None:
+    """Add a cost that is reported apart from what was used."""
+    if is_known(cost_usd):
+        run.reported_cost_usd = cost_usd + (run.reported_cost_usd if is_known(run.reported_cost_usd) else 0.0)
 
 
 def _rows(file: LogFile, gathering: Gathering, run: RunInMaking, take: Any) -> None:
@@ -81,7 +88,7 @@ def _recognises_anthropic(file: LogFile) -> bool:
     if not file.is_document or b'"results"' not in file.head or b'"starting_at"' not in file.head:
         return False
     return any(
-        "uncached_input_tokens" in mapping(result)
+        "uncached_input_tokens" in mapping(result) or {"amount", "currency"} <= mapping(result).keys()
         for about in _buckets(file)
         for result in listing(about["results"])
     )
@@ -114,6 +121,13 @@ def _anthropic_row(thread: Thread, row: JsonObject) -> None:
 
 def _anthropic_result(thread: Thread, row: JsonObject) -> None:
     run, writes = thread.run, mapping(row.get("cache_creation"))
+    if "amount" in row:  # a cost report's, in cents
+        _add_cost(run, run.dollars(number(row["amount"]) / 100))
+        return
+    if text(row.get("context_window")).startswith("200k"):
+        run.note_missing(
+            "which prompts of up to a million tokens cost more, on days with long-context prices"
+        )
     five, hour = (tokens(run, writes, f"ephemeral_{time}_input_tokens") for time in ("5m", "1h"))
     usage = LoggedUsage(
         tokens(run, row, "uncached_input_tokens"),
@@ -170,10 +184,7 @@ def _read_openai(file: LogFile, gathering: Gathering) -> None:
 def _openai_result(thread: Thread, row: JsonObject) -> None:
     run, at_s = thread.run, moment(first_of(row, "start_time", "start_time_iso"))
     if "costs" in text(row.get("object")):
-        cost_usd = run.dollars(mapping(row.get("amount")).get("value"))
-        run.reported_cost_usd = (
-            cost_usd if not is_known(run.reported_cost_usd) else run.reported_cost_usd + cost_usd
-        )
+        _add_cost(run, run.dollars(mapping(row.get("amount")).get("value")))
         return
     service = "batch" if text(row.get("batch")).lower() in ("true", "1") or row.get("batch") is True else ""
     usage = usage_within(
