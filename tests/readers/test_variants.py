@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.ledger.readers import read_logs
+from simbudget.ledger.readers import Assumed, read_logs
 from tests.readers.sessions import REAL, read
 
 PROMPT = ["uncached_input_tokens", "cache_write_tokens", "cache_read_tokens"]
@@ -346,3 +346,136 @@ def test_a_damaged_database_of_opencode_is_reported(tmp_path: Path) -> None:
         path.write_bytes(whole[:end])
         ledger = read_logs([Path(good), path])
         assert all(str(each.path) == str(path) for each in ledger.unread)
+
+
+CONTAINED = {"uncached": 30_000, "cache_read": 50_000, "output": 3000}
+APART = {"uncached": 10, "cache_write": 1000, "cache_read": 50_000, "output": 300}
+NAMED: dict[str, tuple[dict[str, Any], dict[str, int]]] = {
+    "camel case": ({"promptTokens": 80_000, "cachedTokens": 50_000, "completionTokens": 3000}, CONTAINED),
+    "the AI SDK": ({"inputTokens": 80_000, "cachedInputTokens": 50_000, "outputTokens": 3000}, CONTAINED),
+    "an answer within": (
+        {
+            "response": {
+                "usage": {"prompt_tokens": 80_000, "cached_tokens": 50_000, "completion_tokens": 3000}
+            }
+        },
+        CONTAINED,
+    ),
+    "Google, whose thoughts come on top": (
+        {
+            "usage_metadata": {
+                "prompt_token_count": 80_000,
+                "cached_content_token_count": 50_000,
+                "candidates_token_count": 1000,
+                "thoughts_token_count": 2000,
+            }
+        },
+        CONTAINED,
+    ),
+    "Bedrock": (
+        {
+            "usage": {
+                "inputTokens": 10,
+                "cacheReadInputTokens": 50_000,
+                "cacheWriteInputTokens": 1000,
+                "outputTokens": 300,
+            }
+        },
+        APART,
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NAMED)
+def test_usage_lines_may_use_the_names_of_any_interface(name: str, tmp_path: Path) -> None:
+    logged, counts = NAMED[name]
+    call = of_kind(read(written(tmp_path / "a", {"ts": MS, "model": "m", **logged})), "call").iloc[0]
+    assert {key: int(call[f"{key.replace('uncached', 'uncached_input')}_tokens"]) for key in counts} == counts
+
+
+def test_cline_on_the_command_line_keeps_the_metrics_of_each_answer(tmp_path: Path) -> None:
+    metrics = {"inputTokens": 6937, "cacheReadTokens": 6000, "cacheWriteTokens": 0, "outputTokens": 213}
+    answer = {
+        "id": "a",
+        "role": "assistant",
+        "ts": MS,
+        "modelInfo": {"id": "claude-opus-4-8", "provider": "anthropic"},
+        "metrics": {**metrics, "cost": 0.0125},
+    }
+    session = {"version": 1, "sessionId": "s", "messages": [{"role": "user", "ts": MS}, answer]}
+    call = of_kind(read(written(tmp_path / "s.messages.json", session)), "call").iloc[0]
+    assert [int(call[name]) for name in (*PROMPT, "output_tokens")] == [937, 0, 6000, 213]
+    assert (call["reported_cost_usd"], call["model"]) == (0.0125, "claude-opus-4-8")
+
+
+def test_copilots_totals_by_class_exclude_each_other(tmp_path: Path) -> None:
+    counts = {"input": 10, "cache_read": 20, "cache_write": 5, "output": 7}
+    details = {name: {"tokenCount": value} for name, value in counts.items()}
+    metrics = {
+        "gpt-5.5": {"requests": {"count": 1}, "tokenDetails": details, "usage": {"reasoningTokens": 2}}
+    }
+    line = {"type": "session.shutdown", "timestamp": MS, "data": {"modelMetrics": metrics}}
+    total = of_kind(read(written(tmp_path / "events.jsonl", line)), "calls").iloc[0]
+    assert [int(total[name]) for name in (*PROMPT, "output_tokens", "thinking_tokens")] == [10, 5, 20, 7, 2]
+
+
+def test_langchains_generations_carry_the_usage_that_a_run_lacks(tmp_path: Path) -> None:
+    used = {"input_tokens": 80_000, "output_tokens": 3000, "input_token_details": {"cache_read": 50_000}}
+    generation = {"message": {"kwargs": {"usage_metadata": used}}}
+    line = {
+        "id": "r",
+        "trace_id": "t",
+        "run_type": "llm",
+        "start_time": MS,
+        "outputs": {"generations": [[generation]]},
+    }
+    call = of_kind(read(written(tmp_path / "a", line)), "call").iloc[0]
+    assert [int(call[name]) for name in (*PROMPT, "output_tokens")] == [30_000, 0, 50_000, 3000]
+
+
+def test_anthropics_cost_report_is_in_cents(tmp_path: Path) -> None:
+    bucket = {
+        "starting_at": "2026-11-01T00:00:00Z",
+        "ending_at": "2026-11-02T00:00:00Z",
+        "results": [{"currency": "USD", "amount": "123.45"}, {"currency": "USD", "amount": "100"}],
+    }
+    ledger = read(written(tmp_path / "a", {"data": [bucket], "has_more": False}))
+    assert ledger.runs["reported_cost_usd"].tolist() == [pytest.approx(2.2345)]
+
+
+def test_a_copy_in_a_fork_of_pi_is_known_whatever_its_id(tmp_path: Path) -> None:
+    def answer(name: str, second: int) -> dict[str, Any]:
+        usage = {"input": 10, "output": 5, "cacheRead": 0, "cacheWrite": 0, "cost": {"total": 0.1}}
+        said = {
+            "role": "assistant",
+            "model": "claude-opus-4-8",
+            "timestamp": MS + 1000 * second,
+            "usage": usage,
+        }
+        return {
+            "type": "message",
+            "id": name,
+            "parentId": None,
+            "timestamp": MS + 1000 * second + 500,
+            "message": said,
+        }
+
+    parent = [{"type": "session", "version": 3, "id": "p", "timestamp": MS}, answer("1", 5), answer("2", 9)]
+    fork = [
+        {"type": "session", "version": 3, "id": "f", "timestamp": MS + 20_000, "parentSession": "p.jsonl"},
+        *(answer("x", 5), answer("y", 9), answer("z", 30)),
+    ]
+    paths = [written(tmp_path / "f.jsonl", *fork), written(tmp_path / "p.jsonl", *parent)]
+    assert read(*paths).entries["cost_usd"].sum() == pytest.approx(0.3)
+
+
+def test_a_router_is_no_model(tmp_path: Path) -> None:
+    stats = {"total_tokens": 30, "input_tokens": 20, "output_tokens": 10, "cached": 0}
+    lines = [
+        {"type": "init", "timestamp": MS, "session_id": "s", "model": "auto-gemini-3"},
+        {"type": "result", "timestamp": MS, "status": "success", "stats": stats},
+    ]
+    path = written(tmp_path / "a", *lines)
+    assert "the model, which `--model` names" in read(path).runs["not_known"][0]
+    named = read_logs([path], assumed=Assumed(model="gemini-3-flash-preview"))
+    assert named.runs["not_known"][0] == "" and named.entries["cost_usd"].notna().all()

@@ -1,7 +1,8 @@
 """Tasks of Cline and of Roo Code, its fork (`ui_messages.json`): what each request used stands as JSON within JSON.
 
 Counts exclude each other, but for requests that Roo made by OpenAI's protocol, whose input contains what was cached.
-The model is on newer messages, or in `task_metadata.json` beside them.
+The model is on newer messages, or in `task_metadata.json` beside them. Sessions of Cline's command line
+(`SESSION.messages.json`) have the metrics of each answer, whose input contains what was cached.
 """
 
 from typing import Final
@@ -9,13 +10,24 @@ from typing import Final
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
-from simbudget.ledger.readers.reported import add_total, run_of, unpacked, usage_within
+from simbudget.ledger.readers.reported import (
+    CountNames,
+    add_total,
+    run_of,
+    unpacked,
+    usage_named,
+    usage_within,
+)
 from simbudget.ledger.readers.rows import each
 from simbudget.ledger.readers.thread import LoggedUsage, Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, listing, mapping, moment, text
+from simbudget.pricing.models import qualified
 
 _SAID: Final = b'"api_req_started"'
 _TOOLS: Final = {"tool", "command", "use_mcp_server", "browser_action_launch"}
+_METRICS: Final = CountNames(
+    "inputTokens", "cacheReadTokens", "cacheWriteTokens", "outputTokens", "reasoningTokens"
+)
 _SUMS: Final = {"deleted_api_reqs", "subagent_usage"}
 """What says together what requests used whose own messages are gone, or are elsewhere."""
 
@@ -23,7 +35,7 @@ _SUMS: Final = {"deleted_api_reqs", "subagent_usage"}
 def _recognises(file: LogFile) -> bool:
     if not file.is_document:
         return False
-    return _SAID in file.head or _is_beside(file)
+    return _SAID in file.head or _is_beside(file) or bool(_answers(file))
 
 
 def _is_beside(file: LogFile) -> bool:
@@ -33,6 +45,10 @@ def _is_beside(file: LogFile) -> bool:
 
 
 def _read(file: LogFile, gathering: Gathering) -> None:
+    answers = _answers(file)
+    if answers:
+        _read_session(file, gathering, answers)
+        return
     messages = [mapping(message) for message in listing(file.document)]
     if not any(message.get("say") == "api_req_started" for message in messages):
         if file.document is not None and _is_beside(file):
@@ -57,6 +73,39 @@ def _read(file: LogFile, gathering: Gathering) -> None:
             )
 
     each(enumerate(messages), file, gathering, take)
+
+
+def _answers(file: LogFile) -> list[JsonObject]:
+    """Return the answers with metrics of a session of the command line; none if the file is no such session."""
+    if b'"messages"' not in file.head or b'"sessionId"' not in file.head:
+        return []
+    messages = map(mapping, listing(mapping(file.document).get("messages")))
+    return [
+        message
+        for message in messages
+        if message.get("role") == "assistant" and "inputTokens" in mapping(message.get("metrics"))
+    ]
+
+
+def _read_session(file: LogFile, gathering: Gathering, answers: list[JsonObject]) -> None:
+    run = run_of(gathering, file, FORMAT.name, file.document.get("sessionId"))
+    thread = Thread(gathering, run)
+
+    def take(place: int, answer: JsonObject) -> None:
+        at_s, metrics = moment(answer.get("ts")), mapping(answer.get("metrics"))
+        identity = text(answer.get("id")) or str(place)
+        if not gathering.is_new(("cline answer", run.name, identity, str(at_s))):
+            run.repeated += 1
+            return
+        about = mapping(answer.get("modelInfo"))
+        model = qualified(text(about.get("provider")), text(about.get("id")))
+        cost_usd = run.dollars(metrics.get("cost"))
+        thread.call(usage_named(run, metrics, _METRICS), model, NOT_KNOWN, at_s, reported_cost_usd=cost_usd)
+        for block in map(mapping, listing(answer.get("content"))):
+            if block.get("type") == "tool_use":
+                thread.add("tool", at_s, NOT_KNOWN, name=text(block.get("name")))
+
+    each(enumerate(answers), file, gathering, take)
 
 
 def _request(thread: Thread, message: JsonObject, at_s: float, model: str, *, is_sum: bool) -> None:

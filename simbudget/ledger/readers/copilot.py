@@ -178,8 +178,21 @@ class _Reading:
 
 
 def _totals(about: JsonObject, run: RunInMaking) -> dict[str, int | None]:
-    """Return the totals of one model."""
+    """Return the totals of one model; some versions have them by class, and then classes exclude each other."""
     usage = mapping(about.get("usage"))
+    if _COUNTS.prompt not in usage and "tokenDetails" in about:
+        by_class = {
+            name: run.count(mapping(logged).get("tokenCount"), MOST_IN_A_SESSION)
+            for name, logged in mapping(about["tokenDetails"]).items()
+        }
+        read, write = by_class.get("cache_read") or 0, by_class.get("cache_write") or 0
+        plain = by_class.get("input")
+        usage |= {
+            _COUNTS.prompt: None if plain is None else plain + read + write,
+            _COUNTS.read: read,
+            _COUNTS.write: write,
+            _COUNTS.output: by_class.get("output"),
+        }
     counts = {name: run.count(usage.get(name), MOST_IN_A_SESSION) for name in _COUNTS}
     return {**counts, _REQUESTS: run.count(mapping(about.get("requests")).get("count"))}
 

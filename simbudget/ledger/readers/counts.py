@@ -18,6 +18,7 @@ MOST_IN_A_SESSION: Final = 10**12
 
 _PROMPT: Final = (
     "prompt_tokens",
+    "promptTokens",
     "promptTokenCount",
     "prompt_token_count",
     "input_tokens",
@@ -29,6 +30,7 @@ _PROMPT: Final = (
 )
 _OUTPUT: Final = (
     "completion_tokens",
+    "completionTokens",
     "candidatesTokenCount",
     "candidates_token_count",
     "output_tokens",
@@ -42,8 +44,11 @@ _READ: Final = (
     "cache_read_input_tokens",
     "cacheReadInputTokens",
     "cache_read_tokens",
+    "cacheReadTokens",
     "cached_input_tokens",
+    "cachedInputTokens",
     "cached_tokens",
+    "cachedTokens",
     "cachedContentTokenCount",
     "cached_content_token_count",
     "prompt_cache_hit_tokens",
@@ -54,9 +59,12 @@ _WRITE: Final = (
     "cache_write_tokens",
     "cache_creation_tokens",
     "cache_write_input_tokens",
+    "cacheWriteInputTokens",
+    "cacheWriteTokens",
 )
 _THINKING: Final = (
     "reasoning_tokens",
+    "reasoningTokens",
     "reasoning_output_tokens",
     "thinking_tokens",
     "thoughtsTokenCount",
@@ -65,7 +73,10 @@ _THINKING: Final = (
 _TOTAL: Final = ("total_tokens", "totalTokens", "totalTokenCount", "total_token_count")
 
 _DETAILS: Final = (
+    "response",
     "usage",
+    "usage_metadata",
+    "usageMetadata",
     "prompt_tokens_details",
     "input_tokens_details",
     "input_token_details",
@@ -80,8 +91,11 @@ _CONTAIN: Final = {
     "promptTokenCount",
     "prompt_token_count",
     "total_prompt_tokens",
+    "promptTokens",
     "cached_tokens",
+    "cachedTokens",
     "cached_input_tokens",
+    "cachedInputTokens",
     "cachedContentTokenCount",
     "cached_content_token_count",
     "prompt_cache_hit_tokens",
@@ -92,6 +106,7 @@ _APART: Final = {
     "cacheReadInputTokens",
     "cache_creation_input_tokens",
     "cacheCreationInputTokens",
+    "cacheWriteInputTokens",
 }
 """Names that Anthropic alone uses, whose classes exclude each other. They outweigh the names of `_CONTAIN`."""
 _MAKERS_THAT_CONTAIN: Final = {"openai", "google", "deepseek", "x-ai"}
