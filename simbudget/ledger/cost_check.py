@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 
 from simbudget.arrays import Flags
+from simbudget.errors import argument
 from simbudget.ledger.costs import Apart, Priced, calls_of, cost_of, days_of, groups_of_rates, usage_of
 from simbudget.ledger.imported import names_no_model
 from simbudget.pricing.catalogue import has_service, known_rates
@@ -260,9 +261,9 @@ _CLASSES: Final = ("uncached_input_tokens", "cache_write_tokens", "cache_read_to
 
 def _no_price(model: str) -> str:
     if not model:
-        return "the log names no model; `--model` does"
+        return f"the log names no model, as {argument('model')} can"
     if names_no_model(model):
-        return "the log names a router, and not the model that answered; `--model` does"
+        return f"the log names a router, not the model that answered, which {argument('model')} can name"
     return "the price list does not have this model"
 
 

@@ -476,6 +476,6 @@ def test_a_router_is_no_model(tmp_path: Path) -> None:
         {"type": "result", "timestamp": MS, "status": "success", "stats": stats},
     ]
     path = written(tmp_path / "a", *lines)
-    assert "the model, which `--model` names" in read(path).runs["not_known"][0]
+    assert "the model, which `model` names" in read(path).runs["not_known"][0]
     named = read_logs([path], assumed=Assumed(model="gemini-3-flash-preview"))
     assert named.runs["not_known"][0] == "" and named.entries["cost_usd"].notna().all()

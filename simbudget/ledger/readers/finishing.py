@@ -6,7 +6,6 @@ bytes, and 36 while that is found out.
 
 import datetime
 from collections.abc import Iterator
-from typing import Final
 
 import numpy as np
 import pandas as pd
