@@ -20,8 +20,7 @@ from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.engine.totals import totals
 from simbudget.ledger.frame import DTYPES
-from simbudget.ledger.imported import ImportedLedger
-from simbudget.ledger.stored import typed_runs
+from simbudget.ledger.imported import ImportedLedger, typed_runs
 from simbudget.projection.economics import prices_over_worlds
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.scenario import Scenario

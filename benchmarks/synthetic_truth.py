@@ -23,8 +23,7 @@ from simbudget.distributions.posteriors import Posterior, score_grid
 from simbudget.engine.compiled import simulate
 from simbudget.engine.lowering import lower
 from simbudget.ledger.frame import DTYPES
-from simbudget.ledger.imported import ImportedLedger
-from simbudget.ledger.stored import typed_runs
+from simbudget.ledger.imported import ImportedLedger, typed_runs
 from simbudget.projection.run import Options, project
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
 from simbudget.scenario.loading import loads_scenario

@@ -65,3 +65,14 @@ def with_context_tokens(frame: pd.DataFrame) -> pd.DataFrame:
     prompt = frame[list(PROMPT_CLASSES)].sum(axis="columns", skipna=False)
     known = frame["context_tokens"].fillna(prompt.where(frame["component"] == "tokens"))
     return frame.assign(context_tokens=known.astype("Int64"))
+
+
+def typed_entries(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return entries with the columns and types of `DTYPES`, filling in missing values."""
+    frame = frame.reindex(columns=list(DTYPES))
+    for name, dtype in DTYPES.items():
+        if dtype == "int64":
+            frame[name] = frame[name].fillna(0 if name in ("run", "agent") else -1)
+        elif dtype == "category":
+            frame[name] = frame[name].astype(object).where(frame[name].notna(), "").astype(str)
+    return frame.astype(DTYPES)

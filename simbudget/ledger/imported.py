@@ -8,6 +8,8 @@ from typing import Final, Protocol
 
 import pandas as pd
 
+from simbudget.ledger.frame import DTYPES, typed_entries
+
 RUN_DTYPES: Final = {
     "run": "int64",
     "source": "category",
@@ -41,6 +43,20 @@ whole (NaN or NA if nothing); `metric` and `better` (`higher`, `lower` or empty)
 `not_known` and `oddities` are short texts separated by `; `, on what the log lacks (`output tokens of 31 of 40 calls`)
 and on what is odd (`clock went back 2 times`).
 """
+
+
+def typed_runs(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return a table of runs with the columns and types of `RUN_DTYPES`, filling in missing values."""
+    frame = frame.reindex(columns=list(RUN_DTYPES))
+    for name in ("began_at", "ended_at"):
+        frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601").dt.as_unit("ns")
+    for name, dtype in RUN_DTYPES.items():
+        if dtype == "object":
+            words = frame[name].astype(object)
+            frame[name] = words.where(words.notna(), "").map(str).astype(object)
+        elif dtype == "int64":
+            frame[name] = frame[name].fillna(0)
+    return frame.astype(RUN_DTYPES)
 
 
 @dataclass(frozen=True)
@@ -101,6 +117,15 @@ class ImportedLedger:
     """One row per run, with the columns and types of `RUN_DTYPES`; `entries.run` refers to `runs.run`."""
     unread: tuple[Unread, ...] = ()
     """What could not be read and why, one item per file and reason."""
+
+    def __post_init__(self) -> None:
+        """Add the columns that a table made by hand lacks, as unknown."""
+        if missing := [name for name in DTYPES if name not in self.entries]:
+            unknown = typed_entries(pd.DataFrame(index=self.entries.index))[missing]
+            object.__setattr__(self, "entries", pd.concat([self.entries, unknown], axis=1))
+        if missing := [name for name in RUN_DTYPES if name not in self.runs]:
+            unknown = typed_runs(pd.DataFrame(index=self.runs.index))[missing]
+            object.__setattr__(self, "runs", pd.concat([self.runs, unknown], axis=1))
 
     def batches(self) -> Iterator[pd.DataFrame]:
         """Yield all entries at once."""

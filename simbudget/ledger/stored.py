@@ -9,8 +9,7 @@ from typing import Final
 import pandas as pd
 
 from simbudget.errors import Place, Problem, UserError
-from simbudget.ledger.frame import DTYPES
-from simbudget.ledger.imported import RUN_DTYPES, Ledger, Unread
+from simbudget.ledger.imported import Ledger, Unread, typed_runs
 from simbudget.ledger.whole_files import check_place, written_whole
 
 RUNS: Final = b"simbudget.runs"
@@ -55,31 +54,6 @@ def runs_beside(path: Path) -> Path:
 def runs_from_json(content: bytes) -> pd.DataFrame:
     """Return the table of runs from Parquet's metadata."""
     return typed_runs(pd.DataFrame(json.loads(content)))
-
-
-def typed_runs(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of runs with the columns and types of `RUN_DTYPES`, filling in missing values."""
-    frame = frame.reindex(columns=list(RUN_DTYPES))
-    for name in ("began_at", "ended_at"):
-        frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601").dt.as_unit("ns")
-    for name, dtype in RUN_DTYPES.items():
-        if dtype == "object":
-            words = frame[name].astype(object)
-            frame[name] = words.where(words.notna(), "").map(str).astype(object)
-        elif dtype == "int64":
-            frame[name] = frame[name].fillna(0)
-    return frame.astype(RUN_DTYPES)
-
-
-def typed_entries(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return entries with the columns and types of `DTYPES`, filling in missing values."""
-    frame = frame.reindex(columns=list(DTYPES))
-    for name, dtype in DTYPES.items():
-        if dtype == "int64":
-            frame[name] = frame[name].fillna(0 if name in ("run", "agent") else -1)
-        elif dtype == "category":
-            frame[name] = frame[name].astype(object).where(frame[name].notna(), "").astype(str)
-    return frame.astype(DTYPES)
 
 
 def _write_parquet(ledger: Ledger, path: Path) -> None:

@@ -5,8 +5,7 @@ import pandas as pd
 from simbudget.engine.lowering import lower
 from simbudget.engine.reference import simulate
 from simbudget.ledger.frame import DTYPES
-from simbudget.ledger.imported import ImportedLedger
-from simbudget.ledger.stored import typed_runs
+from simbudget.ledger.imported import ImportedLedger, typed_runs
 from simbudget.scenario.loading import loads_scenario
 
 TRUTH = """

@@ -18,9 +18,8 @@ from simbudget.calibration.scenarios.implied import implied_scenario
 from simbudget.engine.lowering import lower
 from simbudget.engine.reference import simulate
 from simbudget.ledger.frame import DTYPES
-from simbudget.ledger.imported import ImportedLedger
+from simbudget.ledger.imported import ImportedLedger, typed_runs
 from simbudget.ledger.readers import read_logs
-from simbudget.ledger.stored import typed_runs
 from simbudget.projection.run import Options, project
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.scenario import Delegate

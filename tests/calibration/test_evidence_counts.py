@@ -14,8 +14,7 @@ from simbudget.calibration.scenarios.trial_fits import fit_trials
 from simbudget.calibration.scenarios.writing import write_calibrated
 from simbudget.engine.lowering.evidence import understood, weigh
 from simbudget.ledger.frame import DTYPES
-from simbudget.ledger.imported import ImportedLedger
-from simbudget.ledger.stored import typed_runs
+from simbudget.ledger.imported import ImportedLedger, typed_runs
 from simbudget.projection.trace import trace
 from simbudget.scenario.loading import LoadedScenario, load_scenario, loads_scenario
 from tests.calibration.logs import runs_table

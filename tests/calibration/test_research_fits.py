@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 
 from simbudget.calibration.campaigns.campaigns import campaigns_of
@@ -145,9 +146,25 @@ def test_the_distance_to_a_perfect_score_is_told_in_the_metric_that_there_is() -
 
 
 def test_stops_are_pauses_far_beyond_the_usual(played: Histories) -> None:
-    (paused,) = campaigns_of(ledger_of(played, [3], pause_every=30))
-    stops = stops_of(paused)
+    with_pauses = ledger_of(played, [3], pause_every=30)
+    (paused,) = campaigns_of(with_pauses)
+    stops = stops_of(paused, with_pauses)
     assert len(stops.lasted_s) == EXPERIMENTS // 30 - 1
     assert stops.lasted_s == pytest.approx(50 * 3600.0 + 600.0)
-    (steady,) = campaigns_of(ledger_of(played, [3]))
-    assert not len(stops_of(steady).lasted_s)
+    without = ledger_of(played, [3])
+    (steady,) = campaigns_of(without)
+    assert not len(stops_of(steady, without).lasted_s)
+
+
+def test_an_agent_that_thinks_between_experiments_is_not_down(played: Histories) -> None:
+    """A cycle begins with fifty hours of calls, as a pilot's begins with a new context."""
+    ledger = ledger_of(played, [3], pause_every=30)
+    (paused,) = campaigns_of(ledger)
+    began_s = np.flatnonzero(np.arange(1, EXPERIMENTS) % 30 == 0) * 3600.0 + 3000.0
+    began_s += 50.0 * 3600.0 * np.arange(len(began_s))
+    calls = [
+        Entry(0, 0, 0, 0, k, "call", at + 60.0, 50 * 3600.0, 0.0, source="results-table")
+        for k, at in enumerate(began_s)
+    ]
+    entries = pd.concat([ledger.entries, ledger_frame(calls)], ignore_index=True)
+    assert not len(stops_of(paused, ImportedLedger(entries, ledger.runs)).lasted_s)

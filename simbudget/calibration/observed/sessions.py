@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from simbudget.arrays import Flags, Floats, Integers
+from simbudget.calibration.observed.spans import covered_s
 from simbudget.calibration.observed.steps import (
     STEP_COLUMNS,
     RunWithSteps,
@@ -265,18 +266,8 @@ def _with_waits_for_sub_agents(sessions: list[Session]) -> list[Session]:
 
 def _covered_s(session: Session, spans: list[tuple[float, float]]) -> Floats:
     """Return [calls - 1] the seconds of each gap that lie in the union of spans."""
-    union: list[tuple[float, float]] = []
-    for begin, end in sorted(spans):
-        if union and begin <= union[-1][1]:
-            union[-1] = (union[-1][0], max(union[-1][1], end))
-        else:
-            union.append((begin, end))
     opens_s = session.started_s[:-1] + np.nan_to_num(session.duration_s[:-1])
-    closes_s = np.maximum(session.started_s[1:], opens_s)
-    covered: Floats = np.zeros(len(opens_s))
-    for begin, end in union:
-        covered += np.maximum(np.minimum(closes_s, end) - np.maximum(opens_s, begin), 0.0)
-    return covered
+    return covered_s(opens_s, np.maximum(session.started_s[1:], opens_s), spans)
 
 
 def _telling(entries: pd.DataFrame) -> dict[int, RunWithSteps]:

@@ -111,7 +111,7 @@ def calibrate(
     of_ledger = fit_ledger(ledger, tuple(before.scenario.models), WORLDS, agents=agents)
     for fit in (
         *of_ledger,
-        *fit_downtime(campaigns, WORLDS),
+        *fit_downtime(ledger, campaigns, WORLDS),
         *fit_trials(ledger, before.scenario, WORLDS),
         *of_tasks.fits,
         *research.fits,

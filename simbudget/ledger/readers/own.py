@@ -12,8 +12,8 @@ from typing import Any, Final
 import pandas as pd
 
 from simbudget.ledger.entry import Entry
-from simbudget.ledger.frame import DTYPES
-from simbudget.ledger.imported import RUN_DTYPES
+from simbudget.ledger.frame import DTYPES, typed_entries
+from simbudget.ledger.imported import RUN_DTYPES, typed_runs
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
@@ -24,8 +24,6 @@ from simbudget.ledger.stored import (
     UNREAD,
     runs_beside,
     runs_from_json,
-    typed_entries,
-    typed_runs,
     unread_from_json,
 )
 
