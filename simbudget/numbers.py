@@ -1,6 +1,8 @@
 """Numbers for people: sensible digits, thousands separators, units."""
 
 import math
+import re
+from collections.abc import Callable
 from typing import Final
 
 NOTHING: Final = "–"
@@ -78,3 +80,20 @@ def count(value: float | None) -> str:
         if abs(value) >= size:
             return f"{rounded(value / size)}{suffix}"
     return rounded(value)
+
+
+def with_error(show: Callable[[float], str], value: float, error: float) -> str:
+    """Format a value and its error, in the same unit and with as many decimals: `14.7 ± 0.6`, `$1,340 ± $56`.
+
+    Args:
+        show: formats such a value.
+        value: the value.
+        error: its error, at least 0.
+    """
+    shown = show(value)
+    parts = re.fullmatch(r"[-<>]?(\$?)([\d,]+)(\.\d+)?(.*)", shown)
+    if parts is None or not value or not math.isfinite(error):
+        return f"{shown} ± {show(error)}"
+    sign, whole, decimals, unit = parts.groups("")
+    number = error * float(f"{whole.replace(',', '')}{decimals}") / abs(value)
+    return f"{shown} ± {sign}{number:,.{max(0, len(decimals) - 1)}f}{unit}"

@@ -31,18 +31,30 @@ class Dimension(StrEnum):
 
 
 EXAMPLES: Final = {
-    Dimension.NUMBER: "`9`, `1.5`, `400k` or `20 to 60`",
-    Dimension.FRACTION: "`70%`, `0.7` or `10% to 30%`",
-    Dimension.DURATION: "`90 s`, `5 min`, `4 h`, `5 days` or `2 min to 1 h`",
-    Dimension.MONEY: "`$500` or `$18k`",
-    Dimension.USD_PER_HOUR: "`3.59 $/h`",
-    Dimension.USD_PER_MTOK: "`5 $/Mtok`",
-    Dimension.USD_PER_CALL: "`0.02 $/call`",
-    Dimension.USD_PER_TRY: "`40 $/try`",
-    Dimension.USD_PER_MONTH: "`200 $/month`",
-    Dimension.TOKENS_PER_S: "`60 tokens/s`",
+    Dimension.NUMBER: ("9", "1.5", "400k", "20 to 60"),
+    Dimension.FRACTION: ("70%", "0.7", "10% to 30%"),
+    Dimension.DURATION: ("90 s", "5 min", "4 h", "5 days", "2 min to 1 h"),
+    Dimension.MONEY: ("$500", "$18k"),
+    Dimension.USD_PER_HOUR: ("3.59 $/h",),
+    Dimension.USD_PER_MTOK: ("5 $/Mtok",),
+    Dimension.USD_PER_CALL: ("0.02 $/call",),
+    Dimension.USD_PER_TRY: ("40 $/try",),
+    Dimension.USD_PER_MONTH: ("200 $/month",),
+    Dimension.TOKENS_PER_S: ("60 tokens/s",),
 }
-"""Examples of valid text, for error messages."""
+"""Valid texts, for error messages and the language's reference."""
+
+
+def examples(dimension: Dimension, exact: bool = False) -> str:
+    """Return valid texts of a dimension as a list in a sentence.
+
+    Args:
+        dimension: the dimension.
+        exact: whether a range is not allowed.
+    """
+    texts = [f"`{text}`" for text in EXAMPLES[dimension] if not (exact and " to " in text)]
+    return " or ".join(part for part in (", ".join(texts[:-1]), texts[-1]) if part)
+
 
 _DURATIONS: Final = {
     "ms": Fraction(1, 1000),

@@ -27,7 +27,7 @@ from simbudget.deciding.objectives import (
 from simbudget.deciding.outcomes import SHOW, counts_results, same_skill
 from simbudget.deciding.search import Point, Space, Tried, parse_dimension, search
 from simbudget.errors import Problem, UserError
-from simbudget.numbers import percent, usd
+from simbudget.numbers import percent, usd, with_error
 from simbudget.projection.projection import Projection
 from simbudget.results import Picture, Result, Table
 from simbudget.scenario.limits import NEEDS_RESEARCH, NEEDS_TASKS, Limit
@@ -421,7 +421,7 @@ def _value(objective: Objective, each: Evaluation) -> str:
     show = SHOW[objective.unit]
     if each.value == float("inf"):
         return "no result"
-    return f"{show(each.value)} ± {show(each.error)}"
+    return with_error(show, each.value, each.error)
 
 
 def _tables(found: BestPlan) -> Iterator[Table]:

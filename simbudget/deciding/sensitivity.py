@@ -27,7 +27,7 @@ from simbudget.deciding.net_benefit import net_benefits
 from simbudget.deciding.outcomes import CYCLES, OUTCOMES, RESULTS, SHOW, SPEND, Outcome, Unit, counts_results
 from simbudget.deciding.splits import FEWEST_WORLDS, HIGH, LOW, Driver, Split, fitted_to, means, split_of
 from simbudget.deciding.splits import as_json as split_as_json
-from simbudget.numbers import percent, usd
+from simbudget.numbers import percent, usd, with_error
 from simbudget.projection.projection import Projection
 from simbudget.projection.unknowns import Unknowns, unknowns_of
 from simbudget.results import Picture, Result, Table
@@ -371,7 +371,7 @@ def _drivers(split: Split, found: Sensitivity) -> Table:
     rows = [
         (
             driver.unknown,
-            f"{percent(driver.total)} ± {percent(driver.error)}",
+            with_error(percent, driver.total, driver.error),
             percent(driver.first_order),
             show(driver.at_low),
             show(driver.at_high),
@@ -405,7 +405,7 @@ def _worth_of_knowing(information: Information) -> Table:
         *(each for each in list(information.of_each.items())[:_ROWS] if each[1].usd > 0.0),
         ("all unknowns", information.of_all),
     ]
-    rows = [(name, f"{usd(value.usd)} ± {usd(value.error_usd)}") for name, value in values]
+    rows = [(name, with_error(usd, value.usd, value.error_usd)) for name, value in values]
     caption = f"before deciding between: {', '.join(information.plans)}"
     return Table(title, ("to know", "is worth at most"), rows, caption)
 

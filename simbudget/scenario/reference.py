@@ -24,7 +24,7 @@ from simbudget.scenario.scenario import Scenario
 from simbudget.scenario.steps import STEPS, Condition, Partly, Steps
 from simbudget.scenario.top_level import CalibrationKey, Limits, Pools
 from simbudget.units import EXAMPLES as AMOUNTS
-from simbudget.units import UNITS, Dimension, written_amount
+from simbudget.units import UNITS, Dimension, examples, written_amount
 
 DIALECT: Final = "https://json-schema.org/draft/2020-12/schema"
 Schema = dict[str, Any]
@@ -173,39 +173,41 @@ def _steps(definitions: dict[str, Schema]) -> Schema:
 
 def _amount(amount: Amount, definitions: dict[str, Schema]) -> Schema:
     """Return a reference to a quantity of a dimension, exact or not, with the key's bounds for plain numbers."""
-    name = amount.dimension.value.removeprefix("a ").replace(" ", "-") + ("-exact" if amount.exact else "")
+    name = amount.dimension.value.removeprefix("a ").replace(" ", "-")
+    name += ("-or-percentage" if amount.percent else "") + ("-exact" if amount.exact else "")
     if name not in definitions:
         definitions[name] = {}
-        definitions[name] = _quantity(amount.dimension, amount.exact, name)
+        definitions[name] = _quantity(amount, name)
     bounds: Schema = {"minimum": amount.low} if amount.dimension in _BARE and amount.low > -1e300 else {}
     if amount.dimension in _BARE and amount.high < 1e300:
         bounds["maximum"] = amount.high
     return {"$ref": f"#/$defs/{name}"} | bounds
 
 
-def _quantity(dimension: Dimension, exact: bool, name: str) -> Schema:
+def _quantity(amount: Amount, name: str) -> Schema:
     """Return the schema of a quantity: a number, a text, or a mapping that describes its randomness."""
-    one = rf"({'|'.join(_texts(dimension))})"
+    dimension, exact = amount.dimension, amount.exact
+    one = rf"({'|'.join(_texts(dimension, amount.percent))})"
     text = rf"^\s*{one}\s*$" if exact else rf"^\s*{one}(\s+to\s+{one})?\s*$"
     if dimension not in _BARE:  # a unit at the upper end applies to both
         text = rf"^\s*({one}|0)(\s+to\s+{one})?\s*$|^\s*{_NUMBER}\s+to\s+{one}\s*$"
+        text = rf"^\s*({one}|0)\s*$" if exact else text
     number: Schema = {"type": "number"} if dimension in _BARE else {"const": 0}
-    shown = [each.strip("`") for each in re.findall("`[^`]+`", AMOUNTS[dimension])]
-    said = {
-        "description": f"{dimension.value[0].upper()}{dimension.value[1:]}, such as {AMOUNTS[dimension]}."
-    }
+    shown = [text for text in AMOUNTS[dimension] if not (exact and " to " in text)]
+    what = f"{dimension.value[0].upper()}{dimension.value[1:]}"
+    said = {"description": f"{what}, such as {examples(dimension, exact)}."}
     forms: list[Schema] = [number, {"type": "string", "pattern": text}]
     if not exact:
         forms += [*_spelt(), *_split({"$ref": f"#/$defs/{name}"})]
     return said | {"anyOf": forms, "examples": shown}
 
 
-def _texts(dimension: Dimension) -> Iterator[str]:
-    """Yield patterns of a single amount of a dimension as text."""
-    units = [re.escape(unit) for unit, (of, _) in UNITS.items() if of is dimension and unit]
-    alike = {Dimension.NUMBER, Dimension.FRACTION}
-    if dimension in alike:
-        units = [re.escape(unit) for unit, (of, _) in UNITS.items() if of in alike and unit]
+def _texts(dimension: Dimension, percent: bool) -> Iterator[str]:
+    """Yield patterns of a single amount of a dimension as text; of a number also as a percentage, if that may be."""
+    alike = {dimension} | ({Dimension.FRACTION} if percent else set())
+    if dimension is Dimension.FRACTION:
+        alike.add(Dimension.NUMBER)
+    units = [re.escape(unit) for unit, (of, _) in UNITS.items() if of in alike and unit]
     units = [unit.replace("mtok", "[Mm]tok").replace("usd", "(usd|USD)") for unit in units]
     if units:
         yield rf"{_NUMBER}\s*({'|'.join(units)})"
@@ -347,7 +349,7 @@ def _section(title: str, model: type[Block]) -> str:
 
 def _form(expectation: Any) -> str:
     if isinstance(expectation, Amount):
-        example = re.findall("`[^`]+`", AMOUNTS[expectation.dimension])[0]
+        example = f"`{AMOUNTS[expectation.dimension][0]}`"
         kind = ", exact" if expectation.exact else ", fact" if expectation.is_fact else ""
         return f"{expectation.dimension.value}{kind}: {example}"
     if isinstance(expectation, Parsed):

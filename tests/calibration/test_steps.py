@@ -96,7 +96,9 @@ def test_cycles_cut_off_make_turns_more_not_fewer() -> None:
     assert np.median(with_cut.draws[:, 0]) > np.median(ended.draws[:, 0]) + 0.15
 
 
-def test_a_ledger_made_by_hand_without_some_columns_is_read_as_not_telling_them(entries: pd.DataFrame) -> None:
+def test_a_ledger_made_by_hand_without_some_columns_is_read_as_not_telling_them(
+    entries: pd.DataFrame,
+) -> None:
     few = entries.drop(columns=["cycle", "session", "turn", "service", "list_cost_usd"])
     ledger = ImportedLedger(few, pd.DataFrame({"run": [0]}))
     assert [len(session) for session in sessions_of(ledger)] == [20, 20]

@@ -15,12 +15,14 @@ from hypothesis import strategies as st
 from simbudget.calibration.scenarios.new_scenario import SCHEMA
 from simbudget.cli.init import init_command
 from simbudget.scenario.examples import EXAMPLES
+from simbudget.scenario.language.amounts import Amount
 from simbudget.scenario.language.blocks import Block, keys_of
 from simbudget.scenario.language.document import Fields, Items, Node, Text, parse_document
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.reference import page, schema, sections, sentences
 from simbudget.scenario.scenario import Scenario
 from simbudget.testing import documents
+from simbudget.units import Dimension
 from tests.language.test_values import BUNDLED, ROOT
 
 VALIDATOR = jsonschema.Draft202012Validator(schema())
@@ -90,6 +92,9 @@ def _mappings(value: Any) -> list[dict[str, Any]]:
         "fleet: [{group: a}]",
         "fleet: [{agents: 0}]",
         "api: {error_rate: 2}",
+        "fleet: [{agents: 50%}]",
+        "turn: {output_tokens: 10%}",
+        "stop: {after: 1 h to 2 h}",
     ],
 )
 def test_wrong_values_do_not_fit_the_schema(wrong: str) -> None:
@@ -98,6 +103,17 @@ def test_wrong_values_do_not_fit_the_schema(wrong: str) -> None:
     key = wrong.partition(":")[0]
     others = "".join(line + "\n" for line in complete.splitlines() if not line.startswith(f"{key}:"))
     assert mistakes(others + wrong)
+
+
+def test_a_score_may_be_a_percentage() -> None:
+    assert mistakes("fleet: [{agents: 1}]\ncycle: [{think: {turns: 3}}]\nstop: {target_score: 90%}\n") == []
+
+
+def test_the_remedy_for_an_exact_amount_suggests_no_range() -> None:
+    assert Amount(Dimension.DURATION, exact=True).advice() == (
+        "write a duration such as `90 s`, `5 min`, `4 h` or `5 days`"
+    )
+    assert "or `2 min to 1 h`" in Amount(Dimension.DURATION).advice()
 
 
 def test_init_writes_the_schema_that_the_template_names(tmp_path: Path) -> None:

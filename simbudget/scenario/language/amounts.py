@@ -30,7 +30,7 @@ from simbudget.scenario.language.document import (
 from simbudget.scenario.language.quantities import Kind, Quantity
 from simbudget.scenario.language.reading import DEFAULT, Reading, describe, is_absent, nearest
 from simbudget.scenario.language.trust import allowing, is_outside
-from simbudget.units import EXAMPLES, Dimension, parse_amount, parse_range, parse_spread, written_amount
+from simbudget.units import Dimension, examples, parse_amount, parse_range, parse_spread, written_amount
 
 
 def _parameters(make: Callable[..., Distribution]) -> tuple[tuple[str, ...], tuple[str, ...]]:
@@ -148,7 +148,7 @@ class Amount:
 
     def advice(self) -> str:
         """Return what to write."""
-        return f"write {self.dimension.value} such as {EXAMPLES[self.dimension]}"
+        return f"write {self.dimension.value} such as {examples(self.dimension, self.exact)}"
 
     def _default(self, reading: Reading, name: str) -> Quantity | None:
         if self.default is None:
