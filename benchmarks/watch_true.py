@@ -62,7 +62,7 @@ def cases(name: str, truths: int, simulated: Sequence[int]) -> pd.DataFrame:
         for cut in CUTS
         for runs in simulated
     }
-    paid_when_due = str(loaded.scenario.gpus.billing) in ("on demand", "spot")
+    paid_when_due = loaded.scenario.gpus.bills.use
     nowhere = pd.DataFrame({"run": [0], "began_at": pd.to_datetime([None], utc=True)})
     rows = []
     for world in range(truths):

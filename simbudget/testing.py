@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 
 from simbudget.ledger.entry import COMPONENTS
 from simbudget.scenario.loading import loads_scenario
+from simbudget.scenario.resources import BILLINGS
 from simbudget.scenario.scenario import Scenario
 
 
@@ -233,7 +234,7 @@ def _others(pool: dict[str, Any]) -> st.SearchStrategy[dict[str, Any]]:
 def documents(draw: st.DrawFn, beyond: bool = False) -> dict[str, Any]:
     """Return a scenario as the mapping that its YAML holds; `beyond` a single pool, job and condition."""
     gpus = draw(st.integers(1, 3))
-    billing = draw(st.sampled_from(["on demand", "reserved", "spot", "per agent"]))
+    billing = draw(st.sampled_from(list(BILLINGS)))
     pool: dict[str, Any] = {"count": gpus, "price": "3 $/h", "billing": billing}
     if billing == "spot":
         pool |= {"preempted": {"every": "2 h"}} | draw(_maybe(checkpoint_every=exact(5, 30, " min")))
@@ -247,7 +248,7 @@ def documents(draw: st.DrawFn, beyond: bool = False) -> dict[str, Any]:
     if scored:
         more = draw(_maybe(research=research(), gates=gates(), review=review()))
         fleet[0]["cycle"] += [{"score": {}}, *draw(st.sampled_from([[], [{"share": {}}]]))]
-    if billing == "per agent" and all(group.get("kind") == "people" for group in fleet):
+    if BILLINGS[billing].agents and all(group.get("kind") == "people" for group in fleet):
         pool["billing"] = "on demand"
     every: Any = pool
     if beyond:

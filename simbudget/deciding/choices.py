@@ -13,10 +13,12 @@ from simbudget.deciding.outcomes import SPEND, outcomes_of
 from simbudget.errors import UserError
 from simbudget.projection.projection import Projection
 from simbudget.projection.run import replications_of
+from simbudget.scenario.resources import BILLINGS
 from simbudget.scenario.scenario import Scenario
 
 _CACHES: Final = ("off", "5 min", "1 h")
-_BILLINGS: Final = ("on demand", "reserved", "per agent")
+_BILLINGS: Final = tuple(name for name, kind in BILLINGS.items() if not kind.keys)
+"""Kinds of billing that need no further keys."""
 _AT_THE_END_OF_A_PLAN: Final = ("wait", "pay")
 
 

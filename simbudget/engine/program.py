@@ -11,6 +11,7 @@ from typing import Final, NamedTuple
 import numpy as np
 
 from simbudget.engine.laws.draws import Floats, Integers, draw_world
+from simbudget.engine.laws.pools import PoolRow
 from simbudget.engine.laws.research import Lab, Research
 from simbudget.engine.laws.tasks import TaskTerms
 from simbudget.errors import Problem
@@ -51,41 +52,6 @@ class Lasts(IntEnum):
     THINK = 0
     CYCLE = 1
     LIFE = 2
-
-
-class Billing(IntEnum):
-    """What is paid for at a pool of GPUs; several kinds of billing in scenarios may pay for the same."""
-
-    BY_USE = 0
-    """The time that jobs and served models hold GPUs."""
-    RESERVED = 1
-    """All GPUs from the start of the run to its end."""
-    PER_AGENT = 2
-    """A share of the pool for each agent's life."""
-
-
-class PoolRow(NamedTuple):
-    """One pool of GPUs. Price (of one GPU), speed and the mean time between preemptions are quantities."""
-
-    gpus: int
-    billing: int
-    price: int
-    speed: int
-    preempted_every: int
-    checkpoint_every_ns: int
-
-    @property
-    def is_metered(self) -> bool:
-        """Return whether the time that jobs hold its GPUs is paid for, rather than the pool."""
-        return self.billing == Billing.BY_USE
-
-    held: int = 0
-    """GPUs that served models hold: they are not there for jobs."""
-
-    @property
-    def free_gpus(self) -> int:
-        """Return how many GPUs are there for jobs."""
-        return self.gpus - self.held
 
 
 class WorkDraws(NamedTuple):
@@ -140,20 +106,6 @@ class StepRow(NamedTuple):
     sub_agents: int = NONE
 
 
-class PriceRow(NamedTuple):
-    """What a model costs: quantities in $/Mtok, and the start of the long-context tier in tokens."""
-
-    long_above: int
-    uncached: int
-    write: int
-    read: int
-    output: int
-    long_uncached: int
-    long_write: int
-    long_read: int
-    long_output: int
-
-
 class CallDraws(NamedTuple):
     """What is drawn for each attempt at a call, as quantities."""
 
@@ -171,7 +123,9 @@ class ClientRow(NamedTuple):
     cache_life_ns: int
     """It also decides what is paid for writing to the cache."""
     attempt: CallDraws
-    prices: PriceRow
+    price_row: tuple[int, ...]
+    """[laws.calls.PRICES] tokens from which the long-context tier holds; by token class, its prices in $/Mtok; those in
+    that tier: quantities."""
     price_factor: int = NONE
     """The factor by which prices are multiplied; `NONE`: 1."""
     service: int = 0
@@ -306,8 +260,6 @@ class Settings(NamedTuple):
     post_tokens: int
     fixed: int
     retries: int
-    gpu_users: int
-    """The agents among which a pool that is billed per agent is divided: all but people."""
     servers: int
     scoring_time: int
     cool_down_ns: int

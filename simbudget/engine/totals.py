@@ -9,12 +9,13 @@ import numpy as np
 
 from simbudget.engine.laws.accounts import HOUR_NS
 from simbudget.engine.laws.draws import Floats
+from simbudget.engine.laws.pools import billed_ns
 from simbudget.engine.laws.tally import LOOKS, TALLY
 from simbudget.engine.laws.tasks import TASK_TALLY, TENTHS, TWENTIETHS
-from simbudget.engine.program import Billing, Program
+from simbudget.engine.program import Program
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
+from simbudget.pricing.charge import TOKEN_CLASSES
 
-TOKEN_CLASSES: Final = ("uncached_input", "cache_write", "cache_read", "output")
 API_LIMITS: Final = ("api_requests", "api_input", "api_output")
 
 SPENT_USD: Final = 0
@@ -229,12 +230,13 @@ def _billed_gpu_hours(program: Program, sums: Floats) -> Floats:
 
 
 def _billed_hours_of_pool(program: Program, number: int, sums: Floats) -> Floats:
-    pool, users = program.pools[number], max(1, program.settings.gpu_users)
-    if pool.billing == Billing.RESERVED:
-        return pool.gpus * sums[:, ENDED_NS] / HOUR_NS
-    if pool.billing == Billing.PER_AGENT:
-        return sums[:, LIFE_OF_GPU_USERS_NS] * pool.gpus / users / HOUR_NS
-    return _of_pool(sums, number, POOL_GPU_NS) / HOUR_NS
+    used, lives, ended = (
+        _of_pool(sums, number, POOL_GPU_NS),
+        sums[:, LIFE_OF_GPU_USERS_NS],
+        sums[:, ENDED_NS],
+    )
+    billed: Floats = billed_ns(program.pools[number], used, lives, ended) / HOUR_NS
+    return billed
 
 
 def _utilisation(program: Program, sums: Floats) -> dict[str, Floats]:

@@ -13,8 +13,6 @@ from simbudget.forecast.watch import Watching, watch
 from simbudget.ledger.readers import read_logs
 from simbudget.scenario.loading import LoadedScenario
 
-_WHEN_DUE = ("on demand", "spot")
-
 
 @dataclass(frozen=True)
 class Look:
@@ -28,7 +26,7 @@ class Look:
     def now(self, progress: Progress = lambda done, total: None) -> Outlook:
         """Return the outlook by what the logs say now; UserError if they cannot be read or say nothing yet."""
         gpus = self.loaded.scenario.gpus
-        state = run_state_of(read_logs(self.logs), self.elapsed_s, str(gpus.billing) in _WHEN_DUE)
+        state = run_state_of(read_logs(self.logs), self.elapsed_s, gpus.bills.use)
         return watch(self.loaded, state, self.how, progress)
 
     def state(self) -> tuple[tuple[str, int, int], ...]:

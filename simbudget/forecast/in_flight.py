@@ -16,14 +16,11 @@ import pandas as pd
 
 from simbudget.arrays import Floats
 from simbudget.ledger.costs import counted_usd
+from simbudget.ledger.frame import TOKEN_COLUMNS
+from simbudget.pricing.charge import TOKEN_CLASSES
 
 CALL_KINDS: Final = ("call", "post", "poll", "compaction")
-TOKENS: Final = {
-    "tokens_uncached_input": "uncached_input_tokens",
-    "tokens_cache_write": "cache_write_tokens",
-    "tokens_cache_read": "cache_read_tokens",
-    "tokens_output": "output_tokens",
-}
+TOKENS: Final = {f"tokens_{name}": column for name, column in zip(TOKEN_CLASSES, TOKEN_COLUMNS, strict=True)}
 """Totals of tokens, and the entries' columns that they add up."""
 
 

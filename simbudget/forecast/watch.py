@@ -22,6 +22,7 @@ from simbudget.forecast.reference_runs import Progress, ReferenceRuns, simulate_
 from simbudget.forecast.run_state import RunState
 from simbudget.forecast.stopping import worthwhile
 from simbudget.ledger.entry import COMPONENTS
+from simbudget.pricing.charge import TOKEN_CLASSES
 from simbudget.projection.schedule import Options
 from simbudget.scenario.limits import Limit
 from simbudget.scenario.loading import LoadedScenario
@@ -34,10 +35,7 @@ SURE: Final = 0.8
 _DRAWS: Final = 4_000
 _COUNTS: Final = (
     "model_calls",
-    "tokens_uncached_input",
-    "tokens_cache_write",
-    "tokens_cache_read",
-    "tokens_output",
+    *(f"tokens_{name}" for name in TOKEN_CLASSES),
     "experiments",
     "scorer_calls",
     "gpu_hours_used",

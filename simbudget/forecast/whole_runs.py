@@ -15,11 +15,11 @@ import pandas as pd
 from simbudget.arrays import Floats, Integers
 from simbudget.ledger.costs import counted_usd, is_counted
 from simbudget.ledger.entry import CALLS
+from simbudget.ledger.frame import PROMPT_COLUMNS
 from simbudget.ledger.imported import ImportedLedger
 
 QUANTITIES: Final = ("calls", "input_tokens", "output_tokens", "cost_usd", "wall_time_s")
 _CALL_KINDS: Final = ("call", "post", "poll", "compaction", "calls")
-_INPUT: Final = ["uncached_input_tokens", "cache_write_tokens", "cache_read_tokens"]
 _KNOWN: Final = 0.9
 """The share of a run's calls of which a count has to be known; a few others are taken as the mean of these."""
 _UNSEEN_RUNS: Final = 2.0
@@ -66,7 +66,11 @@ def run_totals(ledger: ImportedLedger) -> pd.DataFrame:
     totals = pd.DataFrame(
         {
             "calls": _filled(number, by_run),
-            "input_tokens": calls[_INPUT].apply(_numbers).sum(axis=1, min_count=1).groupby(by_run).sum(),
+            "input_tokens": calls[list(PROMPT_COLUMNS)]
+            .apply(_numbers)
+            .sum(axis=1, min_count=1)
+            .groupby(by_run)
+            .sum(),
             "output_tokens": _filled(_numbers(calls["output_tokens"]), by_run),
             "cost_usd": _filled(cost[is_call], by_run) + besides.reindex(np.unique(by_run), fill_value=0.0),
         }

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from simbudget.pricing.charge import Usage
+from simbudget.pricing.charge import COUNTS, Usage
 
 
 def usage_of(reported: Mapping[str, Any]) -> Usage:
@@ -38,12 +38,5 @@ def _count(counts: Mapping[str, Any], name: str) -> int:
 
 def entry_columns(usage: Usage) -> dict[str, Any]:
     """Return a call's usage as columns of a ledger entry."""
-    return {
-        "uncached_input_tokens": usage.uncached_input,
-        "cache_write_tokens": usage.cache_write,
-        "cache_write_1h_tokens": usage.cache_write_1h,
-        "cache_read_tokens": usage.cache_read,
-        "output_tokens": usage.output,
-        "thinking_tokens": usage.thinking,
-        "web_searches": usage.web_searches,
-    }
+    counts = {f"{name}_tokens": getattr(usage, name) for name in COUNTS}
+    return counts | {"web_searches": usage.web_searches}

@@ -17,6 +17,7 @@ import pandas as pd
 from simbudget.arrays import Flags
 from simbudget.errors import argument
 from simbudget.ledger.costs import Apart, Priced, calls_of, cost_of, days_of, groups_of_rates, usage_of
+from simbudget.ledger.frame import TOKEN_COLUMNS
 from simbudget.ledger.imported import names_no_model
 from simbudget.pricing.catalogue import has_service, known_rates
 from simbudget.pricing.charge import Numbers, Rates, Usage
@@ -164,7 +165,7 @@ class _Group:
         reported = entries["reported_cost_usd"].to_numpy()
         listed = entries["list_cost_usd"].to_numpy()
         self._count += len(entries)
-        unknown = entries[list(_CLASSES)].isna().any(axis="columns")
+        unknown = entries[list(TOKEN_COLUMNS)].isna().any(axis="columns")
         # Claude's logs state how long writes are cached, which determines their price.
         if self.source.startswith("claude"):
             unknown |= entries["cache_write_1h_tokens"].isna() & (entries["cache_write_tokens"] > 0).fillna(
@@ -254,9 +255,6 @@ class _Group:
         return agree + _by_factor(
             self._looked_at, self._reported_usd / self._list_usd if self._list_usd else math.inf
         )
-
-
-_CLASSES: Final = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
 
 
 def _no_price(model: str) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 from simbudget.arrays import Integers
 from simbudget.ledger.entry import CALLS
 from simbudget.pricing.catalogue import changes_of_price, known_rates
-from simbudget.pricing.charge import Numbers, Rates, Usage, charge
+from simbudget.pricing.charge import PRICE_CLASSES, Numbers, Rates, Usage, charge
 
 
 def usage_of(entries: pd.DataFrame) -> Usage:
@@ -21,15 +21,9 @@ def usage_of(entries: pd.DataFrame) -> Usage:
 
     written, for_an_hour = of("cache_write_tokens"), of("cache_write_1h_tokens")
     for_an_hour = np.minimum(for_an_hour, written)
-    return Usage(
-        uncached_input=of("uncached_input_tokens"),
-        cache_write_5m=written - for_an_hour,
-        cache_write_1h=for_an_hour,
-        cache_read=of("cache_read_tokens"),
-        output=of("output_tokens"),
-        thinking=of("thinking_tokens"),
-        web_searches=of("web_searches"),
-    )
+    writes = {"cache_write_5m": written - for_an_hour, "cache_write_1h": for_an_hour}
+    others = {each.usage: of(f"{each.usage}_tokens") for each in PRICE_CLASSES if each.usage not in writes}
+    return Usage(**writes, **others, web_searches=of("web_searches"))
 
 
 def calls_of(entries: pd.DataFrame) -> Numbers:

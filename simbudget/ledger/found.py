@@ -11,6 +11,7 @@ from simbudget.ledger.readers import stream_logs
 from simbudget.ledger.readers.places import Place, usual_places
 from simbudget.ledger.summary import Figures, summarise
 from simbudget.numbers import NOTHING, count, hours, usd_exactly
+from simbudget.pricing.charge import COUNTS, TOKEN_CLASSES
 from simbudget.results import Cell, Number, Result, Table
 
 _WORK = {
@@ -25,13 +26,9 @@ _WORK = {
     "kept_experiments": "  kept",
     "repeated": "duplicates",
 }
+_WORDS = {"cache_write": "cache writes", "cache_write_1h": "  for an hour", "cache_read": "cache reads"}
 _TOKENS = {
-    "uncached_input": "uncached input",
-    "cache_write": "cache writes",
-    "cache_write_1h": "  for an hour",
-    "cache_read": "cache reads",
-    "output": "output",
-    "thinking": "  thinking",
+    name: _WORDS.get(name, "  " * (name not in TOKEN_CLASSES) + name.replace("_", " ")) for name in COUNTS
 }
 _HOURS = {
     "clock": "elapsed",

@@ -5,53 +5,29 @@ check whether everything was known (`frame["output_tokens"].isna()`).
 """
 
 from collections.abc import Iterable
-from typing import Final
+from typing import Any, Final, get_type_hints
 
 import pandas as pd
 
 from simbudget.ledger.entry import Entry
+from simbudget.pricing.charge import PROMPT_CLASSES, TOKEN_CLASSES
 
-PROMPT_CLASSES: Final = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens")
-"""Columns of the token classes that make up a prompt."""
+TOKEN_COLUMNS: Final = tuple(f"{name}_tokens" for name in TOKEN_CLASSES)
+"""Columns of the classes of tokens, which exclude each other."""
 
-DTYPES: Final = {
-    "run": "int64",
-    "agent": "int64",
-    "cycle": "int64",
-    "session": "int64",
-    "turn": "int64",
-    "kind": "category",
-    "started_s": "float64",
-    "duration_s": "float64",
-    "queued_s": "float64",
-    "model": "category",
-    "uncached_input_tokens": "Int64",
-    "cache_write_tokens": "Int64",
-    "cache_read_tokens": "Int64",
-    "output_tokens": "Int64",
-    "gpus": "Int64",
-    "component": "category",
-    "cost_usd": "float64",
-    "score": "float64",
-    "outcome": "category",
-    "source": "category",
-    "context_tokens": "Int64",
-    "cache_write_1h_tokens": "Int64",
-    "thinking_tokens": "Int64",
-    "calls": "Int64",
-    "reported_cost_usd": "float64",
-    "list_cost_usd": "float64",
-    "status": "category",
-    "kept": "boolean",
-    "name": "category",
-    "parent": "category",
-    "service": "category",
-    "inference_geo": "category",
-    "web_searches": "Int64",
-    "task_number": "Int64",
-    "attempt": "Int64",
+PROMPT_COLUMNS: Final = tuple(f"{name}_tokens" for name in PROMPT_CLASSES)
+"""Columns of the classes that make up a prompt."""
+
+_DTYPE_OF: Final[dict[Any, str]] = {
+    int: "int64",
+    float: "float64",
+    str: "category",
+    int | None: "Int64",
+    bool | None: "boolean",
 }
-"""Columns of all ledgers, simulated, imported or live."""
+
+DTYPES: Final = {name: _DTYPE_OF[declared] for name, declared in get_type_hints(Entry).items()}
+"""Columns of all ledgers, simulated, imported or live, with the types that hold the fields of an entry."""
 
 
 def ledger_frame(entries: Iterable[Entry]) -> pd.DataFrame:
@@ -62,7 +38,7 @@ def ledger_frame(entries: Iterable[Entry]) -> pd.DataFrame:
 
 def with_context_tokens(frame: pd.DataFrame) -> pd.DataFrame:
     """Fill in `context_tokens` where all token classes of the prompt are known."""
-    prompt = frame[list(PROMPT_CLASSES)].sum(axis="columns", skipna=False)
+    prompt = frame[list(PROMPT_COLUMNS)].sum(axis="columns", skipna=False)
     known = frame["context_tokens"].fillna(prompt.where(frame["component"] == "tokens"))
     return frame.assign(context_tokens=known.astype("Int64"))
 

@@ -28,6 +28,7 @@ from typing import Any, Final, get_type_hints
 
 from simbudget.errors import Problem, UserError
 from simbudget.ledger.entry import Entry
+from simbudget.ledger.frame import TOKEN_COLUMNS
 from simbudget.ledger.transaction import transaction
 
 OPEN: Final = "open"
@@ -250,12 +251,8 @@ class LedgerStore:
         entry = intent.entry
         entry = entry._replace(outcome=OPEN, cost_usd=intent.worst_usd)
         if entry.model:
-            entry = entry._replace(
-                uncached_input_tokens=None,
-                cache_write_tokens=None,
-                cache_read_tokens=None,
-                output_tokens=None,
-            )
+            unknown: dict[str, Any] = dict.fromkeys(TOKEN_COLUMNS)
+            entry = entry._replace(**unknown)
         with self._transaction():
             for limit in (*limits, *([] if cap_usd is None else [Limit(usd=cap_usd)])):
                 spend = self.spend(entry.run, entry.component, limit.where)
@@ -311,7 +308,7 @@ class LedgerStore:
         settled, opened, used, at_most = self._execute(
             f"SELECT total(CASE WHEN outcome != '{OPEN}' THEN cost_usd END),"
             f" total(CASE WHEN outcome = '{OPEN}' THEN cost_usd END),"
-            f" total(CASE WHEN outcome != '{OPEN}' THEN {_ALL_TOKENS} END),"
+            f" total(CASE WHEN outcome != '{OPEN}' THEN {ALL_TOKENS} END),"
             f" total(CASE WHEN outcome = '{OPEN}' THEN worst_tokens END)"
             f" FROM entries WHERE {' AND '.join(f'{name} = ?' for name in columns)}",
             list(columns.values()),
@@ -416,10 +413,8 @@ _TABLES: Final[dict[str, dict[str, str]]] = {
 
 _COLUMNS: Final = ", ".join(Entry._fields)
 _OF_THE_INTENT: Final = ("request_id", "worst_usd", "worst_tokens", "task", "day")
-_ALL_TOKENS: Final = " + ".join(
-    f"coalesce({name}, 0)"
-    for name in ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
-)
+ALL_TOKENS: Final = " + ".join(f"coalesce({name}, 0)" for name in TOKEN_COLUMNS)
+"""SQL for the tokens of an entry, of all classes."""
 
 
 def _marks(values: Any) -> str:

@@ -11,20 +11,13 @@ import pandas as pd
 from simbudget.ledger.cost_check import CostCheck
 from simbudget.ledger.costs import counted_usd, is_counted
 from simbudget.ledger.imported import Ledger
+from simbudget.pricing.charge import COUNTS, TOKEN_CLASSES
 
 _LONG_GAP_H: Final = 1.0
 """Length from which a stretch without entries counts as a gap, in hours: longer than nearly all calls and tools."""
 _SHOWN_GAPS: Final = 5
 """Number of gaps listed."""
 
-_CLASSES: Final = {
-    "uncached_input": "uncached_input_tokens",
-    "cache_write": "cache_write_tokens",
-    "cache_write_1h": "cache_write_1h_tokens",
-    "cache_read": "cache_read_tokens",
-    "output": "output_tokens",
-    "thinking": "thinking_tokens",
-}
 _WORK: Final = ("call", "calls", "compaction", "post", "poll")
 _HOURS_OF: Final = {
     "model": _WORK,
@@ -33,7 +26,7 @@ _HOURS_OF: Final = {
     "score": ("score",),
     "waiting_for_people": ("wait",),
 }
-_COUNTS: Final = (
+_EVENTS: Final = (
     "calls",
     "failed_calls",
     "compactions",
@@ -42,8 +35,6 @@ _COUNTS: Final = (
     "failed_experiments",
     "kept_experiments",
 )
-_MUST_BE_KNOWN: Final = ("uncached_input", "cache_write", "cache_read", "output")
-
 Figures = dict[str, Any]
 
 
@@ -87,8 +78,8 @@ def _tally(entries: pd.DataFrame) -> pd.DataFrame:
         "experiments": is_experiment,
         "failed_experiments": is_experiment & is_failed,
         "kept_experiments": is_experiment & entries["kept"].fillna(False),
-        **{f"tokens {name}": entries[column].fillna(0) for name, column in _CLASSES.items()},
-        **{f"not known {name}": work & entries[_CLASSES[name]].isna() for name in _MUST_BE_KNOWN},
+        **{f"tokens {name}": entries[f"{name}_tokens"].fillna(0) for name in COUNTS},
+        **{f"not known {name}": work & entries[f"{name}_tokens"].isna() for name in TOKEN_CLASSES},
         **{f"{what}_s": entries["duration_s"].where(kind.isin(kinds)) for what, kinds in _HOURS_OF.items()},
         "without_cost": is_paid & entries["cost_usd"].isna(),
     }
@@ -106,9 +97,9 @@ def _tally(entries: pd.DataFrame) -> pd.DataFrame:
 
 
 _ADDED: Final = {
-    **dict.fromkeys(_COUNTS, "int64"),
-    **{f"tokens {name}": "int64" for name in _CLASSES},
-    **{f"not known {name}": "int64" for name in _MUST_BE_KNOWN},
+    **dict.fromkeys(_EVENTS, "int64"),
+    **{f"tokens {name}": "int64" for name in COUNTS},
+    **{f"not known {name}": "int64" for name in TOKEN_CLASSES},
     **{f"{what}_s": "float64" for what in _HOURS_OF},
     **dict.fromkeys(("without_cost", "without_price", "counted", "lower_bounds"), "int64"),
     **dict.fromkeys(("reported_cost_usd", "list_cost_usd", "cost_usd", "counted_usd"), "float64"),
@@ -126,10 +117,10 @@ def _figures(by_run: pd.DataFrame, runs: pd.DataFrame) -> Figures:
             "agents": int(runs["agents"].sum()),
             "began_at": _iso(runs["began_at"].min()),
             "ended_at": _iso(runs["ended_at"].max()),
-            **{name: int(by_run[name].sum()) for name in _COUNTS},
+            **{name: int(by_run[name].sum()) for name in _EVENTS},
             "repeated": int(runs["repeated"].sum()),
-            "tokens": {name: int(by_run[f"tokens {name}"].sum()) for name in _CLASSES},
-            "tokens_not_known_of_calls": {name: int(total[f"not known {name}"]) for name in _MUST_BE_KNOWN},
+            "tokens": {name: int(by_run[f"tokens {name}"].sum()) for name in COUNTS},
+            "tokens_not_known_of_calls": {name: int(total[f"not known {name}"]) for name in TOKEN_CLASSES},
             "cost": _cost(by_run, runs),
             "hours": _hours(by_run, runs),
         }

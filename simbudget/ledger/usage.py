@@ -19,28 +19,21 @@ import pandas as pd
 
 from simbudget.errors import Problem, UserError, argument
 from simbudget.ledger.costs import counted_usd, days_of, is_counted
+from simbudget.ledger.frame import TOKEN_COLUMNS
 from simbudget.ledger.imported import Ledger
 from simbudget.ledger.readers import NOTHING_ASSUMED, Assumed, stream_logs
 from simbudget.ledger.readers.places import usual_places
 from simbudget.numbers import NOTHING, count, usd_exactly
+from simbudget.pricing.charge import PROMPT_CLASSES, TOKEN_CLASSES
 from simbudget.results import Cell, Number, Result, Table, as_plain
 
 By = Literal["day", "week", "month", "project", "model", "session", "agent", "task"]
 BY: Final[tuple[str, ...]] = get_args(By)
 """Possible groupings of usage."""
 
-_TOKENS: Final = {
-    "uncached_input": "uncached_input_tokens",
-    "cache_write": "cache_write_tokens",
-    "cache_read": "cache_read_tokens",
-    "output": "output_tokens",
-}
-_HEADINGS: Final = {
-    "uncached_input": "input",
-    "cache_write": "written",
-    "cache_read": "cached",
-    "output": "output",
-}
+_TOKENS: Final = dict(zip(TOKEN_CLASSES, TOKEN_COLUMNS, strict=True))
+_WORDS: Final = {"uncached_input": "input", "cache_write": "written", "cache_read": "cached"}
+_HEADINGS: Final = [_WORDS.get(name, name.replace("_", " ")) for name in TOKEN_CLASSES]
 _SUMS: Final = ("calls", *_TOKENS, "total_tokens", "cost_usd")
 _MOST_ROWS: Final = 60
 """Maximum number of rows shown; JSON and CSV contain all."""
@@ -97,7 +90,7 @@ class UsageReport(Result):
         """Return one table with a row per value of `by` and the total last."""
         groups = self.groups()
         shown = groups.tail(_MOST_ROWS) if self.by in ("day", "week", "month") else groups.head(_MOST_ROWS)
-        names = [*(() if self.by == "model" else ("models",)), "calls", *_HEADINGS.values(), "cost"]
+        names = [*(() if self.by == "model" else ("models",)), "calls", *_HEADINGS, "cost"]
         rows = [
             self._row(str(name), row, f"groups.{place}") for place, (name, row) in enumerate(shown.iterrows())
         ]
@@ -238,7 +231,7 @@ def _sums(entries: pd.DataFrame, moments: pd.Series, runs: pd.DataFrame, by: By)
     is_call = (entries["kind"] == "call") & (entries["outcome"] != "failed")
     tokens = {name: entries[column].fillna(0).astype("int64") for name, column in _TOKENS.items()}
     prompt = entries["context_tokens"].fillna(0).astype("int64")
-    classes = tokens["uncached_input"] + tokens["cache_write"] + tokens["cache_read"]
+    classes = sum(tokens[name] for name in PROMPT_CLASSES)
     frame = pd.DataFrame(
         {
             by: _key(entries, moments, runs, by).to_numpy(),

@@ -14,7 +14,7 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any, Final
 
 from simbudget.errors import Problem, UserError
-from simbudget.pricing.charge import STANDARD, ClassPrices, LongPrices, Rates
+from simbudget.pricing.charge import PRICE_CLASSES, STANDARD, ClassPrices, LongPrices, Rates
 from simbudget.pricing.facts import CacheRule, cache_rule, factors
 from simbudget.pricing.models import find_model, provider_of, providers
 
@@ -265,34 +265,31 @@ def _read(info: "ModelInfo", prices: "ModelPrice") -> tuple[Rates, list[str]]:
 
 def _starts(prices: "ModelPrice") -> list[int]:
     """Return the thresholds of long-context tiers, in tokens."""
-    token_prices: Iterable[object] = (
-        prices.input_mtok,
-        prices.output_mtok,
-        prices.cache_read_mtok,
-        prices.cache_write_mtok,
-    )
+    token_prices: Iterable[object] = (getattr(prices, each.listed) for each in PRICE_CLASSES)
     return sorted({int(tier.start) for price in token_prices for tier in getattr(price, "tiers", ())})
 
 
 def _classes(prices: "ModelPrice", above: int, filled: list[str], is_claude: bool) -> ClassPrices:
     """Return the prices by class of the tier that begins at `above`, noting in `filled` what the list lacks."""
-    plain = _price(prices.input_mtok, above) or 0.0
-    write, read = _price(prices.cache_write_mtok, above), _price(prices.cache_read_mtok, above)
-    write_1h = _price(prices.cache_write_1h_mtok, above)
-    if write is None or read is None:
+    found = {each.price: _price(getattr(prices, each.listed), above) for each in PRICE_CLASSES}
+    plain = found["input"] or 0.0
+    if found["cache_write_5m"] is None or found["cache_read"] is None:
         filled.append("missing cache prices are those of input")
-    elif write_1h is None and is_claude:
+    elif found["cache_write_1h"] is None and is_claude:
         filled.append("missing 1-hour write price is twice that of input")
-        write_1h = _ONE_HOUR_WRITE * plain
-    write = plain if write is None else write
-    return ClassPrices(
-        input=plain,
-        cache_write_5m=write,
-        cache_write_1h=write if write_1h is None else write_1h,
-        cache_read=plain if read is None else read,
-        output=_price(prices.output_mtok, above) or 0.0,
-        thinking=_price(prices.output_reasoning_mtok, above),
-    )
+        found["cache_write_1h"] = _ONE_HOUR_WRITE * plain
+    write = plain if found["cache_write_5m"] is None else found["cache_write_5m"]
+    fallback = {
+        "input": 0.0,
+        "cache_write_5m": plain,
+        "cache_write_1h": write,
+        "cache_read": plain,
+        "output": 0.0,
+    }
+    known: dict[str, Any] = {
+        name: fallback.get(name) if price is None else price for name, price in found.items()
+    }
+    return ClassPrices(**known)
 
 
 def _price(price: object, above: int) -> float | None:

@@ -1,12 +1,13 @@
 """The cost of a call: one `Usage`, one `Rates`, one `charge`.
 
 Engine, ledger, cost check and guard all price calls here. `tokens_usd` is the formula itself, a pure function of
-numbers: the engine compiles it, the ledger passes it arrays, and both get identical bits.
+numbers: the engine compiles it, the ledger passes it arrays, and both get identical bits. `PRICE_CLASSES` lists what
+has a price per token; whatever counts or prices tokens by class goes through that table.
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +23,51 @@ STANDARD: Final = ""
 
 SERVICES: Final = (STANDARD, "batch", "flex", "priority", "fast")
 """Services at which providers offer the same model at different prices."""
+
+
+class PriceClass(NamedTuple):
+    """Tokens with a price of their own: a count of `Usage` with a price of `ClassPrices`."""
+
+    usage: str
+    """The field of `Usage`."""
+    price: str
+    """The field of `ClassPrices`."""
+    listed: str
+    """The price's name on the list of genai-prices."""
+    tokens: str
+    """The class of tokens under which ledgers, engines and totals count them."""
+    words: str
+    """Its heading in a table of prices."""
+    part_of: str = ""
+    """The price whose count includes these tokens, if they are not counted apart."""
+
+
+PRICE_CLASSES: Final = (
+    PriceClass("uncached_input", "input", "input_mtok", "uncached_input", "input"),
+    PriceClass("cache_write_5m", "cache_write_5m", "cache_write_mtok", "cache_write", "5-min write"),
+    PriceClass("cache_write_1h", "cache_write_1h", "cache_write_1h_mtok", "cache_write", "1-h write"),
+    PriceClass("cache_read", "cache_read", "cache_read_mtok", "cache_read", "read"),
+    PriceClass("output", "output", "output_mtok", "output", "output"),
+    PriceClass("thinking", "thinking", "output_reasoning_mtok", "output", "thinking", part_of="output"),
+)
+"""Costs are added up in this order; another one would change their last bits."""
+
+WHOLE_CLASSES: Final = tuple(each for each in PRICE_CLASSES if not each.part_of)
+"""Those whose counts exclude each other."""
+
+PART_CLASSES: Final = tuple(each for each in PRICE_CLASSES if each.part_of)
+
+TOKEN_CLASSES: Final = tuple(dict.fromkeys(each.tokens for each in PRICE_CLASSES))
+"""Classes of tokens; a ledger's column is `<class>_tokens`, and a total is `tokens_<class>`."""
+
+PROMPT_CLASSES: Final = tuple(name for name in TOKEN_CLASSES if name != "output")
+
+COUNTS: Final = tuple(
+    count
+    for tokens in TOKEN_CLASSES
+    for count in (tokens, *[each.usage for each in PRICE_CLASSES if each.tokens == tokens][1:])
+)
+"""What ledgers count, in columns named `<count>_tokens`: each class of tokens, then what of it has another price."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +90,9 @@ class Usage:
     @property
     def prompt(self) -> Count:
         """The whole prompt, which determines whether a long-context price applies."""
-        return self.uncached_input + self.cache_write_5m + self.cache_write_1h + self.cache_read
+        counted = (getattr(self, each.usage) for each in WHOLE_CLASSES if each.tokens in PROMPT_CLASSES)
+        whole: Count = sum(counted)
+        return whole
 
     @property
     def cache_write(self) -> Count:
@@ -138,37 +186,20 @@ class Charge:
         return self.tokens_usd + (self.web_searches_usd + self.requests_usd)
 
 
-def tokens_usd(  # noqa: PLR0913, PLR0917  plain numbers can be both compiled and vectorised
-    uncached: Any,
-    write_5m: Any,
-    write_1h: Any,
-    read: Any,
-    output: Any,
-    input_price: float,
-    write_5m_price: float,
-    write_1h_price: float,
-    read_price: float,
-    output_price: float,
-) -> Any:
+def tokens_usd(counts: Any, prices: Any) -> Any:
     """Return the cost of tokens in dollars.
 
     The engine compiles this function, so it contains only arithmetic, and the order of additions is part of its
     definition: another order would give other last bits.
 
     Args:
-        uncached: tokens of uncached input, a number or an array with one element per call; the other counts likewise.
-        write_5m: tokens written to the five-minute cache.
-        write_1h: tokens written to the one-hour cache.
-        read: tokens read from the cache.
-        output: output tokens.
-        input_price: price of uncached input in $/Mtok; the other prices likewise.
-        write_5m_price: price of five-minute cache writes.
-        write_1h_price: price of one-hour cache writes.
-        read_price: price of cache reads.
-        output_price: price of output.
+        counts: numbers of tokens by class; a number each, or an array each with one element per call.
+        prices: their prices in $/Mtok, in the same order.
     """
-    cost = uncached * input_price + write_5m * write_5m_price + write_1h * write_1h_price
-    return (cost + read * read_price + output * output_price) / 1e6
+    cost = counts[0] * prices[0]
+    for k in range(1, len(prices)):
+        cost = cost + counts[k] * prices[k]
+    return cost / 1e6
 
 
 def charge(usage: Usage, rates: Rates, inference_geo: str = "") -> Charge:
@@ -208,27 +239,25 @@ def worst_case_usd(rates: Rates, prompt_tokens: int, output_tokens: int, is_boun
     """
     tiers = [rates.base, *(tier for tier in rates.tiers if prompt_tokens > tier.above_tokens)]
     dearest = max(
-        prompt_tokens * max(tier.input, tier.cache_write_5m, tier.cache_write_1h, tier.cache_read)
-        + output_tokens * max(tier.output, tier.thinking or 0.0)
+        prompt_tokens * _dearest(tier, PROMPT_CLASSES) + output_tokens * _dearest(tier, ("output",))
         for tier in tiers
     )
     factor = rates.dearest_geo_factor if is_bound_to_a_place else 1.0
     return dearest / 1e6 * factor + rates.request_usd
 
 
+def _dearest(prices: ClassPrices, tokens: tuple[str, ...]) -> float:
+    """Return the highest price of tokens of these classes."""
+    return max(getattr(prices, each.price) or 0.0 for each in PRICE_CLASSES if each.tokens in tokens)
+
+
 def _at(usage: Usage, prices: ClassPrices) -> Any:
     cost = tokens_usd(
-        usage.uncached_input,
-        usage.cache_write_5m,
-        usage.cache_write_1h,
-        usage.cache_read,
-        usage.output,
-        prices.input,
-        prices.cache_write_5m,
-        prices.cache_write_1h,
-        prices.cache_read,
-        prices.output,
+        [getattr(usage, each.usage) for each in WHOLE_CLASSES],
+        [getattr(prices, each.price) for each in WHOLE_CLASSES],
     )
-    if prices.thinking is not None and usage.thinking is not None:
-        cost = cost + usage.thinking * (prices.thinking - prices.output) / 1e6
+    for each in PART_CLASSES:  # they have been charged as the whole that they are part of
+        price, count = getattr(prices, each.price), getattr(usage, each.usage)
+        if price is not None and count is not None:
+            cost = cost + count * (price - getattr(prices, each.part_of)) / 1e6
     return cost

@@ -5,20 +5,17 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from simbudget.pricing.catalogue import ListPrices, list_models, model_prices
-from simbudget.pricing.charge import ClassPrices
+from simbudget.pricing.charge import (
+    WHOLE_CLASSES,
+    ClassPrices,
+)
 from simbudget.pricing.gpus import GpuPrice, list_gpus
 from simbudget.results import Number, Result, Table, as_plain
 
 if TYPE_CHECKING:
     import pandas as pd
 
-_CLASSES = {
-    "input": "input",
-    "cache_write_5m": "5-min write",
-    "cache_write_1h": "1-h write",
-    "cache_read": "read",
-    "output": "output",
-}
+_CLASSES = {each.price: each.words for each in WHOLE_CLASSES}
 
 
 @dataclass(frozen=True)

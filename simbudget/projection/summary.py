@@ -10,6 +10,7 @@ from simbudget.engine.lowering.pools import pool_names
 from simbudget.engine.lowering.settings import not_compiled
 from simbudget.engine.totals import pool_column
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
+from simbudget.pricing.charge import TOKEN_CLASSES
 from simbudget.projection.engines import SIMULATES_ALL
 from simbudget.projection.limits import LimitCheck, check_limits
 from simbudget.projection.months import DEAREST_MONTH, check_spend_cap
@@ -28,7 +29,7 @@ WAITED_FOR: Final = (*RESOURCES, "plan")
 
 _GROUPS: Final[Mapping[str, Mapping[str, str]]] = {
     "spend_by_component_usd": {name: f"spend_{name}_usd" for name in COMPONENTS},
-    "tokens": {name: f"tokens_{name}" for name in ("uncached_input", "cache_write", "cache_read", "output")},
+    "tokens": {name: f"tokens_{name}" for name in TOKEN_CLASSES},
     "gpu_hours": {"used": "gpu_hours_used", "billed": "gpu_hours_billed"},
     "agent_time_share": {name: f"share_{name}" for name in ACTIVITIES},
     "utilisation": {name: f"utilisation_{name}" for name in RESOURCES},

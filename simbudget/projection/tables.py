@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Final
 
 from simbudget.numbers import count, hours, percent, rounded, score, usd, usd_exactly
+from simbudget.pricing.charge import TOKEN_CLASSES
 from simbudget.projection.limits import LimitCheck
 from simbudget.projection.research import PriceOfResult, Research
 from simbudget.projection.statistics import Spread
@@ -16,10 +17,7 @@ Show = Callable[[float | None], str]
 
 WORDS: Final = {
     "scorer_calls": "scorer calls",
-    "uncached_input": "uncached input tokens",
-    "cache_write": "cache write tokens",
-    "cache_read": "cache read tokens",
-    "output": "output tokens",
+    **{name: f"{name.replace('_', ' ')} tokens" for name in TOKEN_CLASSES},
     "used": "GPU-hours used",
     "billed": "GPU-hours billed",
     "gpu": "GPUs",

@@ -11,6 +11,7 @@ import pandas as pd
 from simbudget.engine.lowering import lower
 from simbudget.engine.reference import simulate
 from simbudget.ledger.entry import FLEET
+from simbudget.ledger.frame import TOKEN_COLUMNS
 from simbudget.numbers import usd_exactly
 from simbudget.projection.schedule import Options, Schedule
 from simbudget.projection.tracks import Track, sub_agents_of, tracks
@@ -174,8 +175,7 @@ class _Threads:
 
 def _complete(row: dict[str, Any], thread: int) -> dict[str, Any]:
     names = ("cycle", "session", "turn", "queued_s", "model", "gpus", "name", "parent", "cost_usd", "outcome")
-    tokens = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
-    shown = {name: row[name] for name in (*names, *tokens) if row[name] not in ("", 0)}
+    shown = {name: row[name] for name in (*names, *TOKEN_COLUMNS) if row[name] not in ("", 0)}
     return {
         "name": row["kind"] if row["outcome"] == "ok" else f"{row['kind']} ({row['outcome']})",
         "cat": row["kind"],

@@ -12,7 +12,11 @@ from simbudget.pricing.gpus import gpu_price
 from simbudget.scenario.context import Context
 from simbudget.scenario.fleet import Group
 from simbudget.scenario.known_models import basis_of_limit, default_limit
-from simbudget.scenario.language.blocks import keys_of
+from simbudget.scenario.language.blocks import (
+    Block,
+    keys_of,
+)
+from simbudget.scenario.language.expectations import models_called
 from simbudget.scenario.language.quantities import Kind, Quantity
 from simbudget.scenario.language.reading import DEFAULT, Provenance, Reading, nearest
 from simbudget.scenario.limits import NEEDS_RESEARCH, NEEDS_TASKS
@@ -20,7 +24,7 @@ from simbudget.scenario.own_steps import problem_of_function
 from simbudget.scenario.pace import MOST_EVENTS, most_events
 from simbudget.scenario.provider import Prices
 from simbudget.scenario.research import MOST_GATES, REVIEW, Research
-from simbudget.scenario.resources import Gpus
+from simbudget.scenario.resources import BILLINGS, Gpus
 from simbudget.scenario.steps import Delegate, Experiment, OwnStep, Score, Share, Think
 from simbudget.scenario.top_level import ScenarioKeys
 
@@ -74,7 +78,7 @@ def _filled_pool(reading: Reading, scenario: ScenarioKeys, gpus: Gpus) -> Gpus:
     uses_gpus = any(isinstance(step, Experiment) for group in scenario.fleet for step in group.cycle)
     served = any(getattr(model, "served_on", None) for model in scenario.models.values())
     usd_per_hour, source = 0.0, "no experiment"
-    if uses_gpus or served or gpus.billing in ("reserved", "per agent"):
+    if uses_gpus or served or not gpus.bills.only_use:
         try:
             listed = gpu_price(gpus.type)
             usd_per_hour, source = listed.usd_per_hour, f"{listed.offer}, {listed.as_of}"
@@ -321,12 +325,15 @@ def _check_room(reading: Reading, context: Context, name: str) -> None:
 
 def _check_gpus(reading: Reading, scenario: ScenarioKeys, gpus: Gpus) -> None:
     name = pool_path(scenario, gpus)
-    for key in ("preempted", "checkpoint_every"):
-        if getattr(gpus, key) is not None and gpus.billing != "spot":
-            message = f"`{key}` is for `billing: spot`, but this is `{gpus.billing}`"
-            reading.problem_of(f"{name}.{key}", message, "remove it, or change the billing")
-    if gpus.billing == "per agent" and all(group.kind == "people" for group in scenario.fleet):
-        reading.problem_of(f"{name}.billing", "there are no agents to bill `per agent`", "write `on demand`")
+    for billing, kind in BILLINGS.items():
+        for key in set(kind.keys).difference(gpus.bills.keys):
+            if getattr(gpus, key) is not None:
+                message = f"`{key}` is for `billing: {billing}`, but this is `{gpus.billing}`"
+                reading.problem_of(f"{name}.{key}", message, "remove it, or change the billing")
+    if gpus.bills.agents and all(group.kind == "people" for group in scenario.fleet):
+        reading.problem_of(
+            f"{name}.billing", f"there are no agents to bill `{gpus.billing}`", "write `on demand`"
+        )
 
 
 def _check_limits(reading: Reading, scenario: ScenarioKeys) -> None:
@@ -397,20 +404,18 @@ def check_models(reading: Reading, scenario: ScenarioKeys) -> None:
 
 
 def _callers(reading: Reading, scenario: ScenarioKeys) -> dict[str, str]:
-    """Return the path of the key by which each model is first called."""
+    """Return the path of the key by which each model is first called: by groups, by their steps, then by others."""
+    agents = [group for group in scenario.fleet if group.kind == "agents"]
+    blocks: list[tuple[Block, str]] = [(group, f"fleet[{group.group}]") for group in agents]
+    blocks += [found for group in agents for found in steps_of(reading, group)]
+    blocks += [(scenario.scorer, "scorer"), *([(scenario.review, "review")] if scenario.review else [])]
     places: dict[str, str] = {}
-    for group in scenario.fleet:
-        if group.model:
-            places.setdefault(group.model, f"fleet[{group.group}].model")
-    for group in scenario.fleet:
-        for step, path in steps_of(reading, group):
-            model = getattr(step, "model", None)
-            if model and group.kind == "agents":
-                places.setdefault(model, f"{path}.model")
-    if scenario.scorer.model:
-        places.setdefault(scenario.scorer.model, "scorer.model")
-    if scenario.review is not None and scenario.review.by:
-        places.setdefault(scenario.review.by, "review.by")
+    for block, name in blocks:
+        for path, model in models_called(block, name):
+            shared = path.partition("].")[2]  # by groups without their own `context`
+            places.setdefault(
+                model, shared if path not in reading.places and shared in reading.places else path
+            )
     return places
 
 

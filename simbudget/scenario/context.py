@@ -273,3 +273,10 @@ class Context(Block):
     """Tokens that a restart of a full context keeps, beside the first prompt."""
     cache_misses: Annotated[Quantity, fact(Dimension.FRACTION, "0%")]
     """Probability that a call misses the cache although the entry has not expired."""
+
+
+KEYS_OF_FULL_CONTEXTS: Final = {
+    "carried_tokens": ("restart", "no full context is restarted", "write `when_full: restart`, or remove it"),
+    "compacted_to_tokens": ("compact", "no full context is compacted", "remove it"),
+}
+"""Keys that only one way to deal with full contexts uses: that way, why they have no effect, and what to write."""

@@ -22,6 +22,8 @@ from simbudget.scenario.language.expectations import (
     choice,
     fact,
     list_of,
+    model_name,
+    models_called,
     time,
     whole,
     words,
@@ -109,7 +111,7 @@ class Group(Block):
     """Whether these are agents, or people, who do not call models."""
     agents: Annotated[int, whole(1, MOST_AGENTS, stand_in=1, required=True)]
     """Number of agents or people."""
-    model: Annotated[str | None, words()]
+    model: Annotated[str | None, model_name()]
     """The model that they call."""
     directions: Annotated[int | None, whole(1, MOST_AGENTS)]
     """Number of starting directions of research; by default each agent has its own."""
@@ -240,8 +242,8 @@ def models_of(fleet: Sequence[Group], others: Sequence[str] = ()) -> list[str]:
     """
     used: list[str] = []
     for group in fleet:
-        steps = (getattr(step, "model", None) for step in group.cycle)
-        used += [model for model in (group.model, *(steps if group.kind == "agents" else ())) if model]
+        blocks = (group, *group.cycle) if group.kind == "agents" else ()
+        used += [model for block in blocks for _, model in models_called(block, "")]
     return list(dict.fromkeys([*used, *others]))
 
 

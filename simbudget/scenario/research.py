@@ -22,6 +22,7 @@ from simbudget.scenario.language.expectations import (
     choice,
     fact,
     mapping_of,
+    model_name,
     share,
     time,
     tokens,
@@ -82,7 +83,7 @@ class Review(Block):
     """Price of a reviewer's time."""
     of: Annotated[str | float, _OF]
     """Which submissions are reviewed: `all`, `best` (each new leader, and finalists), or a share."""
-    by: Annotated[str | None, words()]
+    by: Annotated[str | None, model_name()]
     """A model that reviews instead of people, at any hour, `people` submissions at a time."""
     input_tokens: Annotated[Quantity | None, tokens(optional=True)]
     """Uncached input of a review by a model."""

@@ -5,7 +5,7 @@ key expects, and the sentence below it what the key means; reference page and JS
 """
 
 import datetime
-from typing import Annotated, Any
+from typing import Annotated, Any, Final, NamedTuple
 
 from simbudget.scenario.language.amounts import Amount
 from simbudget.scenario.language.blocks import Block
@@ -17,6 +17,7 @@ from simbudget.scenario.language.expectations import (
     Parsed,
     choice,
     fact,
+    model_name,
     number,
     time,
     tokens,
@@ -27,6 +28,33 @@ from simbudget.scenario.language.quantities import Quantity
 from simbudget.scenario.language.reading import Reading
 from simbudget.scenario.provider import Service, ServiceKey
 from simbudget.units import Dimension
+
+
+class Billing(NamedTuple):
+    """What of a pool of GPUs is charged for."""
+
+    use: bool = False
+    """The time for which jobs and served models hold its GPUs."""
+    run: bool = False
+    """All its GPUs, from the start of the run to its end."""
+    agents: bool = False
+    """Each agent's equal share of it, for the agent's life."""
+    keys: tuple[str, ...] = ()
+    """Keys of `gpus` that only pools billed in this way may have."""
+
+    @property
+    def only_use(self) -> bool:
+        """Return whether a pool that nothing uses costs nothing."""
+        return self.use and not (self.run or self.agents)
+
+
+BILLINGS: Final = {
+    "on demand": Billing(use=True),
+    "reserved": Billing(run=True),
+    "per agent": Billing(agents=True),
+    "spot": Billing(use=True, keys=("preempted", "checkpoint_every")),
+}
+"""The kinds of billing. Everything above this layer reads these columns and knows no names."""
 
 
 class Preempted(Block):
@@ -47,7 +75,7 @@ class Gpus(Block):
     """GPU type, which determines the price if none is written."""
     price: Annotated[Quantity | None, Amount(Dimension.USD_PER_HOUR, is_fact=True, high=1e6, optional=True)]
     """Price of one GPU."""
-    billing: Annotated[str, choice("on demand", "reserved", "per agent", "spot", default="on demand")]
+    billing: Annotated[str, choice(*BILLINGS, default="on demand")]
     """What is billed: use, the whole pool, each agent's share of it, or use with the risk of preemption."""
     preempted: Annotated[Preempted | None, Nested(Preempted, optional=True, as_text="every")]
     """How often a spot GPU is preempted."""
@@ -57,6 +85,11 @@ class Gpus(Block):
     """Relative speed, which divides the duration of jobs."""
     checkpoint_every: Annotated[Quantity | None, time(exact=True, low=1.0, optional=True)]
     """Time between checkpoints from which preempted jobs resume; by default they start again."""
+
+    @property
+    def bills(self) -> Billing:
+        """Return what of the pool is charged for."""
+        return BILLINGS[self.billing]
 
 
 class Scorer(Block):
@@ -74,7 +107,7 @@ class Scorer(Block):
     """Price of one scoring."""
     noise: Annotated[Quantity, fact(Dimension.NUMBER, "0", percent=True)]
     """Standard deviation of a score around the true quality."""
-    model: Annotated[str | None, words()]
+    model: Annotated[str | None, model_name()]
     """A model that judges submissions; `time` is then in addition to its calls, and by default 0 s."""
     calls: Annotated[Quantity, Amount(Dimension.NUMBER, "1", low=1.0, high=1e6)]
     """Number of judge calls per scoring, rounded."""

@@ -35,7 +35,10 @@ from simbudget.scenario.language.amounts import write_quantity
 from simbudget.scenario.language.blocks import Block, FrozenDict, changed, keys_of, read_keys
 from simbudget.scenario.language.calendar import OfficeHours
 from simbudget.scenario.language.document import Fields, KeyPath, Node, flow_text, node_of, write_yaml
-from simbudget.scenario.language.expectations import mapping_of
+from simbudget.scenario.language.expectations import (
+    mapping_of,
+    models_called,
+)
 from simbudget.scenario.language.reading import Reading
 from simbudget.scenario.provider import (
     OTHERS,
@@ -169,12 +172,12 @@ class Scenario(ScenarioKeys):
         known["limits"] = keys["limits"].read(reading, blocks.get("limits"), "limits")
         known["scorer"] = Scorer.read(reading, blocks.get("scorer"), "scorer", None)
         known["review"] = keys["review"].read(reading, blocks.get("review"), "review")
-        judges = [known["scorer"].model, known["review"].by if known["review"] else None]
+        others = [known["scorer"], *([known["review"]] if known["review"] else [])]
         known["models"], unused = _read_models(
             reading,
             blocks.get("models"),
             known["fleet"],
-            [judge for judge in judges if judge],
+            [model for block in others for _, model in models_called(block, "")],
             known["prices"],
         )
         values = read_keys(reading, cls, node, "", None, known) | {"unused_models": unused}

@@ -18,6 +18,7 @@ from simbudget.scenario.language.expectations import (
     Parsed,
     choice,
     fact,
+    model_name,
     time,
     tokens,
     whole,
@@ -130,7 +131,7 @@ class Think(Step):
     """Number of turns, rounded, at least 1; for agents."""
     time: Annotated[Quantity | None, time(optional=True)]
     """Working time; for people."""
-    model: Annotated[str | None, words()]
+    model: Annotated[str | None, model_name()]
     """Model of this step; by default the group's."""
     turn: Annotated[Turn | None, Partly(Turn)]
     """Differences from the group's `turn`."""
@@ -158,7 +159,7 @@ class Delegate(Step):
     """Number of sub-agents, rounded; may be 0."""
     turns: Annotated[Quantity, Amount(Dimension.NUMBER, high=1e6)]
     """Number of turns of each sub-agent."""
-    model: Annotated[str | None, words()]
+    model: Annotated[str | None, model_name()]
     """Their model; by default the group's."""
     turn: Annotated[Turn | None, Partly(Turn)]
     """Differences from the group's `turn`."""

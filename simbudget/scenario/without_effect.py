@@ -5,10 +5,13 @@ file has to stay valid when they do.
 """
 
 from collections.abc import Iterator
-from typing import Final, NamedTuple
+from typing import NamedTuple
 
 from simbudget.scenario.checks import pool_path, steps_of
-from simbudget.scenario.context import Context
+from simbudget.scenario.context import (
+    KEYS_OF_FULL_CONTEXTS,
+    Context,
+)
 from simbudget.scenario.fleet import Group
 from simbudget.scenario.language.quantities import Kind
 from simbudget.scenario.language.reading import Reading
@@ -43,13 +46,6 @@ def _note(reading: Reading, idle: _Idle) -> str:
     return f"`{idle.path}`{where} {idle.what}: {idle.why}; {idle.remedy}"
 
 
-_OF_FULL_CONTEXTS: Final = {
-    "carried_tokens": ("restart", "no full context is restarted", "write `when_full: restart`, or remove it"),
-    "compacted_to_tokens": ("compact", "no full context is compacted", "remove it"),
-}
-"""Keys that only one way to deal with full contexts uses: that way, why they have no effect, and what to write."""
-
-
 def _in_contexts(reading: Reading, scenario: ScenarioKeys) -> Iterator[_Idle]:
     groups = [group for group in scenario.fleet if group.kind == "agents"]
     if not groups:
@@ -74,7 +70,7 @@ def _contexts_of(reading: Reading, group: Group) -> list[tuple[str, Context]]:
 
 def _in_context(path: str, contexts: list[Context]) -> Iterator[_Idle]:
     """Yield the keys of a context's block that have no effect in any of the contexts that it is part of."""
-    for key, (how, why, remedy) in _OF_FULL_CONTEXTS.items():
+    for key, (how, why, remedy) in KEYS_OF_FULL_CONTEXTS.items():
         if all(context.when_full.how != how for context in contexts):
             yield _Idle(f"{path}.{key}", why, remedy)
     if all(context.cache == "off" for context in contexts):
@@ -175,7 +171,7 @@ def _in_pools(reading: Reading, scenario: ScenarioKeys) -> Iterator[_Idle]:
             remedy = "write `preempted: {every: 20 h}`, or `billing: on demand`"
             yield _Idle(f"{pool_path(scenario, pool)}.billing", why, remedy, "is `spot` in price only")
     for pool in scenario.pools[1:]:
-        if pool.name not in used and pool.billing in ("on demand", "spot"):
+        if pool.name not in used and pool.bills.only_use:
             why = "no experiment runs `on` it, and no model is `served_on` it"
             remedy = "name it in a step or a model, or remove the pool"
             yield _Idle(

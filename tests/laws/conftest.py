@@ -5,7 +5,7 @@ import pytest
 
 from simbudget.distributions import families
 from simbudget.distributions.sampling import quantile
-from simbudget.engine.laws.calls import token_classes
+from simbudget.engine.laws.calls import split_tokens
 from simbudget.engine.laws.hours import closes_ns, is_open, open_ns, opens_ns
 from simbudget.engine.laws.provider import call_starts_ns, level_at, take
 from simbudget.engine.streams import philox
@@ -22,7 +22,7 @@ def laws_are_compiled() -> None:
     call_starts_ns(buckets, context, 0, -1, 0, 0)
     take(buckets, 0, 0, 0)
     level_at(buckets[1], 0)
-    token_classes(1, 1, 1)
+    split_tokens(np.zeros(4, dtype=np.int64), 1, 1, 1, 1)
     for law in (opens_ns, closes_ns, is_open):
         law(office, 0)
     open_ns(office, 0, 1)

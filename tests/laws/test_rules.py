@@ -4,7 +4,13 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from simbudget.engine.laws.calls import NEVER, back_off_ns, call_cost_usd, token_classes
+from simbudget.engine.laws.calls import (
+    NEVER,
+    back_off_ns,
+    call_cost_usd,
+    limited_input_tokens,
+    split_tokens,
+)
 from simbudget.engine.laws.hours import closes_ns, is_open, open_ns, opens_ns
 from simbudget.engine.laws.provider import call_starts_ns, level_at, take
 
@@ -52,14 +58,17 @@ def test_back_offs_double_up_to_eight_seconds() -> None:
 
 
 @given(st.integers(0, 10**6), st.integers(0, 10**6), st.sampled_from([-1, 300 * SECOND]))
-def test_token_classes_add_up_to_the_context(cached: int, more: int, life: int) -> None:
-    assert sum(token_classes(cached + more, cached, life)) == cached + more
+def test_token_classes_add_up_to_context_and_output(cached: int, more: int, life: int) -> None:
+    tokens = np.zeros(4, dtype=np.int64)
+    split_tokens(tokens, cached + more, cached, life, 7)
+    assert tokens.sum() == cached + more + 7
+    assert limited_input_tokens(tokens) == (cached + more if life < 0 else more)
 
 
 def test_the_long_tier_begins_above_its_threshold() -> None:
     prices = np.array([1000.0, 1, 1, 1, 1, 2, 2, 2, 2])
-    assert call_cost_usd(prices, 400, 300, 300, 100) == 1100 / 1e6
-    assert call_cost_usd(prices, 400, 301, 300, 100) == 2 * 1101 / 1e6
+    assert call_cost_usd(prices, np.array([400, 300, 300, 100])) == 1100 / 1e6
+    assert call_cost_usd(prices, np.array([400, 301, 300, 100])) == 2 * 1101 / 1e6
 
 
 @given(st.integers(0, 14 * 24 * HOUR), st.integers(0, 14 * 24 * HOUR))

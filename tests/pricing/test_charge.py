@@ -114,7 +114,7 @@ def test_the_engine_charges_to_the_last_bit_what_the_ledger_does(
     uncached_tokens, write_tokens, read_tokens, output_tokens = counts
     usage = Usage(uncached_tokens, write_tokens, 0, read_tokens, output_tokens)
     own = charge(usage, Rates(ClassPrices(plain, write, write, read, output))).total_usd
-    assert call_cost_usd(row, *counts) == own
+    assert call_cost_usd(row, np.array(counts)) == own
     counted = (
         usage.uncached_input,
         usage.cache_write_5m,
@@ -122,7 +122,7 @@ def test_the_engine_charges_to_the_last_bit_what_the_ledger_does(
         usage.cache_read,
         usage.output,
     )
-    assert tokens_usd(*counted, plain, write, write, read, output) == own
+    assert tokens_usd(counted, (plain, write, write, read, output)) == own
 
 
 def test_past_a_threshold_the_whole_call_costs_the_tier_of_its_prompt() -> None:

@@ -22,14 +22,12 @@ from simbudget.engine.laws.accounts import (
     time_cost_usd,
 )
 from simbudget.engine.laws.hours import closes_ns, open_ns, opens_ns
+from simbudget.engine.laws.pools import due_at_end_ns
 from simbudget.engine.laws.tasks import NO_TASK
-from simbudget.engine.program import Billing
 
 _FLEET: Final = -1
 
-_BY_USE: Final = int(Billing.BY_USE)
-_RESERVED_POOL: Final = int(Billing.RESERVED)
-_PER_AGENT: Final = int(Billing.PER_AGENT)
+_due_at_end_ns = internal(due_at_end_ns)
 
 
 @internal
@@ -195,20 +193,24 @@ def end_costs(site: Site, run: Record, agent: Record) -> None:
 
 
 @internal
-def begin_reserved_pools(site: Site, run: Record) -> None:
-    """Let reserved pools begin to cost."""
+def begin_pools(site: Site, run: Record) -> None:
+    """Let pools that are charged for as a whole begin to cost."""
     for number in range(run.gpu_pools):
-        if site.pools[number].billing == _RESERVED_POOL:
+        if site.pools[number].bills_run:
             start_meter(site, run, number, site.pools[number].gpus)
 
 
 @internal
-def pay_reserved_pools(site: Site, run: Record) -> None:
-    """Pay for reserved pools from 0 to now."""
+def pay_pools(site: Site, run: Record) -> None:
+    """Pay for what is charged for whole pools when the run ends."""
     for number in range(run.gpu_pools):
         pool = site.pools[number]
-        if pool.billing == _RESERVED_POOL:
-            cost_usd = stop_meter(site, run, number, 0, pool.gpus)
+        if pool.bills_run:
+            stop_meter(site, run, number, 0, pool.gpus)
+        used_ns = pool.used_ns + float(pool.held) * float(run.now)
+        due_ns = float(_due_at_end_ns(pool, used_ns, float(run.now)))
+        if pool.bills_run or due_ns > 0.0:
+            cost_usd = time_cost_usd(site.meters[number].usd_per_hour, 1.0, due_ns)
             pay_for_time(run, GPU, cost_usd, 0, run.now)
             add_fleet_entry(site, run, records.RESERVED, GPU, cost_usd, pool.gpus)
 
@@ -218,7 +220,7 @@ def begin_serving(site: Site, run: Record) -> None:
     """Let the GPUs of all served models begin to cost, where a pool is paid by use."""
     for number in range(len(site.served)):
         served = site.served[number]
-        if site.pools[served.pool].billing == _BY_USE:
+        if site.pools[served.pool].bills_use:
             start_meter(site, run, served.pool, served.gpus)
 
 
@@ -230,7 +232,7 @@ def end_serving(site: Site, run: Record) -> None:
         pool = site.pools[served.pool]
         pool.used_ns += float(served.gpus) * float(run.now)
         component, cost_usd = records.NO_COMPONENT, 0.0
-        if pool.billing == _BY_USE:
+        if pool.bills_use:
             component, cost_usd = GPU, stop_meter(site, run, served.pool, 0, served.gpus)
             pay_for_time(run, GPU, cost_usd, 0, run.now)
         add_fleet_entry(site, run, records.SERVED_GPUS, component, cost_usd, served.gpus)
@@ -287,7 +289,7 @@ def _pay_and_record(  # noqa: PLR0913, PLR0917  the site, whose costs they are, 
 @internal
 def _has_share(site: Site, agent: Record, pool: int) -> bool:
     """Return whether an agent pays for a share of a pool of GPUs."""
-    return site.pools[pool].billing == _PER_AGENT and site.groups[agent.group].is_people == 0
+    return site.pools[pool].sharers > 0 and site.groups[agent.group].is_people == 0
 
 
 @internal

@@ -18,9 +18,11 @@ from simbudget.engine.compiled.scheduling import (
 from simbudget.engine.compiled.state import Record, Site
 from simbudget.engine.laws.accounts import count_call
 from simbudget.engine.laws.calls import (
+    CLASSES,
     COMPACT,
     NEVER,
     NO_CACHE,
+    all_tokens,
     back_off_ns,
     cached_tokens,
     call_cost_usd,
@@ -33,9 +35,10 @@ from simbudget.engine.laws.calls import (
     draw_shared_prefix,
     finds_cache,
     is_full,
+    limited_input_tokens,
     part_of_limit,
     shared_speed,
-    token_classes,
+    split_tokens,
     tokens_under_way,
 )
 from simbudget.engine.laws.calls import RESTART as RESTARTS
@@ -151,6 +154,23 @@ def end_own_terms(site: Site, agent: Record) -> None:
     agent.client = group.client
     agent.turn_row = group.turn
     agent.context_row = group.context
+
+
+@internal
+def calls_as(site: Site, agent: Record, client: int) -> None:
+    """Let the calls to come be those of another client, which finds nothing of the context in its cache."""
+    agent.own_client = agent.client
+    agent.client = client
+    agent.context[LIFE] = site.clients[client].cache_life_ns
+    agent.context[BEGAN] = NEVER
+    agent.prefix_tokens = 0
+
+
+@internal
+def calls_as_itself(site: Site, agent: Record) -> None:
+    """Let the calls to come be the agent's own again; its context has to be emptied or taken back."""
+    agent.client = agent.own_client
+    agent.context[LIFE] = site.clients[agent.client].cache_life_ns
 
 
 @internal
@@ -464,9 +484,10 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
     misses = site.contexts[agent.context_row].cache_misses
     if not finds_cache(site.rows, misses, agent.stream, agent.attempts - 1):
         cached = 0
-    uncached, write, read = token_classes(context[HELD], cached, life_ns)
+    split_tokens(agent.entry_tokens, context[HELD], cached, life_ns, agent.request_output)
     if client.line != NONE:
-        _take_from_limits(site, run, client.line, uncached + write, agent.request_output)
+        input_tokens = limited_input_tokens(agent.entry_tokens)
+        _take_from_limits(site, run, client.line, input_tokens, agent.request_output)
     agent.entry_began = run.now
     if fails:
         agent.giving_up_ns = giving_up_ns
@@ -481,7 +502,7 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
         )
         return points.WAITS
     duration_ns = _duration_ns(site, agent, first_ns, speed)
-    _pay_call(site, run, agent, uncached, write, read)
+    _pay_call(site, run, agent)
     context[BEGAN] = agent.call_began = run.now
     if life_ns != NO_CACHE:
         site.prefixes[agent.group, client.model] = run.now
@@ -532,9 +553,9 @@ def _take_from_limits(site: Site, run: Record, line: int, input_tokens: int, out
 
 
 @internal
-def _pay_call(site: Site, run: Record, agent: Record, uncached: int, write: int, read: int) -> None:
-    output, client = agent.request_output, site.clients[agent.client]
-    cost_usd = call_cost_usd(client.prices, uncached, write, read, output)
+def _pay_call(site: Site, run: Record, agent: Record) -> None:
+    client = site.clients[agent.client]
+    cost_usd = call_cost_usd(client.prices, agent.entry_tokens)
     if client.is_planned and _plan_allows_from(run) <= run.now:
         use(run.plan_lengths_ns, run.plan_ends, run.plan_used_usd, cost_usd, run.now)
         cost_usd = 0.0
@@ -545,23 +566,17 @@ def _pay_call(site: Site, run: Record, agent: Record, uncached: int, write: int,
         count_call(
             site.agents[agent.owner].account,
             cost_usd,
-            uncached + write + read + output,
+            all_tokens(agent.entry_tokens),
             agent.request_kind == records.CALL,
         )
     if run.counts_when_billed:
         agent.unbilled_usd = cost_usd
         run.unbilled_usd += cost_usd
     run.model_calls += 1
-    run.tokens[0] += uncached
-    run.tokens[1] += write
-    run.tokens[2] += read
-    run.tokens[3] += output
+    for token_class in range(CLASSES):
+        run.tokens[token_class] += agent.entry_tokens[token_class]
     if run.records:
         agent.entry_queued_ns = run.now - agent.request_asked
-        agent.entry_tokens[0] = uncached
-        agent.entry_tokens[1] = write
-        agent.entry_tokens[2] = read
-        agent.entry_tokens[3] = output
         agent.entry_cost_usd = cost_usd
 
 

@@ -4,8 +4,6 @@ A job has its own record, its own points and its own slots of events. The only j
 agent's own doing, which goes on when the job has ended; jobs beside their agent tell of their end by an event.
 """
 
-from typing import Final
-
 from simbudget.compilation import internal
 from simbudget.engine.compiled import points, records, scheduling
 from simbudget.engine.compiled.accounts import may_not_start, pay_for_time, start_meter, stop_meter
@@ -34,9 +32,7 @@ from simbudget.engine.laws.work import (
     job_lanes,
     saved_ns,
 )
-from simbudget.engine.program import NONE, Billing
-
-_BY_USE: Final = int(Billing.BY_USE)
+from simbudget.engine.program import NONE
 
 
 @internal
@@ -156,7 +152,7 @@ def _at_gpus(site: Site, run: Record, agent: Record, job: Record) -> int:
     job.began = run.now
     job.session = agent.session
     job.turn = agent.context_turns - 1
-    if _is_metered(site, agent):
+    if site.pools[agent.pool].bills_use:
         start_meter(site, run, agent.pool, job.gpus)
         if run.keeps_accounts:
             begin_to_cost(agent.account, job.gpus * site.meters[agent.pool].usd_per_hour, run.now)
@@ -263,7 +259,7 @@ def _bill(site: Site, run: Record, agent: Record, job: Record, outcome: int) -> 
     """Count, bill and record a job's time on its GPUs."""
     site.pools[agent.pool].used_ns += float(job.gpus) * float(run.now - job.began)
     cost_usd = 0.0
-    if _is_metered(site, agent):
+    if site.pools[agent.pool].bills_use:
         cost_usd = stop_meter(site, run, agent.pool, job.began, job.gpus)
         pay_for_time(run, GPU, cost_usd, job.began, run.now)
         if run.keeps_accounts:
@@ -277,14 +273,9 @@ def _bill(site: Site, run: Record, agent: Record, job: Record, outcome: int) -> 
         row.queued_ns = job.began - job.asked
         row.gpus = job.gpus
         row.pool = agent.pool
-        if _is_metered(site, agent):
+        if site.pools[agent.pool].bills_use:
             row.component = GPU
             row.cost_usd = cost_usd
-
-
-@internal
-def _is_metered(site: Site, agent: Record) -> bool:
-    return site.pools[agent.pool].billing == _BY_USE
 
 
 @internal

@@ -11,7 +11,13 @@ from typing import Final
 
 from simbudget.compilation import internal
 from simbudget.engine.compiled import points, scheduling
-from simbudget.engine.compiled.calls import calls_alone, put_context_aside, take_context_back
+from simbudget.engine.compiled.calls import (
+    calls_alone,
+    calls_as,
+    calls_as_itself,
+    put_context_aside,
+    take_context_back,
+)
 from simbudget.engine.compiled.points import asks_board
 from simbudget.engine.compiled.records import JUDGE, REVIEW
 from simbudget.engine.compiled.scheduling import ask, at_once, leave, place_before_server, rank_of
@@ -31,7 +37,7 @@ def begin_judging(site: Site, run: Record, agent: Record) -> None:
     """Let the calls to come be the judge's, and draw how many it makes for the agent's last submission."""
     put_context_aside(site, agent)
     agent.is_judged = 1
-    agent.client = run.judge
+    calls_as(site, agent, run.judge)
     agent.own_key = agent.stream[_KEY]
     agent.stream[_KEY] = judge_key(agent.stream)
     agent.own_attempts = agent.attempts
@@ -48,7 +54,7 @@ def end_judging(site: Site, agent: Record) -> None:
     agent.judge_attempts = agent.attempts
     agent.attempts = agent.own_attempts
     agent.stream[_KEY] = agent.own_key
-    agent.client = site.groups[agent.group].client
+    calls_as_itself(site, agent)
     take_context_back(site, agent)
 
 

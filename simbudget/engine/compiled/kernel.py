@@ -13,12 +13,12 @@ from simbudget.compilation.references import by_reference
 from simbudget.engine import totals
 from simbudget.engine.compiled import scheduling
 from simbudget.engine.compiled.accounts import (
-    begin_reserved_pools,
+    begin_pools,
     begin_serving,
     end_serving,
     pay,
     pay_month,
-    pay_reserved_pools,
+    pay_pools,
 )
 from simbudget.engine.compiled.advance import BY_CRASH, BY_HORIZON, advance, interrupt, jobs_tell
 from simbudget.engine.compiled.board import Desk, answer, ask_for_late_reviews, conclude, open_board
@@ -42,16 +42,21 @@ from simbudget.engine.laws.accounts import (
     settle_limits,
 )
 from simbudget.engine.laws.accounts import SPENT_USD as SPEND
-from simbudget.engine.laws.calls import NEVER
+from simbudget.engine.laws.calls import (
+    CLASSES,
+    NEVER,
+)
 from simbudget.engine.laws.draws import Floats, Integers, draw_world
+from simbudget.engine.laws.pools import unit_usd_per_hour
 from simbudget.engine.laws.provider import MONTH_NS, SPANS
 from simbudget.engine.laws.tally import research_tally, results_by_time
 from simbudget.engine.laws.tasks import NO_TASK, open_tasks, task_tally
 from simbudget.engine.program import NONE
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
 
-_TOKEN_CLASSES: Final = 4
 _LIMITS: Final = 3
+
+_unit_usd_per_hour = internal(unit_usd_per_hour)
 
 
 @compiled
@@ -101,13 +106,13 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
 @internal
 def _play(site: Site, run: Record, desk: Desk) -> None:
     """Let everything happen, in its order, until the last agent's end."""
-    begin_reserved_pools(site, run)
+    begin_pools(site, run)
     begin_serving(site, run)
     _goes_on(site, run, desk)
     if run.never_ends:
         return
     run.ended = run.now
-    pay_reserved_pools(site, run)
+    pay_pools(site, run)
     end_serving(site, run)
     if run.reviewer != NONE:
         _await_reviews(site, run, desk)
@@ -286,7 +291,9 @@ def _settle_facts(site: Site, run: Record) -> None:
     pools = run.gpu_pools
     for number in range(pools):
         pool = site.pools[number]
-        site.meters[number].usd_per_hour = _fact(site, pool.price) * pool.share * run.charged[GPU]
+        site.meters[number].usd_per_hour = (
+            _unit_usd_per_hour(pool, _fact(site, pool.price)) * run.charged[GPU]
+        )
     for number in range(groups):
         group = site.groups[number]
         site.meters[pools + number].usd_per_hour = _fact(site, group.sandbox_price) * run.charged[SANDBOX]
@@ -369,7 +376,7 @@ def _add_up(site: Site, run: Record, sums: Floats) -> None:
     sums[totals.ENDED_NS] = run.ended
     sums[totals.CONCLUDED_NS] = max(run.ended, run.concluded)
     sums[totals.MODEL_CALLS] = run.model_calls
-    for token_class in range(_TOKEN_CLASSES):
+    for token_class in range(CLASSES):
         sums[totals.TOKENS + token_class] = run.tokens[token_class]
     for number in range(run.gpu_pools):
         pool, place = site.pools[number], totals.SUMS + totals.POOL_SUMS * number

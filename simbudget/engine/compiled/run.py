@@ -36,7 +36,6 @@ from simbudget.engine.laws.tasks import empty_task_list
 from simbudget.engine.outcome import Outcome, Sums
 from simbudget.engine.program import (
     NONE,
-    Billing,
     Program,
     Step,
 )
@@ -44,7 +43,7 @@ from simbudget.engine.totals import sums_length, totals
 from simbudget.errors import UserError
 from simbudget.interrupts import came, while_running
 from simbudget.ledger.entry import COMPONENTS, Entry
-from simbudget.ledger.frame import DTYPES, with_context_tokens
+from simbudget.ledger.frame import DTYPES, TOKEN_COLUMNS, with_context_tokens
 from simbudget.pricing.charge import SERVICES
 
 if TYPE_CHECKING:
@@ -184,7 +183,7 @@ def _site(program: Program, records: bool) -> Site:
         agents=nothing,
         groups=_groups(program),
         steps=records_of(STEP, program.steps, kept=_places_of_contexts(program)),
-        clients=records_of(CLIENT, program.clients, price_row=[tuple(row.prices) for row in program.clients]),
+        clients=records_of(CLIENT, program.clients),
         turns=records_of(TURN, program.turns),
         contexts=records_of(CONTEXT, program.contexts),
         kept=_kept(program),
@@ -286,14 +285,12 @@ def _run(program: Program, records: bool) -> npt.NDArray[Any]:
 
 
 def _pools(program: Program) -> npt.NDArray[Any]:
-    lines, users = len(program.limits_per_min), program.settings.gpu_users
+    lines = len(program.limits_per_min)
     pools = np.zeros(len(program.pools) + 1 + lines + 1, dtype=POOL)
     of_gpus = (row.free_gpus for row in program.pools)
     pools["units"] = [*of_gpus, program.settings.servers, *lines * [1], program.reviewers]
     for pool, row in zip(pools, program.pools, strict=False):
-        for name in ("gpus", "billing", "price", "preempted_every", "checkpoint_every_ns"):
-            pool[name] = getattr(row, name)
-        pool["share"] = row.gpus / users if row.billing == Billing.PER_AGENT and users else 1.0
+        write_row(pool, row)
     return pools
 
 
@@ -364,7 +361,6 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
         "outcome": np.array(records.OUTCOMES, dtype=object)[rows["outcome"]],
         "name": np.array([*program.pools_told, ""], dtype=object)[_or_last(rows["pool"], records.NO_POOL)],
     }
-    tokens = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
     columns: dict[str, Any] = {
         **Entry._field_defaults,
         "run": run,
@@ -372,7 +368,7 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
         "duration_s": (rows["ended"] - rows["started"]) / _SECOND_NS,
         "queued_s": rows["queued_ns"] / _SECOND_NS,
         **{name: rows[name] for name in ("agent", "cycle", "session", "turn", "gpus", "cost_usd", "score")},
-        **{name: rows["tokens"][:, number] for number, name in enumerate(tokens)},
+        **{name: rows["tokens"][:, number] for number, name in enumerate(TOKEN_COLUMNS)},
         **names,
         "source": "simulated",
     }

@@ -12,8 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from simbudget.engine.laws.accounts import ACCOUNT, BINS, USES
+from simbudget.engine.laws.calls import CLASSES, PRICES
 from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.laws.hours import OFFICE
+from simbudget.engine.laws.pools import PoolRow
 from simbudget.engine.laws.provider import SPANS
 from simbudget.engine.laws.tasks import TaskList, TaskTerms
 from simbudget.engine.program import (
@@ -148,7 +150,7 @@ RUN: Final = np.dtype(
         # the tally
         ("model_calls", _INT),
         ("full_contexts", _INT),
-        ("tokens", _INT, 4),
+        ("tokens", _INT, CLASSES),
         ("experiments", _INT),
         ("jobs", _INT),
         ("cancelled_jobs", _INT),
@@ -182,6 +184,7 @@ AGENT: Final = np.dtype(
         ("rank", _INT),
         # whom it calls, what its turns are made of, and how its contexts begin and end
         ("client", _INT),
+        ("own_client", _INT),  # while another one makes its calls
         ("turn_row", _INT),
         ("context_row", _INT),
         # where it stands in its life
@@ -305,7 +308,7 @@ AGENT: Final = np.dtype(
         # the entry in the making
         ("entry_began", _INT),
         ("entry_queued_ns", _INT),
-        ("entry_tokens", _INT, 4),
+        ("entry_tokens", _INT, CLASSES),
         ("entry_cost_usd", _FLOAT),
         ("entry_score", _FLOAT),
     ],
@@ -324,7 +327,8 @@ GROUP: Final = np.dtype(
 )
 
 CLIENT: Final = np.dtype(
-    [*_fields_of(ClientRow, without=("prices",)), ("price_row", _INT, 9), ("prices", _FLOAT, 9)], align=True
+    [*_fields_of(ClientRow, without=("price_row",)), ("price_row", _INT, PRICES), ("prices", _FLOAT, PRICES)],
+    align=True,
 )
 
 LIMITS: Final = np.dtype(
@@ -381,16 +385,11 @@ JOB: Final = np.dtype(
 POOL: Final = np.dtype(
     [
         ("units", _INT),  # those that served models hold are not among them
-        ("gpus", _INT),
         ("free", _INT),
         ("head", _INT),
         ("tail", _INT),
         # what only pools of GPUs have
-        ("billing", _INT),
-        ("price", _INT),
-        ("share", _FLOAT),
-        ("preempted_every", _INT),
-        ("checkpoint_every_ns", _INT),
+        *_fields_of(PoolRow),
         ("used_ns", _FLOAT),
         ("waited_ns", _INT),
     ],
@@ -441,7 +440,7 @@ ENTRY: Final = np.dtype(
         ("queued_ns", _INT),
         ("model", _INT),
         ("service", _INT),
-        ("tokens", _INT, 4),
+        ("tokens", _INT, CLASSES),
         ("gpus", _INT),
         ("pool", _INT),
         ("component", _INT),

@@ -1,6 +1,6 @@
 """What a model call sends, costs and takes: the context, its cache, the price list, the speed of the model.
 
-Token classes exclude each other: uncached input, cache write, cache read, output (thinking included).
+Token classes exclude each other (`pricing.charge.TOKEN_CLASSES`); what a call uses is an array with a number for each.
 """
 
 import math
@@ -37,9 +37,18 @@ from simbudget.engine.streams import (
     lanes,
     stream_key,
 )
-from simbudget.pricing.charge import tokens_usd
+from simbudget.pricing.charge import TOKEN_CLASSES, tokens_usd
 
 _tokens_usd = compiled(tokens_usd)
+
+CLASSES: Final = len(TOKEN_CLASSES)
+PRICES: Final = 1 + 2 * CLASSES
+"""A model's prices: where the long-context tier begins, the prices by class, and those of that tier."""
+
+_UNCACHED: Final = TOKEN_CLASSES.index("uncached_input")
+_WRITE: Final = TOKEN_CLASSES.index("cache_write")
+_READ: Final = TOKEN_CLASSES.index("cache_read")
+_OUTPUT: Final = TOKEN_CLASSES.index("output")
 
 NEVER: Final = -1
 """The start of a call that has not been made."""
@@ -417,33 +426,60 @@ def cached_tokens(context: Integers, prefix_tokens: int, prefix_began_ns: int, n
 
 
 @compiled
-def token_classes(context_tokens: int, cached: int, life_ns: int) -> tuple[int, int, int]:
-    """Return how the input of a call splits into uncached tokens, cache writes and cache reads.
+def split_tokens(
+    tokens: Integers, context_tokens: int, cached: int, life_ns: int, output_tokens: int
+) -> None:
+    """Write what a call uses, by class.
 
     Args:
+        tokens: [CLASSES] is written.
         context_tokens: tokens that the call sends.
         cached: how many of them the cache holds.
-        life_ns: the life of the cache, or `NO_CACHE`: then nothing is written.
+        life_ns: the life of the cache, or `NO_CACHE`: then nothing is written to it.
+        output_tokens: output tokens, including thinking.
     """
+    tokens[:] = 0
     if life_ns == NO_CACHE:
-        return context_tokens, 0, 0
-    return 0, context_tokens - cached, cached
+        tokens[_UNCACHED] = context_tokens
+    else:
+        tokens[_WRITE] = context_tokens - cached
+        tokens[_READ] = cached
+    tokens[_OUTPUT] = output_tokens
 
 
 @compiled
-def call_cost_usd(prices: Floats, uncached: int, write: int, read: int, output: int) -> float:
+def all_tokens(tokens: Integers) -> int:
+    """Return the tokens that a call uses, of all classes.
+
+    Args:
+        tokens: [CLASSES] what the call uses.
+    """
+    total = 0
+    for token_class in range(CLASSES):
+        total += tokens[token_class]
+    return total
+
+
+@compiled
+def limited_input_tokens(tokens: Integers) -> int:
+    """Return the tokens of a call that count towards a limit on input: all of its prompt but what the cache holds.
+
+    Args:
+        tokens: [CLASSES] what the call uses.
+    """
+    return int(all_tokens(tokens) - tokens[_READ] - tokens[_OUTPUT])
+
+
+@compiled
+def call_cost_usd(prices: Floats, tokens: Integers) -> float:
     """Return the cost of a call, in US dollars.
 
     Args:
-        prices: [9] tokens above which the long-context tier holds for the whole call; four prices in $/Mtok (uncached
-            input, cache write, cache read, output); the same four in the long-context tier.
-        uncached: uncached input tokens.
-        write: tokens written to the cache.
-        read: tokens read from the cache.
-        output: output tokens, including thinking.
+        prices: [PRICES] tokens above which the long-context tier holds for the whole call; prices by class, in $/Mtok;
+            the same in the long-context tier. A context's cache has one life, so that its writes have one price.
+        tokens: [CLASSES] what the call uses.
     """
-    tier = 5 if float(uncached + write + read) > prices[0] else 1
-    plain, written, cached, out = prices[tier], prices[tier + 1], prices[tier + 2], prices[tier + 3]
-    # A group's cache has one life, so that its writes are of one class and have one price.
-    cost: float = _tokens_usd(uncached, write, 0, read, output, plain, written, 0.0, cached, out)
+    prompt_tokens = float(all_tokens(tokens) - tokens[_OUTPUT])
+    first = 1 + CLASSES if prompt_tokens > prices[0] else 1
+    cost: float = _tokens_usd(tokens, prices[first : first + CLASSES])
     return cost

@@ -43,8 +43,9 @@ def lower(scenario: scenarios.Scenario) -> Program:
         groups.append(group_row(scenario, group, calling, quantities, first_agent, len(steps)))
         steps.extend(step_rows(scenario, group, calling, own_steps))
     served = calling.served()
+    agents = sum(group.agents for group in scenario.fleet if group.kind == "agents")
     pools = tuple(
-        pool_row(pool, quantities, sum(row.gpus for row in served if row.pool == number))
+        pool_row(pool, quantities, sum(row.gpus for row in served if row.pool == number), agents)
         for number, pool in enumerate(scenario.pools)
     )
     settings = settings_of(scenario, quantities, calling)

@@ -17,7 +17,6 @@ from simbudget.engine.program import (
     ContextRow,
     Lasts,
     PlanRow,
-    PriceRow,
     ServedRow,
     TurnDraws,
     TurnRow,
@@ -185,7 +184,7 @@ class Calling:
                 error_rate=self._constant(0.0) if is_free else self.quantities.fact(api.error_rate),
                 gives_up_for=add(api.gives_up_for),
             ),
-            prices=self._prices(call, served),
+            price_row=self._prices(call, served),
             price_factor=service_factor(self.scenario, model, call.service, self.quantities),
             service=SERVICES.index(call.service),
             line=NONE if is_free else self._line(model),
@@ -193,7 +192,7 @@ class Calling:
             served=served,
         )
 
-    def _prices(self, call: _Call, served: int) -> PriceRow:
+    def _prices(self, call: _Call, served: int) -> tuple[int, ...]:
         if call.model is None or served != NONE:
             return no_prices(self.quantities)
         return price_row(self.scenario, call.model, call.cache, call.service, self.quantities)

@@ -4,18 +4,25 @@ import numpy as np
 
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.lowering.quantities import Quantities
-from simbudget.engine.program import NONE, PriceRow
+from simbudget.engine.program import NONE
 from simbudget.ledger.entry import COMPONENTS
 from simbudget.pricing.catalogue import model_prices, rates
-from simbudget.pricing.charge import STANDARD, ClassPrices, LongPrices
+from simbudget.pricing.charge import (
+    STANDARD,
+    TOKEN_CLASSES,
+    WHOLE_CLASSES,
+    ClassPrices,
+    LongPrices,
+)
 from simbudget.scenario import scenario as scenarios
+from simbudget.scenario.language.blocks import keys_of
 
 _NO_LONG_TIER = 1 << 62
 
 
 def price_row(
     scenario: scenarios.Scenario, model: str, cache: str, service: str, quantities: Quantities
-) -> PriceRow:
+) -> tuple[int, ...]:
     """Return the prices of a model whose context is cached so: the scenario's own, else the list's for the service.
 
     Own prices are those of the standard service; see `service_factor`.
@@ -32,17 +39,18 @@ def price_row(
         return _list_prices(model, cache, service, scenario, quantities)
     base = _own_tier(own, quantities)
     if own.long is None:
-        return PriceRow(_NO_LONG_TIER, *base, *base)
-    return PriceRow(round(own.long.above.exact_value), *base, *_own_tier(own.long, quantities))
+        return (_NO_LONG_TIER, *base, *base)
+    return (round(own.long.above.exact_value), *base, *_own_tier(own.long, quantities))
 
 
-def no_prices(quantities: Quantities) -> PriceRow:
+def no_prices(quantities: Quantities) -> tuple[int, ...]:
     """Return the prices of what costs nothing by token.
 
     Args:
         quantities: the program's quantities; new ones are added.
     """
-    return PriceRow(_NO_LONG_TIER, *8 * [quantities.number(0.0)])
+    nothing = 2 * len(TOKEN_CLASSES) * (quantities.number(0.0),)
+    return (_NO_LONG_TIER, *nothing)
 
 
 def service_factor(
@@ -73,19 +81,19 @@ def discounts_of(scenario: scenarios.Scenario, quantities: Quantities) -> Intege
     return np.array([quantities.fact(discount.get(name)) for name in COMPONENTS], dtype=np.int64)
 
 
-def _own_tier(tier: scenarios.PriceTier, quantities: Quantities) -> list[int]:
-    prices = (tier.input, tier.cache_write, tier.cache_read, tier.output)
-    return [quantities.fact(price) for price in prices]
+def _own_tier(tier: scenarios.PriceTier, quantities: Quantities) -> tuple[int, ...]:
+    """Return the prices of a scenario's tier, whose keys are in the order of the token classes."""
+    return tuple(quantities.fact(getattr(tier, key)) for key in keys_of(scenarios.PriceTier))
 
 
 def _list_prices(
     model: str, cache: str, service: str, scenario: scenarios.Scenario, quantities: Quantities
-) -> PriceRow:
+) -> tuple[int, ...]:
     base_prices, long_prices = _listed(model, service, scenario)
     base = _list_tier(base_prices, cache, quantities)
     if long_prices is None:
-        return PriceRow(_NO_LONG_TIER, *base, *base)
-    return PriceRow(long_prices.above_tokens, *base, *_list_tier(long_prices, cache, quantities))
+        return (_NO_LONG_TIER, *base, *base)
+    return (long_prices.above_tokens, *base, *_list_tier(long_prices, cache, quantities))
 
 
 def _listed(model: str, service: str, scenario: scenarios.Scenario) -> tuple[ClassPrices, LongPrices | None]:
@@ -96,6 +104,7 @@ def _listed(model: str, service: str, scenario: scenarios.Scenario) -> tuple[Cla
     return by_service.base, by_service.long
 
 
-def _list_tier(prices: ClassPrices, cache: str, quantities: Quantities) -> list[int]:
-    write = prices.cache_write_1h if cache == "1 h" else prices.cache_write_5m
-    return [quantities.number(p) for p in (prices.input, write, prices.cache_read, prices.output)]
+def _list_tier(prices: ClassPrices, cache: str, quantities: Quantities) -> tuple[int, ...]:
+    other_write = "cache_write_5m" if cache == "1 h" else "cache_write_1h"
+    of_classes = [each for each in WHOLE_CLASSES if each.price != other_write]
+    return tuple(quantities.number(getattr(prices, each.price)) for each in of_classes)

@@ -35,7 +35,6 @@ def settings_of(scenario: scenarios.Scenario, quantities: Quantities, calling: C
         ),
         fixed=quantities.fact(scenario.fixed),
         retries=scenario.api.retries,
-        gpu_users=sum(group.agents for group in scenario.fleet if group.kind == "agents"),
         servers=scorer.servers,
         scoring_time=quantities.add(scorer.time if has_step(scenario, scenarios.Score) else None),
         cool_down_ns=nanoseconds(scorer.cool_down.exact_value),

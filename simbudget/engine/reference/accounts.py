@@ -31,7 +31,6 @@ from simbudget.engine.laws.accounts import (
 )
 from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.laws.hours import closes_ns, open_ns, opens_ns
-from simbudget.engine.program import Billing
 from simbudget.engine.reference.scheduling import Clock
 from simbudget.ledger.entry import COMPONENTS
 
@@ -293,7 +292,7 @@ class RunningCosts:
         self._gpu_meters = [
             meter
             for pool, meter in zip(site.program.pools, site.gpu_meters, strict=True)
-            if pool.billing == Billing.PER_AGENT and not self._is_people
+            if pool.sharers and not self._is_people
         ]
         self._started_ns = self._sandbox_ns = 0
         self._is_up = False

@@ -13,10 +13,12 @@ import numpy as np
 
 from simbudget.engine.laws.accounts import TOKENS
 from simbudget.engine.laws.calls import (
+    CLASSES,
     COMPACT,
     NEVER,
     NO_CACHE,
     RESTART,
+    all_tokens,
     back_off_ns,
     cached_tokens,
     call_cost_usd,
@@ -30,10 +32,11 @@ from simbudget.engine.laws.calls import (
     draw_turn,
     finds_cache,
     is_full,
+    limited_input_tokens,
     opened_result,
     part_of_limit,
     shared_speed,
-    token_classes,
+    split_tokens,
     tokens_under_way,
 )
 from simbudget.engine.laws.draws import Floats, Integers
@@ -44,6 +47,7 @@ from simbudget.engine.reference.provider import Client, Subscription, Turn
 from simbudget.engine.reference.records import EntryInTheMaking
 from simbudget.engine.reference.scheduling import Happens, Phase
 from simbudget.ledger.entry import COMPONENTS
+from simbudget.ledger.frame import TOKEN_COLUMNS
 
 if TYPE_CHECKING:
     from simbudget.engine.reference.site import Site
@@ -410,21 +414,22 @@ class Line:
             self._attempts - 1,
         )
 
-    def _classes(self) -> tuple[int, int, int]:
-        """Return what the attempt at hand sends, by token class; an attempt misses the cache or finds it."""
+    def _tokens(self, output_tokens: int) -> Integers:
+        """Return what the attempt at hand uses, by class; an attempt misses the cache or finds it."""
         context, misses = self.context, self.terms.context.cache_misses
         cached = cached_tokens(
             context.cells(), context.shared_prefix_tokens, self._prefix_began_ns, self._site.clock.now
         )
         if not finds_cache(self._site.rows, misses, self._caller.stream, self._attempts - 1):
             cached = 0
-        return token_classes(context.tokens, cached, context.cache_life_ns)
+        tokens = np.zeros(CLASSES, dtype=np.int64)
+        split_tokens(tokens, context.tokens, cached, context.cache_life_ns, output_tokens)
+        return tokens
 
     def _fail(self, kind: str, first_token_ns: int, output_tokens: int) -> Happens:
         """Wait for an attempt that will turn out to have failed: it bills nothing and leaves the cache alone."""
         caller, client = self._caller, self.terms.client
-        uncached, write, _ = self._classes()
-        self._take(uncached + write, output_tokens)
+        self._take(limited_input_tokens(self._tokens(output_tokens)), output_tokens)
         entry = caller.entry(kind, model=client.model, service=client.service, outcome="failed")
         with entry:
             yield self._site.clock.after(first_token_ns, Phase.END, caller.number, caller.place)
@@ -461,15 +466,16 @@ class Line:
     def _answer(self, kind: str, output_tokens: int, duration_ns: int, queued_ns: int) -> Happens:
         """Pay for a call, and wait for its answer."""
         caller, site, context, client = self._caller, self._site, self.context, self.terms.client
-        uncached, write, read = self._classes()
-        self._take(uncached + write, output_tokens)
-        cost_usd = call_cost_usd(client.prices, uncached, write, read, output_tokens)
+        tokens = self._tokens(output_tokens)
+        self._take(limited_input_tokens(tokens), output_tokens)
+        cost_usd = call_cost_usd(client.prices, tokens)
         if self._plan is not None:  # it measures use before discounts
             cost_usd = self._plan.charge(cost_usd)
         cost_usd *= site.charged[caller.component]
         site.accounts.pay(caller.component, cost_usd)
-        caller.usage.call(cost_usd, context.tokens + output_tokens, kind == "call")
-        self._count(uncached, write, read, output_tokens)
+        caller.usage.call(cost_usd, all_tokens(tokens), kind == "call")
+        site.tally.model_calls += 1
+        site.tally.tokens += tokens
         self.began_ns = context.began_ns = site.clock.now
         if context.cache_life_ns != NO_CACHE:
             site.prefixes[self._prefix_key] = site.clock.now
@@ -481,18 +487,9 @@ class Line:
             queued_ns=queued_ns,
             model=client.model,
             service=client.service,
-            uncached_input_tokens=uncached,
-            cache_write_tokens=write,
-            cache_read_tokens=read,
-            output_tokens=output_tokens,
+            **dict(zip(TOKEN_COLUMNS, tokens.tolist(), strict=True)),
             component=COMPONENTS[caller.component],
             cost_usd=cost_usd,
         )
         with entry, site.accounts.unbilled(cost_usd):
             yield site.clock.after(duration_ns, Phase.END, caller.number, caller.place)
-
-    def _count(self, *tokens: int) -> None:
-        tally = self._site.tally
-        tally.model_calls += 1
-        for token_class, amount in enumerate(tokens):
-            tally.tokens[token_class] += amount

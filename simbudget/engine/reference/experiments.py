@@ -230,7 +230,7 @@ class _Job:
         """Count, bill and record the time within, whatever ends it."""
         site, started_ns = self._site, self._site.clock.now
         meter = site.gpu_meters[self._pool_number]
-        if self._pool.is_metered:
+        if self._pool.bills_use:
             meter.start(started_ns, self._gpus)
             self._agent.usage.begin_to_cost(self._gpus * meter.usd_per_hour)
         entry = self._agent.entry("experiment", queued_ns=queued_ns, outcome=outcome, **self._columns)
@@ -239,7 +239,7 @@ class _Job:
                 yield
             finally:
                 site.tally.gpu_ns[self._pool_number] += float(self._gpus) * float(site.clock.now - started_ns)
-                if self._pool.is_metered:
+                if self._pool.bills_use:
                     cost_usd = meter.stop(started_ns, site.clock.now, self._gpus)
                     site.accounts.pay_for_time(GPU, cost_usd, started_ns, site.clock.now)
                     usd_per_hour = self._gpus * meter.usd_per_hour

@@ -64,7 +64,7 @@ def turns_of(program: Program) -> tuple[Turn, ...]:
 
 
 def _client(program: Program, row: ClientRow, rows: Floats, limiters: Sequence[Limiter]) -> Client:
-    above, *quantities = row.prices
+    above, *quantities = row.price_row
     factor = 1.0 if row.price_factor == NONE else float(rows[row.price_factor, 1])
     usd_per_mtok = (factor * float(rows[quantity, 1]) for quantity in quantities)
     return Client(

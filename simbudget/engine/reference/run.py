@@ -6,14 +6,19 @@ import numpy as np
 from simpy.events import AllOf
 
 from simbudget.engine import totals
-from simbudget.engine.laws.accounts import FIXED, GPU
+from simbudget.engine.laws.accounts import (
+    FIXED,
+    GPU,
+    time_cost_usd,
+)
 from simbudget.engine.laws.draws import Floats, Integers
+from simbudget.engine.laws.pools import due_at_end_ns
 from simbudget.engine.laws.provider import MONTH_NS
 from simbudget.engine.laws.tally import research_tally, results_by_time
 from simbudget.engine.laws.tasks import task_tally
 from simbudget.engine.lowering import lower
 from simbudget.engine.outcome import Outcome, Sums
-from simbudget.engine.program import Billing, Program
+from simbudget.engine.program import Program
 from simbudget.engine.reference.agent import Agent
 from simbudget.engine.reference.judging import review_by_model
 from simbudget.engine.reference.provider import Subscription
@@ -76,7 +81,7 @@ def _play(program: Program, key: Key, record: bool) -> tuple[Site, Floats]:
     agents = [Agent(site, number) for number in range(program.agents)]
     _spend_fixed(site)
     for pool, meter in zip(program.pools, site.gpu_meters, strict=True):
-        if pool.billing == Billing.RESERVED:
+        if pool.bills_run:
             meter.start(0, pool.gpus)
     begin_serving(site)
     if site.plan is not None:
@@ -88,7 +93,7 @@ def _play(program: Program, key: Key, record: bool) -> tuple[Site, Floats]:
     site.board.review_by_model = partial(review_by_model, site)
     site.board.begin()
     site.clock.run(until=AllOf(site.clock, [agent.process for agent in agents]))
-    _pay_reserved_pools(site)
+    _pay_pools(site)
     end_serving(site)
     ended_ns = site.clock.now
     site.board.conclude()  # reviews by a model may take longer than the run
@@ -118,11 +123,16 @@ def _pay_month(site: Site, plan: Subscription) -> None:
     next_month.callbacks.append(lambda _: _pay_month(site, plan))
 
 
-def _pay_reserved_pools(site: Site) -> None:
+def _pay_pools(site: Site) -> None:
+    """Pay for what is charged for whole pools when the run ends."""
     now_ns = site.clock.now
-    for pool, meter in zip(site.program.pools, site.gpu_meters, strict=True):
-        if pool.billing == Billing.RESERVED:
-            cost_usd = meter.stop(0, now_ns, pool.gpus)
+    for number, (pool, meter) in enumerate(zip(site.program.pools, site.gpu_meters, strict=True)):
+        if pool.bills_run:
+            meter.stop(0, now_ns, pool.gpus)
+        used_ns = site.tally.gpu_ns[number] + float(pool.held) * float(now_ns)
+        due_ns = float(due_at_end_ns(pool, used_ns, float(now_ns)))
+        if pool.bills_run or due_ns > 0.0:
+            cost_usd = time_cost_usd(meter.usd_per_hour, 1.0, due_ns)
             site.accounts.pay_for_time(GPU, cost_usd, 0, now_ns)
             columns = {"component": "gpu", "cost_usd": cost_usd, "gpus": pool.gpus}
             site.record.add(FLEET, "reserved", 0, now_ns, columns)

@@ -9,7 +9,12 @@ import numpy as np
 from simpy.events import Event
 
 from simbudget.engine.laws.accounts import GPU, STAFF
-from simbudget.engine.laws.draws import Floats
+from simbudget.engine.laws.calls import CLASSES
+from simbudget.engine.laws.draws import (
+    Floats,
+    Integers,
+)
+from simbudget.engine.laws.pools import PoolRow, unit_usd_per_hour
 from simbudget.engine.laws.tasks import (
     NO_TASK,
     all_is_done,
@@ -20,7 +25,7 @@ from simbudget.engine.laws.tasks import (
     note_money,
     take_task,
 )
-from simbudget.engine.program import NONE, Billing, PoolRow, Program, ServedRow
+from simbudget.engine.program import NONE, Program, ServedRow
 from simbudget.engine.reference.accounts import Accounts, Limits, Meter, StaffMeter, Usage
 from simbudget.engine.reference.board import Board
 from simbudget.engine.reference.provider import Limiter, Subscription, clients_of, turns_of
@@ -134,7 +139,7 @@ def end_serving(site: Site) -> None:
 
 def _meter(site: Site, served: ServedRow) -> Meter | None:
     """Return the meter of a served model's pool; None if the pool is paid whatever it is used for."""
-    return site.gpu_meters[served.pool] if site.program.pools[served.pool].is_metered else None
+    return site.gpu_meters[served.pool] if site.program.pools[served.pool].bills_use else None
 
 
 @dataclass
@@ -142,8 +147,8 @@ class Tally:
     """What is counted over the whole fleet."""
 
     model_calls: int = 0
-    tokens: list[int] = field(default_factory=lambda: [0, 0, 0, 0])
-    """Uncached input, cache write, cache read, output."""
+    tokens: Integers = field(default_factory=lambda: np.zeros(CLASSES, dtype=np.int64))
+    """By class."""
     experiments: int = 0
     """Jobs that ended with a result."""
     jobs: int = 0
@@ -229,7 +234,7 @@ class Site:
         self.tasks = Tasks(self)
         self.clients = clients_of(program, self.rows, self.limiters)
         self.turns = turns_of(program)
-        self.gpu_meters = tuple(self._gpu_meter(pool, settings.gpu_users) for pool in program.pools)
+        self.gpu_meters = tuple(map(self._gpu_meter, program.pools))
         self.sandbox_meters = [self._meter("sandbox", group.sandbox_price) for group in program.groups]
         self.staff_meters = [self._staff_meter(group) for group in range(len(program.groups))]
 
@@ -241,10 +246,11 @@ class Site:
         """
         return 0.0 if quantity == NONE else float(self.rows[quantity, 1])
 
-    def _gpu_meter(self, pool: PoolRow, users: int) -> Meter:
+    def _gpu_meter(self, pool: PoolRow) -> Meter:
         """Return the meter of a pool: its unit is a GPU, or the share of the pool that one agent has."""
-        share = pool.gpus / users if pool.billing == Billing.PER_AGENT and users else 1.0
-        return self.accounts.add(Meter("gpu", self.fact(pool.price) * share * self.charged[GPU]))
+        return self.accounts.add(
+            Meter("gpu", unit_usd_per_hour(pool, self.fact(pool.price)) * self.charged[GPU])
+        )
 
     def _meter(self, component: str, price: int) -> Meter:
         charged = self.charged[COMPONENTS.index(component)]

@@ -14,7 +14,11 @@ from simbudget.arrays import Floats, Integers
 from simbudget.errors import argument
 from simbudget.ledger.costs import days_of, list_costs
 from simbudget.ledger.entry import CALLS
-from simbudget.ledger.frame import DTYPES, with_context_tokens
+from simbudget.ledger.frame import (
+    DTYPES,
+    TOKEN_COLUMNS,
+    with_context_tokens,
+)
 from simbudget.ledger.imported import (
     NOTHING_ASSUMED,
     RUN_DTYPES,
@@ -27,7 +31,6 @@ from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.joining import Joining
 from simbudget.ledger.readers.values import NOT_KNOWN
 
-_CLASSES = ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens")
 _NOTED = {
     "output_tokens": "output tokens",
     "uncached_input_tokens": "uncached input tokens",
@@ -162,7 +165,7 @@ def _priced(entries: pd.DataFrame, runs: pd.DataFrame, final: set[int]) -> pd.Da
     unlisted = is_tokens & np.isnan(listed)
     calls = entries[unlisted]
     listed[unlisted] = list_costs(calls, days_of(calls, runs)).to_numpy()
-    is_known = entries[list(_CLASSES)].notna().all(axis="columns").to_numpy()
+    is_known = entries[list(TOKEN_COLUMNS)].notna().all(axis="columns").to_numpy()
     reported = entries["reported_cost_usd"].to_numpy()
     cost = entries["cost_usd"].to_numpy(copy=True)
     by_list = np.where(is_known, listed, NOT_KNOWN)

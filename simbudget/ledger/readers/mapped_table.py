@@ -23,15 +23,11 @@ from simbudget.ledger.readers.values import (
     number,
     text,
 )
+from simbudget.pricing.charge import COUNTS
 
 _COUNTS: Final = {
-    "input": "uncached_input_tokens",
-    "cache_write": "cache_write_tokens",
-    "cache_read": "cache_read_tokens",
-    "output": "output_tokens",
+    **{name.removeprefix("uncached_"): f"{name}_tokens" for name in COUNTS},
     "context": "context_tokens",
-    "cache_write_1h": "cache_write_1h_tokens",
-    "thinking": "thinking_tokens",
     "calls": "calls",
     "gpus": "gpus",
 }

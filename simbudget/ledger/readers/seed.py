@@ -6,6 +6,7 @@ and findings (SQLite), `findings.json` the findings that one agent shared. Agent
 
 from typing import Any, Final
 
+from simbudget.ledger.frame import TOKEN_COLUMNS
 from simbudget.ledger.readers.experiments import Experiment, add_experiment
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
@@ -123,9 +124,7 @@ def _finding(gathering: Gathering, run: RunInMaking, finding: JsonObject) -> Non
     score = number(finding.get(_METRIC, mapping(finding.get("metrics")).get(_METRIC)))
     thread = Thread(gathering, run, text(finding.get("idea_uid") or finding.get("run_id")))
     at_s = moment(finding.get("created_at", finding.get("timestamp")))
-    tokens: dict[str, Any] = dict.fromkeys(
-        ("uncached_input_tokens", "cache_write_tokens", "cache_read_tokens", "output_tokens"), None
-    )
+    tokens: dict[str, Any] = dict.fromkeys(TOKEN_COLUMNS)
     status = text(finding.get("finding_type"))
     thread.add(
         "post", at_s, NOT_KNOWN, score=score, status=status, name=text(finding.get("idea_name")), **tokens

@@ -9,8 +9,10 @@ import math
 from typing import Any, Final, NamedTuple
 
 from simbudget.ledger.entry import Entry
+from simbudget.ledger.frame import PROMPT_COLUMNS
 from simbudget.ledger.readers.gathering import Gathering, RunInMaking
 from simbudget.ledger.readers.values import NOT_KNOWN
+from simbudget.pricing.charge import COUNTS
 
 PERSON: Final = "person"
 """The name of entries of kind `wait` in which a person was waited for."""
@@ -41,20 +43,21 @@ class LoggedUsage(NamedTuple):
 
     def counts(self) -> dict[str, int | None]:
         """Return the counts of the usage by the ledger's column names."""
-        classes = (self.uncached, self.write, self.read)
+        found = {f"{name}_tokens": getattr(self, _FIELDS.get(name, name)) for name in COUNTS}
+        classes = [found[name] for name in PROMPT_COLUMNS]
         context = self.context
         if context is None and None not in classes:
             context = sum(known or 0 for known in classes)
-        return {
-            "uncached_input_tokens": self.uncached,
-            "cache_write_tokens": self.write,
-            "cache_read_tokens": self.read,
-            "output_tokens": self.output,
-            "context_tokens": context,
-            "cache_write_1h_tokens": self.write_1h,
-            "thinking_tokens": self.thinking,
-            "web_searches": self.web_searches,
-        }
+        return found | {"context_tokens": context, "web_searches": self.web_searches}
+
+
+_FIELDS: Final = {
+    "uncached_input": "uncached",
+    "cache_write": "write",
+    "cache_write_1h": "write_1h",
+    "cache_read": "read",
+}
+"""Fields of a logged usage whose names are shorter than those of the counts."""
 
 
 NO_USAGE: Final = LoggedUsage()

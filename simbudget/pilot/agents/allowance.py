@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from simbudget.guard import BudgetGuard
-from simbudget.ledger.store import OPEN
+from simbudget.ledger.store import ALL_TOKENS, OPEN
 from simbudget.pilot.agents.diary import Diary
 from simbudget.pilot.agents.settings import AgentSettings
 from simbudget.pilot.draws import Draws
@@ -20,8 +20,7 @@ _ROUNDING_USD: Final = 1e-9
 _USED: Final = f"""
 SELECT total(CASE WHEN outcome != '{OPEN}' AND component IN ('tokens', 'gpu', 'scorer') THEN cost_usd END),
     total(CASE WHEN outcome = '{OPEN}' AND kind = 'experiment' THEN coalesce(gpus, 0) * (? - started_s) END),
-    total(coalesce(uncached_input_tokens, 0) + coalesce(cache_write_tokens, 0) + coalesce(cache_read_tokens, 0)
-          + coalesce(output_tokens, 0)),
+    total({ALL_TOKENS}),
     count(CASE WHEN kind = 'call' AND outcome IN ('ok', 'cut') THEN 1 END),
     total(CASE WHEN kind = 'down' THEN duration_s END)
 FROM entries WHERE run = ? AND agent = ?

@@ -12,7 +12,7 @@ from simbudget.units import HOUR_S
 def gpu_usd_per_hour_of_use(plan: Plan) -> float:
     """Return the price of a GPU if it is billed by use, otherwise 0."""
     gpus = plan.scenario.gpus
-    if gpus.price is None or gpus.billing in ("reserved", "per agent"):
+    if gpus.price is None or not gpus.bills.use:
         return 0.0
     return _draws(plan).value(gpus.price)
 
@@ -43,10 +43,10 @@ def standing_entries(
         from_s, to_s = lives[each.agent]
         sandbox = draws.value(scenario.fleet[each.group].sandbox.price)
         entries.append(_entry(each.agent, "sandbox", sandbox, (from_s, to_s), source))
-        if gpus.billing == "per agent":
+        if gpus.bills.agents:
             share = gpus.count / sum(group.agents for group in scenario.fleet if group.kind == "agents")
             entries.append(_entry(each.agent, "reserved", price * share, (from_s, to_s), source))
-    if gpus.billing == "reserved":
+    if gpus.bills.run:
         entries.append(_entry(FLEET, "reserved", price * gpus.count, (0.0, ended_s), source))
     return [entry for entry in entries if entry.cost_usd > 0.0]
 

@@ -4,12 +4,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from simbudget.guard.usage import usage_of
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
+from simbudget.ledger.frame import TOKEN_COLUMNS
 from simbudget.ledger.store import OPEN, WORST_CASE, LedgerStore
 from simbudget.pilot.agents.laboratory import TRIED_AGAIN
 from simbudget.pilot.draws import Draws
 from simbudget.pilot.rates import pilot_rates
 from simbudget.pilot.task_list import TaskList
-from simbudget.pricing.charge import charge
+from simbudget.pricing.charge import (
+    TOKEN_CLASSES,
+    charge,
+)
 from simbudget.scenario.scenario import Tasks
 from simbudget.units import HOUR_S
 
@@ -56,9 +60,10 @@ def summarise(store: LedgerStore, prepared: "Prepared") -> dict[str, Any]:
 
 def _counts(store: LedgerStore) -> dict[str, Any]:
     marks = ", ".join("?" * len(_CALLS))
-    calls, uncached, write, read, output = store.query(
-        "SELECT count(*), total(uncached_input_tokens), total(cache_write_tokens), total(cache_read_tokens),"
-        f" total(output_tokens) FROM entries WHERE run = ? AND component = 'tokens' AND outcome != '{OPEN}'",
+    totals = ", ".join(f"total({name})" for name in TOKEN_COLUMNS)
+    calls, *tokens = store.query(
+        f"SELECT count(*), {totals} FROM entries"
+        f" WHERE run = ? AND component = 'tokens' AND outcome != '{OPEN}'",
         (_RUN,),
     )[0]
     failed = store.query(
@@ -80,12 +85,7 @@ def _counts(store: LedgerStore) -> dict[str, Any]:
         "model_calls": calls,
         "failed_calls": failed,
         "turned_away": turned_away,
-        "tokens": {
-            "uncached_input": int(uncached),
-            "cache_write": int(write),
-            "cache_read": int(read),
-            "output": int(output),
-        },
+        "tokens": {name: int(total) for name, total in zip(TOKEN_CLASSES, tokens, strict=True)},
         "experiments": ended_well,
         "experiments_failed": failed_attempts,
         "jobs": ended_well + failed_jobs,

@@ -5,12 +5,18 @@ An expectation reads a node and writes the value back; `blocks.Expectation` is i
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from simbudget.scenario.language.amounts import Amount
-from simbudget.scenario.language.blocks import Block, Expectation, FrozenDict
+from simbudget.scenario.language.blocks import (
+    Block,
+    Expectation,
+    FrozenDict,
+    attribute,
+    keys_of,
+)
 from simbudget.scenario.language.calendar import parse_office_hours
 from simbudget.scenario.language.document import Fields, Items, Node, Text
 from simbudget.scenario.language.reading import Reading, describe, is_absent, nearest
@@ -250,6 +256,30 @@ def words(default: str | None = None, longest: int = 200) -> Parsed:
         return text.strip()
 
     return Parsed(parse, default, schema={"type": ["string", "number", "boolean"]}, form="a name")
+
+
+class ModelName(Parsed):
+    """The name of a model that what the block describes calls; such models need speeds and prices."""
+
+
+def model_name() -> ModelName:
+    """Return the expectation of the name of a model that is called."""
+    return ModelName(**vars(words()))
+
+
+def models_called(block: Block, path: str) -> Iterator[tuple[str, str]]:
+    """Yield the models that a block and the blocks in it name, each with the path of its key.
+
+    Args:
+        block: what may call models.
+        path: its path in the scenario.
+    """
+    for key, expectation in keys_of(type(block)).items():
+        value = getattr(block, attribute(type(block), key))
+        if isinstance(expectation, ModelName) and value:
+            yield f"{path}.{key}", value
+        elif isinstance(value, Block):
+            yield from models_called(value, f"{path}.{key}")
 
 
 def tokens(default: str | None = None, exact: bool = False, optional: bool = False) -> Amount:
