@@ -66,12 +66,14 @@ WORLD_ITSELF: Final = (1 << 63) - 1
 
 _unsigned: Any = numba.uint64
 _machine_instruction: Any = intrinsic  # its own annotations describe the generator, not what it generates
+# The constants of Philox4x64-10, from the reference implementation Random123 (philox.h).
 _MULTIPLIER_0: Final = 0xD2E7470EE14C6C93
 _MULTIPLIER_1: Final = 0xCA5A826395121157
 _WEYL_0: Final = 0x9E3779B97F4A7C15
 _WEYL_1: Final = 0xBB67AE8584CAA73B
 _ROUNDS: Final = 10
 _UNIT: Final = 2.0**-53
+"""Doubles hold 53 bits, so that many of a word are used."""
 
 
 @_machine_instruction  # type: ignore[untyped-decorator]

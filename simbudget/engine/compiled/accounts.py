@@ -78,6 +78,7 @@ def pay_at(run: Record, component: int, cost_usd: float, at: int) -> None:
 @internal
 def budget_is_reached(site: Site, run: Record) -> bool:
     """Return whether what has been spent and what has accrued reach the budget."""
+    # The sum over all meters would be most of the work of a run without a budget.
     if run.budget_usd == math.inf:
         return False
     return _look(site, run)
@@ -94,6 +95,7 @@ def total_usd(site: Site, run: Record) -> float:
     total_usd = run.spent_usd
     for number in range(len(site.meters)):
         meter = site.meters[number]
+        # Adding 0.0 would not change the sum; this saves reading office hours.
         if meter.units != 0.0:
             reading = float(_reading_ns(site, run, meter, run.now))
             total_usd += accrued_usd(meter.usd_per_hour, meter.units, meter.sum_of_starts_ns, reading)
@@ -120,6 +122,7 @@ def start_meter(site: Site, run: Record, number: int, units: int) -> None:
     """
     meter = site.meters[number]
     meter.units += float(units)
+    # The sum of starts is all that is needed to read many units at once: n × now − Σ start.
     meter.sum_of_starts_ns += float(units) * float(_reading_ns(site, run, meter, run.now))
 
 
@@ -309,6 +312,7 @@ def may_not_start(site: Site, run: Record, caller: Record) -> bool:
     agent.attempt_is_over = 0
     if budget_is_reached(site, run):
         return True
+    # Reviewers are nobody's sub-agents, so only the budget stops them.
     return run.keeps_accounts == 1 and caller.number < run.first_reviewer and _is_limited(site, run, agent)
 
 

@@ -94,6 +94,7 @@ def advance(site: Site, run: Record, agent: Record, point: int) -> None:
         point: the point, one of `points`.
     """
     while point != points.WAITS:
+        # The most frequent points come first: calls, turns and tools are most of what happens.
         if point < points.THINKS:
             point = (
                 _goes_on_in_call(site, run, agent, point)
@@ -267,6 +268,7 @@ def interrupt(site: Site, run: Record, agent: Record) -> None:
     """Break off whatever the agent does: to restart after a crash, or to end at the horizon."""
     cancel(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF)
     _break_off(site, run, agent)
+    # A step's own client and context end with it, however it ends.
     end_own_terms(site, agent)
     if agent.interrupted_by == BY_HORIZON:
         if agent.has_lived:
@@ -303,6 +305,7 @@ def _break_off(site: Site, run: Record, agent: Record) -> None:
             breaks_off_scoring(site, run, agent)
     elif points.THINKS <= point < points.EXPERIMENTS:
         break_off_step(site, run, agent)
+    # Jobs beside the agent end with what it does, and after it.
     if agent.polls_now or point in (points.POLL_DUE, points.JOBS_ENDED):
         agent.polls_now = agent.waits_for_poll = agent.waits_for_job = 0
         interrupt_jobs(site, run, agent)

@@ -93,6 +93,7 @@ def answer(site: Site, run: Record, desk: Desk) -> None:
     elif asked == points.FOR_POSTS:
         own = site.agents[number].own_post
         for post in range(run.board_first_post, run.posts):
+            # Nobody learns from the post that is its own.
             if post != own:
                 learn(desk.notebook, number, desk.told[post % len(desk.told)], run.now)
     else:
@@ -111,6 +112,7 @@ def _submit(site: Site, run: Record, desk: Desk, agent: Record) -> None:
         parent = agent.known_at_start
     bar = best_known(notebook, agent.number, agent.submitted)
     submission = submit(lab, notebook, agent.number, agent.submissions - 1, parent, run.now)
+    # Before the review, as the reference engine asks it: a finalist may be blamed, and is not tried then.
     is_finalist = appears(lab, notebook, submission)
     to_review = is_chosen(lab, notebook, submission) or (is_finalist and lab.research.review_of == LEADERS)
     row = notebook.submissions[submission]
@@ -134,6 +136,7 @@ def _is_reviewed(site: Site, run: Record, desk: Desk, submission: int, is_finali
     row = notebook.submissions[submission]
     run.concluded = max(run.concluded, row[REVIEWED_NS])
     if is_finalist and row[BLAMED] == 0:
+        # `_try` takes its submissions from the ranking, which nobody needs at this time.
         notebook.ranking[0] = submission
         _try(site, run, desk, 1, max(run.now, row[REVIEWED_NS]))
 
@@ -217,6 +220,7 @@ def _try(site: Site, run: Record, desk: Desk, count: int, starts: int) -> None:
         ends = starts
         for place in range(count):
             submission = desk.notebook.ranking[place]
+            # Gates are paid from the whole budget, what is reserved for them included.
             if is_reached(run.budget_with_gates_usd, run.spent_usd):
                 return
             if is_admitted(desk.lab, desk.notebook, submission, gate):

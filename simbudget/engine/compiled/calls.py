@@ -93,6 +93,7 @@ def open_context_with(site: Site, run: Record, agent: Record, more_tokens: int) 
     agent.context[LIFE] = site.clients[agent.client].cache_life_ns
     empty_context(agent, prompt + more_tokens, 0)
     agent.context_number = agent.contexts
+    # Sub-agents' contexts are numbered among their agent's, in the order in which they are opened.
     owner = site.agents[agent.owner]
     agent.session = owner.sessions
     agent.contexts += 1
@@ -133,6 +134,7 @@ def begin_own_terms(site: Site, run: Record, agent: Record) -> None:
         agent.turn_row = step.turn
     if step.context == NONE:
         return
+    # Place 0 of the kept contexts is the group's, the others are those of steps.
     _keep(site, agent, 0)
     agent.is_on_own_context = 1
     agent.context_row = step.context
@@ -147,6 +149,7 @@ def end_own_terms(site: Site, agent: Record) -> None:
     """Make calls on the group's terms again, in its context."""
     group = site.groups[agent.group]
     if agent.is_on_own_context:
+        # Other contexts of a step are opened anew each time it is done.
         if site.contexts[agent.context_row].lasts == _LIFE_LONG:
             _keep(site, agent, site.steps[agent.step].kept)
         _take_back(site, agent, 0)
@@ -331,6 +334,7 @@ def tries_in_turn(site: Site, run: Record, agent: Record) -> int:
         return points.BUDGET_REACHED
     notes(site, run, agent, records.WAITING_API)
     client = site.clients[agent.client]
+    # The place in the subscription's line is that of asking, even if the rate limits come first.
     if client.is_planned:
         run.plan_places += 1
         agent.plan_place = run.plan_places
@@ -347,6 +351,7 @@ def waits_for_limits(site: Site, run: Record, agent: Record) -> int:
     if client.line == NONE or not site.limits[client.line].is_limited:
         return _looks_at_plan(site, run, agent)
     agent.line_asked = run.now
+    # Who may start at once does not join the line: joining and leaving would be two events for nothing.
     if is_idle(site, run.line + client.line) and _call_starts(site, run, agent) <= run.now:
         return _looks_at_plan(site, run, agent)
     ask(site, run, place_before_provider(run, agent), run.line + client.line, 1)
@@ -357,6 +362,7 @@ def waits_for_limits(site: Site, run: Record, agent: Record) -> int:
 @internal
 def at_head_of_line(site: Site, run: Record, agent: Record) -> int:
     """Wait until every bucket can pay for the call."""
+    # Buckets may have been emptied by calls of others while this one stood in line.
     starts = _call_starts(site, run, agent)
     if starts <= run.now:
         return points.LEAVES_LINE
@@ -396,6 +402,7 @@ def _looks_at_plan(site: Site, run: Record, agent: Record) -> int:
         agent.plan_asked = run.now
         _join_plan_line(site, run, agent)
         return points.AT_PLAN
+    # Time may have passed in both lines, so the budget is looked at again.
     return points.BUDGET_REACHED if may_not_start(site, run, agent) else points.LET_THROUGH
 
 
@@ -403,6 +410,7 @@ def _looks_at_plan(site: Site, run: Record, agent: Record) -> int:
 def at_plan(site: Site, run: Record, agent: Record) -> int:
     """Wait to be the first in the subscription's line, and then for its window or week to end."""
     agent.point = points.AT_PLAN
+    # Only the first in line waits for the clock; the others are told when they have become the first.
     if site.plan_line[0] != agent.number:
         agent.waits_for_bell = 1
         return points.WAITS
@@ -489,6 +497,7 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
         input_tokens = limited_input_tokens(agent.entry_tokens)
         _take_from_limits(site, run, client.line, input_tokens, agent.request_output)
     agent.entry_began = run.now
+    # A failed attempt has used the limits, but is not billed and leaves the cache as it was.
     if fails:
         agent.giving_up_ns = giving_up_ns
         agent.point = points.ATTEMPT_FAILED
@@ -525,10 +534,12 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
 def _duration_ns(site: Site, agent: Record, first_ns: int, speed: float) -> int:
     """Return how long a call takes; one to a served model counts as under way from now on."""
     client = site.clients[agent.client]
+    # A call in a batch comes back when the batch does, whatever the model's speed.
     if client.returns_in != NONE:
         return draw_returns_ns(site.rows, site.table, client.returns_in, agent.stream, agent.attempts - 1)
     if client.served != NONE:
         served = site.served[client.served]
+        # This call shares the replicas with those under way, and counts itself.
         served.calls += 1
         speed = shared_speed(site.rows, served.throughput, served.replicas, served.at_most, served.calls)
     return call_duration_ns(first_ns, agent.request_output, speed)
@@ -556,12 +567,14 @@ def _take_from_limits(site: Site, run: Record, line: int, input_tokens: int, out
 def _pay_call(site: Site, run: Record, agent: Record) -> None:
     client = site.clients[agent.client]
     cost_usd = call_cost_usd(client.prices, agent.entry_tokens)
+    # A subscription measures use at list prices, before discounts.
     if client.is_planned and _plan_allows_from(run) <= run.now:
         use(run.plan_lengths_ns, run.plan_ends, run.plan_used_usd, cost_usd, run.now)
         cost_usd = 0.0
     component = paid_under(agent.request_kind)
     cost_usd *= run.charged[component]
     pay(run, component, cost_usd)
+    # A review is nobody's own use: only the run pays for it.
     if run.keeps_accounts and agent.number < run.first_reviewer:
         count_call(
             site.agents[agent.owner].account,
@@ -625,6 +638,7 @@ def answered(site: Site, run: Record, agent: Record, outcome: int) -> int:
     if run.records:
         add_call_entry(site, run, agent, outcome)
     _is_over(site, agent)
+    # A compaction is answered before the call for which it makes room.
     if agent.request_kind == records.COMPACTION:
         empty_context(agent, agent.first_prompt_tokens + agent.request_output, 0)
         return _requests_call(run, agent)
@@ -648,6 +662,7 @@ def is_billed(run: Record, agent: Record) -> None:
 @internal
 def break_off_call(site: Site, run: Record, agent: Record) -> None:
     """Leave the call wherever it stands, because the agent is interrupted."""
+    # Whoever is interrupted in a line leaves it, so that those behind move up.
     if agent.point in (points.AT_HEAD_OF_LINE, points.LEAVES_LINE):
         _leave_line(site, run, agent)
     elif agent.point == points.ATTEMPT_FAILED:

@@ -56,6 +56,7 @@ def _open_sub_agent(site: Site, run: Record, agent: Record, caller: Record, plac
     caller.group = agent.group
     caller.owner = agent.number
     caller.sub_agent = place + 1
+    # A sub-agent comes in its agent's place at an instant; the first shares it with the agent, which waits.
     caller.rank = rank_of(run, agent.number, place)
     caller.client = step.client
     caller.turn_row = group.turn if step.turn == NONE else step.turn
@@ -86,6 +87,7 @@ def sub_agent_ends(site: Site, run: Record, caller: Record) -> int:
     agent = site.agents[caller.owner]
     agent.team_left -= 1
     notes(site, run, caller, records.NOTHING)
+    # The agent finds out for itself that the budget is reached.
     caller.is_alive = 0
     if agent.team_left == 0:
         at_once(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, scheduling.AT_ONCE)

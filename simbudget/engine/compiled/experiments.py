@@ -65,6 +65,7 @@ def open_jobs(site: Site, run: Record, agent: Record, polls: bool) -> None:
     agent.jobs_well = agent.jobs_running = agent.jobs_waiting = 0
     agent.jobs_are_beside = 1 if polls or agent.jobs > 1 else 0
     agent.jobs_are_over = agent.jobs_are_told = agent.job_is_refused = 0
+    # A job that wants more GPUs than there are takes all: it would wait for ever.
     units = site.pools[step.pool].units
     for number in range(agent.jobs):
         job = job_of(site, run, agent, number)
@@ -140,6 +141,7 @@ def _queues(site: Site, run: Record, agent: Record, job: Record) -> int:
 def _at_gpus(site: Site, run: Record, agent: Record, job: Record) -> int:
     """Take the GPUs, unless the budget has been reached meanwhile."""
     if may_not_start(site, run, agent):
+        # That which ends the agent outweighs that which ends only its attempt at a task.
         is_first = agent.job_is_refused == 0
         agent.job_is_over_limit = agent.attempt_is_over and (is_first or agent.job_is_over_limit)
         _record_unserved(site, run, agent, job)
@@ -148,6 +150,7 @@ def _at_gpus(site: Site, run: Record, agent: Record, job: Record) -> int:
         agent.job_is_refused = 1
         return _ends(site, run, agent, job, 0)
     _does(site, run, agent, job, records.EXPERIMENTING)
+    # Drawn when the job gets its GPUs, so that the order of draws is that of starts.
     _draw_stay(site, run, agent, job)
     job.began = run.now
     job.session = agent.session
@@ -183,6 +186,7 @@ def _stayed(site: Site, run: Record, agent: Record, job: Record) -> int:
     outcome = records.FAILED if job.fails else records.OK
     _bill(site, run, agent, job, records.PREEMPTED if job.is_preempted else outcome)
     leave(site, run, place_of_job(run, job), agent.pool)
+    # It joins the end of the queue, and its failure, if any, still lies ahead at the same amount of work.
     if job.is_preempted:
         job.done_ns = saved_ns(job.done_ns + job.stay_ns, site.pools[agent.pool].checkpoint_every_ns)
         return _asks(site, run, job, points.JOB_QUEUES)
@@ -214,6 +218,7 @@ def _ends(site: Site, run: Record, agent: Record, job: Record, is_well: int) -> 
     job.is_alive = 0
     agent.jobs_left -= 1
     agent.jobs_well += is_well
+    # Those that were cancelled when enough had succeeded end later, and nobody waits for them.
     if agent.jobs_are_over:
         return points.WAITS
     enough = is_well and agent.jobs_well == site.steps[agent.step].wait_for
@@ -291,6 +296,7 @@ def _record_unserved(site: Site, run: Record, agent: Record, job: Record) -> Non
 @internal
 def break_off_job(site: Site, run: Record, agent: Record, job: Record) -> None:
     """Leave a job wherever it stands: its agent is interrupted, or waits for it no longer."""
+    # It may have ended at this very instant, before its interruption came.
     if job.is_alive == 0:
         return
     cancel(site, run, first_slot_of_job(run, job) + scheduling.JOB_ITSELF)
@@ -334,6 +340,7 @@ def next_poll(site: Site, run: Record, agent: Record) -> int:
     agent.poll_result_tokens = result
     agent.waits_for_poll = 1
     agent.point = points.POLL_DUE
+    # A call may have taken longer than the time between polls; then the next one is due at once.
     due_ns = max(0, agent.poll_asked + every_ns - run.now)
     after(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, due_ns, scheduling.ASK, agent.rank)
     return points.WAITS

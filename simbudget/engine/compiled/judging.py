@@ -41,6 +41,7 @@ def begin_judging(site: Site, run: Record, agent: Record) -> None:
     agent.own_key = agent.stream[_KEY]
     agent.stream[_KEY] = judge_key(agent.stream)
     agent.own_attempts = agent.attempts
+    # Attempts index draws: the judge's go on where its last ones ended.
     agent.attempts = agent.judge_attempts
     agent.judge_calls_left = draw_judging(
         site.rows, site.table, run.judge_calls, agent.stream, agent.submissions - 1
@@ -107,10 +108,12 @@ def ask_for_review(
     _make_caller(site, run, caller, author)
     for part in range(_KEY):
         caller.stream[part] = lab.run[part]
+    # The review's key follows from the author's stream, not from the order of reviews.
     caller.stream[_KEY] = lab.agent_keys[author]
     caller.stream[_KEY] = review_key(caller.stream, row[NUMBER])
     caller.submission = submission
     caller.awaits_gates = 1 if awaits_gates else 0
+    # The verdict depends on the submission alone, so it can be known before the review is made.
     caller.entry_score = notebook.worths[submission, SCORE]
     caller.blames = 1 if takes_for_hack(lab, notebook, submission) else 0
     caller.point = points.ASKED_FOR_REVIEW

@@ -88,6 +88,7 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
     """
     here, board = by_reference(site), by_reference(desk)
     for number in range(len(keys)):
+        # The rows are written in place: laws hold on to `site.rows`, whose address must not change.
         draw_world(site.rows, rows, site.table, kinds, spreads, purposes, keys[number])
         _begin(here, site.run[0], keys[number])
         open_board(here, site.run[0], board, keys[number])
@@ -95,6 +96,7 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
         _add_up(here, site.run[0], sums[number])
         _add_up_research(site.run[0], board, sums[number])
         _copy_spans(site.run[0], by_time_usd[number])
+        # Compiled code cannot allocate, so Python makes more room and plays all runs again.
         if site.run[0].never_ends or site.run[0].forum_is_short or site.run[0].notebook_is_short:
             return
         if site.run[0].jobs_are_short or site.run[0].sub_agents_are_short:
@@ -122,6 +124,7 @@ def _play(site: Site, run: Record, desk: Desk) -> None:
 @internal
 def _goes_on(site: Site, run: Record, desk: Desk) -> None:
     """Let what is scheduled happen until all that is waited for has ended."""
+    # Slots of callers come first, then those of the run, then those of jobs; see `scheduling`.
     of_run = scheduling.SLOTS * run.callers
     run.is_over = 0
     while run.is_over == 0 and run.never_ends == 0:
@@ -136,6 +139,7 @@ def _goes_on(site: Site, run: Record, desk: Desk) -> None:
             run.is_over = 1
         else:
             _meet_horizon(site, run)
+        # The answer may let the agent ask again at once, before anything else happens.
         while run.board_asked:
             answer(site, run, desk)
             agent = site.agents[run.board_agent]
@@ -166,6 +170,7 @@ def _happens(site: Site, run: Record, agent: Record, what: int) -> None:
     elif what == scheduling.JOBS_OVER:
         jobs_tell(site, run, agent)
     elif what == scheduling.CRASH:
+        # An event of its own, as SimPy's interrupts are: it comes before all else that is due at this instant.
         agent.interrupted_by = BY_CRASH
         at_once(site, run, scheduling.SLOTS * agent.number + scheduling.INTERRUPTION, scheduling.URGENT)
     elif what == scheduling.STOP:
@@ -186,6 +191,7 @@ def _happens_to_job(site: Site, run: Record, slot: int) -> None:
         break_off_job(site, run, agent, job)
         return
     play_job(site, run, agent, job, job.point)
+    # The only job of an agent that does not poll is the agent's own doing: no event stands between their ends.
     if agent.jobs_are_over and agent.jobs_are_beside == 0:
         advance(site, run, agent, JOBS_ENDED)
 
@@ -213,6 +219,7 @@ def _begin(site: Site, run: Record, key: Integers) -> None:
     run.tokens[:] = 0
     run.model_calls = run.full_contexts = run.experiments = run.scorer_calls = run.cycles = 0
     run.jobs = run.cancelled_jobs = 0
+    # The heap is emptied by its length alone; only the slots' places in it have to be wiped.
     site.places[:] = scheduling.NOWHERE
     open_pools(site)
     run.jobs_are_short = run.sub_agents_are_short = 0
@@ -222,6 +229,7 @@ def _begin(site: Site, run: Record, key: Integers) -> None:
     _open_plan(site, run)
     for number in range(run.agents):
         _place(site, run, site.agents[number], key)
+    # Nobody starts before the horizon: the run is over at its first instant.
     if run.alive == 0:
         at_once(site, run, scheduling.SLOTS * run.callers + scheduling.OVER, scheduling.AT_ONCE)
     pay_fixed(site, run)
@@ -303,6 +311,7 @@ def _settle_facts(site: Site, run: Record) -> None:
         settle_limits(site.rows, NONE, stop[SPEND], stop[USED_TOKENS], stop[TURNS], group.limits)
     for number in range(len(site.clients)):
         client = site.clients[number]
+        # The first number is a count of tokens, not a price.
         client.prices[0] = float(client.price_row[0])
         for price in range(1, len(client.prices)):
             client.prices[price] = _fact(site, client.price_row[price])
@@ -321,6 +330,7 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
         agent.stream[part] = key[part]
     agent.is_alive = agent.has_lived = agent.interrupted_by = 0
     agent.is_judged = agent.judge_attempts = agent.judge_calls = 0
+    # Fields that a step or a call sets before it reads them are left as the run before left them.
     agent.needs_context = 1
     agent.cycle = -1
     agent.completed_cycles = agent.idle_cycles = agent.crashes = 0
@@ -351,6 +361,7 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
     agent.marks[:] = 0.0
     agent.task = NO_TASK
     agent.waits_for_task = agent.attempt_is_over = agent.job_is_over_limit = 0
+    # An agent that would start at the horizon or later never lives, and has no event.
     start = group.first_start_ns + (agent.number - group.first_agent) * group.start_every_ns
     if start < run.horizon_ns:
         agent.is_alive = 1
@@ -392,6 +403,7 @@ def _add_up(site: Site, run: Record, sums: Floats) -> None:
     if run.has_tasks:
         task_tally(site.tasks, sums[totals.TASKS : totals.SUMS])
     for limit in range(_LIMITS):
+        # Only the line that models share counts as the fleet's use of its limits.
         sums[totals.LIMIT_USED + limit] = site.limits[0].used[limit]
         for number in range(len(site.limits)):
             limits = site.limits[number]

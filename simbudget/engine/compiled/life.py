@@ -79,6 +79,7 @@ def ends_attempt(site: Site, run: Record, agent: Record, is_whole: bool) -> None
     if end_attempt(site.tasks, site.terms, agent.task, solves, cost_usd):
         note_money(site.tasks, total_usd(site, run))
     agent.task = NO_TASK
+    # All who wait ask again, in the order of their numbers, since any of them may take a task that is free again.
     for number in range(run.agents):
         slot = scheduling.SLOTS * number + scheduling.ITSELF
         if site.agents[number].waits_for_task and site.places[slot] == scheduling.NOWHERE:
@@ -127,6 +128,7 @@ def lives(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: P
         return points.NEXT_STEP
     if point == points.RESTARTS:
         return _restarts(site, run, agent)
+    # From here on the point is an end: that of the budget, or of the agent's own life.
     if agent.sub_agent:
         return sub_agent_ends(site, run, agent)
     if agent.number >= run.first_reviewer:
@@ -168,6 +170,7 @@ def ends(site: Site, run: Record, agent: Record) -> int:
     ends_attempt(site, run, agent, False)
     end_timesheet(run, agent)
     end_costs(site, run, agent)
+    # A crash or a stop that is still to come must not reach an agent that is gone.
     cancel(site, run, scheduling.SLOTS * agent.number + scheduling.CRASH)
     cancel(site, run, scheduling.SLOTS * agent.number + scheduling.STOP)
     agent.is_alive = 0
@@ -200,9 +203,11 @@ def begins_cycle(site: Site, run: Record, agent: Record) -> int:
     agent.cycle += 1
     if agent.needs_context or site.contexts[agent.context_row].lasts == _CYCLE:
         open_context(site, run, agent)
+        # Only the very first context can have been under way before the run began.
         if agent.contexts == 1:
             take_up_context(site, run, agent)
         agent.needs_context = 0
+    # Steps of all groups stand in one table.
     agent.step = group.first_step
     agent.has_succeeded = agent.has_improved = _UNKNOWN
     if group.submits_each and run.has_research:
@@ -249,6 +254,7 @@ def cycle_done(site: Site, run: Record, agent: Record, is_whole: bool) -> int:
     agent.completed_cycles += 1
     run.cycles += 1
     agent.idle_cycles = agent.idle_cycles + 1 if run.now == agent.cycle_began else 0
+    # An agent whose cycles take no time would keep the clock at this instant for ever.
     if agent.idle_cycles == IDLE_CYCLES:
         run.never_ends = 1 + agent.group
         return points.WAITS

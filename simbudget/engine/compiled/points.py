@@ -149,6 +149,7 @@ def asks(site: Site, run: Record, agent: Record, then: int) -> int:
         agent: the agent's record.
         then: the point.
     """
+    # Nothing else happens at this instant: the turn has come without an event.
     if not is_due(run, site):
         return then
     after(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, 0, scheduling.ASK, agent.rank)

@@ -36,34 +36,34 @@ KINDS: Final = (
     "served",
     "judge",
 )
-CALL: Final = 0
-COMPACTION: Final = 1
-POST: Final = 2
-POLL: Final = 3
-TOOL: Final = 4
-EXPERIMENT: Final = 5
-SCORE: Final = 6
-WAIT: Final = 7
-DOWN: Final = 8
-SANDBOXES: Final = 9
-STAFF_HOURS: Final = 10
-RESERVED: Final = 11
-FIXED_COSTS: Final = 12
-REVIEW: Final = 13
-GATE: Final = 14
-RESTART: Final = 15
-DROP: Final = 16
-PLAN: Final = 17
-SERVED_GPUS: Final = 18
-JUDGE: Final = 19
+CALL: Final = KINDS.index("call")
+COMPACTION: Final = KINDS.index("compaction")
+POST: Final = KINDS.index("post")
+POLL: Final = KINDS.index("poll")
+TOOL: Final = KINDS.index("tool")
+EXPERIMENT: Final = KINDS.index("experiment")
+SCORE: Final = KINDS.index("score")
+WAIT: Final = KINDS.index("wait")
+DOWN: Final = KINDS.index("down")
+SANDBOXES: Final = KINDS.index("sandbox")
+STAFF_HOURS: Final = KINDS.index("staff")
+RESERVED: Final = KINDS.index("reserved")
+FIXED_COSTS: Final = KINDS.index("fixed")
+REVIEW: Final = KINDS.index("review")
+GATE: Final = KINDS.index("gate")
+RESTART: Final = KINDS.index("restart")
+DROP: Final = KINDS.index("drop")
+PLAN: Final = KINDS.index("plan")
+SERVED_GPUS: Final = KINDS.index("served")
+JUDGE: Final = KINDS.index("judge")
 
 OUTCOMES: Final = ("ok", "failed", "cut", "unserved", "preempted", "blamed")
-OK: Final = 0
-FAILED: Final = 1
-CUT: Final = 2
-UNSERVED: Final = 3
-PREEMPTED: Final = 4
-BLAMED: Final = 5
+OK: Final = OUTCOMES.index("ok")
+FAILED: Final = OUTCOMES.index("failed")
+CUT: Final = OUTCOMES.index("cut")
+UNSERVED: Final = OUTCOMES.index("unserved")
+PREEMPTED: Final = OUTCOMES.index("preempted")
+BLAMED: Final = OUTCOMES.index("blamed")
 
 NO_MODEL: Final = -1
 NO_COMPONENT: Final = -1
@@ -96,6 +96,7 @@ def add_entry(site: Site, run: Record, agent: int, kind: int, started: int, ende
         started: when it began, in nanoseconds.
         ended: when it ended, in nanoseconds.
     """
+    # Entries beyond the table overwrite its last row, and are counted.
     number = min(run.entries, len(site.entries) - 1)
     run.entries += 1
     row = site.entries[number]
@@ -242,6 +243,7 @@ def notes(site: Site, run: Record, caller: Record, activity: int) -> None:
     caller.activity = activity
     if agent.team_is_broken_up or agent.team_left == 0:
         return
+    # An agent with sub-agents does what at least one of them does: a model's call before a tool before waiting.
     if agent.team_calling > 0:
         does(run, agent, MODEL)
     else:

@@ -65,7 +65,9 @@ _REVIEWS: Final = 64
 """Reviews by a model that may wait or run at the same time, to begin with; as above."""
 
 _ENTRIES: Final = 1 << 14
+"""Room for entries, to begin with; a run that makes more is played again with as much as it needs."""
 _BROKEN_OFF: Final = -1
+"""In `never_ends`, where numbers of groups are counted from 1: someone asked for the run to stop."""
 _SECOND_NS: Final = 1e9
 
 
@@ -108,6 +110,7 @@ def simulate(
     keys = np.array([[seed, world, replication]], dtype=np.int64)
     site = _site(program, records=record)
     sums = _play(program, site, keys)
+    # Entries beyond the room were counted, so that the second time is the last.
     needed = int(site.run[0]["entries"])
     if record and needed > len(site.entries):
         site = site._replace(entries=np.zeros(needed, dtype=ENTRY))
@@ -350,6 +353,7 @@ def _meters(program: Program) -> npt.NDArray[Any]:
 
 def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFrame:
     """Return the entries as a ledger, in the order of their starts."""
+    # In seconds, as the reference engine sorts: two times that differ in nanoseconds may be one float.
     rows = entries[np.lexsort((entries["agent"], entries["started"] / _SECOND_NS))]
     names = {
         "kind": np.array(records.KINDS, dtype=object)[rows["kind"]],

@@ -130,6 +130,7 @@ def schedule(site: Site, run: Record, slot: int, at: int, priority: int) -> None
         priority: URGENT or AT_ONCE, or that of a phase.
     """
     heap, places = site.heap, site.places
+    # Among equal priorities, who was scheduled first comes first.
     rank = priority * _PRIORITY_UNIT + run.scheduled
     run.scheduled += 1
     place = run.heap_size
@@ -171,6 +172,7 @@ def _take_out(site: Site, run: Record, place: int) -> None:
         return
     at, rank, slot = heap[last].at, heap[last].rank, heap[last].slot
     parent = (place - 1) // 2
+    # The last event takes the gap, and may have to move either way from there.
     if place > 0 and _is_before(at, rank, heap[parent].at, heap[parent].rank):
         _rise(heap, places, place, at, rank, slot)
     else:
@@ -318,6 +320,7 @@ def leave(site: Site, run: Record, place: int, number: int) -> None:
 def _serve(site: Site, run: Record, pool: Record) -> None:
     while pool.head != _NOBODY:
         standing = site.standing[pool.head]
+        # First come, first served: nobody passes the head of the line, even if there were enough for it.
         if standing.wants > pool.free:
             return
         _step_out(site, standing, pool)

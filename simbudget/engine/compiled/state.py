@@ -39,6 +39,7 @@ _FLOAT: Final = np.float64
 
 def _fields_of(row: Any, prefix: str = "", without: tuple[str, ...] = ()) -> list[Any]:
     """Return the fields of one of a program's rows as those of a record; a group of numbers is an array."""
+    # Fields keep the order of the row; a tuple such as `CallDraws` becomes an array, which laws take as it is.
     fields: list[Any] = []
     for name, kind in get_type_hints(row).items():
         members = getattr(kind, "_fields", None) or get_args(kind)

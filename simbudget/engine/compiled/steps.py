@@ -32,6 +32,7 @@ def thinks(site: Site, run: Record, agent: Record) -> int:
     """Begin the turns of the step."""
     step = site.steps[agent.step]
     is_own = step.context != NONE
+    # An empty context need not be opened again: its first prompt has not been sent.
     if not is_own and site.contexts[agent.context_row].lasts == _THINK and context_is_used(agent):
         open_context(site, run, agent)
     agent.turns_left = draw_turns(site.rows, site.table, step.work, agent.stream, agent.cycle)
@@ -178,9 +179,8 @@ def posts(site: Site, run: Record, agent: Record) -> int:
 def _reads(site: Site, run: Record, agent: Record) -> tuple[int, int]:
     """Return the tokens of the latest posts of others since the agent's last look, and the first that is read.
 
-    Notes the look.
-
-    Who reads has posted at most once since then, so sums of what was posted before each post are enough.
+    Notes the look. Whoever reads has posted at most once since then, so sums of what was posted before each post are
+    enough.
     """
     first, most = agent.posts_seen, run.reads_at_most
     agent.posts_seen = run.posts
@@ -191,6 +191,7 @@ def _reads(site: Site, run: Record, agent: Record) -> tuple[int, int]:
             first -= 1
     if first == run.posts:
         return 0, first
+    # The ring of sums has been overwritten: the run is played again with a longer one.
     if run.posts - first > len(site.forum):
         run.forum_is_short = 1
     own_tokens = agent.own_post_tokens if agent.own_post >= first else 0
@@ -255,6 +256,7 @@ def at_scorer(site: Site, run: Record, agent: Record) -> int:
 @internal
 def scores_by_itself(site: Site, run: Record, agent: Record) -> int:
     """Let the scorer take its own time, after its judge's calls if it has one."""
+    # Submissions are counted when they are made, so this one is the last.
     submission = agent.submissions - 1
     duration_ns = draw_scoring_ns(site.rows, site.table, run.scoring_time, agent.stream, submission)
     return spends(site, run, agent, records.SCORING, duration_ns, points.SCORED)

@@ -72,6 +72,7 @@ _GRACE_NS: Final = 1_000
 
 _FIRST_WAIT_NS: Final = NANOSECOND // 2
 _LONGEST_WAIT_NS: Final = 8 * NANOSECOND
+"""As in the clients of Anthropic and OpenAI for Python (`INITIAL_RETRY_DELAY`, `MAX_RETRY_DELAY`), without jitter."""
 
 
 @compiled

@@ -57,6 +57,7 @@ GATE_COLUMNS: Final = 6
 
 
 FOR_EVER_NS: Final = 1 << 62
+"""Later than any time in a run, and far enough from the end of 64 bits to add durations to."""
 
 _HALVINGS: Final = 40
 """Of the interval that holds the probability of keeping enough: to 1e-12, far below any Monte-Carlo error."""
@@ -242,6 +243,7 @@ def effect_at_gate(lab: Lab, notebook: Notebook, submission: int, gate: int) -> 
     """
     row, columns = notebook.submissions[submission], lab.gates[gate]
     method = notebook.methods[row[METHOD]]
+    # A method is the same thing whoever finds it and whenever: its tries are keyed by direction and ordinal.
     key, index = notebook.directions[method[DIRECTION], KEY], method[ORDINAL] * MOST_GATES + gate
     if stands_alone(lab, notebook, submission):
         key, index = lab.agent_keys[row[AUTHOR]], row[NUMBER] * MOST_GATES + gate
@@ -443,6 +445,7 @@ def try_at_gate(lab: Lab, notebook: Notebook, submission: int, gate: int) -> tup
     _, measured, time_ns = effect_at_gate(lab, notebook, submission, gate)
     passes = reaches(measured, certain(lab, lab.gates[gate, SMALLEST]))
     if gate == 0:
+        # The first gate is the only one that every finalist is tried at, so a try there marks the result as tried.
         row[IS_TRIED] = 1
         row[HOLDS] = int(holds_everywhere(lab, notebook, submission))
         if not stands_alone(lab, notebook, submission):

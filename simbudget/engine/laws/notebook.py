@@ -211,6 +211,7 @@ def learn(notebook: Notebook, agent: int, submission: int, now_ns: int) -> None:
     if submission == NOBODY:
         return
     place = 0
+    # The places are in no order: there are few enough to look at all of them.
     for i in range(KNOWN):
         if known[i] == submission:
             return

@@ -41,6 +41,7 @@ def pays_from_ns(bucket: Floats, amount: float, now_ns: int) -> int:
     if bucket[0] == 0.0:
         return now_ns
     missing = min(amount, bucket[0]) - level_at(bucket, now_ns)
+    # The level at a computed start may fall short of the amount by a rounding error, and would never reach it.
     if missing <= bucket[0] * _ROUNDING:
         return now_ns
     return now_ns + int(math.ceil(missing / bucket[0] * _MINUTE_NS))

@@ -156,6 +156,7 @@ def _alike(
     while method != NOBODY:
         others += notebook.methods[method, FINDER] != agent
         method = notebook.methods[method, NEXT]
+    # Multiplied out, so that no draw depends on how a quotient is rounded.
     if others == 0 or u_alike * (others + ideas) >= others:
         return NOBODY
     left, method = min(int(u_which * others), others - 1), notebook.directions[direction, NEWEST]
@@ -263,6 +264,7 @@ def submit(lab: Lab, notebook: Notebook, agent: int, number: int, parent: int, n
     row[:] = 0
     row[METHOD], row[AUTHOR], row[NUMBER], row[SCORED_NS] = tried.method, agent, number, now_ns
     row[IS_HACK], row[IS_FIRST] = int(is_hack), int(tried.is_first)
+    # Rows are used again by the next run, so everything in them is written here.
     row[REVIEW_STARTS_NS] = row[REVIEWED_NS] = NOBODY
     worth[QUALITY], worth[ADDED], worth[REAL] = tried.quality, tried.added, tried.real
     worth[SCORE], worth[CHANCE] = score, math.nan

@@ -39,6 +39,7 @@ _FIRST_TRIES: Final = 3
 """The tries of a step's first job that have the step's own purpose."""
 
 MOST_TURNS: Final = 1_000_000
+"""Of one step: far beyond any real one, so that a heavy-tailed draw cannot make a run endless."""
 
 DAY_NS: Final = 86_400_000_000_000
 

@@ -70,6 +70,7 @@ class Calling:
         name = STANDARD if service is None or service.name == "standard" else service.name
         returns_in = service.returns_in if service is not None and name == _BATCH else None
         call = _Call(model, cache, name, "" if returns_in is None else returns_in.name, is_called)
+        # Equal calls are one client, so that the engines look up each price once.
         if call not in self.clients:
             self.clients[call] = self._client(call)._replace(returns_in=self.quantities.add(returns_in))
         return list(self.clients).index(call)

@@ -26,11 +26,14 @@ from simbudget.scenario.scenario import Counts, Evidence, Research, Scenario
 Floats = npt.NDArray[np.float64]
 
 _GRID: Final = 201
+"""Values that represent a prior: half a percent of probability each, finer than priors are known. Odd, so that one is
+the median."""
 _REVIEW_GRID: Final = 61
 """Fewer values, since three probabilities are updated together."""
 _SURPRISING: Final = 3.0
 """Standard deviations from the expected count."""
 _NEGLIGIBLE: Final = 1e-12
+"""Values of less weight, relative to the heaviest, are left out: together they are below any Monte-Carlo error."""
 
 
 Found = dict[str, tuple[Quantity, str]]
@@ -66,6 +69,7 @@ def weigh(scenario: Scenario) -> Weighed:
         prior = getattr(research, key)
         if prior.kind is Kind.UNKNOWN:
             found[key] = _narrowed(prior, _after(prior, of_trials, 1.0)), str(of_trials)
+    # Each kind of evidence is weighed with what the ones before it have left.
     research = _with(research, found, rows)
     if REVIEW in evidence.counts:
         research = _with(research, _from_reviews(research, evidence.counts[REVIEW]), rows)

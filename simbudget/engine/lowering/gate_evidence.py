@@ -22,18 +22,23 @@ from simbudget.scenario.scenario import Counts, Gate, Scenario, gate_names
 Floats = npt.NDArray[np.float64]
 
 _DRAWS: Final = 20_000
+"""Sixty trials that the prior expects leave some five hundred of them with weight (Kish's effective number)."""
 _ROWS: Final = 500
 """Number of joint draws kept, the same as in a calibration."""
 _STRIPS: Final = 20
+"""About the square root of `_ROWS`: the draws kept are then spread as evenly over one value as over the other."""
 _WORLDS: Final = 400
 """Their Monte-Carlo error is then small beside that of the counts; a search takes a tenth of a millisecond."""
 _RUNS_EACH: Final = 4
+"""With three finalists or so, a world has about a dozen methods to draw from."""
 _MOST_TRIALS: Final = 60
 """More trials at a gate count as this number with the same rate of success, since finalists are known no better."""
 _LEAST_EFFECTIVE: Final = 100.0
 """Minimum effective number of draws; counts that would leave fewer are weighted less."""
 _LESS: Final = 0.8
+"""Factor on the log-likelihood until enough draws have weight (a power posterior)."""
 _TABLE: Final = 500
+"""Equal steps of probability of a prior; a divisor of `_DRAWS`, so that each step has as many draws."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -60,6 +65,7 @@ def after_gates(scenario: Scenario, counts: Mapping[str, Counts]) -> AfterGates:
     tried = {name: _at_most(of) for name, of in counts.items()}
     most = max((of.trials for of in tried.values()), default=1) or 1
     first, refined, is_hack = _methods(finalists, most, rng)
+    # Each method's coin is thrown anew: in the searches nothing depended on it.
     has_core = rng.random(first.shape) < prior["transfers"][:, None]
     share = prior["real_share"][:, None]
     is_real = rng.random(first.shape) < share if research.unit == "improvement" else share
@@ -131,6 +137,7 @@ def _of_those(chance: Floats, before: Floats | None, counts: Counts, rng: np.ran
     """Return [draws, trials] the chances of the methods that were tried: of all, or of such as passed before."""
     if before is None:
         return chance[:, : counts.trials]
+    # Gumbel noise picks methods with the probabilities `before`, without replacement.
     drawn = np.log(np.maximum(before, 1e-12)) + rng.gumbel(size=before.shape)
     order = np.argsort(-drawn, axis=1)[:, : counts.trials]
     return np.take_along_axis(chance, order, axis=1)

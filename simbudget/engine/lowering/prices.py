@@ -18,6 +18,7 @@ from simbudget.scenario import scenario as scenarios
 from simbudget.scenario.language.blocks import keys_of
 
 _NO_LONG_TIER = 1 << 62
+"""More tokens than any prompt has."""
 
 
 def price_row(

@@ -55,6 +55,7 @@ class Quantities:
         """
         if quantity is None:
             return NONE
+        # One name may be both: a draw each time for one law, one number in every replication for another.
         key = quantity.name, is_fact
         if key not in self.numbers:
             kind = (_KIND_OF_FACT if is_fact else _KIND_OF_DRAW)[quantity.kind]

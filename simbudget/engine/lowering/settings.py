@@ -11,6 +11,7 @@ from simbudget.engine.program import NONE, Settings
 from simbudget.scenario import scenario as scenarios
 
 _NO_LIMIT = 1 << 62
+"""More cycles than any run has."""
 
 
 def settings_of(scenario: scenarios.Scenario, quantities: Quantities, calling: Calling) -> Settings:

@@ -171,6 +171,7 @@ class Accounts:
         Raises:
             BudgetReachedError: what has been spent and what has accrued reach the budget.
         """
+        # The sum over all meters would be most of the work of a run without a budget.
         if self._budget_usd == np.inf:
             return
         if is_reached(self._budget_usd, self.total_usd() - self._unbilled_usd):

@@ -96,10 +96,12 @@ class Agent(Caller):
     def _life(self) -> Happens:
         clock, group = self.site.clock, self.group
         start_ns = group.first_start_ns + (self.number - group.first_agent) * group.start_every_ns
+        # It never lives: no entries, no costs, no time.
         if start_ns >= self.site.program.settings.horizon_ns:
             return
         try:
             yield clock.after(start_ns, Phase.ASK, self.number)
+        # The run was stopped before the agent's start.
         except Interrupt:
             return
         self.timesheet.start()
@@ -121,6 +123,7 @@ class Agent(Caller):
                 if self.site.tasks.are_given and not (yield from self._takes_task()):
                     return
                 is_whole = yield from self._cycle()
+            # Only the attempt is over: the agent goes on with its next task.
             except AttemptOverError:
                 is_whole = False
             except Interrupt as interrupt:
@@ -249,6 +252,7 @@ class Agent(Caller):
             return
         quantities = np.array(self.group.crashes)
         site = self.site
+        # Up time and down time are one draw, so that neither depends on what happens in between.
         up_ns, self._restart_ns = draw_crash(
             site.rows, site.program.table, quantities, self.stream, self._crashes
         )
@@ -312,12 +316,14 @@ class Agent(Caller):
         yield from self._wait_until_allowed()
         yield from clock.asks(self.number)
         self.look()
+        # Counted when it is made, not when it is scored: quota and cool-down run from here.
         asked_ns, submission = clock.now, len(self._submissions_ns)
         self._submissions_ns.append(asked_ns)
         self.ended_well = 0
         self.does("waiting_scorer")
         with holding(site.scorer) as turn:
             with self.queues("score"):
+                # The budget may have been reached while the agent stood in line.
                 yield turn
                 self.look()
             price_usd = site.fact(site.program.settings.score_price) * site.charged[SCORER]
@@ -360,6 +366,7 @@ class Agent(Caller):
         settings, table = site.program.settings, site.program.table
         post_tokens = draw_post(site.rows, table, settings.post_tokens, self.stream, self._posts)
         self._posts += 1
+        # Posts are read before the call that writes one, and are part of what it sends.
         read_tokens, told = site.forum.read(self.number)
         site.board.learn(self.number, told)
         if not self.group.is_people:

@@ -104,6 +104,7 @@ class Board:
         self.notebook = notebook = with_room(self.notebook)
         if parent is None:
             parent = best_known(notebook, agent, now_ns)
+        # As the agent knew it when it submitted: what has been struck since was still a bar to beat.
         bar = best_known(notebook, agent, asked_ns)
         submission = submit(lab, notebook, agent, number, parent, now_ns)
         is_finalist = appears(lab, notebook, submission)
@@ -207,6 +208,7 @@ class Board:
             self._await_improvement()
 
     def _await_improvement(self) -> None:
+        # The check compares with the time of this improvement, so a later one makes it void.
         since_ns = self._site.clock.now
         wait_ns = self._site.program.settings.no_improvement_ns
         self._at_horizon(wait_ns, lambda: bool(self.notebook.counts[IMPROVED_NS] == since_ns))

@@ -347,7 +347,9 @@ class Line:
         caller, clock = self._caller, self._site.clock
         asked_ns, failures = clock.now, 0
         while True:
+            # At one instant agents ask in the order of their numbers, whatever order SimPy woke them in.
             yield from clock.asks(caller.number, caller.place)
+            # Before the wait and after it: time may pass, and others may spend, in between.
             caller.look()
             caller.does("waiting_api")
             yield from self._wait(output_tokens)
@@ -360,6 +362,7 @@ class Line:
             if failures <= self._site.program.settings.retries:
                 pause_ns = back_off_ns(failures)
             else:
+                # The client gives up; whatever drives the agent tries again after a while, with all its retries.
                 pause_ns, failures = giving_up_ns, 0
             yield clock.after(pause_ns, Phase.END, caller.number, caller.place)
         with self._under_way() as calls:
@@ -373,6 +376,7 @@ class Line:
         while True:
             if limiter is not None:
                 yield from limiter.wait(self._caller, partial(self._starts_ns, output_tokens))
+            # Both have to let it through at the same instant: a wait for one may have used up the other.
             if plan is None or place is None or plan.pays or plan.allows():
                 return
             yield from plan.wait(self._caller, place)
@@ -477,8 +481,10 @@ class Line:
         site.tally.model_calls += 1
         site.tally.tokens += tokens
         self.began_ns = context.began_ns = site.clock.now
+        # A shared prefix lives as long as anybody of the group sends it.
         if context.cache_life_ns != NO_CACHE:
             site.prefixes[self._prefix_key] = site.clock.now
+        # All that was sent is in the cache now, whether it was read from there or written to it.
         context.sent_tokens = context.tokens
         context.turns += 1
         caller.does("model")

@@ -148,6 +148,7 @@ class _Job:
         """What its entries say of it, also when the agent has been interrupted and is at no task any more."""
         rows, table = agent.site.rows, agent.site.program.table
         self._work_ns, gpus = draw_experiment(rows, table, wave.work, self._lanes(0))
+        # A job that wants more GPUs than there are takes all: it would wait for ever.
         self._gpus = min(gpus, self._pool.free_gpus)
         self._columns |= {"gpus": self._gpus}
 
@@ -207,6 +208,7 @@ class _Job:
                     yield grant
                     agent.look()
                 self._wave.does(self.number, "experiment")
+                # Drawn when the job gets its GPUs, so that the order of draws is that of starts.
                 stay_ns, preempted = self._stay(work_ns - done_ns)
                 with self._bill(clock.now - asked_ns, "preempted" if preempted else outcome):
                     yield clock.after(stay_ns, Phase.END, agent.number, self.number)

@@ -131,6 +131,7 @@ class Limiter:
 
     def _wait_in_line(self, caller: Caller, starts: Starts) -> Happens:
         line, clock = self._line, self._clock
+        # Who may start at once does not join the line.
         if line.is_idle and self._starts_ns(starts) <= clock.now:
             return
         with holding(line) as turn:
@@ -217,6 +218,7 @@ class Subscription:
                 else:
                     return
         finally:
+            # On every way out: it was let through, or interrupted.
             self.queued_ns += self._clock.now - asked_ns
             self._line.remove(waiting)
             self._ring()

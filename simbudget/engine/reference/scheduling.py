@@ -110,6 +110,7 @@ class Pool:
             grant: the event that `ask` returned.
             units: the units that were asked for.
         """
+        # An agent may give up at the very instant at which it is served: what it got goes back.
         if grant.triggered:
             self._free += units
         else:

@@ -190,6 +190,7 @@ class Forum:
         Args:
             agent: the number of the agent.
         """
+        # Own posts are skipped, and do not count among those that are read at most.
         unread = [post for post in self._posts[self._seen[agent] :] if post[0] != agent]
         self._seen[agent] = len(self._posts)
         read = unread[max(0, len(unread) - self._reads_at_most) :]
