@@ -93,7 +93,7 @@ class LinkedLibrary(JITCodeLibrary):
                 function.linkage = "internal"
         self._linking_libraries = outside
         if linked > len(_dispatchers) / 2:  # only the engine's kernel calls most functions
-            _tell("machine code", 1.0 - _LINKING_PART)
+            _report("machine code", 1.0 - _LINKING_PART)
         super().finalize()
 
 
@@ -279,13 +279,13 @@ class _Progress(event.Listener):
         self._depth += 1
         self.count += not isinstance(dispatcher, Law)  # whose inner compilation counts
         part = min(1.0, self.count / max(1, len(_dispatchers))) * (1.0 - _LINKING_PART)
-        _tell(dispatcher.py_func.__qualname__, part)
+        _report(dispatcher.py_func.__qualname__, part)
 
     def on_end(self, event: Any) -> None:
         """Tell that everything is ready to run, at the end of the outermost compilation."""
         self._depth -= 1
         if self._depth == 0:
-            _tell(event.data["dispatcher"].py_func.__qualname__, 1.0)
+            _report(event.data["dispatcher"].py_func.__qualname__, 1.0)
 
 
 _progress: Final = _Progress()
@@ -310,6 +310,6 @@ def unwatch(watcher: Watcher) -> None:
         event.unregister(_COMPILATION, _progress)
 
 
-def _tell(name: str, part: float) -> None:
+def _report(name: str, part: float) -> None:
     for watcher in tuple(_watchers):
         watcher(name, part)

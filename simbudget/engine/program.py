@@ -344,7 +344,7 @@ class Program:
     """[components] the part by which each component's prices are less: a quantity, or `NONE`."""
 
     @property
-    def pools_told(self) -> tuple[str, ...]:
+    def entry_pools(self) -> tuple[str, ...]:
         """Return the pool names for entries; a single pool has none."""
         return self.pool_names if len(self.pools) > 1 else ("",)
 

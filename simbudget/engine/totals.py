@@ -168,8 +168,8 @@ def money_column(step: int) -> str:
 def _research(program: Program, sums: Floats) -> dict[str, Floats]:
     """Return what came of the research; NaN where nothing is scored."""
     names = [*TALLY, *(result_column(look, what) for what in OF_A_LOOK for look in range(LOOKS))]
-    told = sums[:, RESEARCH:JOBS] if program.research.is_on else np.full((len(sums), len(names)), np.nan)
-    return {name: told[:, i] for i, name in enumerate(names)}
+    of_looks = sums[:, RESEARCH:JOBS] if program.research.is_on else np.full((len(sums), len(names)), np.nan)
+    return {name: of_looks[:, i] for i, name in enumerate(names)}
 
 
 OF_A_LOOK: Final = ("transferable", "expected", "finalists")

@@ -2,7 +2,7 @@
 
 It plays the same program by the same laws with the same streams as the reference engine, and gives the same ledger
 to the last bit; `tests/differential` holds the two to that. Where the reference engine has processes that yield,
-this one has points between which an agent goes (`points`), records instead of objects (`state`), and one heap of
+this one has states between which an agent goes (`states`), records instead of objects (`tables`), and one heap of
 events (`scheduling`).
 
 Functions take the same things in the same order: `site`, all arrays of the run; `run`, the record of the run itself;

@@ -6,7 +6,7 @@ from typing import Final
 from simbudget.compilation import internal
 from simbudget.engine.compiled import records
 from simbudget.engine.compiled.records import add_entry, add_fleet_entry
-from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.accounts import (
     FIXED,
     GPU,

@@ -1,9 +1,9 @@
-"""From point to point: what an agent does next, and how whatever it does is broken off at a crash or the horizon."""
+"""From state to state: what an agent does next, and how whatever it does is broken off at a crash or the horizon."""
 
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled import points, records, scheduling
+from simbudget.engine.compiled import records, scheduling, states
 from simbudget.engine.compiled.accounts import pause_costs
 from simbudget.engine.compiled.calls import (
     answered,
@@ -24,7 +24,7 @@ from simbudget.engine.compiled.delegates import (
     delegates,
     sub_agent_starts,
     team_has_ended,
-    team_is_told,
+    team_returns,
 )
 from simbudget.engine.compiled.experiments import (
     awaits_jobs,
@@ -55,9 +55,8 @@ from simbudget.engine.compiled.life import (
     lives,
     takes_task,
 )
-from simbudget.engine.compiled.points import asks, record_spent, spends
 from simbudget.engine.compiled.scheduling import at_once, cancel
-from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.states import asks, record_spent, spends
 from simbudget.engine.compiled.steps import (
     at_scorer,
     breaks_off_scoring,
@@ -81,174 +80,175 @@ from simbudget.engine.compiled.steps import (
     works,
     works_until_closing,
 )
+from simbudget.engine.compiled.tables import Record, Site
 
 
 @internal
-def advance(site: Site, run: Record, agent: Record, point: int) -> None:
-    """Let an agent go on from a point until it waits or its life is over.
+def advance(site: Site, run: Record, agent: Record, state: int) -> None:
+    """Let an agent go on from a state until it waits or its life is over.
 
     Args:
         site: the arrays of the run.
         run: the run's record.
         agent: the agent's record.
-        point: the point, one of `points`.
+        state: the state, one of `states`.
     """
-    while point != points.WAITS:
-        # The most frequent points come first: calls, turns and tools are most of what happens.
-        if point < points.THINKS:
-            point = (
-                _goes_on_in_call(site, run, agent, point)
-                if point >= points.CALLS
-                else lives(site, run, agent, point)
+    while state != states.WAITS:
+        # The most frequent states come first: calls, turns and tools are most of what happens.
+        if state < states.THINKS:
+            state = (
+                _goes_on_in_call(site, run, agent, state)
+                if state >= states.CALLS
+                else lives(site, run, agent, state)
             )
-        elif point == points.TURNS:
-            point = turns(site, run, agent)
-        elif point == points.TURN_ANSWERED:
-            point = turn_answered(site, run, agent)
-        elif point == points.TOOL_DONE:
-            point = tool_done(site, run, agent)
-        elif point >= points.GONE:
-            point = _goes_on_beside(site, run, agent, point)
-        elif point >= points.TAKES_TASK:
-            point = _goes_on_to_task(site, run, agent, point)
-        elif point >= points.SUB_AGENT_STARTS:
-            point = _goes_on_in_delegation(site, run, agent, point)
-        elif point >= points.EXPERIMENTS:
-            point = _goes_on_in_experiment(site, run, agent, point)
+        elif state == states.TURNS:
+            state = turns(site, run, agent)
+        elif state == states.TURN_ANSWERED:
+            state = turn_answered(site, run, agent)
+        elif state == states.TOOL_DONE:
+            state = tool_done(site, run, agent)
+        elif state >= states.GONE:
+            state = _goes_on_beside(site, run, agent, state)
+        elif state >= states.TAKES_TASK:
+            state = _goes_on_to_task(site, run, agent, state)
+        elif state >= states.SUB_AGENT_STARTS:
+            state = _goes_on_in_delegation(site, run, agent, state)
+        elif state >= states.EXPERIMENTS:
+            state = _goes_on_in_experiment(site, run, agent, state)
         else:
-            point = _goes_on_in_step(site, run, agent, point)
+            state = _goes_on_in_step(site, run, agent, state)
 
 
 @internal
-def _goes_on_in_call(site: Site, run: Record, agent: Record, point: int) -> int:
-    """Go through the stages of a call; return the first point that is none of them."""
+def _goes_on_in_call(site: Site, run: Record, agent: Record, state: int) -> int:
+    """Go through the stages of a call; return the first state that is none of them."""
     while True:
-        if point == points.CALLS:
-            point = calls(site, run, agent)
-        elif point == points.TRIES:
-            point = tries(site, run, agent)
-        elif point == points.TRIES_IN_TURN:
-            point = tries_in_turn(site, run, agent)
-        elif point == points.LET_THROUGH:
-            point = let_through(site, run, agent)
-        elif point == points.ANSWERED:
-            point = answered(site, run, agent, records.OK)
-        elif point == points.WAITS_FOR_LIMITS:
-            point = waits_for_limits(site, run, agent)
-        elif point == points.AT_PLAN:
-            point = at_plan(site, run, agent)
-        elif point == points.AT_HEAD_OF_LINE:
-            point = at_head_of_line(site, run, agent)
-        elif point == points.LEAVES_LINE:
-            point = leaves_line(site, run, agent)
-        elif point == points.ATTEMPT_FAILED:
-            point = attempt_failed(site, run, agent)
+        if state == states.CALLS:
+            state = calls(site, run, agent)
+        elif state == states.TRIES:
+            state = tries(site, run, agent)
+        elif state == states.TRIES_IN_TURN:
+            state = tries_in_turn(site, run, agent)
+        elif state == states.LET_THROUGH:
+            state = let_through(site, run, agent)
+        elif state == states.ANSWERED:
+            state = answered(site, run, agent, records.OK)
+        elif state == states.WAITS_FOR_LIMITS:
+            state = waits_for_limits(site, run, agent)
+        elif state == states.AT_PLAN:
+            state = at_plan(site, run, agent)
+        elif state == states.AT_HEAD_OF_LINE:
+            state = at_head_of_line(site, run, agent)
+        elif state == states.LEAVES_LINE:
+            state = leaves_line(site, run, agent)
+        elif state == states.ATTEMPT_FAILED:
+            state = attempt_failed(site, run, agent)
         else:
-            return point
+            return state
 
 
 @internal
-def _goes_on_to_task(site: Site, run: Record, agent: Record, point: int) -> int:
-    if point == points.TAKES_TASK:
-        return asks(site, run, agent, points.TAKES_TASK_IN_TURN)
-    if point == points.TAKES_TASK_IN_TURN:
+def _goes_on_to_task(site: Site, run: Record, agent: Record, state: int) -> int:
+    if state == states.TAKES_TASK:
+        return asks(site, run, agent, states.TAKES_TASK_IN_TURN)
+    if state == states.TAKES_TASK_IN_TURN:
         return takes_task(site, run, agent)
-    if point == points.WAITS_FOR_TASK:
+    if state == states.WAITS_FOR_TASK:
         return asks_again(site, run, agent)
-    if point == points.CYCLE_BREAKS_OFF:
+    if state == states.CYCLE_BREAKS_OFF:
         return cycle_done(site, run, agent, is_whole=False)
     return begins_cycle(site, run, agent)
 
 
 @internal
-def _goes_on_beside(site: Site, run: Record, caller: Record, point: int) -> int:  # noqa: PLR0911  one line a point
+def _goes_on_beside(site: Site, run: Record, caller: Record, state: int) -> int:  # noqa: PLR0911  one line a state
     """Go on with what judges and reviewers do, or with the end of an agent."""
-    if point == points.JUDGES:
+    if state == states.JUDGES:
         return judges(site, run, caller)
-    if point == points.JUDGED:
+    if state == states.JUDGED:
         return judged(site, run, caller)
-    if point == points.ASKED_FOR_REVIEW:
+    if state == states.ASKED_FOR_REVIEW:
         return joins_reviewers(site, run, caller)
-    if point == points.AT_REVIEWERS:
+    if state == states.AT_REVIEWERS:
         return reviews(site, run, caller)
-    if point == points.REVIEW_ANSWERED:
+    if state == states.REVIEW_ANSWERED:
         return review_answered(site, run, caller)
-    if point == points.REVIEW_NOTED:
+    if state == states.REVIEW_NOTED:
         return ends_review(site, run, caller)
-    return review_is_over(site, run, caller) if point == points.REVIEW_OVER else is_gone(site, run)
+    return review_is_over(site, run, caller) if state == states.REVIEW_OVER else is_gone(site, run)
 
 
 @internal
-def _goes_on_in_delegation(site: Site, run: Record, agent: Record, point: int) -> int:
-    if point == points.SUB_AGENT_STARTS:
+def _goes_on_in_delegation(site: Site, run: Record, agent: Record, state: int) -> int:
+    if state == states.SUB_AGENT_STARTS:
         return sub_agent_starts(site, run, agent)
-    if point == points.DELEGATES:
+    if state == states.DELEGATES:
         return delegates(site, run, agent)
-    if point == points.IN_DELEGATION:
+    if state == states.IN_DELEGATION:
         return team_has_ended(site, run, agent)
-    return team_is_told(site, run, agent)
+    return team_returns(site, run, agent)
 
 
 @internal
-def _goes_on_in_experiment(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: PLR0911  one line a point
-    if point == points.EXPERIMENTS:
-        return asks(site, run, agent, points.EXPERIMENTS_IN_TURN)
-    if point == points.EXPERIMENTS_IN_TURN:
+def _goes_on_in_experiment(site: Site, run: Record, agent: Record, state: int) -> int:  # noqa: PLR0911  one line a state
+    if state == states.EXPERIMENTS:
+        return asks(site, run, agent, states.EXPERIMENTS_IN_TURN)
+    if state == states.EXPERIMENTS_IN_TURN:
         return experiments_in_turn(site, run, agent)
-    if point == points.NEXT_POLL:
+    if state == states.NEXT_POLL:
         return next_poll(site, run, agent)
-    if point == points.POLL_DUE:
+    if state == states.POLL_DUE:
         return poll_due(site, run, agent)
-    if point == points.POLL_ANSWERED:
+    if state == states.POLL_ANSWERED:
         return poll_answered(agent)
-    if point == points.AWAITS_JOBS:
+    if state == states.AWAITS_JOBS:
         return awaits_jobs(agent)
     return jobs_ended(site, agent)
 
 
 @internal
-def _goes_on_in_step(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: PLR0911, PLR0912  one a point
-    if point == points.THINKS:
+def _goes_on_in_step(site: Site, run: Record, agent: Record, state: int) -> int:  # noqa: PLR0911, PLR0912  one a state
+    if state == states.THINKS:
         return thinks(site, run, agent)
-    if point == points.WORKS:
+    if state == states.WORKS:
         return works(site, run, agent)
-    if point == points.GOES_ON_WORKING:
+    if state == states.GOES_ON_WORKING:
         return goes_on_working(site, run, agent)
-    if point == points.OFFICE_OPENS_FOR_WORK:
+    if state == states.OFFICE_OPENS_FOR_WORK:
         record_spent(site, run, agent, records.WAIT, records.OK)
         return works_until_closing(site, run, agent)
-    if point == points.STRETCH_DONE:
+    if state == states.STRETCH_DONE:
         return stretch_done(site, run, agent)
-    if point == points.SCORES:
+    if state == states.SCORES:
         return scores(site, agent)
-    if point == points.SUBMITS:
+    if state == states.SUBMITS:
         return submits(site, run, agent)
-    if point == points.ALLOWED_TO_SUBMIT:
+    if state == states.ALLOWED_TO_SUBMIT:
         record_spent(site, run, agent, records.WAIT, records.OK)
-        return asks(site, run, agent, points.SUBMITS_IN_TURN)
-    if point == points.SUBMITS_IN_TURN:
+        return asks(site, run, agent, states.SUBMITS_IN_TURN)
+    if state == states.SUBMITS_IN_TURN:
         return submits_in_turn(site, run, agent)
-    if point == points.AT_SCORER:
+    if state == states.AT_SCORER:
         return at_scorer(site, run, agent)
-    if point == points.SCORED:
+    if state == states.SCORED:
         return scoring_done(site, run, agent)
-    if point == points.SCORE_KNOWN:
+    if state == states.SCORE_KNOWN:
         return scored(site, run, agent, records.OK)
-    if point == points.SHARES:
-        return asks(site, run, agent, points.SHARES_IN_TURN)
-    if point == points.SHARES_IN_TURN:
+    if state == states.SHARES:
+        return asks(site, run, agent, states.SHARES_IN_TURN)
+    if state == states.SHARES_IN_TURN:
         return shares_in_turn(site, run, agent)
-    if point == points.POSTS_READ:
+    if state == states.POSTS_READ:
         return posts_read(site, run, agent)
-    if point == points.POST_KNOWN:
+    if state == states.POST_KNOWN:
         return posts(site, run, agent)
     return post_answered(site, run, agent)
 
 
 @internal
-def jobs_tell(site: Site, run: Record, agent: Record) -> None:
+def note_jobs_over(site: Site, run: Record, agent: Record) -> None:
     """Let the agent know that the jobs beside it have ended, or as many as it waits for."""
-    agent.jobs_are_told = 1
+    agent.jobs_over_is_known = 1
     slot = scheduling.SLOTS * agent.number + scheduling.ITSELF
     if agent.waits_for_poll:
         agent.waits_for_poll = 0
@@ -256,7 +256,7 @@ def jobs_tell(site: Site, run: Record, agent: Record) -> None:
         at_once(site, run, slot, scheduling.AT_ONCE)
     elif agent.waits_for_job:
         agent.waits_for_job = 0
-        advance(site, run, agent, points.JOBS_ENDED)
+        advance(site, run, agent, states.JOBS_ENDED)
 
 
 BY_CRASH: Final = 1
@@ -275,38 +275,38 @@ def interrupt(site: Site, run: Record, agent: Record) -> None:
             ends(site, run, agent)
         else:  # the run was stopped before its start
             agent.is_alive = 0
-            agent.point = points.GONE
+            agent.state = states.GONE
             at_once(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, scheduling.AT_ONCE)
         return
     ends_attempt(site, run, agent, False)
     pause_costs(site, run, agent)
-    spends(site, run, agent, records.IS_DOWN, agent.restart_ns, points.RESTARTS)
+    spends(site, run, agent, records.IS_DOWN, agent.restart_ns, states.RESTARTS)
 
 
 @internal
 def _break_off(site: Site, run: Record, agent: Record) -> None:
-    point = agent.point
-    if point in (points.IN_DELEGATION, points.TEAM_TOLD):
+    state = agent.state
+    if state in (states.IN_DELEGATION, states.TEAM_RETURNS):
         break_up_team(site, run, agent)
         return
-    if point == points.IN_EXPERIMENT:
+    if state == states.IN_EXPERIMENT:
         break_off_job(site, run, agent, job_of(site, run, agent, 0))
         return
-    if point == points.WAITS_FOR_TASK:
+    if state == states.WAITS_FOR_TASK:
         agent.waits_for_task = 0
         record_spent(site, run, agent, records.WAIT, records.CUT)
-    elif point in (points.OFFICE_OPENS, points.RESTARTS):
+    elif state in (states.OFFICE_OPENS, states.RESTARTS):
         record_spent(
-            site, run, agent, records.DOWN if point == points.RESTARTS else records.WAIT, records.CUT
+            site, run, agent, records.DOWN if state == states.RESTARTS else records.WAIT, records.CUT
         )
-    elif points.CALLS <= point < points.THINKS:
+    elif states.CALLS <= state < states.THINKS:
         break_off_call(site, run, agent)
         if agent.is_judged:
             breaks_off_scoring(site, run, agent)
-    elif points.THINKS <= point < points.EXPERIMENTS:
+    elif states.THINKS <= state < states.EXPERIMENTS:
         break_off_step(site, run, agent)
     # Jobs beside the agent end with what it does, and after it.
-    if agent.polls_now or point in (points.POLL_DUE, points.JOBS_ENDED):
+    if agent.polls_now or state in (states.POLL_DUE, states.JOBS_ENDED):
         agent.polls_now = agent.waits_for_poll = agent.waits_for_job = 0
         interrupt_jobs(site, run, agent)
 
@@ -314,11 +314,11 @@ def _break_off(site: Site, run: Record, agent: Record) -> None:
 @internal
 def break_off_step(site: Site, run: Record, agent: Record) -> None:
     """Leave what the agent does in a step, other than a call or an experiment, because it is interrupted."""
-    if agent.point in (points.TOOL_DONE, points.STRETCH_DONE):
+    if agent.state in (states.TOOL_DONE, states.STRETCH_DONE):
         record_spent(site, run, agent, records.TOOL, records.CUT)
-    elif agent.point in (points.OFFICE_OPENS_FOR_WORK, points.ALLOWED_TO_SUBMIT):
+    elif agent.state in (states.OFFICE_OPENS_FOR_WORK, states.ALLOWED_TO_SUBMIT):
         record_spent(site, run, agent, records.WAIT, records.CUT)
-    elif agent.point == points.AT_SCORER:
+    elif agent.state == states.AT_SCORER:
         leaves_scorers_line(site, run, agent)
-    elif agent.point == points.SCORED:
+    elif agent.state == states.SCORED:
         scored(site, run, agent, records.CUT)

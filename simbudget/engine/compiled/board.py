@@ -8,14 +8,14 @@ import math
 from typing import NamedTuple
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled import points, records
+from simbudget.engine.compiled import records, states
 from simbudget.engine.compiled.accounts import pay_at, pay_for_time
 from simbudget.engine.compiled.judging import ask_for_review
 from simbudget.engine.compiled.records import BLAMED as IS_BLAMED
 from simbudget.engine.compiled.records import REVIEW as IS_REVIEW
 from simbudget.engine.compiled.records import add_entry
 from simbudget.engine.compiled.scheduling import HORIZON, SLOTS, after, cancel
-from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.accounts import GATES, REVIEW, is_reached
 from simbudget.engine.laws.draws import Integers
 from simbudget.engine.laws.gates import (
@@ -45,7 +45,7 @@ from simbudget.engine.laws.notebook import (
     clear,
     is_full,
     learn,
-    tell,
+    report,
 )
 from simbudget.engine.laws.research import Lab, certain, submit
 from simbudget.engine.laws.review import LEADERS, is_chosen, note_review, review, review_cost_usd
@@ -57,7 +57,7 @@ class Desk(NamedTuple):
 
     lab: Lab
     notebook: Notebook
-    told: Integers
+    reported: Integers
     """[posts that can still be read] the submission that each post reports, by its number modulo the length."""
 
 
@@ -84,20 +84,20 @@ def answer(site: Site, run: Record, desk: Desk) -> None:
     """Do what was asked of the board."""
     number, asked = run.board_agent, run.board_asked
     run.board_asked = 0
-    if asked == points.FOR_SCORE:
+    if asked == states.FOR_SCORE:
         _submit(site, run, desk, site.agents[number])
-    elif asked == points.FOR_KNOWN:
+    elif asked == states.FOR_KNOWN:
         site.agents[number].known_at_start = best_known(desk.notebook, number, run.now)
-    elif asked == points.FOR_REVIEW:
+    elif asked == states.FOR_REVIEW:
         _take_verdict(site, run, desk, site.agents[number])
-    elif asked == points.FOR_POSTS:
+    elif asked == states.FOR_POSTS:
         own = site.agents[number].own_post
         for post in range(run.board_first_post, run.posts):
             # Nobody learns from the post that is its own.
             if post != own:
-                learn(desk.notebook, number, desk.told[post % len(desk.told)], run.now)
+                learn(desk.notebook, number, desk.reported[post % len(desk.reported)], run.now)
     else:
-        desk.told[run.posts % len(desk.told)] = tell(desk.notebook, number)
+        desk.reported[run.posts % len(desk.reported)] = report(desk.notebook, number)
 
 
 @internal

@@ -3,7 +3,7 @@
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled import points, records, scheduling
+from simbudget.engine.compiled import records, scheduling, states
 from simbudget.engine.compiled.accounts import may_not_start, pay
 from simbudget.engine.compiled.records import add_agent_entry, add_call_entry, notes, paid_under
 from simbudget.engine.compiled.scheduling import (
@@ -15,7 +15,7 @@ from simbudget.engine.compiled.scheduling import (
     leave,
     place_before_provider,
 )
-from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.accounts import count_call
 from simbudget.engine.laws.calls import (
     CLASSES,
@@ -39,7 +39,7 @@ from simbudget.engine.laws.calls import (
     part_of_limit,
     shared_speed,
     split_tokens,
-    tokens_under_way,
+    tokens_at_start,
 )
 from simbudget.engine.laws.calls import RESTART as RESTARTS
 from simbudget.engine.laws.provider import allowed_from_ns, call_starts_ns, take, use
@@ -64,7 +64,7 @@ def open_context(site: Site, run: Record, agent: Record) -> None:
 def take_up_context(site: Site, run: Record, agent: Record) -> None:
     """Let the context with which an agent starts be under way already, if its group's contexts are."""
     group = site.groups[agent.group]
-    started = tokens_under_way(site.rows, group.start_context_tokens)
+    started = tokens_at_start(site.rows, group.start_context_tokens)
     if started:
         agent.opened_with_tokens = agent.context[HELD] = started
         agent.context[SENT] = min(started, group.start_cached_tokens)
@@ -209,7 +209,7 @@ def _take_back(site: Site, agent: Record, place: int) -> None:
 
 @internal
 def _copy_context(source: Record, target: Record) -> None:
-    """Copy what an agent and a context that stands still have in common; see `state.CONTEXT_AT_HAND`."""
+    """Copy what an agent and a context that stands still have in common; see `tables.CONTEXT_AT_HAND`."""
     for cell in range(len(source.context)):
         target.context[cell] = source.context[cell]
     target.first_prompt_tokens = source.first_prompt_tokens
@@ -314,7 +314,7 @@ def calls_alone(
 def _requests(run: Record, agent: Record) -> int:
     agent.request_asked = run.now
     agent.failures = 0
-    return points.TRIES
+    return states.TRIES
 
 
 @internal
@@ -322,26 +322,26 @@ def tries(site: Site, run: Record, agent: Record) -> int:
     """Wait for the agent's turn at this instant."""
     if is_due(run, site):
         after(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, 0, scheduling.ASK, agent.rank)
-        agent.point = points.TRIES_IN_TURN
-        return points.WAITS
-    return points.TRIES_IN_TURN
+        agent.state = states.TRIES_IN_TURN
+        return states.WAITS
+    return states.TRIES_IN_TURN
 
 
 @internal
 def tries_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Look at the budget, and ask to be let through."""
     if may_not_start(site, run, agent):
-        return points.BUDGET_REACHED
+        return states.BUDGET_REACHED
     notes(site, run, agent, records.WAITING_API)
     client = site.clients[agent.client]
     # The place in the subscription's line is that of asking, even if the rate limits come first.
     if client.is_planned:
         run.plan_places += 1
         agent.plan_place = run.plan_places
-        return points.WAITS_FOR_LIMITS
+        return states.WAITS_FOR_LIMITS
     if client.line == NONE or not site.limits[client.line].is_limited:
-        return points.LET_THROUGH
-    return points.WAITS_FOR_LIMITS
+        return states.LET_THROUGH
+    return states.WAITS_FOR_LIMITS
 
 
 @internal
@@ -355,8 +355,8 @@ def waits_for_limits(site: Site, run: Record, agent: Record) -> int:
     if is_idle(site, run.line + client.line) and _call_starts(site, run, agent) <= run.now:
         return _looks_at_plan(site, run, agent)
     ask(site, run, place_before_provider(run, agent), run.line + client.line, 1)
-    agent.point = points.AT_HEAD_OF_LINE
-    return points.WAITS
+    agent.state = states.AT_HEAD_OF_LINE
+    return states.WAITS
 
 
 @internal
@@ -365,7 +365,7 @@ def at_head_of_line(site: Site, run: Record, agent: Record) -> int:
     # Buckets may have been emptied by calls of others while this one stood in line.
     starts = _call_starts(site, run, agent)
     if starts <= run.now:
-        return points.LEAVES_LINE
+        return states.LEAVES_LINE
     after(
         site,
         run,
@@ -374,8 +374,8 @@ def at_head_of_line(site: Site, run: Record, agent: Record) -> int:
         scheduling.ASK,
         agent.rank,
     )
-    agent.point = points.LEAVES_LINE
-    return points.WAITS
+    agent.state = states.LEAVES_LINE
+    return states.WAITS
 
 
 @internal
@@ -401,19 +401,19 @@ def _looks_at_plan(site: Site, run: Record, agent: Record) -> int:
     if client.is_planned and run.plan_pays == 0 and _plan_allows_from(run) > run.now:
         agent.plan_asked = run.now
         _join_plan_line(site, run, agent)
-        return points.AT_PLAN
+        return states.AT_PLAN
     # Time may have passed in both lines, so the budget is looked at again.
-    return points.BUDGET_REACHED if may_not_start(site, run, agent) else points.LET_THROUGH
+    return states.BUDGET_REACHED if may_not_start(site, run, agent) else states.LET_THROUGH
 
 
 @internal
 def at_plan(site: Site, run: Record, agent: Record) -> int:
     """Wait to be the first in the subscription's line, and then for its window or week to end."""
-    agent.point = points.AT_PLAN
-    # Only the first in line waits for the clock; the others are told when they have become the first.
+    agent.state = states.AT_PLAN
+    # Only the first in line waits for the clock; the others get an event when they have become the first.
     if site.plan_line[0] != agent.number:
         agent.waits_for_bell = 1
-        return points.WAITS
+        return states.WAITS
     allowed = _plan_allows_from(run)
     if allowed > run.now:
         after(
@@ -424,9 +424,9 @@ def at_plan(site: Site, run: Record, agent: Record) -> int:
             scheduling.ASK,
             agent.rank,
         )
-        return points.WAITS
+        return states.WAITS
     leave_plan_line(site, run, agent)
-    return points.WAITS_FOR_LIMITS
+    return states.WAITS_FOR_LIMITS
 
 
 @internal
@@ -450,7 +450,7 @@ def _join_plan_line(site: Site, run: Record, agent: Record) -> None:
 
 @internal
 def leave_plan_line(site: Site, run: Record, agent: Record) -> None:
-    """Leave the subscription's line, and tell the first in it that it is, unless it waits for the clock."""
+    """Leave the subscription's line, and let the first in it know that it is, unless it waits for the clock."""
     run.plan_queued_ns += run.now - agent.plan_asked
     place = 0
     while site.plan_line[place] != agent.number:
@@ -500,7 +500,7 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
     # A failed attempt has used the limits, but is not billed and leaves the cache as it was.
     if fails:
         agent.giving_up_ns = giving_up_ns
-        agent.point = points.ATTEMPT_FAILED
+        agent.state = states.ATTEMPT_FAILED
         after(
             site,
             run,
@@ -509,7 +509,7 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
             scheduling.END,
             agent.rank,
         )
-        return points.WAITS
+        return states.WAITS
     duration_ns = _duration_ns(site, agent, first_ns, speed)
     _pay_call(site, run, agent)
     context[BEGAN] = agent.call_began = run.now
@@ -518,7 +518,7 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
     context[SENT] = context[HELD]
     agent.context_turns += 1
     notes(site, run, agent, records.SCORING if agent.is_judged else records.MODEL)
-    agent.point = points.ANSWERED
+    agent.state = states.ANSWERED
     after(
         site,
         run,
@@ -527,7 +527,7 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
         scheduling.END,
         agent.rank,
     )
-    return points.WAITS
+    return states.WAITS
 
 
 @internal
@@ -604,8 +604,8 @@ def attempt_failed(site: Site, run: Record, agent: Record) -> int:
     else:
         after(site, run, slot, agent.giving_up_ns, scheduling.END, agent.rank)
         agent.failures = 0
-    agent.point = points.TRIES
-    return points.WAITS
+    agent.state = states.TRIES
+    return states.WAITS
 
 
 @internal
@@ -644,12 +644,12 @@ def answered(site: Site, run: Record, agent: Record, outcome: int) -> int:
         return _requests_call(run, agent)
     agent.context[HELD] += agent.call_joins
     if agent.call_kind == records.CALL:
-        return points.TURN_ANSWERED
+        return states.TURN_ANSWERED
     if agent.call_kind == records.POST:
-        return points.POST_ANSWERED
+        return states.POST_ANSWERED
     if agent.call_kind == records.POLL:
-        return points.POLL_ANSWERED
-    return points.JUDGED if agent.call_kind == records.JUDGE else points.REVIEW_ANSWERED
+        return states.POLL_ANSWERED
+    return states.JUDGED if agent.call_kind == records.JUDGE else states.REVIEW_ANSWERED
 
 
 @internal
@@ -663,13 +663,13 @@ def is_billed(run: Record, agent: Record) -> None:
 def break_off_call(site: Site, run: Record, agent: Record) -> None:
     """Leave the call wherever it stands, because the agent is interrupted."""
     # Whoever is interrupted in a line leaves it, so that those behind move up.
-    if agent.point in (points.AT_HEAD_OF_LINE, points.LEAVES_LINE):
+    if agent.state in (states.AT_HEAD_OF_LINE, states.LEAVES_LINE):
         _leave_line(site, run, agent)
-    elif agent.point == points.ATTEMPT_FAILED:
+    elif agent.state == states.ATTEMPT_FAILED:
         record_failed_attempt(site, run, agent, records.CUT)
-    elif agent.point == points.AT_PLAN:
+    elif agent.state == states.AT_PLAN:
         leave_plan_line(site, run, agent)
-    elif agent.point == points.ANSWERED:
+    elif agent.state == states.ANSWERED:
         is_billed(run, agent)
         if run.records:
             add_call_entry(site, run, agent, records.CUT)

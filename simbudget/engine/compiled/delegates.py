@@ -1,12 +1,12 @@
 """Sub-agents: what an agent delegates to callers with contexts of their own; see `reference.delegates`."""
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled import points, records, scheduling
+from simbudget.engine.compiled import records, scheduling, states
 from simbudget.engine.compiled.calls import HELD, break_off_call, open_context
-from simbudget.engine.compiled.points import record_spent
 from simbudget.engine.compiled.records import notes
 from simbudget.engine.compiled.scheduling import at_once, cancel, rank_of
-from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.states import record_spent
+from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.calls import draw_returned, draw_sub_agents, sub_agent_key
 from simbudget.engine.laws.work import PURPOSE, draw_turns
 from simbudget.engine.program import NONE
@@ -28,9 +28,9 @@ def delegates(site: Site, run: Record, agent: Record) -> int:
         _open_sub_agent(site, run, agent, sub_agent_of(site, run, agent, place), place)
     agent.delegations += 1
     if count == 0:
-        return points.STEP_DONE
-    agent.point = points.IN_DELEGATION
-    return points.WAITS
+        return states.STEP_DONE
+    agent.state = states.IN_DELEGATION
+    return states.WAITS
 
 
 @internal
@@ -68,7 +68,7 @@ def _open_sub_agent(site: Site, run: Record, agent: Record, caller: Record, plac
     caller.polls_now = caller.waits_for_bell = 0
     caller.contexts = caller.turns = caller.attempts = caller.compactions = 0
     caller.activity = records.WAITING_API
-    caller.point = points.SUB_AGENT_STARTS
+    caller.state = states.SUB_AGENT_STARTS
     at_once(site, run, scheduling.SLOTS * caller.number + scheduling.ITSELF, scheduling.URGENT)
 
 
@@ -78,7 +78,7 @@ def sub_agent_starts(site: Site, run: Record, caller: Record) -> int:
     open_context(site, run, caller)
     work = site.steps[caller.step].work
     caller.turns_left = draw_turns(site.rows, site.table, work, caller.stream, 0)
-    return points.TURNS
+    return states.TURNS
 
 
 @internal
@@ -91,19 +91,19 @@ def sub_agent_ends(site: Site, run: Record, caller: Record) -> int:
     caller.is_alive = 0
     if agent.team_left == 0:
         at_once(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, scheduling.AT_ONCE)
-    return points.WAITS
+    return states.WAITS
 
 
 @internal
 def team_has_ended(site: Site, run: Record, agent: Record) -> int:
     """Go on one event later: in the other engine the last one's end is an event, and that all have ended another."""
-    agent.point = points.TEAM_TOLD
+    agent.state = states.TEAM_RETURNS
     at_once(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, scheduling.AT_ONCE)
-    return points.WAITS
+    return states.WAITS
 
 
 @internal
-def team_is_told(site: Site, run: Record, agent: Record) -> int:
+def team_returns(site: Site, run: Record, agent: Record) -> int:
     """Take what the sub-agents return into the agent's context."""
     step = site.steps[agent.step]
     for place in range(agent.team):
@@ -111,7 +111,7 @@ def team_is_told(site: Site, run: Record, agent: Record) -> int:
         agent.context[HELD] += draw_returned(
             site.rows, site.table, step.returns, stream, step.work[PURPOSE], 0
         )
-    return points.STEP_DONE
+    return states.STEP_DONE
 
 
 @internal
@@ -128,8 +128,8 @@ def break_up_team(site: Site, run: Record, agent: Record) -> None:
 def interrupt_sub_agent(site: Site, run: Record, caller: Record) -> None:
     """Break off whatever a sub-agent does."""
     cancel(site, run, scheduling.SLOTS * caller.number + scheduling.ITSELF)
-    if points.CALLS <= caller.point < points.THINKS:
+    if states.CALLS <= caller.state < states.THINKS:
         break_off_call(site, run, caller)
-    elif caller.point == points.TOOL_DONE:
+    elif caller.state == states.TOOL_DONE:
         record_spent(site, run, caller, records.TOOL, records.CUT)
     caller.is_alive = 0

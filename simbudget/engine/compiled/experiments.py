@@ -1,11 +1,11 @@
 """Experiments: jobs on GPUs, side by side, and how their agent waits for them; see `reference.experiments`.
 
-A job has its own record, its own points and its own slots of events. The only job of an agent that does not poll is the
-agent's own doing, which goes on when the job has ended; jobs beside their agent tell of their end by an event.
+A job has its own record, its own states and its own slots of events. The only job of an agent that does not poll is the
+agent's own doing, which goes on when the job has ended; the end of jobs beside their agent is an event.
 """
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled import points, records, scheduling
+from simbudget.engine.compiled import records, scheduling, states
 from simbudget.engine.compiled.accounts import may_not_start, pay_for_time, start_meter, stop_meter
 from simbudget.engine.compiled.calls import HELD, wants_call
 from simbudget.engine.compiled.records import add_agent_entry, note_task, waits_for_experiment
@@ -20,7 +20,7 @@ from simbudget.engine.compiled.scheduling import (
     leave,
     place_of_job,
 )
-from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.accounts import GPU, begin_to_cost, cease_to_cost
 from simbudget.engine.laws.calls import draw_poll
 from simbudget.engine.laws.work import (
@@ -64,7 +64,7 @@ def open_jobs(site: Site, run: Record, agent: Record, polls: bool) -> None:
     agent.jobs_left = agent.jobs
     agent.jobs_well = agent.jobs_running = agent.jobs_waiting = 0
     agent.jobs_are_beside = 1 if polls or agent.jobs > 1 else 0
-    agent.jobs_are_over = agent.jobs_are_told = agent.job_is_refused = 0
+    agent.jobs_are_over = agent.jobs_over_is_known = agent.job_is_refused = 0
     # A job that wants more GPUs than there are takes all: it would wait for ever.
     units = site.pools[step.pool].units
     for number in range(agent.jobs):
@@ -77,7 +77,7 @@ def open_jobs(site: Site, run: Record, agent: Record, polls: bool) -> None:
         job.task, job.task_attempt = agent.task, agent.task_attempt
         job.activity = records.NOTHING
         job.attempt = 0
-        job.point = points.JOB_TRIES
+        job.state = states.JOB_TRIES
         if agent.jobs_are_beside:
             at_once(site, run, first_slot_of_job(run, job) + scheduling.JOB_ITSELF, scheduling.URGENT)
 
@@ -96,25 +96,25 @@ def _draw_jobs(site: Site, run: Record, agent: Record) -> int:
 
 
 @internal
-def play_job(site: Site, run: Record, agent: Record, job: Record, point: int) -> None:
-    """Let a job go on from a point until it waits or has ended.
+def play_job(site: Site, run: Record, agent: Record, job: Record, state: int) -> None:
+    """Let a job go on from a state until it waits or has ended.
 
     Args:
         site: the arrays of the run.
         run: the run's record.
         agent: the agent's record.
         job: the job's record.
-        point: the point, one of `points`.
+        state: the state, one of `states`.
     """
-    while point != points.WAITS:
-        if point == points.JOB_AT_GPUS:
-            point = _at_gpus(site, run, agent, job)
-        elif point == points.JOB_STAYED:
-            point = _stayed(site, run, agent, job)
-        elif point == points.JOB_QUEUES:
-            point = _queues(site, run, agent, job)
+    while state != states.WAITS:
+        if state == states.JOB_AT_GPUS:
+            state = _at_gpus(site, run, agent, job)
+        elif state == states.JOB_STAYED:
+            state = _stayed(site, run, agent, job)
+        elif state == states.JOB_QUEUES:
+            state = _queues(site, run, agent, job)
         else:
-            point = _tries(site, run, agent, job)
+            state = _tries(site, run, agent, job)
 
 
 @internal
@@ -125,16 +125,16 @@ def _tries(site: Site, run: Record, agent: Record, job: Record) -> int:
     job.work_ns = work_ns
     job.fails = 1 if fails else 0
     job.done_ns = 0
-    return points.JOB_QUEUES
+    return states.JOB_QUEUES
 
 
 @internal
 def _queues(site: Site, run: Record, agent: Record, job: Record) -> int:
     _does(site, run, agent, job, records.WAITING_GPU)
     job.asked = run.now
-    job.point = points.JOB_AT_GPUS
+    job.state = states.JOB_AT_GPUS
     ask(site, run, place_of_job(run, job), agent.pool, job.gpus)
-    return points.WAITS
+    return states.WAITS
 
 
 @internal
@@ -159,9 +159,9 @@ def _at_gpus(site: Site, run: Record, agent: Record, job: Record) -> int:
         start_meter(site, run, agent.pool, job.gpus)
         if run.keeps_accounts:
             begin_to_cost(agent.account, job.gpus * site.meters[agent.pool].usd_per_hour, run.now)
-    job.point = points.JOB_STAYED
+    job.state = states.JOB_STAYED
     after_of_job(site, run, job, job.stay_ns, scheduling.END)
-    return points.WAITS
+    return states.WAITS
 
 
 @internal
@@ -189,7 +189,7 @@ def _stayed(site: Site, run: Record, agent: Record, job: Record) -> int:
     # It joins the end of the queue, and its failure, if any, still lies ahead at the same amount of work.
     if job.is_preempted:
         job.done_ns = saved_ns(job.done_ns + job.stay_ns, site.pools[agent.pool].checkpoint_every_ns)
-        return _asks(site, run, job, points.JOB_QUEUES)
+        return _asks(site, run, job, states.JOB_QUEUES)
     if job.fails == 0:
         run.experiments += 1
         run.jobs += 1
@@ -198,17 +198,17 @@ def _stayed(site: Site, run: Record, agent: Record, job: Record) -> int:
     if job.attempt == site.steps[agent.step].attempts:
         run.jobs += 1
         return _ends(site, run, agent, job, 0)
-    return _asks(site, run, job, points.JOB_TRIES)
+    return _asks(site, run, job, states.JOB_TRIES)
 
 
 @internal
-def _asks(site: Site, run: Record, job: Record, point: int) -> int:
+def _asks(site: Site, run: Record, job: Record, state: int) -> int:
     """Wait for the job's turn at this instant."""
     if not is_due(run, site):
-        return point
+        return state
     after_of_job(site, run, job, 0, scheduling.ASK)
-    job.point = point
-    return points.WAITS
+    job.state = state
+    return states.WAITS
 
 
 @internal
@@ -220,14 +220,14 @@ def _ends(site: Site, run: Record, agent: Record, job: Record, is_well: int) -> 
     agent.jobs_well += is_well
     # Those that were cancelled when enough had succeeded end later, and nobody waits for them.
     if agent.jobs_are_over:
-        return points.WAITS
+        return states.WAITS
     enough = is_well and agent.jobs_well == site.steps[agent.step].wait_for
     if agent.jobs_left == 0 or enough:
         agent.jobs_are_over = 1
         if agent.jobs_are_beside:
             at_once(site, run, scheduling.SLOTS * agent.number + scheduling.JOBS_OVER, scheduling.AT_ONCE)
             interrupt_jobs(site, run, agent)
-    return points.WAITS
+    return states.WAITS
 
 
 @internal
@@ -300,10 +300,10 @@ def break_off_job(site: Site, run: Record, agent: Record, job: Record) -> None:
     if job.is_alive == 0:
         return
     cancel(site, run, first_slot_of_job(run, job) + scheduling.JOB_ITSELF)
-    if job.point == points.JOB_AT_GPUS:
+    if job.state == states.JOB_AT_GPUS:
         _record_unserved(site, run, agent, job)
         leave(site, run, place_of_job(run, job), agent.pool)
-    elif job.point == points.JOB_STAYED:
+    elif job.state == states.JOB_STAYED:
         _bill(site, run, agent, job, records.CUT)
         leave(site, run, place_of_job(run, job), agent.pool)
     run.cancelled_jobs += 1
@@ -314,24 +314,24 @@ def break_off_job(site: Site, run: Record, agent: Record, job: Record) -> None:
 def experiments_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Begin an experiment, and wait for it; or poll beside it."""
     if may_not_start(site, run, agent):
-        return points.BUDGET_REACHED
+        return states.BUDGET_REACHED
     polls = site.steps[agent.step].polls[0] != NONE
     open_jobs(site, run, agent, polls)
     if polls:
         agent.poll_asked = run.now
-        return points.NEXT_POLL
+        return states.NEXT_POLL
     if agent.jobs_are_beside:
         return awaits_jobs(agent)
-    agent.point = points.IN_EXPERIMENT
-    play_job(site, run, agent, job_of(site, run, agent, 0), points.JOB_TRIES)
-    return points.WAITS
+    agent.state = states.IN_EXPERIMENT
+    play_job(site, run, agent, job_of(site, run, agent, 0), states.JOB_TRIES)
+    return states.WAITS
 
 
 @internal
 def next_poll(site: Site, run: Record, agent: Record) -> int:
     """Wait until the next poll is due, or the experiment has ended."""
     if agent.jobs_are_over:
-        return points.AWAITS_JOBS
+        return states.AWAITS_JOBS
     every_ns, output, result = draw_poll(
         site.rows, site.table, site.steps[agent.step].polls, agent.stream, agent.polls
     )
@@ -339,11 +339,11 @@ def next_poll(site: Site, run: Record, agent: Record) -> int:
     agent.poll_output = output
     agent.poll_result_tokens = result
     agent.waits_for_poll = 1
-    agent.point = points.POLL_DUE
+    agent.state = states.POLL_DUE
     # A call may have taken longer than the time between polls; then the next one is due at once.
     due_ns = max(0, agent.poll_asked + every_ns - run.now)
     after(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, due_ns, scheduling.ASK, agent.rank)
-    return points.WAITS
+    return states.WAITS
 
 
 @internal
@@ -351,10 +351,10 @@ def poll_due(site: Site, run: Record, agent: Record) -> int:
     """Make the poll, unless the experiment has ended."""
     agent.waits_for_poll = 0
     if agent.jobs_are_over:
-        return points.AWAITS_JOBS
+        return states.AWAITS_JOBS
     agent.polls_now = 1
     wants_call(site, agent, records.POLL, agent.poll_output, 0)
-    return points.CALLS
+    return states.CALLS
 
 
 @internal
@@ -363,18 +363,18 @@ def poll_answered(agent: Record) -> int:
     agent.polls_now = 0
     agent.context[HELD] += agent.poll_result_tokens
     agent.poll_asked = agent.call_began
-    return points.NEXT_POLL
+    return states.NEXT_POLL
 
 
 @internal
 def awaits_jobs(agent: Record) -> int:
     """Poll no more, and wait for the experiment's end."""
     agent.polls_now = 0
-    if agent.jobs_are_told:
-        return points.JOBS_ENDED
+    if agent.jobs_over_is_known:
+        return states.JOBS_ENDED
     agent.waits_for_job = 1
-    agent.point = points.JOBS_ENDED
-    return points.WAITS
+    agent.state = states.JOBS_ENDED
+    return states.WAITS
 
 
 @internal
@@ -384,9 +384,9 @@ def jobs_ended(site: Site, agent: Record) -> int:
     agent.has_succeeded = 1 if agent.jobs_well > 0 else 0
     if agent.job_is_refused:
         agent.attempt_is_over = agent.job_is_over_limit
-        return points.BUDGET_REACHED
+        return states.BUDGET_REACHED
     return (
-        points.CYCLE_BREAKS_OFF
+        states.CYCLE_BREAKS_OFF
         if site.steps[agent.step].ends_cycle and agent.jobs_well == 0
-        else points.STEP_DONE
+        else states.STEP_DONE
     )

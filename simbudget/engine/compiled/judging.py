@@ -10,7 +10,7 @@ are used again, so that there are as many as reviews have waited and run at the 
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled import points, scheduling
+from simbudget.engine.compiled import scheduling, states
 from simbudget.engine.compiled.calls import (
     calls_alone,
     calls_as,
@@ -18,10 +18,10 @@ from simbudget.engine.compiled.calls import (
     put_context_aside,
     take_context_back,
 )
-from simbudget.engine.compiled.points import asks_board
 from simbudget.engine.compiled.records import JUDGE, REVIEW
 from simbudget.engine.compiled.scheduling import ask, at_once, leave, place_before_server, rank_of
-from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.states import asks_board
+from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.notebook import AUTHOR, NUMBER, SCORE, Notebook
 from simbudget.engine.laws.research import Lab
 from simbudget.engine.laws.review import review_key, takes_for_hack
@@ -75,7 +75,7 @@ _NOBODY: Final = -1
 @internal
 def open_reviews(site: Site, run: Record) -> None:
     """Begin without any review."""
-    run.reviews_asked = run.reviews_under_way = run.awaits_reviews = run.reviewers_are_short = 0
+    run.reviews_asked = run.reviews_in_flight = run.awaits_reviews = run.reviewers_are_short = 0
     run.idle_reviewer = _NOBODY
     for number in range(run.first_reviewer, run.callers):
         site.agents[number].next_idle = run.idle_reviewer
@@ -103,7 +103,7 @@ def ask_for_review(
     caller, row = site.agents[number], notebook.submissions[submission]
     run.idle_reviewer = caller.next_idle
     run.reviews_asked += 1
-    run.reviews_under_way += 1
+    run.reviews_in_flight += 1
     author = row[AUTHOR]
     _make_caller(site, run, caller, author)
     for part in range(_KEY):
@@ -116,7 +116,7 @@ def ask_for_review(
     # The verdict depends on the submission alone, so it can be known before the review is made.
     caller.entry_score = notebook.worths[submission, SCORE]
     caller.blames = 1 if takes_for_hack(lab, notebook, submission) else 0
-    caller.point = points.ASKED_FOR_REVIEW
+    caller.state = states.ASKED_FOR_REVIEW
     at_once(site, run, scheduling.SLOTS * number + scheduling.ITSELF, scheduling.URGENT)
 
 
@@ -138,9 +138,9 @@ def _make_caller(site: Site, run: Record, caller: Record, author: int) -> None:
 @internal
 def joins_reviewers(site: Site, run: Record, caller: Record) -> int:
     """Stand in line for one of the reviewers."""
-    caller.point = points.AT_REVIEWERS
+    caller.state = states.AT_REVIEWERS
     ask(site, run, place_before_server(caller), run.reviewers, 1)
-    return points.WAITS
+    return states.WAITS
 
 
 @internal
@@ -157,7 +157,7 @@ def reviews(site: Site, run: Record, caller: Record) -> int:
 def review_answered(site: Site, run: Record, caller: Record) -> int:
     """Make place for the next review, and let the board have the verdict."""
     leave(site, run, place_before_server(caller), run.reviewers)
-    return asks_board(run, caller, points.FOR_REVIEW, points.REVIEW_NOTED)
+    return asks_board(run, caller, states.FOR_REVIEW, states.REVIEW_NOTED)
 
 
 @internal
@@ -170,9 +170,9 @@ def review_is_refused(site: Site, run: Record, caller: Record) -> int:
 @internal
 def ends_review(site: Site, run: Record, caller: Record) -> int:
     """End a review, which is an event in the other engine."""
-    caller.point = points.REVIEW_OVER
+    caller.state = states.REVIEW_OVER
     at_once(site, run, scheduling.SLOTS * caller.number + scheduling.ITSELF, scheduling.AT_ONCE)
-    return points.WAITS
+    return states.WAITS
 
 
 @internal
@@ -180,7 +180,7 @@ def review_is_over(site: Site, run: Record, caller: Record) -> int:
     """Give the record back; a run that has ended waits for the last review."""
     caller.next_idle = run.idle_reviewer
     run.idle_reviewer = caller.number
-    run.reviews_under_way -= 1
-    if run.awaits_reviews and run.reviews_under_way == 0:
+    run.reviews_in_flight -= 1
+    if run.awaits_reviews and run.reviews_in_flight == 0:
         at_once(site, run, scheduling.SLOTS * run.callers + scheduling.OVER, scheduling.AT_ONCE)
-    return points.WAITS
+    return states.WAITS

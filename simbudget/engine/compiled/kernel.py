@@ -20,16 +20,16 @@ from simbudget.engine.compiled.accounts import (
     pay_month,
     pay_pools,
 )
-from simbudget.engine.compiled.advance import BY_CRASH, BY_HORIZON, advance, interrupt, jobs_tell
+from simbudget.engine.compiled.advance import BY_CRASH, BY_HORIZON, advance, interrupt, note_jobs_over
 from simbudget.engine.compiled.board import Desk, answer, ask_for_late_reviews, conclude, open_board
 from simbudget.engine.compiled.calls import LIFE
 from simbudget.engine.compiled.delegates import interrupt_sub_agent
 from simbudget.engine.compiled.experiments import break_off_job, play_job
 from simbudget.engine.compiled.judging import open_reviews
-from simbudget.engine.compiled.points import JOBS_ENDED, STARTS
 from simbudget.engine.compiled.records import FIXED_COSTS, NOTHING, add_fleet_entry
 from simbudget.engine.compiled.scheduling import after, at_once, next_slot, open_pools, rank_of
-from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.states import JOBS_ENDED, STARTS
+from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.accounts import (
     BINS,
     FIXED,
@@ -143,7 +143,7 @@ def _goes_on(site: Site, run: Record, desk: Desk) -> None:
         while run.board_asked:
             answer(site, run, desk)
             agent = site.agents[run.board_agent]
-            advance(site, run, agent, agent.point)
+            advance(site, run, agent, agent.state)
 
 
 @internal
@@ -153,7 +153,7 @@ def _await_reviews(site: Site, run: Record, desk: Desk) -> None:
     while True:
         if asked:
             run.awaits_reviews = 1
-            if run.reviews_under_way == 0:
+            if run.reviews_in_flight == 0:
                 at_once(site, run, scheduling.SLOTS * run.callers + scheduling.OVER, scheduling.AT_ONCE)
             _goes_on(site, run, desk)
             run.awaits_reviews = 0
@@ -166,9 +166,9 @@ def _await_reviews(site: Site, run: Record, desk: Desk) -> None:
 def _happens(site: Site, run: Record, agent: Record, what: int) -> None:
     """Let one thing happen to an agent."""
     if what == scheduling.ITSELF:
-        advance(site, run, agent, agent.point)
+        advance(site, run, agent, agent.state)
     elif what == scheduling.JOBS_OVER:
-        jobs_tell(site, run, agent)
+        note_jobs_over(site, run, agent)
     elif what == scheduling.CRASH:
         # An event of its own, as SimPy's interrupts are: it comes before all else that is due at this instant.
         agent.interrupted_by = BY_CRASH
@@ -190,7 +190,7 @@ def _happens_to_job(site: Site, run: Record, slot: int) -> None:
     if slot % scheduling.JOB_SLOTS == scheduling.JOB_INTERRUPTION:
         break_off_job(site, run, agent, job)
         return
-    play_job(site, run, agent, job, job.point)
+    play_job(site, run, agent, job, job.state)
     # The only job of an agent that does not poll is the agent's own doing: no event stands between their ends.
     if agent.jobs_are_over and agent.jobs_are_beside == 0:
         advance(site, run, agent, JOBS_ENDED)
@@ -366,7 +366,7 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
     if start < run.horizon_ns:
         agent.is_alive = 1
         run.alive += 1
-        agent.point = STARTS
+        agent.state = STARTS
         after(
             site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, start, scheduling.ASK, agent.rank
         )

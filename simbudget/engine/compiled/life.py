@@ -3,16 +3,16 @@
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled import points, records, scheduling
+from simbudget.engine.compiled import records, scheduling, states
 from simbudget.engine.compiled.accounts import begin_costs, end_costs, may_not_start, resume_costs, total_usd
 from simbudget.engine.compiled.calls import end_own_terms, forget_contexts, open_context, take_up_context
 from simbudget.engine.compiled.delegates import sub_agent_ends
 from simbudget.engine.compiled.judging import review_is_refused
-from simbudget.engine.compiled.points import asks_board, record_spent, waits_for_office
 from simbudget.engine.compiled.records import does, end_timesheet
 from simbudget.engine.compiled.scheduling import after, at_once, cancel
-from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.states import asks_board, record_spent, waits_for_office
 from simbudget.engine.compiled.steps import breaks_off_scoring
+from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.accounts import SPENT_USD, TIME_NS, mark, spent_by_now
 from simbudget.engine.laws.draws import nanoseconds
 from simbudget.engine.laws.tasks import (
@@ -32,7 +32,7 @@ from simbudget.engine.program import IDLE_CYCLES, NONE, Condition, Lasts, Step
 def takes_task(site: Site, run: Record, agent: Record) -> int:
     """Take the next task, wait for one that may become free, or end."""
     if may_not_start(site, run, agent):
-        return points.BUDGET_REACHED
+        return states.BUDGET_REACHED
     task = take_task(site.tasks, site.terms.attempts, site.terms.takes_all)
     if task == NO_TASK:
         return _waits_for_task(site, run, agent)
@@ -40,18 +40,18 @@ def takes_task(site: Site, run: Record, agent: Record) -> int:
     agent.task_attempt = site.tasks.begun[task] - 1
     agent.task_taken = run.now
     mark(agent.account, run.now, agent.task_marks)
-    return points.BEGINS_CYCLE
+    return states.BEGINS_CYCLE
 
 
 @internal
 def _waits_for_task(site: Site, run: Record, agent: Record) -> int:
     if not may_be_returned(site.tasks):
-        return points.ENDS
+        return states.ENDS
     does(run, agent, records.WAITING_OTHER)
     agent.entry_began = run.now
     agent.waits_for_task = 1
-    agent.point = points.WAITS_FOR_TASK
-    return points.WAITS
+    agent.state = states.WAITS_FOR_TASK
+    return states.WAITS
 
 
 @internal
@@ -59,7 +59,7 @@ def asks_again(site: Site, run: Record, agent: Record) -> int:
     """Ask for a task again, now that an attempt has ended."""
     agent.waits_for_task = 0
     record_spent(site, run, agent, records.WAIT, records.OK)
-    return points.TAKES_TASK_IN_TURN
+    return states.TAKES_TASK_IN_TURN
 
 
 @internal
@@ -103,41 +103,41 @@ _UNKNOWN: Final = -1
 
 
 @internal
-def lives(site: Site, run: Record, agent: Record, point: int) -> int:  # noqa: PLR0911  one line a point
-    """Return where an agent goes on from a point between its start and its end that is in no step.
+def lives(site: Site, run: Record, agent: Record, state: int) -> int:  # noqa: PLR0911  one line a state
+    """Return the state that follows a state between its start and its end that is in no step.
 
     Args:
         site: the arrays of the run.
         run: the run's record.
         agent: the agent's record.
-        point: the point, one of `points`.
+        state: the state, one of `states`.
     """
-    if point == points.STARTS:
+    if state == states.STARTS:
         return _starts(site, run, agent)
-    if point == points.NEXT_CYCLE:
+    if state == states.NEXT_CYCLE:
         return _next_cycle(site, run, agent)
-    if point == points.NEXT_STEP:
+    if state == states.NEXT_STEP:
         return _next_step(site, run, agent)
-    if point == points.OFFICE_OPENS:
+    if state == states.OFFICE_OPENS:
         record_spent(site, run, agent, records.WAIT, records.OK)
-        return points.DOES_STEP
-    if point == points.DOES_STEP:
+        return states.DOES_STEP
+    if state == states.DOES_STEP:
         return _does_step(site, agent)
-    if point == points.STEP_DONE:
+    if state == states.STEP_DONE:
         agent.step += 1
-        return points.NEXT_STEP
-    if point == points.RESTARTS:
+        return states.NEXT_STEP
+    if state == states.RESTARTS:
         return _restarts(site, run, agent)
-    # From here on the point is an end: that of the budget, or of the agent's own life.
+    # From here on the state is an end: that of the budget, or of the agent's own life.
     if agent.sub_agent:
         return sub_agent_ends(site, run, agent)
     if agent.number >= run.first_reviewer:
         return review_is_refused(site, run, agent)
     if agent.is_judged:
         breaks_off_scoring(site, run, agent)
-    if point == points.BUDGET_REACHED and agent.polls_now:
-        return points.AWAITS_JOBS  # the job is being paid for, and goes on
-    if point == points.BUDGET_REACHED and agent.attempt_is_over:
+    if state == states.BUDGET_REACHED and agent.polls_now:
+        return states.AWAITS_JOBS  # the job is being paid for, and goes on
+    if state == states.BUDGET_REACHED and agent.attempt_is_over:
         end_own_terms(site, agent)
         return cycle_done(site, run, agent, is_whole=False)
     return ends(site, run, agent)
@@ -161,7 +161,7 @@ def _starts(site: Site, run: Record, agent: Record) -> int:
             agent.rank,
         )
     _await_crash(site, run, agent)
-    return points.NEXT_CYCLE
+    return states.NEXT_CYCLE
 
 
 @internal
@@ -174,9 +174,9 @@ def ends(site: Site, run: Record, agent: Record) -> int:
     cancel(site, run, scheduling.SLOTS * agent.number + scheduling.CRASH)
     cancel(site, run, scheduling.SLOTS * agent.number + scheduling.STOP)
     agent.is_alive = 0
-    agent.point = points.GONE
+    agent.state = states.GONE
     at_once(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, scheduling.AT_ONCE)
-    return points.WAITS
+    return states.WAITS
 
 
 @internal
@@ -185,15 +185,15 @@ def is_gone(site: Site, run: Record) -> int:
     run.alive -= 1
     if run.alive == 0:
         at_once(site, run, scheduling.SLOTS * run.callers + scheduling.OVER, scheduling.AT_ONCE)
-    return points.WAITS
+    return states.WAITS
 
 
 @internal
 def _next_cycle(site: Site, run: Record, agent: Record) -> int:
     if agent.completed_cycles >= run.most_cycles:
-        return points.ENDS
+        return states.ENDS
     agent.cycle_began = run.now
-    return points.TAKES_TASK if run.has_tasks else points.BEGINS_CYCLE
+    return states.TAKES_TASK if run.has_tasks else states.BEGINS_CYCLE
 
 
 @internal
@@ -211,8 +211,8 @@ def begins_cycle(site: Site, run: Record, agent: Record) -> int:
     agent.step = group.first_step
     agent.has_succeeded = agent.has_improved = _UNKNOWN
     if group.submits_each and run.has_research:
-        return asks_board(run, agent, points.FOR_KNOWN, points.NEXT_STEP)
-    return points.NEXT_STEP
+        return asks_board(run, agent, states.FOR_KNOWN, states.NEXT_STEP)
+    return states.NEXT_STEP
 
 
 @internal
@@ -221,10 +221,10 @@ def _next_step(site: Site, run: Record, agent: Record) -> int:
     if agent.step == group.first_step + group.steps:
         return cycle_done(site, run, agent, is_whole=True)
     if not _is_done(site, agent):
-        return points.STEP_DONE
-    if waits_for_office(site, run, agent, points.OFFICE_OPENS):
-        return points.WAITS
-    return points.DOES_STEP
+        return states.STEP_DONE
+    if waits_for_office(site, run, agent, states.OFFICE_OPENS):
+        return states.WAITS
+    return states.DOES_STEP
 
 
 @internal
@@ -257,22 +257,22 @@ def cycle_done(site: Site, run: Record, agent: Record, is_whole: bool) -> int:
     # An agent whose cycles take no time would keep the clock at this instant for ever.
     if agent.idle_cycles == IDLE_CYCLES:
         run.never_ends = 1 + agent.group
-        return points.WAITS
-    return points.NEXT_CYCLE
+        return states.WAITS
+    return states.NEXT_CYCLE
 
 
 @internal
 def _does_step(site: Site, agent: Record) -> int:
     kind = site.steps[agent.step].kind
     if kind == _STEP_THINK:
-        return points.THINKS
+        return states.THINKS
     if kind == _STEP_WORK:
-        return points.WORKS
+        return states.WORKS
     if kind == _STEP_EXPERIMENT:
-        return points.EXPERIMENTS
+        return states.EXPERIMENTS
     if kind == _STEP_DELEGATE:
-        return points.DELEGATES
-    return points.SCORES if kind == _STEP_SCORE else points.SHARES
+        return states.DELEGATES
+    return states.SCORES if kind == _STEP_SCORE else states.SHARES
 
 
 @internal
@@ -297,4 +297,4 @@ def _restarts(site: Site, run: Record, agent: Record) -> int:
     forget_contexts(site, agent)
     agent.ended_well = 0
     _await_crash(site, run, agent)
-    return points.NEXT_CYCLE
+    return states.NEXT_CYCLE

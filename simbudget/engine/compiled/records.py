@@ -8,7 +8,7 @@ import math
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.accounts import REVIEW as REVIEWS
 from simbudget.engine.laws.accounts import SCORER, TOKENS
 from simbudget.engine.laws.tasks import NO_TASK

@@ -9,7 +9,7 @@ import pandas as pd
 
 from simbudget.compilation import CODE_FOLDER
 from simbudget.engine.compiled import records, scheduling
-from simbudget.engine.compiled.state import (
+from simbudget.engine.compiled.tables import (
     AGENT,
     CLIENT,
     CONTEXT,
@@ -363,7 +363,7 @@ def _ledger(program: Program, entries: npt.NDArray[Any], run: int) -> pd.DataFra
             _or_last(rows["component"], records.NO_COMPONENT)
         ],
         "outcome": np.array(records.OUTCOMES, dtype=object)[rows["outcome"]],
-        "name": np.array([*program.pools_told, ""], dtype=object)[_or_last(rows["pool"], records.NO_POOL)],
+        "name": np.array([*program.entry_pools, ""], dtype=object)[_or_last(rows["pool"], records.NO_POOL)],
     }
     columns: dict[str, Any] = {
         **Entry._field_defaults,

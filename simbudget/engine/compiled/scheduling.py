@@ -12,7 +12,7 @@ of those who stand in it, so that joining, leaving and being served take the sam
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.tables import Record, Site
 
 ITSELF: Final = 0
 JOBS_OVER: Final = 1
@@ -280,7 +280,7 @@ def ask(site: Site, run: Record, place: int, number: int, units: int) -> None:
     Args:
         site: the arrays of the run.
         run: the run's record.
-        place: the place, see `state.PLACE`.
+        place: the place, see `tables.PLACE`.
         number: the number of the pool.
         units: units that are wanted.
     """
@@ -305,7 +305,7 @@ def leave(site: Site, run: Record, place: int, number: int) -> None:
     Args:
         site: the arrays of the run.
         run: the run's record.
-        place: the place, see `state.PLACE`.
+        place: the place, see `tables.PLACE`.
         number: the number of the pool.
     """
     standing, pool = site.standing[place], site.pools[number]

@@ -3,7 +3,7 @@
 from typing import Final
 
 from simbudget.compilation import internal
-from simbudget.engine.compiled import points, records
+from simbudget.engine.compiled import records, states
 from simbudget.engine.compiled.accounts import may_not_start, pay
 from simbudget.engine.compiled.calls import (
     HELD,
@@ -14,10 +14,10 @@ from simbudget.engine.compiled.calls import (
     wants_call,
 )
 from simbudget.engine.compiled.judging import begin_judging, end_judging
-from simbudget.engine.compiled.points import asks, asks_board, record_spent, spends, waits_for_office
 from simbudget.engine.compiled.records import add_agent_entry, does
 from simbudget.engine.compiled.scheduling import ask, leave, place_before_server
-from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.states import asks, asks_board, record_spent, spends, waits_for_office
+from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.accounts import SCORER, SPENT_USD
 from simbudget.engine.laws.calls import draw_post, draw_returned, draw_turn, opened_result
 from simbudget.engine.laws.hours import closes_ns
@@ -38,14 +38,14 @@ def thinks(site: Site, run: Record, agent: Record) -> int:
     agent.turns_left = draw_turns(site.rows, site.table, step.work, agent.stream, agent.cycle)
     if is_own or step.client != NONE or step.turn != NONE:
         begin_own_terms(site, run, agent)
-    return points.TURNS
+    return states.TURNS
 
 
 @internal
 def turns(site: Site, run: Record, agent: Record) -> int:
     """Begin the next turn with a call."""
     if agent.turns_left == 0:
-        return points.ENDS if agent.sub_agent else _thought(site, agent)
+        return states.ENDS if agent.sub_agent else _thought(site, agent)
     agent.turns_left -= 1
     parts = site.turns[agent.turn_row].parts
     output, thinking, tool_result, tool_ns = draw_turn(
@@ -55,7 +55,7 @@ def turns(site: Site, run: Record, agent: Record) -> int:
     agent.tool_ns = tool_ns
     agent.tool_result_tokens = tool_result
     wants_call(site, agent, records.CALL, output, thinking)
-    return points.CALLS
+    return states.CALLS
 
 
 @internal
@@ -67,7 +67,7 @@ def _thought(site: Site, agent: Record) -> int:
         agent.context[HELD] += draw_returned(
             site.rows, site.table, step.returns, agent.stream, step.work[PURPOSE], agent.cycle
         )
-    return points.STEP_DONE
+    return states.STEP_DONE
 
 
 @internal
@@ -83,9 +83,9 @@ def _takes_in(site: Site, agent: Record) -> None:
 def turn_answered(site: Site, run: Record, agent: Record) -> int:
     """Work with tools on what the call said."""
     if agent.tool_ns:
-        return spends(site, run, agent, records.USES_TOOL, agent.tool_ns, points.TOOL_DONE)
+        return spends(site, run, agent, records.USES_TOOL, agent.tool_ns, states.TOOL_DONE)
     _takes_in(site, agent)
-    return points.TURNS
+    return states.TURNS
 
 
 @internal
@@ -93,7 +93,7 @@ def tool_done(site: Site, run: Record, agent: Record) -> int:
     """Take the tools' results into the context."""
     record_spent(site, run, agent, records.TOOL, records.OK)
     _takes_in(site, agent)
-    return points.TURNS
+    return states.TURNS
 
 
 @internal
@@ -101,16 +101,16 @@ def works(site: Site, run: Record, agent: Record) -> int:
     """Begin to work for a time, in office hours only."""
     work = site.steps[agent.step].work
     agent.work_left_ns = draw_work_ns(site.rows, site.table, work, agent.stream, agent.cycle)
-    return points.BUDGET_REACHED if may_not_start(site, run, agent) else points.GOES_ON_WORKING
+    return states.BUDGET_REACHED if may_not_start(site, run, agent) else states.GOES_ON_WORKING
 
 
 @internal
 def goes_on_working(site: Site, run: Record, agent: Record) -> int:
     """Work until the work is done or the office closes."""
     if agent.work_left_ns <= 0:
-        return points.STEP_DONE
-    if waits_for_office(site, run, agent, points.OFFICE_OPENS_FOR_WORK):
-        return points.WAITS
+        return states.STEP_DONE
+    if waits_for_office(site, run, agent, states.OFFICE_OPENS_FOR_WORK):
+        return states.WAITS
     return works_until_closing(site, run, agent)
 
 
@@ -120,7 +120,7 @@ def works_until_closing(site: Site, run: Record, agent: Record) -> int:
     week_ns = run.begins_ns + run.now
     until_closing_ns = closes_ns(site.groups[agent.group].hours, week_ns) - week_ns
     agent.stretch_ns = min(agent.work_left_ns, until_closing_ns)
-    return spends(site, run, agent, records.USES_TOOL, agent.stretch_ns, points.STRETCH_DONE)
+    return spends(site, run, agent, records.USES_TOOL, agent.stretch_ns, states.STRETCH_DONE)
 
 
 @internal
@@ -128,14 +128,14 @@ def stretch_done(site: Site, run: Record, agent: Record) -> int:
     """Count what is left of the work."""
     record_spent(site, run, agent, records.TOOL, records.OK)
     agent.work_left_ns -= agent.stretch_ns
-    return points.GOES_ON_WORKING
+    return states.GOES_ON_WORKING
 
 
 @internal
 def shares_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Read what others have posted, and write a post."""
     if may_not_start(site, run, agent):
-        return points.BUDGET_REACHED
+        return states.BUDGET_REACHED
     agent.post_tokens = draw_post(site.rows, site.table, run.post_tokens, agent.stream, agent.posts)
     agent.posts += 1
     tokens, first = _reads(site, run, agent)
@@ -143,7 +143,7 @@ def shares_in_turn(site: Site, run: Record, agent: Record) -> int:
         agent.context[HELD] += tokens
     if run.has_research:
         run.board_first_post = first
-        return asks_board(run, agent, points.FOR_POSTS, points.POSTS_READ)
+        return asks_board(run, agent, states.FOR_POSTS, states.POSTS_READ)
     return posts_read(site, run, agent)
 
 
@@ -153,14 +153,14 @@ def posts_read(site: Site, run: Record, agent: Record) -> int:
     if site.groups[agent.group].is_people:
         return post_answered(site, run, agent)
     wants_call(site, agent, records.POST, agent.post_tokens, 0)
-    return points.CALLS
+    return states.CALLS
 
 
 @internal
 def post_answered(site: Site, run: Record, agent: Record) -> int:
     """Report the agent's own best submission in the post, if there is one."""
     if run.has_research:
-        return asks_board(run, agent, points.FOR_TELLING, points.POST_KNOWN)
+        return asks_board(run, agent, states.FOR_TELLING, states.POST_KNOWN)
     return posts(site, run, agent)
 
 
@@ -172,7 +172,7 @@ def posts(site: Site, run: Record, agent: Record) -> int:
     agent.own_post_tokens = agent.post_tokens
     run.posts += 1
     run.posted_tokens += agent.post_tokens
-    return points.STEP_DONE
+    return states.STEP_DONE
 
 
 @internal
@@ -202,7 +202,7 @@ def _reads(site: Site, run: Record, agent: Record) -> tuple[int, int]:
 def scores(site: Site, agent: Record) -> int:
     """Begin to make submissions: one, or one for each job that ended well since the last."""
     agent.submissions_left = agent.ended_well if site.steps[agent.step].each else 1
-    return points.SUBMITS if agent.submissions_left else points.STEP_DONE
+    return states.SUBMITS if agent.submissions_left else states.STEP_DONE
 
 
 @internal
@@ -215,24 +215,24 @@ def submits(site: Site, run: Record, agent: Record) -> int:
         if run.quota and agent.submitted // DAY_NS == day and agent.submissions_that_day >= run.quota:
             allowed = (day + 1) * DAY_NS
     if allowed > run.now:
-        return spends(site, run, agent, records.WAITING_OTHER, allowed - run.now, points.ALLOWED_TO_SUBMIT)
-    return asks(site, run, agent, points.SUBMITS_IN_TURN)
+        return spends(site, run, agent, records.WAITING_OTHER, allowed - run.now, states.ALLOWED_TO_SUBMIT)
+    return asks(site, run, agent, states.SUBMITS_IN_TURN)
 
 
 @internal
 def submits_in_turn(site: Site, run: Record, agent: Record) -> int:
     """Join the scorer's line."""
     if may_not_start(site, run, agent):
-        return points.BUDGET_REACHED
+        return states.BUDGET_REACHED
     is_same_day = agent.submissions > 0 and agent.submitted // DAY_NS == run.now // DAY_NS
     agent.submissions_that_day = agent.submissions_that_day + 1 if is_same_day else 1
     agent.submitted = agent.scorer_asked = run.now
     agent.submissions += 1
     agent.ended_well = 0
     does(run, agent, records.WAITING_SCORER)
-    agent.point = points.AT_SCORER
+    agent.state = states.AT_SCORER
     ask(site, run, place_before_server(agent), run.scorers, 1)
-    return points.WAITS
+    return states.WAITS
 
 
 @internal
@@ -240,7 +240,7 @@ def at_scorer(site: Site, run: Record, agent: Record) -> int:
     """Have the submission scored, unless the budget has been reached meanwhile."""
     if may_not_start(site, run, agent):
         leaves_scorers_line(site, run, agent)
-        return points.BUDGET_REACHED
+        return states.BUDGET_REACHED
     pay(run, SCORER, run.score_price_usd)
     if run.keeps_accounts:
         agent.account[SPENT_USD] += run.score_price_usd
@@ -249,7 +249,7 @@ def at_scorer(site: Site, run: Record, agent: Record) -> int:
     if run.judge != NONE:
         does(run, agent, records.SCORING)
         begin_judging(site, run, agent)
-        return points.JUDGES
+        return states.JUDGES
     return scores_by_itself(site, run, agent)
 
 
@@ -259,7 +259,7 @@ def scores_by_itself(site: Site, run: Record, agent: Record) -> int:
     # Submissions are counted when they are made, so this one is the last.
     submission = agent.submissions - 1
     duration_ns = draw_scoring_ns(site.rows, site.table, run.scoring_time, agent.stream, submission)
-    return spends(site, run, agent, records.SCORING, duration_ns, points.SCORED)
+    return spends(site, run, agent, records.SCORING, duration_ns, states.SCORED)
 
 
 @internal
@@ -275,7 +275,7 @@ def leaves_scorers_line(site: Site, run: Record, agent: Record) -> None:
 def scoring_done(site: Site, run: Record, agent: Record) -> int:
     """Hear the score from the board, where there is one."""
     if run.has_research:
-        return asks_board(run, agent, points.FOR_SCORE, points.SCORE_KNOWN)
+        return asks_board(run, agent, states.FOR_SCORE, states.SCORE_KNOWN)
     return scored(site, run, agent, records.OK)
 
 
@@ -300,7 +300,7 @@ def scored(site: Site, run: Record, agent: Record, outcome: int) -> int:
     run.scorer_ns += run.now - agent.scoring_began
     leave(site, run, place_before_server(agent), run.scorers)
     agent.submissions_left -= 1
-    return points.SUBMITS if agent.submissions_left else points.STEP_DONE
+    return states.SUBMITS if agent.submissions_left else states.STEP_DONE
 
 
 @internal
@@ -308,7 +308,7 @@ def judged(site: Site, run: Record, agent: Record) -> int:
     """Go on after a judge's call: with the next, or with the scorer's own time."""
     agent.judge_calls_left -= 1
     if agent.judge_calls_left > 0:
-        return points.JUDGES
+        return states.JUDGES
     end_judging(site, agent)
     return scores_by_itself(site, run, agent)
 

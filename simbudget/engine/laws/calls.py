@@ -291,7 +291,7 @@ def draw_attempt(
 
 
 @compiled
-def tokens_under_way(rows: Floats, quantity: int) -> int:
+def tokens_at_start(rows: Floats, quantity: int) -> int:
     """Return the tokens of the context with which an agent starts; 0: it begins as any other.
 
     Args:

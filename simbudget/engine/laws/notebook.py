@@ -54,7 +54,7 @@ _METHOD_COLUMNS: Final = 6
 NEWEST: Final = 0
 FOUND: Final = 1
 KEY: Final = 2
-TOLD: Final = 0  # the best submission since the agent's last post
+TO_REPORT: Final = 0  # the best submission since the agent's last post
 OWN_DIRECTION: Final = 1
 SUBMISSIONS: Final = 0
 METHODS: Final = 1
@@ -150,7 +150,7 @@ def clear(notebook: Notebook) -> None:
     notebook.counts[BEST] = NOBODY
     notebook.directions[:, NEWEST] = NOBODY
     notebook.directions[:, FOUND] = 0
-    notebook.agents[:, TOLD] = NOBODY
+    notebook.agents[:, TO_REPORT] = NOBODY
     notebook.known[:] = NOBODY
     notebook.reviewers_ns[:] = 0
 
@@ -229,13 +229,13 @@ def learn(notebook: Notebook, agent: int, submission: int, now_ns: int) -> None:
 
 
 @compiled
-def tell(notebook: Notebook, agent: int) -> int:
+def report(notebook: Notebook, agent: int) -> int:
     """Return the submission that an agent's post reports; the next post will report later ones only.
 
     Args:
         notebook: the state of research in the run.
         agent: the number of the agent.
     """
-    submission = notebook.agents[agent, TOLD]
-    notebook.agents[agent, TOLD] = NOBODY
+    submission = notebook.agents[agent, TO_REPORT]
+    notebook.agents[agent, TO_REPORT] = NOBODY
     return submission

@@ -39,7 +39,7 @@ from simbudget.engine.laws.notebook import (
     SCORE,
     SCORED_NS,
     SUBMISSIONS,
-    TOLD,
+    TO_REPORT,
     TRIED,
     Notebook,
     is_struck,
@@ -272,9 +272,9 @@ def submit(lab: Lab, notebook: Notebook, agent: int, number: int, parent: int, n
     learn(notebook, agent, submission, now_ns)
     if not is_hack:
         notebook.methods[tried.method, IS_HONEST] = 1
-    told = notebook.agents[agent, TOLD]
-    if told == NOBODY or score > notebook.worths[told, SCORE]:
-        notebook.agents[agent, TOLD] = submission
+    to_report = notebook.agents[agent, TO_REPORT]
+    if to_report == NOBODY or score > notebook.worths[to_report, SCORE]:
+        notebook.agents[agent, TO_REPORT] = submission
     return submission
 
 

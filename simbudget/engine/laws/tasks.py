@@ -24,7 +24,7 @@ TWENTIETHS: Final = 20
 
 # Places of `TaskList.counts`.
 IN_QUEUE: Final = 0
-UNDER_WAY: Final = 1  # attempts
+IN_FLIGHT: Final = 1  # attempts
 RETURNABLE: Final = 2  # attempts under way after which, if unsolved, their task can be taken again
 ATTEMPTS: Final = 3  # begun
 SOLVED: Final = 4
@@ -115,7 +115,7 @@ def take_task(tasks: TaskList, attempts: int, takes_all: int) -> int:
         return NO_TASK
     task = _first(tasks) % len(tasks.queue)
     tasks.begun[task] += 1
-    counts[UNDER_WAY] += 1
+    counts[IN_FLIGHT] += 1
     counts[ATTEMPTS] += 1
     if tasks.begun[task] < attempts:
         if takes_all:
@@ -142,7 +142,7 @@ def all_is_done(tasks: TaskList) -> bool:
     Args:
         tasks: the run's list of tasks.
     """
-    return tasks.counts[IN_QUEUE] == 0 and tasks.counts[UNDER_WAY] == 0
+    return tasks.counts[IN_QUEUE] == 0 and tasks.counts[IN_FLIGHT] == 0
 
 
 @compiled
@@ -157,7 +157,7 @@ def end_attempt(tasks: TaskList, terms: TaskTerms, task: int, solves: bool, cost
         cost_usd: the cost of the attempt.
     """
     counts = tasks.counts
-    counts[UNDER_WAY] -= 1
+    counts[IN_FLIGHT] -= 1
     tasks.spent_usd[task] += cost_usd
     is_first = solves and tasks.solved[task] == 0
     if is_first:

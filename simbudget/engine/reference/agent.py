@@ -37,7 +37,7 @@ from simbudget.engine.reference.delegates import delegate
 from simbudget.engine.reference.experiments import experiment
 from simbudget.engine.reference.judging import Judge
 from simbudget.engine.reference.own_steps import own_step
-from simbudget.engine.reference.records import EntryInTheMaking, Timesheet
+from simbudget.engine.reference.records import OpenEntry, Timesheet
 from simbudget.engine.reference.scheduling import Happens, Phase, holding
 from simbudget.engine.reference.site import Attempt, Site
 from simbudget.errors import UserError
@@ -367,12 +367,12 @@ class Agent(Caller):
         post_tokens = draw_post(site.rows, table, settings.post_tokens, self.stream, self._posts)
         self._posts += 1
         # Posts are read before the call that writes one, and are part of what it sends.
-        read_tokens, told = site.forum.read(self.number)
-        site.board.learn(self.number, told)
+        read_tokens, reported = site.forum.read(self.number)
+        site.board.learn(self.number, reported)
         if not self.group.is_people:
             self.line.context.tokens += read_tokens
             yield from self.line.call("post", post_tokens)
-        site.forum.post(self.number, post_tokens, site.board.tell(self.number))
+        site.forum.post(self.number, post_tokens, site.board.report(self.number))
 
     # Office hours.
 
@@ -409,7 +409,7 @@ class Agent(Caller):
         """
         self.timesheet.waits_for_experiment(None if activity is None else _NUMBER_OF_ACTIVITY[activity], pool)
 
-    def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
+    def entry(self, kind: str, **columns: object) -> OpenEntry:
         """Return the context manager that records what happens within it as one entry.
 
         Args:

@@ -34,7 +34,7 @@ from simbudget.engine.laws.notebook import (
     best_known,
     empty_notebook,
     learn,
-    tell,
+    report,
     with_room,
 )
 from simbudget.engine.laws.research import submit
@@ -163,13 +163,13 @@ class Board:
             if not self._reviews:
                 return
 
-    def tell(self, agent: int) -> int:
+    def report(self, agent: int) -> int:
         """Return the submission that an agent's post reports, or NOBODY.
 
         Args:
             agent: the number of the agent.
         """
-        return tell(self.notebook, agent) if self.is_on else NOBODY
+        return report(self.notebook, agent) if self.is_on else NOBODY
 
     def learn(self, agent: int, submissions: list[int]) -> None:
         """Let an agent know of what it has read.

@@ -37,14 +37,14 @@ from simbudget.engine.laws.calls import (
     part_of_limit,
     shared_speed,
     split_tokens,
-    tokens_under_way,
+    tokens_at_start,
 )
 from simbudget.engine.laws.draws import Floats, Integers
 from simbudget.engine.laws.provider import call_starts_ns
 from simbudget.engine.program import NONE, ContextRow, GroupRow, Lasts, StepRow
 from simbudget.engine.reference.accounts import Usage
 from simbudget.engine.reference.provider import Client, Subscription, Turn
-from simbudget.engine.reference.records import EntryInTheMaking
+from simbudget.engine.reference.records import OpenEntry
 from simbudget.engine.reference.scheduling import Happens, Phase
 from simbudget.ledger.entry import COMPONENTS
 from simbudget.ledger.frame import TOKEN_COLUMNS
@@ -124,7 +124,7 @@ class Caller(ABC):
         """
 
     @abstractmethod
-    def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
+    def entry(self, kind: str, **columns: object) -> OpenEntry:
         """Return the context manager that records what happens within it as one entry.
 
         Args:
@@ -202,7 +202,7 @@ class Line:
         Args:
             group: the group's row.
         """
-        started = tokens_under_way(self._site.rows, group.start_context_tokens)
+        started = tokens_at_start(self._site.rows, group.start_context_tokens)
         if started:
             context = self.context
             context.tokens = context.opened_with_tokens = started
@@ -365,7 +365,7 @@ class Line:
                 # The client gives up; whatever drives the agent tries again after a while, with all its retries.
                 pause_ns, failures = giving_up_ns, 0
             yield clock.after(pause_ns, Phase.END, caller.number, caller.place)
-        with self._under_way() as calls:
+        with self._in_flight() as calls:
             duration_ns = self._duration_ns(first_ns, output_tokens, speed, calls)
             yield from self._answer(kind, output_tokens, duration_ns, clock.now - asked_ns)
 
@@ -443,9 +443,9 @@ class Line:
             self.terms.client.limiter.take(input_tokens, output_tokens)
 
     @contextmanager
-    def _under_way(self) -> Iterator[int]:
+    def _in_flight(self) -> Iterator[int]:
         """Count the call as under way, and say how many are, if its model is served on the fleet's own GPUs."""
-        calls, served = self._site.calls_under_way, self.terms.client.row.served
+        calls, served = self._site.calls_in_flight, self.terms.client.row.served
         if served == NONE:
             yield 0
             return

@@ -15,7 +15,7 @@ from simbudget.engine.laws.work import draw_turns
 from simbudget.engine.program import StepRow
 from simbudget.engine.reference.accounts import BudgetReachedError
 from simbudget.engine.reference.calls import Caller, Line, Terms
-from simbudget.engine.reference.records import EntryInTheMaking
+from simbudget.engine.reference.records import OpenEntry
 from simbudget.engine.reference.scheduling import Happens
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ class SubAgent(Caller):
         """
         self._team.does(self.place, activity)
 
-    def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
+    def entry(self, kind: str, **columns: object) -> OpenEntry:
         """Return the context manager that records what happens within it as one entry of the agent's.
 
         Args:

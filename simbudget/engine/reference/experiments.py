@@ -143,7 +143,7 @@ class _Job:
         self._agent, self._site, self._wave = agent, agent.site, wave
         self._pool_number = wave.step.pool
         self._pool = agent.site.program.pools[self._pool_number]
-        self._columns: dict[str, object] = {"name": agent.site.program.pools_told[self._pool_number]}
+        self._columns: dict[str, object] = {"name": agent.site.program.entry_pools[self._pool_number]}
         self._columns |= agent.task
         """What its entries say of it, also when the agent has been interrupted and is at no task any more."""
         rows, table = agent.site.rows, agent.site.program.table
@@ -153,7 +153,7 @@ class _Job:
         self._columns |= {"gpus": self._gpus}
 
     def run(self) -> Happens:
-        """Try until the job gives a result, a few times at most; tell the wave how it ended.
+        """Try until the job gives a result, a few times at most; and note in the wave how it ended.
 
         Raises:
             BudgetReachedError: the budget does not allow it.

@@ -13,7 +13,7 @@ from simbudget.engine.laws.review import note_review, review_key, takes_for_hack
 from simbudget.engine.laws.work import draw_judge_call, draw_judging, judge_key
 from simbudget.engine.reference.accounts import BudgetReachedError, Usage
 from simbudget.engine.reference.calls import Caller, Line, Terms
-from simbudget.engine.reference.records import EntryInTheMaking
+from simbudget.engine.reference.records import OpenEntry
 from simbudget.engine.reference.scheduling import Happens, Pool, holding
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ class Judge(Caller):
         """
         self._agent.does("scoring" if activity == "model" else activity)
 
-    def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
+    def entry(self, kind: str, **columns: object) -> OpenEntry:
         """Return the context manager that records what happens within it as one entry of the agent's.
 
         Args:
@@ -138,7 +138,7 @@ class Reviewer(Caller):
             activity: one of `ACTIVITIES`.
         """
 
-    def entry(self, kind: str, **columns: object) -> EntryInTheMaking:
+    def entry(self, kind: str, **columns: object) -> OpenEntry:
         """Return the context manager that records what happens within it as one entry of the author's.
 
         Args:

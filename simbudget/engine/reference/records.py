@@ -9,7 +9,7 @@ from simbudget.ledger.entry import ACTIVITIES, Entry
 _SECOND_NS = 1e9
 
 
-class EntryInTheMaking:
+class OpenEntry:
     """A context manager around something that takes time; its entry says `cut` if that was interrupted."""
 
     def __init__(self, record: "Record", agent: int, kind: str, columns: dict[str, Any]) -> None:
@@ -17,7 +17,7 @@ class EntryInTheMaking:
         self._record, self._agent, self._kind = record, agent, kind
         self._started_ns = record.clock.now
 
-    def __enter__(self) -> "EntryInTheMaking":
+    def __enter__(self) -> "OpenEntry":
         return self
 
     def __exit__(
@@ -36,7 +36,7 @@ class Record:
         self.entries: list[Entry] = []
         self._run, self._wanted = run, wanted
 
-    def entry(self, agent: int, kind: str, columns: dict[str, Any]) -> EntryInTheMaking:
+    def entry(self, agent: int, kind: str, columns: dict[str, Any]) -> OpenEntry:
         """Return the context manager that records what happens within it.
 
         Args:
@@ -44,7 +44,7 @@ class Record:
             kind: the kind of entry, see `ledger.entry`.
             columns: columns of `Entry`, by name.
         """
-        return EntryInTheMaking(self, agent, kind, columns)
+        return OpenEntry(self, agent, kind, columns)
 
     def add(self, agent: int, kind: str, started_ns: int, ended_ns: int, columns: dict[str, Any]) -> None:
         """Add an entry; `columns` are those of `Entry` that this kind has, and `queued_ns` for its time waited.

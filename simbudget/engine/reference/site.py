@@ -224,7 +224,7 @@ class Site:
         self.limiters = tuple(Limiter(self.clock, limits) for limits in program.limits_per_min)
         self.prefixes: dict[tuple[int, int], int] = {}
         """When the last call began of all that share a prefix, by group and model."""
-        self.calls_under_way = [0] * len(program.served)
+        self.calls_in_flight = [0] * len(program.served)
         """Calls to each model that is served on the fleet's own GPUs."""
         self.plan = None if program.plan is None else Subscription(self.clock, program.plan, self.rows)
         self.pools = tuple(Pool(self.clock, pool.free_gpus) for pool in program.pools)

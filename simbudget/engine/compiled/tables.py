@@ -1,4 +1,4 @@
-"""The state of one run as flat records: what the reference engine keeps in objects, here in rows of numbers.
+"""The tables of one run: what the reference engine keeps in objects, here in rows of numbers.
 
 A record reads like an object (`agent.turns_left`) and compiles to a memory access. Everything is sized by the fleet, so
 memory grows linearly with the agents; only the entries, which are kept when a ledger is wanted, grow with the run.
@@ -120,7 +120,7 @@ RUN: Final = np.dtype(
         ("first_reviewer", _INT),
         ("idle_reviewer", _INT),
         ("reviews_asked", _INT),
-        ("reviews_under_way", _INT),
+        ("reviews_in_flight", _INT),
         ("awaits_reviews", _INT),
         ("reviewers_are_short", _INT),
         # the subscription: its window and week, and the line of calls that wait for their end
@@ -189,7 +189,7 @@ AGENT: Final = np.dtype(
         ("turn_row", _INT),
         ("context_row", _INT),
         # where it stands in its life
-        ("point", _INT),
+        ("state", _INT),
         ("is_alive", _INT),
         ("interrupted_by", _INT),
         ("needs_context", _INT),
@@ -273,7 +273,7 @@ AGENT: Final = np.dtype(
         ("jobs_waiting", _INT),
         ("jobs_are_beside", _INT),
         ("jobs_are_over", _INT),
-        ("jobs_are_told", _INT),
+        ("jobs_over_is_known", _INT),
         ("job_is_refused", _INT),
         ("pool", _INT),
         ("stretches", _INT),
@@ -361,7 +361,7 @@ JOB: Final = np.dtype(
     [
         ("agent", _INT),
         ("number", _INT),  # among the jobs of its agent's experiment
-        ("point", _INT),
+        ("state", _INT),
         ("is_alive", _INT),
         ("activity", _INT),
         ("job_ns", _INT),

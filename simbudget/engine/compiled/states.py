@@ -1,8 +1,8 @@
-"""The points of an agent's life, where it goes on when what it waited for has happened, and how it waits at them.
+"""The states of agents and jobs, and how an agent waits.
 
 A process of the reference engine stops at its `yield`s and goes on behind them. Here every stretch between two of them
-is a function; it returns the point at which the agent goes on at once, or `WAITS` after it has noted in `agent.point`
-where the agent goes on when its event comes.
+is a function. It returns the state in which the agent goes on at once, or `WAITS` after it has written to `agent.state`
+the one in which the agent goes on when its event comes.
 """
 
 from typing import Final
@@ -15,7 +15,7 @@ from simbudget.engine.compiled.records import (
     notes,
 )
 from simbudget.engine.compiled.scheduling import after, is_due
-from simbudget.engine.compiled.state import Record, Site
+from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.hours import is_open, opens_ns
 
 WAITS: Final = 0
@@ -102,7 +102,7 @@ JOB_STAYED: Final = 53
 SUB_AGENT_STARTS: Final = 60
 DELEGATES: Final = 61
 IN_DELEGATION: Final = 62
-TEAM_TOLD: Final = 63
+TEAM_RETURNS: Final = 63
 
 
 # What can be asked of the board.
@@ -115,7 +115,7 @@ FOR_REVIEW: Final = 5
 
 @internal
 def spends(site: Site, run: Record, agent: Record, activity: int, duration_ns: int, then: int) -> int:
-    """Do one thing for a given time, and go on at the point `then`.
+    """Do one thing for a given time, and go on in the state `then`.
 
     Args:
         site: the arrays of the run.
@@ -123,11 +123,11 @@ def spends(site: Site, run: Record, agent: Record, activity: int, duration_ns: i
         agent: the agent's record.
         activity: one of `ACTIVITIES`, by its number.
         duration_ns: the time, in nanoseconds.
-        then: the point.
+        then: the state.
     """
     notes(site, run, agent, activity)
     agent.entry_began = run.now
-    agent.point = then
+    agent.state = then
     after(
         site,
         run,
@@ -141,35 +141,35 @@ def spends(site: Site, run: Record, agent: Record, activity: int, duration_ns: i
 
 @internal
 def asks(site: Site, run: Record, agent: Record, then: int) -> int:
-    """Wait until it is the agent's turn to ask for something at this instant, and go on at the point `then`.
+    """Wait until it is the agent's turn to ask for something at this instant, and go on in the state `then`.
 
     Args:
         site: the arrays of the run.
         run: the run's record.
         agent: the agent's record.
-        then: the point.
+        then: the state.
     """
     # Nothing else happens at this instant: the turn has come without an event.
     if not is_due(run, site):
         return then
     after(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, 0, scheduling.ASK, agent.rank)
-    agent.point = then
+    agent.state = then
     return WAITS
 
 
 @internal
 def asks_board(run: Record, agent: Record, what: int, then: int) -> int:
-    """Ask something of the board, which answers at once, and go on at the point `then`.
+    """Ask something of the board, which answers at once, and go on in the state `then`.
 
     Args:
         run: the run's record.
         agent: the agent's record.
         what: one of `FOR_SCORE`, `FOR_POSTS`, `FOR_TELLING`, `FOR_KNOWN`, `FOR_REVIEW`.
-        then: the point.
+        then: the state.
     """
     run.board_asked = what
     run.board_agent = agent.number
-    agent.point = then
+    agent.state = then
     return WAITS
 
 
@@ -190,13 +190,13 @@ def record_spent(site: Site, run: Record, agent: Record, kind: int, outcome: int
 
 @internal
 def waits_for_office(site: Site, run: Record, agent: Record, then: int) -> bool:
-    """Return whether the office is closed, and then wait for it and go on at the point `then`.
+    """Return whether the office is closed, and then wait for it and go on in the state `then`.
 
     Args:
         site: the arrays of the run.
         run: the run's record.
         agent: the agent's record.
-        then: the point.
+        then: the state.
     """
     group = site.groups[agent.group]
     week_ns = run.begins_ns + run.now
