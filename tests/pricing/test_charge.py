@@ -58,7 +58,7 @@ def test_a_charge_is_what_the_list_itself_reckons(
     context = next((each for each in SERVICES[service] if _is_listed(info, each, on)), {})
     if service and not context:
         return  # the list does not have it: see the facts' own tests
-    usage = Usage(uncached, write_5m, write_1h, read, output, None, searches)
+    usage = Usage(uncached, write_5m, write_1h, read, output, web_searches=searches)
     right = info.calc_price(
         ListUsage(
             input_tokens=uncached + write_5m + write_1h + read,
