@@ -161,17 +161,15 @@ def end_own_terms(site: Site, agent: Record) -> None:
 
 @internal
 def calls_as(site: Site, agent: Record, client: int) -> None:
-    """Let the calls to come be those of another client, which finds nothing of the context in its cache."""
+    """Let the calls to come be those of another client, with the life of its cache."""
     agent.own_client = agent.client
     agent.client = client
     agent.context[LIFE] = site.clients[client].cache_life_ns
-    agent.context[BEGAN] = NEVER
-    agent.prefix_tokens = 0
 
 
 @internal
 def calls_as_itself(site: Site, agent: Record) -> None:
-    """Let the calls to come be the agent's own again; its context has to be emptied or taken back."""
+    """Let the calls to come be the agent's own again."""
     agent.client = agent.own_client
     agent.context[LIFE] = site.clients[agent.client].cache_life_ns
 
