@@ -257,8 +257,8 @@ def _assumed_speeds(scenarios: Sequence[Scenario]) -> Iterator[str]:
     if assumed:
         names = ", ".join(sorted(assumed))
         yield (
-            f"the speed of {names} is assumed, so what differs in time, and in money that goes with time, rests on "
-            f"that; write `models: {{{min(assumed)}: {{output_speed: ...}}}}`, or calibrate on its logs"
+            f"the speed of {names} is assumed, and so are differences in time and in costs that depend on time; "
+            f"write `models: {{{min(assumed)}: {{output_speed: ...}}}}`, or calibrate on its logs"
         )
 
 
@@ -307,10 +307,10 @@ def _significant(outcome: Outcome, found: Difference) -> str:
 def _too_few(against: Against, outcome: Outcome, found: Difference) -> str:
     if not found.replications:
         return ""
-    enough = f"about {found.needed:,} would do" if found.needed else "no number in reach would do"
+    enough = f"about {found.needed:,} would suffice" if found.needed else "no feasible number would suffice"
     return (
         f"{found.replications:,} replications are too few to tell {against.name} and {against.first} apart by "
-        f"{outcome.label}; {enough}, if the difference is what it looks like."
+        f"{outcome.label}; {enough}, if the difference is as large as it seems."
     )
 
 

@@ -205,8 +205,8 @@ def _answer(found: PilotPlan) -> str:
             f"{_how_known(narrowest)} for {usd(narrowest.cost_usd)}."
         )
         return (
-            f"No pilot pays for the decision between {', '.join(found.plans)}, a result being worth "
-            f"{usd(found.worth_usd)}: what it shows would not change it by enough. {alone}"
+            f"No pilot pays for the decision between {', '.join(found.plans)} if a result is worth "
+            f"{usd(found.worth_usd)}: its evidence would not change the decision by enough. {alone}"
         )
     if found.spread_usd <= _ROUNDING * max(pilot.cost_usd for pilot in found.pilots):
         return "No pilot is needed: the spend has no unknowns and no random variation."

@@ -151,7 +151,7 @@ class BestPlan(Result):
 
     @property
     def is_met(self) -> bool:
-        """Return whether the plan keeps to all limits."""
+        """Return whether the plan meets all limits."""
         return self.chosen.is_feasible
 
     def as_json(self) -> dict[str, Any]:
@@ -402,7 +402,7 @@ def _answer(found: BestPlan) -> str:
     if not chosen.is_feasible:
         parts = (_beyond(text, part) for text, part in chosen.violations.items() if part > 0)
         nearest = f"the nearest is {chosen.name}, beyond {', '.join(parts)}"
-        return f"No plan keeps to all limits ({tried}); {nearest}; it spends {spend}."
+        return f"No plan meets all limits ({tried}); {nearest}; it spends {spend}."
     goal = "" if question.requirement is None else f" and {question.requirement.text}"
     objective = question.objective
     is_spend = objective.column == "spend_usd" and objective.per is None

@@ -95,7 +95,7 @@ class Sensitivity(Result):
     def _why_spend_stays(self) -> str:
         """Return the reason why spend has no driver."""
         if not self.unknowns:
-            return "Nothing is unknown in this scenario, so no unknown moves it."
+            return "Nothing is unknown in this scenario."
         if self.worlds < FEWEST_WORLDS:
             return f"{self.worlds} worlds are too few to say what moves spend."
         same = usd(self.projection.summary.spend_usd.mean)
@@ -245,8 +245,8 @@ def _too_few(fitted: dict[Outcome, Emulator], worlds: int) -> Iterator[str]:
             needed = FEW_TWICE * worlds * emulator.hidden / _HIDDEN
             digits = 10 ** max(0, math.floor(math.log10(needed)) - 1)
             yield (
-                f"with {worlds:,} worlds an unknown may explain {percent(emulator.hidden)} of the variance of "
-                f"{outcome.label} and not be seen; about {math.ceil(needed / digits) * digits:,} replications would "
+                f"with {worlds:,} worlds an unknown that explains {percent(emulator.hidden)} of the variance of "
+                f"{outcome.label} may go undetected; about {math.ceil(needed / digits) * digits:,} replications would "
                 f"show what explains {percent(_HIDDEN)}"
             )
 
@@ -400,7 +400,7 @@ def _price_moves(found: Sensitivity) -> Table:
 
 
 def _worth_of_knowing(information: Information) -> Table:
-    title = f"Expected value of perfect information, a result being worth {usd(information.worth_usd)}"
+    title = f"Expected value of perfect information if a result is worth {usd(information.worth_usd)}"
     values = [
         *(each for each in list(information.of_each.items())[:_ROWS] if each[1].usd > 0.0),
         ("all unknowns", information.of_all),

@@ -93,7 +93,7 @@ def _price_of_a_solved_task(summary: Summary) -> str:
     else:
         line = f", {usd(price.p50)} per solved task (80 %: {usd(price.p10)} to {without_end(price.p90)}; {solved})"
     if tasks.dearest_tenth_share is not None and tasks.count >= _A_TENTH_OF:
-        line += f"; the dearest tenth of the tasks costs {percent(tasks.dearest_tenth_share.p50)}"
+        line += f"; the most expensive tenth of the tasks costs {percent(tasks.dearest_tenth_share.p50)}"
     return line
 
 
@@ -277,8 +277,8 @@ def _resources(summary: Summary) -> Table:
             rows.add_nonzero(f"GPUs of {pool}", name, figures["utilisation"], percent)
     rows.rule()
     rows.add_all("waiting_hours", summary.waiting_hours, hours, lambda name: f"waiting for: {words(name)}")
-    named = "nothing is waited for" if bottleneck == NO_BOTTLENECK else _named(bottleneck)
-    return rows.table(f"Use of what is limited; bottleneck: {named}", "resource")
+    named = "none" if bottleneck == NO_BOTTLENECK else _named(bottleneck)
+    return rows.table(f"Use of limited resources; bottleneck: {named}", "resource")
 
 
 def _named(bottleneck: str) -> str:
@@ -322,7 +322,9 @@ def _tasks(summary: Summary, tasks: TaskFigures) -> Table:
     rows.add("unsolved", "tasks.unsolved", tasks.unsolved, count)
     rows.add("spend per task", "tasks.spend_per_task_usd", tasks.spend_per_task_usd, usd)
     rows.add("spend per attempt", "tasks.spend_per_attempt_usd", tasks.spend_per_attempt_usd, usd)
-    rows.add("share of the dearest tenth", "tasks.dearest_tenth_share", tasks.dearest_tenth_share, percent)
+    rows.add(
+        "share of the most expensive tenth", "tasks.dearest_tenth_share", tasks.dearest_tenth_share, percent
+    )
     price = tasks.cost_per_solved_usd
     average = "" if is_certain(summary) else " on average: mean spend over the mean number solved"
     solved = (
@@ -375,15 +377,13 @@ def _prices(research: Research, price: PriceOfResult) -> Table:
         marginal = cell("last_day.cost_per_result_usd", last.cost_per_result_usd)
         rows.append((f"of the last {hours(last.hours)}", "", "", "", marginal))
     caption = (
-        "World by world: what may be true. On average: mean spend ÷ mean results, and its Monte-Carlo interval, "
+        "World by world: the range over worlds. On average: mean spend ÷ mean results, with its Monte-Carlo interval, "
         "which more replications narrow. "
         f"At least one result with probability {percent(research.probability_of_any_transferable_result)}."
     )
     if research.prior_share is not None:
         share = percent(research.prior_share)
-        caption += (
-            f" {share} of the variance of their number comes from what is unknown; luck is the other part."
-        )
+        caption += f" {share} of the variance of their number comes from unknowns; the rest is chance."
     columns = ("a transferable result costs", "p10", "p50", "p90", "mean")
     return Table("What a transferable result costs", columns, rows, caption)
 

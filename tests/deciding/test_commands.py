@@ -58,7 +58,7 @@ def test_no_plan_within_the_limits_is_exit_status_1(jobs: str) -> None:
     options = ("--vary", "agents=1:2", "--least-cost-for", "experiments >= 1000", "--replications", "4")
     result = simbudget("plan", jobs, *options)
     assert result.exit_code == 1
-    assert "No plan keeps to all limits" in result.output
+    assert "No plan meets all limits" in result.output
 
 
 def test_pictures_and_data_are_written(jobs: str, tmp_path: Path) -> None:

@@ -312,7 +312,7 @@ def test_on_a_flat_plan_it_is_said_what_moves_the_cycles() -> None:
         (
             FLAT.replace("{unknown: 1 h to 3 h}", "2 h"),
             40,
-            "Nothing is unknown in this scenario, so no unknown moves it.",
+            "Nothing is unknown in this scenario.",
         ),
     ],
 )

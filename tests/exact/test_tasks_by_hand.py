@@ -253,8 +253,8 @@ def test_the_clock_of_the_whole_goes_on_until_the_last_gate_and_review() -> None
 def test_the_answer_speaks_of_tasks() -> None:
     projection = project(scenario(tasks("count: 20, attempts: 2, solved: 100%")), Options(1))
     assert projection.answer() == (
-        "$1.30 for 20 tasks over 3.33 min, $0.0650 per solved task (20 are solved); the dearest tenth of the tasks "
-        "costs 10 %."
+        "$1.30 for 20 tasks over 3.33 min, $0.0650 per solved task (20 are solved); the most expensive tenth of the "
+        "tasks costs 10 %."
     )
     figures = projection.as_json()["tasks"]
     assert figures["count"] == 20
