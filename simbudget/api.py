@@ -466,12 +466,10 @@ def backtest(
 def write_report(
     scenario: AnyScenario,
     output: str | Path,
-    *,
     replications: int = 400,
-    seed: int = 1,
-    workers: int | None = None,
-    on: str | None = None,
+    *,
     progress: Progress | None = None,
+    **options: Any,
 ) -> Projection:
     """Project a scenario, write the projection as one HTML file to share, and return it.
 
@@ -479,10 +477,8 @@ def write_report(
         scenario: the scenario to project.
         output: file to write.
         replications: number of simulated runs.
-        seed: random seed.
-        workers: CPU cores to use; by default all.
-        on: a Dask cluster instead.
         progress: called with the numbers of replications done and to do.
+        options: `seed`, `workers`, `on`.
 
     Raises:
         UserError: the scenario cannot be simulated, or the file cannot be written.
@@ -496,9 +492,9 @@ def write_report(
         check_place(output)
     loaded = _loaded(scenario)
     read, name = loaded.loaded, Path(loaded.source.path).name
-    projection = project(loaded, replications, seed=seed, workers=workers, on=on, progress=progress)
-    files = f"{shlex.quote(name)} -o {shlex.quote(output.name)}"
-    command = f"simbudget report {files} --replications {replications} --seed {seed}"
+    sample = Sample(replications, **options)
+    projection = project(loaded, replications, progress=progress, **options)
+    command = f"simbudget report {shlex.quote(name)} -o {shlex.quote(output.name)} {sample}"
     rows = understood(read.provenance, read.scenario)
     page = report_page(Subject(projection, rows, loaded.source.text, name, command, read.calibration))
     with written_whole(output) as fresh:
@@ -509,12 +505,10 @@ def write_report(
 def report_markdown(
     scenario: AnyScenario,
     base: AnyScenario | None = None,
-    *,
     replications: int = 400,
-    seed: int = 1,
-    workers: int | None = None,
-    on: str | None = None,
+    *,
     progress: Progress | None = None,
+    **options: Any,
 ) -> str:
     """Return a projection as Markdown for a pull request.
 
@@ -522,10 +516,8 @@ def report_markdown(
         scenario: the scenario to project.
         base: an earlier version of it; the Markdown then reports the change.
         replications: number of simulated runs.
-        seed: random seed.
-        workers: CPU cores to use; by default all.
-        on: a Dask cluster instead.
         progress: called with the numbers of replications done and to do.
+        options: `seed`, `workers`, `on`.
 
     Raises:
         UserError: a scenario cannot be simulated.
@@ -536,16 +528,16 @@ def report_markdown(
     loaded = _loaded(scenario)
     rows = understood(loaded.loaded.provenance, loaded.scenario)
     command = f"simbudget report {shlex.quote(Path(loaded.source.path).name)} --markdown"
-    sample = f"--replications {replications} --seed {seed}"
+    sample = Sample(replications, **options)
     if base is None:
-        projection = project(loaded, replications, seed=seed, workers=workers, on=on, progress=progress)
+        projection = project(loaded, replications, progress=progress, **options)
         return visible(projection_markdown(projection, rows, f"{command} {sample}"))
     before = _loaded(base)
     pair = [
         Alternative("before", before.scenario),
         Alternative("now", loaded.scenario, notes=loaded.notes),
     ]
-    comparison = compare_alternatives(pair, Sample(replications, seed, workers, on), progress)
+    comparison = compare_alternatives(pair, sample, progress)
     command = f"{command} --base {shlex.quote(Path(before.source.path).name)} {sample}"
     rows_before = understood(before.loaded.provenance, before.scenario)
     return visible(change_markdown(comparison, rows_before, rows, command))

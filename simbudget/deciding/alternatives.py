@@ -121,6 +121,10 @@ class Sample:
     """Replications per world, on average; replications take turns in the worlds. Default: two if results are counted,
     to separate chance from unknown quantities."""
 
+    def __str__(self) -> str:
+        """Return the command line's options for the same sample."""
+        return f"--replications {self.replications} --seed {self.seed}"
+
     def options(self, programs: Iterable[Program]) -> Options:
         """Return the options under which these programs run in the same worlds."""
         counts_results = any(program.research.is_on and len(program.gates) for program in programs)
