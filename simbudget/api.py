@@ -181,10 +181,8 @@ def project(
     Raises:
         UserError: an argument is invalid, or the scenario cannot be simulated.
     """
-    chosen = Options(replications=replications, **options)
-    if isinstance(scenario, Scenario):
-        return project_scenario(scenario, chosen, progress)
     loaded = _loaded(scenario)
+    chosen = Options(replications=replications, **options)
     return project_scenario(loaded.scenario, chosen, progress, loaded.notes)
 
 

@@ -74,3 +74,14 @@ def test_python_says_how_a_scenario_is_trusted_and_the_command_line_names_its_op
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert "--allow-outside" in done.stderr and "trust" not in done.stderr
+
+
+def test_a_scenario_made_in_code_has_the_remarks_of_one_that_is_read() -> None:
+    late = simbudget.Scenario(
+        fleet=[simbudget.Group(group="a", agents=3, start={"then_every": "10 h"})],
+        cycle=[simbudget.Experiment(time="30 min")],
+        gpus=simbudget.Gpus(count=3, price="3 $/h"),
+        stop={"after": "2 h"},
+    )
+    (note,) = simbudget.project(late, 1, engine="reference").notes
+    assert note == "group a: 2 of 3 agents would start after the end"
