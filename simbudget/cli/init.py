@@ -78,5 +78,6 @@ def init_command(
         raise UserError(Problem(f"{more[0]} is not expected here", remedy="write --from before the logs"))
     with working(not logs) as does:
         made = new_scenario(directory, template, (*logs, *more), model, lambda path: does(f"reading {path}"))
-    show(made)
+    if made.from_logs is not None:
+        show(made)
     click.echo(made.next_step)

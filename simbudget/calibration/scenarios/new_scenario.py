@@ -45,23 +45,22 @@ class NewScenario(Result):
     json_name = "init.json"
 
     def answer(self) -> str:
-        """Return what logs imply and cost, and where the scenario is."""
-        written = f"Wrote {self.path}."
+        """Return what the logs imply and cost, or where the scenario is."""
         if self.from_logs is None:
-            return written
+            return f"Wrote {self.path}."
         of, (low, middle, high) = self.from_logs, self.from_logs.projected_usd
         helped = f" and {of.contexts:,} of sub-agents or helpers" if of.contexts else ""
         return (
             f"{of.sessions:,} session{'s' * (of.sessions != 1)}{helped} in {of.groups} group"
             f"{'s' * (of.groups != 1)}, which cost {usd(of.logged_usd)} as `usage` counts it; the scenario projects "
-            f"{usd(middle)} (80 %: {usd(low)} to {usd(high)}). {written}"
+            f"{usd(middle)} (80 %: {usd(low)} to {usd(high)})."
         )
 
     @property
     def next_step(self) -> str:
-        """Return the commands to continue with."""
+        """Return where the scenario is, and the commands to continue with."""
         quoted = shlex.quote(str(self.path))
-        return f"Now: simbudget check {quoted}; simbudget project {quoted}"
+        return f"Wrote {self.path}. Now: simbudget check {quoted}; simbudget project {quoted}"
 
     def as_json(self) -> dict[str, Any]:
         """Return the path, and for logs what the scenario rests on."""
