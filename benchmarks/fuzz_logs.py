@@ -24,8 +24,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from simbudget.errors import UserError
+from simbudget.ledger.found import summarise
 from simbudget.ledger.readers import stream_logs
-from simbudget.ledger.summary import summarise
 
 DATA: Final = Path(__file__).parents[1] / "tests" / "data"
 GOOD: Final = DATA / "formats" / "cost-trace.jsonl"

@@ -2,16 +2,21 @@
 
 `services.csv`: factors on token prices by service or place, for dates before the list begins; `releases.csv`: release
 dates of models, so that `opus` can mean the newest one on a date; `caches.csv`: minimum length of a cached prefix,
-its lifetime, and whether cache reads count towards the limit on input tokens.
+its lifetime, and whether cache reads count towards the limit on input tokens; `gpus.csv`: published hourly on-demand
+prices of GPUs, for plans that name only a type. Usage tiers stand below.
 """
 
 import csv
 import datetime
+import difflib
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.resources import files
+from typing import Final
 
+from simbudget.errors import Problem, UserError
 from simbudget.units import Dimension, written_amount
 
 
@@ -100,3 +105,91 @@ def cache_rule(provider: str, model: str) -> CacheRule | None:
                 as_of=datetime.date.fromisoformat(row["as_of"]),
             )
     return None
+
+
+# GPUs.
+
+
+@dataclass(frozen=True)
+class GpuPrice:
+    """One published on-demand price of one GPU."""
+
+    type: str
+    usd_per_hour: float
+    offer: str
+    """Provider and exact offer."""
+    source: str
+    as_of: datetime.date
+    """Date on which the source was read."""
+
+
+@cache
+def list_gpus() -> tuple[GpuPrice, ...]:
+    """Return the table."""
+    return tuple(
+        GpuPrice(
+            row["type"],
+            float(row["usd_per_hour"]),
+            row["offer"],
+            row["source"],
+            datetime.date.fromisoformat(row["as_of"]),
+        )
+        for row in table_rows("gpus.csv")
+    )
+
+
+def gpu_price(gpu_type: str) -> GpuPrice:
+    """Return the price of a GPU type, ignoring case.
+
+    Raises:
+        UserError: the table does not have the type; the message names the nearest ones.
+    """
+    by_name = {price.type.lower(): price for price in list_gpus()}
+    wanted = " ".join(gpu_type.lower().replace("-", " ").replace("_", " ").split())
+    if wanted in by_name:
+        return by_name[wanted]
+    near = [by_name[name].type for name in difflib.get_close_matches(wanted, by_name, 3, 0.5)]
+    known = near or [price.type for price in list_gpus()]
+    raise UserError(
+        Problem(
+            f"there is no price for GPU type {gpu_type!r}",
+            remedy=f"write one of {', '.join(known)}, or give the price: `price: 3.59 $/h`",
+        )
+    )
+
+
+# Usage tiers of the Claude API.
+
+_CAPS_USD: Final[dict[str, float | None]] = {
+    "start": 500.0,
+    "build": 1_000.0,
+    "scale": 200_000.0,
+    "custom": None,
+}
+"""Maximum spend of an organisation per calendar month; beyond it, calls are refused until the first of the next month.
+
+https://platform.claude.com/docs/en/api/rate-limits, in force since 2026-06-26, read in 2026-11.
+"""
+
+TIERS: Final = tuple(_CAPS_USD)
+
+
+def monthly_spend_cap_usd(tier: str) -> float | None:
+    """Return the cap of a tier per calendar month, in US dollars; None for no cap.
+
+    Raises:
+        KeyError: there is no such tier.
+    """
+    return _CAPS_USD[tier.lower()]
+
+
+def smallest_tier_for(monthly_usd: float) -> str:
+    """Return the smallest tier that allows a given spend per calendar month, in US dollars.
+
+    Raises:
+        ValueError: the spend is not a number.
+    """
+    for tier, cap_usd in _CAPS_USD.items():
+        if monthly_usd <= (math.inf if cap_usd is None else cap_usd):
+            return tier
+    raise ValueError(f"{monthly_usd:g} is not a spend")

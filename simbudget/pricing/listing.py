@@ -9,7 +9,7 @@ from simbudget.pricing.charge import (
     WHOLE_CLASSES,
     ClassPrices,
 )
-from simbudget.pricing.gpus import GpuPrice, list_gpus
+from simbudget.pricing.facts import GpuPrice, list_gpus
 from simbudget.results import Number, Result, Table, as_plain
 
 if TYPE_CHECKING:

@@ -8,8 +8,8 @@ import numpy as np
 
 from simbudget.arrays import Floats, Integers
 from simbudget.numbers import usd
+from simbudget.pricing.facts import monthly_spend_cap_usd, smallest_tier_for
 from simbudget.pricing.models import maker_of
-from simbudget.pricing.tiers import monthly_spend_cap_usd, smallest_tier_for
 from simbudget.projection.limits import LimitCheck
 from simbudget.scenario.scenario import Scenario
 

@@ -8,7 +8,7 @@ from simbudget.distributions.families import constant
 from simbudget.errors import UserError
 from simbudget.pricing.catalogue import has_service, model_prices
 from simbudget.pricing.charge import ClassPrices
-from simbudget.pricing.gpus import gpu_price
+from simbudget.pricing.facts import gpu_price
 from simbudget.scenario.context import Context
 from simbudget.scenario.fleet import Group
 from simbudget.scenario.known_models import basis_of_limit, default_limit

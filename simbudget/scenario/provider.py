@@ -8,7 +8,7 @@ import datetime
 from dataclasses import dataclass
 from typing import Annotated, Any, ClassVar, Final, Self
 
-from simbudget.pricing.tiers import TIERS
+from simbudget.pricing.facts import TIERS
 from simbudget.scenario.language.amounts import Amount
 from simbudget.scenario.language.blocks import Block, FrozenDict, keys_of
 from simbudget.scenario.language.document import Fields, Given, Node, Text

@@ -7,9 +7,8 @@ import pytest
 from simbudget.errors import UserError
 from simbudget.pricing.catalogue import list_models, model_prices
 from simbudget.pricing.charge import ClassPrices
-from simbudget.pricing.gpus import gpu_price, list_gpus
+from simbudget.pricing.facts import gpu_price, list_gpus, monthly_spend_cap_usd, smallest_tier_for
 from simbudget.pricing.models import nearest_models
-from simbudget.pricing.tiers import monthly_spend_cap_usd, smallest_tier_for
 
 BEFORE, AFTER, LATE = datetime.date(2026, 3, 12), datetime.date(2026, 3, 13), datetime.date(2026, 11, 1)
 OPUS = ClassPrices(5, 6.25, 10, 0.5, 25)

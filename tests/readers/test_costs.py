@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from simbudget.ledger.summary import summarise
+from simbudget.ledger.found import summarise
 from tests.readers.sessions import Line, read
 
 PRICES = {"5m": 6.25, "1h": 10.0, "uncached": 5.0, "read": 0.5, "output": 25.0}

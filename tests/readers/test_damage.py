@@ -17,12 +17,12 @@ from hypothesis import strategies as st
 
 from simbudget.errors import UserError
 from simbudget.ledger.entry import Entry
+from simbudget.ledger.found import summarise
 from simbudget.ledger.readers import read_logs
 from simbudget.ledger.readers.files import MOST_VALUES, LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering
 from simbudget.ledger.readers.reading import read_all
-from simbudget.ledger.summary import summarise
 from tests.readers.sessions import REAL, SESSION, answers, asks, read, results, write
 
 FORMATS = Path(__file__).parents[1] / "data" / "formats"

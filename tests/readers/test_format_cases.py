@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
+from simbudget.ledger.found import summarise
 from simbudget.ledger.readers import Assumed, read_logs
-from simbudget.ledger.summary import summarise
 
 CASES = Path(__file__).parents[1] / "data" / "formats"
 PLACES = {

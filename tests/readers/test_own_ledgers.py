@@ -10,11 +10,11 @@ import pandas as pd
 import pytest
 
 from simbudget.ledger.entry import Entry
+from simbudget.ledger.found import summarise
 from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.ledger.store import LedgerStore
 from simbudget.ledger.stored import write_ledger
-from simbudget.ledger.summary import summarise
 from tests.readers.sessions import REAL, SESSION, read, write
 
 

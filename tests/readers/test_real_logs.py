@@ -9,8 +9,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from simbudget.ledger.found import summarise
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.ledger.summary import summarise
 from tests.readers.sessions import REAL, read
 
 CLASSES = {

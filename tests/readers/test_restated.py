@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from simbudget.ledger.found import summarise
 from simbudget.ledger.readers import read_logs
-from simbudget.ledger.summary import summarise
 
 Line = dict[str, Any]
 Counts = tuple[int, int, int, int]

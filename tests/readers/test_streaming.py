@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 from simbudget.errors import UserError
+from simbudget.ledger.found import summarise
 from simbudget.ledger.imported import ImportedLedger, StreamedLedger
 from simbudget.ledger.readers import columns, read_logs, scratch, stream_logs
 from simbudget.ledger.stored import write_ledger
-from simbudget.ledger.summary import summarise
 from tests.readers.sessions import REAL, SESSION, Line, answers, asks, read, results, write
 
 Shrink = Callable[[int, int], None]

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from simbudget.ledger.found import summarise
 from simbudget.ledger.readers import read_logs
-from simbudget.ledger.summary import summarise
 
 Counts = tuple[int, int, int, int]
 """Uncached input, cache writes, cache reads, output."""

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
+from simbudget.ledger.found import summarise
 from simbudget.ledger.readers import read_logs
-from simbudget.ledger.summary import summarise
 
 FOLDER = Path(__file__).parents[1] / "data" / "costs"
 PLACES = {

@@ -16,7 +16,7 @@ from simbudget.pilot.rates import called_as, pilot_rates
 from simbudget.pilot.run.what_cannot_run import what_cannot_run, what_differs
 from simbudget.pilot.tasks.loading import load_task
 from simbudget.pilot.tasks.task import Task
-from simbudget.pricing.tiers import monthly_spend_cap_usd
+from simbudget.pricing.facts import monthly_spend_cap_usd
 from simbudget.scenario.loading import load_scenario
 from simbudget.scenario.scenario import Scenario
 
