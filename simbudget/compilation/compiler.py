@@ -267,14 +267,14 @@ def _nopython(options: dict[str, Any]) -> dict[str, Any]:
 
 
 class _Progress(event.Listener):
-    """Counts what numba compiles, and tells the watchers; what is found on disk is not compiled."""
+    """Counts numba's compilations and reports them to the watchers; code found on disk is not compiled."""
 
     def __init__(self) -> None:
         self.count = 0
         self._depth = 0
 
     def on_start(self, event: Any) -> None:
-        """Tell that a compilation begins; those of the functions that it calls begin and end within it."""
+        """Report that a compilation begins; those of the functions that it calls begin and end within it."""
         dispatcher = event.data["dispatcher"]
         self._depth += 1
         self.count += not isinstance(dispatcher, Law)  # whose inner compilation counts
@@ -282,7 +282,7 @@ class _Progress(event.Listener):
         _report(dispatcher.py_func.__qualname__, part)
 
     def on_end(self, event: Any) -> None:
-        """Tell that everything is ready to run, at the end of the outermost compilation."""
+        """Report that everything is ready, at the end of the outermost compilation."""
         self._depth -= 1
         if self._depth == 0:
             _report(event.data["dispatcher"].py_func.__qualname__, 1.0)

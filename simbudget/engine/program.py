@@ -350,7 +350,7 @@ class Program:
 
     @property
     def agents(self) -> int:
-        """Return how many agents and people the fleet has."""
+        """Return the number of agents and people in the fleet."""
         return len(self.agent_groups)
 
     def world(self, seed: int, world: int, replication: int) -> Floats:

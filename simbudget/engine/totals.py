@@ -53,7 +53,7 @@ JOBS: Final = RESULTS + 3 * LOOKS
 JOBS_CANCELLED: Final = JOBS + 1
 """Those that were cancelled, cut or refused."""
 FULL_CONTEXTS: Final = JOBS_CANCELLED + 1
-"""Contexts that were full at a limit that nobody wrote."""
+"""Contexts that were full at a limit that the scenario does not set."""
 BUSIEST_LINE: Final = FULL_CONTEXTS + 1
 """By limit, how many minutes' worth of it were let through where that is most: by all models, or one with its own."""
 PLAN_QUEUED_NS: Final = BUSIEST_LINE + len(API_LIMITS)
@@ -75,7 +75,7 @@ _MINUTE_NS: Final = 60e9
 
 
 def sums_length(program: Program) -> int:
-    """Return how many sums a run of a program has.
+    """Return the number of sums of a run.
 
     Args:
         program: the program.

@@ -150,7 +150,7 @@ def stop_meter(site: Site, run: Record, number: int, started: int, units: int) -
 
 @internal
 def begin_costs(site: Site, run: Record, agent: Record) -> None:
-    """Let an agent's share of the GPUs, its pay and its sandbox begin to cost."""
+    """Start to charge for an agent's share of the GPUs, its pay and its sandbox."""
     for number in range(run.gpu_pools):
         if _has_share(site, agent, number):
             start_meter(site, run, number, 1)
@@ -161,7 +161,7 @@ def begin_costs(site: Site, run: Record, agent: Record) -> None:
 
 @internal
 def resume_costs(site: Site, run: Record, agent: Record) -> None:
-    """Let the sandbox of an agent that is up again cost."""
+    """Start to charge for the sandbox of an agent that has restarted."""
     agent.is_up = 1
     agent.sandbox_since = run.now
     start_meter(site, run, run.gpu_pools + agent.group, 1)
@@ -220,7 +220,7 @@ def pay_pools(site: Site, run: Record) -> None:
 
 @internal
 def begin_serving(site: Site, run: Record) -> None:
-    """Let the GPUs of all served models begin to cost, where a pool is paid by use."""
+    """Start to charge for the GPUs of all served models, where a pool is paid by use."""
     for number in range(len(site.served)):
         served = site.served[number]
         if site.pools[served.pool].bills_use:

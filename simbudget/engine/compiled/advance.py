@@ -1,4 +1,4 @@
-"""From state to state: what an agent does next, and how whatever it does is broken off at a crash or the horizon."""
+"""Dispatch: which function handles each state of an agent, and how crashes and the horizon interrupt it."""
 
 from typing import Final
 
@@ -85,7 +85,7 @@ from simbudget.engine.compiled.tables import Record, Site
 
 @internal
 def advance(site: Site, run: Record, agent: Record, state: int) -> None:
-    """Let an agent go on from a state until it waits or its life is over.
+    """Run an agent from a state until it waits or has ended.
 
     Args:
         site: the arrays of the run.
@@ -247,7 +247,7 @@ def _goes_on_in_step(site: Site, run: Record, agent: Record, state: int) -> int:
 
 @internal
 def note_jobs_over(site: Site, run: Record, agent: Record) -> None:
-    """Let the agent know that the jobs beside it have ended, or as many as it waits for."""
+    """Wake an agent whose jobs have ended, or as many of them as it waits for."""
     agent.jobs_over_is_known = 1
     slot = scheduling.SLOTS * agent.number + scheduling.ITSELF
     if agent.waits_for_poll:
@@ -265,7 +265,7 @@ BY_HORIZON: Final = 2
 
 @internal
 def interrupt(site: Site, run: Record, agent: Record) -> None:
-    """Break off whatever the agent does: to restart after a crash, or to end at the horizon."""
+    """Abort what the agent does, to restart after a crash or to end at the horizon."""
     cancel(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF)
     _break_off(site, run, agent)
     # A step's own client and context end with it, however it ends.

@@ -63,7 +63,7 @@ class Desk(NamedTuple):
 
 @internal
 def open_board(site: Site, run: Record, desk: Desk, key: Integers) -> None:
-    """Begin with nothing on the board.
+    """Begin with an empty board.
 
     Args:
         site: the arrays of the run.
@@ -81,7 +81,7 @@ def open_board(site: Site, run: Record, desk: Desk, key: Integers) -> None:
 
 @internal
 def answer(site: Site, run: Record, desk: Desk) -> None:
-    """Do what was asked of the board."""
+    """Answer what was asked of the board."""
     number, asked = run.board_agent, run.board_asked
     run.board_asked = 0
     if asked == states.FOR_SCORE:

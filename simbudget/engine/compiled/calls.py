@@ -126,7 +126,7 @@ def empty_context(agent: Record, tokens: int, results: int) -> None:
 
 @internal
 def begin_own_terms(site: Site, run: Record, agent: Record) -> None:
-    """Make calls on the terms of the agent's step, in its own context if it has one; the group's stands still."""
+    """Make calls on the terms of the agent's step, in its own context if it has one, and keep the group's."""
     step = site.steps[agent.step]
     if step.client != NONE:
         agent.client = step.client
@@ -169,14 +169,14 @@ def calls_as(site: Site, agent: Record, client: int) -> None:
 
 @internal
 def calls_as_itself(site: Site, agent: Record) -> None:
-    """Let the calls to come be the agent's own again."""
+    """Switch back to the agent's own calls."""
     agent.client = agent.own_client
     agent.context[LIFE] = site.clients[agent.client].cache_life_ns
 
 
 @internal
 def put_context_aside(site: Site, agent: Record) -> None:
-    """Keep an agent's context while its judge makes calls; the last place of those that stand still is for it."""
+    """Keep an agent's context while its judge makes calls; in the last place of the kept ones."""
     _keep(site, agent, site.kept.shape[1] - 1)
 
 
@@ -207,7 +207,7 @@ def _take_back(site: Site, agent: Record, place: int) -> None:
 
 @internal
 def _copy_context(source: Record, target: Record) -> None:
-    """Copy what an agent and a context that stands still have in common; see `tables.CONTEXT_AT_HAND`."""
+    """Copy what an agent and a kept context have in common; see `tables.CONTEXT_AT_HAND`."""
     for cell in range(len(source.context)):
         target.context[cell] = source.context[cell]
     target.first_prompt_tokens = source.first_prompt_tokens
@@ -545,7 +545,7 @@ def _duration_ns(site: Site, agent: Record, first_ns: int, speed: float) -> int:
 
 @internal
 def _is_over(site: Site, agent: Record) -> None:
-    """Count a call to a served model as under way no more."""
+    """Count a call to a served model as finished."""
     served = site.clients[agent.client].served
     if served != NONE:
         site.served[served].calls -= 1
@@ -624,7 +624,7 @@ def record_failed_attempt(site: Site, run: Record, agent: Record, outcome: int) 
 
 @internal
 def answered(site: Site, run: Record, agent: Record, outcome: int) -> int:
-    """Take the answer: into the context, or as the sum of it.
+    """Add the answer to the context, or replace the context by it after a compaction.
 
     Args:
         site: the arrays of the run.
@@ -652,14 +652,14 @@ def answered(site: Site, run: Record, agent: Record, outcome: int) -> int:
 
 @internal
 def is_billed(run: Record, agent: Record) -> None:
-    """Let the budget count a call that has ended."""
+    """Count a call that has ended towards the budget."""
     if run.counts_when_billed:
         run.unbilled_usd -= agent.unbilled_usd
 
 
 @internal
 def break_off_call(site: Site, run: Record, agent: Record) -> None:
-    """Leave the call wherever it stands, because the agent is interrupted."""
+    """Abort the call in whatever state it is, because the agent is interrupted."""
     # Whoever is interrupted in a line leaves it, so that those behind move up.
     if agent.state in (states.AT_HEAD_OF_LINE, states.LEAVES_LINE):
         _leave_line(site, run, agent)

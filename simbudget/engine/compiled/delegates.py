@@ -48,7 +48,7 @@ def sub_agent_of(site: Site, run: Record, agent: Record, place: int) -> Record:
 
 @internal
 def _open_sub_agent(site: Site, run: Record, agent: Record, caller: Record, place: int) -> None:
-    """Make a sub-agent as it is before its first turn, and let it begin."""
+    """Reset a sub-agent's record, and let it begin."""
     step, group = site.steps[agent.step], site.groups[agent.group]
     for part in range(len(caller.stream) - 1):
         caller.stream[part] = agent.stream[part]
@@ -96,7 +96,7 @@ def sub_agent_ends(site: Site, run: Record, caller: Record) -> int:
 
 @internal
 def team_has_ended(site: Site, run: Record, agent: Record) -> int:
-    """Go on one event later: in the other engine the last one's end is an event, and that all have ended another."""
+    """Continue one event later: SimPy has an event for the last sub-agent's end, and one more for that of all."""
     agent.state = states.TEAM_RETURNS
     at_once(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, scheduling.AT_ONCE)
     return states.WAITS
@@ -126,7 +126,7 @@ def break_up_team(site: Site, run: Record, agent: Record) -> None:
 
 @internal
 def interrupt_sub_agent(site: Site, run: Record, caller: Record) -> None:
-    """Break off whatever a sub-agent does."""
+    """Abort what a sub-agent does."""
     cancel(site, run, scheduling.SLOTS * caller.number + scheduling.ITSELF)
     if states.CALLS <= caller.state < states.THINKS:
         break_off_call(site, run, caller)

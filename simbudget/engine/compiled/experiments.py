@@ -50,7 +50,7 @@ def job_of(site: Site, run: Record, agent: Record, number: int) -> Record:
 
 @internal
 def open_jobs(site: Site, run: Record, agent: Record, polls: bool) -> None:
-    """Draw the jobs of an experiment, and let them begin where they are beside their agent.
+    """Draw the jobs of an experiment, and schedule them if they run beside their agent.
 
     Args:
         site: the arrays of the run.
@@ -97,7 +97,7 @@ def _draw_jobs(site: Site, run: Record, agent: Record) -> int:
 
 @internal
 def play_job(site: Site, run: Record, agent: Record, job: Record, state: int) -> None:
-    """Let a job go on from a state until it waits or has ended.
+    """Run a job from a state until it waits or has ended.
 
     Args:
         site: the arrays of the run.
@@ -182,7 +182,7 @@ def _draw_stay(site: Site, run: Record, agent: Record, job: Record) -> None:
 
 @internal
 def _stayed(site: Site, run: Record, agent: Record, job: Record) -> int:
-    """Give the GPUs back, and go on with what is left: the rest, another attempt, or nothing."""
+    """Release the GPUs, and continue with the remaining work, another attempt, or the end."""
     outcome = records.FAILED if job.fails else records.OK
     _bill(site, run, agent, job, records.PREEMPTED if job.is_preempted else outcome)
     leave(site, run, place_of_job(run, job), agent.pool)
@@ -232,7 +232,7 @@ def _ends(site: Site, run: Record, agent: Record, job: Record, is_well: int) -> 
 
 @internal
 def interrupt_jobs(site: Site, run: Record, agent: Record) -> None:
-    """Let the jobs beside an agent that have not ended be broken off."""
+    """Interrupt the jobs beside an agent that have not ended."""
     for number in range(agent.jobs):
         job = job_of(site, run, agent, number)
         if job.is_alive:
@@ -295,7 +295,7 @@ def _record_unserved(site: Site, run: Record, agent: Record, job: Record) -> Non
 
 @internal
 def break_off_job(site: Site, run: Record, agent: Record, job: Record) -> None:
-    """Leave a job wherever it stands: its agent is interrupted, or waits for it no longer."""
+    """Abort a job in whatever state it is: its agent is interrupted, or no longer waits for it."""
     # It may have ended at this very instant, before its interruption came.
     if job.is_alive == 0:
         return

@@ -29,12 +29,12 @@ from simbudget.engine.laws.tasks import NO_TASK
 from simbudget.engine.laws.work import draw_judge_call, draw_judging, judge_key
 
 _KEY: Final = 3
-"""The place in a stream of the number that tells callers apart."""
+"""The place in a stream of the number that distinguishes callers."""
 
 
 @internal
 def begin_judging(site: Site, run: Record, agent: Record) -> None:
-    """Let the calls to come be the judge's, and draw how many it makes for the agent's last submission."""
+    """Switch to the judge, and draw the number of its calls for the agent's last submission."""
     put_context_aside(site, agent)
     agent.is_judged = 1
     calls_as(site, agent, run.judge)
@@ -50,7 +50,7 @@ def begin_judging(site: Site, run: Record, agent: Record) -> None:
 
 @internal
 def end_judging(site: Site, agent: Record) -> None:
-    """Let the calls to come be the agent's own again."""
+    """Switch back to the agent's own calls."""
     agent.is_judged = 0
     agent.judge_attempts = agent.attempts
     agent.attempts = agent.own_attempts
@@ -86,7 +86,7 @@ def open_reviews(site: Site, run: Record) -> None:
 def ask_for_review(
     site: Site, run: Record, lab: Lab, notebook: Notebook, submission: int, awaits_gates: bool
 ) -> None:
-    """Let a model review a submission in its turn; a finalist may wait for that to be tried at the gates.
+    """Queue a submission for review by a model.
 
     Args:
         site: the arrays of the run.
@@ -122,7 +122,7 @@ def ask_for_review(
 
 @internal
 def _make_caller(site: Site, run: Record, caller: Record, author: int) -> None:
-    """Make a record that of a model which reviews something by this author, in whose place it comes at an instant."""
+    """Reset a record for a model that reviews this author's submission; it takes the author's place at an instant."""
     group_number = site.agents[author].group
     caller.owner = author
     caller.sub_agent = 0
@@ -155,21 +155,21 @@ def reviews(site: Site, run: Record, caller: Record) -> int:
 
 @internal
 def review_answered(site: Site, run: Record, caller: Record) -> int:
-    """Make place for the next review, and let the board have the verdict."""
+    """Leave the reviewers' place to the next review, and hand the verdict to the board."""
     leave(site, run, place_before_server(caller), run.reviewers)
     return asks_board(run, caller, states.FOR_REVIEW, states.REVIEW_NOTED)
 
 
 @internal
 def review_is_refused(site: Site, run: Record, caller: Record) -> int:
-    """Make place for the next review; the budget does not allow this one."""
+    """Leave the reviewers' place to the next review, as the budget does not allow this one."""
     leave(site, run, place_before_server(caller), run.reviewers)
     return ends_review(site, run, caller)
 
 
 @internal
 def ends_review(site: Site, run: Record, caller: Record) -> int:
-    """End a review, which is an event in the other engine."""
+    """End a review, one event later as in SimPy."""
     caller.state = states.REVIEW_OVER
     at_once(site, run, scheduling.SLOTS * caller.number + scheduling.ITSELF, scheduling.AT_ONCE)
     return states.WAITS
@@ -177,7 +177,7 @@ def ends_review(site: Site, run: Record, caller: Record) -> int:
 
 @internal
 def review_is_over(site: Site, run: Record, caller: Record) -> int:
-    """Give the record back; a run that has ended waits for the last review."""
+    """Free the record, and wake a run that waits for its last review."""
     caller.next_idle = run.idle_reviewer
     run.idle_reviewer = caller.number
     run.reviews_in_flight -= 1

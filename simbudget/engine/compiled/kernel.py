@@ -107,7 +107,7 @@ def play_many(  # noqa: PLR0913, PLR0917  a site, how its worlds are drawn, whic
 
 @internal
 def _play(site: Site, run: Record, desk: Desk) -> None:
-    """Let everything happen, in its order, until the last agent's end."""
+    """Handle all events in order, until the last agent's end."""
     begin_pools(site, run)
     begin_serving(site, run)
     _goes_on(site, run, desk)
@@ -123,7 +123,7 @@ def _play(site: Site, run: Record, desk: Desk) -> None:
 
 @internal
 def _goes_on(site: Site, run: Record, desk: Desk) -> None:
-    """Let what is scheduled happen until all that is waited for has ended."""
+    """Handle scheduled events until the run is over."""
     # Slots of callers come first, then those of the run, then those of jobs; see `scheduling`.
     of_run = scheduling.SLOTS * run.callers
     run.is_over = 0
@@ -148,7 +148,7 @@ def _goes_on(site: Site, run: Record, desk: Desk) -> None:
 
 @internal
 def _await_reviews(site: Site, run: Record, desk: Desk) -> None:
-    """Let the clock go on until every review by a model is over, those of finalists that had none included."""
+    """Run the clock until every review by a model is over, including those of finalists that had none."""
     asked = run.reviews_asked
     while True:
         if asked:
@@ -164,7 +164,7 @@ def _await_reviews(site: Site, run: Record, desk: Desk) -> None:
 
 @internal
 def _happens(site: Site, run: Record, agent: Record, what: int) -> None:
-    """Let one thing happen to an agent."""
+    """Handle an event of an agent."""
     if what == scheduling.ITSELF:
         advance(site, run, agent, agent.state)
     elif what == scheduling.JOBS_OVER:
@@ -184,7 +184,7 @@ def _happens(site: Site, run: Record, agent: Record, what: int) -> None:
 
 @internal
 def _happens_to_job(site: Site, run: Record, slot: int) -> None:
-    """Let one thing happen to a job; `slot` counts from the first of the jobs' slots."""
+    """Handle an event of a job; `slot` counts from the first of the jobs' slots."""
     job = site.jobs[slot // scheduling.JOB_SLOTS]
     agent = site.agents[job.agent]
     if slot % scheduling.JOB_SLOTS == scheduling.JOB_INTERRUPTION:
@@ -210,7 +210,7 @@ def _meet_horizon(site: Site, run: Record) -> None:
 
 @internal
 def _begin(site: Site, run: Record, key: Integers) -> None:
-    """Make everything as it is before the run."""
+    """Reset everything to the start of a run."""
     run.now = run.ended = run.alive = run.scheduled = run.heap_size = run.entries = run.never_ends = 0
     run.posts = run.posted_tokens = run.forum_is_short = 0
     run.spent_usd = run.unbilled_usd = run.scorer_ns = 0.0
@@ -240,7 +240,7 @@ def _begin(site: Site, run: Record, key: Integers) -> None:
 
 @internal
 def _fill_buckets(site: Site) -> None:
-    """Begin with full buckets, and prefixes of which no call has been made."""
+    """Begin with full buckets, and no call for any prefix."""
     site.prefixes[:] = NEVER
     for number in range(len(site.limits)):
         limits = site.limits[number]
@@ -256,7 +256,7 @@ def _fill_buckets(site: Site) -> None:
 
 @internal
 def _open_plan(site: Site, run: Record) -> None:
-    """Begin with a subscription of which nothing has been used."""
+    """Begin with an unused subscription."""
     run.plan_places = run.plan_waiting = run.plan_queued_ns = 0
     run.plan_month_usd = run.plan_seats * _fact(site, run.plan_price) * run.charged[FIXED]
     for span in range(SPANS):
@@ -274,7 +274,7 @@ def _begin_month(site: Site, run: Record) -> None:
 
 @internal
 def pay_fixed(site: Site, run: Record) -> None:
-    """Pay what the run costs whatever happens."""
+    """Pay the run's fixed costs."""
     fixed_usd = _fact(site, run.fixed) * run.charged[FIXED]
     if fixed_usd != 0.0:
         pay(run, FIXED, fixed_usd)
@@ -324,7 +324,7 @@ def _settle_facts(site: Site, run: Record) -> None:
 
 @internal
 def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
-    """Make an agent as it is before it starts, and let it start in its time."""
+    """Reset an agent's record, and schedule its start."""
     group = site.groups[agent.group]
     for part in range(len(key)):
         agent.stream[part] = key[part]

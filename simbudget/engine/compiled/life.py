@@ -99,7 +99,7 @@ _PART: Final = int(Condition.PART)
 _IMPROVED: Final = int(Condition.IMPROVED)
 _SUCCEEDED: Final = int(Condition.SUCCEEDED)
 _UNKNOWN: Final = -1
-"""Nothing has been done yet of which a condition could speak."""
+"""No step has been done yet that a condition could refer to."""
 
 
 @internal
@@ -181,7 +181,7 @@ def ends(site: Site, run: Record, agent: Record) -> int:
 
 @internal
 def is_gone(site: Site, run: Record) -> int:
-    """Let the run be over when all agents have ended: that, like the end of each, is an event in the other engine."""
+    """End the run when all agents have ended, one event later as in SimPy."""
     run.alive -= 1
     if run.alive == 0:
         at_once(site, run, scheduling.SLOTS * run.callers + scheduling.OVER, scheduling.AT_ONCE)

@@ -144,7 +144,7 @@ def add_agent_entry(site: Site, run: Record, agent: Record, kind: int, started: 
 
 @internal
 def note_task(row: Record, of: Record) -> None:
-    """Note at which task an agent, a sub-agent or a job is, if it is at one.
+    """Write the task of an agent, a sub-agent or a job to an entry, if it has one.
 
     Args:
         row: the entry.
@@ -213,7 +213,7 @@ NOTHING: Final = -1
 
 @internal
 def does(run: Record, agent: Record, activity: int) -> None:
-    """Note what the agent does from now on.
+    """Switch the agent's activity.
 
     Args:
         run: the run's record.
@@ -226,7 +226,7 @@ def does(run: Record, agent: Record, activity: int) -> None:
 
 @internal
 def notes(site: Site, run: Record, caller: Record, activity: int) -> None:
-    """Note what an agent does from now on, or one of its sub-agents; NOTHING: the sub-agent has ended.
+    """Switch the activity of an agent or of a sub-agent; NOTHING: the sub-agent has ended.
 
     Args:
         site: the arrays of the run.
@@ -252,7 +252,7 @@ def notes(site: Site, run: Record, caller: Record, activity: int) -> None:
 
 @internal
 def waits_for_experiment(site: Site, run: Record, agent: Record, activity: int) -> None:
-    """Note what the experiment does, for which the agent waits from now on; NOTHING: it has ended.
+    """Switch the activity of the experiment that the agent waits for; NOTHING: it has ended.
 
     Args:
         site: the arrays of the run.

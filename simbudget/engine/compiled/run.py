@@ -325,7 +325,7 @@ def _limits(program: Program) -> npt.NDArray[Any]:
 
 
 def _places_of_contexts(program: Program) -> list[int]:
-    """Return for each step the place of its context among those of an agent that stand still; 0: it has none."""
+    """Return for each step the place of its context among an agent's kept contexts; 0: it has none."""
     places: list[int] = []
     for group in program.groups:
         own = 0
@@ -336,7 +336,7 @@ def _places_of_contexts(program: Program) -> list[int]:
 
 
 def _kept(program: Program) -> npt.NDArray[Any]:
-    """Return room for contexts that stand still: the last place is for what an agent's judge puts aside."""
+    """Return room for kept contexts: the last place is for what an agent's judge puts aside."""
     judged = int(program.settings.judge != NONE)
     return np.zeros((program.agents, 1 + max(_places_of_contexts(program)) + judged), dtype=KEPT)
 

@@ -107,7 +107,7 @@ def after_of_job(site: Site, run: Record, job: Record, delay_ns: int, phase: int
 
 @internal
 def at_once(site: Site, run: Record, slot: int, priority: int) -> None:
-    """Schedule a slot's event before all that is still to happen at this instant: how one process tells another.
+    """Schedule a slot's event before everything else that is due at this instant, as a message between processes.
 
     Args:
         site: the arrays of the run.
@@ -154,7 +154,7 @@ def cancel(site: Site, run: Record, slot: int) -> None:
 
 @internal
 def next_slot(site: Site, run: Record) -> int:
-    """Take out the next event, let it be its time, and return its slot."""
+    """Remove the next event, advance the clock to it, and return its slot."""
     heap = site.heap
     slot = heap[0].slot
     run.now = heap[0].at
@@ -229,7 +229,7 @@ _NOBODY: Final = -1
 
 @internal
 def open_pools(site: Site) -> None:
-    """Begin with everything free and nobody waiting."""
+    """Begin with all units free and empty lines."""
     for number in range(len(site.pools)):
         pool = site.pools[number]
         pool.free = pool.units
@@ -263,7 +263,7 @@ def place_of_job(run: Record, job: Record) -> int:
 
 @internal
 def is_idle(site: Site, number: int) -> bool:
-    """Return whether nobody holds anything of a pool.
+    """Return whether all units of a pool are free.
 
     Args:
         site: the arrays of the run.

@@ -115,7 +115,7 @@ FOR_REVIEW: Final = 5
 
 @internal
 def spends(site: Site, run: Record, agent: Record, activity: int, duration_ns: int, then: int) -> int:
-    """Do one thing for a given time, and go on in the state `then`.
+    """Spend a given time on an activity, then continue in the state `then`.
 
     Args:
         site: the arrays of the run.
@@ -141,7 +141,7 @@ def spends(site: Site, run: Record, agent: Record, activity: int, duration_ns: i
 
 @internal
 def asks(site: Site, run: Record, agent: Record, then: int) -> int:
-    """Wait until it is the agent's turn to ask for something at this instant, and go on in the state `then`.
+    """Wait until it is the agent's turn to ask for something at this instant, then continue in the state `then`.
 
     Args:
         site: the arrays of the run.
@@ -159,7 +159,7 @@ def asks(site: Site, run: Record, agent: Record, then: int) -> int:
 
 @internal
 def asks_board(run: Record, agent: Record, what: int, then: int) -> int:
-    """Ask something of the board, which answers at once, and go on in the state `then`.
+    """Ask something of the board, which answers at once, then continue in the state `then`.
 
     Args:
         run: the run's record.
@@ -190,7 +190,7 @@ def record_spent(site: Site, run: Record, agent: Record, kind: int, outcome: int
 
 @internal
 def waits_for_office(site: Site, run: Record, agent: Record, then: int) -> bool:
-    """Return whether the office is closed, and then wait for it and go on in the state `then`.
+    """Return whether the office is closed, and then wait for it then continue in the state `then`.
 
     Args:
         site: the arrays of the run.

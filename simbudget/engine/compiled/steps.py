@@ -166,7 +166,7 @@ def post_answered(site: Site, run: Record, agent: Record) -> int:
 
 @internal
 def posts(site: Site, run: Record, agent: Record) -> int:
-    """Let others see the post."""
+    """Publish the post."""
     site.forum[run.posts % len(site.forum)] = run.posted_tokens
     agent.own_post = run.posts
     agent.own_post_tokens = agent.post_tokens
@@ -273,7 +273,7 @@ def leaves_scorers_line(site: Site, run: Record, agent: Record) -> None:
 
 @internal
 def scoring_done(site: Site, run: Record, agent: Record) -> int:
-    """Hear the score from the board, where there is one."""
+    """Ask the board for the score, if research is simulated."""
     if run.has_research:
         return asks_board(run, agent, states.FOR_SCORE, states.SCORE_KNOWN)
     return scored(site, run, agent, records.OK)
@@ -281,7 +281,7 @@ def scoring_done(site: Site, run: Record, agent: Record) -> int:
 
 @internal
 def scored(site: Site, run: Record, agent: Record, outcome: int) -> int:
-    """Make place for the next submission.
+    """Record the submission, and leave the scorer to the next.
 
     Args:
         site: the arrays of the run.

@@ -172,7 +172,7 @@ CONTEXT_AT_HAND: Final = (
     ("prefix_tokens", _INT),
     ("session", _INT),
 )
-"""What an agent's context is; one that stands still is kept in the same fields."""
+"""An agent's current context; a kept one has the same fields."""
 
 AGENT: Final = np.dtype(
     [
@@ -348,14 +348,14 @@ LIMITS: Final = np.dtype(
 SERVED: Final = np.dtype([*_fields_of(ServedRow), ("calls", _INT)], align=True)
 
 KEPT: Final = np.dtype([("is_kept", _INT), *CONTEXT_AT_HAND], align=True)
-"""Contexts that stand still: of each agent its group's, then those of its steps that have their own."""
+"""Kept contexts: of each agent its group's, then those of its steps that have their own."""
 
 TURN: Final = np.dtype(_fields_of(TurnRow), align=True)
 
 CONTEXT: Final = np.dtype(_fields_of(ContextRow), align=True)
 
 STEP: Final = np.dtype([*_fields_of(StepRow), ("kept", _INT)], align=True)
-"""`kept` is the place of a step's context among those of an agent that stand still."""
+"""`kept` is the place of a step's context among an agent's kept contexts."""
 
 JOB: Final = np.dtype(
     [
@@ -466,7 +466,7 @@ class Site(NamedTuple):
     turns: np.ndarray[Any, Any]
     contexts: np.ndarray[Any, Any]
     kept: np.ndarray[Any, Any]
-    """[agents, contexts that may stand still] of KEPT."""
+    """[agents, kept contexts] of KEPT."""
     limits: np.ndarray[Any, Any]
     served: np.ndarray[Any, Any]
     prefixes: Integers

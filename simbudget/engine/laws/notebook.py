@@ -95,7 +95,7 @@ class Notebook(NamedTuple):
 def empty_notebook(
     agent_directions: Integers, direction_keys: Integers, reviewers: int, room: int
 ) -> Notebook:
-    """Return the notebook of a run that begins.
+    """Return the notebook at the start of a run.
 
     Args:
         agent_directions: [agents] the direction in which each agent starts to look for ideas.

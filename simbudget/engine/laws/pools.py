@@ -17,7 +17,7 @@ class PoolRow(NamedTuple):
     preempted_every: int
     checkpoint_every_ns: int
     held: int
-    """GPUs that served models hold: they are not there for jobs."""
+    """GPUs held by served models, which jobs cannot use."""
     bills_use: int
     """Whether the time is charged for which jobs and served models hold its GPUs."""
     bills_run: int
@@ -27,7 +27,7 @@ class PoolRow(NamedTuple):
 
     @property
     def free_gpus(self) -> int:
-        """Return how many GPUs are there for jobs."""
+        """Return the number of GPUs available to jobs."""
         return self.gpus - self.held
 
 

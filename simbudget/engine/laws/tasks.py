@@ -67,7 +67,7 @@ class TaskList(NamedTuple):
 
 
 def empty_task_list(tasks: int) -> TaskList:
-    """Return the list of a run that begins.
+    """Return the list at the start of a run.
 
     Args:
         tasks: number of tasks.
@@ -86,7 +86,7 @@ def empty_task_list(tasks: int) -> TaskList:
 
 @compiled
 def open_tasks(tasks: TaskList) -> None:
-    """Make a list as it is when a run begins: all tasks can be taken.
+    """Reset a list to the start of a run: all tasks can be taken.
 
     Args:
         tasks: the run's list of tasks.

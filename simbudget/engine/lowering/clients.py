@@ -34,7 +34,7 @@ _Row = TypeVar("_Row")
 
 
 class _Call(NamedTuple):
-    """What tells clients apart."""
+    """What distinguishes clients."""
 
     model: str | None
     cache: str

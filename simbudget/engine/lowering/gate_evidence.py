@@ -134,7 +134,7 @@ def _passes(gate: Gate, real: Floats, rng: np.random.Generator) -> Floats:
 
 
 def _of_those(chance: Floats, before: Floats | None, counts: Counts, rng: np.random.Generator) -> Floats:
-    """Return [draws, trials] the chances of the methods that were tried: of all, or of such as passed before."""
+    """Return the [draws, trials] chances of the methods tried, drawn from all or from those that passed before."""
     if before is None:
         return chance[:, : counts.trials]
     # Gumbel noise picks methods with the probabilities `before`, without replacement.
@@ -144,7 +144,7 @@ def _of_those(chance: Floats, before: Floats | None, counts: Counts, rng: np.ran
 
 
 def _log_chance(hits: int, chance: Floats) -> Floats:
-    """Return [draws] the logarithm of the chance that exactly so many pass, for [draws, trials] chances of each."""
+    """Return the [draws] log-probabilities of exactly `hits` passes, given [draws, trials] chances of each trial."""
     at = np.zeros((len(chance), hits + 1))
     at[:, 0] = 1.0
     for passes in chance.T:

@@ -99,7 +99,7 @@ class StaffMeter(Meter):
         self._hours, self._begins_ns = hours, begins_ns
 
     def reading_ns(self, now_ns: int) -> int:
-        """Return for how long the office has been open since the Monday before the run.
+        """Return the office hours since the Monday before the run, in nanoseconds.
 
         Args:
             now_ns: the current time, in nanoseconds.
@@ -125,7 +125,7 @@ class Accounts:
         self._meters: list[Meter] = []
 
     def add(self, meter: Meter) -> Meter:
-        """Let a meter's money count towards the budget while it accrues; return the meter.
+        """Add a meter, whose charges count towards the budget while they accrue; return it.
 
         Args:
             meter: the meter.
@@ -241,7 +241,7 @@ class Usage:
         count_call(self.account, cost_usd, tokens, is_turn)
 
     def begin_to_cost(self, usd_per_hour: float) -> None:
-        """Let something cost money by the hour from now on.
+        """Start a charge by the hour.
 
         Args:
             usd_per_hour: the price, in $/h.
@@ -299,7 +299,7 @@ class RunningCosts:
         self._is_up = False
 
     def begin(self) -> None:
-        """Let all of it begin to cost."""
+        """Start to charge for all of it."""
         now_ns = self._started_ns = self._site.clock.now
         for meter in self._gpu_meters:
             meter.start(now_ns)
@@ -316,7 +316,7 @@ class RunningCosts:
         self._pay(SANDBOX, "sandbox", cost_usd, started_ns)
 
     def resume(self) -> None:
-        """Let the sandbox of an agent that is up again cost."""
+        """Start to charge for the sandbox of an agent that has restarted."""
         self._is_up = True
         self._sandbox_ns = self._site.clock.now
         meter = self._site.sandbox_meters[self._group]

@@ -393,7 +393,7 @@ class Agent(Caller):
     # What every step uses.
 
     def does(self, activity: str) -> None:
-        """Note what the agent does from now on.
+        """Switch the agent's activity.
 
         Args:
             activity: one of `ACTIVITIES`.
@@ -401,7 +401,7 @@ class Agent(Caller):
         self.timesheet.does(_NUMBER_OF_ACTIVITY[activity])
 
     def waits_for_experiment(self, activity: str | None, pool: int) -> None:
-        """Note what the agent's experiment does from now on, which the agent waits for; None: it has ended.
+        """Switch the activity of the experiment that the agent waits for; None: it has ended.
 
         Args:
             activity: `waiting_gpu` or `experiment`; None: it has ended.

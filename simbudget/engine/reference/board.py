@@ -148,7 +148,7 @@ class Board:
         self.notebook.submissions[submission, IS_ASKED] = 1
 
     def _await_reviews(self) -> None:
-        """Let the clock go on until every review by a model is over, those of finalists that had none included."""
+        """Run the clock until every review by a model is over, including those of finalists that had none."""
         clock, lab = self._site.clock, self.lab
         while True:
             if self._reviews:
@@ -172,7 +172,7 @@ class Board:
         return report(self.notebook, agent) if self.is_on else NOBODY
 
     def learn(self, agent: int, submissions: list[int]) -> None:
-        """Let an agent know of what it has read.
+        """Let an agent remember the submissions reported by the posts that it has read.
 
         Args:
             agent: the number of the agent.

@@ -55,7 +55,7 @@ if TYPE_CHECKING:
 
 @dataclass
 class Context:
-    """A growing context. It is changed only by the agent whose it is."""
+    """A growing context, changed only by its own agent."""
 
     row: ContextRow
     cache_life_ns: int
@@ -117,7 +117,7 @@ class Caller(ABC):
 
     @abstractmethod
     def does(self, activity: str) -> None:
-        """Note what the caller does from now on.
+        """Switch the caller's activity.
 
         Args:
             activity: one of `ACTIVITIES`.
@@ -137,7 +137,7 @@ class Caller(ABC):
         """Look at the budget and the agent's limits before something is started; BudgetReachedError at one of them."""
 
     def spends(self, activity: str, kind: str, duration_ns: int, **columns: object) -> Happens:
-        """Do one thing for a given time.
+        """Spend a given time on an activity.
 
         Args:
             activity: one of `ACTIVITIES`.

@@ -61,7 +61,7 @@ class Team:
         agent.delegations += 1
 
     def does(self, number: int, activity: str) -> None:
-        """Note what a sub-agent does from now on: nothing once it has ended.
+        """Switch a sub-agent's activity; none once it has ended.
 
         Args:
             number: which of the sub-agents it is, from 0.
@@ -77,7 +77,7 @@ class Team:
             self.agent.does("waiting_api" if doing == {"waiting_api"} else "tool")
 
     def breaks_up(self) -> None:
-        """Let the agent do something else, whatever the sub-agents still note."""
+        """Stop showing the sub-agents' activities as the agent's."""
         self._is_broken_up = True
 
 
@@ -118,7 +118,7 @@ class SubAgent(Caller):
         self._team.agent.look()
 
     def does(self, activity: str) -> None:
-        """Note what the sub-agent does from now on.
+        """Switch the sub-agent's activity.
 
         Args:
             activity: one of `ACTIVITIES`; empty: it has ended.

@@ -132,7 +132,7 @@ class Reviewer(Caller):
         self.site.accounts.look()
 
     def does(self, activity: str) -> None:
-        """Note nothing: a review is no agent's time.
+        """Do nothing: a review takes no agent's time.
 
         Args:
             activity: one of `ACTIVITIES`.

@@ -6,7 +6,7 @@
         for _ in range(2):
             yield from agent.line.turn()
 
-What it may use of an agent: `spends(activity, kind, duration_ns)`, `line.turn()`, `line.context.tokens`, `cycle`,
+It may use of an agent: `spends(activity, kind, duration_ns)`, `line.turn()`, `line.context.tokens`, `cycle`,
 `number`, `stream` (four numbers that key `engine.streams.lanes`, with a purpose of your own above 1,000,000), and
 `site.clock.now` in nanoseconds.
 """

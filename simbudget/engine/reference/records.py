@@ -79,8 +79,8 @@ _WAITING_GPU: Final = ACTIVITIES.index("waiting_gpu")
 class Timesheet:
     """At every moment of its life an agent does exactly one thing; this adds up for how long, in nanoseconds.
 
-    Who waits for an experiment does what the experiment does, be it in the queue or running, whatever polls
-    are made meanwhile.
+    While an agent waits for an experiment, it counts as doing what the experiment does (queueing or running), even if
+    it polls meanwhile.
     """
 
     def __init__(self, clock: Clock, pools: int) -> None:
@@ -100,7 +100,7 @@ class Timesheet:
         self.started_ns = self._since_ns = self._clock.now
 
     def does(self, activity: int) -> None:
-        """Note what the agent does from now on.
+        """Switch the agent's activity.
 
         Args:
             activity: the number of the activity in `ACTIVITIES`.
@@ -109,7 +109,7 @@ class Timesheet:
         self._own = activity
 
     def waits_for_experiment(self, activity: int | None, pool: int) -> None:
-        """Note what the experiment on a pool does, for which the agent waits from now on; None: it has ended.
+        """Switch the activity of the experiment that the agent waits for; None: it has ended.
 
         Args:
             activity: the number of the activity; None: it has ended.
@@ -125,7 +125,7 @@ class Timesheet:
 
     @property
     def life_ns(self) -> int:
-        """Return how long the agent lived, downtime included."""
+        """Return the length of the agent's life including downtime, in nanoseconds."""
         if self.started_ns is None or self.ended_ns is None:
             return 0
         return self.ended_ns - self.started_ns

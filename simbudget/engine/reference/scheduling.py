@@ -3,7 +3,7 @@
 The clock is a SimPy environment in whole nanoseconds that keeps the order of what happens at one instant. What ends
 goes before what crashes, then comes the horizon, then what asks; within each, the agents in the order of their numbers,
 each one's sub-agents and jobs in theirs. SimPy's own events (a resource granted, a process interrupted) are not things
-that happen but how one process tells another; they go first.
+that happen but messages between processes; they go first.
 """
 
 from collections import deque
@@ -89,7 +89,7 @@ class Pool:
 
     @property
     def is_idle(self) -> bool:
-        """Return whether nobody holds anything."""
+        """Return whether all units are free."""
         return self._free == self._units
 
     def ask(self, units: int = 1) -> Event:
@@ -126,7 +126,7 @@ class Pool:
 
 @contextmanager
 def holding(pool: Pool, units: int = 1) -> Iterator[Event]:
-    """Stand in line for units and hold them, until the end of the block on whatever way.
+    """Queue for units and hold them until the end of the block, however it ends.
 
     Args:
         pool: the pool.

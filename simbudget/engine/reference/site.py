@@ -110,7 +110,7 @@ class Tasks:
 
 
 def begin_serving(site: Site) -> None:
-    """Let the GPUs of all served models begin to cost, where a pool is paid by use.
+    """Start to charge for the GPUs of all served models, where a pool is paid by use.
 
     Args:
         site: what the run shares.
@@ -160,7 +160,7 @@ class Tally:
     gpu_ns: list[float] = field(default_factory=list)
     """GPU time used, in GPU-nanoseconds, by pool."""
     full_contexts: int = 0
-    """Contexts that were full at a limit that nobody wrote."""
+    """Contexts that were full at a limit that the scenario does not set."""
     scorer_ns: float = 0.0
 
 
