@@ -85,7 +85,11 @@ class CostCheck:
         """Cost by the list of each run whose entries report none."""
 
     def add(self, entries: pd.DataFrame) -> None:
-        """Add the costs of further entries."""
+        """Add the costs of further entries.
+
+        Args:
+            entries: the next rows of the ledger, in order.
+        """
         paid = entries[(entries["component"] == "tokens") & (entries["source"] != "simulated")]
         moments = days_of(paid, self._runs)
         self.apart.add(paid, moments)

@@ -14,7 +14,11 @@ from simbudget.pricing.charge import PRICE_CLASSES, Numbers, Rates, Usage, charg
 
 
 def usage_of(entries: pd.DataFrame) -> Usage:
-    """Return the usage of entries, with 0 for unknown counts; arrays of shape (entries,)."""
+    """Return the usage of entries, with 0 for unknown counts; arrays of shape (entries,).
+
+    Args:
+        entries: rows of a ledger, shape (entries,).
+    """
 
     def of(name: str) -> Numbers:
         return entries[name].to_numpy(dtype=np.float64, na_value=0.0)
@@ -27,13 +31,22 @@ def usage_of(entries: pd.DataFrame) -> Usage:
 
 
 def calls_of(entries: pd.DataFrame) -> Numbers:
-    """Return the number of calls of each entry, shape (entries,); NaN for entries of kind `calls` without one."""
+    """Return the number of calls of each entry, shape (entries,); NaN for entries of kind `calls` without one.
+
+    Args:
+        entries: rows of a ledger, shape (entries,).
+    """
     many = entries["calls"].to_numpy(dtype=np.float64, na_value=np.nan)
     return np.where((entries["kind"] == CALLS).to_numpy(), np.where(many >= 1, many, np.nan), 1.0)
 
 
 def days_of(entries: pd.DataFrame, runs: pd.DataFrame) -> pd.Series:
-    """Return the start time of each entry; NaT if the log has no dates."""
+    """Return the start time of each entry; NaT if the log has no dates.
+
+    Args:
+        entries: rows of a ledger, shape (entries,).
+        runs: the runs that they refer to, with the times at which these began.
+    """
     began = runs.set_index("run")["began_at"].reindex(entries["run"]).to_numpy()
     after = pd.to_timedelta(entries["started_s"].fillna(0.0).to_numpy(), unit="s")
     return pd.Series(pd.DatetimeIndex(began) + after, index=entries.index)
@@ -53,12 +66,21 @@ class Priced:
     inference_geo: str
 
     def rates(self, service: str | None = None) -> Rates | None:
-        """Return their rates, or those for another service; None if the list does not have the model."""
+        """Return their rates, or those for another service; None if the list does not have the model.
+
+        Args:
+            service: service of the calls; None for that of the entries.
+        """
         return known_rates(self.model, self.day, self.service if service is None else service, self.second)
 
 
 def groups_of_rates(entries: pd.DataFrame, moments: pd.Series) -> Iterator[Priced]:
-    """Group entries by model, day, hour, service and place. Entries without a date have today's prices."""
+    """Group entries by model, day, hour, service and place. Entries without a date have today's prices.
+
+    Args:
+        entries: rows of a ledger, shape (entries,).
+        moments: start time of each, shape (entries,); NaT if unknown.
+    """
     today = datetime.date.today()
     keys = [
         *(entries[name].cat.codes.to_numpy() for name in ("model", "service", "inference_geo")),
@@ -119,7 +141,12 @@ def _arrays(usage: Usage, many: int) -> Iterator[Numbers]:
 
 
 def list_costs(entries: pd.DataFrame, moments: pd.Series) -> pd.Series:
-    """Return the cost of each entry's known tokens and searches by the list; NaN where the list has no price."""
+    """Return the cost of each entry's known tokens and searches by the list; NaN where the list has no price.
+
+    Args:
+        entries: rows of a ledger, shape (entries,).
+        moments: start time of each, shape (entries,); NaT if unknown.
+    """
     costs = np.full(len(entries), np.nan)
     usage, calls = usage_of(entries), calls_of(entries)
     for group in groups_of_rates(entries, moments):
@@ -135,12 +162,19 @@ def counted_usd(entries: pd.DataFrame) -> pd.Series:
 
     The ledger's cost is the reported one, or that by the list if the log reports none and all counts are known. Where a
     count is missing, the list gives a lower bound. NaN where neither is known.
+
+    Args:
+        entries: rows of a ledger, shape (entries,).
     """
     return entries["cost_usd"].where(entries["cost_usd"].notna(), entries["list_cost_usd"])
 
 
 def is_counted(entries: pd.DataFrame) -> pd.Series:
-    """Return which entries count as usage: paid work, and experiments whose cost is known."""
+    """Return which entries count as usage: paid work, and experiments whose cost is known.
+
+    Args:
+        entries: rows of a ledger, shape (entries,).
+    """
     is_work = (entries["component"] != "") & (entries["kind"] != "experiment")
     return is_work | (entries["cost_usd"].fillna(0) > 0)
 
@@ -154,7 +188,12 @@ class Apart:
         self._searches_usd = 0.0
 
     def add(self, entries: pd.DataFrame, moments: pd.Series) -> None:
-        """Add further entries with component `tokens`."""
+        """Add further entries with component `tokens`.
+
+        Args:
+            entries: rows of a ledger with component `tokens`.
+            moments: start time of each, shape (entries,).
+        """
         special = (entries["service"] != "") | (entries["inference_geo"] != "")
         for (service, place), group in entries[special].groupby(["service", "inference_geo"], observed=True):
             sums = self._by.setdefault((str(service), str(place)), [0, 0.0])

@@ -63,7 +63,17 @@ def find(
     begins: Callable[[Path], None] = lambda _: None,
     assumed: Assumed = NOTHING_ASSUMED,
 ) -> Found:
-    """Read logs, by default those in the places where tools keep them; see `readers.stream_logs`."""
+    """Read logs, by default those in the places where tools keep them; see `readers.stream_logs`.
+
+    Args:
+        logs: files, or folders to search for them; empty for the places where tools keep their logs.
+        columns: for tables of unknown formats, the column of the table by the ledger's name.
+        begins: called with each file before it is read.
+        assumed: model and date of calls whose logs lack them.
+
+    Raises:
+        UserError: a path does not exist, no file is a log, or `columns` names what a ledger does not have.
+    """
     places = () if logs else tuple(usual_places())
     paths = logs or [place.path for place in places if place.files]
     return Found(stream_logs(paths, columns, begins, assumed), places)
@@ -96,7 +106,11 @@ _EVENTS: Final = (
 
 
 def summarise(ledger: Ledger) -> Figures:
-    """Return the figures of a ledger, in total and by format, as plain values for JSON (None if unknown)."""
+    """Return the figures of a ledger, in total and by format, as plain values for JSON (None if unknown).
+
+    Args:
+        ledger: the ledger, whose entries are read once, in batches.
+    """
     runs, gaps, costs = ledger.runs, _Gaps(), CostCheck(ledger.runs)
     tallies = []
     for entries in ledger.batches():

@@ -31,20 +31,32 @@ DTYPES: Final = {name: _DTYPE_OF[declared] for name, declared in get_type_hints(
 
 
 def ledger_frame(entries: Iterable[Entry]) -> pd.DataFrame:
-    """Return entries as a frame with the columns and types of `DTYPES`, one row each in the same order."""
+    """Return entries as a frame with the columns and types of `DTYPES`, one row each in the same order.
+
+    Args:
+        entries: entries in the order of the rows.
+    """
     frame = pd.DataFrame(list(entries), columns=list(Entry._fields)).astype(DTYPES)
     return with_context_tokens(frame)
 
 
 def with_context_tokens(frame: pd.DataFrame) -> pd.DataFrame:
-    """Fill in `context_tokens` where all token classes of the prompt are known."""
+    """Fill in `context_tokens` where all token classes of the prompt are known.
+
+    Args:
+        frame: entries with the columns of `DTYPES`.
+    """
     prompt = frame[list(PROMPT_COLUMNS)].sum(axis="columns", skipna=False)
     known = frame["context_tokens"].fillna(prompt.where(frame["component"] == "tokens"))
     return frame.assign(context_tokens=known.astype("Int64"))
 
 
 def typed_entries(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return entries with the columns and types of `DTYPES`, filling in missing values."""
+    """Return entries with the columns and types of `DTYPES`, filling in missing values.
+
+    Args:
+        frame: entries with any of these columns; others are left out.
+    """
     frame = frame.reindex(columns=list(DTYPES))
     for name, dtype in DTYPES.items():
         if dtype == "int64":

@@ -46,7 +46,11 @@ and on what is odd (`clock went back 2 times`).
 
 
 def typed_runs(frame: pd.DataFrame) -> pd.DataFrame:
-    """Return a table of runs with the columns and types of `RUN_DTYPES`, filling in missing values."""
+    """Return a table of runs with the columns and types of `RUN_DTYPES`, filling in missing values.
+
+    Args:
+        frame: runs with any of these columns; others are left out.
+    """
     frame = frame.reindex(columns=list(RUN_DTYPES))
     for name in ("began_at", "ended_at"):
         frame[name] = pd.to_datetime(frame[name], utc=True, format="ISO8601").dt.as_unit("ns")
@@ -87,7 +91,11 @@ _ROUTERS: Final = re.compile("auto(-.*)?|default")
 
 
 def names_no_model(model: str) -> bool:
-    """Return whether a model's name in a log does not say which model answered: empty, or a router's."""
+    """Return whether a model's name in a log does not say which model answered: empty, or a router's.
+
+    Args:
+        model: the name in the log.
+    """
     return not model or _ROUTERS.fullmatch(model) is not None
 
 

@@ -97,7 +97,14 @@ class Limit:
     """Its name in error messages."""
 
     def allows(self, usd: float, more_usd: float, tokens: int, more_tokens: int) -> bool:
-        """Return whether there is room for more in addition to what is spent."""
+        """Return whether there is room for more in addition to what is spent.
+
+        Args:
+            usd: spend so far, in dollars.
+            more_usd: what is to be added, in dollars.
+            tokens: tokens so far.
+            more_tokens: tokens to be added.
+        """
         in_dollars = self.usd is None or usd + more_usd <= self.usd + _MONEY_ROUNDING_USD
         return in_dollars and (self.tokens is None or tokens + more_tokens <= self.tokens)
 
@@ -212,7 +219,11 @@ class LedgerStore:
     # Runs.
 
     def begin_run(self, row: RunRow) -> None:
-        """Write the row of a run, unless it exists."""
+        """Write the row of a run, unless it exists.
+
+        Args:
+            row: the run.
+        """
         values = asdict(row)
         self._execute(
             f"INSERT OR IGNORE INTO runs ({', '.join(values)}) VALUES ({_marks(values)})",
@@ -220,7 +231,12 @@ class LedgerStore:
         )
 
     def update_run(self, run: int, **columns: str | float | None) -> None:
-        """Change columns of a run's row."""
+        """Change columns of a run's row.
+
+        Args:
+            run: number of the run.
+            columns: new values by column of `RunRow`.
+        """
         changes = ", ".join(f"{name} = ?" for name in columns)
         self._execute(f"UPDATE runs SET {changes} WHERE run = ?", [*columns.values(), run])
 
@@ -233,7 +249,11 @@ class LedgerStore:
     # Entries.
 
     def add(self, entry: Entry) -> int:
-        """Write an entry of something that is complete, and return its key."""
+        """Write an entry of something that is complete, and return its key.
+
+        Args:
+            entry: the entry, with its true cost.
+        """
         with self._transaction():
             return self._insert(entry, None)
 
@@ -266,7 +286,12 @@ class LedgerStore:
             return self._insert(entry, intent)
 
     def settle(self, key: int, **columns: Any) -> None:
-        """Close an open entry with its outcome; `columns` are those of `Entry`. No effect on a closed entry."""
+        """Close an open entry with its outcome; `columns` are those of `Entry`. No effect on a closed entry.
+
+        Args:
+            key: key of the entry.
+            columns: new values by column of `Entry`.
+        """
         columns = {"outcome": "ok", **columns}
         changes = ", ".join(f"{name} = ?" for name in columns)
         self._execute(
@@ -274,19 +299,37 @@ class LedgerStore:
         )
 
     def discard(self, key: int) -> None:
-        """Remove an open entry, as nothing was done and nothing was billed."""
+        """Remove an open entry, as nothing was done and nothing was billed.
+
+        Args:
+            key: key of the entry.
+        """
         self._execute(f"DELETE FROM entries WHERE id = ? AND outcome = '{OPEN}'", [key])
 
     def write_off(self, key: int) -> None:
-        """Close an open entry whose true cost cannot be found out; it stays at its worst case and is marked."""
+        """Close an open entry whose true cost cannot be found out; it stays at its worst case and is marked.
+
+        Args:
+            key: key of the entry.
+        """
         self.settle(key, outcome="cut", source=WORST_CASE)
 
     def remove_kinds(self, run: int, kinds: tuple[str, ...]) -> None:
-        """Remove a run's entries of some kinds, which are about to be rewritten."""
+        """Remove a run's entries of some kinds, which are about to be rewritten.
+
+        Args:
+            run: number of the run.
+            kinds: kinds of entries to remove.
+        """
         self._execute(f"DELETE FROM entries WHERE run = ? AND kind IN ({_marks(kinds)})", [run, *kinds])
 
     def open_entries(self, run: int, agent: int | None = None) -> list[OpenEntry]:
-        """Return the open entries of a run, or of one of its agents, oldest first."""
+        """Return the open entries of a run, or of one of its agents, oldest first.
+
+        Args:
+            run: number of the run.
+            agent: number of the agent; None for all.
+        """
         query = f"SELECT id, request_id, {_COLUMNS} FROM entries WHERE run = ? AND outcome = '{OPEN}'"
         values: list[Any] = [run]
         if agent is not None:
@@ -295,7 +338,11 @@ class LedgerStore:
         return [OpenEntry(row[0], _entry(row[2:]), row[1]) for row in rows]
 
     def entries(self, run: int | None = None) -> list[Entry]:
-        """Return the entries of one run or of all runs, ordered by run and start time."""
+        """Return the entries of one run or of all runs, ordered by run and start time.
+
+        Args:
+            run: number of the run; None for all runs.
+        """
         where, values = ("WHERE run = ?", [run]) if run is not None else ("", [])
         rows = self._execute(f"SELECT {_COLUMNS} FROM entries {where} ORDER BY run, started_s, id", values)
         return [_entry(row) for row in rows]
@@ -303,7 +350,13 @@ class LedgerStore:
     def spend(
         self, run: int, component: str = "tokens", where: Mapping[str, str | int] | None = None
     ) -> Spend:
-        """Return the spend of a run on a component, or of those of its entries that match `where`."""
+        """Return the spend of a run on a component, or of those of its entries that match `where`.
+
+        Args:
+            run: number of the run.
+            component: what the money is spent on.
+            where: further columns of the entries with their required values.
+        """
         columns = {"run": run, "component": component, **(where or {})}
         settled, opened, used, at_most = self._execute(
             f"SELECT total(CASE WHEN outcome != '{OPEN}' THEN cost_usd END),"
@@ -316,23 +369,41 @@ class LedgerStore:
         return Spend(settled, opened, int(used), int(at_most))
 
     def query(self, sql: str, values: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-        """Return the rows of a read-only query, for summaries."""
+        """Return the rows of a read-only query, for summaries.
+
+        Args:
+            sql: the query, with `?` for each value.
+            values: the values.
+        """
         return self._execute(sql, values)
 
     # Failed attempts, and values that survive a restart of the processes.
 
     def note_attempt(self, attempt: Mapping[str, Any]) -> None:
-        """Record an attempt at a call that failed or was refused by the provider."""
+        """Record an attempt at a call that failed or was refused by the provider.
+
+        Args:
+            attempt: values by column of the table of attempts.
+        """
         self._execute(
             f"INSERT INTO attempts ({', '.join(attempt)}) VALUES ({_marks(attempt)})", list(attempt.values())
         )
 
     def remember(self, name: str, value: object) -> None:
-        """Store a value, as JSON, under a name."""
+        """Store a value, as JSON, under a name.
+
+        Args:
+            name: the name; an earlier value under it is replaced.
+            value: a value that JSON can hold.
+        """
         self._execute("INSERT OR REPLACE INTO memory VALUES (?, ?)", [name, json.dumps(value)])
 
     def recall(self, name: str) -> Any:
-        """Return the value stored under a name, or None."""
+        """Return the value stored under a name, or None.
+
+        Args:
+            name: the name.
+        """
         rows = self._execute("SELECT value FROM memory WHERE name = ?", [name])
         return json.loads(rows[0][0]) if rows else None
 

@@ -23,6 +23,10 @@ def write_ledger(ledger: Ledger, path: Path) -> list[Path]:
 
     Entries are written in batches. A file gets its name only when it is complete.
 
+    Args:
+        ledger: the ledger.
+        path: a path ending in `.parquet` or `.csv`.
+
     Raises:
         UserError: the path has another suffix, or cannot be written.
     """
@@ -39,7 +43,11 @@ def write_ledger(ledger: Ledger, path: Path) -> list[Path]:
 
 
 def check_name(path: Path) -> None:
-    """Raise UserError if a ledger cannot be written under a name, or at that place."""
+    """Raise UserError if a ledger cannot be written under a name, or at that place.
+
+    Args:
+        path: the path of the ledger.
+    """
     if path.suffix not in (".parquet", ".csv"):
         remedy = "end the name in .parquet or .csv"
         raise UserError(Problem("a ledger is written as Parquet or CSV", Place(str(path)), remedy))
@@ -47,12 +55,20 @@ def check_name(path: Path) -> None:
 
 
 def runs_beside(path: Path) -> Path:
-    """Return the path of the table of runs that belongs to a ledger in CSV."""
+    """Return the path of the table of runs that belongs to a ledger in CSV.
+
+    Args:
+        path: the path of the ledger.
+    """
     return path.with_name(f"{path.stem}.runs.csv")
 
 
 def runs_from_json(content: bytes) -> pd.DataFrame:
-    """Return the table of runs from Parquet's metadata."""
+    """Return the table of runs from Parquet's metadata.
+
+    Args:
+        content: the JSON.
+    """
     return typed_runs(pd.DataFrame(json.loads(content)))
 
 
@@ -78,5 +94,9 @@ def _write_csv(ledger: Ledger, path: Path) -> None:
 
 
 def unread_from_json(content: bytes) -> tuple[Unread, ...]:
-    """Return what could not be read, from Parquet's metadata."""
+    """Return what could not be read, from Parquet's metadata.
+
+    Args:
+        content: the JSON.
+    """
     return tuple(Unread(*values) for values in json.loads(content))

@@ -192,7 +192,15 @@ def of_ledger(
     until: datetime.date | None = None,
     logs: Iterable[str] = (),
 ) -> UsageReport:
-    """Return the usage of a ledger; arguments as for `usage`."""
+    """Return the usage of a ledger; arguments as for `usage`.
+
+    Args:
+        ledger: the ledger.
+        by: how to group usage.
+        since: first day (UTC) to include.
+        until: last day (UTC) to include.
+        logs: names of the logs, for the suggested next command.
+    """
     parts, undated, seen = [], 0, set()
     for entries in ledger.batches():
         moments = days_of(entries, ledger.runs)

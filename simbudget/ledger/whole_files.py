@@ -12,6 +12,9 @@ from simbudget.errors import Place, Problem, UserError, why
 def written_whole(path: Path) -> Iterator[Path]:
     """Yield a temporary path next to `path`, which replaces it if the block succeeds and is deleted otherwise.
 
+    Args:
+        path: the path that the file is to have.
+
     Raises:
         UserError: the file cannot be written, or the disk is full.
     """
@@ -32,7 +35,11 @@ def written_whole(path: Path) -> Iterator[Path]:
 
 
 def check_place(path: Path) -> None:
-    """Raise UserError if a file cannot be written at a place; call it before long computations."""
+    """Raise UserError if a file cannot be written at a place; call it before long computations.
+
+    Args:
+        path: the path that the file is to have.
+    """
     folder = path.parent
     if path.is_dir():
         raise UserError(Problem("a folder has this name", Place(str(path)), "give the name of a file"))
@@ -45,5 +52,10 @@ def check_place(path: Path) -> None:
 
 
 def cannot_write(path: Path, error: OSError) -> Problem:
-    """Return the problem that a file could not be written."""
+    """Return the problem that a file could not be written.
+
+    Args:
+        path: the path of the file.
+        error: why it could not be written.
+    """
     return Problem(f"could not be written: {why(error)}", Place(str(path)), "the previous file is unchanged")

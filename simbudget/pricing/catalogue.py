@@ -98,7 +98,14 @@ def rates(model: str, on: datetime.date, service: str = STANDARD, second_of_day:
 def known_rates(
     model: str, on: datetime.date, service: str = STANDARD, second_of_day: int | None = None
 ) -> Rates | None:
-    """Return the rates of a model as `rates` does, or None if the list does not have it."""
+    """Return the rates of a model as `rates` does, or None if the list does not have it.
+
+    Args:
+        model: a name as understood by `find_model`. An empty one has no rates.
+        on: the date (UTC).
+        service: service of the calls.
+        second_of_day: second of the day (UTC), for models whose prices depend on it; None for their base prices.
+    """
     if not model:
         return None
     try:
@@ -109,7 +116,13 @@ def known_rates(
 
 @lru_cache(maxsize=4096)
 def has_service(model: str, on: datetime.date, service: str) -> bool:
-    """Return whether a model has a separate price for a service."""
+    """Return whether a model has a separate price for a service.
+
+    Args:
+        model: a name as understood by `find_model`.
+        on: the date (UTC).
+        service: one of `SERVICES`.
+    """
     try:
         found = find_model(model, on)
     except UserError:
@@ -120,7 +133,11 @@ def has_service(model: str, on: datetime.date, service: str) -> bool:
 
 @lru_cache(maxsize=4096)
 def changes_of_price(model: str) -> tuple[int, ...]:
-    """Return the seconds of the day (UTC) at which a model's prices change; empty for almost all models."""
+    """Return the seconds of the day (UTC) at which a model's prices change; empty for almost all models.
+
+    Args:
+        model: a name as understood by `find_model`.
+    """
     try:
         info = find_model(model, datetime.date.max).info
     except UserError:
@@ -130,6 +147,10 @@ def changes_of_price(model: str) -> tuple[int, ...]:
 
 def list_models(on: datetime.date, provider: str = "anthropic") -> list[ListPrices]:
     """Return the prices of every model of a provider on a date, by name.
+
+    Args:
+        on: the date (UTC).
+        provider: name of the provider.
 
     Raises:
         UserError: the list does not have the provider.

@@ -55,7 +55,11 @@ class CacheRule:
 
 
 def table_rows(name: str) -> Iterator[dict[str, str]]:
-    """Yield the rows of one of this package's tables."""
+    """Yield the rows of one of this package's tables.
+
+    Args:
+        name: name of the CSV file.
+    """
     text = files("simbudget.pricing").joinpath(name).read_text(encoding="utf-8")
     yield from csv.DictReader(text.splitlines())
 
@@ -66,7 +70,14 @@ def _services() -> tuple[dict[str, str], ...]:
 
 
 def factors(provider: str, model: str, what: str, on: datetime.date) -> dict[str, float]:
-    """Return the factors on token prices for each value of `what` (`service`, `inference_geo`)."""
+    """Return the factors on token prices for each value of `what` (`service`, `inference_geo`).
+
+    Args:
+        provider: the list's name of the provider.
+        model: the list's name of the model.
+        what: what the factor depends on.
+        on: the date (UTC).
+    """
     day = on.isoformat()
     return {
         row["value"]: float(row["factor"])
@@ -90,7 +101,12 @@ def releases() -> dict[tuple[str, str], datetime.date]:
 
 @cache
 def cache_rule(provider: str, model: str) -> CacheRule | None:
-    """Return how a provider caches a model's prompts; None if unknown. The first matching row applies."""
+    """Return how a provider caches a model's prompts; None if unknown. The first matching row applies.
+
+    Args:
+        provider: the list's name of the provider.
+        model: the list's name of the model.
+    """
     for row in table_rows("caches.csv"):
         if row["provider"] == provider and model.startswith(row["models"]):
             return CacheRule(
@@ -141,6 +157,9 @@ def list_gpus() -> tuple[GpuPrice, ...]:
 def gpu_price(gpu_type: str) -> GpuPrice:
     """Return the price of a GPU type, ignoring case.
 
+    Args:
+        gpu_type: name of the type, such as `H100`.
+
     Raises:
         UserError: the table does not have the type; the message names the nearest ones.
     """
@@ -177,6 +196,9 @@ TIERS: Final = tuple(_CAPS_USD)
 def monthly_spend_cap_usd(tier: str) -> float | None:
     """Return the cap of a tier per calendar month, in US dollars; None for no cap.
 
+    Args:
+        tier: one of `TIERS`.
+
     Raises:
         KeyError: there is no such tier.
     """
@@ -185,6 +207,9 @@ def monthly_spend_cap_usd(tier: str) -> float | None:
 
 def smallest_tier_for(monthly_usd: float) -> str:
     """Return the smallest tier that allows a given spend per calendar month, in US dollars.
+
+    Args:
+        monthly_usd: the spend.
 
     Raises:
         ValueError: the spend is not a number.

@@ -98,6 +98,10 @@ def qualified(provider: str, model: str) -> str:
     """Return the name of a model from a log that also names its provider, with the provider if that matters.
 
     A provider that the list does not have is left out.
+
+    Args:
+        provider: the provider as named in the log.
+        model: the model as named in the log.
     """
     told = provider_of(provider)
     if told is None or not model:
@@ -117,7 +121,11 @@ def qualified(provider: str, model: str) -> str:
 
 @lru_cache(maxsize=4096)
 def maker_of(model: str) -> str:
-    """Return the provider of a model, as named in the list; empty if the list does not have the model."""
+    """Return the provider of a model, as named in the list; empty if the list does not have the model.
+
+    Args:
+        model: a name as understood by `find_model`.
+    """
     try:
         return find_model(model, datetime.date.max).provider.id
     except UserError:
@@ -126,7 +134,11 @@ def maker_of(model: str) -> str:
 
 @lru_cache(maxsize=4096)
 def models_beside(model: str) -> tuple[str, ...]:
-    """Return the other models of a model's maker at its provider, whose prices a tool may have used by mistake."""
+    """Return the other models of a model's maker at its provider, whose prices a tool may have used by mistake.
+
+    Args:
+        model: a name as understood by `find_model`.
+    """
     try:
         found = find_model(model, datetime.date.max)
     except UserError:
@@ -138,7 +150,12 @@ def models_beside(model: str) -> tuple[str, ...]:
 
 
 def nearest_models(model: str, n: int = 3) -> list[str]:
-    """Return up to `n` names of models in the list that are most similar to a name."""
+    """Return up to `n` names of models in the list that are most similar to a name.
+
+    Args:
+        model: a name that the list does not have.
+        n: maximum number of names.
+    """
     anthropic = [info.id for info in providers()["anthropic"].models]
     wanted = model.lower().replace(".", "-").replace(" ", "-")
     near = difflib.get_close_matches(wanted, anthropic, n, 0.6)
@@ -161,6 +178,10 @@ class Found:
 @lru_cache(maxsize=16_384)
 def find_model(name: str, on: datetime.date) -> Found:
     """Return the model that a name refers to on a date.
+
+    Args:
+        name: the name, in any of the forms that the module describes.
+        on: the date (UTC) on which the newest model of a line is looked for.
 
     Raises:
         UserError: there is no such model, or several providers have it.
@@ -269,7 +290,11 @@ def _unknown(name: str) -> Problem:
 
 
 def provider_of(name: str) -> "Provider | None":
-    """Return the provider that a name refers to, including names used by routers and agents; None if unknown."""
+    """Return the provider that a name refers to, including names used by routers and agents; None if unknown.
+
+    Args:
+        name: the provider's name.
+    """
     name = name.strip().lower()
     return providers().get(_OTHER_NAMES.get(name, name))
 

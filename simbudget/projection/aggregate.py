@@ -55,7 +55,11 @@ class Aggregate:
         self.worlds = 0
 
     def add(self, block: Block) -> None:
-        """Add the next replications."""
+        """Add the next replications.
+
+        Args:
+            block: the next replications, in order.
+        """
         rows = self._rows(block)
         room = max(0, KEPT - self.replications)
         if room:

@@ -36,7 +36,12 @@ class Block:
         return len(self.worlds)
 
     def part(self, first: int, end: int) -> "Block":
-        """Return the replications from `first` up to before `end`."""
+        """Return the replications from `first` up to before `end`.
+
+        Args:
+            first: index of the first replication, within the block.
+            end: index after the last one.
+        """
         return Block(self.worlds[first:end], self.sums[first:end], self.by_time_usd[first:end], self.seconds)
 
 

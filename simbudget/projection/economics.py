@@ -122,7 +122,11 @@ class PricesOverWorlds:
     """[points] the share of worlds at each price; the sum is 1 less the share of worlds without a result."""
 
     def share_below(self, usd: Floats) -> Floats:
-        """Return the [amounts] share of worlds in which a result costs less than each of the amounts in US dollars."""
+        """Return the [amounts] share of worlds in which a result costs less than each of the amounts in US dollars.
+
+        Args:
+            usd: [amounts] prices of a result, in US dollars.
+        """
         middle = np.cumsum(self.weights) - self.weights / 2.0
         share: Floats = np.interp(np.log(usd), np.log(self.prices_usd), middle, 0.0, self.weights.sum())
         return share

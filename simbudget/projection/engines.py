@@ -59,7 +59,14 @@ def engine_for(program: Program, wanted: str = DEFAULT_ENGINE) -> Engine:
 
 
 def engine_named(name: str) -> Engine:
-    """Return an engine by its name; UserError if there is none."""
+    """Return an engine by its name.
+
+    Args:
+        name: name of the engine.
+
+    Raises:
+        UserError: there is no such engine.
+    """
     if name not in ENGINES:
         problem = Problem(f"engine {name!r} does not exist", remedy=f"write one of {', '.join(ENGINES)}")
         raise UserError(problem)

@@ -40,7 +40,11 @@ _QUANTILES = {"p10_usd": 0.1, "p25_usd": 0.25, "p50_usd": 0.5, "p75_usd": 0.75, 
 
 
 def spend_over_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
-    """Return the picture, and its quantiles of cumulative spend by hour."""
+    """Return the picture, and its quantiles of cumulative spend by hour.
+
+    Args:
+        simulated: the simulated replications.
+    """
     spent = simulated.spend_by_time_usd.cumsum(axis=1)
     spent = np.concatenate([np.zeros((len(spent), 1)), spent], axis=1)
     hours = simulated.bin_edges_hours
@@ -67,7 +71,11 @@ def spend_over_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
 
 
 def within_budget(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
-    """Return the picture, and the share of replications with a spend of at most each amount."""
+    """Return the picture, and the share of replications with a spend of at most each amount.
+
+    Args:
+        simulated: the simulated replications.
+    """
     spend = np.sort(simulated.replications["spend_usd"].to_numpy())
     data = pd.DataFrame({"budget_usd": spend, "probability": np.arange(1, len(spend) + 1) / len(spend)})
     budget = simulated.scenario.stop.budget
@@ -89,7 +97,11 @@ def within_budget(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
 
 
 def components(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
-    """Return the picture, and the p10, p50, p90 and mean spend of each component that is not zero."""
+    """Return the picture, and the p10, p50, p90 and mean spend of each component that is not zero.
+
+    Args:
+        simulated: the simulated replications.
+    """
     data = _spreads(simulated, "component", {name: f"spend_{name}_usd" for name in COMPONENTS})
     figure, axes = new_figure(1.6 + 0.5 * max(1, len(data)))
     interval_bars(axes, data, COMPONENT_COLOURS, usd)
@@ -100,7 +112,11 @@ def components(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
 
 
 def agent_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
-    """Return the picture, and the p10, p50, p90 and mean share of each activity that is not zero."""
+    """Return the picture, and the p10, p50, p90 and mean share of each activity that is not zero.
+
+    Args:
+        simulated: the simulated replications.
+    """
     data = _spreads(simulated, "activity", {name: f"share_{name}" for name in ACTIVITIES})
     figure, axes = new_figure(1.6 + 0.42 * max(1, len(data)))
     interval_bars(axes, data, ACTIVITY_COLOURS, percent)
@@ -126,6 +142,9 @@ def cost_effectiveness(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
 
     Equal numbers of results are drawn side by side, so that every run is seen. The line through the origin is the
     expected cost of a result (Briggs, Claxton and Sculpher 2006, section 5.1).
+
+    Args:
+        simulated: the simulated replications.
     """
     frame = simulated.replications
     data = pd.DataFrame(
@@ -156,7 +175,11 @@ _POINTS = 121
 
 
 def acceptability_curve(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
-    """Return the picture, and for each worth of a result the probability that the plan is worth its cost."""
+    """Return the picture, and for each worth of a result the probability that the plan is worth its cost.
+
+    Args:
+        simulated: the simulated replications.
+    """
     frame = simulated.replications
     spend, results = frame["spend_usd"].to_numpy(), frame["transferable_true"].to_numpy()
     middle = spend.mean() / results.mean() if results.mean() > 0 else 100 * spend.mean()
@@ -198,7 +221,11 @@ def _apart(data: pd.DataFrame, positions: list[int]) -> "Iterator[pd.Series[floa
 
 
 def spend_by_task(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
-    """Return the picture, and the cost of a task by tenths of the tasks, the cheapest first: mean, p10 to p90."""
+    """Return the picture, and the cost of a task by tenths of the tasks, the cheapest first: mean, p10 to p90.
+
+    Args:
+        simulated: the simulated replications.
+    """
     tenths = {f"{10 * tenth + 10} %": task_tenth_column(tenth) for tenth in range(TENTHS)}
     spreads = [(name, spread) for name, column in tenths.items() if (spread := simulated.spread(column))]
     data = pd.DataFrame(
@@ -222,6 +249,9 @@ def solved_over_money(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
 
     Quantiles are over all runs, those that never got so far among them as infinitely dear; a quantile that is infinite
     is left out. `reached` is the share of runs that got so far.
+
+    Args:
+        simulated: the simulated replications.
     """
     assert simulated.scenario.tasks is not None
     tasks = simulated.scenario.tasks.count
@@ -253,6 +283,9 @@ def results_over_time(simulated: Simulated) -> tuple[Figure, pd.DataFrame]:
     """Return the picture, and mean spend and results if the run had stopped at each of a number of times.
 
     Its slope is what another dollar buys: where it flattens, the next result gets dear.
+
+    Args:
+        simulated: the simulated replications.
     """
     data = over_time(simulated)
     figure, axes = new_figure()

@@ -46,7 +46,11 @@ class Calendar:
         return Calendar(np.column_stack([first, [*first[1:], len(months)]]))
 
     def dearest_month(self, spend_usd: Floats) -> Floats:
-        """Return the [replications] spend in the most expensive month, from [replications, bins] spend in dollars."""
+        """Return the [replications] spend in the most expensive month, from [replications, bins] spend in dollars.
+
+        Args:
+            spend_usd: [replications, bins] spend within each span of time, in US dollars.
+        """
         until = np.zeros((len(spend_usd), spend_usd.shape[1] + 1))
         np.cumsum(spend_usd, axis=1, out=until[:, 1:])
         dearest: Floats = (until[:, self.windows[:, 1]] - until[:, self.windows[:, 0]]).max(axis=1)

@@ -72,7 +72,11 @@ class Projection(Simulated, Result):
         return None if research is None else research.cost_per_transferable_result_usd
 
     def trace(self, replication: int = 0) -> Trace:
-        """Return everything that happened in one replication."""
+        """Return everything that happened in one replication.
+
+        Args:
+            replication: number of the replication, from 0.
+        """
         return trace(self.scenario, self.seed, replication)
 
     def _write_files(self, folder: Path) -> list[Path]:

@@ -156,7 +156,11 @@ class Research:
 
 
 def summarise_research(simulated: Simulated) -> Research | None:
-    """Return the research figures; None if nothing is scored."""
+    """Return the research figures; None if nothing is scored.
+
+    Args:
+        simulated: the simulated replications.
+    """
     if not simulated.scores:
         return None
     frame = simulated.replications
@@ -177,7 +181,11 @@ def summarise_research(simulated: Simulated) -> Research | None:
 
 
 def notes_on_research(simulated: Simulated) -> list[str]:
-    """Return what has to be said of research beside its figures."""
+    """Return what has to be said of research beside its figures.
+
+    Args:
+        simulated: the simulated replications.
+    """
     frame = simulated.replications
     if not simulated.scores:
         return []
@@ -309,6 +317,9 @@ def over_time(simulated: Simulated) -> pd.DataFrame:
 
     Columns: hours, spend_usd (what trying the finalists of that time would have cost included), results (their mean),
     results_p10 and results_p90 (over worlds).
+
+    Args:
+        simulated: the simulated replications.
     """
     frame, spent_usd = simulated.replications, simulated.spend_by_time_usd.cumsum(axis=1)
     assert simulated.scenario.research is not None

@@ -112,7 +112,11 @@ class Schedule:
         return Schedule(program, options.seed, replications, worlds, engine, in_a_row)
 
     def keys_of(self, numbers: range) -> tuple[Integers, Integers]:
-        """Return the [numbers] world of each replication, and its [numbers] index within that world."""
+        """Return the [numbers] world of each replication, and its [numbers] index within that world.
+
+        Args:
+            numbers: consecutive numbers of replications.
+        """
         all_numbers = np.arange(numbers.start, numbers.stop, dtype=np.int64)
         turns, within = all_numbers // self.in_a_row, all_numbers % self.in_a_row
         return turns % self.worlds, turns // self.worlds * self.in_a_row + within

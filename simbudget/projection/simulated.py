@@ -44,11 +44,19 @@ class Simulated:
         return self.scenario.research is not None and not self.replications["submissions"].isna().all()
 
     def spread(self, column: str) -> Spread | None:
-        """Return the statistics of a column over all replications; None where it does not apply."""
+        """Return the statistics of a column over all replications; None where it does not apply.
+
+        Args:
+            column: name of the total, as in `engine.totals`.
+        """
         return self.statistics.spread(column)
 
     def rests_on(self, single: bool = False) -> str:
-        """Return the replications that a picture rests on: all, or (`single`) only those kept as rows."""
+        """Return the replications that a picture rests on: all, or (`single`) only those kept as rows.
+
+        Args:
+            single: whether the picture shows single replications.
+        """
         made, kept = self.statistics.replications, len(self.replications)
         if made == 1:
             return "1 replication"

@@ -60,11 +60,19 @@ class Statistics:
         return float(self.values[STATISTICS.index(statistic), self.columns.index(column)])
 
     def spread(self, column: str) -> Spread | None:
-        """Return the statistics of a column by its name; None if it does not apply."""
+        """Return the statistics of a column by its name; None if it does not apply.
+
+        Args:
+            column: name of the column.
+        """
         return self._spread(self.values, column)
 
     def error(self, column: str) -> Spread | None:
-        """Return the Monte-Carlo error of each statistic of a column; None if there is none."""
+        """Return the Monte-Carlo error of each statistic of a column; None if there is none.
+
+        Args:
+            column: name of the column.
+        """
         return self._spread(self.errors, column)
 
     def _spread(self, values: Floats, column: str) -> Spread | None:
@@ -77,6 +85,9 @@ def statistics(values: Floats) -> Floats:
 
     Quantiles interpolate linearly between order statistics (Hyndman and Fan, "Sample quantiles in statistical
     packages", The American Statistician 50 (1996), definition 7).
+
+    Args:
+        values: [replications, columns] totals; a column with a NaN has NaN statistics.
     """
     return np.vstack([_mean(values), np.quantile(values, QUANTILES, axis=0)])
 
@@ -135,7 +146,11 @@ class Sketches:
         self._most = np.full(columns, -np.inf)
 
     def add(self, values: Floats) -> None:
-        """Count [rows, columns] values."""
+        """Count [rows, columns] values.
+
+        Args:
+            values: [rows, columns] values.
+        """
         self._least = np.minimum(self._least, values.min(axis=0))
         self._most = np.maximum(self._most, values.max(axis=0))
         for sketch, column in zip(self._sketches, values.T, strict=True):
@@ -144,7 +159,11 @@ class Sketches:
                 sketch.add(value, count)
 
     def quantiles(self, parts: Sequence[float]) -> Floats:
-        """Return the [parts, columns] quantiles, each within `ACCURACY` of the order statistic."""
+        """Return the [parts, columns] quantiles, each within `ACCURACY` of the order statistic.
+
+        Args:
+            parts: shares of the values that lie below, from 0 to 1.
+        """
         found = [[sketch.get_quantile_value(part) for sketch in self._sketches] for part in parts]
         quantiles: Floats = np.clip(np.array(found, dtype=np.float64), self._least, self._most)
         return quantiles

@@ -150,7 +150,11 @@ class Summary(Measures):
 
 
 def summarise(simulated: Simulated) -> tuple[Summary, tuple[str, ...]]:
-    """Return the summary of simulated runs, and the notes on it."""
+    """Return the summary of simulated runs, and the notes on it.
+
+    Args:
+        simulated: the simulated replications.
+    """
     scenario, statistics = simulated.scenario, simulated.statistics
     research = summarise_research(simulated)
     cap, cap_notes = check_spend_cap(scenario, statistics.value(DEAREST_MONTH, "p90"))

@@ -37,17 +37,29 @@ _NO_RESULT: Final = "no result"
 
 
 def words(name: str) -> str:
-    """Return the display name of a figure."""
+    """Return the display name of a figure.
+
+    Args:
+        name: name of the figure, as in JSON.
+    """
     return WORDS.get(name, name.replace("_", " "))
 
 
 def is_certain(summary: Summary) -> bool:
-    """Return whether a single replication suffices, since nothing is random."""
+    """Return whether a single replication suffices, since nothing is random.
+
+    Args:
+        summary: the summary of the projection.
+    """
     return summary.replications == 1
 
 
 def answer(summary: Summary) -> str:
-    """Return the answer in one line: spend, time, budget, and the price of a result."""
+    """Return the answer in one line: spend, time, budget, and the price of a result.
+
+    Args:
+        summary: the summary of the projection.
+    """
     spend = summary.spend_usd
     if is_certain(summary):
         line = f"{usd_exactly(spend.mean)}{_for_tasks(summary)} over {_duration(summary)}"
@@ -153,12 +165,20 @@ def _price_of_a_result(research: Research | None) -> str:
 
 
 def without_end(value: float | None) -> str:
-    """Return the upper bound of a price's interval as text."""
+    """Return the upper bound of a price's interval as text.
+
+    Args:
+        value: the bound, in US dollars; None for an infinite one.
+    """
     return "no end" if value is None else usd(value)
 
 
 def projection_tables(summary: Summary) -> dict[str, Table]:
-    """Return the tables of a projection by name: spend, work, time, resources, research and so on."""
+    """Return the tables of a projection by name: spend, work, time, resources, research and so on.
+
+    Args:
+        summary: the summary of the projection.
+    """
     tables = {
         "spend": _spend(summary),
         "work": _work(summary),
@@ -409,7 +429,11 @@ def _drivers(research: Research) -> Table:
 
 
 def limits_table(limits: Sequence[LimitCheck]) -> Table:
-    """Return the table of a scenario's limits with the projected values, and whether they are met."""
+    """Return the table of a scenario's limits with the projected values, and whether they are met.
+
+    Args:
+        limits: the limits, each with its projected value.
+    """
     rows: list[tuple[Cell, ...]] = [
         (
             limit.limit,
@@ -422,7 +446,11 @@ def limits_table(limits: Sequence[LimitCheck]) -> Table:
 
 
 def limit_value(limit: LimitCheck) -> str:
-    """Return the value of a limit in the unit of its figure."""
+    """Return the value of a limit in the unit of its figure.
+
+    Args:
+        limit: the limit, with its projected value.
+    """
     figure = limit.limit.split()[0]
     if limit.value is None:
         return _NO_RESULT

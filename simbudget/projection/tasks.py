@@ -35,7 +35,11 @@ class TaskFigures:
 
 
 def summarise_tasks(simulated: Simulated) -> TaskFigures | None:
-    """Return what comes of the tasks; None where there are none."""
+    """Return what comes of the tasks; None where there are none.
+
+    Args:
+        simulated: the simulated replications.
+    """
     tasks = simulated.scenario.tasks
     if tasks is None:
         return None
@@ -56,6 +60,9 @@ def cost_per_solved(simulated: Simulated) -> PriceOfSolvedTask:
 
     A mean of ratios would be infinite where a run solves nothing. Quantiles are order statistics, since those of
     worlds in which nothing is solved are infinite.
+
+    Args:
+        simulated: the simulated replications.
     """
     runs, statistics = simulated.replications, simulated.statistics
     sums = runs.groupby("world")[["spend_usd", "tasks_solved"]].sum()

@@ -20,7 +20,11 @@ class Track:
     """Its name in the ledger, such as `sub-agent 2`; empty for the agent itself."""
 
     def label(self, agent_names: tuple[str, ...]) -> str:
-        """Return the label of the track; that of a sub-agent includes its agent."""
+        """Return the label of the track; that of a sub-agent includes its agent.
+
+        Args:
+            agent_names: [agents] names of the agents, by number.
+        """
         name = agent_names[self.agent]
         return f"{name}: {self.sub_agent}" if self.sub_agent else name
 
@@ -30,6 +34,9 @@ def sub_agents_of(ledger: pd.DataFrame) -> pd.Series:
 
     Only entries of sub-agents have a `parent` there. An agent starts its next sub-agents when the last of the ones
     before has ended, so that those of one name never overlap and share a track.
+
+    Args:
+        ledger: the entries of one replication, shape (entries,).
     """
     return ledger["name"].astype(str).where(ledger["parent"].astype(str) != "", "")
 
