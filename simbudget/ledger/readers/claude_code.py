@@ -3,6 +3,7 @@
 One message stands on a line for each of its blocks, and a resumed session may hold another's lines again: a
 message is counted once, by its id and its request's, with its last usage. Lines whose `stop_reason` is null
 carry the output count of the stream's beginning, a placeholder: where no line has more, the count is not known.
+Copies have the same final usage: what differs in it is another message, whatever its ids.
 Sub-agents are lines marked as sidechains, or files of their own with the session's id. A compaction's own call
 is not logged; only that it happened, and at what context.
 """
@@ -68,7 +69,8 @@ class _Reading:
             return
         run = self._run(session, line)
         uuid = text(line.get("uuid"))
-        if uuid and not self._gathering.is_new(("line", uuid, text(line.get("timestamp")))):
+        is_new = not uuid or self._gathering.is_new(("line", uuid, text(line.get("timestamp"))))
+        if not is_new and not (kind == "assistant" and self._is_another(run, line)):
             run.repeated += kind == "assistant"
             return
         thread = self._thread(run, session, line)
@@ -129,21 +131,43 @@ class _Reading:
         if not isinstance(message.get("usage"), dict):
             thread.run.missing["usage of calls"] += 1
             return
-        # Proxies write messages without ids: then the request's tells which lines are of one call, else none do.
-        identity = text(message.get("id")), text(line.get("requestId"))
-        key = ("message", *(identity if any(identity) else ("line", text(line.get("uuid")))))
-        row = self._gathering.row(key)
-        status, is_final = text(message.get("stop_reason")), message.get("stop_reason") is not None
+        key, is_final = _key(line, message), message.get("stop_reason") is not None
         usage, others = anthropic_steps(message["usage"], thread.run, model, knows_output=is_final)
+        row, status = self._gathering.row(key), text(message.get("stop_reason"))
+        is_same_telling = self._current.get(id(thread)) == key[1:]
+        content = (*key, model, str(usage), str(others))
+        if is_final and row is not None:
+            copied = self._gathering.row(content)
+            if copied is None and not is_same_telling and self._is_final(row):
+                key, row = content, None
+            else:
+                row = row if copied is None else copied
         for place, step in enumerate(others):
-            self._step(thread, (*key, str(place)), step, model, at_s)
+            self._step(thread, (*content, str(place)), step, model, at_s)
         if row is None:
             row = thread.call(usage, model, thread.ready_s, at_s, status=status)
             self._gathering.remember(key, row)
         else:
-            self._amend(thread, row, usage, at_s, is_same_telling=self._current.get(id(thread)) == key[1:])
-        self._current[id(thread)] = key[1:]
+            self._amend(thread, row, usage, at_s, is_same_telling=is_same_telling)
+        if is_final:
+            self._gathering.remember(content, row)
+        self._current[id(thread)] = _key(line, message)[1:]
         thread.ready_s = at_s
+
+    def _is_final(self, row: int) -> bool:
+        """Return whether the final usage of a call has been read."""
+        return self._gathering.columns.get(row, "output_tokens") is not None
+
+    def _is_another(self, run: RunInMaking, line: JsonObject) -> bool:
+        """Return whether a line with the ids of another has a final usage that has not been read."""
+        message = mapping(line.get("message"))
+        if message.get("stop_reason") is None or not isinstance(message.get("usage"), dict):
+            return False
+        key, model = _key(line, message), text(message.get("model"))
+        row = self._gathering.row(key)
+        usage, others = anthropic_steps(message["usage"], run, model)
+        content = (*key, model, str(usage), str(others))
+        return row is not None and self._is_final(row) and self._gathering.row(content) is None
 
     def _step(self, thread: Thread, key: tuple[str, ...], step: Step, model: str, at_s: float) -> None:
         """Count a step within a call that the call's own counts leave out, once."""
@@ -208,6 +232,15 @@ class _Reading:
             took_s = duration_s(about.get("durationMs"), _MS)
             started_s = at_s - took_s if took_s >= 0 else thread.ready_s
             thread.compacts(started_s, at_s, usage, status=text(about.get("trigger")))
+
+
+def _key(line: JsonObject, message: JsonObject) -> tuple[str, ...]:
+    """Return what a message is known by.
+
+    Proxies write messages without ids: then the request's tells which lines are of one call, else none do.
+    """
+    identity = text(message.get("id")), text(line.get("requestId"))
+    return ("message", *(identity if any(identity) else ("line", text(line.get("uuid")))))
 
 
 FORMAT: Final = Format("claude-code", "Claude Code session", _recognises, _read)
