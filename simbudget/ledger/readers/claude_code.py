@@ -60,7 +60,7 @@ class _Reading:
         self.threads: dict[tuple[str, str], Thread] = {}
         self._file, self._gathering = file, gathering
         self._roots: dict[str, str] = {}
-        self._current: dict[int, tuple[str, str]] = {}
+        self._current: dict[int, tuple[str, ...]] = {}
 
     def line(self, number: int, kind: str, line: JsonObject) -> None:
         session = text(line.get("sessionId") or line.get("session_id"))

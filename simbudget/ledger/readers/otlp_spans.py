@@ -110,7 +110,7 @@ def add_span(telemetry: Telemetry, span: JsonObject, attributes: JsonObject) -> 
     run = telemetry.run(name)
     logged = first_text(attributes, _REQUESTS if kind == "call" else _TOOL_USES)
     content = str(sorted(attributes.items(), key=str))  # a span that is exported twice is the same in all
-    keys = [("otlp", trace, span_id, content)] if span_id else []
+    keys: list[tuple[str, ...]] = [("otlp", trace, span_id, content)] if span_id else []
     keys += [("otlp", kind, logged)] if logged and kind != "wait" else []
     if not all(telemetry.gathering.is_new(key) for key in keys):
         run.repeated += 1
