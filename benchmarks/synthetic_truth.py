@@ -25,7 +25,7 @@ from simbudget.engine.lowering import lower
 from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.imported import ImportedLedger, typed_runs
 from simbudget.projection.run import Options, project
-from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
+from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, LearntFrom
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.scenario import Scenario
 
@@ -90,7 +90,7 @@ class World:
         """Return the true scenario."""
         rows = {name: (np.log(t), within, between) for name, (t, within, between) in self.varying.items()}
         rows |= {name: (value, 0.0, 0.0) for name, value in self.facts.items()}
-        evidence = Evidence(0, 0, "truth", "")
+        evidence = LearntFrom(0, 0, "truth", "")
         quantities = {
             name: CalibratedQuantity(
                 name, ASSUMED[name], "", Posterior(np.array([row]), is_fact=name in self.facts), evidence

@@ -25,7 +25,7 @@ from simbudget.deciding.objectives import (
     violations,
 )
 from simbudget.deciding.outcomes import SHOW, counts_results, same_skill
-from simbudget.deciding.search import Point, Space, Tried, parse_dimension, search
+from simbudget.deciding.search import Point, Space, Tried, parse_axis, search
 from simbudget.errors import Problem, UserError
 from simbudget.numbers import percent, usd, with_error
 from simbudget.projection.projection import Projection
@@ -69,7 +69,7 @@ def ask(
         remedy = "give one of them, such as a goal of 'P(any transferable)'"
         what = "neither a goal nor" if goal is None else "both a goal and"
         raise UserError(Problem(f"{what} a limit to reach for the least cost is given", remedy=remedy))
-    space = Space(tuple(parse_dimension(text) for text in varied))
+    space = Space(tuple(parse_axis(text) for text in varied))
     keys = [dimension.key for dimension in space.dimensions]
     if len(set(keys)) < len(keys):
         raise UserError(Problem("the same key is varied twice", remedy="vary each key once"))

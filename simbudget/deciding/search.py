@@ -37,7 +37,7 @@ _END: Final = re.compile(r"(\$?)\s*([\d.,]+)\s*(.*)")
 
 
 @dataclass(frozen=True)
-class Dimension:
+class Axis:
     """One dimension: ordered values, or unordered alternatives."""
 
     key: str
@@ -57,7 +57,7 @@ class Dimension:
         return [0.7 * float(level == other) for other in range(len(self.values))]  # all differ by about 1
 
 
-def parse_dimension(text: str) -> Dimension:
+def parse_axis(text: str) -> Axis:
     """Return the dimension of `key=low:high` or `key=value,value...`.
 
     Raises:
@@ -86,7 +86,7 @@ def parse_dimension(text: str) -> Dimension:
     values = tuple(
         f"{before}{step:.10g}{' ' if after and not after.startswith('%') else ''}{after}" for step in steps
     )
-    return Dimension(key, values, _places(steps))
+    return Axis(key, values, _places(steps))
 
 
 def _number(text: str, whole: str) -> float:
@@ -96,16 +96,14 @@ def _number(text: str, whole: str) -> float:
         raise UserError(Problem(f"vary {whole[:80]!r}: {text!r} is no number")) from None
 
 
-def _of_values(key: str, written: list[str]) -> Dimension:
+def _of_values(key: str, written: list[str]) -> Axis:
     """Return a dimension of values, ordered if all are numbers."""
     try:
         numbers = [float(value) for value in written]
     except ValueError:
-        return Dimension(key, tuple(written), None)
+        return Axis(key, tuple(written), None)
     order = np.argsort(numbers)
-    return Dimension(
-        key, tuple(written[place] for place in order), _places([numbers[place] for place in order])
-    )
+    return Axis(key, tuple(written[place] for place in order), _places([numbers[place] for place in order]))
 
 
 def _steps(low: float, high: float) -> list[float]:
@@ -137,7 +135,7 @@ def _places(values: list[float]) -> tuple[float, ...]:
 class Space:
     """All plans that may be chosen."""
 
-    dimensions: tuple[Dimension, ...]
+    dimensions: tuple[Axis, ...]
 
     @property
     def size(self) -> int:

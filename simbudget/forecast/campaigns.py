@@ -36,7 +36,7 @@ from simbudget.distributions.posteriors import Posterior
 from simbudget.forecast.cases import BOOTSTRAP, STRAIGHT_LINE, Case
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.projection.run import Options, project
-from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
+from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, LearntFrom
 from simbudget.scenario.scenario import Group, Scenario, Think
 
 LAST_VALUE: Final = "last_value"
@@ -177,7 +177,7 @@ def _naive(case: RestOfCampaign, cut: float, experiments: int) -> dict[str, dict
 def rest_scenario(case: RestOfCampaign) -> Scenario:
     """Return the scenario of the rest of a campaign, calibrated on its beginning and on other campaigns."""
     begun, rng = case.begun, case.rng(0)
-    evidence = Evidence(len(begun), 1 + len(case.courses), begun.source, "")
+    evidence = LearntFrom(len(begun), 1 + len(case.courses), begun.source, "")
     known_s = begun.duration_s[np.isfinite(begun.duration_s)]
     learnt: dict[str, CalibratedQuantity] = {}
     means_s, spread_s2 = np.zeros(case.worlds), 0.0

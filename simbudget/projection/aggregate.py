@@ -15,7 +15,7 @@ from simbudget.arrays import Floats, Integers
 from simbudget.engine.program import Program
 from simbudget.engine.totals import totals
 from simbudget.ledger.entry import COMPONENTS
-from simbudget.projection.blocks import Block
+from simbudget.projection.blocks import SimulatedBlock
 from simbudget.projection.months import DEAREST_MONTH, Calendar
 from simbudget.projection.statistics import QUANTILES, Sketches, Statistics, monte_carlo_errors, statistics
 
@@ -54,7 +54,7 @@ class Aggregate:
         self.replications = 0
         self.worlds = 0
 
-    def add(self, block: Block) -> None:
+    def add(self, block: SimulatedBlock) -> None:
         """Add the next replications.
 
         Args:
@@ -128,7 +128,7 @@ class Aggregate:
             return float(np.sqrt(len(worlds) / self.replications))
         return float(np.sqrt(len(np.unique(worlds)) / self.worlds))
 
-    def _rows(self, block: Block) -> Rows:
+    def _rows(self, block: SimulatedBlock) -> Rows:
         figures = totals(self._program, block.sums)
         figures[DEAREST_MONTH] = self._calendar.dearest_month(block.by_time_usd[:, _TOKENS])
         self.columns = tuple(figures)

@@ -19,7 +19,7 @@ _GROWTH: Final = 4
 
 
 @dataclass(frozen=True)
-class Block:
+class SimulatedBlock:
     """The simulated replications of a block."""
 
     worlds: Integers
@@ -35,17 +35,17 @@ class Block:
         """Return the number of replications."""
         return len(self.worlds)
 
-    def part(self, first: int, end: int) -> "Block":
+    def part(self, first: int, end: int) -> "SimulatedBlock":
         """Return the replications from `first` up to before `end`.
 
         Args:
             first: index of the first replication, within the block.
             end: index after the last one.
         """
-        return Block(self.worlds[first:end], self.sums[first:end], self.by_time_usd[first:end], self.seconds)
+        return SimulatedBlock(self.worlds[first:end], self.sums[first:end], self.by_time_usd[first:end], self.seconds)
 
 
-def simulate_block(schedule: Schedule, numbers: range) -> Block:
+def simulate_block(schedule: Schedule, numbers: range) -> SimulatedBlock:
     """Return the simulated replications with these numbers.
 
     Args:
@@ -55,7 +55,7 @@ def simulate_block(schedule: Schedule, numbers: range) -> Block:
     began = time.perf_counter()
     worlds, replications = schedule.keys_of(numbers)
     made = engine_named(schedule.engine).simulate_many(schedule.program, schedule.seed, worlds, replications)
-    return Block(worlds, made.sums, made.by_time_usd, time.perf_counter() - began)
+    return SimulatedBlock(worlds, made.sums, made.by_time_usd, time.perf_counter() - began)
 
 
 @dataclass

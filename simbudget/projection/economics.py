@@ -284,7 +284,7 @@ _TELLING: Final = 3.0
 
 
 @dataclass(frozen=True)
-class Move:
+class PriceDriver:
     """The price of a result if an unknown is low, and if it is high."""
 
     unknown: int
@@ -295,7 +295,7 @@ class Move:
     """In the fifth of the worlds with its highest values."""
 
 
-def price_moves(spend_usd: Floats, expected: Floats, worlds: Integers, ranks: Floats) -> list[Move]:
+def price_moves(spend_usd: Floats, expected: Floats, worlds: Integers, ranks: Floats) -> list[PriceDriver]:
     """Return the unknowns that move the price of a result significantly, the strongest first.
 
     Args:
@@ -316,7 +316,7 @@ def price_moves(spend_usd: Floats, expected: Floats, worlds: Integers, ranks: Fl
         if np.isfinite([low, high]).all() and abs(np.log(high / low)) > _TELLING * np.hypot(
             low_error, high_error
         ):
-            moves.append(Move(unknown, low, high))
+            moves.append(PriceDriver(unknown, low, high))
     return sorted(moves, key=lambda move: -abs(np.log(move.at_high_usd / move.at_low_usd)))
 
 

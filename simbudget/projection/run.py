@@ -16,7 +16,7 @@ from simbudget.engine.laws.accounts import BINS, HOUR_NS
 from simbudget.engine.lowering import lower
 from simbudget.interrupts import showing
 from simbudget.projection.aggregate import Aggregate
-from simbudget.projection.blocks import Block
+from simbudget.projection.blocks import SimulatedBlock
 from simbudget.projection.executors import blocks_in_order
 from simbudget.projection.months import Calendar
 from simbudget.projection.projection import Projection
@@ -124,7 +124,7 @@ def _run(
     return False
 
 
-def _add_and_look(aggregate: Aggregate, block: Block, look: int, precision: float) -> int:
+def _add_and_look(aggregate: Aggregate, block: SimulatedBlock, look: int, precision: float) -> int:
     """Aggregate a block, looking where it is due whether that is enough; return when to look next, or `_ENOUGH`.
 
     Looks are after numbers of replications that do not depend on the blocks, and nothing is added after the last.

@@ -27,7 +27,7 @@ ByRun = Mapping[str, tuple[int, int]]
 
 
 @dataclass(frozen=True)
-class Evidence:
+class LearntFrom:
     """The evidence behind a calibrated quantity."""
 
     observations: int
@@ -58,7 +58,7 @@ class CalibratedQuantity:
     family: str
     """`lognormal`, `empirical`, ... or `fact`."""
     posterior: Posterior
-    evidence: Evidence
+    evidence: LearntFrom
 
 
 @dataclass(frozen=True)
@@ -172,5 +172,5 @@ def _quantity(name: str, about: dict[str, Any], table: Any) -> CalibratedQuantit
     shape = None if about["shape"] is None else np.array(about["shape"], dtype=np.float64)
     posterior = Posterior(draws.astype(np.float64), shape, bool(about["is_fact"]))
     return CalibratedQuantity(
-        name, str(about["written"]), str(about["family"]), posterior, Evidence(**about["evidence"])
+        name, str(about["written"]), str(about["family"]), posterior, LearntFrom(**about["evidence"])
     )

@@ -20,7 +20,7 @@ from typing import Annotated, Any, ClassVar, Final, Self
 import numpy as np
 
 from simbudget.distributions.posteriors import Posterior, score_grid
-from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
+from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, LearntFrom
 from simbudget.scenario.language.amounts import Amount
 from simbudget.scenario.language.blocks import Block, keys_of
 from simbudget.scenario.language.document import Fields, Node, Text
@@ -85,7 +85,7 @@ def _quantity(name: str, key: str, of: Mapping[str, Any]) -> CalibratedQuantity:
         grid = score_grid()
         shape = None if of["shape"] is None else np.interp(grid, grid[::_STEP], of["shape"])
         posterior = Posterior(draws, shape)
-    evidence = Evidence(of["observations"], of["sessions"], f"profile {name}", of["date"])
+    evidence = LearntFrom(of["observations"], of["sessions"], f"profile {name}", of["date"])
     return CalibratedQuantity(key, of["written"], of["family"], posterior, evidence)
 
 

@@ -13,8 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final, Self
 
-from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
-from simbudget.scenario.calibration_file import Evidence as LearntFrom
+from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, LearntFrom
 from simbudget.scenario.checks import check_scenario, is_priced
 from simbudget.scenario.context import Context, Opening, Turn, WhenFull
 from simbudget.scenario.fleet import (

@@ -7,12 +7,12 @@ import pytest
 from simbudget.distributions.posteriors import Posterior, score_grid
 from simbudget.engine import compiled, reference
 from simbudget.engine.lowering import lower
-from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
+from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, LearntFrom
 from simbudget.scenario.loading import loads_scenario
 from simbudget.scenario.scenario import Scenario
 
 WORLDS = 5
-EVIDENCE = Evidence(10, 2, "claude-code", "2026-02-01")
+EVIDENCE = LearntFrom(10, 2, "claude-code", "2026-02-01")
 
 TEXT = """
 fleet: [{agents: 3, model: m, start: {context_tokens: 50000, cached_tokens: 48000, then_every: 1 min},

@@ -9,7 +9,7 @@ from simbudget.deciding.alternatives import Sample
 from simbudget.deciding.changes import Source
 from simbudget.deciding.objectives import parse_objective, parse_requirement
 from simbudget.deciding.plan import BestPlan, ask, plan, written_plan
-from simbudget.deciding.search import Point, Space, Tried, parse_dimension, search
+from simbudget.deciding.search import Point, Space, Tried, parse_axis, search
 from simbudget.errors import UserError
 from simbudget.scenario.loading import loads_scenario
 
@@ -114,24 +114,24 @@ def planted(space: Space, seed: int) -> float:
 
 
 def test_sixty_evaluations_of_a_large_space_come_within_the_noise_of_the_best() -> None:
-    space = Space(tuple(map(parse_dimension, ("agents=1:32", "hours=12:240", "model=a,b,c"))))
+    space = Space(tuple(map(parse_axis, ("agents=1:32", "hours=12:240", "model=a,b,c"))))
     assert space.size == 3840
     assert all(planted(space, seed) < 0.03 for seed in range(3))  # three times an evaluation's noise
 
 
 def test_ranges_are_walked_as_a_person_would() -> None:
-    assert parse_dimension("agents=1:4").values == ("1", "2", "3", "4")
-    hours = parse_dimension("hours=12:240")
+    assert parse_axis("agents=1:4").values == ("1", "2", "3", "4")
+    hours = parse_axis("hours=12:240")
     assert (hours.values[0], hours.values[-1]) == ("12", "240")
     assert len(hours.values) <= 41
-    assert parse_dimension("stop.after=1 day:3 days".replace("1 day", "1 days")).values == (
+    assert parse_axis("stop.after=1 day:3 days".replace("1 day", "1 days")).values == (
         "1 days",
         "2 days",
         "3 days",
     )
-    assert parse_dimension("budget=$5,000:$5,003").values == ("$5000", "$5001", "$5002", "$5003")
-    assert parse_dimension("model=a,b").places is None
-    assert parse_dimension("agents=9,4").values == ("4", "9")
+    assert parse_axis("budget=$5,000:$5,003").values == ("$5000", "$5001", "$5002", "$5003")
+    assert parse_axis("model=a,b").places is None
+    assert parse_axis("agents=9,4").values == ("4", "9")
 
 
 @pytest.mark.parametrize(

@@ -10,7 +10,7 @@ from simbudget.engine.lowering import lower
 from simbudget.engine.lowering.evidence import understood, weigh
 from simbudget.errors import UserError
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration
-from simbudget.scenario.calibration_file import Evidence as Learnt
+from simbudget.scenario.calibration_file import LearntFrom as Learnt
 from simbudget.scenario.language.quantities import Quantity
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
 

@@ -15,7 +15,7 @@ from scipy import stats
 from simbudget.distributions import families
 from simbudget.distributions.posteriors import Posterior
 from simbudget.errors import UserError
-from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Evidence
+from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, LearntFrom
 from simbudget.scenario.language.quantities import Kind
 from simbudget.scenario.loading import load_scenario, loads_scenario
 from simbudget.scenario.scenario import (
@@ -175,7 +175,7 @@ def calibrated() -> Scenario:
     written = {"turn.output_tokens": "300 to 900", "gates[0].noise": "0.01 to 0.09"}
     quantities = {
         name: CalibratedQuantity(
-            name, written[name], "lognormal", posterior, Evidence(9, 1, "logs", "2026-01-01")
+            name, written[name], "lognormal", posterior, LearntFrom(9, 1, "logs", "2026-01-01")
         )
         for name, posterior in learnt.items()
     }

@@ -17,7 +17,7 @@ import pytest
 from simbudget.distributions.posteriors import Posterior
 from simbudget.projection.run import Options, project
 from simbudget.report.html.page import Subject, report_page
-from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Checked, Evidence
+from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, Checked, LearntFrom
 from simbudget.scenario.loading import loads_scenario
 from tests.reporting.small import small
 
@@ -203,7 +203,7 @@ def _asked(log: Path) -> set[str]:
 
 
 def test_a_calibrated_scenarios_report_says_what_was_learnt_and_which_checks_failed():
-    evidence = Evidence(1200, 31, "claude-code", "2026-02-16", 3, "<b>remark</b>")
+    evidence = LearntFrom(1200, 31, "claude-code", "2026-02-16", 3, "<b>remark</b>")
     posterior = Posterior(np.array([[6.0, 0.5, 0.1]]))
     loaded = loads_scenario(small())
     name = next(row.name for row in loaded.provenance if row.name == "turn.output_tokens")

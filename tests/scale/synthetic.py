@@ -19,7 +19,7 @@ from simbudget.engine.totals import (
 )
 from simbudget.ledger.entry import COMPONENTS
 from simbudget.projection.aggregate import Aggregate
-from simbudget.projection.blocks import Block
+from simbudget.projection.blocks import SimulatedBlock
 from simbudget.projection.months import Calendar
 from tests.running import scenario
 
@@ -30,7 +30,7 @@ SCENARIO = scenario(
 PROGRAM: Program = lower(SCENARIO)
 
 
-def replications(count: int, seed: int = 1, worlds: int = 1 << 62) -> Block:
+def replications(count: int, seed: int = 1, worlds: int = 1 << 62) -> SimulatedBlock:
     """Return replications in one block: lognormal spend that a budget stops, Poisson counts, a constant."""
     random = np.random.default_rng(seed)
     numbers = np.arange(count) % worlds
@@ -45,10 +45,10 @@ def replications(count: int, seed: int = 1, worlds: int = 1 << 62) -> Block:
     sums[:, LIFE_NS] = 2 * 86_400e9 * random.uniform(1, 5, count)
     by_time_usd = np.zeros((count, len(COMPONENTS), BINS))
     by_time_usd[:, 0] = spend[:, np.newaxis] * random.dirichlet(np.ones(BINS), count)
-    return Block(numbers.astype(np.int64), sums, by_time_usd, seconds=0.0)
+    return SimulatedBlock(numbers.astype(np.int64), sums, by_time_usd, seconds=0.0)
 
 
-def in_blocks(block: Block, *sizes: int) -> Iterator[Block]:
+def in_blocks(block: SimulatedBlock, *sizes: int) -> Iterator[SimulatedBlock]:
     """Yield a block in parts of these sizes, again and again."""
     first = 0
     while first < len(block):
@@ -58,7 +58,7 @@ def in_blocks(block: Block, *sizes: int) -> Iterator[Block]:
                 first += size
 
 
-def aggregate(blocks: Iterator[Block]) -> Aggregate:
+def aggregate(blocks: Iterator[SimulatedBlock]) -> Aggregate:
     """Return the aggregate of blocks of `PROGRAM`."""
     edges_hours = np.linspace(0.0, 120.0, BINS + 1)
     whole = Aggregate(PROGRAM, Calendar.of(SCENARIO, edges_hours))

@@ -13,7 +13,7 @@ import pandas as pd
 
 from simbudget.arrays import Flags, Floats, Integers
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.scenario.calibration_file import Evidence
+from simbudget.scenario.calibration_file import LearntFrom
 
 FEWEST: Final = 12
 """Campaigns of fewer experiments are too short to be split."""
@@ -187,7 +187,7 @@ def others_than(campaign: Campaign, campaigns: Sequence[Campaign]) -> list[Campa
     return [other for other in campaigns if other is not campaign]
 
 
-def evidence_of(campaigns: Sequence[Campaign], count: int, remark: str) -> Evidence:
+def evidence_of(campaigns: Sequence[Campaign], count: int, remark: str) -> LearntFrom:
     """Return campaigns as the evidence for a fit to the given number of observations.
 
     Args:
@@ -197,4 +197,4 @@ def evidence_of(campaigns: Sequence[Campaign], count: int, remark: str) -> Evide
     """
     sources = ", ".join(sorted({campaign.source for campaign in campaigns}))
     day = max(campaign.ended_on for campaign in campaigns)
-    return Evidence(count, len(campaigns), sources, day, 0, remark)
+    return LearntFrom(count, len(campaigns), sources, day, 0, remark)

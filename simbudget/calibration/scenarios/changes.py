@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from simbudget.calibration.scenarios.fit import Fit
-from simbudget.scenario.calibration_file import Evidence
+from simbudget.scenario.calibration_file import LearntFrom
 
 
 @dataclass(frozen=True)
@@ -13,7 +13,7 @@ class Change:
     name: str
     before: str
     after: str
-    evidence: Evidence
+    evidence: LearntFrom
     family: str
     fit: Fit
 

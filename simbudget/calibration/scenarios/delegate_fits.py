@@ -31,7 +31,7 @@ from simbudget.calibration.scenarios.session_fits import (
     fit_sessions,
 )
 from simbudget.calibration.scenarios.wording import as_value
-from simbudget.scenario.calibration_file import Evidence
+from simbudget.scenario.calibration_file import LearntFrom
 from simbudget.units import Dimension
 
 _SEED: Final = 20_261_130
@@ -233,7 +233,7 @@ def _returned_to(session: Session, role: Role) -> Iterator[float]:
             yield (joined[call] - usual) / count
 
 
-def _returns(returned: Floats, evidence: Evidence, worlds: int, rng: np.random.Generator) -> Fit:
+def _returns(returned: Floats, evidence: LearntFrom, worlds: int, rng: np.random.Generator) -> Fit:
     """Return the mean of what a sub-agent returns, which is all that sums over sub-agents and tools tell."""
     error = returned.std(ddof=1) / np.sqrt(len(returned))
     draws = np.maximum(returned.mean() + error * rng.standard_normal(worlds), 0.0)

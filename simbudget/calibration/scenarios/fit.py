@@ -11,7 +11,7 @@ from simbudget.calibration.posteriors.rates import pooled_rate
 from simbudget.calibration.posteriors.shapes import Shape
 from simbudget.calibration.scenarios.wording import written_fact, written_varying
 from simbudget.distributions.posteriors import Posterior
-from simbudget.scenario.calibration_file import CalibratedQuantity, Evidence
+from simbudget.scenario.calibration_file import CalibratedQuantity, LearntFrom
 from simbudget.units import Dimension
 
 FEWEST: Final = 3
@@ -26,7 +26,7 @@ class Fit:
     quantity: CalibratedQuantity | None
     """None for quantities without draws."""
     written: str
-    evidence: Evidence
+    evidence: LearntFrom
     log_scores: dict[str, float] = field(default_factory=dict)
     """Families' leave-one-run-out log scores."""
     observed: Floats = field(default_factory=lambda: np.zeros(0), repr=False, compare=False)
@@ -54,7 +54,7 @@ def fit_of_varying(
     name: str,
     dimension: Dimension,
     learnt: tuple[Posterior, Shape],
-    evidence: Evidence,
+    evidence: LearntFrom,
     observed: Floats | None = None,
 ) -> Fit:
     """Return the fit of a quantity that varies between draws, from its posterior, shape and observed values.
@@ -73,7 +73,7 @@ def fit_of_varying(
     return Fit(name, quantity, written, evidence, shape.log_scores, values)
 
 
-def fit_of_fact(name: str, values: Floats, written: str, evidence: Evidence, family: str = "fact") -> Fit:
+def fit_of_fact(name: str, values: Floats, written: str, evidence: LearntFrom, family: str = "fact") -> Fit:
     """Return the fit of a constant quantity from [worlds] draws and its text in the scenario.
 
     Args:
@@ -87,7 +87,7 @@ def fit_of_fact(name: str, values: Floats, written: str, evidence: Evidence, fam
     return Fit(name, quantity, written, evidence)
 
 
-def fit_of_setting(name: str, value: float, written: str, evidence: Evidence, worlds: int) -> Fit:
+def fit_of_setting(name: str, value: float, written: str, evidence: LearntFrom, worlds: int) -> Fit:
     """Return the fit of an exactly known quantity.
 
     Args:
@@ -100,7 +100,7 @@ def fit_of_setting(name: str, value: float, written: str, evidence: Evidence, wo
     return fit_of_fact(name, np.full(worlds, value), written, evidence, "exact")
 
 
-def fit_as_text(name: str, written: str, evidence: Evidence) -> Fit:
+def fit_as_text(name: str, written: str, evidence: LearntFrom) -> Fit:
     """Return the fit of a setting, such as a model or `yes`, which has no draws.
 
     Args:
@@ -112,7 +112,7 @@ def fit_as_text(name: str, written: str, evidence: Evidence) -> Fit:
 
 
 def fit_of_rate(
-    name: str, hits: Floats, tries: Floats, evidence: Evidence, worlds: int, rng: np.random.Generator
+    name: str, hits: Floats, tries: Floats, evidence: LearntFrom, worlds: int, rng: np.random.Generator
 ) -> Fit:
     """Return the fit of a failure rate, with partial pooling of runs.
 

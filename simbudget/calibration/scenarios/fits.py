@@ -24,7 +24,7 @@ from simbudget.calibration.scenarios.session_fits import (
     fit_speeds,
 )
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.scenario.calibration_file import Evidence
+from simbudget.scenario.calibration_file import LearntFrom
 from simbudget.scenario.context import CACHE_LIFE_S
 from simbudget.units import Dimension
 
@@ -116,7 +116,7 @@ def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Itera
     """Yield the time and the failures of experiments."""
     if jobs is None:
         return
-    evidence = Evidence(len(jobs), jobs.runs, jobs.source, jobs.date, int(jobs.censored.sum()))
+    evidence = LearntFrom(len(jobs), jobs.runs, jobs.source, jobs.date, int(jobs.censored.sum()))
     times = jobs.duration_s[~jobs.failed]
     if np.isfinite(times).sum() >= FEWEST:
         posterior, shape = censored_lognormal(

@@ -6,12 +6,12 @@ import pandas as pd
 
 from simbudget.arrays import Integers
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.scenario.calibration_file import Evidence
+from simbudget.scenario.calibration_file import LearntFrom
 
 
 def evidence_of_ledger(
     ledger: ImportedLedger, kinds: Collection[str], count: int, remark: str = ""
-) -> Evidence:
+) -> LearntFrom:
     """Return the runs that have entries of these kinds as the evidence for something learnt from them.
 
     Args:
@@ -23,10 +23,10 @@ def evidence_of_ledger(
     entries = ledger.entries[ledger.entries["kind"].isin(kinds)]
     runs = ledger.runs[ledger.runs["run"].isin(entries["run"])]
     sources = ", ".join(sorted(entries["source"].astype(str).unique()))
-    return Evidence(count, len(runs), sources, _last_day(runs), 0, remark)
+    return LearntFrom(count, len(runs), sources, _last_day(runs), 0, remark)
 
 
-def evidence_of_runs(ledger: ImportedLedger, which: Integers, remark: str = "") -> Evidence:
+def evidence_of_runs(ledger: ImportedLedger, which: Integers, remark: str = "") -> LearntFrom:
     """Return runs as the evidence for something learnt from one observation of each.
 
     Args:
@@ -36,7 +36,7 @@ def evidence_of_runs(ledger: ImportedLedger, which: Integers, remark: str = "") 
     """
     runs = ledger.runs[ledger.runs["run"].isin(which)]
     sources = ", ".join(sorted(runs["source"].astype(str).unique()))
-    return Evidence(len(runs), len(runs), sources, _last_day(runs), 0, remark)
+    return LearntFrom(len(runs), len(runs), sources, _last_day(runs), 0, remark)
 
 
 def _last_day(runs: pd.DataFrame) -> str:

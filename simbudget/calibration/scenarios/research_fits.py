@@ -29,7 +29,7 @@ from simbudget.distributions.posteriors import Posterior
 from simbudget.engine.lowering import lower
 from simbudget.engine.program import Program
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.scenario.calibration_file import ByRun, Evidence
+from simbudget.scenario.calibration_file import ByRun, LearntFrom
 from simbudget.scenario.language.quantities import Kind
 from simbudget.scenario.loading import LoadedScenario, loads_scenario
 from simbudget.units import Dimension
@@ -184,7 +184,7 @@ def _fits(
     program: Program,
     histories: Histories,
     drawn: Integers,
-    evidence: Evidence,
+    evidence: LearntFrom,
     keep: Collection[str],
 ) -> Iterator[Fit]:
     """Yield the fit of each quantity that the weighted worlds narrow."""

@@ -32,7 +32,7 @@ from simbudget.calibration.scenarios.fit import (
 )
 from simbudget.calibration.scenarios.wording import highest_of
 from simbudget.distributions.posteriors import Posterior
-from simbudget.scenario.calibration_file import Evidence
+from simbudget.scenario.calibration_file import LearntFrom
 from simbudget.scenario.language.blocks import keys_of
 from simbudget.scenario.provider import OTHERS
 from simbudget.scenario.scenario import Turn
@@ -176,7 +176,7 @@ def _opening(seen: Observed) -> Opening:
     return learnt_opening(seen.values["tool_result"], seen.ages, _OPENING_EVIDENCE)
 
 
-def _opening_fits(opening: Opening, evidence: Evidence, worlds: int) -> Iterator[Fit]:
+def _opening_fits(opening: Opening, evidence: LearntFrom, worlds: int) -> Iterator[Fit]:
     if opening.times != 1.0:
         for key, value in (("times", opening.times), ("turns", opening.turns)):
             yield fit_of_setting(f"turn.opening.{key}", float(value), f"{value:.12g}", evidence, worlds)
@@ -358,7 +358,7 @@ def _under_slopes(fit: Fit, sessions: Sequence[Session], slope: Slope, at: Float
     return fit.redrawn(under_slopes(fit.quantity.posterior, sessions, slope, at), Dimension.DURATION)
 
 
-def _speed(name: str, slope: Slope | None, at: Floats, evidence: Evidence) -> Fit:
+def _speed(name: str, slope: Slope | None, at: Floats, evidence: LearntFrom) -> Fit:
     """Return the fit of the output speed: one number, which few calls leave uncertain."""
     worlds = len(at)
     speeds = np.full(worlds, NO_SPEED)
@@ -403,7 +403,7 @@ def fit_misses(
         yield fit_of_rate("context.cache_misses", missed, calls, evidence, worlds, rng)
 
 
-def evidence_of_sessions(sessions: Sequence[Session], count: int, remark: str = "") -> Evidence:
+def evidence_of_sessions(sessions: Sequence[Session], count: int, remark: str = "") -> LearntFrom:
     """Return sessions as the evidence for a fit to the given number of observations.
 
     Args:
@@ -413,7 +413,7 @@ def evidence_of_sessions(sessions: Sequence[Session], count: int, remark: str = 
     """
     sources = ", ".join(sorted({session.source for session in sessions}))
     days = [session.ended for session in sessions if session.ended]
-    return Evidence(count, len({s.run for s in sessions}), sources, max(days, default=""), 0, remark)
+    return LearntFrom(count, len({s.run for s in sessions}), sources, max(days, default=""), 0, remark)
 
 
 def _drift_words(runs: Sequence[Floats]) -> str:

@@ -13,7 +13,7 @@ from simbudget.calibration.scenarios.wording import written_fact
 from simbudget.distributions.base import NORMAL_P90
 from simbudget.ledger.imported import ImportedLedger
 from simbudget.numbers import usd_exactly
-from simbudget.scenario.calibration_file import Evidence
+from simbudget.scenario.calibration_file import LearntFrom
 from simbudget.scenario.fleet import Tasks
 from simbudget.units import Dimension
 
@@ -74,7 +74,7 @@ def fit_tasks(ledger: ImportedLedger, tasks: Tasks | None, worlds: int) -> TaskF
     return TaskFits((_solved(solved, evidence),), (left,), notes)
 
 
-def _solved(draws: np.ndarray, evidence: Evidence) -> Fit:
+def _solved(draws: np.ndarray, evidence: LearntFrom) -> Fit:
     return fit_of_fact(SOLVED, draws, written_fact(draws, Dimension.FRACTION), evidence)
 
 

@@ -44,7 +44,7 @@ class Review:
 
 
 @dataclass(frozen=True)
-class Outcome:
+class DetectorRecord:
     """The detectors' performance where the truth is known, as with the researcher program."""
 
     hacks: int
@@ -169,8 +169,8 @@ def decide(store: Store, decisions: Collection[tuple[int, bool]], note: str) -> 
             store.decide(number, accepted, note)
 
 
-def outcome(state: Review, hacks: Collection[int]) -> Outcome:
+def outcome(state: Review, hacks: Collection[int]) -> DetectorRecord:
     """Return how good the detectors were, given which submissions were hacks."""
     flagged = {case.row.number for case in state.cases if case.findings}
     honest = {case.row.number for case in state.cases} - set(hacks)
-    return Outcome(len(hacks), len(flagged & set(hacks)), len(honest), len(flagged & honest))
+    return DetectorRecord(len(hacks), len(flagged & set(hacks)), len(honest), len(flagged & honest))

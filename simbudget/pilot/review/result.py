@@ -10,7 +10,7 @@ from simbudget.errors import Problem, UserError
 from simbudget.pilot.review.played import played_hacks
 from simbudget.pilot.review.queue import (
     Case,
-    Outcome,
+    DetectorRecord,
     Review,
     case_of,
     decide,
@@ -164,6 +164,6 @@ def decision(case: Case) -> str:
     return ("accepted" if case.accepted else "rejected") + (f": {case.note}" if case.note else "")
 
 
-def _blamed(known: Outcome) -> str:
+def _blamed(known: DetectorRecord) -> str:
     """Return how many honest submissions were flagged."""
     return f"{known.blamed} of {known.honest} honest submissions blamed"

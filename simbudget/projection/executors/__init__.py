@@ -7,7 +7,7 @@ an interrupted one is what a shorter one would have been.
 import os
 from collections.abc import Generator
 
-from simbudget.projection.blocks import Block, Cutter, simulate_block
+from simbudget.projection.blocks import Cutter, SimulatedBlock, simulate_block
 from simbudget.projection.engines import engine_named
 from simbudget.projection.executors.local import in_processes, in_threads
 from simbudget.projection.schedule import Schedule
@@ -22,7 +22,7 @@ def cores() -> int:
 
 def blocks_in_order(
     schedule: Schedule, workers: int | None = None, on: str | None = None, first: int = 0
-) -> Generator[Block, None, None]:
+) -> Generator[SimulatedBlock, None, None]:
     """Yield the simulated blocks of a schedule in order, as they are finished.
 
     Args:
@@ -44,7 +44,7 @@ def blocks_in_order(
 
 def _executor(
     schedule: Schedule, cutter: Cutter, workers: int | None, on: str | None
-) -> Generator[Block, None, None]:
+) -> Generator[SimulatedBlock, None, None]:
     if on is not None:
         from simbudget.projection.executors.cluster import on_cluster  # noqa: PLC0415  an optional package
 
@@ -56,7 +56,9 @@ def _executor(
     return in_parallel(schedule, cutter, workers)
 
 
-def _here(schedule: Schedule, cutter: Cutter, most: int | None = None) -> Generator[Block, None, None]:
+def _here(
+    schedule: Schedule, cutter: Cutter, most: int | None = None
+) -> Generator[SimulatedBlock, None, None]:
     """Yield the next blocks, at most `most` of them, simulated in this thread."""
     made = 0
     while made != most and (numbers := cutter.cut()) is not None:

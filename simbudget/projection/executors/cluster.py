@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 from simbudget import __version__
 from simbudget.compilation import CODE_FOLDER
 from simbudget.errors import Problem, UserError, argument
-from simbudget.projection.blocks import Block, Cutter, simulate_block
+from simbudget.projection.blocks import Cutter, SimulatedBlock, simulate_block
 from simbudget.projection.executors.local import in_order
 from simbudget.projection.executors.uninterrupted import held_back
 from simbudget.projection.schedule import Schedule
@@ -54,7 +54,7 @@ class Maker:
         return Maker(__version__, ".".join(map(str, sys.version_info[:2])), CODE_FOLDER.name)
 
 
-def on_cluster(schedule: Schedule, cutter: Cutter, on: str) -> Generator[Block, None, None]:
+def on_cluster(schedule: Schedule, cutter: Cutter, on: str) -> Generator[SimulatedBlock, None, None]:
     """Yield a schedule's blocks in order, simulated by the workers of a Dask cluster.
 
     Args:
@@ -72,7 +72,7 @@ def on_cluster(schedule: Schedule, cutter: Cutter, on: str) -> Generator[Block, 
     return _on_cluster(schedule, cutter, on)
 
 
-def _on_cluster(schedule: Schedule, cutter: Cutter, on: str) -> Generator[Block, None, None]:
+def _on_cluster(schedule: Schedule, cutter: Cutter, on: str) -> Generator[SimulatedBlock, None, None]:
     with _client(on) as client:
         maker = Maker.here()
 
@@ -92,11 +92,11 @@ class _Awaited:
     client: "Client"
     future: Any
 
-    def result(self) -> Block:
+    def result(self) -> SimulatedBlock:
         """Wait for the block and return it; UserError if all workers are gone for good."""
         while True:
             try:
-                block: Block = self.future.result(timeout=_PATIENCE_S)
+                block: SimulatedBlock = self.future.result(timeout=_PATIENCE_S)
             except TimeoutError:
                 if not self.client.nthreads():
                     remedy = "start some, and the projection again"
@@ -107,7 +107,7 @@ class _Awaited:
                 return block
 
 
-def make_block(maker: Maker, schedule: Schedule, numbers: range) -> Block:
+def make_block(maker: Maker, schedule: Schedule, numbers: range) -> SimulatedBlock:
     """Return a block, in a worker; UserError if the worker has different software.
 
     Args:

@@ -12,7 +12,7 @@ from concurrent.futures.process import BrokenProcessPool
 from typing import Final, Protocol
 
 from simbudget.errors import Problem, UserError
-from simbudget.projection.blocks import Block, Cutter, simulate_block
+from simbudget.projection.blocks import Cutter, SimulatedBlock, simulate_block
 from simbudget.projection.executors.uninterrupted import held_back
 from simbudget.projection.schedule import Schedule
 
@@ -23,13 +23,13 @@ AHEAD: Final = 3
 class Promised(Protocol):
     """A block requested from a worker: a future of the standard library or of Dask."""
 
-    def result(self) -> Block:
+    def result(self) -> SimulatedBlock:
         """Wait for the block and return it."""
 
 
 def in_order(
     cutter: Cutter, submit: Callable[[range], Promised], workers: Callable[[], int]
-) -> Generator[Block, None, None]:
+) -> Generator[SimulatedBlock, None, None]:
     """Yield the blocks that `submit` requests, in order, with a few requested ahead for each worker.
 
     Args:
@@ -48,7 +48,7 @@ def in_order(
         yield block
 
 
-def in_threads(schedule: Schedule, cutter: Cutter, workers: int) -> Generator[Block, None, None]:
+def in_threads(schedule: Schedule, cutter: Cutter, workers: int) -> Generator[SimulatedBlock, None, None]:
     """Yield a schedule's blocks in order.
 
     Args:
@@ -69,7 +69,7 @@ _schedule: Schedule | None = None
 """The schedule of this worker process, sent once instead of with every block."""
 
 
-def in_processes(schedule: Schedule, cutter: Cutter, workers: int) -> Generator[Block, None, None]:
+def in_processes(schedule: Schedule, cutter: Cutter, workers: int) -> Generator[SimulatedBlock, None, None]:
     """Yield a schedule's blocks in order.
 
     Args:
@@ -102,6 +102,6 @@ def _start_worker(schedule: Schedule) -> None:
     _schedule = schedule
 
 
-def _simulate(numbers: range) -> Block:
+def _simulate(numbers: range) -> SimulatedBlock:
     assert _schedule is not None
     return simulate_block(_schedule, numbers)

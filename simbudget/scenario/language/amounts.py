@@ -74,7 +74,7 @@ class _WrongError(Exception):
 
 
 @dataclass(frozen=True)
-class Draws:
+class Drawn:
     """A parsed quantity: its kind, its distribution, and its scatter around an unknown typical value."""
 
     kind: Kind
@@ -135,7 +135,7 @@ class Amount:
         """Return a quantity as text or a mapping of text that reads back to an equal one without any file."""
         return write_quantity(quantity)
 
-    def parse(self, text: str) -> Draws:
+    def parse(self, text: str) -> Drawn:
         """Parse a single text.
 
         Raises:
@@ -156,7 +156,7 @@ class Amount:
         draws = self._draws(reading, parse_value(self.default, "default"))
         return self._quantity(reading, name, draws, self.default, None)
 
-    def _quantity(self, reading: Reading, name: str, draws: Draws, text: str, node: Node | None) -> Quantity:
+    def _quantity(self, reading: Reading, name: str, draws: Drawn, text: str, node: Node | None) -> Quantity:
         """Return what was written, or what a calibration learnt of it, and note its origin."""
         learnt = reading.calibrated(name, text, node)
         if learnt is None or self.exact:
@@ -173,16 +173,16 @@ class Amount:
         bounds = (self.low, self.high)
         return Quantity(name, kind, draws.distribution, draws.spread, *bounds, text, learnt.posterior)
 
-    def _given(self, node: Given) -> tuple[Draws, str]:
+    def _given(self, node: Given) -> tuple[Drawn, str]:
         """Parse a distribution or a quantity given in code, and return it with its text."""
         value = node.value
         if isinstance(value, Quantity):
-            draws, text = Draws(value.kind, value.distribution, value.spread), value.text
+            draws, text = Drawn(value.kind, value.distribution, value.spread), value.text
         else:
             distribution = value if isinstance(value, Distribution) else _of_scipy(value, node)
             text = flow_text(self._spelt(distribution))
             exact = distribution.family == "constant"
-            draws = Draws(Kind.EXACT if exact else self._bare_kind, distribution)
+            draws = Drawn(Kind.EXACT if exact else self._bare_kind, distribution)
         if self.exact and draws.kind is not Kind.EXACT:
             raise _WrongError("one exact number is required here", node)
         return draws, text
@@ -214,7 +214,7 @@ class Amount:
         value = max(self.low, 1.0)
         return Quantity(name, Kind.EXACT, families.constant(value), None, self.low, self.high, "")
 
-    def _draws(self, reading: Reading, node: Node) -> Draws:
+    def _draws(self, reading: Reading, node: Node) -> Drawn:
         if isinstance(node, Text):
             return self._of_text(node)
         if isinstance(node, Given):
@@ -233,20 +233,20 @@ class Amount:
                 inner = self._draws(reading, node.values[key])
                 if inner.kind is Kind.BOTH or "typical" in _keys(node.values[key]):
                     raise _WrongError(f"`{key}` cannot be combined with `typical`", node)
-                return inner if inner.kind is Kind.EXACT else Draws(kind, inner.distribution)
+                return inner if inner.kind is Kind.EXACT else Drawn(kind, inner.distribution)
         known = ("distribution", "typical", "varies", "unknown")
         first = next(iter(node.values), None)
         advice = self.advice() if first is None else nearest(first, known)
         raise _WrongError(f"found {describe(node)} without `distribution`, `typical`, ...", node, advice)
 
-    def _of_text(self, node: Text) -> Draws:
+    def _of_text(self, node: Text) -> Drawn:
         try:
             ends = parse_range(node.text)
             if ends is None:
-                return Draws(Kind.EXACT, families.constant(self._number(node.text, node)))
+                return Drawn(Kind.EXACT, families.constant(self._number(node.text, node)))
             low, high = (self._converted(end.value, end.dimension, node) for end in ends)
             if low == high:
-                return Draws(Kind.EXACT, families.constant(low))
+                return Drawn(Kind.EXACT, families.constant(low))
         except ValueError as error:
             message, _, remedy = str(error).partition("; ")
             raise _WrongError(message, node, remedy or None) from None
@@ -255,7 +255,7 @@ class Amount:
             raise _WrongError(f"`{node.text}` is a range; one exact number is required here", node, remedy)
         # Lognormal if the ends are positive, as costs and durations are; a normal distribution also takes 0 and below.
         family = families.lognormal if low > 0 else families.normal
-        return Draws(self._bare_kind, family(low, high))
+        return Drawn(self._bare_kind, family(low, high))
 
     @property
     def _bare_kind(self) -> Kind:
@@ -278,21 +278,21 @@ class Amount:
         found = "a number without a unit" if dimension is Dimension.NUMBER else dimension.value
         raise _WrongError(f"{describe(node)} is {found}, not {self.dimension.value}", node)
 
-    def _typical(self, reading: Reading, node: Fields) -> Draws:
+    def _typical(self, reading: Reading, node: Fields) -> Drawn:
         """Parse `{typical: 30 to 45, varies: 2x}`: an unknown median with draws scattered around it."""
         self._require_keys(node, ("typical", "varies"))
         typical = self._draws(reading, node.values["typical"])
         if typical.kind is Kind.BOTH:
             raise _WrongError("`typical` is written twice", node)
         if "varies" not in node.values:
-            return Draws(Kind.UNKNOWN, typical.distribution) if typical.kind is not Kind.EXACT else typical
+            return Drawn(Kind.UNKNOWN, typical.distribution) if typical.kind is not Kind.EXACT else typical
         spread = self._spread(node.values["varies"])
         if typical.kind is not Kind.EXACT:
-            return Draws(Kind.BOTH, typical.distribution, spread)
+            return Drawn(Kind.BOTH, typical.distribution, spread)
         median = typical.distribution.mean()
         if median <= 0 or spread == 1.0:
             return typical
-        return Draws(Kind.VARIES, families.lognormal_median(median, spread))
+        return Drawn(Kind.VARIES, families.lognormal_median(median, spread))
 
     def _spread(self, node: Node) -> float:
         try:
@@ -301,7 +301,7 @@ class Amount:
             message, _, remedy = str(error).partition("; ")
             raise _WrongError(message, node, remedy or None) from None
 
-    def _spelt_out(self, reading: Reading, node: Fields) -> Draws:
+    def _spelt_out(self, reading: Reading, node: Fields) -> Drawn:
         """Parse `{distribution: lognormal, p10: 20, p90: 60}`."""
         family = _text(node.values["distribution"])
         if family not in PARAMETERS:
@@ -323,7 +323,7 @@ class Amount:
         except (ArithmeticError, IndexError):
             message = f"{family}: parameters as extreme as these cannot be drawn from"
             raise _WrongError(message, node, "write less extreme ones") from None
-        return Draws(self._bare_kind, distribution)
+        return Drawn(self._bare_kind, distribution)
 
     def _distribution(self, reading: Reading, family: str, given: dict[str, Node]) -> Distribution:
         if family == "empirical":
@@ -367,7 +367,7 @@ class Amount:
             if key not in allowed:
                 raise _WrongError(f"there is no `{key}` beside `{allowed[0]}`", node, nearest(key, allowed))
 
-    def _require_bounds(self, draws: Draws, node: Node, text: str) -> None:
+    def _require_bounds(self, draws: Drawn, node: Node, text: str) -> None:
         """Raise unless the written values lie within the bounds of the key."""
         try:
             ends = [draws.distribution.quantile(p) for p in (0.1, 0.9)]
