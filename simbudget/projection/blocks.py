@@ -42,7 +42,9 @@ class SimulatedBlock:
             first: index of the first replication, within the block.
             end: index after the last one.
         """
-        return SimulatedBlock(self.worlds[first:end], self.sums[first:end], self.by_time_usd[first:end], self.seconds)
+        return SimulatedBlock(
+            self.worlds[first:end], self.sums[first:end], self.by_time_usd[first:end], self.seconds
+        )
 
 
 def simulate_block(schedule: Schedule, numbers: range) -> SimulatedBlock:
