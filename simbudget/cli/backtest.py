@@ -14,7 +14,7 @@ from simbudget.cli.options import amount, show
     default="20%",
     show_default=True,
     callback=amount("FRACTION", at_most=0.99),
-    help="Share of each run taken as known.",
+    help="Share of each run, or of the runs, taken as known.",
 )
 @click.option(
     "--by",
@@ -45,9 +45,10 @@ def backtest_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     """Forecast outcomes that are already known, and score the forecasts.
 
     Each forecast is the one that `simbudget forecast` would have made from the beginning of the run and from other
-    runs. It is compared with what happened, and with two baselines: a straight line and a bootstrap of calls.
-    Intervals are widened by the errors of forecasts of other runs; `raw` scores are those before widening. Campaigns
-    of experiments are always cut by time.
+    runs. It is compared with what happened, and with baselines: a straight line, a bootstrap of calls, and what other
+    runs came to. Intervals are widened by the errors of forecasts of other runs; `raw` scores are those before
+    widening. With `--by unknown`, runs are cut after 5, 10, 20, 40, 80 and 160 calls, since a share of them would tell
+    how long they are. Campaigns of experiments are always cut by time.
     """
     from simbudget.forecast.backtest import Plan  # noqa: PLC0415
     from simbudget.forecast.scored import scored  # noqa: PLC0415

@@ -3,9 +3,6 @@
 Over the runs of a project, levels of beginning and rest (see `posteriors.durations`) are jointly normal, and so are
 their means over projects (Gelman et al., Bayesian Data Analysis, 3rd edition, sections 3.6 and 5.4): a short beginning,
 a few other runs and what is usual each speak as far as they know something.
-
-Where it is known how long the rest takes, gaps follow from how many calls it has: a rest that goes on for days has long
-gaps more often than it has many calls.
 """
 
 from collections.abc import Sequence
@@ -25,14 +22,9 @@ _ENOUGH: Final = 8
 """With so many runs that are long, shorter ones are left aside: they are of another kind."""
 _CUT: Final = 0.95
 """A beginning's durations count no more than this quantile of all: one night says nothing of the next."""
-_COUNTS: Final = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024)
-_SUMS: Final = 300
 _ALIKE: Final = 0.95
 _RUNS_WORTH: Final = 4.0
 """The prior's covariance over runs counts as so many runs."""
-_MOST_OF_TIME: Final = 0.5
-_LEAST_GAP: Final = 0.02
-"""Gaps are so much of the time at least."""
 _MOST_LOG: Final = 18.0
 """No mean duration is longer than e^18 s, some two years."""
 
@@ -93,8 +85,6 @@ class Course:
     durations_s: Floats
     first: int
     """How many of the durations belong to the beginning; of the run that is projected, all."""
-    rest_s: float = float("nan")
-    """How long its rest takes, if that is taken into account."""
 
     @property
     def parted(self) -> tuple[Floats, Floats]:
