@@ -32,11 +32,12 @@ _HEADINGS: Final = (
 _HOW: Final = """\
 Each session is forecast from its beginning and from sessions outside its tenth of the project. *Held*: how often the
 truth lay in the 80 % interval as forecast; *stretched*: the same after adjusting intervals by the errors of other
-runs. Errors and widths are shares of the truth, medians over cases; ranges in brackets are 90 % intervals of a
-bootstrap over runs. *CRPS*: that of the logarithm, before stretching, mean over cases, so that short and long runs
-count alike. *Of simple methods*: the CRPS of a straight line through the mean so far, of a lognormal bootstrap of
-calls, of what remained of other sessions resampled (known runs; for further runs, bootstrap), and of last week. Where
-a log's output counts are placeholders, cost is that of input only. A few cases prove little: look at the ranges."""
+runs, which `backtest` does; everything else is as forecast. Errors and widths are shares of the truth, medians over
+cases; ranges in brackets are 90 % intervals of a bootstrap over runs. *CRPS*: that of the logarithm, mean over cases,
+so that short and long runs count alike. *Of simple methods*: the CRPS of a straight line through the mean so far, of
+a lognormal bootstrap of calls, of what remained of other sessions resampled (known runs; for further runs,
+bootstrap), and of last week. Where a log's output counts are placeholders, cost is that of input only. A few cases
+prove little: look at the ranges."""
 _METHODS: Final = {
     "straight_line": "line",
     "bootstrap": "bootstrap",
@@ -97,8 +98,8 @@ def _cells(figures: dict[str, Any]) -> Iterator[str]:
     yield f"{figures['cases']:,}"
     yield f"{percent(raw['coverage_80'])} {_range(raw.get('coverage_80_interval'))}".rstrip()
     yield percent(figures["coverage_80"])
-    yield f"{percent(figures['median_abs_error'])} {_range(figures['median_abs_error_interval'])}"
-    yield signed(figures["bias"])
+    yield f"{percent(raw['median_abs_error'])} {_range(raw.get('median_abs_error_interval'))}".rstrip()
+    yield signed(raw["bias"])
     yield percent(raw["relative_width_80"])
     yield _crps(raw)
     simple = {name: figures["naive"][key] for key, name in _METHODS.items() if key in figures["naive"]}
