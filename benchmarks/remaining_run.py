@@ -118,9 +118,9 @@ learners show, not in the beginning of a session, and the median errors of the f
 """
 WEIGHTS_WORDS: Final = """Mean CRPS of the logarithm for different weights of the regression, without the pace so far:
 the shipped weights, equal ones, those learnt from all other projects, those learnt from the other nine tenths of the
-project's sessions, and those that would have been best. For tokens and cost learning weights from a project's past gains
-nothing; for the active time of usage lines it gains 6 % and for the wall time of OpenCode 3 %, of 50 and 47 sessions.
-Equal weights are worse by a tenth for what Claude Code sends, and as good elsewhere.
+project's sessions, and those that would have been best. For tokens and cost learning weights from a project's past
+gains nothing; for the active time of usage lines it gains 6 % and for the wall time of OpenCode 3 %, of 50 and 47
+sessions. Equal weights are worse by a tenth for what Claude Code sends, and as good elsewhere.
 """
 
 
