@@ -96,6 +96,16 @@ def _stop_all() -> None:
         leave()
 
 
+def send(pid: int, which: signal.Signals) -> None:
+    """Send a signal to a child process of asyncio, which may have ended.
+
+    The process's own methods first look whether it has ended, and if so take its exit status from asyncio, which then
+    reports a status of 255.
+    """
+    with suppress(ProcessLookupError):
+        os.kill(pid, which)
+
+
 def leave() -> None:
     """End the process and its child processes immediately, reporting that it was interrupted."""
     end(STATUS, "interrupted\n")

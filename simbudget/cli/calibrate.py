@@ -6,7 +6,7 @@ from typing import Final
 
 import click
 
-from simbudget.cli.options import ScenarioPath, cores_options, show
+from simbudget.cli.options import ScenarioPath, cores_options, say, show
 
 _STEPS: Final = 4
 """Parts of the work that the bar shows, reading apart."""
@@ -82,4 +82,4 @@ def calibrate_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         written += found.write_figures(output.parent / f"{output.stem}-pictures")
     show(found, as_json=as_json, quiet=quiet)
     now = f"simbudget project {shlex.quote(str(output))}"
-    click.echo(err=as_json, message=f"Wrote {output} and {len(written) - 1} files beside it. Now: {now}")
+    say(f"Wrote {output} and {len(written) - 1} files beside it. Now: {now}", err=as_json)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import money
+from simbudget.cli.options import money, say
 
 
 def _dollars(context: click.Context, parameter: click.Parameter, text: str | None) -> float | None:
@@ -100,7 +100,7 @@ def guard_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         open_part = (
             f", and at most ${spend.open_usd:.4f} for calls with an unknown outcome" if spend.open_usd else ""
         )
-        click.echo(
+        say(
             f"simbudget guard: ${spend.settled_usd:.4f} billed{open_part}; {proxy.refused} calls refused. "
             f"Ledger: {ledger}",
             err=True,

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import assumption_options, show
+from simbudget.cli.options import assumption_options, say, show
 
 
 @click.command("import")
@@ -61,4 +61,4 @@ def import_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     show(found, as_json=as_json, quiet=not summary and output is not None)
     if output is not None:
         written = write_ledger(found.ledger, output)
-        click.echo(f"Wrote {', '.join(map(str, written))}.", err=as_json)
+        say(f"Wrote {', '.join(map(str, written))}.", err=as_json)

@@ -6,7 +6,7 @@ from typing import Final
 import click
 
 from simbudget.calibration.scenarios.new_scenario import TEMPLATES
-from simbudget.cli.options import show
+from simbudget.cli.options import say, show
 from simbudget.errors import Problem, UserError
 
 _WITH_VALUE: Final = ("--from", "--template", "--model")
@@ -80,4 +80,4 @@ def init_command(
         made = new_scenario(directory, template, (*logs, *more), model, lambda path: does(f"reading {path}"))
     if made.from_logs is not None:
         show(made)
-    click.echo(made.next_step)
+    say(made.next_step)

@@ -6,6 +6,7 @@ A command's module is imported only when that command is run, which keeps `simbu
 import os
 import sys
 from importlib import import_module
+from io import StringIO
 from typing import Final
 
 import click
@@ -149,7 +150,9 @@ def main() -> None:
             interrupts.end(interrupts.STATUS)
         sys.exit(exit_.exit_code)
     except click.ClickException as error:
-        error.show()
+        written = StringIO()
+        error.show(written)
+        click.echo(visible(written.getvalue()), err=True, nl=False)
         sys.exit(WRONG_INPUT)
     except (KeyboardInterrupt, click.Abort):
         interrupts.leave()

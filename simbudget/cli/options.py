@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 import click
 
 from simbudget.bundled import scenario_path
+from simbudget.errors import visible
 
 if TYPE_CHECKING:
     from simbudget.results import Result
@@ -33,6 +34,11 @@ class ScenarioPath(click.Path):
 
 
 ON_HELP: Final = "Run on a Dask cluster: local:4, or a scheduler's tcp://host:8786."
+
+
+def say(text: str, err: bool = False) -> None:
+    """Print text that may contain names from elsewhere, with control characters made visible."""
+    click.echo(visible(text), err=err)
 
 
 def money(_: click.Context, __: click.Parameter, text: str | None) -> float | None:

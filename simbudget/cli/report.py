@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from simbudget.cli.options import ScenarioPath, cores_options, file_argument
+from simbudget.cli.options import ScenarioPath, cores_options, file_argument, say
 from simbudget.ledger.whole_files import check_place, written_whole
 
 
@@ -55,8 +55,8 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         output = output or Path("report.html")
         with progress_bar(False) as progress:
             projection = api.write_report(file, output, progress=progress, **how)
-        click.echo(projection.answer())
-        click.echo(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB).")
+        say(projection.answer())
+        say(f"Wrote {output} ({output.stat().st_size / 1e6:.1f} MB).")
         return
     with progress_bar(False) as progress:
         text = api.report_markdown(file, base, progress=progress, **how)
@@ -65,4 +65,4 @@ def report_command(  # noqa: PLR0913, PLR0917  one parameter for each option
         return
     with written_whole(output) as fresh:
         fresh.write_text(text, encoding="utf-8")
-    click.echo(f"Wrote {output} ({len(text):,} characters).")
+    say(f"Wrote {output} ({len(text):,} characters).")

@@ -5,6 +5,8 @@ from pathlib import Path
 
 import click
 
+from simbudget.cli.options import say
+
 
 @click.command("schema")
 @click.option("-o", "--output", type=click.Path(path_type=Path, dir_okay=False), help="File to write.")
@@ -20,4 +22,4 @@ def schema_command(output: Path | None) -> None:
         click.echo(text)
     else:
         output.write_text(text + "\n", encoding="utf-8")
-        click.echo(f"Wrote {output}.")
+        say(f"Wrote {output}.")

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import click
 
-from simbudget.cli.options import assumption_options, date_option, show
+from simbudget.cli.options import assumption_options, date_option, say, show
 
 _BY = ("day", "week", "month", "project", "model", "session", "agent", "task")
 
@@ -44,6 +44,6 @@ def usage_command(  # noqa: PLR0913, PLR0917  one parameter for each option
     with reading() as begins:
         report = usage(logs, by, since=since, until=until, assumed=Assumed(model, on), begins=begins)  # type: ignore[arg-type]
     if as_csv:
-        click.echo(report.as_csv(), nl=False)
+        say(report.as_csv().removesuffix("\n"))
         return
     show(report, as_json=as_json)

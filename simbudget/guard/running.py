@@ -5,9 +5,10 @@ import os
 import signal
 import socket
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import Final
 
+from simbudget import interrupts
 from simbudget.errors import Problem, UserError, why
 from simbudget.guard.proxy import Proxy
 
@@ -69,5 +70,4 @@ async def _run(command: Sequence[str], environment: dict[str, str]) -> int:
 
 def _pass_on(program: asyncio.subprocess.Process, which: signal.Signals) -> None:
     if which is not signal.SIGINT or not os.isatty(0):
-        with suppress(ProcessLookupError):
-            program.send_signal(which)
+        interrupts.send(program.pid, which)

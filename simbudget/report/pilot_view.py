@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import Any
 
 from rich import box
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
 from simbudget.numbers import NOTHING, count, hours, percent, usd
 from simbudget.pilot.run.progress import Progress
+from simbudget.report.terminal import standard_error
 
 _WIDEST = 110
 _MOST_ROWS = 16
@@ -33,7 +34,7 @@ _DOING = {
 @contextmanager
 def live_view(hidden: bool) -> Iterator[Callable[[Progress], None]]:
     """Show a pilot's progress on stderr if that is a terminal; yields the function to call with each update."""
-    console = Console(stderr=True)
+    console = standard_error()
     console.width = min(console.width, _WIDEST)
     if hidden or not sys.stderr.isatty():
         yield lambda progress: None

@@ -67,6 +67,11 @@ def standard_output() -> Console:
     return console
 
 
+def standard_error() -> Console:
+    """Return the console on stderr, for progress."""
+    return _Output(stderr=True)
+
+
 def print_result(result: Result, quiet: bool = False) -> None:
     """Print a result: its answer and, unless `quiet`, its tables and notes."""
     console = standard_output()
@@ -113,12 +118,12 @@ _HEADING_BEYOND = 4
 @contextmanager
 def reading() -> Iterator[Callable[[Path], None]]:
     """Show on stderr, if it is a terminal, which file is being read; yields the function to call with each path."""
-    console = Console(stderr=True)
+    console = standard_error()
     if not console.is_terminal:
         yield lambda _: None
         return
     with console.status("reading") as status:
-        yield lambda path: status.update(f"reading {path}")
+        yield lambda path: status.update(f"reading {escape(str(path))}")
 
 
 @contextmanager
@@ -132,11 +137,11 @@ def working(hidden: bool, steps: int | None = None) -> Iterator[Callable[[str], 
     bar = () if steps is None else (BarColumn(), MofNCompleteColumn())
     columns = (SpinnerColumn(), *bar, TextColumn("{task.description}"), TimeElapsedColumn())
     is_shown = not hidden and sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not is_shown) as progress:
+    with Progress(*columns, console=standard_error(), transient=True, disable=not is_shown) as progress:
         task = progress.add_task("", total=steps)
         called = count(0)
         with _compilation_shown(progress, hidden):
-            yield lambda doing: progress.update(task, description=doing, completed=next(called))
+            yield lambda doing: progress.update(task, description=escape(doing), completed=next(called))
 
 
 @contextmanager
@@ -144,7 +149,7 @@ def progress_bar(hidden: bool) -> Iterator[Callable[[int, int], None]]:
     """Show a progress bar on stderr, if it is a terminal; yields the function to call with (done, total)."""
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     with Progress(
-        *columns, console=Console(stderr=True), transient=True, disable=hidden or not sys.stderr.isatty()
+        *columns, console=standard_error(), transient=True, disable=hidden or not sys.stderr.isatty()
     ) as bar:
         task = bar.add_task("simulating", total=None)
         with _compilation_shown(bar, hidden):
@@ -167,7 +172,7 @@ def _compilation_shown(bar: Progress, hidden: bool) -> Iterator[None]:
 
     def show(name: str, part: float) -> None:
         if not tasks:
-            Console(stderr=True).print(_COMPILING, highlight=False, soft_wrap=True)
+            standard_error().print(_COMPILING, highlight=False, soft_wrap=True)
             tasks.append(bar.add_task("", total=100))
         short = name.rpartition(".")[2].strip("_")[:_NAME_WIDTH]
         description = f"compiling {short}"

@@ -1,11 +1,14 @@
 """Ctrl-C ends a command within two seconds, in one line, with status 130, and keeps what there is."""
 
+import asyncio
 import json
 import os
 import signal
 import subprocess
 import sys
 import time
+import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -167,3 +170,35 @@ def test_what_runs_is_asked_to_stop_as_long_as_it_does(monkeypatch: pytest.Monke
         interrupts._shows.clear()
     assert len(asked) > 3
     assert not interrupts._stoppers
+
+
+@pytest.mark.skipif(
+    not hasattr(asyncio, "PidfdChildWatcher"), reason="asyncio collects children in another way"
+)
+def test_a_signal_to_a_process_that_has_just_ended_leaves_its_status() -> None:
+    async def status_after(signalled: Callable[[asyncio.subprocess.Process], None]) -> int:
+        process = await asyncio.create_subprocess_exec(sys.executable, "-c", "raise SystemExit(7)")
+        while Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z":
+            time.sleep(0.01)  # asyncio does not get to see that it has ended
+        signalled(process)
+        return await process.wait()
+
+    async def watched(signalled: Callable[[asyncio.subprocess.Process], None]) -> int:
+        policy = asyncio.get_event_loop_policy()
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # of child watchers, which later versions do without
+            before, watcher = policy.get_child_watcher(), asyncio.PidfdChildWatcher()  # as in those versions
+            watcher.attach_loop(asyncio.get_running_loop())
+            policy.set_child_watcher(watcher)
+            try:
+                return await status_after(signalled)
+            finally:
+                policy.set_child_watcher(before)
+
+    def run(signalled: Callable[[asyncio.subprocess.Process], None]) -> int:
+        return asyncio.run(watched(signalled))
+
+    assert run(lambda process: interrupts.send(process.pid, signal.SIGTERM)) == 7
+    assert run(lambda process: process.send_signal(signal.SIGTERM)) == 255, (
+        "what the process's own method does"
+    )

@@ -3,6 +3,7 @@
 import json
 import os
 import random
+import re
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -118,6 +119,41 @@ def test_an_error_and_a_table_show_a_name_and_do_not_obey_it(tmp_path: Path) -> 
     name.write_text(PLAIN.replace("COUNT", "3"))
     done = simbudget(tmp_path, "check", str(name))
     assert all(line.isprintable() for line in (done.stdout + done.stderr).split("\n"))
+
+
+def on_a_terminal(folder: Path, *words: str) -> str:
+    """Run a command whose output goes to a terminal, and return everything that is written there."""
+    master, slave = os.openpty()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "simbudget", *words], cwd=folder, stdin=slave, stdout=slave, stderr=slave
+    )
+    os.close(slave)
+    said = bytearray()
+    with suppress(OSError):  # which is how a terminal says that nobody writes to it any more
+        while some := os.read(master, 65536):
+            said += some
+    os.close(master)
+    process.wait(60)
+    return said.decode("utf-8", "replace")
+
+
+def test_names_of_logs_are_shown_and_not_obeyed_on_a_terminal_where_progress_is_shown(tmp_path: Path) -> None:
+    log = json.dumps(
+        {"type": "assistant", "sessionId": "s", "requestId": "r", "timestamp": "2026-11-01T10:00:00Z",
+         "message": {"id": "m", "role": "assistant", "model": "claude-opus-4-6", "content": [],
+                     "usage": {"input_tokens": 100, "output_tokens": 5}}}
+    )  # fmt: skip
+    hiding = HIDING.replace("/", "")
+    for name in (hiding, "plain"):
+        (tmp_path / "logs" / name / "[").mkdir(parents=True)
+        (tmp_path / "logs" / name / "[" / "x].jsonl").write_text(log)
+    for words in (("usage", "logs"), ("import", "logs", "-o", f"{hiding}.parquet"), ("usage", f"{hiding}")):
+        said = on_a_terminal(tmp_path, *words)
+        assert "Traceback" not in said, said
+        plain = re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", said)
+        raw = [character for character in HIDING if not character.isprintable() and character not in "\x1b\r"]
+        assert not [character for character in raw if character in plain], words
+        assert "\x1b]" not in plain
 
 
 # Scenarios that are code, and paths that lead out.

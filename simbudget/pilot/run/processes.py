@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
+from simbudget import interrupts
 from simbudget.errors import Problem, UserError
 
 _PATIENCE_S: Final = 120.0
@@ -98,8 +99,7 @@ class Child:
     def ask_to_end(self) -> None:
         """Send it SIGTERM, which announces the end of the run."""
         if self.process is not None and self.process.returncode is None:
-            with suppress(ProcessLookupError):
-                self.process.send_signal(signal.SIGTERM)
+            interrupts.send(self.process.pid, signal.SIGTERM)
 
     async def stop(self, grace_s: float) -> None:
         """Close its standard input, and kill it if it has not ended after a grace period, or is not ready yet."""
@@ -111,6 +111,5 @@ class Child:
         with suppress(TimeoutError):
             await asyncio.wait_for(process.wait(), grace_s if self._is_ready else 0.0)
         if process.returncode is None:
-            with suppress(ProcessLookupError):
-                process.kill()
+            interrupts.send(process.pid, signal.SIGKILL)
             await process.wait()
