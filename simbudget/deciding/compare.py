@@ -276,9 +276,8 @@ def _against(against: Against) -> str:
         if outcome in against.differences and not against.differences[outcome].is_significant
     ]
     sentence = f"{against.name} against {against.first}: {' and '.join(significant)}." if significant else ""
-    return " ".join(
-        [sentence, _solved_price(against), *(_too_few(against, *each) for each in insignificant)]
-    ).strip()
+    sentences = [sentence, _solved_price(against), *(_too_few(against, *each) for each in insignificant)]
+    return " ".join(filter(None, sentences))
 
 
 def _solved_price(against: Against) -> str:

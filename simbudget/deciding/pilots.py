@@ -205,7 +205,7 @@ def _answer(found: PilotPlan) -> str:
             f"{_how_known(narrowest)} for {usd(narrowest.cost_usd)}."
         )
         return (
-            f"No pilot pays for the decision between {', '.join(found.plans)} if a result is worth "
+            f"No pilot pays for the decision between {' and '.join(map(_quoted, found.plans))} if a result is worth "
             f"{usd(found.worth_usd)}: its evidence would not change the decision by enough. {alone}"
         )
     if found.spread_usd <= _ROUNDING * max(pilot.cost_usd for pilot in found.pilots):
@@ -219,6 +219,10 @@ def _answer(found: PilotPlan) -> str:
         f"No pilot is worth its price: none would make the projected spend {percent(WORTHWHILE)} narrower; "
         f"{percent(1 - found.most)} of its spread is chance, which no evidence removes."
     )
+
+
+def _quoted(name: str) -> str:
+    return f'"{name}"'
 
 
 def _how_known(pilot: Pilot) -> str:

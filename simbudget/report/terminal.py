@@ -282,9 +282,15 @@ def _given(widths: list[int], wanted: list[int], room: int) -> list[int]:
 
 
 def _folded(column: Column, longest_word: int) -> int:
-    """Return the least width of a column whose long words may be broken between their parts."""
-    pieces = (len(piece) for cell in column.cells for piece in _PIECE.findall(_plain(cell)))
+    """Return the least width of a column whose long words may be broken between their parts.
+
+    Numbers, which stand on the right, are never broken; only their heading may wrap.
+    """
     header = max(map(len, _plain(column.header).split()), default=0)
+    if column.justify == "right":
+        lines = (len(line) for cell in column.cells for line in _plain(cell).splitlines())
+        return max(header, max(lines, default=0))
+    pieces = (len(piece) for cell in column.cells for piece in _PIECE.findall(_plain(cell)))
     return min(longest_word, max(header, min(_FOLDED, max(pieces, default=0))))
 
 
@@ -294,7 +300,7 @@ def _of_widths(table: RichTable, widths: list[int]) -> RichTable:
     fixed.columns = [copy(column) for column in table.columns]
     for column, width in zip(fixed.columns, widths, strict=True):
         column.width = width
-        if column.overflow == "fold":
+        if column.overflow == "fold" and column.justify != "right":
             column._cells = [_broken(cell, width) for cell in column.cells]
     return fixed
 
@@ -325,7 +331,7 @@ def _paragraphs(table: RichTable) -> Iterator[RenderableType]:
     for row, name, values in rows:
         yield _styled(name, row)
         said = [
-            Text.assemble(f"{_plain(column.header)} ", _text(value)) if column.header else _text(value)
+            Text.assemble(f"{_plain(column.header)} ", _in_line(value)) if column.header else _in_line(value)
             for column, value in zip(others, values, strict=True)
             if _plain(value)
         ]
@@ -333,6 +339,11 @@ def _paragraphs(table: RichTable) -> Iterator[RenderableType]:
     if table.caption:
         yield Text(_plain(table.caption))
     yield Text("")
+
+
+def _in_line(cell: RenderableType) -> Text:
+    """Return a cell on one line, such as `$17,400, $13,500 to $22,800`."""
+    return Text(", ").join(_text(cell).split("\n"))
 
 
 def _text(cell: RenderableType) -> Text:

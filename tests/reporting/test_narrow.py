@@ -115,3 +115,19 @@ def test_long_names_are_broken_between_their_parts(width: int) -> None:
     assert "".join(shown) == "fleet[researchers].start.context_tokens"
     assert len(shown) > 1
     assert all(line.endswith((".", "_")) for line in shown[:-1])
+
+
+@pytest.mark.parametrize("width", range(40, 90, 3))
+def test_numbers_are_whole_where_their_heading_wraps(width: int) -> None:
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    made.add_column("what", overflow="fold")
+    for name in ("agents=4 stop.reserve=$8000", "agents=9 stop.reserve=$8000"):
+        made.add_column(escape(name), justify="right", overflow="fold")
+    made.add_row("spend", "$17,400\n$13,500 to $22,800", "$22,200\n$15,500 to $27,700")
+    console = Console(width=width, file=io.StringIO(), force_terminal=False)
+    console.push_render_hook(ReadableTables(console))
+    console.print(made)
+    assert isinstance(console.file, io.StringIO)
+    words = console.file.getvalue().replace(";", " ").split()
+    for figure in ("$17,400", "$13,500", "$22,800", "$22,200", "$15,500", "$27,700"):
+        assert words.count(figure) == 1
