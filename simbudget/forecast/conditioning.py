@@ -46,8 +46,9 @@ _TRIALS: Final = 240
 _AS_TYPICAL: Final = 0.25
 """Trials count whose surprise differs from the real run's by less than this (Epanechnikov's kernel)."""
 _HELD: Final = 0.8
-_SCALES: Final = (0.75, 3.0)
-"""The least and most that scatter is scaled by: the trials show no more."""
+_SCALES: Final = (0.95, 3.0)
+"""The least and most that scatter is scaled by: a log shows a run less exactly than trials are seen, so that it is
+hardly ever narrowed; and no more can be read from so few trials."""
 
 
 @dataclass(frozen=True)
