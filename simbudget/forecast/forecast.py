@@ -23,7 +23,7 @@ from simbudget.forecast.remaining_run import Horizon, remaining_session
 from simbudget.forecast.whole_runs import QUANTITIES, further_runs, run_totals
 from simbudget.ledger.costs import counted_usd, is_counted
 from simbudget.ledger.imported import ImportedLedger
-from simbudget.numbers import hours, percent, rounded, usd
+from simbudget.numbers import count, hours, percent, rounded, usd
 from simbudget.results import Number, Result, Table, as_plain
 
 Progress = Callable[[int, int], None]
@@ -333,7 +333,8 @@ def _of_sessions(
         until = f" for {hours(asked.seconds / 3600.0)} more"
     notes = [*_session_notes(chosen, library, asked, names, remaining), *ratio_notes]
     alike = len(library.like(chosen[0]).sessions)
-    rests_on = f"learnt from its beginning and from {alike:,} other session{'s' * (alike != 1)}"
+    others = f" and from {alike:,} other session{'s' * (alike != 1)}" if alike else ""
+    rests_on = f"learnt from its beginning{others}"
     return Forecast(
         f"the remaining run of {subject}{until}", remaining, so_far, asked, rests_on, tuple(notes)
     )
@@ -345,14 +346,17 @@ def _session_notes(
     notes = []
     alike = len(library.like(chosen[0]).sessions)
     if alike < _FEWEST_SAID:
+        others = f"{alike} other session{'s are' if alike > 1 else ' is'} too few"
+        few = others if alike else "there is no other session"
         notes.append(
-            f"{alike} other session{'s are' if alike != 1 else ' is'} too few to learn from, so typical values from "
-            "other projects are used and intervals are wide; give more logs, such as the whole folder"
+            f"{few} to learn from, so typical values from other projects are used and intervals are wide; "
+            "give more logs, such as the whole folder"
         )
     if asked.calls is None and asked.seconds is None:
         low, high = np.quantile(remaining["calls"], (0.1, 0.9)) if "calls" in remaining else (0, 0)
         notes.append(
-            f"how long the run will go on is not known: {low:,.0f} to {high:,.0f} more calls, going by other sessions; "
+            f"how long the run will go on is not known: {low:,.0f} to {high:,.0f} more calls, going by "
+            f"{'other' if alike else 'typical'} sessions; "
             f"set it with {argument('calls')} or {argument('hours', option='--for')}"
         )
     if len(chosen) > 1:
@@ -483,7 +487,7 @@ def _shown(name: str, value: float) -> str:
         return usd(value)
     if name.endswith("_s"):
         return hours(value / 3600.0)
-    return f"{value:.0f}" if value < _WHOLE else rounded(value)  # calls and tokens are whole
+    return f"{value:.0f}" if value < _WHOLE else count(value)  # calls and tokens are whole
 
 
 def _figure(values: Floats) -> dict[str, float]:

@@ -79,7 +79,13 @@ def print_result(result: Result, quiet: bool = False) -> None:
     if quiet:
         return
     for table in result.tables():
-        console.print(rich_table(table), highlight=False)
+        drawn = rich_table(table)
+        caption, drawn.caption = drawn.caption, None
+        if caption and len(table.caption) <= Measurement.get(console, console.options, drawn).maximum:
+            drawn.caption, caption = caption, None
+        console.print(drawn, highlight=False)
+        if caption:  # wider than its table, which would break it into many lines
+            console.print(caption, style="table.caption", highlight=False)
     for note in result.notes:
         console.print(f"Note: {escape(note)}.", highlight=False)
 

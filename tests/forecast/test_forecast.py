@@ -272,3 +272,11 @@ def test_a_phase_that_the_profile_does_not_have_is_a_mistake_with_those_that_it_
 def test_a_misspelt_profile_is_told_with_the_nearest() -> None:
     with pytest.raises(UserError, match="there is no profile 'research-agent'"):
         forecast_like("research-agent")
+
+
+def test_a_single_session_is_not_said_to_rest_on_others(sessions: list[Session]) -> None:
+    found = forecast(ledger_of(sessions[:1]), Asked(draws=100))
+    assert found.rests_on == "learnt from its beginning"
+    notes = " ".join(found.notes)
+    assert "there is no other session to learn from" in notes
+    assert "going by typical sessions" in notes
