@@ -17,7 +17,10 @@ from typing import NamedTuple
 
 from benchmarks.cold_start import loop_s
 
-ABOUT = "Runs taken in turns in one session; a loop is 50 million additions in pure Python."
+ABOUT = (
+    "{cores} cores; runs taken in turns in one session; a loop is 50 million additions in pure Python. When it began, "
+    "{load:.1f} other processes wanted one of the cores: with more than one, times on the clock are too long."
+)
 SEED_EXPERIMENT = "scenarios/aar-weak-to-strong.yaml"
 
 
@@ -57,6 +60,7 @@ def main() -> None:
         "simbudget check (seed experiment)": (*simbudget, "check", SEED_EXPERIMENT),
         "simbudget project (seed experiment, 2 replications)": (*project, "2"),
     }
+    about = ABOUT.format(cores=os.cpu_count(), load=os.getloadavg()[0])
     taken(*project, "2")  # compiled code is on disk
     times: dict[str, list[Taken]] = {name: [] for name in commands}
     loops_s = []
@@ -78,10 +82,10 @@ def main() -> None:
             f"| `{name}` | {len(runs)} | {shortest_s:.3f} | {median_s:.3f} | {median_s / a_loop_s:.2f} |"
         )
     table = "\n".join(lines)
-    print(table)
+    print(f"{about}\n\n{table}")
     if options.write:
         path = Path(__file__).with_suffix(".md")
-        path.write_text(f"# Start-up\n\n{ABOUT}\n\n{table}\n", encoding="utf-8")
+        path.write_text(f"# Start-up\n\n{about}\n\n{table}\n", encoding="utf-8")
 
 
 if __name__ == "__main__":

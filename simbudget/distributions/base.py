@@ -56,6 +56,9 @@ class Distribution(ABC):
     def quantile(self, p: float) -> float:
         """Return the quantile at probability `p`.
 
+        Args:
+            p: probability, strictly between 0 and 1.
+
         Raises:
             ValueError: `p` is not strictly between 0 and 1.
         """
@@ -66,7 +69,11 @@ class Distribution(ABC):
 
     @abstractmethod
     def row(self, table: list[float]) -> Row:
-        """Return the row from which `sampling.quantile` draws, after appending its lookup values to `table`."""
+        """Return the row from which `sampling.quantile` draws, after appending its lookup values to `table`.
+
+        Args:
+            table: the program's table of numbers; lookup values are appended.
+        """
 
     def parameters(self) -> dict[str, Any]:
         """Return the family's parameters by their names in scenarios."""

@@ -39,7 +39,11 @@ class Constant(Distribution):
         require_finite(self.family, value=self.value)
 
     def quantile(self, p: float) -> float:
-        """Return the number."""
+        """Return the number.
+
+        Args:
+            p: probability, strictly between 0 and 1.
+        """
         require_probability(p)
         return self.value
 
@@ -48,7 +52,11 @@ class Constant(Distribution):
         return self.value
 
     def row(self, table: list[float]) -> Row:
-        """Return the row; nothing is tabulated."""
+        """Return the row; nothing is tabulated.
+
+        Args:
+            table: the program's table of numbers; lookup values are appended.
+        """
         return Row(CONSTANT, self.value)
 
 
@@ -76,7 +84,11 @@ class Lognormal(Distribution):
         return (math.log(self.p90) - math.log(self.p10)) / (2 * NORMAL_P90)
 
     def quantile(self, p: float) -> float:
-        """Return exp(mu + sigma z) at the normal score z of `p`."""
+        """Return exp(mu + sigma z) at the normal score z of `p`.
+
+        Args:
+            p: probability, strictly between 0 and 1.
+        """
         require_probability(p)
         if self.p10 == self.p90:
             return self.p10
@@ -92,7 +104,11 @@ class Lognormal(Distribution):
             return math.inf
 
     def row(self, table: list[float]) -> Row:
-        """Return the row; nothing is tabulated."""
+        """Return the row; nothing is tabulated.
+
+        Args:
+            table: the program's table of numbers; lookup values are appended.
+        """
         if self.p10 == self.p90:
             return Row(CONSTANT, self.p10)
         return Row(LOGNORMAL, self.mu, self.sigma)
@@ -116,7 +132,11 @@ class Normal(Distribution):
         return (self.p90 - self.p10) / (2 * NORMAL_P90)
 
     def quantile(self, p: float) -> float:
-        """Return mean + standard deviation · z at the normal score z of `p`."""
+        """Return mean + standard deviation · z at the normal score z of `p`.
+
+        Args:
+            p: probability, strictly between 0 and 1.
+        """
         require_probability(p)
         return self.mean() + self.standard_deviation * _STANDARD_NORMAL.inv_cdf(p)
 
@@ -125,7 +145,11 @@ class Normal(Distribution):
         return self.p10 + (self.p90 - self.p10) / 2
 
     def row(self, table: list[float]) -> Row:
-        """Return the row; nothing is tabulated."""
+        """Return the row; nothing is tabulated.
+
+        Args:
+            table: the program's table of numbers; lookup values are appended.
+        """
         return Row(NORMAL, self.mean(), self.standard_deviation)
 
 
@@ -142,7 +166,11 @@ class Uniform(Distribution):
         require_ascending(self.family, low=self.low, high=self.high)
 
     def quantile(self, p: float) -> float:
-        """Return the number at share `p` of the way from low to high."""
+        """Return the number at share `p` of the way from low to high.
+
+        Args:
+            p: probability, strictly between 0 and 1.
+        """
         require_probability(p)
         return self.low + p * (self.high - self.low)
 
@@ -151,7 +179,11 @@ class Uniform(Distribution):
         return self.low + (self.high - self.low) / 2
 
     def row(self, table: list[float]) -> Row:
-        """Return the row; nothing is tabulated."""
+        """Return the row; nothing is tabulated.
+
+        Args:
+            table: the program's table of numbers; lookup values are appended.
+        """
         return Row(UNIFORM, self.low, self.high)
 
 
@@ -169,7 +201,11 @@ class Triangular(Distribution):
         require_ascending(self.family, low=self.low, mode=self.mode, high=self.high)
 
     def quantile(self, p: float) -> float:
-        """Return the inverse of the piecewise quadratic distribution function."""
+        """Return the inverse of the piecewise quadratic distribution function.
+
+        Args:
+            p: probability, strictly between 0 and 1.
+        """
         require_probability(p)
         width, left = self.high - self.low, self.mode - self.low
         if p * width <= left:
@@ -181,5 +217,9 @@ class Triangular(Distribution):
         return math.fsum((self.low, self.mode, self.high)) / 3
 
     def row(self, table: list[float]) -> Row:
-        """Return the row; nothing is tabulated."""
+        """Return the row; nothing is tabulated.
+
+        Args:
+            table: the program's table of numbers; lookup values are appended.
+        """
         return Row(TRIANGULAR, self.low, self.mode, self.high)

@@ -50,7 +50,11 @@ class Posterior:
         return self.is_fact, self.draws.shape, self.draws.tobytes(), shape
 
     def row(self, table: list[float]) -> Row:
-        """Return the row; the shape and the draws are appended to the table (see `engine.laws.draws`)."""
+        """Return the row; the shape and the draws are appended to the table (see `engine.laws.draws`).
+
+        Args:
+            table: the program's table of numbers; lookup values are appended.
+        """
         shape_start = len(table)
         if self.shape is not None:
             table.extend(self.shape.tolist())

@@ -34,6 +34,9 @@ def normal_score(u: float) -> float:
 
     Algorithm AS 241, PPND16: M. J. Wichura, "The percentage points of the normal distribution", Applied
     Statistics 37 (1988), 477-484. 0 gives minus infinity, 1 infinity.
+
+    Args:
+        u: uniform in (0, 1).
     """
     q = u - 0.5
     if abs(q) > 0.425:
@@ -122,7 +125,13 @@ def _triangular(low: float, mode: float, high: float, u: float) -> float:
 
 @compiled
 def lognormal(mean_of_log: float, deviation_of_log: float, u: float) -> float:
-    """Return the lognormal draw for the uniform number `u` in (0, 1)."""
+    """Return the lognormal draw for the uniform number `u` in (0, 1).
+
+    Args:
+        mean_of_log: mean of the logarithm.
+        deviation_of_log: standard deviation of the logarithm.
+        u: uniform in (0, 1).
+    """
     return math.exp(min(mean_of_log + deviation_of_log * normal_score(u), _LARGEST_EXPONENT))
 
 

@@ -39,7 +39,11 @@ class Discrete(Distribution):
             raise ValueError(f"{self.family}: weights add up to 0; at least one has to be above 0")
 
     def quantile(self, p: float) -> float:
-        """Return the first value whose cumulative probability is at least `p`."""
+        """Return the first value whose cumulative probability is at least `p`.
+
+        Args:
+            p: probability, strictly between 0 and 1.
+        """
         require_probability(p)
         return self.values[bisect_left(self._cumulative(), p)]
 
@@ -49,7 +53,11 @@ class Discrete(Distribution):
         return math.fsum(products) / math.fsum(self.weights)
 
     def row(self, table: list[float]) -> Row:
-        """Return the row; values and cumulative probabilities are tabulated."""
+        """Return the row; values and cumulative probabilities are tabulated.
+
+        Args:
+            table: the program's table of numbers; lookup values are appended.
+        """
         start = len(table)
         table.extend(self.values)
         table.extend(self._cumulative())

@@ -56,7 +56,11 @@ class Gamma(Distribution):
         return self.mean_value * self.cv**2
 
     def quantile(self, p: float) -> float:
-        """Return the scale times the inverse of the regularised incomplete gamma function."""
+        """Return the scale times the inverse of the regularised incomplete gamma function.
+
+        Args:
+            p: probability, strictly between 0 and 1.
+        """
         from scipy.special import gammaincinv  # noqa: PLC0415  slow to import, and rarely needed
 
         require_probability(p)
@@ -69,7 +73,11 @@ class Gamma(Distribution):
         return self.mean_value
 
     def row(self, table: list[float]) -> Row:
-        """Return the row; logarithms of quantiles are tabulated, unless the gamma is exponential."""
+        """Return the row; logarithms of quantiles are tabulated, unless the gamma is exponential.
+
+        Args:
+            table: the program's table of numbers; lookup values are appended.
+        """
         if self.cv == 1.0:
             return Row(EXPONENTIAL, self.mean_value)
         from scipy.special import gammainccinv, gammaincinv, gammaln, log_ndtr, ndtr  # noqa: PLC0415
@@ -110,7 +118,11 @@ class Beta(Distribution):
         return self.mean_value * self.weight, (1 - self.mean_value) * self.weight
 
     def quantile(self, p: float) -> float:
-        """Return the inverse of the regularised incomplete beta function."""
+        """Return the inverse of the regularised incomplete beta function.
+
+        Args:
+            p: probability, strictly between 0 and 1.
+        """
         from scipy.special import betaincinv  # noqa: PLC0415  slow to import, and rarely needed
 
         require_probability(p)
@@ -121,7 +133,11 @@ class Beta(Distribution):
         return self.mean_value
 
     def row(self, table: list[float]) -> Row:
-        """Return the row; log-odds of quantiles are tabulated."""
+        """Return the row; log-odds of quantiles are tabulated.
+
+        Args:
+            table: the program's table of numbers; lookup values are appended.
+        """
         from scipy.special import betaincinv, ndtr  # noqa: PLC0415
 
         (a, b), scores = self.shapes, _scores()
@@ -141,6 +157,10 @@ class Beta(Distribution):
 
 def beta_from_p10(mean: float, p10: float) -> Beta:
     """Return the beta distribution with this mean and p10.
+
+    Args:
+        mean: the mean, between 0 and 1.
+        p10: 10th percentile, below the mean.
 
     Raises:
         ValueError: not 0 < p10 < mean < 1, or no beta distribution has this mean and p10.

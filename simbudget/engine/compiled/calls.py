@@ -161,7 +161,13 @@ def end_own_terms(site: Site, agent: Record) -> None:
 
 @internal
 def calls_as(site: Site, agent: Record, client: int) -> None:
-    """Let the calls to come be those of another client, with the life of its cache."""
+    """Switch to the calls of another client, with the life of its cache.
+
+    Args:
+        site: the arrays of the run.
+        agent: the agent's record.
+        client: the row of the client.
+    """
     agent.own_client = agent.client
     agent.client = client
     agent.context[LIFE] = site.clients[client].cache_life_ns

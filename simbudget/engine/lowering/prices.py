@@ -34,6 +34,9 @@ def price_row(
         cache: `off`, `5 min` or `1 h`.
         service: the service of the provider.
         quantities: the program's quantities; new ones are added.
+
+    Raises:
+        UserError: neither the scenario nor the list has prices of the model for the service.
     """
     own = scenario.prices.models.get(model)
     if own is None:

@@ -286,7 +286,11 @@ class Line:
     # Turns and calls.
 
     def turn(self) -> Happens:
-        """Make one call, work with tools on what it said, and take their results into the context."""
+        """Make one call, work with tools on its answer, and add their results to the context.
+
+        Raises:
+            BudgetReachedError: the budget does not allow the call.
+        """
         caller, site = self._caller, self._site
         output, thinking, tool_result, tool_ns = draw_turn(
             site.rows,
