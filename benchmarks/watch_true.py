@@ -20,7 +20,6 @@ from benchmarks.watch import CAMPAIGN, CUTS, SESSION
 from simbudget.engine.compiled import simulate
 from simbudget.engine.lowering import lower
 from simbudget.errors import UserError
-from simbudget.forecast.conditioning import conditioned, likeness
 from simbudget.forecast.outlook import Outlook
 from simbudget.forecast.run_state import run_state_of
 from simbudget.forecast.watch import Watching, outlook_of, reference_runs_for
@@ -30,14 +29,6 @@ from simbudget.scenario.loading import loads_scenario
 HERE = Path(__file__).parent
 TRUTHS = 2_000_003
 RESAMPLES = 1000
-SEEN = (
-    "model_calls",
-    "tokens_cache_write",
-    "tokens_cache_read",
-    "tokens_output",
-    "spend_tokens_usd",
-)
-"""What the log of a session says."""
 SCENARIOS = {
     "a session of two hours": SESSION.format(hours=2.0),
     "a campaign of a day, one agent": CAMPAIGN.format(hours=24.0, agents=1, gpus=1),
@@ -81,33 +72,6 @@ def cases(name: str, truths: int, simulated: Sequence[int]) -> pd.DataFrame:
                     for figure in FIGURES
                     if figure in outlook.samples and run.totals[figure] > 0
                 ]
-    return pd.DataFrame(rows)
-
-
-def held_among(name: str, runs: int, looked_at: int = 70) -> pd.DataFrame:
-    """Return how often intervals held a simulated run that was forecast from the others, with and without scaling."""
-    loaded = loads_scenario(SCENARIOS[name])
-    horizon_s = loaded.scenario.stop.after.exact_value
-    rows = []
-    for cut in CUTS[:2]:
-        simulated = reference_runs_for(loaded, cut * horizon_s, Watching(runs))
-        now, half = (
-            frame[list(SEEN)].to_numpy(np.float64) for frame in (simulated.so_far, simulated.halfway)
-        )
-        statistics = np.column_stack([now, np.maximum(now - half, 0.0)])
-        for row in np.random.default_rng(0).choice(runs, looked_at, replace=False):
-            others = np.arange(runs) != row
-            like = likeness(statistics[others], statistics[row])
-            for figure in ("model_calls", "tokens_output", "spend_usd"):
-                rest = (simulated.whole[figure] - simulated.so_far[figure]).to_numpy()
-                for scaled, beside in ((True, like), (False, replace(like, trials=()))):
-                    values = conditioned(np.maximum(rest[others], 0.0), beside)
-                    order = np.argsort(values)
-                    reach = like.weights[order].cumsum()
-                    low, high = values[order][np.searchsorted(reach, (0.1, 0.9))]
-                    rows.append(
-                        {"figure": figure, "cut": cut, "scaled": scaled, "held": low <= rest[row] <= high}
-                    )
     return pd.DataFrame(rows)
 
 
@@ -199,13 +163,7 @@ def main() -> None:
     parser.add_argument("--runs", type=int, nargs="+", default=[600, 300], help="as `watch --runs`")
     parser.add_argument("--scenarios", nargs="+", default=list(MEASURED), choices=list(SCENARIOS))
     parser.add_argument("--write", action="store_true")
-    parser.add_argument("--among", type=int, metavar="RUNS", help="only: a simulated run from the others")
     arguments = parser.parse_args()
-    if arguments.among:
-        print(
-            held_among(MEASURED[0], arguments.among).groupby(["scaled", "cut"])["held"].agg(["mean", "size"])
-        )
-        return
     parts = []
     for name in arguments.scenarios:
         parts.append(cases(name, arguments.truths, arguments.runs))
