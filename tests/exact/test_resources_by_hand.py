@@ -1,8 +1,14 @@
 """GPUs, scorer, people, horizon and budget equal a calculation by hand, to the last cent and second."""
 
+from collections.abc import Callable
+
 import pytest
 
-from tests.running import CENT, run
+from simbudget.engine import compiled, reference
+from simbudget.engine.lowering import lower
+from simbudget.engine.outcome import Outcome
+from simbudget.scenario.resources import BILLINGS
+from tests.running import CENT, run, scenario
 
 
 @pytest.mark.parametrize(
@@ -22,6 +28,25 @@ def test_gpus_are_billed_as_they_are_paid_for(billing: str, gpu_hours_billed: fl
     assert totals["gpu_hours_billed"] == pytest.approx(gpu_hours_billed)
     assert totals["spend_usd"] == pytest.approx(4 * gpu_hours_billed, abs=CENT)
     assert totals["gpu_hours_used"] == pytest.approx(3.0 if billing == "per agent" else 2.0)
+
+
+@pytest.mark.parametrize("billing", BILLINGS)
+@pytest.mark.parametrize("simulate", [compiled.simulate, reference.simulate])
+def test_what_is_billed_is_what_is_paid_whatever_the_kind_of_billing(
+    billing: str, simulate: Callable[..., Outcome]
+) -> None:
+    program = lower(
+        scenario(
+            "fleet: [{agents: 2}, {group: late, agents: 1, start: {first: 3 h}}]\n"
+            "cycle: [experiment: {gpus: 1 to 2, time: 20 min to 2 h}, think: {turns: 3}]\n"
+            "models: {own: {served_on: hall, throughput: 2500 tokens/s}}\n"
+            f"gpus: {{name: hall, count: 4, price: 4 $/h, billing: {billing}}}\n"
+            "stop: {after: 12 h}".replace("agents: 2", "agents: 2, model: own")
+        )
+    )
+    totals = simulate(program, 1, record=False).totals
+    assert totals["gpu_hours_billed"] > 0
+    assert totals["spend_gpu_usd"] == pytest.approx(4 * totals["gpu_hours_billed"])
 
 
 def test_jobs_queue_first_come_first_served_and_a_gpu_given_back_is_free_at_once() -> None:

@@ -5,7 +5,7 @@ import datetime
 import pickle
 from dataclasses import FrozenInstanceError
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 import pytest
@@ -16,6 +16,8 @@ from simbudget.distributions import families
 from simbudget.distributions.posteriors import Posterior
 from simbudget.errors import UserError
 from simbudget.scenario.calibration_file import CalibratedQuantity, Calibration, LearntFrom
+from simbudget.scenario.language.blocks import Block
+from simbudget.scenario.language.expectations import Nested, model_name, models_called, words
 from simbudget.scenario.language.quantities import Kind
 from simbudget.scenario.loading import load_scenario, loads_scenario
 from simbudget.scenario.scenario import (
@@ -246,3 +248,25 @@ def test_the_package_gives_what_is_needed_to_make_and_write_a_scenario() -> None
     assert simbudget.loads(simbudget.dump(scenario)) == scenario
     assert scenario == simbudget.loads(simbudget.dump(scenario))
     assert simbudget.loads(simbudget.dump(scenario)).scenario == scenario
+
+
+def test_models_are_found_wherever_a_block_within_another_one_names_them() -> None:
+    class Inner(Block):
+        """A block that calls a model."""
+
+        by: Annotated[str | None, model_name()]
+        """The model."""
+
+    class Outer(Block):
+        """A block that calls a model, and holds one that calls another."""
+
+        model: Annotated[str | None, model_name()]
+        """The model."""
+        inner: Annotated[Inner | None, Nested(Inner, optional=True)]
+        """The other."""
+        name: Annotated[str | None, words()]
+        """No model."""
+
+    block = Outer(model="one", inner={"by": "two"}, name="three")
+    assert list(models_called(block, "outer")) == [("outer.model", "one"), ("outer.inner.by", "two")]
+    assert list(models_called(Outer(name="three"), "outer")) == []

@@ -2,6 +2,7 @@
 
 import datetime
 import math
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
@@ -11,8 +12,20 @@ from genai_prices.data_snapshot import get_snapshot
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from simbudget.ledger.entry import Entry
 from simbudget.pricing.catalogue import changes_of_price, has_service, rates
-from simbudget.pricing.charge import ClassPrices, LongPrices, Rates, Usage, charge, tokens_usd, worst_case_usd
+from simbudget.pricing.charge import COUNTS as COUNTED
+from simbudget.pricing.charge import (
+    PRICE_CLASSES,
+    WHOLE_CLASSES,
+    ClassPrices,
+    LongPrices,
+    Rates,
+    Usage,
+    charge,
+    tokens_usd,
+    worst_case_usd,
+)
 
 DAY = datetime.date(2026, 11, 9)
 COUNTS = st.integers(0, 600_000)
@@ -174,3 +187,24 @@ def test_no_call_costs_more_than_its_worst_case(
     usage = Usage(*counts)
     worst_usd = worst_case_usd(found, int(usage.prompt), int(usage.output), bool(place))
     assert charge(usage, found, place).total_usd <= worst_usd * (1 + 1e-12)
+
+
+def test_every_price_class_has_a_count_a_price_and_a_column_of_ledgers() -> None:
+    listed = get_snapshot().providers[0].models[0].get_prices(datetime.datetime.now(datetime.UTC))
+    for each in PRICE_CLASSES:
+        assert hasattr(Usage(), each.usage)
+        assert each.price in {field.name for field in fields(ClassPrices)}
+        assert hasattr(listed, each.listed)
+        assert each.part_of == "" or each.part_of in {whole.price for whole in WHOLE_CLASSES}
+    assert {f"{name}_tokens" for name in COUNTED} <= set(Entry._fields)
+
+
+@given(st.integers(0, 10_000), st.integers(0, 10_000), PRICES, PRICES)
+def test_a_part_with_a_price_of_its_own_costs_only_the_difference(
+    thinking: int, more: int, output_price: float, thinking_price: float
+) -> None:
+    prices = ClassPrices(0.0, 0.0, 0.0, 0.0, output_price, thinking_price)
+    cost = charge(Usage(output=thinking + more, thinking=thinking), Rates(prices)).total_usd
+    assert cost == pytest.approx((thinking * thinking_price + more * output_price) / 1e6)
+    unreported = charge(Usage(output=thinking + more), Rates(prices)).total_usd
+    assert unreported == pytest.approx((thinking + more) * output_price / 1e6)
