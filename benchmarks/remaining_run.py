@@ -116,7 +116,7 @@ median errors of the first table are about the floor:
 - OpenCode: how much joins the context in a turn (input tokens: 9 % once that is known), and how often the provider's
   cache is missed (cost: 19 %).
 - Usage lines: how much the remaining calls put out (cost: 8 %).
-- Eight Codex, four Pi and two managed sessions are too few to say: intervals that held 62 % of eight may hold 38 to 88 %.
+- Eight Codex, four Pi and two managed sessions are too few to say: intervals that held 62 % of eight hold 38 to 88 %.
 """
 WEIGHTS_WORDS: Final = """Mean CRPS of the logarithm for different weights of the regression, without the pace so far:
 the shipped weights, equal ones, those learnt from all other projects, those learnt from the other nine tenths of the
