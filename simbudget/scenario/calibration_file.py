@@ -85,6 +85,10 @@ class Calibration:
     """Counts by run that have entered each key, such as `evidence.gates[held-out]`, so that no run counts twice."""
 
 
+_MOST_ROWS: Final = 1_000_000
+"""A calibration has as many rows as its longest list of draws: some thousands."""
+
+
 class NotACalibrationError(ValueError):
     """A file was not written by `calibrate`; the message says why."""
 
@@ -148,12 +152,19 @@ def _read(source: Path | io.BytesIO) -> Calibration:
     import pyarrow.parquet as pq  # noqa: PLC0415
 
     try:
-        table = pq.read_table(source)
+        if isinstance(source, Path) and source.exists() and not source.is_file():
+            raise NotACalibrationError("this is not a regular file")  # pyarrow would read all of a folder
+        file = pq.ParquetFile(source)
+        if file.metadata.num_rows > _MOST_ROWS:  # a few bytes of a file may stand for gigabytes
+            raise NotACalibrationError(f"this file has more than {_MOST_ROWS:,} rows, as no calibration has")
+        table = file.read()
         content = json.loads((table.schema.metadata or {})[_KEY])
         quantities = {name: _quantity(name, about, table) for name, about in content["quantities"].items()}
         record = content["record"]
         checks = tuple(Checked(**check) for check in content.get("checks", []))
         counted = {name: _by_run(runs) for name, runs in content.get("counted", {}).items()}
+    except NotACalibrationError:
+        raise
     except FileNotFoundError:
         raise NotACalibrationError("there is no such file") from None
     except (KeyError, TypeError, ValueError, OSError, pa.ArrowException):

@@ -5,14 +5,12 @@ key expects, and the sentence below it what the key means; reference page and JS
 """
 
 import base64
-import binascii
 from collections.abc import Iterator
 from types import MappingProxyType
 from typing import Annotated, Any, ClassVar, Final
 
 from simbudget.scenario.calibration_file import (
     Calibration,
-    NotACalibrationError,
     calibration_bytes,
     calibration_of_bytes,
     read_calibration,
@@ -34,6 +32,7 @@ from simbudget.scenario.language.expectations import (
 )
 from simbudget.scenario.language.quantities import Quantity
 from simbudget.scenario.language.reading import Reading, describe, is_absent
+from simbudget.scenario.language.trust import allowing, is_outside
 from simbudget.scenario.limits import Limit, parse_limit
 from simbudget.scenario.provider import Api, ModelSpeed, Prices
 from simbudget.scenario.research import Evidence, Gate, Research, Review
@@ -93,13 +92,17 @@ class CalibrationKey:
             reading.problem(message, node.place, "write the name of one file")
             return None
         inline = node.text.startswith(_INLINE)
+        if not inline and is_outside(reading.folder / node.text, reading.folder):
+            message = f"calibration file `{node.text[:60]}` is outside the scenario's folder"
+            reading.problem(message, node.place, f"move it there, or {allowing('leaves_folder')}")
+            return None
         try:
             if inline:
                 encoded = node.text.removeprefix(_INLINE)
                 calibration = calibration_of_bytes(base64.b64decode(encoded, validate=True))
             else:
                 calibration = read_calibration(reading.folder / node.text)
-        except (NotACalibrationError, binascii.Error) as error:
+        except ValueError as error:  # `NotACalibrationError`, or of base64
             remedy = "`simbudget calibrate` writes one; or remove the line"
             reading.problem(f"calibration file `{node.text[:60]}`: {error}", node.place, remedy)
             return None

@@ -15,6 +15,9 @@ from urllib.error import HTTPError
 from urllib.parse import urlsplit
 from urllib.request import urlopen
 
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from simbudget.errors import UserError, visible
@@ -220,6 +223,61 @@ def test_code_and_columns_outside_the_scenarios_folder_are_refused_unless_told(t
         load_scenario(inside / "scenario.yaml")
     trust(leaves_folder=True)
     load_scenario(inside / "scenario.yaml")
+
+
+def test_a_calibration_outside_the_scenarios_folder_is_refused_and_a_folder_or_a_bomb_is_none(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "scenario"
+    (folder / "folder").mkdir(parents=True)
+    (folder / "circle").symlink_to("circle")
+    (tmp_path / "outside").write_bytes(b"")
+    bomb = pa.table({"x": pa.array(np.zeros(2_000_000, dtype=np.int8))})
+    pq.write_table(bomb.replace_schema_metadata({b"simbudget calibration": b"{}"}), folder / "bomb")
+    assert (folder / "bomb").stat().st_size < 10_000
+    plain = PLAIN.replace("COUNT", "1")
+    for name, said in (
+        ("../outside", "outside the scenario's folder"),
+        ("/dev/zero", "outside the scenario's folder"),
+        ("folder", "not a regular file"),
+        ("circle", "not written by|no such file"),
+        ("bomb", "more than 1,000,000 rows"),
+        ("'a\\0b'", "calibrat"),
+    ):
+        (folder / "s.yaml").write_text(f"{plain}calibration: {name}\n")
+        with pytest.raises(UserError, match=said):
+            load_scenario(folder / "s.yaml")
+    column = "{distribution: empirical, file: circle, column: hours}"
+    (folder / "s.yaml").write_text(PLAIN.replace("COUNT", column))
+    with pytest.raises(UserError, match="cannot be read"):
+        load_scenario(folder / "s.yaml")
+    trust(leaves_folder=True)
+    (folder / "s.yaml").write_text(f"{plain}calibration: ../outside\n")
+    with pytest.raises(UserError, match="not written by"):
+        load_scenario(folder / "s.yaml")
+
+
+@pytest.mark.parametrize(
+    ("environment", "event", "is_a_strangers"),
+    [
+        ({"GITHUB_EVENT_NAME": "issue_comment"}, {"issue": {"pull_request": {}}}, True),
+        ({"GITHUB_EVENT_NAME": "issue_comment"}, {"issue": {}}, False),
+        ({"GITHUB_EVENT_NAME": "workflow_run"}, {"workflow_run": {"head_repository": {"full_name": "x/y"}}}, True),
+        ({"GITHUB_EVENT_NAME": "workflow_run"}, {"workflow_run": {"head_repository": {"full_name": "a/b"}}}, False),
+        ({"GITHUB_EVENT_NAME": "pull_request"}, {"pull_request": None}, True),
+        ({"GITHUB_EVENT_NAME": "push"}, {}, False),
+        ({"SYSTEM_PULLREQUEST_ISFORK": "True"}, {}, True),
+        ({"CIRCLE_PR_REPONAME": "fork"}, {}, True),
+        ({"CHANGE_FORK": "someone"}, {}, True),
+        ({}, {}, False),
+    ],
+)  # fmt: skip
+def test_what_starts_a_job_says_whether_strangers_may_have_written_what_it_reads(
+    tmp_path: Path, environment: dict[str, str], event: dict[str, object], is_a_strangers: bool
+) -> None:
+    (tmp_path / "event.json").write_text(json.dumps(event))
+    places = {"GITHUB_EVENT_PATH": str(tmp_path / "event.json"), "GITHUB_REPOSITORY": "a/b"}
+    assert comes_from_a_fork({**environment, **places}) is is_a_strangers
 
 
 def test_an_error_about_a_file_does_not_print_what_is_in_it(tmp_path: Path) -> None:
