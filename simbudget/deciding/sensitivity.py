@@ -343,8 +343,8 @@ def _in_words(split: Split) -> str:
     ]
     rest = f"; {percent(split.luck)} is chance" if split.luck >= 0.005 else ""
     label = split.outcome.label[0].upper() + split.outcome.label[1:]
-    move = "move" if split.outcome.unit == Unit.COUNT else "moves"
-    return f"{label} {move} most with {', then '.join(named)}{rest}."
+    depend = "depend" if split.outcome.unit == Unit.COUNT else "depends"
+    return f"{label} {depend} most on {', then on '.join(named)}{rest}."
 
 
 def _share(driver: Driver) -> str:

@@ -300,7 +300,7 @@ stop: {after: 2 days}
 def test_on_a_flat_plan_it_is_said_what_moves_the_cycles() -> None:
     found = sensitivity([Alternative("plan", loads_scenario(FLAT).scenario)], Sample(60))
     assert found.answer().startswith(
-        "No unknown moves spend, which is $200 in every world. Cycles move most with"
+        "No unknown moves spend, which is $200 in every world. Cycles depend most on"
     )
     assert [driver.unknown for driver in found.split("cycles").drivers][:1] == ["turn.tool_time"]
 
