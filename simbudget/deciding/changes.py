@@ -161,7 +161,9 @@ def _change(text: str, change: Change) -> str:
         raise UserError(
             _problem(change, f"`{change.path}` is a block of its own", "change a value inside it")
         )
+    # Only the characters of the one value are replaced, so that comments and layout stay as they are.
     start, end = node.start_mark.index, node.end_mark.index
+    # A key without a value (`agents:`) has an empty node directly behind its colon.
     space = " " if start == end and not text[start - 1].isspace() else ""
     return text[:start] + space + _scalar(change.written) + text[end:]
 
@@ -250,6 +252,7 @@ def _insert(text: str, node: Any, parts: list[str], change: Change) -> str:
     if node.flow_style:
         end = node.end_mark.index - 1
         return text[:end].rstrip() + (", " if node.value else "") + entry + text[end:]
+    # An empty mapping in block style is an empty document.
     if not node.value:
         return f"{text.rstrip()}\n{entry}\n"
     if node.start_mark.column == 0 and _is_whole(text, node):

@@ -167,6 +167,7 @@ def fit(uniforms: Floats, outcome: Floats, basis: Basis = CURVED) -> Emulator:
     chosen = _pursue(uniforms, outcome, singles, [])
     if basis.each and unknowns > 1:
         pairs = _pairs(range(unknowns), basis)
+        # Too many products for the memory: only those of unknowns that also matter alone are candidates.
         if (len(pairs) + len(singles)) * rows > _MOST_CELLS:
             pairs = _pairs(sorted({of for term in chosen for of, _ in term}), basis)
         chosen = _pursue(uniforms, outcome, [*singles, *pairs], chosen)
@@ -206,15 +207,19 @@ def _pursue(uniforms: Floats, outcome: Floats, candidates: list[Term], chosen: l
     scale = float(residual @ residual)
     residual = residual - basis @ (basis.T @ residual)
     chosen = list(chosen)
+    # Orthogonal matching pursuit: each step takes the column that explains most of the residual once all chosen ones
+    # have been projected out of both.
     while len(chosen) < min(_MOST_TERMS, rows // _ROWS_A_TERM):
         left = table - basis @ (basis.T @ table)
         norms = np.sqrt((left**2).sum(axis=0))
+        # A column that is nearly in the span of the chosen ones has no direction left, and its norm is rounding errors.
         usable = norms > 1e-6 * math.sqrt(rows)
         gains = np.divide(left.T @ residual, norms, out=np.zeros(len(norms)), where=usable)
         best = int(np.abs(gains).argmax())
         rest = float(residual @ residual) - float(gains[best] ** 2)
         degrees = rows - len(chosen) - 2
         threshold, noise = _threshold(len(candidates), degrees), max(rest, 0.0) / degrees
+        # An exact fit leaves rounding errors, in which a t value has no meaning.
         if float(residual @ residual) <= 1e-20 * scale or gains[best] ** 2 <= threshold**2 * noise:
             break
         chosen.append(candidates[best])
@@ -233,7 +238,9 @@ def _threshold(candidates: int, degrees: int) -> float:
 def _extended(basis: Floats, column: Floats) -> Floats:
     """Return the orthonormal basis extended by one column."""
     rest = column - basis @ (basis.T @ column)
-    rest = rest - basis @ (basis.T @ rest)
+    rest = rest - basis @ (
+        basis.T @ rest
+    )  # twice is enough: once loses digits where a column is nearly in the span
     return np.column_stack([basis, rest / np.linalg.norm(rest)])
 
 
@@ -245,6 +252,7 @@ def _solve(uniforms: Floats, outcome: Floats, terms: list[Term], tried: int) -> 
     degrees = max(1, rows - table.shape[1])
     noise = float(residual @ residual) / degrees
     covariance = noise * np.linalg.pinv(table.T @ table)
+    # Columns are orthonormal over the uniform distribution, so squared coefficients add up to the explained variance.
     variance = float(np.maximum(0.0, solution[1:] ** 2 - np.diag(covariance)[1:]).sum()) + noise
     threshold = _threshold(tried, degrees)
     return Emulator(

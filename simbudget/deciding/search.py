@@ -226,6 +226,7 @@ def search(
     start = _start(space, max(4, min(evaluations // 3, 6 * len(space.dimensions))), random, first)
     tried = [evaluate(point) for point in start[:evaluations]]
     surrogates = _Surrogates()
+    # Each plan may be noisy, but all share their random numbers, so that differences between plans are smooth.
     while len(tried) < evaluations:
         tried.append(evaluate(_next(space, tried, surrogates, random)))
     return tried
@@ -249,7 +250,7 @@ def _next(
     appeal = _improvement(tried, surrogates, where, at)
     for limit in range(len(tried[0].violations)):
         beyond = np.array([each.violations[limit] for each in tried])
-        if np.ptp(beyond) > 0.0:
+        if np.ptp(beyond) > 0.0:  # a limit on which no plan has any influence says nothing about where to go
             mean, spread = surrogates.predict(f"limit {limit}", where, beyond, at)
             appeal = appeal * _below(_FEASIBLE - mean, spread)
     return candidates[int(appeal.argmax())]
@@ -282,13 +283,17 @@ def _improvement(tried: Sequence[Tried], surrogates: "_Surrogates", where: Float
     if not feasible:
         return np.ones(len(at))
     better = np.array([each.better for each in tried])
+    # A plan without results is infinitely bad; taken as such it would flatten the process everywhere else, so it counts
+    # as the worst plan with results, less the range of those.
     counted = better[better > NO_RESULT]
     better = np.maximum(better, counted.min() - np.ptp(counted)) if len(counted) else better
     mean, spread = surrogates.predict("objective", where, better, at)
     gain = mean - max(feasible)
     scaled = gain / spread
     improvement: Floats = gain * norm.cdf(scaled) + spread * norm.pdf(scaled)
-    return np.maximum(improvement, 1e-12)
+    return np.maximum(
+        improvement, 1e-12
+    )  # above zero, so that the probabilities of limits still rank the others
 
 
 def _below(margin: Floats, spread: Floats) -> Floats:
@@ -314,7 +319,7 @@ class _Surrogates:
         scale = float(values.std()) or 1.0
         process = GaussianProcessRegressor(
             kernel or _kernel(where.shape[1]),
-            alpha=1e-8,
+            alpha=1e-8,  # for the Cholesky decomposition only; the noise is part of the kernel
             optimizer="fmin_l_bfgs_b" if learns else None,
             random_state=0,
         )
@@ -336,5 +341,6 @@ def _kernel(columns: int) -> Any:
     """Return the prior: smooth in every coordinate, with noise."""
     from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel  # noqa: PLC0415
 
+    # Plans that differ little in every coordinate have nearly the same outcome: twice differentiable, as costs are.
     smooth = Matern(length_scale=[0.5] * columns, length_scale_bounds=(0.05, 20.0), nu=2.5)
     return ConstantKernel(1.0, (0.05, 50.0)) * smooth + WhiteKernel(1e-3, (1e-6, 0.3))

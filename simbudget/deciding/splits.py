@@ -105,6 +105,7 @@ def split_of(outcome: Outcome, frame: pd.DataFrame, emulator: Emulator, unknowns
     in_means = _within(values, worlds) * float((1.0 / sizes).mean())
     between = max(0.0, emulator.variance - in_means)  # an estimate, which chance may take below nothing
     total = between + within
+    # The emulator knows means of worlds; its shares are of their variance, and are restated as shares of all of it.
     scale = min(1.0, emulator.variance / total) if total > 0.0 else 0.0
     first, everything, errors = emulator.first_order(), emulator.total(), emulator.errors()
     drivers = [

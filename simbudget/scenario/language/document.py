@@ -240,6 +240,7 @@ def write_yaml(value: Any, comments: Mapping[KeyPath, str] | None = None) -> str
 
 def _commented(text: str, comments: Mapping[KeyPath, str]) -> str:
     """Return a YAML text with comments at the ends of lines, those of one line together."""
+    # Comments are placed by reading the text back, since PyYAML cannot write any.
     root: Any = yaml.compose(text, _Loader)
     by_line: dict[int, list[str]] = {}
     for path, comment in comments.items():
@@ -273,6 +274,7 @@ def _line_of(root: Any, path: KeyPath) -> int:
 class _Dumper(yaml.Dumper):
     """A dumper that treats every scalar as text, so that `9` needs no quotes."""
 
+    # Without resolvers, text that looks like a number or a date is not quoted; reading treats all scalars as text too.
     yaml_implicit_resolvers: dict[str, Any] = {}  # noqa: RUF012  as in PyYAML
 
     def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
@@ -303,6 +305,7 @@ def _is_small(value: Any) -> bool:
 
 def _require_moderate(text: str, name: str) -> None:
     """Raise UserError if a document is too deep or has too many nodes, without building any of them."""
+    # Events come one by one: a bomb of aliases or brackets is refused before any of its nodes exists.
     depth = 0
     for count, event in enumerate(yaml.parse(text, _Loader)):
         if isinstance(event, yaml.CollectionStartEvent):
