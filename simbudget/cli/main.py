@@ -98,6 +98,7 @@ class _Commands(click.Group):
             import_module(f"simbudget.cli.{_MODULES.get(cmd_name, cmd_name)}"),
             f"{cmd_name.replace('-', '_')}_command",
         )
+        # A command object lives as long as the process, and tests get it more than once.
         known = {parameter.name for parameter in command.params}
         options = _trust_options(is_hidden=cmd_name in _WITHOUT_SCENARIO)
         command.params += [option for option in options if option.name not in known]

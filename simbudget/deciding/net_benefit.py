@@ -77,6 +77,7 @@ def acceptability(
     probabilities, expected, significant, same = [], [], [], []
     for worth_usd in worths_usd:
         benefits = net_benefits(spends_usd, results, float(worth_usd))
+        # Where several are equally good in a run, as without any results, each counts as a part of the best.
         best = benefits == benefits.max(axis=1, keepdims=True)
         probabilities.append((best / best.sum(axis=1, keepdims=True)).mean(axis=0))
         expected.append(benefits.mean(axis=0))

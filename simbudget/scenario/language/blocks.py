@@ -71,12 +71,14 @@ class Block:
         reading = Reading(Path())
         block = type(self).read(reading, node_of(written, name), name, None)
         reading.require_right()
+        # Blocks made in code take the same way as those of a file, so that both have the same defaults and messages; the
+        # dataclass is frozen, hence the dictionary.
         self.__dict__.update(block.__dict__)
 
     @classmethod
     def of_values(cls, values: Mapping[str, Any], written: frozenset[str]) -> Self:
         """Return a block from values that have been read; `written` are the keys that do not have their default."""
-        block = cls.__new__(cls)
+        block = cls.__new__(cls)  # `__init__` would read the values again
         block.__dict__.update(values, written=written)
         return block
 
@@ -254,6 +256,7 @@ def _in_code(key: str) -> str:
 
 
 _KEYS: Final[dict[type[Block], dict[str, Expectation]]] = {}
+"""Keys of each block, which are the same for the life of the process; evaluating annotations is slow."""
 
 
 def _own_first(model: type[Block]) -> dict[str, Any]:
@@ -322,6 +325,7 @@ def read_keys(
         if child is None and expectation.required:
             place = node.place if node is not None else reading.place_of(path)
             reading.problem(f"`{name}` needs `{key}`", place, advice(expectation, key))
+        # Even after a mistake: the expectation returns a stand-in, so that one reading finds all mistakes of a file.
         values[field] = expectation.read(reading, child, path)
     return values
 

@@ -76,6 +76,7 @@ class Reading:
     def problem_of(self, name: str, message: str, remedy: str) -> None:
         """Note a mistake at a value's place, unless another was found there already."""
         place = self.place_of(name)
+        # A check across keys often fails only because one of them was not understood; that one is reported.
         if all(problem.place != place for problem in self.problems):
             self.problem(message, place, remedy)
 
@@ -98,6 +99,7 @@ class Reading:
     def calibrated(self, name: str, text: str, node: Node | None) -> CalibratedQuantity | None:
         """Return what was learnt of a value; None if nothing, or if the value was changed by hand since."""
         learnt = self.calibration.quantities.get(name) if self.calibration else None
+        # The text that `calibrate` wrote is the sign that nobody has changed the value since.
         return learnt if learnt is not None and (node is None or text == learnt.written) else None
 
     def seen(self, name: str, node: Node | None) -> None:
