@@ -128,7 +128,7 @@ class Sample:
     def options(self, programs: Iterable[Program]) -> Options:
         """Return the options under which these programs run in the same worlds."""
         counts_results = any(program.research.is_on and len(program.gates) for program in programs)
-        # The numbers are the same for every alternative, or replication n would not be in the same world in all of them.
+        # The same numbers for every alternative: replication n has to be in the same world in all of them.
         in_each = min(self.in_each_world or (2 if counts_results else 1), self.replications)
         worlds = max(1, int(self.replications / in_each))
         return Options(self.seed, int(worlds * in_each), worlds, self.workers, on=self.on)

@@ -71,7 +71,7 @@ class Block:
         reading = Reading(Path())
         block = type(self).read(reading, node_of(written, name), name, None)
         reading.require_right()
-        # Blocks made in code take the same way as those of a file, so that both have the same defaults and messages; the
+        # Blocks made in code are read like those of a file, so that both have the same defaults and messages. The
         # dataclass is frozen, hence the dictionary.
         self.__dict__.update(block.__dict__)
 
