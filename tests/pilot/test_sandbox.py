@@ -1,8 +1,11 @@
 """The sandbox, attacked by programs that try to get out of it or to see too much."""
 
 import asyncio
+import ctypes
 import json
 import socket
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 
 from simbudget.pilot.sandbox.isolation import Isolation, isolation_in_words
 from simbudget.pilot.sandbox.limits import MIB
-from tests.pilot.attacks import SMALL, attack, kinds, needs_bubblewrap, sandbox
+from tests.pilot.attacks import SMALL, attack, kinds, needs_bubblewrap, needs_limits, sandbox
 
 
 @kinds
@@ -201,3 +204,49 @@ def test_a_program_that_is_not_there_is_told(tmp_path: Path, kind: Isolation) ->
 def test_people_are_told_what_is_kept_apart() -> None:
     assert "no network" in isolation_in_words("bubblewrap")
     assert "every file that this user can read" in isolation_in_words("limits only")
+
+
+@needs_limits
+@pytest.mark.skipif(
+    ctypes.CDLL(None).syscall(444, None, ctypes.c_size_t(0), 1) < 6,
+    reason="the kernel has no Landlock that keeps signals in, as Linux has since 6.12",
+)
+def test_without_bubblewrap_a_run_changes_nothing_outside_and_signals_nobody_outside(tmp_path: Path) -> None:
+    box = sandbox(tmp_path / "agent", "limits only")
+    box.counts_in_kernel = False
+    (tmp_path / "mine").write_text("stays")
+    (tmp_path / "mine").chmod(0o666)
+    (tmp_path / "open").mkdir(mode=0o777)
+    victim = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        done = attack(
+            box,
+            f"""
+            import os, pathlib, tempfile
+            mine, folder = {str(tmp_path / "mine")!r}, {str(tmp_path / "open")!r}
+            def refused(function):
+                try: function()
+                except OSError: return
+                print("was not refused", function)
+            refused(lambda: open(mine, "a"))
+            refused(lambda: os.unlink(mine))
+            refused(lambda: os.truncate(mine, 0))
+            refused(lambda: open(folder + "/new", "w"))
+            refused(lambda: os.mkdir(folder + "/new"))
+            refused(lambda: open("/dev/shm/simbudget-test", "w"))
+            refused(lambda: open("/dev/zero", "r+b"))
+            refused(lambda: os.kill({victim.pid}, 9))
+            with tempfile.TemporaryFile() as file, open(os.devnull, "w") as nowhere:
+                file.write(b"x"); nowhere.write("x")
+            os.mkdir("a"); open("a/b", "w").write("x"); os.rename("a/b", "c"); os.unlink("c")
+            if os.fork() == 0:
+                os.pause() if hasattr(os, "pause") else __import__("signal").pause()
+            print("done")
+            """,
+        )
+        assert victim.poll() is None
+    finally:
+        victim.kill()
+        victim.communicate()
+    assert done.stdout == "done\n", done.stdout + done.stderr
+    assert (tmp_path / "mine").read_text() == "stays"

@@ -55,7 +55,7 @@ def test_forking_without_end_gets_nowhere(tmp_path: Path, kind: Isolation) -> No
         mark,
     )
     assert not (tmp_path / "agent" / "escaped").exists()
-    assert done.killed_because in {"timeout", "processes", "cpu"}
+    assert done.killed_because in {"timeout", "processes", "cpu", "memory"}  # the kernel's, of processes
     assert gone(mark)
     assert (tmp_path / "agent" / "refused").exists()
 

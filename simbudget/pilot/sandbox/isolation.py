@@ -1,9 +1,10 @@
 """Isolates a run from the rest of the machine, by a command line that precedes the run's own.
 
 Where bubblewrap works, a run sees its own directory as `/sandbox`, the system's programs and Python (read only), a
-small `/tmp`, no network, and only its own processes. Elsewhere it is an ordinary process with resource limits, and the
-report says so. Started by root, every sandbox has its own user id, without which a limit on processes has no effect,
-since the kernel exempts root even inside namespaces. For other users, a user namespace serves the same purpose.
+small `/tmp`, no network, and only its own processes. Elsewhere it is an ordinary process with resource limits, which
+can change only its own directory if the kernel has Landlock; the report says so. Started by root, every sandbox has
+its own user id, without which a limit on processes has no effect, since the kernel exempts root even inside
+namespaces. For other users, a user namespace serves the same purpose.
 """
 
 import importlib.util
@@ -73,7 +74,7 @@ def isolation_in_words(kind: Isolation | None = None) -> str:
     own_user = "with user ids of their own" if os.geteuid() == 0 else "as the user who runs the pilot"
     return (
         f"bubblewrap does not work here: agents' programs run {own_user}, with limits on memory, processor time, "
-        f"processes and disk{_filtered()}, but can see every file that this user can read, including labels that "
+        f"processes and disk{_filtered()}, but see every file that this user can read, including labels that "
         "ship with scikit-learn. Install bubblewrap before you rely on scores."
     )
 
@@ -108,7 +109,12 @@ def own_user(directory: Path, kind: Isolation) -> int | None:
 
 
 def wrapped(
-    command: Sequence[str], directory: Path, limits: Limits, kind: Isolation, told_to: int
+    command: Sequence[str],
+    directory: Path,
+    limits: Limits,
+    kind: Isolation,
+    told_to: int,
+    is_counted: bool = False,
 ) -> tuple[str, ...]:
     """Return the command line that runs a command in a sandbox.
 
@@ -118,6 +124,8 @@ def wrapped(
         limits: its resource limits.
         kind: its isolation.
         told_to: file descriptor to which the launcher finally writes the run's processor time in seconds.
+        is_counted: whether a control group counts its memory; if not, a run that sees the machine's file systems in
+            memory may not write to them.
     """
     program = sys.executable if command[0] == "python" else command[0]
     inside = kind == "bubblewrap"
@@ -127,6 +135,7 @@ def wrapped(
         "guard": not inside,
         "tell": told_to,
         "directory": str(INSIDE if inside else directory),
+        "writes": None if inside else [str(directory), "/dev/null", *(("/dev/shm",) if is_counted else ())],
         "filter": filter_for(),
     }
     launcher = _LAUNCHER_INSIDE if inside else _LAUNCHER
@@ -140,6 +149,7 @@ def environment(directory: Path, kind: Isolation) -> dict[str, str]:
     """Return the environment of a run: only the path to programs is inherited, and libraries use one thread each."""
     inside = INSIDE if kind == "bubblewrap" else directory
     own = Path(sys.executable).parent
+    temporary = {} if kind == "bubblewrap" else {"TMPDIR": str(directory)}  # it may write nowhere else
     threads = dict.fromkeys(
         ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS", "NUMEXPR_NUM_THREADS"), "1"
     )
@@ -149,6 +159,7 @@ def environment(directory: Path, kind: Isolation) -> dict[str, str]:
         "LANG": "C.UTF-8",
         "PYTHONDONTWRITEBYTECODE": "1",
         **threads,
+        **temporary,
     }
 
 

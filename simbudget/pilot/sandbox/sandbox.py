@@ -137,8 +137,8 @@ class Sandbox:
             tempfile.TemporaryFile() as stderr,
             tempfile.TemporaryFile() as told,
         ):
-            whole = wrapped(command, self.directory, self.limits, self.kind, told.fileno())
             group = memory_group(self.limits.memory_bytes) if self.counts_in_kernel else None
+            whole = wrapped(command, self.directory, self.limits, self.kind, told.fileno(), group is not None)
             if group is not None:
                 whole = group.entering(whole)
             began = time.monotonic()
