@@ -15,6 +15,8 @@ from simbudget.units import HOUR_S
 SURPRISING: Final = 0.02
 """From here on down the scenario did not expect what was seen: one simulated run in fifty lies as far out."""
 _LEAST_LATE: Final = 0.05
+_LEAST: Final = 1e-9
+"""So that nothing has a logarithm."""
 _RATE_SPREAD: Final = 0.3
 """Scatter of the logarithm of a rate from one half of a run to the next: measured on fleets, 0.2 to 0.4."""
 
@@ -50,12 +52,17 @@ class Conditioned:
         at_rate = self._at_rate(column)
         if not weight or at_rate is None or not simulated.any():
             return simulated
-        return np.exp((1.0 - weight) * np.log(np.maximum(simulated, 1e-9)) + weight * np.log(at_rate))
+        return np.exp(
+            (1.0 - weight) * np.log(np.maximum(simulated, _LEAST))
+            + weight * np.log(np.maximum(at_rate, _LEAST))
+        )
 
     def _at_rate(self, column: str) -> Floats | None:
         """Return [draws] of what is to come at the rate of the run so far; None if the log does not say it.
 
-        The rate of the second half differs from that of the first by as much as that of what comes will from both.
+        The rate of the second half differs from that of the first by as much as that of what comes will from both. It
+        counts for as much of the time that is left as simulated runs keep theirs: agents may end before the planned
+        end, or work one after the other.
         """
         seen = self.state.so_far.get(column, 0.0)
         left_s = float(self.runs.hours[-1]) * HOUR_S - self.state.elapsed_s
@@ -64,7 +71,11 @@ class Conditioned:
         late = max(seen - self.state.halfway.get(column, 0.0), _LEAST_LATE * seen)
         drift = float(np.clip(np.log(2.0 * late / seen), -1.0, 1.0))
         spread = np.hypot(_RATE_SPREAD, drift)
-        return np.asarray(2.0 * late / self.state.elapsed_s * left_s * np.exp(spread * self.scores))
+        going_on = left_s / self.state.elapsed_s
+        before = float(self.runs.so_far[column].sum())
+        if before > 0.0:
+            going_on = min(going_on, float(self.runs.whole[column].sum()) / before - 1.0)
+        return np.asarray(2.0 * late * max(going_on, 0.0) * np.exp(spread * self.scores))
 
     def progress(self, gates_later: bool) -> Floats:
         """Return [draws, bins + 1] the part of what is left to spend that is spent by each time.

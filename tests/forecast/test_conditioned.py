@@ -12,12 +12,12 @@ from simbudget.forecast.run_state import RunState
 RUNS = 200
 
 
-def given(surprise: float) -> Conditioned:
-    """Return a run that made 10 calls in one of ten hours; simulated runs make about 900 in the other nine."""
+def given(surprise: float, to_come: float = 900.0) -> Conditioned:
+    """Return a run that made 10 calls in an hour of ten; simulated runs make about 900 in the others, or fewer."""
     rng = np.random.default_rng(1)
     seen = {"model_calls": 10.0}
     so_far = pd.DataFrame({"model_calls": np.full(RUNS, 10.0)})
-    whole = so_far + 900.0 * np.exp(0.1 * rng.standard_normal((RUNS, 1)))
+    whole = so_far + to_come * np.exp(0.1 * rng.standard_normal((RUNS, 1)))
     hours = np.linspace(0.0, 10.0, 11)
     spent = np.repeat(hours[np.newaxis], RUNS, axis=0)
     runs = ReferenceRuns(so_far / 2.0, so_far, whole, spent, hours, {})
@@ -33,3 +33,8 @@ def test_a_run_that_one_in_fifty_simulated_runs_is_like_goes_on_as_they_did(surp
 
 def test_a_run_that_no_simulated_run_is_like_goes_on_at_its_own_rate() -> None:
     assert np.median(given(0.0).rest("model_calls")) == pytest.approx(90.0, rel=0.1)
+
+
+def test_a_rate_does_not_go_on_where_simulated_runs_end() -> None:
+    """Their agents are done soon: five more calls, and not ninety."""
+    assert np.median(given(0.0, to_come=5.0).rest("model_calls")) == pytest.approx(5.0, rel=0.1)
