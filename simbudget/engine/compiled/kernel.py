@@ -4,8 +4,6 @@ What happens is handed to whom it happens to; `life` and `jobs` say what follows
 the one before it, so that a block of replications needs the memory of one.
 """
 
-from typing import Final
-
 import numpy as np
 
 from simbudget.compilation import compiled, internal
@@ -48,13 +46,11 @@ from simbudget.engine.laws.calls import (
 )
 from simbudget.engine.laws.draws import Floats, Integers, draw_world
 from simbudget.engine.laws.pools import unit_usd_per_hour
-from simbudget.engine.laws.provider import MONTH_NS, SPANS
+from simbudget.engine.laws.provider import BUCKETS, MONTH_NS, SPANS
 from simbudget.engine.laws.tally import research_tally, results_by_time
 from simbudget.engine.laws.tasks import NO_TASK, open_tasks, task_tally
 from simbudget.engine.program import NONE
 from simbudget.ledger.entry import ACTIVITIES, COMPONENTS
-
-_LIMITS: Final = 3
 
 _unit_usd_per_hour = internal(unit_usd_per_hour)
 
@@ -245,7 +241,7 @@ def _fill_buckets(site: Site) -> None:
     for number in range(len(site.limits)):
         limits = site.limits[number]
         limits.held_up_by = 0
-        for limit in range(_LIMITS):
+        for limit in range(BUCKETS):
             limits.buckets[limit, 0] = limits.buckets[limit, 1] = limits.per_min[limit]
             limits.buckets[limit, 2] = 0.0
             limits.queued_ns[limit] = 0.0
@@ -402,7 +398,7 @@ def _add_up(site: Site, run: Record, sums: Floats) -> None:
     sums[totals.CYCLES] = run.cycles
     if run.has_tasks:
         task_tally(site.tasks, sums[totals.TASKS : totals.SUMS])
-    for limit in range(_LIMITS):
+    for limit in range(BUCKETS):
         # Only the line that models share counts as the fleet's use of its limits.
         sums[totals.LIMIT_USED + limit] = site.limits[0].used[limit]
         for number in range(len(site.limits)):
