@@ -33,6 +33,14 @@ _ASKS_PERSON: Final = {"AskUserQuestion", "ExitPlanMode"}
 _SYNTHETIC: Final = "<synthetic>"
 """The model of messages that Claude Code made up itself, such as errors."""
 _MS: Final = 1e-3
+_TELL_APART: Final = (
+    "uncached_input_tokens",
+    "cache_write_tokens",
+    "cache_read_tokens",
+    "output_tokens",
+    "web_searches",
+)
+"""Counts in which copies of a message agree."""
 
 
 def _recognises(file: LogFile) -> bool:
@@ -135,28 +143,18 @@ class _Reading:
         usage, others = anthropic_steps(message["usage"], thread.run, model, knows_output=is_final)
         row, status = self._gathering.row(key), text(message.get("stop_reason"))
         is_same_telling = self._current.get(id(thread)) == key[1:]
-        content = (*key, model, str(usage), str(others))
-        if is_final and row is not None:
-            copied = self._gathering.row(content)
-            if copied is None and not is_same_telling and self._is_final(row):
-                key, row = content, None
-            else:
-                row = row if copied is None else copied
+        if is_final and row is not None and not is_same_telling and self._differs(row, model, usage):
+            key = (*key, model, str(usage))
+            row = self._gathering.row(key)
         for place, step in enumerate(others):
-            self._step(thread, (*content, str(place)), step, model, at_s)
+            self._step(thread, (*key, str(place)), step, model, at_s)
         if row is None:
             row = thread.call(usage, model, thread.ready_s, at_s, status=status)
             self._gathering.remember(key, row)
         else:
             self._amend(thread, row, usage, at_s, is_same_telling=is_same_telling)
-        if is_final:
-            self._gathering.remember(content, row)
         self._current[id(thread)] = _key(line, message)[1:]
         thread.ready_s = at_s
-
-    def _is_final(self, row: int) -> bool:
-        """Return whether the final usage of a call has been read."""
-        return self._gathering.columns.get(row, "output_tokens") is not None
 
     def _is_another(self, run: RunInMaking, line: JsonObject) -> bool:
         """Return whether a line with the ids of another has a final usage that has not been read."""
@@ -164,10 +162,21 @@ class _Reading:
         if message.get("stop_reason") is None or not isinstance(message.get("usage"), dict):
             return False
         key, model = _key(line, message), text(message.get("model"))
-        row = self._gathering.row(key)
-        usage, others = anthropic_steps(message["usage"], run, model)
-        content = (*key, model, str(usage), str(others))
-        return row is not None and self._is_final(row) and self._gathering.row(content) is None
+        row, (usage, _) = self._gathering.row(key), anthropic_steps(message["usage"], run, model)
+        if row is None or not self._differs(row, model, usage):
+            return False
+        return self._gathering.row((*key, model, str(usage))) is None
+
+    def _differs(self, row: int, model: str, usage: LoggedUsage) -> bool:
+        """Return whether a call has a final usage, and it is not this one."""
+        columns = self._gathering.columns
+        if columns.get(row, "output_tokens") is None:
+            return False
+        words = {"model": model, "service": usage.service, "inference_geo": usage.inference_geo}
+        counts = usage.counts()
+        return any(columns.word(row, name) != word for name, word in words.items()) or any(
+            columns.get(row, name) != counts[name] for name in _TELL_APART
+        )
 
     def _step(self, thread: Thread, key: tuple[str, ...], step: Step, model: str, at_s: float) -> None:
         """Count a step within a call that the call's own counts leave out, once."""

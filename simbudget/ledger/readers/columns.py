@@ -125,6 +125,15 @@ class GrowingColumns:
         value: float = found[0].item()
         return None if value == _NOT_KNOWN and DTYPES[name] == "Int64" else value
 
+    def word(self, row: int, name: str) -> str:
+        """Return a word of a row."""
+        if self._file is None or row >= self._older:
+            newest: str = self._newest[row - self._older][_PLACES[name]]
+            return newest
+        found = np.empty(1, RECORD[name])
+        self._file.read_into(_place(row, name), found.view(np.uint8))
+        return next(word for word, number in self._words[name].items() if number == found[0])
+
     def sealed(self) -> Records:
         """Return all rows; none may be added or changed after."""
         if self._file is None:
