@@ -130,7 +130,10 @@ class UsageReport(Result):
             "by": self.by,
             "runs": self.runs,
             "totals": {
-                **{key: as_plain(value) for key, value in self.totals().items()},
+                **{
+                    key: float(value) if key == "cost_usd" else int(value)
+                    for key, value in self.totals().items()
+                },
                 "is_lower_bound": bool(self.rows["is_lower_bound"].any()),
             },
             "groups": groups,

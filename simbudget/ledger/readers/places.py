@@ -10,6 +10,7 @@ _PLACES: Final = (
     ("Claude Code", "CLAUDE_CONFIG_DIR", ".claude", "projects"),
     ("Claude Code", None, ".config/claude", "projects"),
     ("Codex CLI", "CODEX_HOME", ".codex", "sessions"),
+    ("Codex CLI", "CODEX_HOME", ".codex", "archived_sessions"),
     ("OpenCode", None, ".local/share/opencode", "opencode.db"),
     ("OpenCode", None, ".local/share/opencode", "storage"),
     ("Pi", None, ".pi/agent", "sessions"),
@@ -18,6 +19,7 @@ _PLACES: Final = (
     ("Qwen Code", None, ".qwen", "tmp"),
     ("Copilot CLI", None, ".copilot", "session-state"),
     ("Cline", None, ".cline/data", "tasks"),
+    ("Cline", None, ".cline/data", "sessions"),
     ("Cline", None, ".config/Code/User/globalStorage/saoudrizwan.claude-dev", "tasks"),
     ("Roo Code", None, ".config/Code/User/globalStorage/rooveterinaryinc.roo-cline", "tasks"),
 )
