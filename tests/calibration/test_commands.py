@@ -39,11 +39,10 @@ def test_backtest_by_runs_and_by_time_work_too(folder: Path) -> None:
 
 def test_calibrate_shows_before_and_after_and_writes_pictures(folder: Path) -> None:
     arguments = ["calibrate", str(folder / "scenario.yaml"), str(folder / "logs.csv")]
-    result = CliRunner().invoke(
+    result = CliRunner(env={"COLUMNS": "160"}).invoke(
         commands, [*arguments, "-o", str(folder / "new.yaml")], catch_exceptions=False
     )
-    words = " ".join(result.stdout.split())
-    assert "{typical: 100" in words
+    assert "{typical: 100" in result.stdout
     assert (folder / "new-pictures" / "before-after.png").is_file()
     assert (folder / "new-pictures" / "predictive-check.csv").is_file()
     checked = CliRunner().invoke(
