@@ -450,8 +450,8 @@ def backtest(
     Args:
         logs: logs of finished runs.
         cut: share of each run, or of the runs, that is taken as known, 0 to 1.
-        by: what is known of the remaining run or what is forecast: `calls`, `time`, `unknown` (runs are cut after 5, 10,
-            20, 40, 80 and 160 calls), `runs` or `days`.
+        by: what is known of the remaining run or what is forecast: `calls`, `time`, `unknown` (runs are cut after 5,
+            10, 20, 40, 80 and 160 calls), `runs` or `days`.
         columns: column mapping for other tables: `"started=ts,input=in"`.
         options: `replications`, `seed`.
     """
