@@ -187,7 +187,16 @@ def project(
 
 
 def trace(scenario: AnyScenario, seed: int = 1, replication: int = 0) -> Trace:
-    """Simulate one replication of a projection and record every event; `.ledger` is a data frame."""
+    """Simulate one replication of a projection and record every event; `.ledger` is a data frame.
+
+    Args:
+        scenario: the scenario to simulate.
+        seed: random seed.
+        replication: number of the replication, as in a projection with this seed.
+
+    Raises:
+        UserError: the scenario cannot be simulated.
+    """
     return trace_scenario(_loaded(scenario).scenario, seed, replication)
 
 
