@@ -435,3 +435,40 @@ def test_a_result_without_a_time_has_that_of_what_was_printed_before_it(tmp_path
         # more than 200,000 tokens cost more on that day
         assert ledger.entries["list_cost_usd"].sum() == pytest.approx((300_000 * 6 + 1000 * 22.5) / 1e6)
     assert "the date" in read_logs(paths[1:]).runs["not_known"][0]
+
+
+# Gemini CLI
+
+
+@pytest.mark.parametrize("helper", [0, 700])
+def test_what_gemini_printed_adds_to_its_chat_only_what_the_chat_leaves_out(
+    helper: int, tmp_path: Path
+) -> None:
+    model, small = "gemini-3-flash-preview", "gemini-3.1-flash-lite"
+    tokens = {"input": 25_000, "output": 1000, "cached": 20_000, "thoughts": 4000, "tool": 0, "total": 30_000}
+    call = {"id": "a", "type": "gemini", "timestamp": at(8), "model": model, "tokens": tokens}
+    chat = [{"sessionId": "s", "projectHash": "h", "startTime": at(0)}, call]
+    of_model = {"total_tokens": 30_000, "input_tokens": 25_000, "output_tokens": 1000, "cached": 20_000}
+    of_helper = {"total_tokens": helper, "input_tokens": helper, "output_tokens": 0, "cached": 0}
+    models = {model: of_model, **({small: of_helper} if helper else {})}
+    printed = [
+        {"type": "init", "timestamp": at(5), "session_id": "s", "model": "auto"},
+        {"type": "tool_use", "timestamp": at(6), "tool_id": "t", "tool_name": "shell"},
+        {"type": "tool_result", "timestamp": at(7), "tool_id": "t", "status": "success"},
+        {"type": "result", "timestamp": at(9), "status": "success", "stats": {**of_model, "models": models}},
+    ]
+    tokens_, calls, _ = counted(written(tmp_path, {"printed": printed, "chat": chat}))
+    assert (tokens_, calls) == ((5000 + helper, 0, 20_000, 5000), 1)
+
+
+def test_an_answer_of_gemini_that_was_saved_twice_counts_once(tmp_path: Path) -> None:
+    tokens = {
+        "prompt": 25_000,
+        "candidates": 1000,
+        "total": 30_000,
+        "cached": 20_000,
+        "thoughts": 4000,
+        "tool": 0,
+    }
+    answer = {"session_id": "s", "stats": {"models": {"gemini-3-flash-preview": {"tokens": tokens}}}}
+    assert counted(written(tmp_path, {"a": [answer], "b": [answer]}))[0] == (5000, 0, 20_000, 5000)

@@ -1,11 +1,13 @@
 """What Gemini CLI writes: `--output-format stream-json` and `json`, and its chats; and Qwen Code's sessions, its fork.
 
 Google's prompt contains what was read from the cache; thoughts, and prompts that tools made, come on top of output and
-input, and only the total of a result shows them.
+input, and only the total of a result shows them. A session whose chat was read too keeps its calls, and its output adds
+what they leave out; so output is read after chats.
 """
 
 from typing import Final
 
+from simbudget.ledger.imported import names_no_model
 from simbudget.ledger.readers.copies import is_first_telling
 from simbudget.ledger.readers.counts import MOST_IN_A_SESSION
 from simbudget.ledger.readers.files import LogFile
@@ -53,9 +55,11 @@ def _stats(file: LogFile) -> JsonObject:
 
 def _read_stream(file: LogFile, gathering: Gathering) -> None:
     if file.is_document and _is_answer(_stats(file)):
-        document = mapping(file.document)
-        run = run_of(gathering, file, STREAM.name, document.get("session_id"))
-        _by_model(Thread(gathering, run), _stats(file), "", {})
+        run = _run(gathering, file, STREAM.name, mapping(file.document).get("session_id"))
+        if gathering.is_new(("gemini answer", run.name, str(_stats(file)))):
+            _by_model(Thread(gathering, run), gathering, _stats(file), "", {})
+        else:
+            run.repeated += 1
         return
     stream = _Stream(file, gathering)
     each(json_rows(file, gathering), file, gathering, stream.line)
@@ -63,9 +67,46 @@ def _read_stream(file: LogFile, gathering: Gathering) -> None:
 
 
 def _follows_stream(file: LogFile) -> float | None:
-    """Return NaN for results kept without their sessions, which the sessions' own output tells with more about them."""
+    """Return NaN for results kept without their sessions, which the sessions' own output tells with more about them.
+
+    What was printed of whole sessions is read before those, and after chats.
+    """
     is_whole = any(line.get("type") == "init" for line in file.objects) or _is_answer(_stats(file))
-    return None if is_whole else NOT_KNOWN
+    return 0.0 if is_whole else NOT_KNOWN
+
+
+def _run(gathering: Gathering, file: LogFile, source: str, session: object) -> RunInMaking:
+    """Return the run of a session, whether its chat or what was printed of it is read."""
+    known = text(session)
+    return gathering.run(f"gemini {known or file.path}", source, file.path, known or file.path.name)
+
+
+class _Calls:
+    """What the calls of a session's chat used, by model, until totals that contain them have been read."""
+
+    def __init__(self) -> None:
+        self._used: dict[str, list[int]] = {}
+
+    def add(self, model: str, usage: LoggedUsage) -> None:
+        """Take up a call."""
+        sums = self._used.setdefault(model, [0] * len(usage[:4]))
+        self._used[model] = [before + (more or 0) for before, more in zip(sums, usage[:4], strict=True)]
+
+    def beyond(self, model: str, total: LoggedUsage) -> LoggedUsage:
+        """Return what a model's total has beyond the calls; one without a model is of all models."""
+        names = [model] if model in self._used else list(self._used) if names_no_model(model) else []
+        left = list(total[:4])
+        for name in names:
+            for place, used in enumerate(self._used[name]):
+                now = left[place]
+                taken = min(used, now or 0)
+                left[place] = None if now is None else now - taken
+                self._used[name][place] -= taken
+        uncached, write, read, output = left
+        return total._replace(uncached=uncached, write=write, read=read, output=output, context=None)
+
+    def ends(self, gathering: Gathering) -> None:
+        """Add nothing: the calls have been added."""
 
 
 class _Stream:
@@ -84,6 +125,8 @@ class _Stream:
         if kind == "init" or self._thread is None:
             self._begins(line, at_s)
         thread = self._of_thread()
+        if kind in ("tool_use", "tool_result") and self._is_told:
+            return
         if kind == "tool_use":
             self._asked[text(line.get("tool_id"))] = (at_s, text(line.get("tool_name")))
         elif kind == "tool_result":
@@ -102,8 +145,13 @@ class _Stream:
     def _begins(self, line: JsonObject, at_s: float) -> None:
         self._model = text(line.get("model"))
         self._began_s, self._is_open = at_s, True
-        run = run_of(self._gathering, self._file, STREAM.name, line.get("session_id"))
+        run = _run(self._gathering, self._file, STREAM.name, line.get("session_id"))
         self._thread = Thread(self._gathering, run)
+
+    @property
+    def _is_told(self) -> bool:
+        """Whether the session's chat was read, which tells its calls and tools."""
+        return self._of_thread().run.source != STREAM.name
 
     def _of_thread(self) -> Thread:
         assert self._thread is not None
@@ -124,7 +172,7 @@ class _Stream:
             "outcome": "failed" if line.get("status") in _FAILED else "ok",
             "status": text(line.get("status")),
         }
-        _by_model(thread, stats, self._model, columns)
+        _by_model(thread, self._gathering, stats, self._model, columns)
 
     def ends(self) -> None:
         for began_s, name in self._asked.values():
@@ -133,9 +181,13 @@ class _Stream:
             self._thread.run.missing["the result of the session, which broke off"] = 1
 
 
-def _by_model(thread: Thread, stats: JsonObject, model: str, columns: JsonObject) -> None:
-    """Add what a session used, an entry for each model that it names."""
+def _by_model(
+    thread: Thread, gathering: Gathering, stats: JsonObject, model: str, columns: JsonObject
+) -> None:
+    """Add what a session used, an entry for each model that it names, beyond what its chat's calls did."""
     models = mapping(stats.get("models")) or {model: stats}
+    is_told = thread.run.source != STREAM.name
+    chat = gathering.gathered_to_the_end(("gemini chat", thread.run.name), _Calls)
     for name, logged in models.items():
         about = mapping(logged)
         api = mapping(about.get("api"))
@@ -144,6 +196,11 @@ def _by_model(thread: Thread, stats: JsonObject, model: str, columns: JsonObject
             "duration_s": duration_s(api.get("totalLatencyMs"), _MS),
         }
         usage = _of_stats(mapping(about.get("tokens")) or about, thread.run)
+        if is_told:
+            usage, more = chat.beyond(text(name), usage), {}
+            if not any(usage[:4]):
+                thread.run.repeated += 1
+                continue
         add_total(thread, usage, text(name), **columns, **more)
 
 
@@ -192,12 +249,12 @@ def _recognises_chat(file: LogFile) -> bool:
 def _read_chat(file: LogFile, gathering: Gathering) -> None:
     if file.is_document:
         document = mapping(file.document)
-        thread = Thread(gathering, run_of(gathering, file, CHAT.name, document.get("sessionId")))
+        thread = Thread(gathering, _run(gathering, file, CHAT.name, document.get("sessionId")))
         messages = enumerate(map(mapping, listing(document.get("messages"))), 1)
         each(messages, file, gathering, lambda _, message: _message(thread, gathering, message))
         return
     about = next(filter(_is_chat, file.objects), {})
-    thread = Thread(gathering, run_of(gathering, file, CHAT.name, about.get("sessionId")))
+    thread = Thread(gathering, _run(gathering, file, CHAT.name, about.get("sessionId")))
     each(json_rows(file, gathering), file, gathering, lambda _, line: _message(thread, gathering, line))
 
 
@@ -222,7 +279,9 @@ def _message(thread: Thread, gathering: Gathering, message: JsonObject) -> None:
             for name, value in usage.counts().items():
                 gathering.columns.set(row, name, value)
             return
-        gathering.remember(key, thread.call(usage, text(message.get("model")), thread.ready_s, at_s))
+        model = text(message.get("model"))
+        gathering.gathered_to_the_end(("gemini chat", thread.run.name), _Calls).add(model, usage)
+        gathering.remember(key, thread.call(usage, model, thread.ready_s, at_s))
         for use in map(mapping, listing(message.get("toolCalls"))):
             _tool(thread, use, at_s)
     thread.sees(at_s)
