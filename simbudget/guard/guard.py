@@ -143,7 +143,12 @@ class BudgetGuard:
     def wrap(self, client: Client) -> Client:
         """Return a client of the `anthropic` SDK, sync or async, whose every attempt is guarded.
 
-        A client that is wrapped repeatedly, by this guard or another one of the same run, counts once.
+        A client that is wrapped repeatedly, by this guard or another one of the same run, counts once. Clients derived
+        from it are guarded, too. Its calls raise what `reserve` raises, and `UnguardedCallError` for anything other
+        than messages, such as a batch.
+
+        Args:
+            client: a client of the SDK; one for a cloud needs a guard with `rates`.
         """
         from simbudget.guard.sdk import wrapped  # noqa: PLC0415  importing the SDK takes a second
 
@@ -198,7 +203,8 @@ class BudgetGuard:
         Raises:
             CapReachedError: it could exceed a cap.
             UnboundedCostError: its maximum cost is unknown.
-            UserError: its model is not on the price list.
+            StoppedError: an earlier call has exceeded its worst case.
+            UserError: its model is not on the price list, or the ledger cannot be written.
         """
         stopped = self.store.recall(_STOPPED)
         if stopped:
@@ -273,7 +279,7 @@ class BudgetGuard:
         self.store.remember(_STOPPED, why)
 
     def resume(self) -> None:
-        """Allow calls again after one has exceeded its worst case."""
+        """Allow calls again, in all processes, after one has exceeded its worst case."""
         self.store.remember(_STOPPED, None)
 
     def forget_call(self, call: str) -> None:
