@@ -38,7 +38,7 @@ class Billing(NamedTuple):
     run: bool = False
     """All its GPUs, from the start of the run to its end."""
     agents: bool = False
-    """Each agent's equal share of it, for the agent's life."""
+    """Each agent's equal share of it, for the agent's life. It excludes the other two: the unit is a share then."""
     keys: tuple[str, ...] = ()
     """Keys of `gpus` that only pools billed in this way may have."""
 
