@@ -14,6 +14,7 @@ from simbudget.cli.options import amount, show
     default="20%",
     show_default=True,
     callback=amount("FRACTION", at_most=0.99),
+    metavar="SHARE",
     help="Share of each run, or of the runs, taken as known.",
 )
 @click.option(

@@ -32,7 +32,11 @@ def _days_until(ledger: Any, date: Any) -> float:
 @click.argument("logs", nargs=-1, type=click.Path(path_type=Path), metavar="LOG...")
 @click.option("--calls", type=click.IntRange(1), help="Each session in progress makes this many more calls.")
 @click.option(
-    "--for", "seconds", callback=amount("DURATION"), help="Sessions continue for this long: 2h, 90 min."
+    "--for",
+    "seconds",
+    callback=amount("DURATION"),
+    metavar="TIME",
+    help="Sessions continue for this long: 2h, 90 min.",
 )
 @click.option("--runs", type=click.IntRange(1, 1_000_000), help="Forecast this many further runs.")
 @click.option("--days", type=click.IntRange(1, 3650), help="Forecast spend over this many days.")

@@ -28,11 +28,13 @@ def _tokens(_: click.Context, __: click.Parameter, text: str | None) -> int | No
 
 
 @click.command("guard", context_settings={"ignore_unknown_options": True, "allow_interspersed_args": False})
-@click.option("--cap", callback=_dollars, help="Maximum total cost, such as $20.")
-@click.option("--cap-tokens", callback=_tokens, help="Maximum total number of tokens, such as 2M.")
-@click.option("--per-agent", callback=_dollars, help="Cap per agent (header x-simbudget-agent).")
-@click.option("--per-task", callback=_dollars, help="Cap per task (header x-simbudget-task).")
-@click.option("--per-day", callback=_dollars, help="Cap per day (UTC).")
+@click.option("--cap", callback=_dollars, metavar="$", help="Maximum total cost, such as $20.")
+@click.option(
+    "--cap-tokens", callback=_tokens, metavar="TOKENS", help="Maximum total number of tokens, such as 2M."
+)
+@click.option("--per-agent", callback=_dollars, metavar="$", help="Cap per agent (header x-simbudget-agent).")
+@click.option("--per-task", callback=_dollars, metavar="$", help="Cap per task (header x-simbudget-task).")
+@click.option("--per-day", callback=_dollars, metavar="$", help="Cap per day (UTC).")
 @click.option(
     "--ledger",
     type=click.Path(path_type=Path, dir_okay=False),

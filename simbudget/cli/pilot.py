@@ -27,12 +27,18 @@ def _then(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str,
     "--for",
     "lasts_s",
     callback=amount("DURATION"),
+    metavar="TIME",
     default="5min",
     show_default=True,
     help="Maximum duration (real time).",
 )
 @click.option(
-    "--budget", callback=money, default="$5", show_default=True, help="Maximum total cost of model calls."
+    "--budget",
+    callback=money,
+    metavar="$",
+    default="$5",
+    show_default=True,
+    help="Maximum total cost of model calls.",
 )
 @click.option("--agents", type=int, help="Number of agents.  [default: as in the scenario]")
 @click.option("--live", is_flag=True, help="Use the real API, with ANTHROPIC_API_KEY. Costs real money.")
@@ -57,6 +63,7 @@ def _then(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str,
 @click.option(
     "--hacks",
     callback=amount("FRACTION", may_be_zero=True, at_most=1.0),
+    metavar="SHARE",
     help="Rate at which the local researcher cheats.  [default: the scenario's]",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Seed of the local system's unknowns.")
@@ -64,7 +71,9 @@ def _then(_: click.Context, __: click.Parameter, text: str | None) -> tuple[str,
     "--luck", type=int, default=0, show_default=True, help="Repeat the same system with other random draws."
 )
 @click.option("--resume", is_flag=True, help="Continue the pilot in --out.")
-@click.option("--then", callback=_then, help="Afterwards run calibrate, or calibrate,project.")
+@click.option(
+    "--then", callback=_then, metavar="STEPS", help="Afterwards run calibrate, or calibrate,project."
+)
 @click.option("--json", "as_json", is_flag=True, help="Print only the summary, as JSON.")
 @click.option("--quiet", is_flag=True, help="Print only the answer.")
 @click.pass_context

@@ -18,7 +18,7 @@ from simbudget.cli.options import View, file_argument, money, sample_options
     metavar="KEY=LOW:HIGH | KEY=VALUE,...",
     help="Values to search over.",
 )
-@click.option("--budget", callback=money, help="90 % of runs have to cost at most this.")
+@click.option("--budget", callback=money, metavar="$", help="90 % of runs have to cost at most this.")
 @click.option("--for", "goal", metavar="FIGURE", help="Figure to maximise, such as 'P(any transferable)'.")
 @click.option(
     "--least-cost-for",

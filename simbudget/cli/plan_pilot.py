@@ -24,10 +24,18 @@ def _numbers(_: click.Context, __: click.Parameter, text: str | None) -> tuple[f
 @click.option(
     "--hours",
     callback=_numbers,
+    metavar="N,...",
     help="Pilot lengths to consider.  [default: 1,3,10, at most half of the run]",
 )
-@click.option("--agents", callback=_numbers, help="Pilot sizes.  [default: a third of the agents, and all]")
-@click.option("--worth", callback=money, help="Value of a transferable result.  [default: what one costs]")
+@click.option(
+    "--agents",
+    callback=_numbers,
+    metavar="N,...",
+    help="Pilot sizes.  [default: a third of the agents, and all]",
+)
+@click.option(
+    "--worth", callback=money, metavar="$", help="Value of a transferable result.  [default: what one costs]"
+)
 @click.option(
     "--set",
     "settings",

@@ -18,6 +18,7 @@ from simbudget.cli.options import View, amount, cores_options, file_argument, vi
 @click.option(
     "--precision",
     callback=amount("FRACTION"),
+    metavar="SHARE",
     help="Stop when the relative error of spend is below this, such as 2%.",
 )
 @click.option("--seed", type=int, default=1, show_default=True, help="Random seed.")

@@ -10,7 +10,9 @@ from simbudget.cli.options import View, file_argument, money, sample_options
 
 @click.command("sensitivity")
 @file_argument
-@click.option("--worth", callback=money, help="Value of a transferable result.  [default: what one costs]")
+@click.option(
+    "--worth", callback=money, metavar="$", help="Value of a transferable result.  [default: what one costs]"
+)
 @click.option(
     "--set",
     "settings",

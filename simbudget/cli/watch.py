@@ -32,6 +32,7 @@ from simbudget.cli.options import (
 @click.option(
     "--interval",
     callback=amount("DURATION"),
+    metavar="TIME",
     default="30 s",
     show_default=True,
     help="Time between updates.",
@@ -39,12 +40,14 @@ from simbudget.cli.options import (
 @click.option(
     "--elapsed",
     callback=amount("DURATION"),
+    metavar="TIME",
     help="Time since the run began.  [default: end of its last entry]",
 )
 @click.option("--worth", callback=amount("MONEY"), metavar="$", help="Value of a transferable result.")
 @click.option(
     "--sure",
     callback=amount("FRACTION"),
+    metavar="SHARE",
     default="80%",
     show_default=True,
     help="Required probability of staying within budget to be on track.",
@@ -56,7 +59,7 @@ from simbudget.cli.options import (
     show_default=True,
     help="Number of simulated runs.",
 )
-@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True)
+@click.option("--seed", type=click.IntRange(min=0), default=1, show_default=True, help="Random seed.")
 @cores_options
 @click.option("--json", "as_json", is_flag=True, help="Print only JSON; with --follow, one line per update.")
 def watch_command(  # noqa: PLR0913, PLR0917  one parameter for each option
