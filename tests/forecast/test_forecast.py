@@ -12,13 +12,14 @@ from simbudget.errors import UserError
 from simbudget.forecast.backtest import Plan, forecasts_of
 from simbudget.forecast.calls_left import calls_to_come
 from simbudget.forecast.daily import DailySpend, next_days
-from simbudget.forecast.forecast import Asked, forecast, forecast_like
+from simbudget.forecast.forecast import Asked, Forecast, forecast, forecast_like
 from simbudget.forecast.hierarchy import fit_hierarchy
 from simbudget.forecast.past_runs import Library
 from simbudget.forecast.regression import pooled
 from simbudget.forecast.remaining_run import Horizon, Known, remaining_session, simulated_run
 from simbudget.ledger.frame import DTYPES
 from simbudget.ledger.imported import ImportedLedger
+from simbudget.report.terminal import print_result
 from tests.calibration.logs import runs_table
 
 
@@ -280,3 +281,11 @@ def test_a_single_session_is_not_said_to_rest_on_others(sessions: list[Session])
     notes = " ".join(found.notes)
     assert "there is no other session to learn from" in notes
     assert "going by typical sessions" in notes
+
+
+def test_what_a_forecast_rests_on_is_not_broken_to_the_width_of_its_table(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    rests_on = "learnt from 21 days to 2026-07-23: $21.9 a day, $29.9 in the last week"
+    print_result(Forecast("the next days", {"cost_usd": np.array([1.0, 2.0, 3.0])}, {}, Asked(), rests_on))
+    assert rests_on in capsys.readouterr().out.splitlines()
