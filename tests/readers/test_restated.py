@@ -472,3 +472,16 @@ def test_an_answer_of_gemini_that_was_saved_twice_counts_once(tmp_path: Path) ->
     }
     answer = {"session_id": "s", "stats": {"models": {"gemini-3-flash-preview": {"tokens": tokens}}}}
     assert counted(written(tmp_path, {"a": [answer], "b": [answer]}))[0] == (5000, 0, 20_000, 5000)
+
+
+def test_what_opencode_printed_of_a_session_is_told_by_its_export(tmp_path: Path) -> None:
+    tokens = {"input": 100, "output": 200, "reasoning": 0, "cache": {"read": 1000, "write": 10}}
+    began = 1_794_736_800_000
+    step = {"id": "p", "sessionID": "ses_1", "type": "step-finish", "cost": 0.5, "tokens": tokens}
+    printed = {"type": "step_finish", "timestamp": began + 9000, "sessionID": "ses_1", "part": step}
+    about = {"role": "assistant", "modelID": "claude-opus-4-8", "cost": 0.5, "tokens": tokens}
+    times = {"time": {"created": began, "completed": began + 9000}}
+    export = {"info": {"id": "ses_1"}, "messages": [{"info": {**about, **times}, "parts": []}]}
+    paths = written(tmp_path, {"a": [printed], "b": [export]})
+    assert counted(paths) == ((100, 10, 1000, 200), 1, 0.5)
+    assert counted(paths[:1]) == ((100, 10, 1000, 200), 1, 0.5)

@@ -1,6 +1,7 @@
 """What `opencode run --format json` prints (JSONL): steps with their tokens and cost, and tools with exact times.
 
-A step is a call. The lines name no model. Whether reasoning is part of the output differs; the total says which.
+A step is a call. The lines name no model. Whether reasoning is part of the output differs; the total says which. A
+session whose export or store was read too keeps that, which tells more; so this output is read after them.
 """
 
 from typing import Final
@@ -8,8 +9,8 @@ from typing import Final
 from simbudget.ledger.readers.files import LogFile
 from simbudget.ledger.readers.format import Format
 from simbudget.ledger.readers.gathering import Gathering
-from simbudget.ledger.readers.opencode import usage_of
-from simbudget.ledger.readers.reported import first_of, run_of
+from simbudget.ledger.readers.opencode import SOURCE, usage_of
+from simbudget.ledger.readers.reported import first_of
 from simbudget.ledger.readers.rows import each, json_rows
 from simbudget.ledger.readers.thread import Thread
 from simbudget.ledger.readers.values import NOT_KNOWN, JsonObject, mapping, moment, text
@@ -27,7 +28,11 @@ def _read(file: LogFile, gathering: Gathering) -> None:
     def take(number: int, line: JsonObject) -> None:
         part, at_s = mapping(line.get("part")), moment(line.get("timestamp"))
         session = text(first_of(line, "sessionID") or part.get("sessionID"))
-        run = run_of(gathering, file, FORMAT.name, session)
+        key = f"{SOURCE} {session or file.path}"
+        run = gathering.run(key, FORMAT.name, file.path, session or file.path.name)
+        if run.source != FORMAT.name:
+            run.repeated += line.get("type") == "step_finish"
+            return
         identity = text(part.get("id"))
         if identity and not gathering.is_new(("opencode part", identity, text(line.get("type")))):
             run.repeated += line.get("type") == "step_finish"
@@ -65,4 +70,6 @@ def _step(thread: Thread, part: JsonObject, began_s: float, ended_s: float) -> N
     thread.sees(ended_s)
 
 
-FORMAT: Final = Format("opencode-run", "opencode run --format json output", _recognises, _read)
+FORMAT: Final = Format(
+    "opencode-run", "opencode run --format json output", _recognises, _read, lambda _: NOT_KNOWN
+)
