@@ -9,7 +9,7 @@ from simbudget.calibration.scenarios.calibrate import calibrate
 from simbudget.calibration.scenarios.learnt import learnt
 from simbudget.calibration.scenarios.writing import calibration_name, write_calibrated
 from simbudget.deciding.alternatives import Sample, alternatives
-from simbudget.deciding.changes import parse_changes
+from simbudget.deciding.changes import Source, parse_changes
 from simbudget.deciding.compare import Comparison, compare
 from simbudget.errors import UserError
 from simbudget.ledger.frame import DTYPES
@@ -51,7 +51,7 @@ def compared(ledger: ImportedLedger, folder: Path, planned: str = PLANNED) -> Co
     path = folder / "calibrated.yaml"
     found = calibrate(loads_scenario(planned), planned, ledger, calibration_name(path))
     write_calibrated(found, path)
-    return compare(alternatives([path], [parse_changes(f"model={FIRST},{SECOND}")]), Sample(40))
+    return compare(alternatives([Source.of(path)], [parse_changes(f"model={FIRST},{SECOND}")]), Sample(40))
 
 
 def test_equally_priced_models_differ_by_nothing_where_outputs_are_unknown(tmp_path: Path) -> None:
