@@ -119,7 +119,9 @@ def test_a_cheaper_model_is_not_said_to_be_better_without_saying_what_that_rests
     assert any(note.startswith(assumed) for note in chosen.notes)
     assert chosen.as_json()["notes"] == list(chosen.notes)
     for each in (
-        compare(alternatives([Source.of(file), Source.of(other)], []), SAMPLE),  # each says how often it solves a task
+        compare(
+            alternatives([Source.of(file), Source.of(other)], []), SAMPLE
+        ),  # each says how often it solves a task
         compare(alternatives([Source.of(file)], [parse_changes("attempts=1,2")]), SAMPLE),  # one model
     ):
         assert not any("equally often" in note for note in each.notes)
