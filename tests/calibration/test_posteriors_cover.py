@@ -167,3 +167,15 @@ def test_the_seconds_a_token_lie_in_their_interval_as_often_as_it_says() -> None
 
 def test_a_slope_that_is_believed_too_well_has_intervals_that_are_too_narrow() -> None:
     assert speeds(errors_known=False) < LOW
+
+
+def test_a_run_of_short_calls_with_a_few_long_ones_does_not_make_everyones_calls_last_for_days() -> None:
+    rng = np.random.default_rng(5)
+    usual = [rng.lognormal(np.log(4.0), 0.5, 100) for _ in range(7)]
+    odd = np.concatenate([np.full(95, 0.05), np.full(5, 300.0)])
+    runs = [np.log(values) for values in (*usual, odd)]
+    posterior, _ = pool(runs, 400, rng, has_levels=False)
+    drawn_s = posterior.sample(rng.standard_normal((400, 2000)))
+    observed_s = np.exp(np.concatenate(runs)).mean()
+    assert 0.4 < drawn_s.mean() / observed_s < 2.5
+    assert not posterior.draws[:, 2].any()

@@ -31,13 +31,17 @@ _ABOVE_SEEN: Final = 1.5
 """If the observed scatter is above the bounds, the grid extends to this many times the observed value."""
 
 
-def pool(runs: Sequence[Floats], worlds: int, rng: np.random.Generator) -> tuple[Posterior, Shape]:
+def pool(
+    runs: Sequence[Floats], worlds: int, rng: np.random.Generator, has_levels: bool = True
+) -> tuple[Posterior, Shape]:
     """Return the posterior of a quantity for runs yet to come, and its shape.
 
     Args:
         runs: [runs] arrays of logarithms, each with a value at least.
         worlds: how many joint draws.
         rng: what the draws are made from.
+        has_levels: whether the engine draws a level per context; if not, differences between runs are part of the
+            scatter and of its shape, and no draw has a level.
     """
     if all(len(run) <= 1 for run in runs):  # what differs between runs is the scatter itself
         return _single_valued(np.concatenate(runs), worlds, rng)
@@ -50,6 +54,11 @@ def pool(runs: Sequence[Floats], worlds: int, rng: np.random.Generator) -> tuple
     location = mean + centre + beyond * rng.standard_normal(worlds)
     freedom = max(count - len(runs), 1)
     scatters = draw_scatter(scatter * np.sqrt(count / freedom), freedom, worlds, rng)
+    if not has_levels:
+        # The tail of residuals cannot be scaled up by the differences between runs: a long call of a run of short ones
+        # lies far from its run's level, and would be drawn as far from everyone's.
+        shape = choose_shape([run - np.concatenate(runs).mean() for run in runs])
+        scatters, tau = np.hypot(scatters, tau), np.zeros(worlds)
     factor = _mean_keeping(runs, shape, scatters, tau, float(np.median(location)), rng)
     return Posterior(np.column_stack([location, factor * scatters, factor * tau]), shape.table), shape
 
@@ -99,13 +108,6 @@ def _error_of_mean(runs: Sequence[Floats], rng: np.random.Generator) -> float:
     logs = weights @ np.array([part.sum() for part in parts])
     few = len(parts) / max(len(parts) - 1, 1)
     return float(np.std(np.log(sums / counts) - logs / counts) * np.sqrt(few))
-
-
-def without_levels(posterior: Posterior) -> Posterior:
-    """Return the posterior of a quantity that the engine draws without levels of contexts: both scatters combined."""
-    location, scatter, between = posterior.draws.T
-    together = np.column_stack([location, np.hypot(scatter, between), np.zeros(len(location))])
-    return replace(posterior, draws=together)
 
 
 def _single_valued(values: Floats, worlds: int, rng: np.random.Generator) -> tuple[Posterior, Shape]:

@@ -40,7 +40,7 @@ def censored_lognormal(
     logs = [(log_of(values, floor), censored) for values, censored in runs]
     if not any(censored.any() for _, censored in logs):
         having = [values for values, _ in logs if len(values)]
-        return pool(having, worlds, rng)
+        return pool(having, worlds, rng, has_levels=False)
     values = np.concatenate([v for v, _ in logs])
     censored = np.concatenate([c for _, c in logs])
     ended, still = values[~censored], values[censored]

@@ -15,7 +15,7 @@ from simbudget.arrays import Floats
 from simbudget.calibration.observed.call_habits import SharedPrefix, shared_prefix, used_service
 from simbudget.calibration.observed.delegation import HELPER, STEP, SUB_AGENT, Callers, Role, callers_of
 from simbudget.calibration.observed.sessions import Session
-from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
+from simbudget.calibration.posteriors.runs_to_come import pool
 from simbudget.calibration.scenarios.fit import (
     FEWEST,
     Fit,
@@ -121,8 +121,7 @@ def _number(role: Role, worlds: int, rng: np.random.Generator) -> Iterator[Fit]:
         few = replace(evidence, remark="too few to learn how they differ: their mean")
         yield fit_as_text("agents", f"{max(mean, 1.0):.3g}", few)
     else:
-        posterior, shape = pool([np.log([count]) for count in having], worlds, rng)
-        learnt = without_levels(posterior), shape
+        learnt = pool([np.log([count]) for count in having], worlds, rng, has_levels=False)
         yield fit_of_varying("agents", Dimension.NUMBER, learnt, evidence, having)
     if len(having) < len(role.counts):
         hits, tries = role.by_run()

@@ -17,7 +17,7 @@ from simbudget.arrays import Floats
 from simbudget.calibration.campaigns.campaigns import Campaign, evidence_of
 from simbudget.calibration.observed.spans import covered_s
 from simbudget.calibration.posteriors.pooling import log_of
-from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
+from simbudget.calibration.posteriors.runs_to_come import pool
 from simbudget.calibration.scenarios.fit import Fit, fit_of_fact, fit_of_varying
 from simbudget.calibration.scenarios.wording import written_fact
 from simbudget.ledger.imported import ImportedLedger
@@ -95,8 +95,7 @@ def fit_downtime(ledger: ImportedLedger, campaigns: Sequence[Campaign], worlds: 
     rate = _rates(stops, worlds, rng)
     yield fit_of_fact(EVERY, 1.0 / rate, written_fact(1.0 / rate, Dimension.DURATION), evidence)
     logs = [log_of(one.lasted_s, _SHORTEST_S) for one in stops if len(one.lasted_s)]
-    posterior, shape = pool(logs, worlds, rng)
-    learnt = without_levels(posterior), shape
+    learnt = pool(logs, worlds, rng, has_levels=False)
     lasted_s = np.concatenate([one.lasted_s for one in stops])
     yield fit_of_varying(RESTART, Dimension.DURATION, learnt, evidence, lasted_s)
 

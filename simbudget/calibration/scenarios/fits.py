@@ -11,7 +11,7 @@ from simbudget.calibration.observed.observations import FLOORS
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.steps import scoring_times
 from simbudget.calibration.posteriors.pooling import log_of
-from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
+from simbudget.calibration.posteriors.runs_to_come import pool
 from simbudget.calibration.posteriors.survival import censored_lognormal
 from simbudget.calibration.scenarios.delegate_fits import prefix_fits, service_fits
 from simbudget.calibration.scenarios.experiments import Jobs, jobs_of
@@ -119,10 +119,7 @@ def _fit_jobs(jobs: Jobs | None, worlds: int, rng: np.random.Generator) -> Itera
     evidence = LearntFrom(len(jobs), jobs.runs, jobs.source, jobs.date, int(jobs.censored.sum()))
     times = jobs.duration_s[~jobs.failed]
     if np.isfinite(times).sum() >= FEWEST:
-        posterior, shape = censored_lognormal(
-            jobs.by_run(~jobs.failed), worlds, rng, FLOORS["experiment_time"]
-        )
-        learnt = without_levels(posterior), shape
+        learnt = censored_lognormal(jobs.by_run(~jobs.failed), worlds, rng, FLOORS["experiment_time"])
         known = times[np.isfinite(times)]
         yield fit_of_varying("cycle.experiment.time", Dimension.DURATION, learnt, evidence, known)
     hits, tries = jobs.failures_by_run()
@@ -138,7 +135,6 @@ def _fit_scorer(
     count = sum(map(len, times))
     if count < FEWEST:
         return
-    posterior, shape = pool([log_of(values, FLOORS["scoring_time"]) for values in times], worlds, rng)
+    learnt = pool([log_of(values, FLOORS["scoring_time"]) for values in times], worlds, rng, has_levels=False)
     evidence = evidence_of_sessions([session for session in sessions if session.steps is not None], count)
-    learnt = without_levels(posterior), shape
     yield fit_of_varying("scorer.time", Dimension.DURATION, learnt, evidence, np.concatenate(times))

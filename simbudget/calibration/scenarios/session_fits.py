@@ -17,7 +17,7 @@ from simbudget.calibration.posteriors.durations import new_durations
 from simbudget.calibration.posteriors.moving import Move, move_of
 from simbudget.calibration.posteriors.openings import Opening, learnt_opening
 from simbudget.calibration.posteriors.pooling import log_of
-from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
+from simbudget.calibration.posteriors.runs_to_come import pool
 from simbudget.calibration.posteriors.shapes import Shape
 from simbudget.calibration.posteriors.survival import censored_lognormal
 from simbudget.calibration.posteriors.tasks import Components, components_of
@@ -198,14 +198,12 @@ def _varying(
     logs = [log_of(v, FLOORS[name]) for v, _ in having]
     if name == "compacted":  # few each, and hardly a run's own
         logs = [value for run in logs for value in np.split(run, len(run))]
-    summing = None
+    summing, has_levels = None, name in _LEVELLED
     if name in _SUMMED:
-        summing = new_durations([v for v, _ in having], worlds, rng, has_levels=name in _LEVELLED)
-    posterior, shape = summing or pool(logs, worlds, rng)
+        summing = new_durations([v for v, _ in having], worlds, rng, has_levels=has_levels)
+    posterior, shape = summing or pool(logs, worlds, rng, has_levels)
     if name == "turns":
         posterior, shape = _of_cut_cycles(sessions, worlds, rng) or (posterior, shape)
-    if name not in _LEVELLED:
-        posterior = without_levels(posterior)
     remarks = [place.remark, _drift_words([v for v, _ in having])]
     if (move := _move(having)) is not None:
         posterior = move.applied(posterior, rng)

@@ -14,7 +14,7 @@ import pandas as pd
 from simbudget.arrays import Floats, Integers
 from simbudget.calibration.observed.trials import places_of_gates
 from simbudget.calibration.posteriors.pooling import log_of
-from simbudget.calibration.posteriors.runs_to_come import pool, without_levels
+from simbudget.calibration.posteriors.runs_to_come import pool
 from simbudget.calibration.scenarios.fit import FEWEST, Fit, fit_of_fact, fit_of_setting, fit_of_varying
 from simbudget.calibration.scenarios.logs import evidence_of_ledger
 from simbudget.calibration.scenarios.wording import written_exact, written_fact
@@ -81,8 +81,7 @@ class _Told:
             written = written_exact(value, Dimension.DURATION)
             yield fit_of_setting(name, value, written, evidence, self._worlds)
             return
-        posterior, shape = pool([log_of(of, _SHORTEST_S) for of in runs], self._worlds, self._rng)
-        learnt = without_levels(posterior), shape
+        learnt = pool([log_of(of, _SHORTEST_S) for of in runs], self._worlds, self._rng, has_levels=False)
         yield fit_of_varying(name, Dimension.DURATION, learnt, evidence, values)
 
     def price(self, name: str, values_usd: Floats, dimension: Dimension) -> Iterator[Fit]:
