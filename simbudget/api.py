@@ -31,7 +31,7 @@ from simbudget.deciding.plan_pilot import plan_pilot as plan_pilots
 from simbudget.deciding.plan_pilot import usual_pilots
 from simbudget.deciding.sensitivity import DEFAULT_REPLICATIONS, Sensitivity
 from simbudget.deciding.sensitivity import sensitivity as sensitivity_of
-from simbudget.errors import visible
+from simbudget.errors import check_range, visible
 from simbudget.projection.projection import Projection
 from simbudget.projection.run import Options
 from simbudget.projection.run import project as project_scenario
@@ -197,6 +197,7 @@ def trace(scenario: AnyScenario, seed: int = 1, replication: int = 0) -> Trace:
     Raises:
         UserError: the scenario cannot be simulated.
     """
+    check_range("replication", replication, 0)
     return trace_scenario(_loaded(scenario).scenario, seed, replication)
 
 

@@ -4,6 +4,7 @@ A user's mistake is a `UserError`. It carries one or more `Problem`s, each with 
 command line prints before exiting with status 2. Any other exception that escapes is a bug in simbudget.
 """
 
+import math
 import os
 import unicodedata
 from dataclasses import dataclass
@@ -99,3 +100,24 @@ class UserError(Exception):
     def __reduce__(self) -> tuple[type["UserError"], tuple[Problem, ...]]:
         """Return how to unpickle the error, so that one raised in a worker process keeps its problems."""
         return type(self), self.problems
+
+
+def check_range(name: str, value: float | None, low: float, high: float = math.inf, option: str = "") -> None:
+    """Check that an argument is a number within its bounds; None is not given, and fine.
+
+    Args:
+        name: the argument of the Python function.
+        value: what was given for it.
+        low: the least that is allowed.
+        high: the most that is allowed.
+        option: the option of the command line, where it is not the argument's name with hyphens.
+
+    Raises:
+        UserError: it is not a number, or outside of the bounds.
+    """
+    if value is None or (isinstance(value, int | float) and low <= value <= high):
+        return
+    bounds = f"of at least {low:g}" if math.isinf(high) else f"from {low:g} to {high:g}"
+    raise UserError(
+        Problem(f"{argument(name, option=option)} is {value!r}", remedy=f"give a number {bounds}")
+    )

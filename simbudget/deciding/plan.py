@@ -26,7 +26,7 @@ from simbudget.deciding.objectives import (
 )
 from simbudget.deciding.outcomes import SHOW, counts_results, same_skill
 from simbudget.deciding.search import Point, Space, Tried, parse_axis, search
-from simbudget.errors import Problem, UserError
+from simbudget.errors import Problem, UserError, check_range
 from simbudget.numbers import percent, usd, with_error
 from simbudget.projection.projection import Projection
 from simbudget.results import Picture, Result, Table
@@ -69,6 +69,7 @@ def ask(
         remedy = "give one of them, such as a goal of 'P(any transferable)'"
         what = "neither a goal nor" if goal is None else "both a goal and"
         raise UserError(Problem(f"{what} a limit to reach for the least cost is given", remedy=remedy))
+    check_range("evaluations", evaluations, 1)
     space = Space(tuple(parse_axis(text) for text in varied))
     keys = [dimension.key for dimension in space.dimensions]
     if len(set(keys)) < len(keys):
@@ -401,7 +402,7 @@ def _answer(found: BestPlan) -> str:
     spend = f"{usd(chosen.spend_usd)} (80 %: {usd(chosen.spend_p10_usd)} to {usd(chosen.spend_p90_usd)})"
     if not chosen.is_feasible:
         parts = (_beyond(text, part) for text, part in chosen.violations.items() if part > 0)
-        nearest = f"the nearest is {chosen.name}, beyond {', '.join(parts)}"
+        nearest = f"the nearest is {chosen.name}, which misses {', '.join(parts)}"
         return f"No plan meets all limits ({tried}); {nearest}; it spends {spend}."
     goal = "" if question.requirement is None else f" and {question.requirement.text}"
     objective = question.objective
@@ -413,7 +414,7 @@ def _answer(found: BestPlan) -> str:
 
 
 def _beyond(text: str, part: float) -> str:
-    """Return a limit and the excess over it; the search truncates excesses at the limit itself."""
+    """Return a limit and by how much it is missed; the search cuts that off at the limit itself."""
     return f"{text} by {'100 % or more' if part >= 1.0 else percent(part)}"
 
 

@@ -94,10 +94,12 @@ class Sensitivity(Result):
 
     def _why_spend_stays(self) -> str:
         """Return the reason why spend has no driver."""
+        if self.worlds < FEWEST_WORLDS:  # and one world alone shows nothing that differs between worlds
+            return (
+                f"{self.worlds} world{'s are' if self.worlds > 1 else ' is'} too few to say what moves spend."
+            )
         if not self.unknowns:
             return "Nothing is unknown in this scenario."
-        if self.worlds < FEWEST_WORLDS:
-            return f"{self.worlds} worlds are too few to say what moves spend."
         same = usd(self.projection.summary.spend_usd.mean)
         return f"No unknown moves spend, which is {same} in every world."
 

@@ -9,6 +9,7 @@ import numpy as np
 from simbudget.arrays import Floats
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.totals import calls_within, truths
+from simbudget.errors import Problem, UserError, argument, check_range
 from simbudget.forecast.campaigns import campaign_forecasts
 from simbudget.forecast.cases import KNOWN_RUNS, Case, known_runs, naive_rest
 from simbudget.forecast.conformal import PastCase, Stretch, conformal
@@ -46,6 +47,19 @@ class Plan:
     """So many sessions of a ledger are projected at most, evenly taken; None: all."""
     past: dict[str, list[PastCase]] = field(default_factory=dict)
     """By quantity: cases of other backtests, of the same task; see `conformal`."""
+
+    def __post_init__(self) -> None:
+        """Check what is asked for.
+
+        Raises:
+            UserError: nothing is known by that name, or a number is out of its bounds.
+        """
+        if self.by not in BY:
+            raise UserError(
+                Problem(f"{argument('by')} is {self.by!r}", remedy=f"write one of {', '.join(BY)}")
+            )
+        check_range("cut", self.cut, 0.01, 0.99)
+        check_range("replications", self.replications, 20)
 
 
 @dataclass(frozen=True)

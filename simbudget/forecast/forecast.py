@@ -15,7 +15,7 @@ from simbudget.arrays import Floats
 from simbudget.calibration.observed.session_prices import counted_to_list
 from simbudget.calibration.observed.sessions import Session, sessions_of
 from simbudget.calibration.observed.totals import truths
-from simbudget.errors import Problem, UserError, argument
+from simbudget.errors import Problem, UserError, argument, check_range
 from simbudget.forecast.daily import FEWEST_DAYS, daily_spend, next_days
 from simbudget.forecast.past_runs import Library
 from simbudget.forecast.profiles import profile
@@ -74,6 +74,31 @@ class Asked:
     budget_usd: float | None = None
     draws: int = DRAWS
     seed: int = 1
+
+    def __post_init__(self) -> None:
+        """Check that one thing at most is asked for, and that it can be.
+
+        Raises:
+            UserError: several exclude each other, or a number is out of its bounds.
+        """
+        asked = {"calls": self.calls, "hours": self.seconds, "runs": self.runs, "days": self.days}
+        given = [name for name, value in asked.items() if value is not None]
+        if len(given) > 1:
+            names = " and ".join(argument(name) for name in given)
+            raise UserError(Problem(f"{names} exclude each other", remedy="give only one of them"))
+        if self.run is not None and given and given[0] in ("runs", "days"):
+            raise UserError(
+                Problem(
+                    f"{argument('run')} names one session, and {argument(given[0])} asks for what all of them lead to",
+                    remedy="give only one of them",
+                )
+            )
+        check_range("calls", self.calls, 1)
+        check_range("hours", None if self.seconds is None else self.seconds / 3600.0, 1e-6, option="--for")
+        check_range("runs", self.runs, 1, 1_000_000)
+        check_range("days", self.days, 1, 3650)
+        check_range("budget_usd", self.budget_usd, 0, option="--budget")
+        check_range("draws", self.draws, 50, 100_000)
 
 
 @dataclass(frozen=True)
@@ -478,7 +503,7 @@ def _of_days(ledger: ImportedLedger, asked: Asked) -> Forecast:
         f"learnt from {len(past.usd)} days to {last.date()}: {usd(float(past.usd.mean()))} a day, "
         f"{usd(float(past.usd[-7:].mean()))} in the last week"
     )
-    subject = f"the {days} days from {(last + pd.Timedelta(days=1)).date()}"
+    subject = f"the {days} day{'s' * (days != 1)} from {(last + pd.Timedelta(days=1)).date()}"
     return Forecast(subject, {"cost_usd": by_day.sum(axis=1)}, {}, asked, rests_on, tuple(notes), by_day)
 
 

@@ -16,6 +16,12 @@ from simbudget.ledger.imported import ImportedLedger
 from simbudget.numbers import NOTHING, percent
 from simbudget.results import Picture, Result, Table
 
+_NEEDED: Final = {
+    "runs": "a project needs ten runs; with fewer, give the logs of more",
+    "days": "a project needs dated and priced calls on enough days before and after the cut; give older logs too",
+}
+"""What logs need to hold, by what is forecast."""
+
 Scores = dict[str, dict[str, dict[str, Any]]]
 
 LABELS: Final = {
@@ -99,7 +105,7 @@ def scored(ledger: ImportedLedger, plan: Plan, progress: Progress = lambda done,
     """
     found = backtest(ledger, plan, progress)
     if not found.forecasts:
-        remedy = "a run needs 15 calls, or a campaign 20 experiments; by runs: ten runs"
+        remedy = _NEEDED.get(plan.by, "a run needs 15 calls, or a campaign 20 experiments")
         raise UserError(Problem(f"nothing in these logs can be projected by {plan.by}", remedy=remedy))
     return Scored(found, plan, summary(found))
 
@@ -110,7 +116,7 @@ def backtest_answer(scores: Scores, cut: float, by: str) -> str:
     quantity = next((name for name in _MAIN if name in scores[source]), next(iter(scores[source])))
     figures = scores[source][quantity]
     known = KNOWN["time" if quantity in CAMPAIGN_QUANTITIES else by]
-    line = f"From {known.format(cut=percent(cut))}, {LABELS.get(quantity, quantity)} of the rest ({source}): "
+    line = f"From {known.format(cut=percent(cut))}, {_label(quantity)} of the rest ({source}): "
     line += f"median error {percent(figures['median_abs_error'])}, "
     line += f"80 % intervals covered {percent(figures['coverage_80'])} of {figures['cases']:,} cases"
     naive = figures["naive"].get("straight_line")
@@ -122,13 +128,20 @@ def backtest_answer(scores: Scores, cut: float, by: str) -> str:
 
 def _table(source: str, quantities: dict[str, dict[str, Any]]) -> Table:
     """Return the scores of one source of logs."""
-    rows = [(LABELS.get(quantity, quantity), *_cells(figures)) for quantity, figures in quantities.items()]
+    rows = [(_label(quantity), *_cells(figures)) for quantity, figures in quantities.items()]
     caption = (
         "error: median; covered: by 80 % intervals, which are as wide as `width`; line: a straight one. "
         "The JSON has more."
     )
     columns = ("", "cases", "error (90 %)", "bias", "covered (90 %)", "width", "line's error")
     return Table(source, columns, rows, caption)
+
+
+def _label(quantity: str) -> str:
+    """Return a quantity's name as it is shown; a total of runs is named after what is summed."""
+    whole = quantity.removeprefix("total_")
+    name = LABELS.get(quantity) or LABELS.get(whole, whole.replace("_", " "))
+    return name if whole == quantity or name.startswith("total") else f"total {name}"
 
 
 def _cells(figures: dict[str, Any]) -> Iterator[str]:
@@ -155,7 +168,7 @@ def positions_of(found: Backtest) -> dict[str, list[float]]:
     """Return, by quantity, the part of each forecast that lies below the truth."""
     positions: dict[str, list[float]] = {}
     for forecast in found.forecasts:
-        name = LABELS.get(forecast.quantity, forecast.quantity)
+        name = _label(forecast.quantity)
         positions.setdefault(name, []).append(float(np.mean(forecast.sample <= forecast.truth)))
     return positions
 

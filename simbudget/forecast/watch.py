@@ -13,7 +13,7 @@ from typing import Any, Final
 import numpy as np
 
 from simbudget.arrays import Floats
-from simbudget.errors import Problem, UserError, argument
+from simbudget.errors import Problem, UserError, argument, check_range
 from simbudget.forecast.conditioned import SURPRISING, Conditioned
 from simbudget.forecast.conditioning import Likeness, conditioned, likeness
 from simbudget.forecast.in_flight import NOTHING
@@ -56,6 +56,14 @@ class Watching:
     """Cores to use; by default all. The outlook does not depend on it."""
     on: str | None = None
     """A Dask cluster in place of this machine's cores."""
+
+    def __post_init__(self) -> None:
+        """Check the number of runs.
+
+        Raises:
+            UserError: it is too small to show a distribution.
+        """
+        check_range("runs", self.runs, 20, 10_000)
 
 
 def watch(

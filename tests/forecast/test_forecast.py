@@ -1,6 +1,7 @@
 """A forecast goes on from what was seen, rests on what it says, and is the one that backtests replay."""
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -289,3 +290,31 @@ def test_what_a_forecast_rests_on_is_not_broken_to_the_width_of_its_table(
     rests_on = "learnt from 21 days to 2026-07-23: $21.9 a day, $29.9 in the last week"
     print_result(Forecast("the next days", {"cost_usd": np.array([1.0, 2.0, 3.0])}, {}, Asked(), rests_on))
     assert rests_on in capsys.readouterr().out.splitlines()
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        {"seconds": -7200.0},
+        {"calls": -5},
+        {"days": 0},
+        {"runs": 0},
+        {"seconds": 3600.0, "calls": 3},
+        {"runs": 3, "days": 3},
+        {"run": "019", "days": 3},
+        {"calls": 10, "budget_usd": -5.0},
+    ],
+)
+def test_what_cannot_be_forecast_cannot_be_asked_for(asked: dict[str, Any]) -> None:
+    with pytest.raises(UserError):
+        Asked(**asked)
+
+
+@pytest.mark.parametrize(
+    "plan",
+    [{"by": "weeks"}, {"cut": 1.2}, {"cut": 0.0}, {"replications": 1}],
+    ids=lambda plan: next(iter(plan)),
+)
+def test_a_backtest_without_meaning_is_a_mistake(plan: dict[str, Any]) -> None:
+    with pytest.raises(UserError):
+        Plan(**plan)
