@@ -276,8 +276,6 @@ class _Progress(event.Listener):
     def on_start(self, event: Any) -> None:
         """Report that a compilation begins; those of the functions that it calls begin and end within it."""
         dispatcher = event.data["dispatcher"]
-        if not _is_ours(dispatcher):
-            return
         self._depth += 1
         self.count += not isinstance(dispatcher, Law)  # whose inner compilation counts
         part = min(1.0, self.count / max(1, len(_dispatchers))) * (1.0 - _LINKING_PART)
@@ -285,16 +283,9 @@ class _Progress(event.Listener):
 
     def on_end(self, event: Any) -> None:
         """Report that everything is ready, at the end of the outermost compilation."""
-        if not _is_ours(event.data["dispatcher"]):
-            return
         self._depth -= 1
         if self._depth == 0:
             _report(event.data["dispatcher"].py_func.__qualname__, 1.0)
-
-
-def _is_ours(dispatcher: Any) -> bool:
-    """Return whether a function belongs to simbudget: packages that use numba compile functions of their own."""
-    return str(dispatcher.py_func.__module__).partition(".")[0] == __name__.partition(".")[0]
 
 
 _progress: Final = _Progress()
