@@ -145,7 +145,7 @@ _PENALTIES: Final = np.logspace(-1.0, 4.0, 12)
 _FEWEST_WORLDS: Final = 40
 """With fewer worlds, a ridge regression on hundreds of columns predicts no better than the mean."""
 _FEWEST_KNOWN: Final = 10
-"""A figure that fewer records show says nothing that can be told from chance."""
+"""Fewest records that must have a figure for it to be used: with fewer, it cannot be told from noise."""
 _MOSTLY_KNOWN: Final = 0.95
 """Where up to this share of the records show a figure, and at least its complement, showing it is a figure itself."""
 

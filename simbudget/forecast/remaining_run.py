@@ -216,11 +216,11 @@ def _with_known_runs(
 
 
 def _within(found: dict[str, Floats], seconds: float) -> dict[str, Floats]:
-    """Return draws of a remaining run that takes so many seconds.
+    """Return the draws of a remaining run, adjusted to a run of the given duration in seconds.
 
-    What calls and gaps take in a world is rarely what is given. Times and outputs are moved by what they go with it:
-    the regression adjustment of approximate Bayesian computation (Beaumont, Zhang and Balding, Genetics 162 (2002),
-    2025-2035), in part, since the number of calls is one that fits into the time already.
+    In a simulated world, calls and gaps rarely add up to that duration. Times and outputs are therefore shifted by
+    their regression on the difference: the regression adjustment of approximate Bayesian computation (Beaumont, Zhang
+    and Balding, Genetics 162 (2002), 2025-2035), in part, since the number of calls already fits into the time.
     """
     moved = dict(found)
     wall_s = moved.pop("wall_time_s", None)

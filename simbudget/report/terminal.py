@@ -222,6 +222,8 @@ _ENDLESS = 10_000
 """A width that no table reaches, to measure how wide a table wants to be."""
 _FOLDED = 20
 """A column whose words may be broken is still readable at this width."""
+_WRAPPED = 12
+"""A sentence in a narrower column has a word a line."""
 _PIECE = re.compile(r"[^\s._/,-]*[._/,-]*")
 """A part of a long word such as `context.first_prompt_tokens` or an address, after which it may be broken."""
 
@@ -254,8 +256,9 @@ class ReadableTables(RenderHook):
     def _widths(self, table: RichTable) -> list[int] | None:
         """Return a width for each column such that no word is cut, or None if there is not enough room.
 
-        Long words of columns that may fold are kept whole from the left on as far as there is room, and otherwise
-        broken between their parts. Remaining room is distributed in proportion to what each column lacks.
+        Columns that wrap get a readable width first. Then long words of columns that may fold are kept whole from the
+        left on as far as there is room, and otherwise broken between their parts. Remaining room is distributed in
+        proportion to what each column lacks.
         """
         cells = [[column.header, *column.cells] for column in table.columns]
         found = [[Measurement.get(self._console, self._wide, cell) for cell in column] for column in cells]
@@ -269,6 +272,11 @@ class ReadableTables(RenderHook):
         room = self._console.width - gaps - sum(widths)
         if room < 0:
             return None
+        # Sentences come before long words: a column of one word a line is worse to read than a path in two parts.
+        for place, wide in enumerate(most):
+            more = min(max(0, min(wide, _WRAPPED) - widths[place]), room)
+            room -= more
+            widths[place] += more
         for place, word in enumerate(words):
             if 0 < word - widths[place] <= room:
                 room -= word - widths[place]

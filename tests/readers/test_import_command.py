@@ -14,13 +14,15 @@ ENTIRE = str(REAL / "entireio-cli")
 
 
 def simbudget(
-    *arguments: str, home: Path | None = None, width: int = 100
+    *arguments: str, home: Path | None = None, folder: Path | None = None
 ) -> subprocess.CompletedProcess[str]:
     moved = {"CLAUDE_CONFIG_DIR", "CODEX_HOME"}
     environment = {name: value for name, value in os.environ.items() if name not in moved}
-    environment |= {"COLUMNS": str(width)} | ({"HOME": str(home)} if home else {})
+    environment |= {"COLUMNS": "100"} | ({"HOME": str(home)} if home else {})
     command = [sys.executable, "-m", "simbudget", "import", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, env=environment, timeout=600, check=False)
+    return subprocess.run(
+        command, capture_output=True, text=True, env=environment, cwd=folder, timeout=600, check=False
+    )
 
 
 def test_the_answer_comes_first_and_its_parts_follow() -> None:
@@ -62,11 +64,12 @@ def test_nothing_in_the_usual_places_is_one_clear_line(tmp_path: Path) -> None:
 
 
 def test_lines_that_cannot_be_read_are_told_with_place_and_reason(tmp_path: Path) -> None:
-    path = write(tmp_path / "cut.jsonl", SESSION, end='\n{"type": "assis')
-    done = simbudget(str(path), width=200)
+    write(tmp_path / "cut.jsonl", SESSION, end='\n{"type": "assis')
+    done = simbudget(
+        "cut.jsonl", folder=tmp_path
+    )  # a short name, so that its line of the table does not wrap
     assert done.returncode == 0 and "1 lines or files could not be read" in done.stdout
-    words = " ".join(done.stdout.split())
-    assert all(part in words for part in ("cut.jsonl", "the file", "ends", "within this line"))
+    assert "cut.jsonl" in done.stdout and "the file ends within this line" in done.stdout
 
 
 def test_mistakes_are_one_clear_line(tmp_path: Path) -> None:

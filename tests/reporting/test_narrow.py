@@ -109,6 +109,20 @@ def test_long_names_are_whole_where_there_is_room() -> None:
     ]
 
 
+def test_a_sentence_beside_a_long_path_is_not_a_word_a_line() -> None:
+    made = Table(box=SIMPLE_HEAD, pad_edge=False)
+    for name in ("file", "why"):
+        made.add_column(name, overflow="fold")
+    made.add_row(
+        "/" + "/".join(["a-folder-with-a-long-name"] * 3) + "/cut.jsonl", "the file ends within this line"
+    )
+    console = Console(width=100, file=io.StringIO(), force_terminal=False)
+    console.push_render_hook(ReadableTables(console))
+    console.print(made)
+    assert isinstance(console.file, io.StringIO)
+    assert "the file ends" in console.file.getvalue()
+
+
 @pytest.mark.parametrize("width", range(45, 60, 3))
 def test_long_names_are_broken_between_their_parts(width: int) -> None:
     shown = shown_names(width, "fleet[researchers].start.context_tokens")

@@ -243,7 +243,7 @@ def effect_at_gate(lab: Lab, notebook: Notebook, submission: int, gate: int) -> 
     """
     row, columns = notebook.submissions[submission], lab.gates[gate]
     method = notebook.methods[row[METHOD]]
-    # A method is the same thing whoever finds it and whenever: its tries are keyed by direction and ordinal.
+    # A method keeps its identity, whichever agent finds it and when: its tries are keyed by direction and ordinal.
     key, index = notebook.directions[method[DIRECTION], KEY], method[ORDINAL] * MOST_GATES + gate
     if stands_alone(lab, notebook, submission):
         key, index = lab.agent_keys[row[AUTHOR]], row[NUMBER] * MOST_GATES + gate

@@ -102,7 +102,7 @@ def _take_result(
     identity = text(line.get("uuid")) or repr(
         (line.get("total_cost_usd"), line.get("duration_api_ms"), line.get("usage"))
     )
-    if session.has_result(identity, at_s):
+    if session.restates(identity, at_s):
         run.repeated += 1
     else:
         session.add_result(identity, _Result(line, run, str(file.path), at_s))
@@ -268,8 +268,8 @@ class _Session:
                 message.usage = with_last_counts(message.usage, event["usage"])
                 message.is_final = True
 
-    def has_result(self, identity: str, at_s: float) -> bool:
-        """Return whether a result was read before, be it without the messages that it covers, or without its time."""
+    def restates(self, identity: str, at_s: float) -> bool:
+        """Return whether a result was read before; if so, add the messages and the time that it lacked then."""
         known = self._of_result.get(identity)
         if known is not None:
             process, result = known

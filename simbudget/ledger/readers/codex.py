@@ -54,7 +54,7 @@ _NOT_GIVEN: Final = {
 """What older versions do not have: they do not count reasoning apart, and write nothing to a cache."""
 _MOST_IN_A_SESSION: Final = 10**12
 _PAIRED_WITHIN: Final = 8
-"""A response's record and its token count stand next to each other; of so many responses both may come yet."""
+"""A response's record and its token count are written close together: only the last few responses are matched."""
 
 
 def _recognises(file: LogFile) -> bool:
