@@ -55,7 +55,7 @@ from simbudget.engine.compiled.life import (
     lives,
     takes_task,
 )
-from simbudget.engine.compiled.scheduling import at_once, cancel
+from simbudget.engine.compiled.scheduling import at_once, cancel, own_slot
 from simbudget.engine.compiled.states import asks, record_spent, spends
 from simbudget.engine.compiled.steps import (
     at_scorer,
@@ -249,7 +249,7 @@ def _goes_on_in_step(site: Site, run: Record, agent: Record, state: int) -> int:
 def note_jobs_over(site: Site, run: Record, agent: Record) -> None:
     """Wake an agent whose jobs have ended, or as many of them as it waits for."""
     agent.jobs_over_is_known = 1
-    slot = scheduling.SLOTS * agent.number + scheduling.ITSELF
+    slot = own_slot(agent)
     if agent.waits_for_poll:
         agent.waits_for_poll = 0
         cancel(site, run, slot)
@@ -266,7 +266,7 @@ BY_HORIZON: Final = 2
 @internal
 def interrupt(site: Site, run: Record, agent: Record) -> None:
     """Abort what the agent does, to restart after a crash or to end at the horizon."""
-    cancel(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF)
+    cancel(site, run, own_slot(agent))
     _break_off(site, run, agent)
     # A step's own client and context end with it, however it ends.
     end_own_terms(site, agent)
@@ -276,7 +276,7 @@ def interrupt(site: Site, run: Record, agent: Record) -> None:
         else:  # the run was stopped before its start
             agent.is_alive = 0
             agent.state = states.GONE
-            at_once(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, scheduling.AT_ONCE)
+            at_once(site, run, own_slot(agent), scheduling.AT_ONCE)
         return
     ends_attempt(site, run, agent, False)
     pause_costs(site, run, agent)

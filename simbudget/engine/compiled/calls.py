@@ -7,13 +7,14 @@ from simbudget.engine.compiled import records, scheduling, states
 from simbudget.engine.compiled.accounts import may_not_start, pay
 from simbudget.engine.compiled.records import add_agent_entry, add_call_entry, notes, paid_under
 from simbudget.engine.compiled.scheduling import (
-    after,
     ask,
     at_once,
     is_due,
     is_idle,
     leave,
+    own_slot,
     place_before_provider,
+    wakes_after,
 )
 from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.accounts import count_call
@@ -325,7 +326,7 @@ def _requests(run: Record, agent: Record) -> int:
 def tries(site: Site, run: Record, agent: Record) -> int:
     """Wait for the agent's turn at this instant."""
     if is_due(run, site):
-        after(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, 0, scheduling.ASK, agent.rank)
+        wakes_after(site, run, agent, 0, scheduling.ASK)
         agent.state = states.TRIES_IN_TURN
         return states.WAITS
     return states.TRIES_IN_TURN
@@ -370,14 +371,7 @@ def at_head_of_line(site: Site, run: Record, agent: Record) -> int:
     starts = _call_starts(site, run, agent)
     if starts <= run.now:
         return states.LEAVES_LINE
-    after(
-        site,
-        run,
-        scheduling.SLOTS * agent.number + scheduling.ITSELF,
-        starts - run.now,
-        scheduling.ASK,
-        agent.rank,
-    )
+    wakes_after(site, run, agent, starts - run.now, scheduling.ASK)
     agent.state = states.LEAVES_LINE
     return states.WAITS
 
@@ -420,14 +414,7 @@ def at_plan(site: Site, run: Record, agent: Record) -> int:
         return states.WAITS
     allowed = _plan_allows_from(run)
     if allowed > run.now:
-        after(
-            site,
-            run,
-            scheduling.SLOTS * agent.number + scheduling.ITSELF,
-            allowed - run.now,
-            scheduling.ASK,
-            agent.rank,
-        )
+        wakes_after(site, run, agent, allowed - run.now, scheduling.ASK)
         return states.WAITS
     leave_plan_line(site, run, agent)
     return states.WAITS_FOR_LIMITS
@@ -467,7 +454,7 @@ def leave_plan_line(site: Site, run: Record, agent: Record) -> None:
         first = site.agents[site.plan_line[0]]
         if first.waits_for_bell:
             first.waits_for_bell = 0
-            at_once(site, run, scheduling.SLOTS * first.number + scheduling.ITSELF, scheduling.AT_ONCE)
+            at_once(site, run, own_slot(first), scheduling.AT_ONCE)
 
 
 @internal
@@ -505,14 +492,7 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
     if fails:
         agent.giving_up_ns = giving_up_ns
         agent.state = states.ATTEMPT_FAILED
-        after(
-            site,
-            run,
-            scheduling.SLOTS * agent.number + scheduling.ITSELF,
-            first_ns,
-            scheduling.END,
-            agent.rank,
-        )
+        wakes_after(site, run, agent, first_ns, scheduling.END)
         return states.WAITS
     duration_ns = _duration_ns(site, agent, first_ns, speed)
     _pay_call(site, run, agent)
@@ -523,14 +503,7 @@ def let_through(site: Site, run: Record, agent: Record) -> int:
     agent.context_turns += 1
     notes(site, run, agent, records.SCORING if agent.is_judged else records.MODEL)
     agent.state = states.ANSWERED
-    after(
-        site,
-        run,
-        scheduling.SLOTS * agent.number + scheduling.ITSELF,
-        duration_ns,
-        scheduling.END,
-        agent.rank,
-    )
+    wakes_after(site, run, agent, duration_ns, scheduling.END)
     return states.WAITS
 
 
@@ -602,11 +575,10 @@ def attempt_failed(site: Site, run: Record, agent: Record) -> int:
     """Back off after an attempt that failed, or give up for a while."""
     record_failed_attempt(site, run, agent, records.FAILED)
     agent.failures += 1
-    slot = scheduling.SLOTS * agent.number + scheduling.ITSELF
     if agent.failures <= run.retries:
-        after(site, run, slot, back_off_ns(agent.failures), scheduling.END, agent.rank)
+        wakes_after(site, run, agent, back_off_ns(agent.failures), scheduling.END)
     else:
-        after(site, run, slot, agent.giving_up_ns, scheduling.END, agent.rank)
+        wakes_after(site, run, agent, agent.giving_up_ns, scheduling.END)
         agent.failures = 0
     agent.state = states.TRIES
     return states.WAITS

@@ -4,7 +4,7 @@ from simbudget.compilation import internal
 from simbudget.engine.compiled import records, scheduling, states
 from simbudget.engine.compiled.calls import HELD, break_off_call, open_context
 from simbudget.engine.compiled.records import notes
-from simbudget.engine.compiled.scheduling import at_once, cancel, rank_of
+from simbudget.engine.compiled.scheduling import at_once, cancel, own_slot, rank_of
 from simbudget.engine.compiled.states import record_spent
 from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.calls import draw_returned, draw_sub_agents, sub_agent_key
@@ -69,7 +69,7 @@ def _open_sub_agent(site: Site, run: Record, agent: Record, caller: Record, plac
     caller.contexts = caller.turns = caller.attempts = caller.compactions = 0
     caller.activity = records.WAITING_API
     caller.state = states.SUB_AGENT_STARTS
-    at_once(site, run, scheduling.SLOTS * caller.number + scheduling.ITSELF, scheduling.URGENT)
+    at_once(site, run, own_slot(caller), scheduling.URGENT)
 
 
 @internal
@@ -90,7 +90,7 @@ def sub_agent_ends(site: Site, run: Record, caller: Record) -> int:
     # The agent finds out for itself that the budget is reached.
     caller.is_alive = 0
     if agent.team_left == 0:
-        at_once(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, scheduling.AT_ONCE)
+        at_once(site, run, own_slot(agent), scheduling.AT_ONCE)
     return states.WAITS
 
 
@@ -98,7 +98,7 @@ def sub_agent_ends(site: Site, run: Record, caller: Record) -> int:
 def team_has_ended(site: Site, run: Record, agent: Record) -> int:
     """Continue one event later: SimPy has an event for the last sub-agent's end, and one more for that of all."""
     agent.state = states.TEAM_RETURNS
-    at_once(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, scheduling.AT_ONCE)
+    at_once(site, run, own_slot(agent), scheduling.AT_ONCE)
     return states.WAITS
 
 
@@ -127,7 +127,7 @@ def break_up_team(site: Site, run: Record, agent: Record) -> None:
 @internal
 def interrupt_sub_agent(site: Site, run: Record, caller: Record) -> None:
     """Abort what a sub-agent does."""
-    cancel(site, run, scheduling.SLOTS * caller.number + scheduling.ITSELF)
+    cancel(site, run, own_slot(caller))
     if states.CALLS <= caller.state < states.THINKS:
         break_off_call(site, run, caller)
     elif caller.state == states.TOOL_DONE:

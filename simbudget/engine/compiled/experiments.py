@@ -10,7 +10,6 @@ from simbudget.engine.compiled.accounts import may_not_start, pay_for_time, star
 from simbudget.engine.compiled.calls import HELD, wants_call
 from simbudget.engine.compiled.records import add_agent_entry, note_task, waits_for_experiment
 from simbudget.engine.compiled.scheduling import (
-    after,
     after_of_job,
     ask,
     at_once,
@@ -19,6 +18,7 @@ from simbudget.engine.compiled.scheduling import (
     is_due,
     leave,
     place_of_job,
+    wakes_after,
 )
 from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.accounts import GPU, begin_to_cost, cease_to_cost
@@ -342,7 +342,7 @@ def next_poll(site: Site, run: Record, agent: Record) -> int:
     agent.state = states.POLL_DUE
     # A call may have taken longer than the time between polls; then the next one is due at once.
     due_ns = max(0, agent.poll_asked + every_ns - run.now)
-    after(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, due_ns, scheduling.ASK, agent.rank)
+    wakes_after(site, run, agent, due_ns, scheduling.ASK)
     return states.WAITS
 
 

@@ -19,7 +19,7 @@ from simbudget.engine.compiled.calls import (
     take_context_back,
 )
 from simbudget.engine.compiled.records import JUDGE, REVIEW
-from simbudget.engine.compiled.scheduling import ask, at_once, leave, place_before_server, rank_of
+from simbudget.engine.compiled.scheduling import ask, at_once, leave, own_slot, place_before_server, rank_of
 from simbudget.engine.compiled.states import asks_board
 from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.notebook import AUTHOR, NUMBER, SCORE, Notebook
@@ -171,7 +171,7 @@ def review_is_refused(site: Site, run: Record, caller: Record) -> int:
 def ends_review(site: Site, run: Record, caller: Record) -> int:
     """End a review, one event later as in SimPy."""
     caller.state = states.REVIEW_OVER
-    at_once(site, run, scheduling.SLOTS * caller.number + scheduling.ITSELF, scheduling.AT_ONCE)
+    at_once(site, run, own_slot(caller), scheduling.AT_ONCE)
     return states.WAITS
 
 

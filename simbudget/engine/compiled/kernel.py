@@ -25,7 +25,7 @@ from simbudget.engine.compiled.delegates import interrupt_sub_agent
 from simbudget.engine.compiled.experiments import break_off_job, play_job
 from simbudget.engine.compiled.judging import open_reviews
 from simbudget.engine.compiled.records import FIXED_COSTS, NOTHING, add_fleet_entry
-from simbudget.engine.compiled.scheduling import after, at_once, next_slot, open_pools, rank_of
+from simbudget.engine.compiled.scheduling import after, at_once, next_slot, open_pools, rank_of, wakes_after
 from simbudget.engine.compiled.states import JOBS_ENDED, STARTS
 from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.accounts import (
@@ -363,9 +363,7 @@ def _place(site: Site, run: Record, agent: Record, key: Integers) -> None:
         agent.is_alive = 1
         run.alive += 1
         agent.state = STARTS
-        after(
-            site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, start, scheduling.ASK, agent.rank
-        )
+        wakes_after(site, run, agent, start, scheduling.ASK)
 
 
 # Results of a run.

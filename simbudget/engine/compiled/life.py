@@ -9,7 +9,7 @@ from simbudget.engine.compiled.calls import end_own_terms, forget_contexts, open
 from simbudget.engine.compiled.delegates import sub_agent_ends
 from simbudget.engine.compiled.judging import review_is_refused
 from simbudget.engine.compiled.records import does, end_timesheet
-from simbudget.engine.compiled.scheduling import after, at_once, cancel
+from simbudget.engine.compiled.scheduling import after, at_once, cancel, own_slot, wakes_after
 from simbudget.engine.compiled.states import asks_board, record_spent, waits_for_office
 from simbudget.engine.compiled.steps import breaks_off_scoring
 from simbudget.engine.compiled.tables import Record, Site
@@ -81,9 +81,9 @@ def ends_attempt(site: Site, run: Record, agent: Record, is_whole: bool) -> None
     agent.task = NO_TASK
     # All who wait ask again, in the order of their numbers, since any of them may take a task that is free again.
     for number in range(run.agents):
-        slot = scheduling.SLOTS * number + scheduling.ITSELF
-        if site.agents[number].waits_for_task and site.places[slot] == scheduling.NOWHERE:
-            after(site, run, slot, 0, scheduling.ASK, site.agents[number].rank)
+        waiter = site.agents[number]
+        if waiter.waits_for_task and site.places[own_slot(waiter)] == scheduling.NOWHERE:
+            wakes_after(site, run, waiter, 0, scheduling.ASK)
     if all_is_done(site.tasks):
         after(site, run, scheduling.SLOTS * run.callers + scheduling.LAST_TASK, 0, scheduling.HORIZON, 0)
 
@@ -175,7 +175,7 @@ def ends(site: Site, run: Record, agent: Record) -> int:
     cancel(site, run, scheduling.SLOTS * agent.number + scheduling.STOP)
     agent.is_alive = 0
     agent.state = states.GONE
-    at_once(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, scheduling.AT_ONCE)
+    at_once(site, run, own_slot(agent), scheduling.AT_ONCE)
     return states.WAITS
 
 

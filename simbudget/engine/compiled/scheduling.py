@@ -72,6 +72,26 @@ def after(site: Site, run: Record, slot: int, delay_ns: int, phase: int, rank: i
 
 
 @internal
+def own_slot(agent: Record) -> int:
+    """Return the slot of what an agent waits for itself."""
+    return SLOTS * agent.number + ITSELF
+
+
+@internal
+def wakes_after(site: Site, run: Record, agent: Record, delay_ns: int, phase: int) -> None:
+    """Schedule an agent's own event `delay_ns` from now, in its place among those of that instant.
+
+    Args:
+        site: the arrays of the run.
+        run: the run's record.
+        agent: the agent's record.
+        delay_ns: the time until then, in nanoseconds.
+        phase: END, CRASHES, HORIZON or ASK.
+    """
+    after(site, run, own_slot(agent), delay_ns, phase, agent.rank)
+
+
+@internal
 def rank_of(run: Record, agent: int, place: int) -> int:
     """Return in which order things happen at one instant: by agents, and for each by its jobs or sub-agents.
 

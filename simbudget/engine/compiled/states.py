@@ -14,7 +14,7 @@ from simbudget.engine.compiled.records import (
     add_agent_entry,
     notes,
 )
-from simbudget.engine.compiled.scheduling import after, is_due
+from simbudget.engine.compiled.scheduling import is_due, wakes_after
 from simbudget.engine.compiled.tables import Record, Site
 from simbudget.engine.laws.hours import is_open, opens_ns
 
@@ -128,14 +128,7 @@ def spends(site: Site, run: Record, agent: Record, activity: int, duration_ns: i
     notes(site, run, agent, activity)
     agent.entry_began = run.now
     agent.state = then
-    after(
-        site,
-        run,
-        scheduling.SLOTS * agent.number + scheduling.ITSELF,
-        duration_ns,
-        scheduling.END,
-        agent.rank,
-    )
+    wakes_after(site, run, agent, duration_ns, scheduling.END)
     return WAITS
 
 
@@ -152,7 +145,7 @@ def asks(site: Site, run: Record, agent: Record, then: int) -> int:
     # Nothing else happens at this instant: the turn has come without an event.
     if not is_due(run, site):
         return then
-    after(site, run, scheduling.SLOTS * agent.number + scheduling.ITSELF, 0, scheduling.ASK, agent.rank)
+    wakes_after(site, run, agent, 0, scheduling.ASK)
     agent.state = then
     return WAITS
 
