@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from simbudget.arrays import Floats
-from simbudget.calibration.posteriors.shapes import Shape, choose_shape
+from simbudget.calibration.posteriors.shapes import Shape
 from simbudget.distributions.posteriors import score_grid
 
 _PARTS: Final = 400
@@ -57,8 +57,8 @@ def levels_of(runs: Sequence[Floats], cut: tuple[float, float]) -> Levels:
     return Levels(means, counts, sigma2)
 
 
-def shape_of(runs: Sequence[Floats], levels: Levels) -> tuple[Shape, float, float]:
-    """Return the shape of residuals, and their mean and standard deviation; tails are not cut.
+def residuals_of(runs: Sequence[Floats], levels: Levels) -> tuple[list[Floats], float, float]:
+    """Return [runs] residuals of which a shape can be told, and their mean and standard deviation; tails are not cut.
 
     Args:
         runs: [runs] arrays of logarithms.
@@ -68,10 +68,10 @@ def shape_of(runs: Sequence[Floats], levels: Levels) -> tuple[Shape, float, floa
     longer = [part for part in residuals if len(part) >= 10] or residuals
     together = np.concatenate(longer)
     if len(together) < 2:
-        return choose_shape([]), 0.0, _PRIOR_SIGMA
+        return [], 0.0, _PRIOR_SIGMA
     count = len(together)
     scatter = np.sqrt((together.var() * count + _PRIOR_SIGMA**2) / (count + 1.0))
-    return choose_shape(longer), float(together.mean()), float(scatter)
+    return longer, float(together.mean()), float(scatter)
 
 
 def mean_of_draws(shape: Shape, scatters: Floats, between: Floats, factor: float) -> float:

@@ -13,7 +13,7 @@ from typing import Final
 import numpy as np
 
 from simbudget.arrays import Floats
-from simbudget.calibration.posteriors.pooling import Levels, levels_of, mean_of_draws, shape_of
+from simbudget.calibration.posteriors.pooling import Levels, levels_of, mean_of_draws, residuals_of
 from simbudget.calibration.posteriors.shapes import Shape, choose_shape
 from simbudget.distributions.posteriors import Posterior
 
@@ -47,7 +47,7 @@ def pool(
         return _single_valued(np.concatenate(runs), worlds, rng)
     levels = _levels(runs)
     mean, tau = _draw_mean_and_tau(levels, worlds, rng)
-    shape, centre, scatter = shape_of(runs, levels)
+    residuals, centre, scatter = residuals_of(runs, levels)
     count = sum(map(len, runs))
     # Levels are means of cut values; what was cut off moves them by `centre`, known no better than its spread says.
     beyond = np.sqrt(max(scatter**2 - levels.sigma2, 0.0) / count)
@@ -57,8 +57,10 @@ def pool(
     if not has_levels:
         # The tail of residuals cannot be scaled up by the differences between runs: a long call of a run of short ones
         # lies far from its run's level, and would be drawn as far from everyone's.
-        shape = choose_shape([run - np.concatenate(runs).mean() for run in runs])
+        common = np.concatenate(runs).mean()
+        residuals = [run - common for run in runs]
         scatters, tau = np.hypot(scatters, tau), np.zeros(worlds)
+    shape = choose_shape(residuals)
     factor = _mean_keeping(runs, shape, scatters, tau, float(np.median(location)), rng)
     return Posterior(np.column_stack([location, factor * scatters, factor * tau]), shape.table), shape
 
