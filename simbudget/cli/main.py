@@ -165,6 +165,8 @@ def main() -> None:
         click.echo(f"error: {_one_line(where + why(error))}", err=True)
         sys.exit(WRONG_INPUT)
     except Exception as error:
+        if _passes_on_interrupt(error):
+            interrupts.leave()
         said = _lacks(error) or _is_damaged(error)
         if not said:
             raise
@@ -174,6 +176,16 @@ def main() -> None:
 
 def _one_line(text: str) -> str:
     return visible(text).replace("\n", " ")
+
+
+def _passes_on_interrupt(error: BaseException | None) -> bool:
+    """Return whether an exception was raised because of Ctrl-C.
+
+    Up to Python 3.11, what a class's `__set_name__` raises becomes a RuntimeError, as when an import is interrupted.
+    """
+    while error is not None and not isinstance(error, KeyboardInterrupt):
+        error = error.__cause__ or error.__context__
+    return error is not None
 
 
 def _lacks(error: Exception) -> str:

@@ -202,3 +202,26 @@ def test_a_signal_to_a_process_that_has_just_ended_leaves_its_status() -> None:
     assert run(lambda process: process.send_signal(signal.SIGTERM)) == 255, (
         "what the process's own method does"
     )
+
+
+WITHIN_A_CLASS = """
+from simbudget.cli import main
+
+class Interrupted:
+    def __set_name__(self, owner, name):
+        raise KeyboardInterrupt
+
+def command(**options):
+    type("Imported", (), {"field": Interrupted()})
+
+main.commands.main = command
+main.main()
+"""
+"""A command whose imports are interrupted while a class is made."""
+
+
+def test_an_interrupt_that_python_wraps_is_one() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", WITHIN_A_CLASS], capture_output=True, text=True, timeout=60, check=False
+    )
+    assert (done.stderr.strip(), done.returncode) == ("interrupted", interrupts.STATUS)
